@@ -1,0 +1,50 @@
+# Two commands set a newcomer up: `make demo` and `make test`. The rest serve those.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench bench-quality bench-soak lock clean
+
+help:  ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed  ## create .venv from the lock file
+
+$(VENV)/.installed: requirements.lock setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: install  ## start the service with simulated users and watch it learn
+	@exec $(BIN)/python -m simulators.demo
+
+test: install lint  ## ruff, mypy strict, import contracts, every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: bench-quality  ## every benchmark
+
+$(VENV)/.bench-installed: $(VENV)/.installed benchmarks/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.lock
+	touch $@
+
+bench-quality: $(VENV)/.bench-installed  ## learning quality against other bandit libraries
+	$(BIN)/python -m benchmarks.quality
+
+bench-soak: install  ## 24 h of traffic compressed: memory of learner and worker
+	$(BIN)/python -m benchmarks.soak
+
+lock:  ## pin what setup.cfg allows, anew
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --no-annotate --no-emit-options --no-header --strip-extras --allow-unsafe --unsafe-package pip --build-deps-for editable --extra test --output-file requirements.lock setup.cfg
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info data

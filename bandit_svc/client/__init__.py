@@ -1,0 +1,1 @@
+"""What callers install: the standard library only."""

@@ -1,0 +1,1 @@
+"""What the service talks about: pure values and rules, no I/O."""

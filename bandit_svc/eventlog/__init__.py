@@ -1,0 +1,1 @@
+"""Where facts arrive: an append-only, partitioned log."""

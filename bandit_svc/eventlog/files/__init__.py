@@ -1,0 +1,1 @@
+"""The embedded event log: one append-only segment file per worker."""

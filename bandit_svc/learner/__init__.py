@@ -1,0 +1,1 @@
+"""The learner process: ingest, join, train, publish."""

@@ -1,0 +1,1 @@
+"""Statistics of logged decisions; numpy only, knows nothing of the service."""

@@ -1,0 +1,1 @@
+"""Where facts are kept: experiments, decisions, rewards, models."""

@@ -1,0 +1,1 @@
+"""Pages for people, mounted by the HTTP edge."""

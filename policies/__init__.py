@@ -1,0 +1,1 @@
+"""Bandit policies; they know nothing of the service."""

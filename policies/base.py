@@ -1,0 +1,105 @@
+"""The protocol of a bandit policy.
+
+Owns the words that every policy speaks: context, action, pmf, learn, dump, load.
+Must not know of experiments, requests, storage or the clock. An action is an
+entry of a list here; the service calls it a variant.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+Scalar = str | int | float | bool | None
+Features = Mapping[str, Scalar]
+Context = Mapping[str, Scalar | Features]
+"""Features of a request; a nested mapping is a namespace (one level)."""
+
+
+class PolicyError(Exception):
+    """A policy was asked for something that it can't do.
+
+    `field` is the path of the setting at fault inside the policy's spec
+    ("explorer", "epsilon"), or None.
+    """
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class Action(msgspec.Struct, frozen=True):
+    """One thing that can be chosen, with what a policy may learn from."""
+
+    key: str
+    features: Features = {}
+
+
+class RewardRange(msgspec.Struct, frozen=True):
+    """The declared bounds of a reward; a policy scales by them."""
+
+    minimum: float = 0.0
+    maximum: float = 1.0
+
+
+class Policy(Protocol):
+    """Maps a context and a list of actions to a probability for each action.
+
+    A policy's state is a pure function of its spec, its reward range and the
+    learned examples in order: no clock, no unseeded randomness, no dependence
+    on how often `pmf` was called. Not thread-safe unless it says so; callers
+    hold one lock per policy.
+    """
+
+    @property
+    def resumes_exactly(self) -> bool:
+        """Whether learning after `load(dump())` is bit-identical to going on.
+
+        Where it is False the state depends on the points of dump and load too,
+        so the caller must reload at recorded points (see `services.train`).
+        """
+
+    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
+        """Give the probability of each action, in the order of `actions`.
+
+        Returns:
+            One entry an action, each finite and >= 0, summing to 1 within 1e-9.
+            The exploration floor is mixed in by the caller (`pmf.mix_floor`).
+
+        Raises:
+            PolicyError: `actions` is empty.
+        """
+
+    def learn(
+        self,
+        context: Context,
+        actions: Sequence[Action],
+        chosen: int,
+        propensity: float,
+        reward: float,
+    ) -> None:
+        """Learn from one joined decision.
+
+        Args:
+            context: as it was when the choice was made.
+            actions: the eligible actions of that choice.
+            chosen: index into `actions`.
+            propensity: logged probability of the chosen action, in (0, 1].
+            reward: within the reward range; higher is better.
+
+        Raises:
+            PolicyError: an argument is out of range or not finite; nothing was
+                learned.
+        """
+
+    def dump(self) -> bytes:
+        """Give the state as bytes: equal states give equal bytes."""
+
+    def load(self, state: bytes) -> None:
+        """Replace the state by one that `dump` gave, under the same spec.
+
+        Raises:
+            PolicyError: the bytes are truncated, altered or of another kind;
+                the old state is kept.
+        """

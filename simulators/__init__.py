@@ -1,0 +1,1 @@
+"""Worlds with known answers, and simulated users that visit them."""
