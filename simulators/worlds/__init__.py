@@ -1,0 +1,1 @@
+"""One world a file; the registry names them."""
