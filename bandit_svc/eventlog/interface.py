@@ -8,19 +8,9 @@ domain/event.py). Order is kept within a partition and promised nowhere else.
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from bandit_svc.domain.cursor import START, Cursor
 
-class Cursor(NamedTuple):
-    """A place in one partition: everything before it has been read.
-
-    For files: the number of the segment and a byte offset in it. For a stream:
-    0 and the offset of the next record.
-    """
-
-    segment: int
-    offset: int
-
-
-START = Cursor(0, 0)
+__all__ = ["START", "Batch", "Cursor", "EventLogReader", "EventLogWriter"]
 
 
 class Batch(NamedTuple):
@@ -63,9 +53,7 @@ class EventLogReader(Protocol):
     def end(self, partition: str) -> Cursor:
         """Where the partition ends now; what was acknowledged lies before it."""
 
-    def read(
-        self, partition: str, after: Cursor, max_bytes: int = 4_194_304
-    ) -> Batch:
+    def read(self, partition: str, after: Cursor, max_bytes: int = 4_194_304) -> Batch:
         """Give the next records after a cursor; an empty batch at the end.
 
         A last line without its end is left for later while its writer lives, and

@@ -1,0 +1,66 @@
+"""Decide which rewards count for a decision.
+
+Owns the attribution rule: window, skew, lateness, aggregate, default reward.
+Pure functions: no clock, no storage. services.join calls them when a decision
+closes.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from bandit_svc.domain.experiment import Aggregate, RewardDefinition
+from bandit_svc.domain.limits import CLOCK_SKEW_MS
+from bandit_svc.domain.reward import Reward
+
+Timing = Literal["on_time", "early", "late"]
+
+
+def timing(reward: Reward, exposed_at_ms: int, definition: RewardDefinition) -> Timing:
+    """Say how a reward stands to the window of its decision; both ends belong.
+
+    Up to a minute before the exposure is taken for clock skew. Late is what
+    occurred after the window, or was received after the decision closed.
+    """
+    if reward.occurred_at_ms < exposed_at_ms - CLOCK_SKEW_MS:
+        return "early"
+    if reward.occurred_at_ms > exposed_at_ms + definition.window_ms:
+        return "late"
+    if reward.received_at_ms > exposed_at_ms + definition.closes_after_ms:
+        return "late"
+    return "on_time"
+
+
+def aggregate(rewards: Sequence[Reward], how: Aggregate) -> float:
+    """Make one number of the rewards that count; there is at least one.
+
+    First and last go by `occurred_at_ms`; the order of receipt and then the
+    reward_id decide between equals, so that the result never depends on the
+    order of delivery.
+    """
+    ordered = sorted(
+        rewards, key=lambda r: (r.occurred_at_ms, r.received_at_ms, r.reward_id)
+    )
+    if how == "first":
+        return ordered[0].value
+    if how == "last":
+        return ordered[-1].value
+    if how == "max":
+        return max(reward.value for reward in ordered)
+    return sum(reward.value for reward in ordered)
+
+
+def joined_reward(
+    rewards: Sequence[Reward], exposed_at_ms: int, definition: RewardDefinition
+) -> tuple[float, int]:
+    """Give the reward of a closed decision and how many reports made it.
+
+    Args:
+        rewards: of one decision and the main metric, each reward_id once.
+
+    Returns:
+        The clipped aggregate and the count, or the default reward and 0.
+    """
+    counted = [r for r in rewards if timing(r, exposed_at_ms, definition) == "on_time"]
+    if not counted:
+        return definition.default, 0
+    return definition.clip(aggregate(counted, definition.aggregate)), len(counted)

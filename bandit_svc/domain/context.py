@@ -1,0 +1,94 @@
+"""What a context may look like.
+
+Owns the shape of features: strings, numbers, booleans and null, one level of
+nesting (a nested object is a namespace). Pure; the messages name the field and
+never its value, since a context may describe a person.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from bandit_svc.domain.limits import MAX_FEATURES, MAX_STRING_LENGTH
+from bandit_svc.errors import InvalidInput
+
+MAX_NUMBER = 1e300
+
+
+def escape_pointer(name: str) -> str:
+    """Escape a name for a JSON pointer (RFC 6901), cut to a readable length."""
+    return name[:64].replace("~", "~0").replace("/", "~1")
+
+
+def check_context(context: Mapping[str, Any], pointer: str = "/context") -> None:
+    """Refuse a context that a policy could not read.
+
+    Raises:
+        InvalidInput: over 200 features, over 256 characters in a name or a
+            string, a list, a second level of nesting, or a number that is not
+            finite or beyond 1e300; the pointer names the feature.
+    """
+    count = 0
+    for name, value in context.items():
+        if isinstance(value, dict):
+            _check_name(name, pointer)
+            check_features(value, f"{pointer}/{escape_pointer(name)}")
+            count += len(value)
+        else:
+            _check_feature(name, value, pointer)
+            count += 1
+    if count > MAX_FEATURES:
+        raise InvalidInput.at(
+            pointer,
+            f"the context has {count} features; at most {MAX_FEATURES} are allowed. "
+            "Send only what can change the choice.",
+        )
+
+
+def check_features(features: Mapping[str, Any], pointer: str) -> None:
+    """Refuse features that are not one flat level of scalars.
+
+    Raises:
+        InvalidInput: as `check_context`.
+    """
+    if len(features) > MAX_FEATURES:
+        raise InvalidInput.at(
+            pointer, f"{len(features)} features; at most {MAX_FEATURES} are allowed"
+        )
+    for name, value in features.items():
+        _check_feature(name, value, pointer)
+
+
+def _check_feature(name: str, value: object, pointer: str) -> None:
+    _check_name(name, pointer)
+    if isinstance(value, str):
+        if len(value) > MAX_STRING_LENGTH:
+            raise InvalidInput.at(
+                f"{pointer}/{escape_pointer(name)}",
+                f"the string has {len(value)} characters; "
+                f"at most {MAX_STRING_LENGTH} are allowed",
+            )
+    elif value is None or isinstance(value, bool):
+        return
+    elif isinstance(value, int | float):
+        if not abs(value) <= MAX_NUMBER or not math.isfinite(value):
+            raise InvalidInput.at(
+                f"{pointer}/{escape_pointer(name)}",
+                f"the number is beyond {MAX_NUMBER}; send a finite, scaled number",
+            )
+    else:
+        kind = "an object" if isinstance(value, dict) else "a list"
+        raise InvalidInput.at(
+            f"{pointer}/{escape_pointer(name)}",
+            f"{kind} is not allowed here; a feature is a string, a number, true, "
+            "false or null, and namespaces nest one level deep",
+        )
+
+
+def _check_name(name: str, pointer: str) -> None:
+    if len(name) > MAX_STRING_LENGTH:
+        raise InvalidInput.at(
+            f"{pointer}/{escape_pointer(name)}",
+            f"the name has {len(name)} characters; "
+            f"at most {MAX_STRING_LENGTH} are allowed",
+        )

@@ -1,0 +1,59 @@
+"""One logged choice.
+
+Owns the fact that is appended when a decision is made. Pure.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from bandit_svc.domain.experiment import Group
+from bandit_svc.domain.variant import Variant
+
+PmfSource = Literal["policy", "baseline", "fallback"]
+
+
+class Decision(msgspec.Struct, frozen=True, tag="decision", omit_defaults=True):
+    """A choice, as it was drawn.
+
+    Attributes:
+        variants: keys of the eligible variants, in the order of `pmf`.
+        pmf: the served distribution over `variants`, floor included.
+        chosen: index into `variants`.
+        propensity: `pmf[chosen]`, the very number that the draw used.
+        source: whose pmf it is: the learning policy's, the baseline's (holdout),
+            or the baseline's because the policy's failed validation.
+        inline_variants: the variants, where the request brought its own.
+        deferred: counts only once it is activated.
+    """
+
+    id: str
+    experiment: str
+    number: int
+    revision: int
+    decided_at_ms: int
+    group: Group
+    context: dict[str, Any]
+    variants: tuple[str, ...]
+    pmf: tuple[float, ...]
+    chosen: int
+    propensity: float
+    model_version: int
+    source: PmfSource = "policy"
+    unit_id: str | None = None
+    deferred: bool = False
+    request_id: str | None = None
+    inline_variants: tuple[Variant, ...] | None = None
+
+    @property
+    def variant(self) -> str:
+        """The key of the chosen variant."""
+        return self.variants[self.chosen]
+
+
+class Activation(msgspec.Struct, frozen=True, tag="activation"):
+    """The variant of a deferred decision was shown."""
+
+    decision_id: str
+    number: int
+    activated_at_ms: int

@@ -1,0 +1,125 @@
+"""The signed id of a decision.
+
+Owns the layout of ids, their signature, and the uniform numbers that are drawn
+from them. Pure: entropy, clock and secret are passed in.
+
+An id is 40 URL-safe characters that sort by time, of 30 bytes:
+6 bytes of milliseconds and 9 of entropy (or, with a request_id, 15 of a keyed
+hash of it, so that every retry gets one id), 4 of the experiment's number, 1 of
+flags, 10 of a keyed BLAKE2b (RFC 7693) over the rest.
+"""
+
+import base64
+import hashlib
+import hmac
+from typing import NamedTuple
+
+from bandit_svc.errors import FieldError, InvalidInput
+
+ID_LENGTH = 40
+ENTROPY_BYTES = 9
+SECRET_BYTES = 32
+
+_FROM_REQUEST = 1
+_DEFERRED = 2
+_BODY_BYTES = 20
+_MAC_BYTES = 10
+_STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+# Unreserved in URLs (RFC 3986), and in the order of ASCII, so that ids sort as
+# their bytes do.
+_SORTED = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
+_TO_SORTED = bytes.maketrans(_STANDARD, _SORTED)
+_FROM_SORTED = bytes.maketrans(_SORTED, _STANDARD)
+_ALPHABET = frozenset(_SORTED.decode())
+
+
+class DecisionRef(NamedTuple):
+    """What an id says by itself."""
+
+    experiment_number: int
+    issued_at_ms: int | None
+    """None for an id made from a request_id: it must not depend on the time."""
+    deferred: bool
+
+
+class DecisionIds:
+    """Issues and reads the ids of one service, which share its secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != SECRET_BYTES:
+            raise InvalidInput(
+                f"the service secret has {len(secret)} bytes; it must have "
+                f"{SECRET_BYTES}. Restore it from a backup of the store."
+            )
+        self._secret = secret
+
+    def issue(
+        self, experiment_number: int, now_ms: int, entropy: bytes, *, deferred: bool
+    ) -> str:
+        """Make the id of a new decision from the clock and 9 random bytes."""
+        head = now_ms.to_bytes(6, "big") + entropy
+        return self._sign(head, experiment_number, _DEFERRED if deferred else 0)
+
+    def issue_for_request(
+        self, experiment_number: int, request_id: str, *, deferred: bool
+    ) -> str:
+        """Make the one id that every retry of a request gets."""
+        head = hashlib.blake2b(
+            experiment_number.to_bytes(4, "big")
+            + request_id.encode("utf-8", "surrogatepass"),
+            digest_size=15,
+            key=self._secret,
+            person=b"request",
+        ).digest()
+        flags = _FROM_REQUEST | (_DEFERRED if deferred else 0)
+        return self._sign(head, experiment_number, flags)
+
+    def read(self, decision_id: str, pointer: str = "/decision_id") -> DecisionRef:
+        """Check the signature of an id and give what it says.
+
+        Raises:
+            InvalidInput: this service did not issue it.
+        """
+        body = self._body(decision_id)
+        if body is None:
+            detail = (
+                "the decision_id was not issued by this service; send one back as "
+                "POST /v1/decisions gave it"
+            )
+            raise InvalidInput(detail, FieldError(pointer, detail))
+        flags = body[19]
+        from_request = flags & _FROM_REQUEST
+        return DecisionRef(
+            experiment_number=int.from_bytes(body[15:19], "big"),
+            issued_at_ms=None if from_request else int.from_bytes(body[:6], "big"),
+            deferred=bool(flags & _DEFERRED),
+        )
+
+    def _sign(self, head: bytes, experiment_number: int, flags: int) -> str:
+        body = head + experiment_number.to_bytes(4, "big") + bytes((flags,))
+        token = base64.b64encode(body + self._mac(body))
+        return token.translate(_TO_SORTED).decode()
+
+    def _body(self, decision_id: str) -> bytes | None:
+        if len(decision_id) != ID_LENGTH or not _ALPHABET.issuperset(decision_id):
+            return None
+        raw = base64.b64decode(decision_id.encode().translate(_FROM_SORTED))
+        body, mac = raw[:_BODY_BYTES], raw[_BODY_BYTES:]
+        return body if hmac.compare_digest(mac, self._mac(body)) else None
+
+    def _mac(self, body: bytes) -> bytes:
+        return hashlib.blake2b(
+            body, digest_size=_MAC_BYTES, key=self._secret, person=b"decision-id"
+        ).digest()
+
+
+def uniform_from_id(decision_id: str, purpose: bytes) -> float:
+    """Draw the one number in [0, 1) that belongs to an id and a purpose.
+
+    The id is the seed of its decision, so that anyone who holds the log can draw
+    again. 53 bits, as many as a float holds.
+    """
+    digest = hashlib.blake2b(
+        decision_id.encode(), digest_size=8, person=purpose
+    ).digest()
+    return float((int.from_bytes(digest, "big") >> 11) * 2.0**-53)

@@ -1,0 +1,50 @@
+"""Facts as lines of the event log.
+
+Owns the codec: one JSON document an event, tagged with its type. Pure.
+"""
+
+import msgspec
+
+from bandit_svc.domain.decision import Activation, Decision
+from bandit_svc.domain.reward import Reward
+
+Event = Decision | Reward | Activation
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(
+    Decision | Reward | Activation
+)
+_decision_decoder = msgspec.json.Decoder(Decision)
+
+
+class UnreadableEvent(Exception):
+    """A line of the log that is no event: damaged, or of a newer version."""
+
+
+def encode_event(event: Event) -> bytes:
+    """Give an event as one line, without the newline."""
+    return _encoder.encode(event)
+
+
+def decode_event(line: bytes) -> Event:
+    """Read a line of the log.
+
+    Raises:
+        UnreadableEvent: it is not a whole event.
+    """
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableEvent(str(error)) from error
+
+
+def decode_decision(line: bytes) -> Decision:
+    """Read a line that is known to hold a decision.
+
+    Raises:
+        UnreadableEvent: it does not.
+    """
+    try:
+        return _decision_decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableEvent(str(error)) from error

@@ -1,0 +1,163 @@
+"""One place where a choice is made: its definition, its rules, its groups.
+
+Owns the definition that callers write, the record that the store keeps, and the
+assignment of units to groups. Pure; a policy's own settings are checked by
+`policies.spec`, called from services.lifecycle.
+"""
+
+import hashlib
+from typing import Any, Literal
+
+import msgspec
+
+from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
+from bandit_svc.domain.variant import KEY_RULE, Variant, check_variants, is_key
+from bandit_svc.errors import InvalidInput
+
+Status = Literal["running", "paused", "archived"]
+Group = Literal["treatment", "baseline"]
+Aggregate = Literal["first", "last", "sum", "max"]
+
+TREATMENT: Group = "treatment"
+BASELINE: Group = "baseline"
+MAX_REWARD = 1e9
+
+
+class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a reward is and when it counts.
+
+    A reward that occurred up to `window_seconds` after the exposure and was
+    received up to `grace_seconds` after that counts. A decision matures at the
+    end of both. An aggregate beyond `minimum` or `maximum` is clipped to it.
+    """
+
+    window_seconds: float = 1_800.0
+    grace_seconds: float = 0.0
+    aggregate: Aggregate = "sum"
+    default: float = 0.0
+    minimum: float = 0.0
+    maximum: float = 1.0
+    learn_on: Literal["maturity", "first_reward"] = "maturity"
+
+    @property
+    def window_ms(self) -> int:
+        """The reward window in milliseconds."""
+        return round(self.window_seconds * 1000)
+
+    @property
+    def closes_after_ms(self) -> int:
+        """From the exposure to the maturity of a decision, in milliseconds."""
+        return round((self.window_seconds + self.grace_seconds) * 1000)
+
+    def clip(self, value: float) -> float:
+        """Bring an aggregate into the declared range."""
+        return min(max(value, self.minimum), self.maximum)
+
+
+class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What callers write: every change of it is a new revision."""
+
+    key: str
+    variants: tuple[Variant, ...]
+    description: str = ""
+    policy: dict[str, Any] = {"kind": "vw"}
+    baseline: dict[str, Any] | None = None
+    holdout: float = 0.1
+    exploration_floor: float = 0.02
+    learn_from_baseline: bool = False
+    request_variants: Literal["refuse", "narrow", "replace"] = "narrow"
+    reward: RewardDefinition = RewardDefinition()
+    status: Status = "running"
+
+    @property
+    def active_variants(self) -> tuple[Variant, ...]:
+        """The variants that can be chosen, in order."""
+        return tuple(v for v in self.variants if not v.retired)
+
+
+class Experiment(msgspec.Struct, frozen=True):
+    """A definition as the store keeps it.
+
+    `number` is small and unique for ever; ids carry it. `salt` decides the
+    groups and never changes.
+    """
+
+    number: int
+    revision: int
+    salt: str
+    created_at_ms: int
+    revised_at_ms: int
+    definition: Definition
+
+    @property
+    def key(self) -> str:
+        """The name that callers use."""
+        return self.definition.key
+
+
+def check_definition(definition: Definition) -> None:
+    """Refuse a definition that can't be run.
+
+    Raises:
+        InvalidInput: with the pointer to the first field at fault.
+    """
+    if not is_key(definition.key):
+        raise InvalidInput.at("/key", KEY_RULE)
+    check_variants(definition.variants)
+    if not definition.active_variants:
+        raise InvalidInput.at(
+            "/variants",
+            "every variant is retired; keep one active, or pause the experiment",
+        )
+    if len(definition.description) > 1_000:  # noqa: PLR2004 - said in the message
+        raise InvalidInput.at("/description", "at most 1000 characters are allowed")
+    _between("/holdout", definition.holdout, 0.0, 0.9)
+    _between("/exploration_floor", definition.exploration_floor, 0.0, 1.0)
+    check_reward(definition.reward)
+
+
+def check_reward(reward: RewardDefinition) -> None:
+    """Refuse a reward definition that can't be aggregated or scaled.
+
+    Raises:
+        InvalidInput: with the pointer to the field at fault.
+    """
+    _between("/reward/window_seconds", reward.window_seconds, 0.001, MAX_WINDOW_S)
+    _between("/reward/grace_seconds", reward.grace_seconds, 0.0, MAX_GRACE_S)
+    _between("/reward/minimum", reward.minimum, -MAX_REWARD, MAX_REWARD)
+    _between("/reward/maximum", reward.maximum, -MAX_REWARD, MAX_REWARD)
+    if not reward.minimum < reward.maximum:
+        raise InvalidInput.at(
+            "/reward/maximum",
+            f"maximum is {reward.maximum}; it must be above minimum, {reward.minimum}",
+        )
+    _between("/reward/default", reward.default, reward.minimum, reward.maximum)
+
+
+def _between(pointer: str, value: float, low: float, high: float) -> None:
+    # NaN fails the comparison too.
+    if not low <= value <= high:
+        name = pointer.rsplit("/", 1)[-1]
+        raise InvalidInput.at(
+            pointer, f"{name} is {value}; it must be between {low:g} and {high:g}"
+        )
+
+
+def assign_group(salt: str, unit_id: str, holdout: float) -> Group:
+    """Put a unit in its group: the same one at every call.
+
+    The hash is compared with the holdout share, so that a changed holdout moves
+    only the units between the old share and the new one.
+    """
+    digest = hashlib.blake2b(
+        unit_id.encode("utf-8", "surrogatepass"),
+        digest_size=8,
+        key=salt.encode(),
+        person=b"group",
+    ).digest()
+    return group_of(int.from_bytes(digest, "big") / 2**64, holdout)
+
+
+def group_of(uniform: float, holdout: float) -> Group:
+    """Give the group of a number that is uniform in [0, 1)."""
+    return BASELINE if uniform < holdout else TREATMENT

@@ -1,0 +1,24 @@
+"""The numbers that bound a request; each is part of the contract.
+
+Owns the limits and nothing else.
+"""
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_BATCH_BODY_BYTES = 8 * 1024 * 1024
+MAX_BATCH_LENGTH = 1_000
+MAX_FEATURES = 200
+MAX_STRING_LENGTH = 256
+MAX_VARIANTS = 500
+MAX_PAYLOAD_BYTES = 16 * 1024
+MAX_WINDOW_S = 30 * 86_400
+MAX_GRACE_S = 7 * 86_400
+
+# An id older than this is expired: its decision may have been pruned.
+DECISION_LIFETIME_MS = 90 * 86_400_000
+
+# Clocks of other machines may run this far from ours.
+CLOCK_SKEW_MS = 60_000
+
+# Times before 2000 or after 2100 are somebody's bug, and overflow downstream.
+MIN_TIME_MS = 946_684_800_000
+MAX_TIME_MS = 4_102_444_800_000

@@ -1,0 +1,27 @@
+"""One reported reward.
+
+Owns the fact that is appended when a reward arrives. Pure.
+"""
+
+import msgspec
+
+MAIN_METRIC = "reward"
+
+
+class Reward(msgspec.Struct, frozen=True, tag="reward"):
+    """A number reported for a decision.
+
+    Attributes:
+        metric: "reward" is learned from; any other is a secondary metric.
+        reward_id: idempotency key within the decision and the metric.
+        occurred_at_ms: when the user acted, as the caller says.
+        received_at_ms: when we heard of it.
+    """
+
+    decision_id: str
+    number: int
+    value: float
+    reward_id: str
+    occurred_at_ms: int
+    received_at_ms: int
+    metric: str = MAIN_METRIC

@@ -1,0 +1,72 @@
+"""What can be shown.
+
+Owns the variant and the rules of a list of variants. Pure.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bandit_svc.domain.context import check_features
+from bandit_svc.domain.limits import MAX_PAYLOAD_BYTES, MAX_VARIANTS
+from bandit_svc.errors import InvalidInput
+
+KEY_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+KEY_RULE = (
+    "a key is 1 to 128 letters, digits, '.', '_' or '-', and begins with a letter "
+    "or a digit"
+)
+
+
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing that can be shown.
+
+    `features` is what the policy learns from, one flat level; `payload` is any
+    JSON, handed back untouched; a `retired` variant is never chosen again and
+    stays in the history.
+    """
+
+    key: str
+    features: dict[str, Any] = {}
+    payload: Any = None
+    retired: bool = False
+
+
+def is_key(text: str) -> bool:
+    """Whether a text can be the key of an experiment or a variant."""
+    return KEY_PATTERN.fullmatch(text) is not None
+
+
+def check_variants(variants: Sequence[Variant], pointer: str = "/variants") -> None:
+    """Refuse a list of variants that can't be chosen from.
+
+    Raises:
+        InvalidInput: none or over 500, a key twice, a malformed key, features
+            that are not flat, or a payload over 16 KiB.
+    """
+    if not 1 <= len(variants) <= MAX_VARIANTS:
+        raise InvalidInput.at(
+            pointer,
+            f"there are {len(variants)} variants; send between 1 and {MAX_VARIANTS}",
+        )
+    seen: set[str] = set()
+    for index, variant in enumerate(variants):
+        if not is_key(variant.key):
+            raise InvalidInput.at(f"{pointer}/{index}/key", KEY_RULE)
+        if variant.key in seen:
+            raise InvalidInput.at(
+                f"{pointer}/{index}/key",
+                f"the key {variant.key!r} stands in the list twice; keys are unique",
+            )
+        seen.add(variant.key)
+        check_features(variant.features, f"{pointer}/{index}/features")
+        if variant.payload is not None:
+            size = len(msgspec.json.encode(variant.payload))
+            if size > MAX_PAYLOAD_BYTES:
+                raise InvalidInput.at(
+                    f"{pointer}/{index}/payload",
+                    f"the payload has {size} bytes; at most {MAX_PAYLOAD_BYTES} are "
+                    "allowed. Send a reference to larger content.",
+                )

@@ -1,0 +1,194 @@
+"""Where facts are kept, and what is derived from them.
+
+Owns the protocols that every backend implements, one a noun. Each method that
+writes is one transaction: it happens whole or not at all. Times are
+milliseconds since the epoch, UTC.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from bandit_svc.domain.experiment import Definition, Experiment
+from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta
+from bandit_svc.storage.rows import (
+    Arrival,
+    ClosedDecision,
+    Cursors,
+    DecisionView,
+    DueDecision,
+    IngestOutcome,
+    JoinedRow,
+    KeyRow,
+    OrphanRow,
+    Revision,
+    Tally,
+    Totals,
+)
+
+
+class Experiments(Protocol):
+    """Definitions and their revisions."""
+
+    def create(self, definition: Definition, salt: str, now_ms: int) -> Experiment:
+        """Store revision 1 of a new experiment.
+
+        Raises:
+            Conflict: the key is taken.
+        """
+
+    def revise(
+        self, experiment: Experiment, definition: Definition, now_ms: int
+    ) -> Experiment:
+        """Store the next revision; the older ones stay.
+
+        Raises:
+            Conflict: somebody revised it since `experiment` was read.
+        """
+
+    def get(self, key: str) -> Experiment:
+        """Give the current revision.
+
+        Raises:
+            NotFound: there is no experiment of that key.
+        """
+
+    def all(self) -> list[Experiment]:
+        """Give the current revision of each, oldest experiment first."""
+
+    def revisions(self, number: int) -> list[Revision]:
+        """Give every definition that an experiment has had, oldest first."""
+
+    def at_revision(self, number: int, revision: int) -> Definition | None:
+        """Give one definition of the past, or None."""
+
+    def version(self) -> int:
+        """Give a number that differs after any change to experiments or keys.
+
+        Cheap enough for every request (well under a microsecond embedded).
+        """
+
+
+class Keys(Protocol):
+    """API keys, as hashes."""
+
+    def add(self, row: KeyRow) -> None:
+        """Keep a new key."""
+
+    def all(self) -> list[KeyRow]:
+        """Give every key, revoked ones too, oldest first."""
+
+    def revoke(self, key_id: str, now_ms: int) -> None:
+        """End a key; it stays in the list.
+
+        Raises:
+            NotFound: there is no key of that id.
+        """
+
+
+class Facts(Protocol):
+    """Decisions, activations and rewards, as ingested from the event log."""
+
+    def cursors(self) -> Cursors:
+        """Give the committed place in each partition."""
+
+    def ingest(self, arrivals: Sequence[Arrival], cursors: Cursors) -> IngestOutcome:
+        """Keep a batch and the cursors behind it in one transaction.
+
+        Repeated facts change nothing; a reward before its decision is kept as an
+        orphan and attached when the decision comes; an unreadable line is set
+        aside, not lost.
+        """
+
+    def forget_partition(self, partition: str) -> None:
+        """Drop the cursor of a partition that the log has deleted."""
+
+    def decision(self, decision_id: str) -> DecisionView | None:
+        """Give one decision with its rewards, or None."""
+
+    def orphans(self, number: int, limit: int) -> list[OrphanRow]:
+        """Give rewards whose decision has not turned up, newest first."""
+
+    def totals(self, number: int) -> Totals:
+        """Give the counts of one experiment."""
+
+    def check(self) -> list[str]:
+        """Give one sentence for each fault found in the stored facts."""
+
+
+class Joins(Protocol):
+    """Matured decisions with their reward, in a recorded order."""
+
+    def due(self, now_ms: int, limit: int) -> list[DueDecision]:
+        """Give open decisions that are ready by now, by readiness and id."""
+
+    def close(self, closed: Sequence[ClosedDecision], now_ms: int) -> None:
+        """Append to the joined order, mark as joined and add to the tallies."""
+
+    def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
+        """Give joined decisions of one experiment behind a position, in order."""
+
+    def last_position(self, number: int) -> int:
+        """Give the last joined position, 0 where there is none."""
+
+    def tallies(self, number: int) -> list[Tally]:
+        """Give the sums; their number does not grow with the log."""
+
+
+class Snapshots(Protocol):
+    """Published model versions."""
+
+    def latest_versions(self) -> Mapping[int, int]:
+        """Give the newest version of each experiment number that has one."""
+
+    def latest(self, number: int) -> Snapshot | None:
+        """Give the newest model of an experiment, or None."""
+
+    def get(self, number: int, version: int) -> Snapshot | None:
+        """Give one model version, or None if it was never kept or is pruned."""
+
+    def metas(self, number: int) -> list[SnapshotMeta]:
+        """Give the kept versions without their bytes, newest first."""
+
+    def publish(self, snapshot: Snapshot, parent_version: int, keep: int) -> bool:
+        """Keep a model as the newest, and prune all but the newest `keep`.
+
+        Returns:
+            False, and nothing was kept, if the newest version is not
+            `parent_version`: somebody restored another model meanwhile.
+        """
+
+
+class Storage(Protocol):
+    """One store; every part of it shares its transactions and files."""
+
+    experiments: Experiments
+    keys: Keys
+    facts: Facts
+    joins: Joins
+    snapshots: Snapshots
+
+    def migrate(self) -> None:
+        """Bring the schema to this version; call once, before any fork."""
+
+    def secret(self) -> bytes:
+        """Give the service's secret, which signs decision ids.
+
+        Raises:
+            Unavailable: the store was never initialised.
+        """
+
+    def initialise(self, secret: bytes, now_ms: int) -> bool:
+        """Keep the secret of a new store; False if it has one already."""
+
+    def lease(self, name: str) -> AbstractContextManager[bool]:
+        """Try to become the one holder of a name; the value says whether.
+
+        The lease ends with the context or with the process, whichever is first.
+        """
+
+    def size_bytes(self) -> int:
+        """Say how much room the store takes."""
+
+    def close(self) -> None:
+        """Let go of files and connections of this process; idempotent."""

@@ -1,0 +1,150 @@
+"""What the store gives and takes, in the same shape for every backend.
+
+Owns plain records; no behaviour and no SQL.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from bandit_svc.domain.cursor import Cursor
+from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.event import Event
+from bandit_svc.domain.experiment import Group
+
+Scope = Literal["secret", "publishable"]
+DecisionState = Literal["deferred", "open", "joined", "ambiguous"]
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """An API key as kept: never the key itself, only its SHA-256."""
+
+    id: str
+    scope: Scope
+    sha256: str
+    created_at_ms: int
+    revoked_at_ms: int | None = None
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """One definition that an experiment has had."""
+
+    revision: int
+    revised_at_ms: int
+    definition: dict[str, Any]
+
+
+class Arrival(NamedTuple):
+    """One record of the event log; `event` is None where it can't be read."""
+
+    line: bytes
+    event: Event | None
+
+
+class IngestOutcome(msgspec.Struct):
+    """What became of a batch of arrivals."""
+
+    decisions: int = 0
+    repeated_decisions: int = 0
+    ambiguous: int = 0
+    activations: int = 0
+    unreadable: int = 0
+    rewards: dict[tuple[int, str], int] = {}
+    """Counts by experiment number and outcome: accepted, duplicate, conflict,
+    late, orphan."""
+
+
+class RewardRow(msgspec.Struct, frozen=True):
+    """A reward as kept."""
+
+    metric: str
+    reward_id: str
+    value: float
+    occurred_at_ms: int
+    received_at_ms: int
+    late: bool
+    conflicts: int
+
+
+class DecisionView(msgspec.Struct, frozen=True):
+    """One decision with all that became of it."""
+
+    decision: Decision
+    state: DecisionState
+    exposed_at_ms: int | None
+    closes_at_ms: int | None
+    rewards: tuple[RewardRow, ...]
+    joined_reward: float | None = None
+    joined_position: int | None = None
+
+
+class OrphanRow(msgspec.Struct, frozen=True):
+    """A reward whose decision has not turned up."""
+
+    decision_id: str
+    number: int
+    metric: str
+    reward_id: str
+    value: float
+    received_at_ms: int
+
+
+class DueDecision(NamedTuple):
+    """A decision whose window has closed, and what was reported for it."""
+
+    row_id: int
+    decision_id: str
+    number: int
+    revision: int
+    group: Group
+    variant: str
+    exposed_at_ms: int
+    rewards: tuple[tuple[str, str, float, int, int], ...]
+    """(metric, reward_id, value, occurred_at_ms, received_at_ms)"""
+
+
+class ClosedDecision(NamedTuple):
+    """What the join makes of a due decision."""
+
+    due: DueDecision
+    reward: float
+    counted: int
+    learnable: bool
+    secondary: Mapping[str, float]
+    late: int
+
+
+class JoinedRow(NamedTuple):
+    """One joined decision in the recorded order."""
+
+    position: int
+    reward: float
+    learnable: bool
+    line: bytes
+    """The decision as it was logged."""
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """Sums of one metric over the joined decisions of a group and a variant."""
+
+    group: Group
+    variant: str
+    metric: str
+    n: int
+    total: float
+    total_squares: float
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Counts of one experiment, by name (see `COUNTERS`)."""
+
+    counts: Mapping[str, int]
+    pending: int
+    unexposed: int
+    orphans: int
+    joined: int
+    oldest_pending_ms: int | None
+
+
+Cursors = dict[str, Cursor]
