@@ -1,0 +1,108 @@
+"""How long users take, and what happens to a reward on its way.
+
+Owns the delays (exponential, heavy tails, capped) and the mishaps of delivery:
+lost, duplicated, overtaken. Pure: every draw comes from the generator passed in,
+and nothing here waits. Times are seconds since the decision.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+class Delay(Protocol):
+    """A distribution of waiting times."""
+
+    def draw_s(self, rng: np.random.Generator) -> float:
+        """Draw one waiting time in seconds, >= 0."""
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Memoryless waiting: most acts come soon."""
+
+    mean_s: float
+    cap_s: float = math.inf
+    """A longer wait is cut to this."""
+
+    def draw_s(self, rng: np.random.Generator) -> float:
+        """Draw a waiting time with mean `mean_s` before the cap."""
+        return min(float(rng.exponential(self.mean_s)), self.cap_s)
+
+
+@dataclass(frozen=True)
+class LogNormal:
+    """A heavy tail: half come within the median, a few take very long."""
+
+    median_s: float
+    sigma: float
+    """Standard deviation of the logarithm; 1.5 puts one in twenty over 12 medians."""
+    cap_s: float = math.inf
+
+    def draw_s(self, rng: np.random.Generator) -> float:
+        """Draw a waiting time with median `median_s`."""
+        wait_s = self.median_s * math.exp(self.sigma * float(rng.standard_normal()))
+        return min(wait_s, self.cap_s)
+
+
+@dataclass(frozen=True)
+class Pareto:
+    """The heaviest tail: a wait beyond x has chance (minimum / x) ** shape."""
+
+    minimum_s: float
+    shape: float
+    """At 1 or below, the mean is infinite."""
+    cap_s: float = math.inf
+
+    def draw_s(self, rng: np.random.Generator) -> float:
+        """Draw a waiting time of at least `minimum_s`."""
+        return min(self.minimum_s * (1.0 + float(rng.pareto(self.shape))), self.cap_s)
+
+
+INSTANT = Exponential(0.0)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One arrival of a reward at the service, in seconds since the decision."""
+
+    occurred_after_s: float
+    """When the user acted; equal in every delivery of one reward."""
+    arrives_after_s: float
+    """When the service hears of it; never before the user acted."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """The way of a reward from the user's act to the service."""
+
+    acts: Delay = INSTANT
+    """From the decision to the user's act."""
+    travels: Delay = INSTANT
+    """From the act to the service."""
+    lost_share: float = 0.0
+    duplicated_share: float = 0.0
+    """Share of the delivered rewards that arrive twice."""
+    overtaken_share: float = 0.0
+    """Share that is held back by `hold_back_s`, so that later acts overtake it."""
+    hold_back_s: float = 0.0
+
+    def deliveries(self, rng: np.random.Generator) -> list[Delivery]:
+        """Draw the arrivals of one reward: none, one or two, by arrival.
+
+        Every call makes the same draws, whatever their outcome, so that two
+        policies that are simulated with one seed meet the same mishaps.
+        """
+        acted_s = self.acts.draw_s(rng)
+        travel_s = self.travels.draw_s(rng)
+        second_travel_s = self.travels.draw_s(rng)
+        lost, duplicated, overtaken = rng.random(3)
+        if lost < self.lost_share:
+            return []
+        held_s = self.hold_back_s if overtaken < self.overtaken_share else 0.0
+        arrivals = [acted_s + held_s + travel_s]
+        if duplicated < self.duplicated_share:
+            arrivals.append(acted_s + held_s + travel_s + second_travel_s)
+        return [Delivery(acted_s, arrival_s) for arrival_s in arrivals]
