@@ -5,6 +5,7 @@ Must not know of experiments, requests, storage or the clock. An action is an
 entry of a list here; the service calls it a variant.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -37,10 +38,65 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class RewardRange(msgspec.Struct, frozen=True):
-    """The declared bounds of a reward; a policy scales by them."""
+    """The declared bounds of a reward; a policy scales by them.
+
+    Raises:
+        PolicyError: a bound is not finite, or minimum is not under maximum.
+    """
 
     minimum: float = 0.0
     maximum: float = 1.0
+
+    def __post_init__(self) -> None:
+        width = self.maximum - self.minimum
+        if not (math.isfinite(width) and width > 0.0):
+            raise PolicyError(
+                f"the reward range is {self.minimum} to {self.maximum}; both must "
+                "be finite and the minimum less than the maximum"
+            )
+
+    def scaled(self, reward: float) -> float:
+        """Map a reward to [0, 1], 1 being best.
+
+        Raises:
+            PolicyError: the reward is not finite or not within the range.
+        """
+        # A NaN fails this comparison too.
+        if not self.minimum <= reward <= self.maximum:
+            raise PolicyError(
+                f"reward is {reward}; it must be between {self.minimum} and "
+                f"{self.maximum}, the experiment's declared range"
+            )
+        return (reward - self.minimum) / (self.maximum - self.minimum)
+
+
+def check_example(n_actions: int, chosen: int, propensity: float) -> None:
+    """Refuse a joined decision that no policy may learn from.
+
+    Raises:
+        PolicyError: there is no action, `chosen` is not an index into them, or
+            `propensity` is not in (0, 1].
+    """
+    check_actions(n_actions)
+    if not 0 <= chosen < n_actions:
+        raise PolicyError(
+            f"chosen is {chosen}; it must be an index into the {n_actions} actions"
+        )
+    # A NaN fails this comparison too.
+    if not 0.0 < propensity <= 1.0:
+        raise PolicyError(
+            f"propensity is {propensity}; it must be above 0 and at most 1"
+        )
+
+
+def check_actions(n_actions: int) -> None:
+    """Refuse an empty list of actions.
+
+    Raises:
+        PolicyError: `n_actions` is 0.
+    """
+    if n_actions == 0:
+        raise PolicyError("there is no action to choose from; give at least one")
 
 
 class Policy(Protocol):

@@ -3,3 +3,66 @@
 Owns the list of kinds and the call that builds one. Each kind's own settings are
 validated in its own file.
 """
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from policies import fixed, vw, vw_explorers
+from policies.base import Policy, PolicyError, RewardRange
+
+DEFAULT_KIND = "vw"
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """How one kind checks its settings and builds its policy."""
+
+    normalise: Callable[[Mapping[str, Any]], dict[str, Any]]
+    build: Callable[[Mapping[str, Any], RewardRange], Policy]
+
+
+KINDS: Mapping[str, Kind] = {
+    "vw": Kind(vw_explorers.normalise, vw.VwPolicy),
+    "fixed": Kind(fixed.normalise_fixed, fixed.build),
+    "uniform": Kind(fixed.normalise_uniform, fixed.build),
+    "weighted": Kind(fixed.normalise_weighted, fixed.build),
+}
+
+
+def normalise_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a spec and fill in every default; a result comes back unchanged.
+
+    Args:
+        spec: "kind" (default `vw`) and the settings of that kind.
+
+    Returns:
+        A dict that JSON can hold.
+
+    Raises:
+        PolicyError: the kind or a setting is unknown, or a value is refused;
+            `field` names it.
+    """
+    name = spec.get("kind", DEFAULT_KIND)
+    kind = KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise PolicyError(
+            f"kind is {name!r}; it must be one of {', '.join(KINDS)}", "kind"
+        )
+    return kind.normalise(spec)
+
+
+def build_policy(
+    spec: Mapping[str, Any], reward_range: RewardRange | None = None
+) -> Policy:
+    """Build an untrained policy from a spec, normalised or not.
+
+    Args:
+        spec: as for `normalise_spec`.
+        reward_range: bounds of the rewards it will learn from, by default 0 to 1.
+
+    Raises:
+        PolicyError: the spec is refused.
+    """
+    checked = normalise_spec(spec)
+    return KINDS[checked["kind"]].build(checked, reward_range or RewardRange())

@@ -1,0 +1,149 @@
+"""Policies that don't learn: one variant, uniform, fixed weights.
+
+Owns the kinds `fixed`, `uniform` and `weighted`. Their only state is how many
+examples they were given, so that a dump tells whether training has caught up.
+"""
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from policies import settings
+from policies.base import (
+    Action,
+    Context,
+    PolicyError,
+    RewardRange,
+    check_actions,
+    check_example,
+)
+from policies.envelope import seal, spec_digest, unseal
+
+Weights = Mapping[str, float]
+MAX_WEIGHT = 1e9
+
+_COUNT = struct.Struct(">Q")
+
+
+class WeightedPolicy:
+    """Chooses by fixed weights, whatever the context and the rewards.
+
+    The weights are renormalised over the eligible actions; an action that is not
+    listed weighs 0. Where all eligible actions weigh 0 the pmf is uniform over
+    them, so that a decision can always be made.
+    """
+
+    def __init__(
+        self, spec: Mapping[str, Any], reward_range: RewardRange, weights: Weights
+    ) -> None:
+        self._digest = spec_digest(spec, reward_range)
+        self._reward_range = reward_range
+        self._weights = dict(weights)
+        self._learned_count = 0
+
+    @property
+    def resumes_exactly(self) -> bool:
+        """Always: there is nothing but a count."""
+        return True
+
+    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
+        """Give each action its share of the eligible weights."""
+        del context
+        check_actions(len(actions))
+        weights = [self._weights.get(action.key, 0.0) for action in actions]
+        total = math.fsum(weights)
+        if total == 0.0:
+            return [1.0 / len(actions)] * len(actions)
+        return [weight / total for weight in weights]
+
+    def learn(
+        self,
+        context: Context,
+        actions: Sequence[Action],
+        chosen: int,
+        propensity: float,
+        reward: float,
+    ) -> None:
+        """Count the example."""
+        del context
+        check_example(len(actions), chosen, propensity)
+        self._reward_range.scaled(reward)
+        self._learned_count += 1
+
+    def dump(self) -> bytes:
+        """Give the count, sealed."""
+        return seal(self._digest, _COUNT.pack(self._learned_count))
+
+    def load(self, state: bytes) -> None:
+        """Replace the count."""
+        payload = unseal(self._digest, state)
+        (self._learned_count,) = _COUNT.unpack(payload)
+
+
+def normalise_uniform(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the spec of kind `uniform`, which has no settings."""
+    return settings.normalised("uniform", spec, ())
+
+
+def normalise_fixed(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the spec of kind `fixed`.
+
+    Raises:
+        PolicyError: `variant` is missing or not a non-empty string.
+    """
+    settings.refuse_unknown("fixed", spec, ["variant"])
+    variant = spec.get("variant")
+    if not (isinstance(variant, str) and variant):
+        raise PolicyError(
+            f"variant is {variant!r}; policy fixed needs the key of the variant "
+            "that it always chooses",
+            "variant",
+        )
+    return {"kind": "fixed", "variant": variant}
+
+
+def normalise_weighted(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the spec of kind `weighted`; the weights needn't sum to 1.
+
+    Raises:
+        PolicyError: `weights` is not an object of finite numbers >= 0 with a
+            finite sum above 0.
+    """
+    settings.refuse_unknown("weighted", spec, ["weights"])
+    weights = spec.get("weights")
+    if not (isinstance(weights, Mapping) and weights):
+        raise PolicyError(
+            f"weights is {weights!r}; policy weighted needs an object of variant "
+            'keys and weights, like {"summer-dress": 3, "sandals": 1}',
+            "weights",
+        )
+    checked = {str(key): _weight(key, value) for key, value in weights.items()}
+    total = math.fsum(checked.values())
+    if not 0.0 < total <= MAX_WEIGHT * len(checked):
+        raise PolicyError("every weight is 0; at least one must be above 0", "weights")
+    return {"kind": "weighted", "weights": dict(sorted(checked.items()))}
+
+
+def _weight(key: object, value: object) -> float:
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and 0.0 <= value <= MAX_WEIGHT
+    ):
+        return float(value)
+    raise PolicyError(
+        f"the weight of {key!r} is {value!r}; it must be a number between 0 and "
+        f"{MAX_WEIGHT:g}",
+        f"weights.{key}",
+    )
+
+
+def build(spec: Mapping[str, Any], reward_range: RewardRange) -> WeightedPolicy:
+    """Build a policy of one of the three kinds from its normalised spec."""
+    weights: Weights = {}
+    if spec["kind"] == "fixed":
+        weights = {spec["variant"]: 1.0}
+    elif spec["kind"] == "weighted":
+        weights = spec["weights"]
+    return WeightedPolicy(spec, reward_range, weights)

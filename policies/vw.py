@@ -1,0 +1,192 @@
+"""The one seam around Vowpal Wabbit.
+
+Owns workspaces: making, feeding, saving, loading and finishing them. No other file
+imports vowpalwabbit. A workspace holds the GIL in its calls and is not thread-safe;
+the caller holds one lock per policy, and forks before it builds one.
+"""
+
+import math
+import os
+import struct
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vowpalwabbit import Workspace
+
+from policies import vw_explorers
+from policies.base import (
+    Action,
+    Context,
+    PolicyError,
+    RewardRange,
+    check_actions,
+    check_example,
+)
+from policies.envelope import seal, spec_digest, unseal
+from policies.vw_examples import ExampleWriter
+
+MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - a private folder is made in it
+
+SUM_TOLERANCE = 1e-3
+"""Vowpal Wabbit's probabilities are float32; further off than this is a fault."""
+
+_COUNT = struct.Struct(">Q")
+
+
+class _Counters(NamedTuple):
+    """What Vowpal Wabbit counts, as it stands in a saved model; little-endian."""
+
+    time: float
+    losses: bytes
+    labelled: float
+    labels: float
+    unlabelled: float
+    examples: int
+    features: int
+
+
+_COUNTERS = struct.Struct("<d28sdddQQ")
+_COUNTERS_BEFORE = struct.calcsize("<d28sdd")
+
+
+class VwPolicy:
+    """A contextual bandit learned by Vowpal Wabbit, with action features."""
+
+    def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
+        self._arguments = vw_explorers.command_line(spec)
+        self._resumes_exactly = vw_explorers.resumes_exactly(spec)
+        self._passes: int = spec["passes"]
+        self._digest = spec_digest(spec, reward_range)
+        self._reward_range = reward_range
+        self._writer = ExampleWriter()
+        # A loaded model goes on with its own seed, and refuses another one.
+        seed = ["--random_seed", str(spec["seed"])]
+        self._workspace = Workspace(arg_list=[*self._arguments, *seed])
+        self._learned_count = 0
+        self._predicted_count = 0
+
+    @property
+    def resumes_exactly(self) -> bool:
+        """By explorer and cb_type, as measured; see `vw_explorers`."""
+        return self._resumes_exactly
+
+    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
+        """Give Vowpal Wabbit's probabilities, made to sum to 1 in float64.
+
+        Raises:
+            PolicyError: there is no action, a feature is refused, or the model
+                gives no distribution.
+        """
+        check_actions(len(actions))
+        text = self._writer.unlabelled(context, actions)
+        self._predicted_count += 1
+        scores: list[float] = self._workspace.predict(text)
+        return _distribution(scores, len(actions))
+
+    def learn(
+        self,
+        context: Context,
+        actions: Sequence[Action],
+        chosen: int,
+        propensity: float,
+        reward: float,
+    ) -> None:
+        """Learn from one joined decision, `passes` times."""
+        check_example(len(actions), chosen, propensity)
+        scaled_reward = self._reward_range.scaled(reward)
+        text = self._writer.labelled(
+            context, actions, chosen, propensity, scaled_reward
+        )
+        for _ in range(self._passes):
+            self._workspace.learn(text)
+        self._learned_count += 1
+
+    def dump(self) -> bytes:
+        """Give the model as Vowpal Wabbit saves it, without prediction counters."""
+        model = without_predictions(
+            _saved(self._workspace),
+            self._learned_count * self._passes,
+            self._predicted_count,
+        )
+        return seal(self._digest, _COUNT.pack(self._learned_count) + model)
+
+    def load(self, state: bytes) -> None:
+        """Replace the workspace by one that starts from the dumped model."""
+        payload = unseal(self._digest, state)
+        (learned_count,) = _COUNT.unpack_from(payload)
+        loaded = _loaded(self._arguments, payload[_COUNT.size :])
+        replaced, self._workspace = self._workspace, loaded
+        self._learned_count, self._predicted_count = learned_count, 0
+        replaced.finish()
+
+
+def _distribution(scores: list[float], n_actions: int) -> list[float]:
+    if len(scores) != n_actions:
+        raise PolicyError(
+            f"the model gave {len(scores)} probabilities for {n_actions} actions"
+        )
+    total = math.fsum(scores)
+    # A NaN fails both comparisons too.
+    if not (abs(total - 1.0) <= SUM_TOLERANCE and min(scores) >= 0.0):
+        raise PolicyError(
+            f"the model gave probabilities that sum to {total}, the least being "
+            f"{min(scores)}: its state is broken; train it from the log again"
+        )
+    return [score / total for score in scores]
+
+
+def without_predictions(
+    model: bytes, learned_count: int, predicted_count: int
+) -> bytes:
+    """Give the model as if nothing had been predicted since it was loaded.
+
+    Four counters of a saved model grow with each prediction, though nothing that is
+    learned depends on them; left in, equal states would not be equal bytes. Their
+    place differs between explorers; it is found by the values that they must have.
+
+    Raises:
+        PolicyError: the counters are not where this version of Vowpal Wabbit
+            writes them.
+    """
+    seen_count = learned_count + predicted_count
+    search = struct.pack("<dQ", predicted_count, seen_count)
+    at = model.find(search)
+    while at >= 0:
+        start = at - _COUNTERS_BEFORE
+        if start >= 0:
+            counters = _Counters(*_COUNTERS.unpack_from(model, start))
+            if counters.time == seen_count and counters.labelled == learned_count:
+                clean = counters._replace(
+                    time=learned_count, unlabelled=0, examples=learned_count, features=0
+                )
+                end = start + _COUNTERS.size
+                return model[:start] + _COUNTERS.pack(*clean) + model[end:]
+        at = model.find(search, at + 1)
+    raise PolicyError(
+        "the saved model does not hold its counters where Vowpal Wabbit 9.11 writes "
+        "them: install the version in requirements.lock"
+    )
+
+
+def _saved(workspace: Workspace) -> bytes:
+    # Vowpal Wabbit writes to NAME.writing and renames it, so that a file
+    # descriptor's path won't do.
+    folder = MEMORY_FOLDER if Path(MEMORY_FOLDER).is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="bandit-", dir=folder) as name:
+        path = Path(name) / "model"
+        workspace.save(path)
+        return path.read_bytes()
+
+
+def _loaded(arguments: list[str], model: bytes) -> Workspace:
+    descriptor = os.memfd_create("bandit-model")
+    try:
+        os.write(descriptor, model)
+        path = f"/proc/self/fd/{descriptor}"
+        return Workspace(arg_list=[*arguments, "-i", path])
+    except RuntimeError as error:
+        raise PolicyError(f"Vowpal Wabbit refused the saved model: {error}") from error
+    finally:
+        os.close(descriptor)
