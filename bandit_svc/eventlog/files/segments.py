@@ -1,0 +1,86 @@
+"""Name the segments and partitions on disk, and tell whether a writer lives.
+
+Owns the layout `<root>/<partition>/<00000001>.jsonl` and the lock that means
+"alive". Reads folders only; writing and deleting belong to writer.py and reader.py.
+
+A live writer holds `flock` on its partition's folder. The kernel drops that lock
+when the process dies, however it dies, so no heartbeat and no clock is involved.
+A folder becomes visible (its name starts with no dot) only once it is locked.
+"""
+
+import fcntl
+import os
+import re
+from pathlib import Path
+
+_SEGMENT_NAME = re.compile(r"([0-9]{8,})\.jsonl")
+
+
+def partition_name(now_ms: int, pid: int, token: str, incarnation: int = 1) -> str:
+    """Name a partition so that names sort by the time their writers started.
+
+    Args:
+        now_ms: milliseconds since the epoch; 13 digits until the year 2286.
+        pid: for the operator who looks at the folder.
+        token: random, so that two containers with equal pids can't collide.
+        incarnation: above 1 where the writer had to start over, because its
+            folder was deleted.
+    """
+    name = f"w{now_ms:013d}-{pid}-{token}"
+    return name if incarnation == 1 else f"{name}-{incarnation}"
+
+
+def segment_name(number: int) -> str:
+    """Give the file name of a segment; its number grows and is never reused."""
+    return f"{number:08d}.jsonl"
+
+
+def list_partitions(root: Path) -> list[str]:
+    """List the visible partitions, oldest first; none where the root is missing."""
+    try:
+        with os.scandir(root) as entries:
+            return sorted(
+                entry.name
+                for entry in entries
+                if not entry.name.startswith(".")
+                and entry.is_dir(follow_symlinks=False)
+            )
+    except FileNotFoundError:
+        return []
+
+
+def list_segments(folder: Path) -> list[int]:
+    """List the segment numbers of a partition, ascending; other files don't count."""
+    try:
+        with os.scandir(folder) as entries:
+            matches = [_SEGMENT_NAME.fullmatch(entry.name) for entry in entries]
+    except FileNotFoundError:
+        return []
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def segment_size(folder: Path, number: int) -> int:
+    """Give a segment's bytes; 0 where it was deleted meanwhile."""
+    try:
+        return (folder / segment_name(number)).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def is_alive(folder: Path) -> bool:
+    """Tell whether the partition's writer lives; dead is final.
+
+    Ask this before listing or reading: what is on disk after the answer "dead"
+    never changes again, while a writer found alive may die a moment later.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
