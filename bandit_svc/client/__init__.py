@@ -1,1 +1,7 @@
 """What callers install: the standard library only."""
+
+from bandit_svc.client.client import BanditClient
+from bandit_svc.client.decision import Decision
+from bandit_svc.client.errors import BanditClientError
+
+__all__ = ["BanditClient", "BanditClientError", "Decision"]

@@ -1,0 +1,56 @@
+"""What the service answers to a decision request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from bandit_svc.client.errors import BanditClientError
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One choice: show `variant`, and report rewards under `decision_id`.
+
+    A fallback decision was made by the client, because the service could not:
+    its `decision_id` is None, nothing of it is logged, and `error` says why.
+    """
+
+    experiment: str
+    variant: str
+    decision_id: str | None = None
+    payload: Any = None
+    """The variant's payload, as the experiment declares it."""
+    propensity: float | None = None
+    """Chance with which the variant was chosen, in (0, 1]."""
+    group: str | None = None
+    """`treatment` or `baseline`."""
+    model_version: int | None = None
+    expires_at: datetime | None = None
+    """End of the reward window; later rewards are stored and not learned."""
+    error: BanditClientError | None = None
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether the client chose the variant because the service could not."""
+        return self.decision_id is None
+
+    @classmethod
+    def from_answer(cls, answer: Mapping[str, Any]) -> Self:
+        """Read the body of a decision response; unknown members are ignored.
+
+        Raises:
+            KeyError: the body lacks `decision_id`, `experiment` or `variant`.
+            ValueError: `expires_at` is not a date and time.
+        """
+        expires_at = answer.get("expires_at")
+        return cls(
+            experiment=answer["experiment"],
+            variant=answer["variant"],
+            decision_id=answer["decision_id"],
+            payload=answer.get("payload"),
+            propensity=answer.get("propensity"),
+            group=answer.get("group"),
+            model_version=answer.get("model_version"),
+            expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+        )

@@ -1,0 +1,194 @@
+"""Keep-alive, the one retry, time limits, fallbacks, threads and forks."""
+
+import os
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from bandit_svc.client import BanditClient, BanditClientError
+
+DECIDED = {"decision_id": "d-1", "experiment": "hero", "variant": "sandals"}
+
+
+def nobody_listens_at() -> str:
+    """Give the address of a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_requests_of_one_thread_share_a_connection(
+    stub: Any, answer: Any, client: Any
+) -> None:
+    stub.answer(answer(201, DECIDED))
+
+    client.decide("hero")
+    client.decide("hero")
+
+    assert stub.asked[0].connection == stub.asked[1].connection
+
+
+def test_each_thread_has_a_connection_of_its_own(
+    stub: Any, answer: Any, client: Any
+) -> None:
+    stub.answer(answer(201, DECIDED))
+
+    def ask() -> None:
+        client.decide("hero")
+        client.close()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    ask()
+
+    assert stub.asked[0].connection != stub.asked[1].connection
+
+
+def test_a_kept_connection_closed_by_the_service_is_replaced_once(
+    stub: Any, answer: Any, client: Any
+) -> None:
+    stub.answer(answer(201, DECIDED, hang_up=True))
+    client.decide("hero")
+
+    decision = client.decide("hero")
+
+    assert decision.decision_id == "d-1"
+
+
+def test_the_retry_repeats_the_request_id(stub: Any, answer: Any, client: Any) -> None:
+    # The second answer never comes: the service dies after it has read the
+    # request, which is the moment where a decision may be logged already.
+    stub.answer(answer(201, DECIDED), answer(silent=True), answer(201, DECIDED))
+    stub.released.set()
+    client.decide("hero")
+
+    client.decide("hero")
+
+    _, cut_off, repeated = stub.asked
+    assert cut_off.body == repeated.body
+
+
+def test_a_fresh_connection_that_breaks_is_not_retried(
+    stub: Any, answer: Any, client: Any
+) -> None:
+    stub.answer(answer(silent=True))
+    stub.released.set()
+
+    with pytest.raises(BanditClientError, match="did not answer"):
+        client.decide("hero")
+
+    assert len(stub.asked) == 1
+
+
+def test_creating_an_experiment_is_never_sent_twice(
+    stub: Any, answer: Any, client: Any
+) -> None:
+    stub.answer(answer(200, {}), answer(silent=True))
+    stub.released.set()
+    client.experiment("hero")
+
+    with pytest.raises(BanditClientError, match="did not answer"):
+        client.create_experiment({"key": "hero"})
+
+    assert [asked.method for asked in stub.asked] == ["GET", "POST"]
+
+
+def test_a_slow_service_is_an_error_at_the_time_limit(stub: Any, answer: Any) -> None:
+    stub.answer(answer(silent=True))
+
+    with (
+        BanditClient(stub.url, timeout_s=0.05) as client,
+        pytest.raises(BanditClientError, match="did not answer") as caught,
+    ):
+        client.decide("hero")
+
+    assert caught.value.status is None
+
+
+def test_a_slow_service_gives_the_fallback(stub: Any, answer: Any) -> None:
+    stub.answer(answer(silent=True))
+
+    with BanditClient(stub.url, timeout_s=0.05) as client:
+        decision = client.decide("hero", fallback="summer-dress")
+
+    assert decision.variant == "summer-dress"
+    assert decision.is_fallback
+    assert decision.error is not None
+
+
+def test_no_service_at_all_gives_the_fallback() -> None:
+    with BanditClient(nobody_listens_at()) as client:
+        decision = client.decide("hero", fallback="summer-dress")
+
+    assert (decision.variant, decision.decision_id) == ("summer-dress", None)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422, 500, 503])
+def test_every_refusal_gives_the_fallback(
+    *, stub: Any, answer: Any, client: Any, status: int
+) -> None:
+    stub.answer(answer(status, {"title": "No", "status": status}))
+
+    decision = client.decide("hero", fallback="summer-dress")
+
+    assert decision.error.status == status
+
+
+def test_a_context_that_json_has_no_word_for_gives_the_fallback(client: Any) -> None:
+    decision = client.decide("hero", context={"x": object()}, fallback="summer-dress")
+
+    assert decision.is_fallback
+
+
+def test_a_fallback_decision_is_neither_activated_nor_rewarded(
+    stub: Any, client: Any
+) -> None:
+    client.activate(None)
+    client.reward(None, 1.0)
+
+    assert stub.asked == []
+
+
+def test_ready_is_false_when_nobody_listens() -> None:
+    with BanditClient(nobody_listens_at()) as client:
+        assert client.ready() is False
+
+
+def test_a_late_answer_is_not_taken_for_the_next_request(
+    stub: Any, answer: Any
+) -> None:
+    stub.answer(answer(silent=True), answer(201, DECIDED))
+
+    with BanditClient(stub.url, timeout_s=0.05) as client:
+        client.decide("hero", fallback="summer-dress")
+        decision = client.decide("hero", fallback="summer-dress")
+
+    assert decision.decision_id == "d-1"
+    assert stub.asked[0].connection != stub.asked[1].connection
+
+
+def test_a_forked_process_opens_a_connection_of_its_own(
+    stub: Any, answer: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.answer(answer(201, DECIDED))
+    client.decide("hero")
+    parents = client._connection._kept()  # noqa: SLF001 - it stays open there
+
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: -1)
+        client.decide("hero")
+        client.close()
+
+    assert stub.asked[0].connection != stub.asked[1].connection
+    parents.close()
+
+
+def test_a_path_in_the_address_comes_before_every_route(stub: Any, answer: Any) -> None:
+    stub.answer(answer(200, {}))
+
+    with BanditClient(f"{stub.url}/bandit/") as client:
+        client.experiment("hero")
+
+    assert stub.asked[0].path == "/bandit/v1/experiments/hero"
