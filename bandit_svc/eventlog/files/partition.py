@@ -20,10 +20,10 @@ class PartitionFolder:
     raise OSError, and leaves a state in which it can be called again.
     """
 
-    def __init__(self, root: Path, *, now_ms: int, token: str, durable: bool) -> None:
+    def __init__(self, root: Path, *, now_ms: int, suffix: str, durable: bool) -> None:
         self._root = root
         self._now_ms = now_ms
-        self._token = token
+        self._suffix = suffix
         self._durable = durable
         self._pid = os.getpid()
         self._incarnation = 1
@@ -33,7 +33,7 @@ class PartitionFolder:
     @property
     def name(self) -> str:
         """The partition's name; changes only if the folder is deleted."""
-        return partition_name(self._now_ms, self._pid, self._token, self._incarnation)
+        return partition_name(self._now_ms, self._pid, self._suffix, self._incarnation)
 
     def open_next_segment(self) -> int:
         """Create the next segment and give its descriptor, open for appending.

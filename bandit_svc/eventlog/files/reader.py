@@ -22,6 +22,7 @@ from bandit_svc.eventlog.interface import START, Batch, Cursor
 
 DEFAULT_READ_BYTES = 4_194_304
 _LONG_LINE_STEP = 1_048_576
+_LONG_LINE_STEP = 1_048_576
 
 
 class _Lines(NamedTuple):

@@ -16,17 +16,17 @@ from pathlib import Path
 _SEGMENT_NAME = re.compile(r"([0-9]{8,})\.jsonl")
 
 
-def partition_name(now_ms: int, pid: int, token: str, incarnation: int = 1) -> str:
+def partition_name(now_ms: int, pid: int, suffix: str, incarnation: int = 1) -> str:
     """Name a partition so that names sort by the time their writers started.
 
     Args:
         now_ms: milliseconds since the epoch; 13 digits until the year 2286.
         pid: for the operator who looks at the folder.
-        token: random, so that two containers with equal pids can't collide.
+        suffix: random, so that two containers with equal pids can't collide.
         incarnation: above 1 where the writer had to start over, because its
             folder was deleted.
     """
-    name = f"w{now_ms:013d}-{pid}-{token}"
+    name = f"w{now_ms:013d}-{pid}-{suffix}"
     return name if incarnation == 1 else f"{name}-{incarnation}"
 
 

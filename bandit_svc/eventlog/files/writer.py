@@ -44,7 +44,7 @@ class FileWriter:
         root: Path,
         *,
         now_ms: int,
-        token: str,
+        suffix: str,
         fsync: FsyncMode = "interval",
         fsync_interval_ms: int = 100,
         max_segment_bytes: int = DEFAULT_SEGMENT_BYTES,
@@ -54,13 +54,13 @@ class FileWriter:
         Args:
             root: the log's folder; created if its parent exists.
             now_ms: milliseconds since the epoch, for the partition's name.
-            token: random text of a few hex digits, for the partition's name.
+            suffix: random text of a few hex digits, for the partition's name.
             fsync: what a power loss can take; see the class.
             fsync_interval_ms: used by the mode `interval` only.
             max_segment_bytes: a record that would pass it starts a new segment.
         """
         self._folder = PartitionFolder(
-            root, now_ms=now_ms, token=token, durable=fsync != "never"
+            root, now_ms=now_ms, suffix=suffix, durable=fsync != "never"
         )
         self._fsync = fsync
         self._interval_s = fsync_interval_ms / 1000

@@ -1,0 +1,141 @@
+"""Writers, readers and child processes for the event log's tests.
+
+The fixtures `new_writer` and `new_reader` are all that the contract suite knows of
+a backend; a stream will be one more parameter here.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bandit_svc.eventlog.files.reader import FileReader
+from bandit_svc.eventlog.files.segments import list_segments, segment_name
+from bandit_svc.eventlog.files.writer import FileWriter
+from bandit_svc.eventlog.interface import (
+    START,
+    Cursor,
+    EventLogReader,
+    EventLogWriter,
+)
+
+WRITER_PROCESS = Path(__file__).parent / "writer_process.py"
+
+
+@pytest.fixture
+def log_root(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def new_file_writer(log_root: Path) -> Iterator[Callable[..., FileWriter]]:
+    """Make writers whose names sort in the order of the calls; close them after."""
+    writers: list[FileWriter] = []
+
+    def make(root: Path = log_root, **settings: Any) -> FileWriter:
+        now_ms = 1_700_000_000_000 + len(writers)
+        writer = FileWriter(root, now_ms=now_ms, suffix="ab12", **settings)
+        writers.append(writer)
+        return writer
+
+    yield make
+    for writer in writers:
+        writer.close()
+
+
+@pytest.fixture(params=["files"])
+def new_writer(
+    new_file_writer: Callable[..., FileWriter],
+) -> Callable[[], EventLogWriter]:
+    return lambda: new_file_writer(max_segment_bytes=1000, fsync="never")
+
+
+@pytest.fixture
+def new_reader(log_root: Path) -> Callable[[], EventLogReader]:
+    return lambda: FileReader(log_root)
+
+
+@pytest.fixture
+def read_all() -> Callable[..., tuple[list[bytes], int, Cursor]]:
+    """Read a partition to its end: its records, the torn count, the cursor."""
+
+    def read(
+        reader: EventLogReader,
+        partition: str,
+        after: Cursor = START,
+        max_bytes: int = 4_194_304,
+    ) -> tuple[list[bytes], int, Cursor]:
+        records: list[bytes] = []
+        torn = 0
+        while True:
+            batch = reader.read(partition, after, max_bytes)
+            records += batch.records
+            torn += batch.torn
+            after = batch.cursor
+            if not batch.records:
+                return records, torn, after
+
+    return read
+
+
+@pytest.fixture
+def last_segment(log_root: Path) -> Callable[[str], Path]:
+    """Give the path of the newest segment of a partition."""
+
+    def find(partition: str) -> Path:
+        folder = log_root / partition
+        return folder / segment_name(list_segments(folder)[-1])
+
+    return find
+
+
+@pytest.fixture
+def replace_descriptor() -> Callable[[Path, str], None]:
+    """Put another file behind this process's open descriptor of a path.
+
+    So the kernel itself refuses: /dev/full takes no byte and can't be truncated,
+    /dev/null takes every byte and can't be fsynced.
+    """
+
+    def replace(path: Path, device: str) -> None:
+        for entry in Path("/proc/self/fd").iterdir():
+            # Entries may vanish while we look: listing opens a descriptor too.
+            if os.path.realpath(entry) == str(path.resolve()):
+                source = os.open(device, os.O_WRONLY)
+                os.dup2(source, int(entry.name), inheritable=False)
+                os.close(source)
+                return
+        raise LookupError(path)
+
+    return replace
+
+
+@pytest.fixture
+def start_process(log_root: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start writer_process.py with a scenario and its settings; kill it after."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(scenario: str, **settings: Any) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                str(WRITER_PROCESS),
+                scenario,
+                str(log_root),
+                json.dumps(settings),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()

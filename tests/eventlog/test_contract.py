@@ -1,0 +1,277 @@
+"""What every event log backend promises; see bandit_svc/eventlog/interface.py."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from bandit_svc.errors import Unavailable
+from bandit_svc.eventlog.interface import (
+    START,
+    Cursor,
+    EventLogReader,
+    EventLogWriter,
+)
+
+NewWriter = Callable[[], EventLogWriter]
+NewReader = Callable[[], EventLogReader]
+ReadAll = Callable[..., tuple[list[bytes], int, Cursor]]
+
+
+def numbered(count: int) -> list[bytes]:
+    """Records of 4 bytes, so that the files' segments of 1,000 bytes hold 200."""
+    return [f"{number:04d}".encode() for number in range(count)]
+
+
+def test_an_empty_log_has_no_partitions(new_reader: NewReader) -> None:
+    assert new_reader().partitions() == []
+    assert new_reader().backlog_bytes({}) == 0
+
+
+def test_records_come_back_as_they_were_and_in_order(
+    new_writer: NewWriter, new_reader: NewReader, read_all: ReadAll
+) -> None:
+    writer = new_writer()
+    records = [b'{"a":1}', b"", b"\x00\xff\r", "schön".encode(), b"x" * 5000]
+    for record in records:
+        writer.append(record)
+
+    assert read_all(new_reader(), writer.partition) == (
+        records,
+        0,
+        new_reader().end(writer.partition),
+    )
+
+
+def test_a_record_may_not_contain_a_newline(new_writer: NewWriter) -> None:
+    with pytest.raises(ValueError, match="newline"):
+        new_writer().append(b"two\nlines")
+
+
+def test_what_was_appended_can_be_read_before_the_writer_closes(
+    new_writer: NewWriter, new_reader: NewReader
+) -> None:
+    writer = new_writer()
+    writer.append(b"first")
+
+    assert new_reader().read(writer.partition, START).records == [b"first"]
+
+
+def test_reading_goes_on_after_the_cursor(
+    new_writer: NewWriter, new_reader: NewReader
+) -> None:
+    writer = new_writer()
+    writer.append(b"first")
+    cursor = new_reader().read(writer.partition, START).cursor
+    writer.append(b"second")
+
+    assert new_reader().read(writer.partition, cursor).records == [b"second"]
+
+
+def test_reading_twice_from_one_cursor_gives_the_same(
+    new_writer: NewWriter, new_reader: NewReader
+) -> None:
+    writer = new_writer()
+    for record in numbered(500):
+        writer.append(record)
+    reader = new_reader()
+    middle = reader.read(writer.partition, START, 1500).cursor
+
+    assert reader.read(writer.partition, middle) == reader.read(
+        writer.partition, middle
+    )
+
+
+def test_a_batch_at_the_end_is_empty_and_leaves_the_cursor(
+    new_writer: NewWriter, new_reader: NewReader, read_all: ReadAll
+) -> None:
+    writer = new_writer()
+    writer.append(b"only")
+    _, _, cursor = read_all(new_reader(), writer.partition)
+
+    assert new_reader().read(writer.partition, cursor) == ([], cursor, 0)
+
+
+@pytest.mark.parametrize("max_bytes", [1, 7, 200, 999, 1000, 1001, 4096])
+def test_batches_within_max_bytes_add_up_to_every_record(
+    new_writer: NewWriter, new_reader: NewReader, read_all: ReadAll, max_bytes: int
+) -> None:
+    writer = new_writer()
+    for record in numbered(777):
+        writer.append(record)
+    first = new_reader().read(writer.partition, START, max_bytes)
+
+    assert len(first.records) == max(1, min(777, max_bytes // 5))
+    assert read_all(new_reader(), writer.partition, START, max_bytes)[0] == numbered(
+        777
+    )
+
+
+def test_a_record_larger_than_max_bytes_comes_alone(
+    new_writer: NewWriter, new_reader: NewReader
+) -> None:
+    writer = new_writer()
+    for record in (b"x" * 600, b"small"):
+        writer.append(record)
+    batch = new_reader().read(writer.partition, START, 10)
+
+    assert batch.records == [b"x" * 600]
+    assert new_reader().read(writer.partition, batch.cursor, 10).records == [b"small"]
+
+
+def test_each_writer_has_its_partition_and_the_oldest_is_listed_first(
+    new_writer: NewWriter, new_reader: NewReader, read_all: ReadAll
+) -> None:
+    older, newer = new_writer(), new_writer()
+    newer.append(b"by the newer")
+    older.append(b"by the older")
+
+    assert new_reader().partitions() == [older.partition, newer.partition]
+    assert read_all(new_reader(), older.partition)[0] == [b"by the older"]
+    assert read_all(new_reader(), newer.partition)[0] == [b"by the newer"]
+
+
+def test_the_end_lies_after_every_acknowledged_record(
+    new_writer: NewWriter, new_reader: NewReader
+) -> None:
+    writer = new_writer()
+    for record in numbered(300):
+        before = new_reader().end(writer.partition)
+        writer.append(record)
+        assert new_reader().end(writer.partition) > before
+    reader = new_reader()
+    end = reader.end(writer.partition)
+    cursor, count = START, 0
+    while cursor < end:
+        batch = reader.read(writer.partition, cursor, 100)
+        cursor, count = batch.cursor, count + len(batch.records)
+
+    assert count == 300
+
+
+def test_backlog_counts_the_bytes_after_the_cursors(
+    new_writer: NewWriter, new_reader: NewReader
+) -> None:
+    one, two = new_writer(), new_writer()
+    for record in numbered(300):
+        one.append(record)
+        two.append(record)
+    reader = new_reader()
+    middle = reader.read(one.partition, START, 1250).cursor
+
+    assert reader.backlog_bytes({}) == 3000
+    assert reader.backlog_bytes({one.partition: middle}) == 3000 - 1250
+    ends = {name: reader.end(name) for name in (one.partition, two.partition)}
+    assert reader.backlog_bytes(ends) == 0
+
+
+def test_a_closed_writer_refuses_and_may_be_closed_again(
+    new_writer: NewWriter,
+) -> None:
+    writer = new_writer()
+    writer.append(b"kept")
+    writer.close()
+    writer.close()
+
+    with pytest.raises(Unavailable) as refusal:
+        writer.append(b"refused")
+    assert refusal.value.retry_after_s == 1
+
+
+def test_releasing_at_any_cursor_loses_nothing_unread(
+    new_writer: NewWriter, new_reader: NewReader, read_all: ReadAll
+) -> None:
+    writer = new_writer()
+    for record in numbered(900):
+        writer.append(record)
+    writer.close()
+    reader = new_reader()
+    records: list[bytes] = []
+    cursor, gone = START, False
+    while not gone:
+        batch = reader.read(writer.partition, cursor, 130)
+        records += batch.records
+        cursor = batch.cursor
+        gone = reader.release(writer.partition, cursor)
+        unread, _, _ = read_all(new_reader(), writer.partition, cursor)
+        assert records + unread == numbered(900)
+
+    assert reader.partitions() == []
+
+
+def test_releasing_keeps_the_partition_of_a_live_writer(
+    new_writer: NewWriter, new_reader: NewReader
+) -> None:
+    writer = new_writer()
+    writer.append(b"first")
+    reader = new_reader()
+    end = reader.end(writer.partition)
+
+    assert not reader.release(writer.partition, end)
+    writer.append(b"second")
+    assert reader.read(writer.partition, end).records == [b"second"]
+
+
+def test_a_partition_that_is_gone_may_be_released_again(
+    new_writer: NewWriter, new_reader: NewReader
+) -> None:
+    writer = new_writer()
+    writer.append(b"only")
+    writer.close()
+    reader = new_reader()
+    end = reader.end(writer.partition)
+
+    assert reader.release(writer.partition, end)
+    assert reader.release(writer.partition, end)
+    assert reader.read(writer.partition, end) == ([], end, 0)
+
+
+def test_threads_share_a_writer_and_each_keeps_its_order(
+    new_writer: NewWriter, new_reader: NewReader, read_all: ReadAll
+) -> None:
+    writer = new_writer()
+    together = threading.Barrier(8)
+
+    def append(thread: int) -> None:
+        together.wait()
+        for record in numbered(500):
+            writer.append(b"%d:%s" % (thread, record))
+
+    threads = [threading.Thread(target=append, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    records, torn, _ = read_all(new_reader(), writer.partition)
+
+    assert torn == 0
+    assert len(records) == 8 * 500
+    for thread_number in range(8):
+        own = [r[2:] for r in records if r.startswith(b"%d:" % thread_number)]
+        assert own == numbered(500)
+
+
+def test_a_reader_beside_a_live_writer_gets_every_record_once(
+    new_writer: NewWriter, new_reader: NewReader
+) -> None:
+    writer, reader = new_writer(), new_reader()
+
+    def append() -> None:
+        for record in numbered(5000):
+            writer.append(record)
+
+    thread = threading.Thread(target=append)
+    writer.append(b"begin")
+    thread.start()
+    records: list[bytes] = []
+    cursor = START
+    while thread.is_alive() or cursor < reader.end(writer.partition):
+        batch = reader.read(writer.partition, cursor, 300)
+        assert batch.torn == 0
+        records += batch.records
+        cursor = batch.cursor
+        reader.release(writer.partition, cursor)
+    thread.join()
+
+    assert records == [b"begin", *numbered(5000)]
+    assert reader.read(writer.partition, cursor).records == []
