@@ -131,6 +131,7 @@ def start_process(log_root: Path) -> Iterator[Callable[..., subprocess.Popen[byt
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,
         )
         processes.append(process)
         return process

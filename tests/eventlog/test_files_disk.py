@@ -1,0 +1,161 @@
+"""A disk that refuses: the caller is told, no part is read, and it recovers."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bandit_svc.errors import Unavailable
+from bandit_svc.eventlog.files.reader import FileReader
+from bandit_svc.eventlog.files.segments import list_segments
+from bandit_svc.eventlog.files.writer import FileWriter
+from bandit_svc.eventlog.interface import START, Cursor
+
+NewFileWriter = Callable[..., FileWriter]
+ReadAll = Callable[..., tuple[list[bytes], int, Cursor]]
+ReplaceDescriptor = Callable[[Path, str], None]
+LastSegment = Callable[[str], Path]
+StartProcess = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        pytest.param(7, id="not one byte fits"),
+        pytest.param(200, id="a part of the record fits"),
+    ],
+)
+def test_at_the_size_limit_nothing_partial_is_read_and_lifting_it_is_enough(
+    log_root: Path, start_process: StartProcess, read_all: ReadAll, limit: int
+) -> None:
+    process = start_process("run_out_of_space", limit=limit)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    said = [process.stdout.readline() for _ in range(4)]
+    reader = FileReader(log_root)
+    (partition,) = reader.partitions()
+    during, torn_during, _ = read_all(reader, partition)
+    process.stdin.write(b".")
+    process.stdin.flush()
+    said.append(process.stdout.readline())
+    records, torn, _ = read_all(reader, partition)
+
+    refusal = (
+        b"unavailable 1 The event log can't be written (File too large); "
+        b"send the request again.\n"
+    )
+    assert said == [b"ok\n", refusal, refusal, refusal, b"ok\n"]
+    assert (during, torn_during) == ([b"before"], 0)
+    assert (records, torn) == ([b"before", b"after"], 0)
+
+
+def test_a_next_segment_that_cannot_be_created_is_unavailable_until_it_can(
+    log_root: Path, start_process: StartProcess, read_all: ReadAll
+) -> None:
+    process = start_process("run_out_of_descriptors", max_segment_bytes=100)
+    assert process.stdout is not None
+    said = [process.stdout.readline().split(b" ")[0] for _ in range(3)]
+    reader = FileReader(log_root)
+    (partition,) = reader.partitions()
+
+    assert said == [b"ok\n", b"unavailable", b"ok\n"]
+    assert read_all(reader, partition)[:2] == ([b"x" * 100, b"after"], 0)
+
+
+def test_a_missing_data_folder_is_unavailable_until_it_is_back(
+    tmp_path: Path, new_file_writer: NewFileWriter
+) -> None:
+    # The log's own folder is created; its parent may be a volume not mounted yet.
+    writer = new_file_writer(tmp_path / "volume" / "log")
+    with pytest.raises(Unavailable, match="No such file or directory"):
+        writer.append(b"refused")
+    (tmp_path / "volume").mkdir()
+    writer.append(b"kept")
+
+    reader = FileReader(tmp_path / "volume" / "log")
+    assert reader.read(writer.partition, START).records == [b"kept"]
+
+
+@pytest.mark.parametrize("fsync", ["never", "interval", "always"])
+def test_where_not_even_truncating_works_a_new_segment_leaves_the_torn_end_behind(
+    new_file_writer: NewFileWriter,
+    log_root: Path,
+    read_all: ReadAll,
+    last_segment: LastSegment,
+    replace_descriptor: ReplaceDescriptor,
+    fsync: str,
+) -> None:
+    writer = new_file_writer(fsync=fsync)
+    writer.append(b"before")
+    segment = last_segment(writer.partition)
+    replace_descriptor(segment, "/dev/full")
+    with segment.open("ab") as file:
+        file.write(b"a part that could not be cut off")
+
+    with pytest.raises(Unavailable, match="No space left on device"):
+        writer.append(b"refused")
+
+    writer.append(b"after")
+    records, torn, _ = read_all(FileReader(log_root), writer.partition)
+    assert (records, torn) == ([b"before", b"after"], 1)
+
+
+def test_a_signal_in_the_middle_of_a_write_spoils_no_other_record(
+    new_file_writer: NewFileWriter,
+    log_root: Path,
+    read_all: ReadAll,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    writer = new_file_writer()
+    writer.append(b"before")
+    write = os.write
+
+    def write_half_then_exit(descriptor: int, line: bytes) -> int:
+        write(descriptor, line[: len(line) // 2])
+        raise SystemExit
+
+    monkeypatch.setattr(os, "write", write_half_then_exit)
+    with pytest.raises(SystemExit):
+        writer.append(b"interrupted")
+    monkeypatch.undo()
+    writer.append(b"after")
+
+    records, torn, _ = read_all(FileReader(log_root), writer.partition)
+    assert (records, torn) == ([b"before", b"after"], 1)
+
+
+@pytest.mark.parametrize("fsync", ["never", "interval", "always"])
+def test_a_deleted_folder_refuses_one_record_and_a_new_partition_takes_the_next(
+    new_file_writer: NewFileWriter, log_root: Path, fsync: str
+) -> None:
+    writer = new_file_writer(fsync=fsync)
+    writer.append(b"deleted by the operator")
+    first = writer.partition
+    shutil.rmtree(log_root / first)
+
+    with pytest.raises(Unavailable, match="deleted"):
+        writer.append(b"refused")
+    writer.append(b"kept")
+
+    reader = FileReader(log_root)
+    assert reader.partitions() == [writer.partition] == [f"{first}-2"]
+    assert reader.read(writer.partition, START).records == [b"kept"]
+
+
+def test_a_deleted_segment_refuses_one_record_and_its_number_is_not_used_again(
+    new_file_writer: NewFileWriter, log_root: Path, last_segment: LastSegment
+) -> None:
+    writer = new_file_writer()
+    writer.append(b"deleted by the operator")
+    cursor = FileReader(log_root).read(writer.partition, START).cursor
+    last_segment(writer.partition).unlink()
+
+    with pytest.raises(Unavailable, match="deleted"):
+        writer.append(b"refused")
+    writer.append(b"kept")
+
+    assert list_segments(log_root / writer.partition) == [2]
+    assert FileReader(log_root).read(writer.partition, cursor).records == [b"kept"]

@@ -1,0 +1,198 @@
+"""When the disk is asked to keep what was written, and what follows if it can't."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bandit_svc.errors import Unavailable
+from bandit_svc.eventlog.files.reader import FileReader
+from bandit_svc.eventlog.files.segments import list_segments
+from bandit_svc.eventlog.files.writer import FileWriter
+from bandit_svc.eventlog.interface import START
+
+NewFileWriter = Callable[..., FileWriter]
+ReplaceDescriptor = Callable[[Path, str], None]
+LastSegment = Callable[[str], Path]
+
+
+class FsyncLog:
+    """The paths that were fsynced, and an event for those who wait for one."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.happened = threading.Event()
+        self._fsync = os.fsync
+
+    def __call__(self, descriptor: int) -> None:
+        self._fsync(descriptor)
+        self.paths.append(os.path.realpath(f"/proc/self/fd/{descriptor}"))
+        self.happened.set()
+
+
+@pytest.fixture
+def fsyncs(monkeypatch: pytest.MonkeyPatch) -> FsyncLog:
+    log = FsyncLog()
+    monkeypatch.setattr(os, "fsync", log)
+    return log
+
+
+def test_never_leaves_it_to_the_kernel(
+    new_file_writer: NewFileWriter, fsyncs: FsyncLog
+) -> None:
+    writer = new_file_writer(fsync="never", max_segment_bytes=10)
+    for _ in range(5):
+        writer.append(b"12345678")
+    writer.close()
+
+    assert fsyncs.paths == []
+
+
+def test_always_has_the_record_on_disk_before_append_returns(
+    new_file_writer: NewFileWriter, fsyncs: FsyncLog, last_segment: LastSegment
+) -> None:
+    writer = new_file_writer(fsync="always")
+    writer.append(b"first")
+    fsyncs.paths.clear()
+    writer.append(b"second")
+
+    assert fsyncs.paths == [str(last_segment(writer.partition))]
+
+
+def test_interval_flushes_in_the_background_without_another_append(
+    new_file_writer: NewFileWriter, fsyncs: FsyncLog, last_segment: LastSegment
+) -> None:
+    writer = new_file_writer(fsync="interval", fsync_interval_ms=1)
+    writer.append(b"first")
+    fsyncs.happened.clear()
+    writer.append(b"second")
+
+    assert fsyncs.happened.wait(30)
+    assert fsyncs.paths[-1] == str(last_segment(writer.partition))
+
+
+def test_interval_flushes_on_close_what_the_last_tick_left(
+    new_file_writer: NewFileWriter, fsyncs: FsyncLog, last_segment: LastSegment
+) -> None:
+    writer = new_file_writer(fsync="interval", fsync_interval_ms=3_600_000)
+    writer.append(b"first")
+    fsyncs.paths.clear()
+    writer.close()
+
+    assert fsyncs.paths == [str(last_segment(writer.partition))]
+
+
+def test_interval_flushes_the_segments_that_were_left_too(
+    new_file_writer: NewFileWriter, fsyncs: FsyncLog, log_root: Path
+) -> None:
+    writer = new_file_writer(
+        fsync="interval", fsync_interval_ms=3_600_000, max_segment_bytes=10
+    )
+    for _ in range(3):
+        writer.append(b"12345678")
+    fsyncs.paths.clear()
+    writer.close()
+
+    folder = log_root / writer.partition
+    assert fsyncs.paths == [str(folder / f"0000000{n}.jsonl") for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("fsync", ["interval", "always"])
+def test_a_new_segment_and_its_folders_are_on_disk_before_the_first_record(
+    new_file_writer: NewFileWriter, fsyncs: FsyncLog, log_root: Path, fsync: str
+) -> None:
+    writer = new_file_writer(fsync=fsync, fsync_interval_ms=3_600_000)
+    writer.append(b"first")
+
+    folder = log_root / writer.partition
+    assert fsyncs.paths[:3] == [
+        str(log_root),
+        str(folder / "00000001.jsonl"),
+        str(folder),
+    ]
+
+
+def test_always_refuses_a_record_that_the_disk_did_not_confirm(
+    new_file_writer: NewFileWriter,
+    log_root: Path,
+    last_segment: LastSegment,
+    replace_descriptor: ReplaceDescriptor,
+) -> None:
+    writer = new_file_writer(fsync="always")
+    writer.append(b"before")
+    replace_descriptor(last_segment(writer.partition), "/dev/null")
+
+    with pytest.raises(Unavailable, match="could not confirm"):
+        writer.append(b"refused")
+    assert writer.fsync_failures == 1
+
+    writer.append(b"after")
+    assert writer.fsync_failures == 1
+    assert list_segments(log_root / writer.partition) == [1, 2]
+    assert FileReader(log_root).read(writer.partition, START).records == [
+        b"before",
+        b"after",
+    ]
+
+
+def test_after_a_failed_background_fsync_the_next_segment_must_prove_the_disk(
+    new_file_writer: NewFileWriter,
+    log_root: Path,
+    last_segment: LastSegment,
+    replace_descriptor: ReplaceDescriptor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    writer = new_file_writer(fsync="interval", fsync_interval_ms=1)
+    writer.append(b"before")
+    replace_descriptor(last_segment(writer.partition), "/dev/null")
+    writer.append(b"not confirmed")
+    give_up = time.monotonic() + 30
+    while writer.fsync_failures == 0 and time.monotonic() < give_up:
+        os.sched_yield()
+    assert writer.fsync_failures == 1
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(5, f"Input/output error on {descriptor}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        with pytest.raises(Unavailable, match="Input/output error"):
+            writer.append(b"refused")
+    writer.append(b"after")
+
+    # Segment 2 could not be flushed and was taken back; its number stays unused.
+    assert list_segments(log_root / writer.partition) == [1, 3]
+    assert FileReader(log_root).read(writer.partition, START).records == [
+        b"before",
+        b"after",
+    ]
+
+
+def test_a_failed_fsync_at_close_is_counted(
+    new_file_writer: NewFileWriter,
+    last_segment: LastSegment,
+    replace_descriptor: ReplaceDescriptor,
+) -> None:
+    writer = new_file_writer(fsync="interval", fsync_interval_ms=3_600_000)
+    writer.append(b"before")
+    replace_descriptor(last_segment(writer.partition), "/dev/null")
+    writer.close()
+
+    assert writer.fsync_failures == 1
+
+
+def test_no_thread_exists_before_the_first_append(
+    new_file_writer: NewFileWriter,
+) -> None:
+    before = threading.active_count()
+    writer = new_file_writer(fsync="interval")
+    without_append = threading.active_count()
+    writer.append(b"first")
+    with_append = threading.active_count()
+    writer.close()
+
+    assert (without_append, with_append) == (before, before + 1)
+    assert threading.active_count() == before
