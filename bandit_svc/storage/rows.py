@@ -35,24 +35,46 @@ class Revision(msgspec.Struct, frozen=True):
     definition: dict[str, Any]
 
 
+class ClosingRule(NamedTuple):
+    """When a decision is ready to be joined, as its revision says."""
+
+    closes_after_ms: int
+    window_ms: int
+    on_first_reward: bool
+
+
 class Arrival(NamedTuple):
-    """One record of the event log; `event` is None where it can't be read."""
+    """One record of the event log.
+
+    `event` is None where the line can't be read; `rule` comes with a decision.
+    """
 
     line: bytes
     event: Event | None
+    rule: ClosingRule | None = None
+
+
+COUNTERS = {
+    "decisions_treatment": "exposed decisions of the learning policy",
+    "decisions_baseline": "exposed decisions of the holdout",
+    "decisions_repeated": "decisions that stood in the log twice, counted once",
+    "decisions_ambiguous": "ids under which two different variants went out",
+    "decisions_fallback": "decisions by the baseline because a pmf was not valid",
+    "activations_expired": "activations after the reward window of the decision",
+    "rewards_accepted": "rewards kept for a decision that was waiting for them",
+    "rewards_duplicate": "rewards sent again with the same value",
+    "rewards_conflict": "rewards sent again with another value; the first counts",
+    "rewards_late": "rewards that came or occurred after the decision had closed",
+    "rewards_orphan": "rewards that came before their decision was known",
+}
+"""What the store counts for each experiment, by name."""
 
 
 class IngestOutcome(msgspec.Struct):
-    """What became of a batch of arrivals."""
+    """What became of a batch of arrivals: counts by (experiment number, name)."""
 
-    decisions: int = 0
-    repeated_decisions: int = 0
-    ambiguous: int = 0
-    activations: int = 0
+    counts: dict[tuple[int, str], int] = {}
     unreadable: int = 0
-    rewards: dict[tuple[int, str], int] = {}
-    """Counts by experiment number and outcome: accepted, duplicate, conflict,
-    late, orphan."""
 
 
 class RewardRow(msgspec.Struct, frozen=True):
@@ -112,7 +134,9 @@ class ClosedDecision(NamedTuple):
     counted: int
     learnable: bool
     secondary: Mapping[str, float]
-    late: int
+    """Sums of the secondary metrics that were reported in time."""
+    late: tuple[tuple[str, str], ...]
+    """(metric, reward_id) of the rewards that did not count."""
 
 
 class JoinedRow(NamedTuple):
@@ -144,7 +168,6 @@ class Totals(msgspec.Struct, frozen=True):
     unexposed: int
     orphans: int
     joined: int
-    oldest_pending_ms: int | None
 
 
 Cursors = dict[str, Cursor]

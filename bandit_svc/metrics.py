@@ -1,0 +1,108 @@
+"""What Prometheus sees.
+
+Owns every metric of the service. Imported by entry points only. Under several
+processes PROMETHEUS_MULTIPROC_DIR must be set before the first import; gauges
+are of the `live` kinds, so that a dead process leaves no value behind.
+"""
+
+import os
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+from bandit_svc import __version__
+
+LATEST = "livemostrecent"
+
+DECISIONS = Counter(
+    "bandit_decisions_total",
+    "Decisions that were logged and answered.",
+    ["experiment", "variant", "group"],
+)
+DECISION_SECONDS = Histogram(
+    "bandit_decision_seconds",
+    "Time to answer one decision, including the write to the event log.",
+    buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0),
+)
+REWARDS = Counter(
+    "bandit_rewards_total",
+    "Rewards by outcome: accepted, duplicate, late, orphan or invalid.",
+    ["experiment", "outcome"],
+)
+REQUESTS = Counter(
+    "bandit_http_requests_total", "HTTP requests answered.", ["route", "status"]
+)
+BUILD = Gauge(
+    "bandit_build_info",
+    "Constant 1; the label tells the version.",
+    ["version"],
+    multiprocess_mode="livemax",
+)
+FALLBACKS = Counter(
+    "bandit_fallback_decisions_total",
+    "Decisions by the baseline because the policy's pmf was not valid.",
+    ["experiment"],
+)
+
+
+def _latest(name: str, help_text: str, *labels: str) -> Gauge:
+    return Gauge(name, help_text, labels, multiprocess_mode=LATEST)
+
+
+REWARD_MEAN = _latest(
+    "bandit_reward_mean", "Mean joined reward of a group.", "experiment", "group"
+)
+UPLIFT = _latest(
+    "bandit_uplift",
+    "Treatment's mean reward against the baseline's; kind: absolute or relative.",
+    "experiment",
+    "kind",
+)
+UPLIFT_BOUND = _latest(
+    "bandit_uplift_bound",
+    "Bounds of the uplift that hold at every look.",
+    "experiment",
+    "kind",
+    "side",
+)
+MODEL_VERSION = _latest(
+    "bandit_model_version", "Newest published model version.", "experiment"
+)
+MODEL_AGE = _latest(
+    "bandit_model_age_seconds", "Age of the newest published model.", "experiment"
+)
+LEARNER_LAG = _latest(
+    "bandit_learner_lag_seconds",
+    "How long the oldest matured decision has waited to be in a published model.",
+    "experiment",
+)
+PENDING = _latest(
+    "bandit_pending_decisions",
+    "Decisions whose reward window is still open.",
+    "experiment",
+)
+BACKLOG = _latest(
+    "bandit_event_log_backlog_bytes", "Bytes of the event log not yet in the store."
+)
+
+
+def render() -> bytes:
+    """Give the metrics of every process in Prometheus' text format."""
+    BUILD.labels(__version__).set(1)
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def forget_process(pid: int) -> None:
+    """Drop the live gauges of a process that has died."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

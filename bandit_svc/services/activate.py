@@ -1,0 +1,54 @@
+"""Record that the variant of a deferred decision was shown.
+
+Owns the checks on an activation and its append; idempotent.
+"""
+
+from bandit_svc.domain.decision import Activation
+from bandit_svc.domain.decision_id import DecisionIds
+from bandit_svc.domain.event import encode_event
+from bandit_svc.errors import Conflict, FieldError
+from bandit_svc.eventlog.interface import EventLogWriter
+from bandit_svc.services.catalog import Catalog
+
+
+def activate(
+    catalog: Catalog,
+    log: EventLogWriter,
+    ids: DecisionIds,
+    decision_id: str,
+    now_ms: int,
+) -> Activation:
+    """Append an activation durably; the reward window begins with the first one.
+
+    Raises:
+        InvalidInput: this service did not issue the id.
+        Conflict: the decision was not deferred, or its window has run out.
+        Unavailable: it can't be made durable now; nothing was kept.
+    """
+    ref = ids.read(decision_id)
+    definition = catalog.by_number(ref.experiment_number).definition
+    if not ref.deferred:
+        raise _conflict(
+            "the decision was not deferred, so it counts already; ask with "
+            '"defer": true to activate later'
+        )
+    # An id made from a request_id does not tell its time; the learner looks there.
+    if (
+        ref.issued_at_ms is not None
+        and now_ms > ref.issued_at_ms + definition.reward.window_ms
+    ):
+        raise _conflict(
+            "the decision has expired: it must be activated within the reward window "
+            f"of {definition.reward.window_seconds:g} s. Ask for a new decision."
+        )
+    activation = Activation(
+        decision_id=decision_id,
+        number=ref.experiment_number,
+        activated_at_ms=now_ms,
+    )
+    log.append(encode_event(activation))
+    return activation
+
+
+def _conflict(detail: str) -> Conflict:
+    return Conflict(detail, FieldError("decision_id", detail))

@@ -1,0 +1,148 @@
+"""The experiments, models and keys that this process serves.
+
+Owns what a request reads from memory. Definitions are looked at again when the
+store says that they changed (a number in shared memory, compared at each
+request); models are swapped in behind the requests' back by `refresh_models`.
+"""
+
+import hashlib
+import threading
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.errors import Conflict, NotFound
+from bandit_svc.services.running import LoadedPolicy, Running, load_policy, run
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.rows import KeyRow
+
+_NEVER = -1
+
+
+class Catalog:
+    """One a process, created after the fork. Thread-safe."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._lock = threading.RLock()
+        self._seen_version = _NEVER
+        self._experiments: dict[str, Experiment] = {}
+        self._numbers: dict[int, Experiment] = {}
+        self._running: dict[str, Running] = {}
+        self._keys: dict[str, KeyRow] = {}
+
+    def running(self, key: str) -> Running:
+        """Give a running experiment, ready to decide.
+
+        Raises:
+            NotFound: there is no experiment of that key.
+            Conflict: it is paused or archived.
+        """
+        experiment = self.experiment(key)
+        running = self._running.get(key)
+        if running is None or running.experiment is not experiment:
+            running = self._prepare(experiment)
+        status = experiment.definition.status
+        if status != "running":
+            raise Conflict(
+                f"experiment {key!r} is {status}; show your own default, or resume it "
+                "with PATCH status = running"
+            )
+        return running
+
+    def experiment(self, key: str) -> Experiment:
+        """Give the current definition, as fresh as the store.
+
+        Raises:
+            NotFound: there is no experiment of that key.
+        """
+        self._look_again()
+        experiment = self._experiments.get(key)
+        if experiment is None:
+            raise NotFound(
+                f"there is no experiment {key[:128]!r}; GET /v1/experiments lists "
+                "those that exist"
+            )
+        return experiment
+
+    def by_number(self, number: int) -> Experiment:
+        """Give the definition that an id's number means.
+
+        Raises:
+            NotFound: the store has none; it was restored from an older copy.
+        """
+        self._look_again()
+        experiment = self._numbers.get(number)
+        if experiment is None:
+            raise NotFound(
+                "the experiment of this decision_id is not in the store any more"
+            )
+        return experiment
+
+    def all(self) -> list[Experiment]:
+        """Give every current definition, oldest experiment first."""
+        self._look_again()
+        return list(self._experiments.values())
+
+    def key(self, secret: str) -> KeyRow | None:
+        """Give the row of a key that is valid now, or None."""
+        self._look_again()
+        digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+        row = self._keys.get(digest)
+        return None if row is None or row.revoked_at_ms is not None else row
+
+    def served(self) -> list[Running]:
+        """Give the experiments that this process has prepared so far."""
+        return list(self._running.values())
+
+    def refresh_models(self) -> int:
+        """Swap in newer models; return how many were swapped.
+
+        Called in the background several times a second, never by a request.
+        """
+        newest = self._storage.snapshots.latest_versions()
+        swapped = 0
+        for key, running in list(self._running.items()):
+            number = running.experiment.number
+            version = newest.get(number, 0)
+            if version == running.policy.version:
+                continue
+            # Loading happens outside the lock; requests go on with the old model.
+            policy = self._load(running.experiment)
+            with self._lock:
+                current = self._running[key]
+                self._running[key] = run(current.experiment, policy)
+            swapped += 1
+        return swapped
+
+    def _look_again(self) -> None:
+        if self._storage.experiments.version() == self._seen_version:
+            return
+        with self._lock:
+            version = self._storage.experiments.version()
+            if version == self._seen_version:
+                return
+            fresh = self._storage.experiments.all()
+            for experiment in fresh:
+                known = self._experiments.get(experiment.key)
+                if known is None or known.revision != experiment.revision:
+                    self._experiments[experiment.key] = experiment
+                    self._numbers[experiment.number] = experiment
+            self._keys = {row.sha256: row for row in self._storage.keys.all()}
+            # Last, so that another thread never sees the number before the rows.
+            self._seen_version = version
+
+    def _prepare(self, experiment: Experiment) -> Running:
+        with self._lock:
+            known = self._running.get(experiment.key)
+            if known is not None and known.experiment is experiment:
+                return known
+            policy = known.policy if known is not None else self._load(experiment)
+            if known is not None and policy.version == 0:
+                # Nothing was learned yet, so a changed spec acts at once.
+                policy = self._load(experiment)
+            running = run(experiment, policy)
+            self._running[experiment.key] = running
+            return running
+
+    def _load(self, experiment: Experiment) -> LoadedPolicy:
+        snapshot = self._storage.snapshots.latest(experiment.number)
+        return load_policy(experiment.definition, snapshot)

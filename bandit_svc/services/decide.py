@@ -1,0 +1,257 @@
+"""Choose a variant for a request and log the choice.
+
+Owns the path of a decision: group, eligible variants, pmf, floor, draw, append.
+Touches no database; the one write is the append. Takes the clock and the
+entropy; the draw's seed is the decision's id.
+"""
+
+from typing import Any
+
+import msgspec
+
+from bandit_svc.domain.decision import Decision, PmfSource
+from bandit_svc.domain.decision_id import DecisionIds, uniform_from_id
+from bandit_svc.domain.event import encode_event
+from bandit_svc.domain.experiment import BASELINE, Definition, assign_group, group_of
+from bandit_svc.domain.variant import Variant, check_variants
+from bandit_svc.errors import InvalidInput, Unprocessable
+from bandit_svc.eventlog.interface import EventLogWriter
+from bandit_svc.services.catalog import Catalog
+from bandit_svc.services.recent_requests import RecentRequests
+from bandit_svc.services.running import Running, actions_of
+from policies.base import Action, PolicyError
+from policies.pmf import mix_floor, sample, validate_pmf
+
+
+class DecisionRequest(msgspec.Struct, frozen=True):
+    """What a front-end asks; its context has been checked."""
+
+    experiment: str
+    unit_id: str | None = None
+    context: dict[str, Any] = {}
+    exclude: tuple[str, ...] = ()
+    variants: tuple[str | Variant, ...] | None = None
+    request_id: str | None = None
+    defer: bool = False
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """A logged decision and what its variant carries.
+
+    `expires_at_ms` is the end of the reward window; for a deferred decision, the
+    last moment at which it can be activated.
+    """
+
+    decision: Decision
+    payload: Any
+    expires_at_ms: int
+    repeated: bool = False
+
+
+class Decider:
+    """Everything that a decision needs in this process; thread-safe."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        log: EventLogWriter,
+        ids: DecisionIds,
+        recent: RecentRequests,
+    ) -> None:
+        self.catalog = catalog
+        self.log = log
+        self.ids = ids
+        self.recent = recent
+
+
+def decide(
+    decider: Decider, request: DecisionRequest, now_ms: int, entropy: bytes
+) -> Decided:
+    """Choose, log durably, and answer; a repeated request gets its first answer.
+
+    Args:
+        entropy: 9 random bytes, which become part of the id.
+
+    Raises:
+        NotFound: there is no such experiment.
+        Conflict: it is not running.
+        InvalidInput: the request's own variants are not allowed or not valid.
+        Unprocessable: no variant is left to choose from.
+        Unavailable: the choice can't be made durable, so there is none.
+    """
+    running = decider.catalog.running(request.experiment)
+    number = running.experiment.number
+    if request.request_id is None:
+        decision_id = decider.ids.issue(number, now_ms, entropy, deferred=request.defer)
+        return _decide_new(decider, running, request, decision_id, now_ms)
+    decision_id = decider.ids.issue_for_request(
+        number, request.request_id, deferred=request.defer
+    )
+    # The lock closes the race between threads of this worker; one between workers
+    # is found at ingest, and its decision marked ambiguous.
+    with decider.recent.lock:
+        first = decider.recent.find(decision_id)
+        if first is not None:
+            return _answer(running, first, _payload_of(running, first), repeated=True)
+        decided = _decide_new(decider, running, request, decision_id, now_ms)
+        decider.recent.remember(decided.decision)
+        return decided
+
+
+def _decide_new(
+    decider: Decider,
+    running: Running,
+    request: DecisionRequest,
+    decision_id: str,
+    now_ms: int,
+) -> Decided:
+    experiment = running.experiment
+    variants, actions = _eligible(running, request)
+    if request.unit_id is None:
+        group = group_of(
+            uniform_from_id(decision_id, b"group"), experiment.definition.holdout
+        )
+    else:
+        group = assign_group(
+            experiment.salt, request.unit_id, experiment.definition.holdout
+        )
+    if group == BASELINE:
+        pmf, source = _baseline_pmf(running, request.context, actions)
+    else:
+        pmf, source = _served_pmf(running, request.context, actions)
+    chosen = sample(pmf, uniform_from_id(decision_id, b"draw"))
+    decision = Decision(
+        id=decision_id,
+        experiment=experiment.key,
+        number=experiment.number,
+        revision=experiment.revision,
+        decided_at_ms=now_ms,
+        group=group,
+        context=request.context,
+        variants=tuple(action.key for action in actions),
+        pmf=tuple(pmf),
+        chosen=chosen,
+        propensity=pmf[chosen],
+        model_version=running.policy.version,
+        source=source,
+        unit_id=request.unit_id,
+        deferred=request.defer,
+        request_id=request.request_id,
+        inline_variants=_inline(variants, request),
+    )
+    decider.log.append(encode_event(decision))
+    return _answer(running, decision, variants[chosen].payload)
+
+
+def _baseline_pmf(
+    running: Running, context: dict[str, Any], actions: tuple[Action, ...]
+) -> tuple[list[float], PmfSource]:
+    """Give the reference policy's pmf, without a floor: the holdout stays clean."""
+    pmf = running.baseline.pmf(context, actions)
+    validate_pmf(pmf, len(actions), 0.0)
+    return pmf, "baseline"
+
+
+def _served_pmf(
+    running: Running, context: dict[str, Any], actions: tuple[Action, ...]
+) -> tuple[list[float], PmfSource]:
+    """Give the pmf that is drawn from, and whose it is.
+
+    A policy that fails must not fail the page: the baseline's pmf serves, with
+    the same floor, and is logged as what it is.
+    """
+    floor = running.experiment.definition.exploration_floor
+    try:
+        pmf = mix_floor(running.policy.pmf(context, actions), floor)
+        validate_pmf(pmf, len(actions), floor)
+    except PolicyError:
+        pmf = mix_floor(running.baseline.pmf(context, actions), floor)
+        validate_pmf(pmf, len(actions), floor)
+        return pmf, "fallback"
+    return pmf, "policy"
+
+
+def _eligible(
+    running: Running, request: DecisionRequest
+) -> tuple[tuple[Variant, ...], tuple[Action, ...]]:
+    """Give what may be chosen: the request's variants or ours, less the excluded."""
+    if request.variants is None and not request.exclude:
+        return running.variants, running.actions
+    variants = running.variants
+    if request.variants is not None:
+        variants = _request_variants(running, request.variants)
+    excluded = frozenset(request.exclude)
+    variants = tuple(v for v in variants if v.key not in excluded)
+    if not variants:
+        raise Unprocessable(
+            f"no variant of {request.experiment!r} is left after `variants` and "
+            "`exclude`; show your own default"
+        )
+    return variants, actions_of(variants)
+
+
+def _request_variants(
+    running: Running, asked: tuple[str | Variant, ...]
+) -> tuple[Variant, ...]:
+    definition = running.experiment.definition
+    if definition.request_variants == "refuse":
+        raise InvalidInput.at(
+            "/variants",
+            "this experiment does not take variants from a request; set its "
+            "request_variants to 'narrow' or 'replace'",
+        )
+    known = {v.key: v for v in running.variants}
+    variants = []
+    for index, item in enumerate(asked):
+        if isinstance(item, Variant):
+            if definition.request_variants != "replace":
+                raise InvalidInput.at(
+                    f"/variants/{index}",
+                    "this experiment takes keys of its own variants only; set its "
+                    "request_variants to 'replace' to bring whole variants",
+                )
+            variants.append(item)
+        elif item in known:
+            variants.append(known[item])
+        else:
+            raise InvalidInput.at(
+                f"/variants/{index}",
+                f"{item[:128]!r} is not an active variant of this experiment; they are "
+                f"{_listed(definition)}",
+            )
+    check_variants(variants)
+    return tuple(variants)
+
+
+def _listed(definition: Definition) -> str:
+    return ", ".join(v.key for v in definition.active_variants[:20])
+
+
+def _inline(
+    variants: tuple[Variant, ...], request: DecisionRequest
+) -> tuple[Variant, ...] | None:
+    """Give what the log must carry because no revision has it."""
+    if request.variants and any(isinstance(v, Variant) for v in request.variants):
+        return variants
+    return None
+
+
+def _payload_of(running: Running, decision: Decision) -> Any:  # noqa: ANN401 - any JSON
+    variants = decision.inline_variants or running.experiment.definition.variants
+    return next((v.payload for v in variants if v.key == decision.variant), None)
+
+
+def _answer(
+    running: Running,
+    decision: Decision,
+    payload: Any,  # noqa: ANN401 - any JSON
+    *,
+    repeated: bool = False,
+) -> Decided:
+    window_ms = running.experiment.definition.reward.window_ms
+    return Decided(
+        decision=decision,
+        payload=payload,
+        expires_at_ms=decision.decided_at_ms + window_ms,
+        repeated=repeated,
+    )

@@ -1,0 +1,80 @@
+"""Give matured decisions their reward, in a recorded order.
+
+Owns step 2 of the learner's tick. Which rewards count is domain.attribution's.
+"""
+
+from bandit_svc.domain.attribution import joined_reward, timing
+from bandit_svc.domain.experiment import TREATMENT, RewardDefinition
+from bandit_svc.domain.reward import MAIN_METRIC, Reward
+from bandit_svc.services.definitions import Definitions
+from bandit_svc.storage.interface import Joins
+from bandit_svc.storage.rows import ClosedDecision, DueDecision
+
+BATCH = 2_000
+
+# A reward is stamped just before it is appended; this long after its closing no
+# append that was stamped before it is still under way.
+MARGIN_MS = 50
+
+
+def join(joins: Joins, definitions: Definitions, now_ms: int) -> int:
+    """Close every decision whose time has come; return how many.
+
+    Call it with a `now_ms` that was read before the last ingest began, so that
+    every reward which was acknowledged in time has been kept.
+    """
+    count = 0
+    while True:
+        due = joins.due(now_ms - MARGIN_MS, BATCH)
+        if due:
+            joins.close([_close(decision, definitions) for decision in due], now_ms)
+            count += len(due)
+        if len(due) < BATCH:
+            return count
+
+
+def _close(due: DueDecision, definitions: Definitions) -> ClosedDecision:
+    definition = definitions.at(due.number, due.revision)
+    if definition is None:
+        # Ingest sets such decisions aside, so the store has lost its revisions.
+        raise LookupError(
+            f"revision {due.revision} of experiment number {due.number} is gone"
+        )
+    rewards = [_reward(due, row) for row in due.rewards]
+    main = [r for r in rewards if r.metric == MAIN_METRIC]
+    reward, counted = joined_reward(main, due.exposed_at_ms, definition.reward)
+    on_time = [r for r in rewards if _on_time(r, due, definition.reward)]
+    secondary: dict[str, float] = {}
+    for r in on_time:
+        if r.metric != MAIN_METRIC:
+            secondary[r.metric] = secondary.get(r.metric, 0.0) + r.value
+    kept = {(r.metric, r.reward_id) for r in on_time}
+    return ClosedDecision(
+        due=due,
+        reward=reward,
+        counted=counted,
+        learnable=due.group == TREATMENT or definition.learn_from_baseline,
+        secondary=secondary,
+        late=tuple(
+            (r.metric, r.reward_id)
+            for r in rewards
+            if (r.metric, r.reward_id) not in kept
+        ),
+    )
+
+
+def _on_time(reward: Reward, due: DueDecision, definition: RewardDefinition) -> bool:
+    return timing(reward, due.exposed_at_ms, definition) == "on_time"
+
+
+def _reward(due: DueDecision, row: tuple[str, str, float, int, int]) -> Reward:
+    metric, reward_id, value, occurred_at_ms, received_at_ms = row
+    return Reward(
+        decision_id=due.decision_id,
+        number=due.number,
+        value=value,
+        reward_id=reward_id,
+        occurred_at_ms=occurred_at_ms,
+        received_at_ms=received_at_ms,
+        metric=metric,
+    )

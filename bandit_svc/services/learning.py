@@ -1,0 +1,81 @@
+"""From joined decisions to a policy's examples.
+
+Owns the one way in which a joined decision is learned, so that training and
+replay can't differ.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.snapshot import Span
+from bandit_svc.services.definitions import Definitions
+from bandit_svc.services.running import actions_of, reward_range
+from bandit_svc.storage.interface import Joins
+from bandit_svc.storage.rows import JoinedRow
+from policies.base import Action, Policy
+from policies.spec import build_policy
+
+BATCH = 500
+
+
+class Learning:
+    """Teaches policies the joined decisions of one experiment."""
+
+    def __init__(self, joins: Joins, definitions: Definitions, number: int) -> None:
+        self._joins = joins
+        self._definitions = definitions
+        self._number = number
+        self._actions: dict[int, dict[str, Action]] = {}
+
+    def rows(self, span: Span) -> Iterator[list[JoinedRow]]:
+        """Give the joined decisions of a span, first < position <= last, in batches."""
+        position, last = span
+        while position < last:
+            rows = self._joins.after(
+                self._number, position, min(BATCH, last - position)
+            )
+            if not rows:
+                return
+            yield rows
+            position = rows[-1].position
+
+    def learn(self, policy: Policy, row: JoinedRow) -> int:
+        """Teach one row; return 1 if it was learned from, 0 if it is not to be."""
+        if not row.learnable:
+            return 0
+        decision = decode_decision(row.line)
+        if decision.inline_variants is not None:
+            actions = actions_of(decision.inline_variants)
+        else:
+            known = self._of_revision(decision.revision)
+            actions = tuple(known[key] for key in decision.variants)
+        policy.learn(
+            decision.context,
+            actions,
+            decision.chosen,
+            decision.propensity,
+            row.reward,
+        )
+        return 1
+
+    def replay(
+        self, spec: dict[str, Any], definition: Definition, spans: tuple[Span, ...]
+    ) -> Policy:
+        """Build a policy from nothing but its spec and the log."""
+        policy = build_policy(spec, reward_range(definition))
+        for span in spans:
+            for rows in self.rows(span):
+                for row in rows:
+                    self.learn(policy, row)
+        return policy
+
+    def _of_revision(self, revision: int) -> dict[str, Action]:
+        known = self._actions.get(revision)
+        if known is None:
+            definition = self._definitions.at(self._number, revision)
+            variants = () if definition is None else definition.variants
+            known = {action.key: action for action in actions_of(variants)}
+            self._actions[revision] = known
+        return known

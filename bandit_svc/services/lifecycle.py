@@ -1,0 +1,207 @@
+"""Create, change and restore experiments.
+
+Owns the checks of a whole definition and what a revision may change. What was
+learned survives every change.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from bandit_svc.domain.experiment import Definition, Experiment, check_definition
+from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta, Span
+from bandit_svc.errors import Conflict, InvalidInput, NotFound
+from bandit_svc.storage.interface import Storage
+from policies.base import PolicyError
+from policies.spec import normalise_spec
+
+# What is learned and reported depends on these, so they are fixed for life.
+_FIXED_REWARD = ("aggregate", "default", "minimum", "maximum", "learn_on")
+
+
+def create(
+    storage: Storage, definition: Definition, salt: str, now_ms: int
+) -> Experiment:
+    """Check and store a new experiment.
+
+    Args:
+        salt: random text that decides the groups of units.
+
+    Raises:
+        InvalidInput: a field is out of its range; the pointer names it.
+        Conflict: the key is taken.
+    """
+    return storage.experiments.create(_checked(definition), salt, now_ms)
+
+
+def change(
+    storage: Storage, key: str, patch: Mapping[str, Any], now_ms: int
+) -> Experiment:
+    """Apply a JSON merge patch (RFC 7396) as the next revision.
+
+    `variants` is replaced as a list; a variant that is missing from it is
+    retired, since decisions of the past still name it.
+
+    Raises:
+        NotFound: there is no experiment of that key.
+        InvalidInput: the result is not valid, or a fixed field would change.
+        Conflict: it is archived, or was changed by somebody else meanwhile.
+    """
+    experiment = storage.experiments.get(key)
+    old = experiment.definition
+    if old.status == "archived":
+        raise Conflict(
+            f"experiment {key!r} is archived and can't be changed; create a new one"
+        )
+    merged = _merge(msgspec.to_builtins(old), patch)
+    if isinstance(merged.get("variants"), list):
+        merged["variants"] = _with_retired(merged["variants"], old)
+    definition = _checked(convert_definition(merged))
+    _check_fixed(old, definition)
+    if definition == old:
+        return experiment
+    return storage.experiments.revise(experiment, definition, now_ms)
+
+
+def restore(storage: Storage, key: str, version: int, now_ms: int) -> SnapshotMeta:
+    """Serve an older model again, and learn on from now on top of it.
+
+    What the newer models had learned since is left out for good, so that a model
+    spoilt by bad rewards stays out. A changed spec goes back with its model.
+
+    Raises:
+        NotFound: there is no experiment of that key, or no such version is kept.
+        Conflict: the learner published at the same moment; repeat.
+    """
+    experiment = storage.experiments.get(key)
+    number = experiment.number
+    newest = storage.snapshots.latest(number)
+    old = storage.snapshots.get(number, version)
+    if newest is None or old is None:
+        raise NotFound(
+            f"experiment {key!r} keeps no model version {version}; GET "
+            f"/v1/experiments/{key}/models lists those that are kept"
+        )
+    cursor = newest.meta.cursor
+    spans: tuple[Span, ...] = old.meta.spans
+    if cursor > old.meta.cursor:
+        spans = (*spans, (cursor, cursor))
+    meta = msgspec.structs.replace(
+        old.meta,
+        version=newest.meta.version + 1,
+        spans=spans,
+        created_at_ms=now_ms,
+        restored_from=version,
+    )
+    if experiment.definition.policy != meta.policy:
+        definition = msgspec.structs.replace(experiment.definition, policy=meta.policy)
+        storage.experiments.revise(experiment, definition, now_ms)
+    snapshot = Snapshot(meta=meta, state=old.state)
+    if not storage.snapshots.publish(snapshot, newest.meta.version, KEEP_ON_RESTORE):
+        raise Conflict("the learner published a model at the same moment; repeat")
+    return meta
+
+
+# The learner prunes at its next publication; a restore drops nothing.
+KEEP_ON_RESTORE = 1_000_000
+
+
+def convert_definition(raw: Any) -> Definition:  # noqa: ANN401 - any JSON
+    """Read a definition from plain JSON values.
+
+    Raises:
+        InvalidInput: a type is wrong or a field is unknown; the pointer names it.
+    """
+    try:
+        return msgspec.convert(raw, Definition)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from error
+
+
+def invalid(error: msgspec.ValidationError) -> InvalidInput:
+    """Translate msgspec's path (`$.a[0].b`) into a JSON pointer."""
+    text, _, path = str(error).partition(" - at `")
+    steps = path.rstrip("`").removeprefix("$")
+    pointer = steps.replace("[", ".").replace("]", "").replace(".", "/")
+    return InvalidInput.at(pointer, text)
+
+
+def _merge(target: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif name in {"policy", "baseline"}:
+            # The settings of one kind mean nothing to another.
+            merged[name] = value
+        else:
+            merged[name] = _merge(merged.get(name), value)
+    return merged
+
+
+def _with_retired(listed: list[Any], old: Definition) -> list[Any]:
+    keys = {v.get("key") for v in listed if isinstance(v, Mapping)}
+    missing = [v for v in old.variants if v.key not in keys]
+    return [
+        *listed,
+        *(
+            msgspec.to_builtins(msgspec.structs.replace(v, retired=True))
+            for v in missing
+        ),
+    ]
+
+
+def _checked(definition: Definition) -> Definition:
+    check_definition(definition)
+    definition = msgspec.structs.replace(
+        definition, policy=_spec(definition.policy, "/policy")
+    )
+    baseline = definition.baseline
+    if baseline is None:
+        first = definition.active_variants[0].key
+        baseline = {"kind": "fixed", "variant": first}
+    baseline = _spec(baseline, "/baseline")
+    _check_baseline(definition, baseline)
+    return msgspec.structs.replace(definition, baseline=baseline)
+
+
+def _spec(spec: Mapping[str, Any], pointer: str) -> dict[str, Any]:
+    try:
+        return normalise_spec(spec)
+    except PolicyError as error:
+        field = "" if error.field is None else "/" + error.field.replace(".", "/")
+        raise InvalidInput.at(pointer + field, error.message) from error
+
+
+def _check_baseline(definition: Definition, baseline: Mapping[str, Any]) -> None:
+    """The holdout is a fixed reference: it neither learns nor names the retired."""
+    if baseline["kind"] not in {"fixed", "uniform", "weighted"}:
+        raise InvalidInput.at(
+            "/baseline/kind",
+            f"the baseline is {baseline['kind']!r}; a reference does not learn, so it "
+            "must be fixed, uniform or weighted",
+        )
+    active = {v.key for v in definition.active_variants}
+    named = baseline.get("variant")
+    if named is not None and named not in active:
+        raise InvalidInput.at(
+            "/baseline/variant",
+            f"{named!r} is not an active variant; name one of the active variants, or "
+            "change the baseline together with the variants",
+        )
+
+
+def _check_fixed(old: Definition, new: Definition) -> None:
+    if old.key != new.key:
+        raise InvalidInput.at("/key", "the key of an experiment can't be changed")
+    for name in _FIXED_REWARD:
+        before, after = getattr(old.reward, name), getattr(new.reward, name)
+        if before != after:
+            raise InvalidInput.at(
+                f"/reward/{name}",
+                f"{name} is {before} for the life of the experiment, since models and "
+                "reports rest on it; create a new experiment to change it",
+            )

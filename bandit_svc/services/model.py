@@ -1,0 +1,82 @@
+"""A policy in training.
+
+Owns what a model has learned from (spans of the joined order) and how it goes
+on; services.train decides when, and publishes.
+"""
+
+import time
+from typing import Any
+
+import msgspec
+
+from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.snapshot import Snapshot, Span
+from bandit_svc.services.learning import Learning
+from bandit_svc.services.running import reward_range
+from policies.base import Policy
+from policies.spec import build_policy
+
+
+class Model(msgspec.Struct):
+    """A spec, its trained state, and the joined positions behind it."""
+
+    spec: dict[str, Any]
+    policy: Policy
+    spans: tuple[Span, ...] = ()
+    learned: int = 0
+
+    @property
+    def cursor(self) -> int:
+        """The last joined position that this model has seen."""
+        return self.spans[-1][1] if self.spans else 0
+
+
+def fresh_model(definition: Definition) -> Model:
+    """Build an untrained model of the current spec."""
+    policy = build_policy(definition.policy, reward_range(definition))
+    return Model(spec=definition.policy, policy=policy)
+
+
+def model_of(definition: Definition, snapshot: Snapshot) -> Model:
+    """Build the model of a snapshot, to be trained on.
+
+    Raises:
+        PolicyError: the bytes are damaged.
+    """
+    meta = snapshot.meta
+    policy = build_policy(meta.policy, reward_range(definition))
+    policy.load(snapshot.state)
+    return Model(
+        spec=meta.policy, policy=policy, spans=meta.spans, learned=meta.learned
+    )
+
+
+def catch_up(
+    model: Model, target: tuple[Span, ...], learning: Learning, budget_s: float
+) -> bool:
+    """Train a model through the spans of another one, for a while.
+
+    Args:
+        target: spans to reach; the model's own are a beginning of them.
+        budget_s: stop after the batch in which this much time has passed.
+
+    Returns:
+        Whether the target was reached.
+    """
+    deadline = time.monotonic() + budget_s
+    while model.spans != target:
+        index = max(0, len(model.spans) - 1)
+        if model.spans and model.spans[index][1] >= target[index][1]:
+            index += 1
+        first, last = target[index]
+        position = model.spans[index][1] if index < len(model.spans) else first
+        done = model.spans[:index]
+        model.spans = (*done, (first, position))
+        for rows in learning.rows((position, last)):
+            for row in rows:
+                model.learned += learning.learn(model.policy, row)
+            model.spans = (*done, (first, rows[-1].position))
+            if time.monotonic() >= deadline:
+                return model.spans == target
+        model.spans = (*done, (first, last))
+    return True

@@ -1,0 +1,80 @@
+"""First answers, for requests that are sent again.
+
+Owns the look-up of a decision by its id among the log's newest events, which the
+store does not have yet, and then in the store. Only requests that bring a
+request_id come here, so that others never touch the disk.
+"""
+
+import threading
+from collections import OrderedDict
+
+from bandit_svc.domain.cursor import Cursor
+from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.event import UnreadableEvent, decode_event
+from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.storage.interface import Facts
+
+REMEMBERED = 20_000
+FIRST_LOOK_BYTES = 4_194_304
+
+
+class RecentRequests:
+    """What other workers answered lately. Hold `lock` from find to append."""
+
+    def __init__(self, reader: EventLogReader, facts: Facts) -> None:
+        self._reader = reader
+        self._facts = facts
+        self._decisions: OrderedDict[str, Decision] = OrderedDict()
+        self._cursors: dict[str, Cursor] = {}
+        self.lock = threading.Lock()
+
+    def find(self, decision_id: str) -> Decision | None:
+        """Give the decision of an id, whichever worker made it, or None."""
+        found = self._decisions.get(decision_id)
+        if found is None:
+            self._follow()
+            found = self._decisions.get(decision_id)
+        if found is None:
+            view = self._facts.decision(decision_id)
+            found = view.decision if view is not None else None
+        return found
+
+    def remember(self, decision: Decision) -> None:
+        """Keep a decision; the oldest beyond 20,000 is dropped (the store has it)."""
+        self._decisions.setdefault(decision.id, decision)
+        if len(self._decisions) > REMEMBERED:
+            self._decisions.popitem(last=False)
+
+    def _follow(self) -> None:
+        """Read what every worker has appended since the last look."""
+        partitions = self._reader.partitions()
+        self._cursors = {p: c for p, c in self._cursors.items() if p in partitions}
+        for partition in partitions:
+            cursor = self._cursors.get(partition)
+            if cursor is None:
+                cursor = self._first_look(partition)
+            while True:
+                batch = self._reader.read(partition, cursor)
+                for record in batch.records:
+                    if b'"request_id":' in record:
+                        self._remember_line(record)
+                moved, cursor = batch.cursor != cursor, batch.cursor
+                if not moved:
+                    break
+            self._cursors[partition] = cursor
+
+    def _first_look(self, partition: str) -> Cursor:
+        """Begin near the end: what is older has been committed to the store.
+
+        The first record is then likely cut, and as a fragment it is no event.
+        """
+        end = self._reader.end(partition)
+        return Cursor(end.segment, max(0, end.offset - FIRST_LOOK_BYTES))
+
+    def _remember_line(self, record: bytes) -> None:
+        try:
+            event = decode_event(record)
+        except UnreadableEvent:
+            return
+        if isinstance(event, Decision) and event.request_id is not None:
+            self.remember(event)

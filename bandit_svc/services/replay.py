@@ -1,0 +1,52 @@
+"""Build a model again from the log and compare it with the published one.
+
+Owns the proof that a model is a function of the log.
+"""
+
+import hashlib
+
+import msgspec
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.errors import NotFound
+from bandit_svc.services.definitions import Definitions
+from bandit_svc.services.learning import Learning
+from bandit_svc.storage.interface import Storage
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """The published model beside the one that the log gives."""
+
+    version: int
+    learned: int
+    published_sha256: str
+    replayed_sha256: str
+
+    @property
+    def matches(self) -> bool:
+        """Whether both are the same bytes."""
+        return self.published_sha256 == self.replayed_sha256
+
+
+def replay(storage: Storage, experiment: Experiment) -> Replayed:
+    """Learn the spans of the newest snapshot from nothing.
+
+    Raises:
+        NotFound: no model has been published yet.
+    """
+    snapshot = storage.snapshots.latest(experiment.number)
+    if snapshot is None:
+        raise NotFound(
+            f"experiment {experiment.key!r} has no published model yet; the first one "
+            "comes when a decision has matured"
+        )
+    definitions = Definitions(storage.experiments)
+    learning = Learning(storage.joins, definitions, experiment.number)
+    meta = snapshot.meta
+    policy = learning.replay(meta.policy, experiment.definition, meta.spans)
+    return Replayed(
+        version=meta.version,
+        learned=meta.learned,
+        published_sha256=hashlib.sha256(snapshot.state).hexdigest(),
+        replayed_sha256=hashlib.sha256(policy.dump()).hexdigest(),
+    )

@@ -1,0 +1,125 @@
+"""Record that a reward was reported.
+
+Owns the checks on a reward and its append. Whether it counts is decided when
+its decision closes (domain.attribution).
+"""
+
+import msgspec
+
+from bandit_svc.domain.decision_id import DecisionIds, DecisionRef
+from bandit_svc.domain.event import encode_event
+from bandit_svc.domain.experiment import MAX_REWARD, RewardDefinition
+from bandit_svc.domain.limits import (
+    CLOCK_SKEW_MS,
+    DECISION_LIFETIME_MS,
+    MAX_STRING_LENGTH,
+    MIN_TIME_MS,
+)
+from bandit_svc.domain.reward import MAIN_METRIC, Reward
+from bandit_svc.domain.variant import is_key
+from bandit_svc.errors import InvalidInput
+from bandit_svc.eventlog.interface import EventLogWriter
+from bandit_svc.services.catalog import Catalog
+
+
+class RewardReport(msgspec.Struct, frozen=True):
+    """What a conversion system sends; `occurred_at_ms` is when the user acted."""
+
+    decision_id: str
+    value: float
+    reward_id: str | None = None
+    occurred_at_ms: int | None = None
+    metric: str = MAIN_METRIC
+
+
+def record_reward(
+    catalog: Catalog,
+    log: EventLogWriter,
+    ids: DecisionIds,
+    report: RewardReport,
+    now_ms: int,
+) -> Reward:
+    """Append a reward durably.
+
+    Sending the same reward_id again is safe: the first one counts. Without one,
+    a decision has one reward for each metric.
+
+    Raises:
+        InvalidInput: the id was not issued here or is expired, or a field is out
+            of its range; the pointer names it.
+        Unavailable: it can't be made durable now; nothing was kept.
+    """
+    ref = ids.read(report.decision_id)
+    check_not_expired(ref, now_ms)
+    experiment = catalog.by_number(ref.experiment_number)
+    _check_value(report, experiment.definition.reward)
+    occurred_at_ms = _occurred_at_ms(report, now_ms)
+    reward = Reward(
+        decision_id=report.decision_id,
+        number=ref.experiment_number,
+        value=report.value,
+        reward_id=_reward_id(report),
+        occurred_at_ms=occurred_at_ms,
+        received_at_ms=now_ms,
+        metric=report.metric,
+    )
+    log.append(encode_event(reward))
+    return reward
+
+
+def check_not_expired(ref: DecisionRef, now_ms: int) -> None:
+    """Refuse an id whose decision may have been pruned.
+
+    Raises:
+        InvalidInput: it was issued over 90 days ago.
+    """
+    issued_at_ms = ref.issued_at_ms
+    if issued_at_ms is not None and now_ms - issued_at_ms > DECISION_LIFETIME_MS:
+        raise InvalidInput.at(
+            "/decision_id",
+            "the decision_id has expired: it was issued over "
+            f"{DECISION_LIFETIME_MS // 86_400_000} days ago",
+        )
+
+
+def _check_value(report: RewardReport, definition: RewardDefinition) -> None:
+    if not is_key(report.metric):
+        raise InvalidInput.at(
+            "/metric",
+            "the metric must be 1 to 128 letters, digits, '.', '_' or '-'",
+        )
+    low, high = -MAX_REWARD, MAX_REWARD
+    if report.metric == MAIN_METRIC:
+        low, high = definition.minimum, definition.maximum
+    # NaN fails the comparison too.
+    if not low <= report.value <= high:
+        raise InvalidInput.at(
+            "/value",
+            f"value is {report.value:g}; this metric takes numbers between {low:g} and "
+            f"{high:g}",
+        )
+
+
+def _occurred_at_ms(report: RewardReport, now_ms: int) -> int:
+    occurred_at_ms = report.occurred_at_ms
+    if occurred_at_ms is None:
+        return now_ms
+    if not MIN_TIME_MS <= occurred_at_ms <= now_ms + CLOCK_SKEW_MS:
+        raise InvalidInput.at(
+            "/occurred_at",
+            "occurred_at lies before the year 2000 or over a minute in the future; "
+            "send the time at which the user acted, with its offset from UTC",
+        )
+    return occurred_at_ms
+
+
+def _reward_id(report: RewardReport) -> str:
+    if report.reward_id is None:
+        return ""
+    if not 1 <= len(report.reward_id) <= MAX_STRING_LENGTH:
+        raise InvalidInput.at(
+            "/reward_id",
+            f"reward_id has {len(report.reward_id)} characters; it must have between 1 "
+            f"and {MAX_STRING_LENGTH}",
+        )
+    return report.reward_id

@@ -1,0 +1,90 @@
+"""An experiment as this process runs it.
+
+Owns the immutable view that a request reads: the definition in the forms that
+policies want, the served model and the lock around it.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from bandit_svc.domain.experiment import Definition, Experiment
+from bandit_svc.domain.snapshot import Snapshot
+from bandit_svc.domain.variant import Variant
+from policies.base import Action, Policy, RewardRange
+from policies.spec import build_policy
+
+
+class LoadedPolicy:
+    """One model version in this process.
+
+    A policy is not thread-safe: `pmf` holds the lock.
+    """
+
+    def __init__(self, policy: Policy, version: int, created_at_ms: int) -> None:
+        self._policy = policy
+        self._lock = threading.Lock()
+        self.version = version
+        self.created_at_ms = created_at_ms
+
+    def pmf(self, context: Mapping[str, Any], actions: Sequence[Action]) -> list[float]:
+        """See policies.base.Policy.pmf."""
+        with self._lock:
+            return self._policy.pmf(context, actions)
+
+
+class Running(msgspec.Struct, frozen=True):
+    """An experiment, its eligible variants and its policies, at one moment."""
+
+    experiment: Experiment
+    variants: tuple[Variant, ...]
+    actions: tuple[Action, ...]
+    policy: LoadedPolicy
+    baseline: LoadedPolicy
+
+
+def reward_range(definition: Definition) -> RewardRange:
+    """Give the declared bounds in the form that policies scale by."""
+    return RewardRange(definition.reward.minimum, definition.reward.maximum)
+
+
+def actions_of(variants: Sequence[Variant]) -> tuple[Action, ...]:
+    """Give variants in the form that policies choose from."""
+    return tuple(Action(v.key, v.features) for v in variants)
+
+
+def baseline_spec(definition: Definition) -> dict[str, Any]:
+    """Give the reference policy; the first variant where none was named."""
+    if definition.baseline is not None:
+        return definition.baseline
+    return {"kind": "fixed", "variant": definition.active_variants[0].key}
+
+
+def load_policy(definition: Definition, snapshot: Snapshot | None) -> LoadedPolicy:
+    """Build the model of a snapshot, or an untrained one where there is none.
+
+    The snapshot's own spec counts: a changed one serves once it has caught up.
+    """
+    if snapshot is None:
+        policy = build_policy(definition.policy, reward_range(definition))
+        return LoadedPolicy(policy, 0, 0)
+    meta = snapshot.meta
+    policy = build_policy(meta.policy, reward_range(definition))
+    policy.load(snapshot.state)
+    return LoadedPolicy(policy, meta.version, meta.created_at_ms)
+
+
+def run(experiment: Experiment, policy: LoadedPolicy) -> Running:
+    """Prepare a definition for requests."""
+    definition = experiment.definition
+    variants = definition.active_variants
+    baseline = build_policy(baseline_spec(definition), reward_range(definition))
+    return Running(
+        experiment=experiment,
+        variants=variants,
+        actions=actions_of(variants),
+        policy=policy,
+        baseline=LoadedPolicy(baseline, 0, 0),
+    )

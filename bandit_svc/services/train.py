@@ -1,0 +1,165 @@
+"""Learn from joined decisions and publish the model.
+
+Owns step 3 of the learner's tick for one experiment: the served model, the
+background training of a changed spec, the round trip before each publication.
+"""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from bandit_svc.domain.experiment import Definition, Experiment
+from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta, advance
+from bandit_svc.services.definitions import Definitions
+from bandit_svc.services.learning import Learning
+from bandit_svc.services.model import Model, catch_up, fresh_model, model_of
+from bandit_svc.services.running import actions_of, reward_range
+from bandit_svc.storage.interface import Storage
+from policies.base import Action, PolicyError
+from policies.spec import build_policy
+
+KEEP_SNAPSHOTS = 50
+
+# What a dumped and loaded model must answer as the original does.
+PROBE_CONTEXTS: tuple[dict[str, Any], ...] = ({}, {"device": "mobile", "hour": 21})
+
+
+class Trained(msgspec.Struct):
+    """What one step did.
+
+    `fault` is a sentence where a model could not be published; the last good one
+    goes on serving. `behind` is how many joined decisions a changed policy has
+    still to learn before it is swapped in.
+    """
+
+    learned: int = 0
+    published: int | None = None
+    fault: str | None = None
+    behind: int = 0
+
+
+class Trainer:
+    """Trains one experiment's models. The caller holds the learner's lease."""
+
+    def __init__(self, storage: Storage, definitions: Definitions, number: int) -> None:
+        self._storage = storage
+        self._number = number
+        self._learning = Learning(storage.joins, definitions, number)
+        self._model: Model | None = None
+        self._challenger: Model | None = None
+        self._version = 0
+        self._published_learned = 0
+        self._published_at_ms = 0
+
+    def step(
+        self,
+        experiment: Experiment,
+        newest_version: int,
+        now_ms: int,
+        *,
+        publish_every_ms: int,
+        budget_s: float,
+    ) -> Trained:
+        """Learn what was joined, train a changed spec a while, publish what is due.
+
+        Args:
+            newest_version: the newest published one in the store, 0 for none.
+            publish_every_ms: at least this long between two publications of the
+                served policy.
+            budget_s: seconds of training before other experiments get their turn.
+        """
+        done = Trained()
+        definition = experiment.definition
+        model = self._current(definition, newest_version)
+        before = model.learned
+        last = self._storage.joins.last_position(self._number)
+        if last > model.cursor:
+            catch_up(model, advance(model.spans, last), self._learning, budget_s)
+        done.learned = model.learned - before
+        if model.spec != definition.policy:
+            self._challenge(definition, model, budget_s, now_ms, done)
+        else:
+            self._challenger = None
+        due = now_ms - self._published_at_ms >= publish_every_ms
+        if done.published is None and model.learned != self._published_learned and due:
+            self._publish(definition, model, now_ms, done)
+        return done
+
+    def _current(self, definition: Definition, newest: int) -> Model:
+        """Give the served model, read again where somebody restored another."""
+        if self._model is None or newest != self._version:
+            snapshot = self._storage.snapshots.latest(self._number)
+            if snapshot is None:
+                self._model = fresh_model(definition)
+            else:
+                self._model = model_of(definition, snapshot)
+            self._challenger = None
+            self._version = newest
+            self._published_learned = self._model.learned
+        return self._model
+
+    def _challenge(
+        self,
+        definition: Definition,
+        model: Model,
+        budget_s: float,
+        now_ms: int,
+        done: Trained,
+    ) -> None:
+        """Train a changed spec from the log; swap it in when it has caught up."""
+        challenger = self._challenger
+        if challenger is None or challenger.spec != definition.policy:
+            challenger = self._challenger = fresh_model(definition)
+        if not catch_up(challenger, model.spans, self._learning, budget_s):
+            done.behind = model.cursor - challenger.cursor
+            return
+        if self._publish(definition, challenger, now_ms, done):
+            self._model, self._challenger = challenger, None
+
+    def _publish(
+        self, definition: Definition, model: Model, now_ms: int, done: Trained
+    ) -> bool:
+        """Keep the model with its cursor in one transaction, after a round trip."""
+        state = model.policy.dump()
+        fault = _round_trip_fault(definition, model, state)
+        if fault is not None:
+            done.fault = fault
+            return False
+        meta = SnapshotMeta(
+            number=self._number,
+            version=self._version + 1,
+            policy=model.spec,
+            spans=model.spans,
+            learned=model.learned,
+            sha256=hashlib.sha256(state).hexdigest(),
+            created_at_ms=now_ms,
+        )
+        snapshot = Snapshot(meta=meta, state=state)
+        if not self._storage.snapshots.publish(snapshot, self._version, KEEP_SNAPSHOTS):
+            # A restore came between: what was learned on top of the discarded
+            # model is dropped, and learned again on top of the restored one.
+            self._model = None
+            return False
+        self._version = meta.version
+        self._published_learned = model.learned
+        self._published_at_ms = now_ms
+        done.published = meta.version
+        return True
+
+
+def _round_trip_fault(definition: Definition, model: Model, state: bytes) -> str | None:
+    """Load the dumped state into a new policy and compare the pmfs."""
+    actions: tuple[Action, ...] = actions_of(definition.active_variants)
+    try:
+        copy = build_policy(model.spec, reward_range(definition))
+        copy.load(state)
+        for context in PROBE_CONTEXTS:
+            if copy.pmf(context, actions) != model.policy.pmf(context, actions):
+                return (
+                    "the model gives other propensities after a dump and a load; the "
+                    "last good version goes on serving"
+                )
+    except PolicyError as error:
+        return f"the model can't be published: {error.message}"
+    return None

@@ -1,0 +1,138 @@
+"""Experiments and their revisions in SQLite.
+
+Owns the tables experiments and revisions; see storage.interface.Experiments.
+"""
+
+from typing import Any
+
+import msgspec
+
+from bandit_svc.domain.experiment import Definition, Experiment
+from bandit_svc.errors import Conflict, NotFound
+from bandit_svc.storage.rows import Revision
+from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.version_file import VersionFile
+
+_COLUMNS = "number, revision, salt, created_at_ms, revised_at_ms, definition"
+
+
+class SqliteExperiments:
+    """See storage.interface.Experiments."""
+
+    def __init__(self, database: Database, version_file: VersionFile) -> None:
+        self._database = database
+        self._version_file = version_file
+
+    def create(self, definition: Definition, salt: str, now_ms: int) -> Experiment:
+        """See the interface."""
+        encoded = msgspec.json.encode(definition).decode()
+        with self._database.write() as connection:
+            taken = connection.execute(
+                "SELECT 1 FROM experiments WHERE key = ?", [definition.key]
+            ).fetchone()
+            if taken:
+                raise Conflict(
+                    f"an experiment {definition.key!r} exists already; change it with "
+                    "PATCH, or choose another key"
+                )
+            number = connection.execute(
+                "INSERT INTO experiments (key, revision, salt, created_at_ms,"
+                " revised_at_ms, definition) VALUES (?, 1, ?, ?, ?, ?)",
+                [definition.key, salt, now_ms, now_ms, encoded],
+            ).lastrowid
+            connection.execute(
+                "INSERT INTO revisions VALUES (?, 1, ?, ?)", [number, now_ms, encoded]
+            )
+        self._version_file.bump()
+        return self.get(definition.key)
+
+    def revise(
+        self, experiment: Experiment, definition: Definition, now_ms: int
+    ) -> Experiment:
+        """See the interface."""
+        encoded = msgspec.json.encode(definition).decode()
+        revision = experiment.revision + 1
+        with self._database.write() as connection:
+            changed = connection.execute(
+                "UPDATE experiments SET revision = ?, revised_at_ms = ?,"
+                " definition = ? WHERE number = ? AND revision = ?",
+                [revision, now_ms, encoded, experiment.number, experiment.revision],
+            ).rowcount
+            if not changed:
+                raise Conflict(
+                    f"experiment {experiment.key!r} was changed by somebody else after "
+                    f"revision {experiment.revision}; read it again and repeat"
+                )
+            connection.execute(
+                "INSERT INTO revisions VALUES (?, ?, ?, ?)",
+                [experiment.number, revision, now_ms, encoded],
+            )
+        self._version_file.bump()
+        return self.get(definition.key)
+
+    def get(self, key: str) -> Experiment:
+        """See the interface."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                f"SELECT {_COLUMNS} FROM experiments WHERE key = ?",  # noqa: S608 - a constant
+                [key],
+            ).fetchone()
+        if row is None:
+            raise NotFound(
+                f"there is no experiment {key[:128]!r}; GET /v1/experiments lists "
+                "those that exist"
+            )
+        return _experiment(row)
+
+    def all(self) -> list[Experiment]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM experiments ORDER BY number"  # noqa: S608 - a constant
+            ).fetchall()
+        return [_experiment(row) for row in rows]
+
+    def revisions(self, number: int) -> list[Revision]:
+        """See the interface."""
+        rows = (
+            self._database.tables()
+            .table("revisions")
+            .rows_where("number = ?", [number], order_by="revision")
+        )
+        return [
+            Revision(
+                revision=row["revision"],
+                revised_at_ms=row["revised_at_ms"],
+                definition=msgspec.json.decode(row["definition"]),
+            )
+            for row in rows
+        ]
+
+    def at_revision(self, number: int, revision: int) -> Definition | None:
+        """See the interface."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT definition FROM revisions WHERE number = ? AND revision = ?",
+                [number, revision],
+            ).fetchone()
+        return None if row is None else _definition(row[0])
+
+    def version(self) -> int:
+        """See the interface."""
+        return self._version_file.read()
+
+
+def _experiment(row: tuple[Any, ...]) -> Experiment:
+    number, revision, salt, created_at_ms, revised_at_ms, definition = row
+    return Experiment(
+        number=number,
+        revision=revision,
+        salt=salt,
+        created_at_ms=created_at_ms,
+        revised_at_ms=revised_at_ms,
+        definition=_definition(definition),
+    )
+
+
+def _definition(encoded: str) -> Definition:
+    return msgspec.json.decode(encoded, type=Definition)

@@ -1,0 +1,177 @@
+"""Decisions, activations and rewards in SQLite.
+
+Owns the tables decisions, rewards, activations, cursors, counters, unreadable;
+see storage.interface.Facts. The rules of repetition are in ingesting.py.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from bandit_svc.domain.cursor import Cursor
+from bandit_svc.domain.event import decode_decision
+from bandit_svc.storage.rows import (
+    Arrival,
+    Cursors,
+    DecisionState,
+    DecisionView,
+    IngestOutcome,
+    OrphanRow,
+    RewardRow,
+    Totals,
+)
+from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.ingesting import JOINED, Ingesting
+
+_STATES: tuple[DecisionState, ...] = ("deferred", "open", "joined", "ambiguous")
+
+
+class SqliteFacts:
+    """See storage.interface.Facts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def cursors(self) -> Cursors:
+        """See the interface."""
+        rows = self._database.tables().table("cursors").rows
+        return {r["partition"]: Cursor(r["segment"], r["offset"]) for r in rows}
+
+    def ingest(self, arrivals: Sequence[Arrival], cursors: Cursors) -> IngestOutcome:
+        """See the interface."""
+        with self._database.write() as connection:
+            outcome = Ingesting(connection).run(arrivals)
+            connection.executemany(
+                "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)",
+                [(name, c.segment, c.offset) for name, c in cursors.items()],
+            )
+        return outcome
+
+    def forget_partition(self, partition: str) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM cursors WHERE partition = ?", [partition])
+
+    def decision(self, decision_id: str) -> DecisionView | None:
+        """See the interface."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT d.line, d.state, d.exposed_at_ms, d.closes_at_ms, j.reward,"
+                " j.position FROM decisions d LEFT JOIN joined j USING (row_id)"
+                " WHERE d.id = ?",
+                [decision_id],
+            ).fetchone()
+            if row is None:
+                return None
+            rewards = connection.execute(
+                "SELECT metric, reward_id, value, occurred_at_ms, received_at_ms, late,"
+                " conflicts FROM rewards WHERE decision_id = ?"
+                " ORDER BY received_at_ms, metric, reward_id",
+                [decision_id],
+            ).fetchall()
+        line, state, exposed_at_ms, closes_at_ms, reward, position = row
+        return DecisionView(
+            decision=decode_decision(line),
+            state=_STATES[state],
+            exposed_at_ms=exposed_at_ms,
+            closes_at_ms=closes_at_ms,
+            rewards=tuple(_reward(r) for r in rewards),
+            joined_reward=reward,
+            joined_position=position,
+        )
+
+    def orphans(self, number: int, limit: int) -> list[OrphanRow]:
+        """See the interface."""
+        rows = (
+            self._database.tables()
+            .table("rewards")
+            .rows_where(
+                "number = ? AND attached = 0",
+                [number],
+                order_by="received_at_ms DESC",
+                limit=limit,
+                select="decision_id, number, metric, reward_id, value, received_at_ms",
+            )
+        )
+        return [OrphanRow(**row) for row in rows]
+
+    def totals(self, number: int) -> Totals:
+        """See the interface."""
+        with self._database.read() as connection:
+            counts = dict(
+                connection.execute(
+                    "SELECT name, value FROM counters WHERE number = ?", [number]
+                ).fetchall()
+            )
+
+            def scalar(sql: str) -> int:
+                found = connection.execute(sql, [number]).fetchone()[0]
+                return int(found or 0)
+
+            return Totals(
+                counts=counts,
+                pending=scalar(
+                    "SELECT count(*) FROM decisions WHERE number = ? AND state = 1"
+                ),
+                unexposed=scalar(
+                    "SELECT count(*) FROM decisions WHERE number = ? AND state = 0"
+                ),
+                orphans=scalar(
+                    "SELECT count(*) FROM rewards WHERE number = ? AND attached = 0"
+                ),
+                joined=scalar("SELECT max(position) FROM joined WHERE number = ?"),
+            )
+
+    def check(self) -> list[str]:
+        """See the interface."""
+        faults = []
+        with self._database.read() as connection:
+            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if answer != "ok":
+                faults.append(f"the store's file is damaged: {answer}")
+            faults.extend(_join_faults(connection))
+            (unreadable,) = connection.execute(
+                "SELECT count(*) FROM unreadable"
+            ).fetchone()
+            if unreadable:
+                faults.append(
+                    f"{unreadable} lines of the event log could not be read; they are "
+                    "kept in the table `unreadable`"
+                )
+        return faults
+
+
+def _join_faults(connection: sqlite3.Connection) -> list[str]:
+    """Compare the joined order with the states and the sums."""
+    faults = []
+    (unjoined,) = connection.execute(
+        "SELECT count(*) FROM decisions d LEFT JOIN joined j USING (row_id)"
+        " WHERE (d.state = ?) <> (j.row_id IS NOT NULL)",
+        [JOINED],
+    ).fetchone()
+    if unjoined:
+        faults.append(f"{unjoined} decisions disagree with the joined order")
+    for number, joined, gaps, tallied in connection.execute(
+        "SELECT number, count(*), max(position) - count(*), (SELECT sum(n) FROM"
+        " tallies t WHERE t.number = j.number AND metric = 'reward')"
+        " FROM joined j GROUP BY number"
+    ):
+        if gaps or joined != tallied:
+            faults.append(
+                f"experiment number {number}: {joined} joined decisions, {gaps} "
+                f"missing positions, {tallied} in the sums; they must agree"
+            )
+    return faults
+
+
+def _reward(row: tuple[Any, ...]) -> RewardRow:
+    metric, reward_id, value, occurred_at_ms, received_at_ms, late, conflicts = row
+    return RewardRow(
+        metric=metric,
+        reward_id=reward_id,
+        value=value,
+        occurred_at_ms=occurred_at_ms,
+        received_at_ms=received_at_ms,
+        late=bool(late),
+        conflicts=conflicts,
+    )

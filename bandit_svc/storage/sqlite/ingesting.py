@@ -1,0 +1,215 @@
+"""One batch of facts on its way into the tables, inside one transaction.
+
+Owns the rules of repetition: what a second line of the same decision, reward or
+activation does. The caller owns the transaction.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+
+from bandit_svc.domain.decision import Activation, Decision
+from bandit_svc.domain.experiment import Group
+from bandit_svc.domain.reward import Reward
+from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
+
+DEFERRED, OPEN, JOINED, AMBIGUOUS = range(4)
+
+_INSERT_DECISION = """
+    INSERT INTO decisions (id, number, revision, decided_at_ms, grp, variant, state,
+        exposed_at_ms, closes_at_ms, ready_at_ms, closes_after_ms, window_ms,
+        on_first_reward, line)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
+_INSERT_REWARD = """
+    INSERT INTO rewards (decision_id, metric, reward_id, number, value,
+        occurred_at_ms, received_at_ms, attached, late)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (decision_id, metric, reward_id) DO NOTHING"""
+
+
+class Ingesting:
+    """The work of one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._counts: Counter[tuple[int, str]] = Counter()
+        self._unreadable = 0
+
+    def run(self, arrivals: Sequence[Arrival]) -> IngestOutcome:
+        """Keep every arrival: decisions first, so that fewer rewards are orphans."""
+        activations: list[Activation] = []
+        rewards: list[Reward] = []
+        for arrival in arrivals:
+            event = arrival.event
+            if isinstance(event, Decision) and arrival.rule is not None:
+                self._decision(event, arrival.rule, arrival.line)
+            elif isinstance(event, Activation):
+                activations.append(event)
+            elif isinstance(event, Reward):
+                rewards.append(event)
+            else:
+                self._set_aside(arrival.line)
+        for activation in activations:
+            self._activation(activation)
+        for reward in rewards:
+            self._reward(reward)
+        self._write_counts()
+        return IngestOutcome(counts=dict(self._counts), unreadable=self._unreadable)
+
+    def _decision(self, decision: Decision, rule: ClosingRule, line: bytes) -> None:
+        closes_at_ms = decision.decided_at_ms + rule.closes_after_ms
+        exposed = not decision.deferred
+        new = self._connection.execute(
+            _INSERT_DECISION,
+            (
+                decision.id,
+                decision.number,
+                decision.revision,
+                decision.decided_at_ms,
+                decision.group,
+                decision.variant,
+                OPEN if exposed else DEFERRED,
+                decision.decided_at_ms if exposed else None,
+                closes_at_ms if exposed else None,
+                closes_at_ms if exposed else None,
+                rule.closes_after_ms,
+                rule.window_ms,
+                rule.on_first_reward,
+                line,
+            ),
+        ).rowcount
+        if not new:
+            self._repeated(decision)
+            return
+        if decision.source == "fallback":
+            self._counts[decision.number, "decisions_fallback"] += 1
+        if exposed:
+            self._count_exposed(decision.number, decision.group, 1)
+        else:
+            self._earlier_activation(decision)
+        attached = self._connection.execute(
+            "UPDATE rewards SET attached = 1 WHERE decision_id = ? AND attached = 0",
+            (decision.id,),
+        ).rowcount
+        if attached and rule.on_first_reward:
+            self._ready_now(decision.id, decision.decided_at_ms)
+
+    def _repeated(self, decision: Decision) -> None:
+        row_id, variant, state = self._connection.execute(
+            "SELECT row_id, variant, state FROM decisions WHERE id = ?", (decision.id,)
+        ).fetchone()
+        self._counts[decision.number, "decisions_repeated"] += 1
+        if variant == decision.variant or state == AMBIGUOUS:
+            return
+        # What was joined can't be taken back; what is still open is left out of
+        # learning and of the report.
+        self._counts[decision.number, "decisions_ambiguous"] += 1
+        if state != JOINED:
+            self._connection.execute(
+                "UPDATE decisions SET state = ? WHERE row_id = ?", (AMBIGUOUS, row_id)
+            )
+        if state == OPEN:
+            self._count_exposed(decision.number, decision.group, -1)
+
+    def _earlier_activation(self, decision: Decision) -> None:
+        found = self._connection.execute(
+            "SELECT activated_at_ms FROM activations WHERE decision_id = ?",
+            (decision.id,),
+        ).fetchone()
+        if found:
+            self._expose(decision.id, found[0])
+
+    def _activation(self, activation: Activation) -> None:
+        new = self._connection.execute(
+            "INSERT INTO activations VALUES (?, ?) ON CONFLICT (decision_id)"
+            " DO NOTHING",
+            (activation.decision_id, activation.activated_at_ms),
+        ).rowcount
+        if new:
+            self._expose(activation.decision_id, activation.activated_at_ms)
+
+    def _expose(self, decision_id: str, at_ms: int) -> None:
+        """Open a deferred decision, if it is known and its time has not run out."""
+        found = self._connection.execute(
+            "SELECT number, grp, decided_at_ms + window_ms FROM decisions"
+            " WHERE id = ? AND state = ?",
+            (decision_id, DEFERRED),
+        ).fetchone()
+        if found is None:
+            return
+        number, group, last_ms = found
+        if at_ms > last_ms:
+            self._counts[number, "activations_expired"] += 1
+            return
+        self._connection.execute(
+            "UPDATE decisions SET state = ?, exposed_at_ms = ?,"
+            " closes_at_ms = ? + closes_after_ms, ready_at_ms = ? + closes_after_ms"
+            " WHERE id = ?",
+            (OPEN, at_ms, at_ms, at_ms, decision_id),
+        )
+        self._count_exposed(number, group, 1)
+
+    def _reward(self, reward: Reward) -> None:
+        known = self._connection.execute(
+            "SELECT state, on_first_reward FROM decisions WHERE id = ?",
+            (reward.decision_id,),
+        ).fetchone()
+        late = known is not None and known[0] == JOINED
+        key = (reward.decision_id, reward.metric, reward.reward_id)
+        new = self._connection.execute(
+            _INSERT_REWARD,
+            (
+                *key,
+                reward.number,
+                reward.value,
+                reward.occurred_at_ms,
+                reward.received_at_ms,
+                known is not None,
+                late,
+            ),
+        ).rowcount
+        if not new:
+            outcome = self._repeated_reward(reward, key)
+        elif late:
+            outcome = "rewards_late"
+        else:
+            outcome = "rewards_accepted" if known else "rewards_orphan"
+            if known and known[1] and reward.metric == "reward":
+                self._ready_now(reward.decision_id, reward.received_at_ms)
+        self._counts[reward.number, outcome] += 1
+
+    def _repeated_reward(self, reward: Reward, key: tuple[str, str, str]) -> str:
+        changed = self._connection.execute(
+            "UPDATE rewards SET conflicts = conflicts + 1 WHERE decision_id = ?"
+            " AND metric = ? AND reward_id = ? AND value <> ?",
+            (*key, reward.value),
+        ).rowcount
+        return "rewards_conflict" if changed else "rewards_duplicate"
+
+    def _ready_now(self, decision_id: str, at_ms: int) -> None:
+        self._connection.execute(
+            "UPDATE decisions SET ready_at_ms = min(ready_at_ms, ?)"
+            " WHERE id = ? AND state = ?",
+            (at_ms, decision_id, OPEN),
+        )
+
+    def _count_exposed(self, number: int, group: Group, change: int) -> None:
+        self._counts[number, f"decisions_{group}"] += change
+
+    def _set_aside(self, line: bytes) -> None:
+        self._connection.execute("INSERT INTO unreadable (line) VALUES (?)", (line,))
+        self._unreadable += 1
+
+    def _write_counts(self) -> None:
+        add_counts(self._connection, self._counts)
+
+
+def add_counts(
+    connection: sqlite3.Connection, counts: Counter[tuple[int, str]]
+) -> None:
+    """Add to the counters of the experiments, in the caller's transaction."""
+    connection.executemany(
+        "INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT (number, name)"
+        " DO UPDATE SET value = value + excluded.value",
+        [(number, name, value) for (number, name), value in counts.items()],
+    )

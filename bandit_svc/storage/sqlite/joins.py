@@ -1,0 +1,152 @@
+"""Joined decisions and their sums in SQLite.
+
+Owns the tables joined and tallies; see storage.interface.Joins.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from bandit_svc.domain.reward import MAIN_METRIC
+from bandit_svc.storage.rows import ClosedDecision, DueDecision, JoinedRow, Tally
+from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.ingesting import JOINED, add_counts
+
+_TallyKey = tuple[int, str, str, str]
+
+
+class SqliteJoins:
+    """See storage.interface.Joins."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due(self, now_ms: int, limit: int) -> list[DueDecision]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT row_id, id, number, revision, grp, variant, exposed_at_ms"
+                " FROM decisions WHERE state = 1 AND ready_at_ms <= ?"
+                " ORDER BY ready_at_ms, id LIMIT ?",
+                [now_ms, limit],
+            ).fetchall()
+            return [
+                DueDecision._make((*row, _rewards(connection, row[1]))) for row in rows
+            ]
+
+    def close(self, closed: Sequence[ClosedDecision], now_ms: int) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            _append(connection, closed, now_ms)
+            connection.executemany(
+                "UPDATE decisions SET state = ? WHERE row_id = ?",
+                [(JOINED, c.due.row_id) for c in closed],
+            )
+            late = [
+                (c.due.decision_id, metric, reward_id)
+                for c in closed
+                for metric, reward_id in c.late
+            ]
+            connection.executemany(
+                "UPDATE rewards SET late = 1 WHERE decision_id = ? AND metric = ?"
+                " AND reward_id = ?",
+                late,
+            )
+            counts: Counter[tuple[int, str]] = Counter()
+            for c in closed:
+                counts[c.due.number, "rewards_late"] += len(c.late)
+            add_counts(connection, +counts)
+            _add_tallies(connection, closed)
+
+    def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT j.position, j.reward, j.learnable, d.line FROM joined j"
+                " JOIN decisions d USING (row_id)"
+                " WHERE j.number = ? AND j.position > ?"
+                " ORDER BY j.position LIMIT ?",
+                [number, position, limit],
+            ).fetchall()
+        return [
+            JoinedRow(position, reward, bool(learnable), line)
+            for position, reward, learnable, line in rows
+        ]
+
+    def last_position(self, number: int) -> int:
+        """See the interface."""
+        with self._database.read() as connection:
+            return _last_position(connection, number)
+
+    def tallies(self, number: int) -> list[Tally]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT grp, variant, metric, n, total, total_squares FROM tallies"
+                " WHERE number = ? ORDER BY grp, variant, metric",
+                [number],
+            ).fetchall()
+        return [Tally(*row) for row in rows]
+
+
+def _rewards(
+    connection: sqlite3.Connection, decision_id: str
+) -> tuple[tuple[str, str, float, int, int], ...]:
+    return tuple(
+        connection.execute(
+            "SELECT metric, reward_id, value, occurred_at_ms, received_at_ms"
+            " FROM rewards WHERE decision_id = ?",
+            (decision_id,),
+        ).fetchall()
+    )
+
+
+def _last_position(connection: sqlite3.Connection, number: int) -> int:
+    (position,) = connection.execute(
+        "SELECT coalesce(max(position), 0) FROM joined WHERE number = ?", (number,)
+    ).fetchone()
+    return int(position)
+
+
+def _append(
+    connection: sqlite3.Connection, closed: Iterable[ClosedDecision], now_ms: int
+) -> None:
+    positions: dict[int, int] = {}
+    rows = []
+    for c in closed:
+        number = c.due.number
+        if number not in positions:
+            positions[number] = _last_position(connection, number)
+        positions[number] += 1
+        rows.append(
+            (
+                number,
+                positions[number],
+                c.due.row_id,
+                c.reward,
+                c.counted,
+                c.learnable,
+                now_ms,
+            )
+        )
+    connection.executemany("INSERT INTO joined VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _add_tallies(
+    connection: sqlite3.Connection, closed: Iterable[ClosedDecision]
+) -> None:
+    sums: dict[_TallyKey, list[float]] = {}
+    for c in closed:
+        for metric, value in ((MAIN_METRIC, c.reward), *c.secondary.items()):
+            key = (c.due.number, c.due.group, c.due.variant, metric)
+            entry = sums.setdefault(key, [0, 0.0, 0.0])
+            entry[0] += 1
+            entry[1] += value
+            entry[2] += value * value
+    connection.executemany(
+        "INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (number, grp, variant, metric) DO UPDATE SET"
+        " n = n + excluded.n, total = total + excluded.total,"
+        " total_squares = total_squares + excluded.total_squares",
+        [(*key, *entry) for key, entry in sums.items()],
+    )

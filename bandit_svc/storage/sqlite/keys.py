@@ -1,0 +1,49 @@
+"""API keys in SQLite.
+
+Owns the table keys; see storage.interface.Keys.
+"""
+
+from bandit_svc.errors import NotFound
+from bandit_svc.storage.rows import KeyRow
+from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.version_file import VersionFile
+
+
+class SqliteKeys:
+    """See storage.interface.Keys."""
+
+    def __init__(self, database: Database, version_file: VersionFile) -> None:
+        self._database = database
+        self._version_file = version_file
+
+    def add(self, row: KeyRow) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
+                [row.id, row.scope, row.sha256, row.created_at_ms, row.revoked_at_ms],
+            )
+        self._version_file.bump()
+
+    def all(self) -> list[KeyRow]:
+        """See the interface."""
+        rows = (
+            self._database.tables()
+            .table("keys")
+            .rows_where(order_by="created_at_ms, id")
+        )
+        return [KeyRow(**row) for row in rows]
+
+    def revoke(self, key_id: str, now_ms: int) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            known = connection.execute(
+                "UPDATE keys SET revoked_at_ms = coalesce(revoked_at_ms, ?)"
+                " WHERE id = ?",
+                [now_ms, key_id],
+            ).rowcount
+        if not known:
+            raise NotFound(
+                f"there is no key {key_id[:64]!r}; `bandit-svc keys list` shows the ids"
+            )
+        self._version_file.bump()

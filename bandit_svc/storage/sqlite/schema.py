@@ -1,0 +1,130 @@
+"""The tables, as migrations in order.
+
+Owns the schema and nothing else. A migration that has been released is never
+edited; the next change is a new one.
+"""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("bandit_svc")
+
+
+@migrations()
+def m001_definitions(db: Database) -> None:
+    """Experiments, their revisions, keys, and the service's own values."""
+    db.table("meta").create({"name": str, "value": str}, pk="name")
+    db.table("experiments").create(
+        {
+            "number": int,
+            "key": str,
+            "revision": int,
+            "salt": str,
+            "created_at_ms": int,
+            "revised_at_ms": int,
+            "definition": str,
+        },
+        pk="number",
+        not_null={"key", "revision", "salt", "definition"},
+    ).create_index(["key"], unique=True)
+    db.table("revisions").create(
+        {"number": int, "revision": int, "revised_at_ms": int, "definition": str},
+        pk=("number", "revision"),
+    )
+    db.table("keys").create(
+        {
+            "id": str,
+            "scope": str,
+            "sha256": str,
+            "created_at_ms": int,
+            "revoked_at_ms": int,
+        },
+        pk="id",
+    ).create_index(["sha256"], unique=True)
+
+
+@migrations()
+def m002_facts(db: Database) -> None:
+    """What the event log brought: decisions, rewards, activations, cursors."""
+    db.table("cursors").create(
+        {"partition": str, "segment": int, "offset": int}, pk="partition"
+    )
+    db.table("decisions").create(
+        {
+            "row_id": int,
+            "id": str,
+            "number": int,
+            "revision": int,
+            "decided_at_ms": int,
+            "grp": str,
+            "variant": str,
+            "state": int,
+            "exposed_at_ms": int,
+            "closes_at_ms": int,
+            "ready_at_ms": int,
+            "closes_after_ms": int,
+            "window_ms": int,
+            "on_first_reward": int,
+            "line": bytes,
+        },
+        pk="row_id",
+        not_null={"id", "number", "revision", "grp", "variant", "state", "line"},
+    ).create_index(["id"], unique=True)
+    db.execute(
+        "CREATE INDEX decisions_due ON decisions (ready_at_ms, id) WHERE state = 1"
+    )
+    db.execute("CREATE INDEX decisions_open ON decisions (number) WHERE state = 1")
+    db.execute("CREATE INDEX decisions_unexposed ON decisions (number) WHERE state = 0")
+    db.execute(
+        """CREATE TABLE rewards (
+            decision_id TEXT NOT NULL, metric TEXT NOT NULL, reward_id TEXT NOT NULL,
+            number INTEGER NOT NULL, value REAL NOT NULL,
+            occurred_at_ms INTEGER NOT NULL, received_at_ms INTEGER NOT NULL,
+            attached INTEGER NOT NULL, late INTEGER NOT NULL DEFAULT 0,
+            conflicts INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (decision_id, metric, reward_id)) WITHOUT ROWID"""
+    )
+    db.execute(
+        "CREATE INDEX rewards_orphan ON rewards (number, received_at_ms)"
+        " WHERE attached = 0"
+    )
+    db.table("activations").create(
+        {"decision_id": str, "activated_at_ms": int}
+    ).create_index(["decision_id"], unique=True)
+    db.table("unreadable").create({"line": bytes})
+    db.table("counters").create(
+        {"number": int, "name": str, "value": int}, pk=("number", "name")
+    )
+
+
+@migrations()
+def m003_derived(db: Database) -> None:
+    """What is derived from the facts: joined decisions, sums, models."""
+    db.execute(
+        """CREATE TABLE joined (
+            number INTEGER NOT NULL, position INTEGER NOT NULL,
+            row_id INTEGER NOT NULL, reward REAL NOT NULL, counted INTEGER NOT NULL,
+            learnable INTEGER NOT NULL, joined_at_ms INTEGER NOT NULL,
+            PRIMARY KEY (number, position)) WITHOUT ROWID"""
+    )
+    db.table("joined").create_index(["row_id"], unique=True)
+    db.execute(
+        """CREATE TABLE tallies (
+            number INTEGER NOT NULL, grp TEXT NOT NULL, variant TEXT NOT NULL,
+            metric TEXT NOT NULL, n INTEGER NOT NULL, total REAL NOT NULL,
+            total_squares REAL NOT NULL,
+            PRIMARY KEY (number, grp, variant, metric)) WITHOUT ROWID"""
+    )
+    db.table("snapshots").create(
+        {
+            "number": int,
+            "version": int,
+            "policy": str,
+            "spans": str,
+            "learned": int,
+            "sha256": str,
+            "created_at_ms": int,
+            "restored_from": int,
+            "state": bytes,
+        },
+        pk=("number", "version"),
+    )

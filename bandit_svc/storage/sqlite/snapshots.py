@@ -1,0 +1,108 @@
+"""Model versions in SQLite.
+
+Owns the table snapshots; see storage.interface.Snapshots.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta
+from bandit_svc.storage.sqlite.database import Database
+
+_META = "number, version, policy, spans, learned, sha256, created_at_ms, restored_from"
+_META_COUNT = 8
+
+
+class SqliteSnapshots:
+    """See storage.interface.Snapshots."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def latest_versions(self) -> Mapping[int, int]:
+        """See the interface."""
+        with self._database.read() as connection:
+            return dict(
+                connection.execute(
+                    # One step down the primary key for each experiment, instead of
+                    # a walk over every kept version.
+                    "SELECT e.number, (SELECT max(version) FROM snapshots s"
+                    " WHERE s.number = e.number) AS v FROM experiments e"
+                    " WHERE v IS NOT NULL"
+                ).fetchall()
+            )
+
+    def latest(self, number: int) -> Snapshot | None:
+        """See the interface."""
+        return self._one("number = ? ORDER BY version DESC LIMIT 1", [number])
+
+    def get(self, number: int, version: int) -> Snapshot | None:
+        """See the interface."""
+        return self._one("number = ? AND version = ?", [number, version])
+
+    def metas(self, number: int) -> list[SnapshotMeta]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_META} FROM snapshots WHERE number = ?"  # noqa: S608 - a constant
+                " ORDER BY version DESC",
+                [number],
+            ).fetchall()
+        return [_meta(row) for row in rows]
+
+    def publish(self, snapshot: Snapshot, parent_version: int, keep: int) -> bool:
+        """See the interface."""
+        meta = snapshot.meta
+        with self._database.write() as connection:
+            (newest,) = connection.execute(
+                "SELECT coalesce(max(version), 0) FROM snapshots WHERE number = ?",
+                [meta.number],
+            ).fetchone()
+            if newest != parent_version:
+                return False
+            connection.execute(
+                f"INSERT INTO snapshots ({_META}, state)"  # noqa: S608 - a constant
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    meta.number,
+                    meta.version,
+                    msgspec.json.encode(meta.policy).decode(),
+                    msgspec.json.encode(meta.spans).decode(),
+                    meta.learned,
+                    meta.sha256,
+                    meta.created_at_ms,
+                    meta.restored_from,
+                    snapshot.state,
+                ],
+            )
+            connection.execute(
+                "DELETE FROM snapshots WHERE number = ? AND version <= ?",
+                [meta.number, meta.version - keep],
+            )
+        return True
+
+    def _one(self, where: str, parameters: list[int]) -> Snapshot | None:
+        with self._database.read() as connection:
+            row = connection.execute(
+                f"SELECT {_META}, state FROM snapshots WHERE {where}",  # noqa: S608 - constants
+                parameters,
+            ).fetchone()
+        if row is None:
+            return None
+        return Snapshot(meta=_meta(row[:_META_COUNT]), state=row[_META_COUNT])
+
+
+def _meta(row: tuple[Any, ...]) -> SnapshotMeta:
+    number, version, policy, spans, learned, sha256, created_at_ms, restored = row
+    return SnapshotMeta(
+        number=number,
+        version=version,
+        policy=msgspec.json.decode(policy),
+        spans=msgspec.json.decode(spans, type=tuple[tuple[int, int], ...]),
+        learned=learned,
+        sha256=sha256,
+        created_at_ms=created_at_ms,
+        restored_from=restored,
+    )

@@ -1,0 +1,110 @@
+"""The embedded store: one SQLite file and its neighbours.
+
+Owns the files of the store (database, version number, leases) and puts the
+nouns together; see storage.interface.Storage.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bandit_svc.errors import Unavailable
+from bandit_svc.storage.interface import (
+    Experiments,
+    Facts,
+    Joins,
+    Keys,
+    Snapshots,
+)
+from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.experiments import SqliteExperiments
+from bandit_svc.storage.sqlite.facts import SqliteFacts
+from bandit_svc.storage.sqlite.joins import SqliteJoins
+from bandit_svc.storage.sqlite.keys import SqliteKeys
+from bandit_svc.storage.sqlite.schema import migrations
+from bandit_svc.storage.sqlite.snapshots import SqliteSnapshots
+from bandit_svc.storage.sqlite.version_file import VersionFile
+
+
+class SqliteStorage:
+    """See storage.interface.Storage. Opens its files at first use."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / "bandit.db"
+        self._database = Database(self._path)
+        self._version_file = VersionFile(folder / "definitions.version")
+        self.experiments: Experiments = SqliteExperiments(
+            self._database, self._version_file
+        )
+        self.keys: Keys = SqliteKeys(self._database, self._version_file)
+        self.facts: Facts = SqliteFacts(self._database)
+        self.joins: Joins = SqliteJoins(self._database)
+        self.snapshots: Snapshots = SqliteSnapshots(self._database)
+
+    def migrate(self) -> None:
+        """See the interface."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.lease("migrate") as held:
+            # Several processes that migrate at once find the database locked.
+            if not held:
+                raise Unavailable(
+                    f"another process is migrating {self._folder}; try again when it "
+                    "is done"
+                )
+            migrations.apply(self._database.tables())
+
+    def secret(self) -> bytes:
+        """See the interface."""
+        row = None
+        if self._path.exists() and self._database.tables().table("meta").exists():
+            row = (
+                self._database.connection()
+                .execute("SELECT value FROM meta WHERE name = 'secret'")
+                .fetchone()
+            )
+        if row is None:
+            raise Unavailable(
+                f"there is no store in {self._folder}; create one with "
+                f"`bandit-svc init --data {self._folder}`"
+            )
+        return bytes.fromhex(row[0])
+
+    def initialise(self, secret: bytes, now_ms: int) -> bool:
+        """See the interface."""
+        with self._database.write() as connection:
+            added = connection.execute(
+                "INSERT OR IGNORE INTO meta VALUES ('secret', ?)", [secret.hex()]
+            ).rowcount
+            connection.execute(
+                "INSERT OR IGNORE INTO meta VALUES ('created_at_ms', ?)", [str(now_ms)]
+            )
+        return bool(added)
+
+    @contextmanager
+    def lease(self, name: str) -> Iterator[bool]:
+        """See the interface. The kernel ends it with the process that holds it."""
+        locks = self._folder / "locks"
+        locks.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)
+
+    def size_bytes(self) -> int:
+        """See the interface."""
+        parts = (self._path, self._path.with_name(self._path.name + "-wal"))
+        return sum(part.stat().st_size for part in parts if part.exists())
+
+    def close(self) -> None:
+        """See the interface."""
+        self._database.close()
+        self._version_file.close()

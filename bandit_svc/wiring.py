@@ -1,0 +1,61 @@
+"""The one place where backends meet services.
+
+Owns which storage and which event log the settings mean. Opens nothing at
+import, and nothing that would not survive a fork before `open_worker`.
+"""
+
+from pathlib import Path
+
+from bandit_svc.domain.decision_id import DecisionIds
+from bandit_svc.eventlog.files.reader import FileReader
+from bandit_svc.eventlog.files.writer import FileWriter
+from bandit_svc.eventlog.interface import EventLogReader, EventLogWriter
+from bandit_svc.services.catalog import Catalog
+from bandit_svc.services.decide import Decider
+from bandit_svc.services.recent_requests import RecentRequests
+from bandit_svc.settings import Settings
+from bandit_svc.storage.factory import open_storage
+from bandit_svc.storage.interface import Storage
+
+
+class Backends:
+    """The store and the reading end of the log, for the CLI and the learner."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = Path(settings.data).resolve()
+        self.storage: Storage = open_storage(self.folder)
+        self.reader: EventLogReader = FileReader(log_folder(settings))
+
+    def close(self) -> None:
+        """Let go of files and connections; idempotent."""
+        self.storage.close()
+
+
+class Worker(Backends):
+    """What one web worker process needs; create it after the fork."""
+
+    def __init__(self, settings: Settings, now_ms: int, suffix: str) -> None:
+        super().__init__(settings)
+        self.log: EventLogWriter = FileWriter(
+            log_folder(settings),
+            now_ms=now_ms,
+            suffix=suffix,
+            fsync=settings.fsync,
+            fsync_interval_ms=settings.fsync_interval_ms,
+            max_segment_bytes=settings.segment_bytes,
+        )
+        self.ids = DecisionIds(self.storage.secret())
+        self.catalog = Catalog(self.storage)
+        recent = RecentRequests(self.reader, self.storage.facts)
+        self.decider = Decider(self.catalog, self.log, self.ids, recent)
+
+    def close(self) -> None:
+        """Flush the log and let go of everything; idempotent."""
+        self.log.close()
+        super().close()
+
+
+def log_folder(settings: Settings) -> Path:
+    """Where the embedded event log of a data folder lies."""
+    return Path(settings.data).resolve() / "log"
