@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from policies.base import Policy
+from policies.spec import build_policy
 from simulators.delays import Channel, Exponential
 from simulators.in_process import Run, draw_rounds, run
 from simulators.worlds.registry import world
 
 Build = Callable[[], Policy]
+
+LATE = Channel(acts=Exponential(20.0))
 
 
 def learned(outcome: Run) -> list[list[float]]:
@@ -24,6 +27,23 @@ def test_one_seed_gives_byte_equal_models(build_tally: Build) -> None:
     second = run(draw_rounds(world("hero"), 300, seed=4), build_tally)
 
     assert first.model == second.model
+
+
+@pytest.mark.parametrize("kind", ["vw", "thompson"])
+def test_a_learning_policy_is_byte_equal_for_one_seed_and_over_five_restarts(
+    kind: str,
+) -> None:
+    rounds = draw_rounds(world("hero"), 600, 4, LATE)
+
+    def build() -> Policy:
+        return build_policy({"kind": kind})
+
+    straight = run(rounds, build, window_s=60)
+    again = run(draw_rounds(world("hero"), 600, 4, LATE), build, window_s=60)
+    restarted = run(rounds, build, window_s=60, restart_before=(1, 90, 91, 300, 599))
+
+    assert straight.model == again.model
+    assert straight.model == restarted.model
 
 
 def test_another_seed_gives_another_model(build_tally: Build) -> None:
