@@ -52,6 +52,22 @@ def test_at_the_size_limit_nothing_partial_is_read_and_lifting_it_is_enough(
     assert (records, torn) == ([b"before", b"after"], 0)
 
 
+def test_a_file_at_its_size_limit_is_left_for_a_new_one(
+    log_root: Path, start_process: StartProcess, read_all: ReadAll
+) -> None:
+    process = start_process("fill_one_file", limit=200)
+    assert process.stdout is not None
+    said = [process.stdout.readline().split(b" ")[0] for _ in range(4)]
+    reader = FileReader(log_root)
+    (partition,) = reader.partitions()
+
+    assert said == [b"ok\n", b"ok\n", b"unavailable", b"ok\n"]
+    assert read_all(reader, partition)[:2] == (
+        [b"0" * 80, b"1" * 80, b"3" * 80],
+        0,
+    )
+
+
 def test_a_next_segment_that_cannot_be_created_is_unavailable_until_it_can(
     log_root: Path, start_process: StartProcess, read_all: ReadAll
 ) -> None:

@@ -61,6 +61,14 @@ def run_out_of_space(writer: FileWriter, settings: dict[str, Any]) -> None:
     wait_for_parent()
 
 
+def fill_one_file(writer: FileWriter, settings: dict[str, Any]) -> None:
+    """Meet the limit on the size of a file when one more record would pass it."""
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (settings["limit"], hard))
+    for number in range(4):
+        attempt(writer, b"%d" % number * 80)
+
+
 def run_out_of_descriptors(writer: FileWriter, settings: dict[str, Any]) -> None:
     """Fail to create the next segment, though the current one could be written."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -98,6 +106,7 @@ SCENARIOS = {
     for scenario in (
         append_forever,
         run_out_of_space,
+        fill_one_file,
         run_out_of_descriptors,
         fork_a_child,
         start_a_program,
