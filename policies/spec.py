@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from policies import fixed, vw, vw_explorers
+from policies import epsilon_greedy, fixed, linear, thompson, vw, vw_explorers
 from policies.base import Policy, PolicyError, RewardRange
 
 DEFAULT_KIND = "vw"
@@ -24,9 +24,14 @@ class Kind(msgspec.Struct, frozen=True):
 
 KINDS: Mapping[str, Kind] = {
     "vw": Kind(vw_explorers.normalise, vw.VwPolicy),
+    "linear": Kind(linear.normalise, linear.LinearPolicy),
     "fixed": Kind(fixed.normalise_fixed, fixed.build),
     "uniform": Kind(fixed.normalise_uniform, fixed.build),
     "weighted": Kind(fixed.normalise_weighted, fixed.build),
+    "epsilon_greedy": Kind(
+        epsilon_greedy.normalise, epsilon_greedy.EpsilonGreedyPolicy
+    ),
+    "thompson": Kind(thompson.normalise, thompson.ThompsonPolicy),
 }
 
 

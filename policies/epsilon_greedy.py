@@ -1,0 +1,78 @@
+"""Context-free epsilon-greedy: mostly the action with the best mean so far.
+
+Owns the kind `epsilon_greedy`. Its pmf depends on the rewards only, so that it is
+the plainest learning baseline for a contextual policy.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from policies import settings
+from policies.base import Action, Context, RewardRange, check_actions, check_example
+from policies.envelope import seal, spec_digest, unseal
+from policies.settings import Number
+from policies.tallies import Tallies
+
+SETTINGS = (Number("epsilon", 0.1, "share of uniform exploration", 0.0, 1.0),)
+
+
+class EpsilonGreedyPolicy:
+    """Gives 1 - epsilon to the best mean, epsilon to all; ties share.
+
+    A mean is shrunk by one assumed reward of the overall mean. So an action without
+    rewards counts as average: a variant added to a running experiment is explored,
+    and doesn't take all traffic until its first rewards arrive.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
+        self._digest = spec_digest(spec, reward_range)
+        self._reward_range = reward_range
+        self._epsilon: float = spec["epsilon"]
+        self._tallies = Tallies()
+
+    @property
+    def resumes_exactly(self) -> bool:
+        """Always: the state is sums in float64, dumped as they are."""
+        return True
+
+    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
+        """Give the pmf for these actions, whatever the context."""
+        del context
+        check_actions(len(actions))
+        means = [self._shrunk_mean(action.key) for action in actions]
+        best = max(means)
+        each = self._epsilon / len(actions)
+        greedy = (1.0 - self._epsilon) / means.count(best)
+        return [each + greedy if mean == best else each for mean in means]
+
+    def learn(
+        self,
+        context: Context,
+        actions: Sequence[Action],
+        chosen: int,
+        propensity: float,
+        reward: float,
+    ) -> None:
+        """Add the reward to the chosen action's sum; the propensity isn't used."""
+        del context
+        check_example(len(actions), chosen, propensity)
+        self._tallies.add(actions[chosen].key, self._reward_range.scaled(reward))
+
+    def dump(self) -> bytes:
+        """Give the sums, in the order in which actions were first learned."""
+        return seal(self._digest, self._tallies.dump())
+
+    def load(self, state: bytes) -> None:
+        """Replace the sums."""
+        self._tallies = Tallies.loaded(unseal(self._digest, state))
+
+    def _shrunk_mean(self, key: str) -> float:
+        overall = self._tallies.all
+        mean = overall.total / overall.count if overall.count else 0.0
+        tally = self._tallies.of(key)
+        return (tally.total + mean) / (tally.count + 1)
+
+
+def normalise(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the spec of kind `epsilon_greedy`."""
+    return settings.normalised("epsilon_greedy", spec, SETTINGS)

@@ -1,0 +1,123 @@
+"""From estimates and their uncertainty to probabilities.
+
+Owns the explorers of kind `linear`: greedy, ucb, igw, thompson, each with its exact
+pmf. Knows nothing of contexts, actions or how the estimates were learned.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from policies.base import PolicyError
+from policies.linear_columns import Floats
+from policies.maximum import largest_normal
+from policies.settings import Choice, Number, Setting
+
+
+class Estimates(msgspec.Struct):
+    """What is known of each action in one context.
+
+    Attributes:
+        means: shape (K,), expected scaled rewards.
+        variances: shape (K,), of those means, in units of the reward's variance.
+        learned_count: how many examples the policy has learned.
+    """
+
+    means: Floats
+    variances: Floats
+    learned_count: int
+
+
+def greedy(estimates: Estimates) -> list[float]:
+    """Give all to the largest mean; ties share."""
+    return _to_largest(estimates.means)
+
+
+def ucb(estimates: Estimates, alpha: float) -> list[float]:
+    """Give all to the largest mean plus alpha standard deviations; ties share.
+
+    References:
+        Li, Chu, Langford and Schapire (2010), LinUCB.
+    """
+    bonus = alpha * np.sqrt(np.maximum(estimates.variances, 0.0))
+    return _to_largest(estimates.means + bonus)
+
+
+def igw(estimates: Estimates, gamma_scale: float) -> list[float]:
+    """Give 1 / (K + gamma * gap) to each but the best, the rest to the best.
+
+    gamma grows as gamma_scale * sqrt(K * examples), so that exploration fades.
+
+    References:
+        Foster and Rakhlin (2020), SquareCB; Abe and Long (1999).
+    """
+    means = estimates.means
+    n_actions = len(means)
+    gamma = gamma_scale * math.sqrt(n_actions * estimates.learned_count)
+    best = int(means.argmax())
+    shares = 1.0 / (n_actions + gamma * (means[best] - means))
+    shares[best] = 0.0
+    shares[best] = 1.0 - shares.sum()
+    return [float(share) for share in shares]
+
+
+def thompson(estimates: Estimates, alpha: float) -> list[float]:
+    """Give each action the chance that its mean is the largest.
+
+    The means are taken as independent normals with alpha times the standard
+    deviation of the regression.
+
+    References:
+        Agrawal and Goyal (2013), linear Thompson sampling.
+    """
+    deviations = alpha * np.sqrt(np.maximum(estimates.variances, 1e-12))
+    return largest_normal(estimates.means, deviations)
+
+
+def _to_largest(scores: Floats) -> list[float]:
+    largest = scores == scores.max()
+    share = 1.0 / int(largest.sum())
+    return [share if is_largest else 0.0 for is_largest in largest]
+
+
+UCB_ALPHA = Number("alpha", 0.25, "standard deviations of optimism", 0.0, 100.0)
+IGW_GAMMA = Number("gamma_scale", 10.0, "how greedy; larger explores less", 0.0, 1e6)
+THOMPSON_ALPHA = Number("alpha", 0.1, "scale of the uncertainty", 1e-4, 100.0)
+
+EXPLORERS: Mapping[str, tuple[Callable[..., list[float]], tuple[Setting, ...]]] = {
+    "greedy": (greedy, ()),
+    "ucb": (ucb, (UCB_ALPHA,)),
+    "igw": (igw, (IGW_GAMMA,)),
+    "thompson": (thompson, (THOMPSON_ALPHA,)),
+}
+EXPLORER = Choice(
+    "explorer", "thompson", "how estimates become probabilities", tuple(EXPLORERS)
+)
+
+
+def explored(spec: Mapping[str, Any], estimates: Estimates) -> list[float]:
+    """Give the pmf of a spec's explorer."""
+    function, own = EXPLORERS[spec["explorer"]]
+    return function(estimates, *[spec[setting.name] for setting in own])
+
+
+def explorer_settings(explorer: str, spec: Mapping[str, Any]) -> tuple[Setting, ...]:
+    """Give an explorer's own settings.
+
+    Raises:
+        PolicyError: the spec has a setting that only other explorers have.
+    """
+    own = EXPLORERS[explorer][1]
+    names = {setting.name for setting in own}
+    for other, (_, settings) in EXPLORERS.items():
+        for setting in settings:
+            if setting.name in spec and setting.name not in names:
+                raise PolicyError(
+                    f"{setting.name} is a setting of explorer {other}; the explorer "
+                    f"here is {explorer}: leave it out or choose another explorer",
+                    setting.name,
+                )
+    return own

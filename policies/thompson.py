@@ -1,0 +1,124 @@
+"""Context-free Thompson sampling with Beta posteriors and its exact pmf.
+
+Owns the kind `thompson`. A reward, scaled to [0, 1], adds itself to the successes of
+the chosen action and the rest to its failures. The pmf is computed by quadrature,
+not by drawing, so that the logged propensity is the true one.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import betainc, betaincinv, betaln, ndtr, xlog1py, xlogy
+
+from policies import settings
+from policies.base import Action, Context, RewardRange, check_actions, check_example
+from policies.envelope import seal, spec_digest, unseal
+from policies.maximum import (
+    NORMAL_BREAKS,
+    Floats,
+    largest_probabilities,
+    panel_breaks,
+    panel_nodes,
+    spread,
+)
+from policies.settings import Number
+from policies.tallies import Tallies
+
+SETTINGS = (
+    Number("prior_successes", 1.0, "successes assumed of each variant", 0.5, 1e6),
+    Number("prior_failures", 1.0, "failures assumed of each variant", 0.5, 1e6),
+)
+CACHED_PMFS = 256
+
+_BREAK_LEVELS = ndtr(NORMAL_BREAKS)
+
+
+class ThompsonPolicy:
+    """Gives each action the probability that its mean reward is the largest."""
+
+    def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
+        self._digest = spec_digest(spec, reward_range)
+        self._reward_range = reward_range
+        self._prior = (spec["prior_successes"], spec["prior_failures"])
+        self._tallies = Tallies()
+        self._pmfs: dict[tuple[str, ...], list[float]] = {}
+
+    @property
+    def resumes_exactly(self) -> bool:
+        """Always: the state is sums in float64, dumped as they are."""
+        return True
+
+    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
+        """Give the probability that each action is the best, whatever the context."""
+        del context
+        check_actions(len(actions))
+        keys = tuple([action.key for action in actions])
+        known = self._pmfs.get(keys)
+        if known is None:
+            if len(self._pmfs) >= CACHED_PMFS:
+                self._pmfs.clear()
+            known = self._pmfs[keys] = self._largest(keys)
+        return list(known)
+
+    def learn(
+        self,
+        context: Context,
+        actions: Sequence[Action],
+        chosen: int,
+        propensity: float,
+        reward: float,
+    ) -> None:
+        """Add the reward to the chosen action's sums; the propensity isn't used."""
+        del context
+        check_example(len(actions), chosen, propensity)
+        self._tallies.add(actions[chosen].key, self._reward_range.scaled(reward))
+        self._pmfs.clear()
+
+    def dump(self) -> bytes:
+        """Give the sums, in the order in which actions were first learned."""
+        return seal(self._digest, self._tallies.dump())
+
+    def load(self, state: bytes) -> None:
+        """Replace the sums."""
+        self._tallies = Tallies.loaded(unseal(self._digest, state))
+        self._pmfs.clear()
+
+    def _largest(self, keys: Sequence[str]) -> list[float]:
+        tallies = [self._tallies.of(key) for key in keys]
+        successes, failures = self._prior
+        return largest_beta(
+            np.array([successes + tally.total for tally in tallies]),
+            np.array([failures + tally.count - tally.total for tally in tallies]),
+        )
+
+
+def largest_beta(alphas: Floats, betas: Floats) -> list[float]:
+    """Give the probability that each independent Beta variable is the largest.
+
+    Integrates over t with x = sin(t)^2, where a density with a parameter as low as
+    0.5 has no pole. Panels end at quantiles of each variable, so that none is wide
+    compared with any of them.
+
+    Args:
+        alphas: shape (K,), each at least 0.5.
+        betas: shape (K,), each at least 0.5.
+
+    Returns:
+        Shape (K,), sums to 1.
+    """
+    ends = np.arcsin(
+        np.sqrt(betaincinv(alphas[:, None], betas[:, None], _BREAK_LEVELS))
+    )
+    hopeful, breaks = panel_breaks(ends)
+    angles, weights = panel_nodes(breaks)
+    a, b = alphas[hopeful, None], betas[hopeful, None]
+    x = np.sin(angles) ** 2
+    logs = xlogy(a - 0.5, x) + xlog1py(b - 0.5, -x) - betaln(a, b)
+    chances = largest_probabilities(2.0 * np.exp(logs), betainc(a, b, x), weights)
+    return spread(hopeful, chances, len(alphas))
+
+
+def normalise(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the spec of kind `thompson`."""
+    return settings.normalised("thompson", spec, SETTINGS)
