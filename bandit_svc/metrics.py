@@ -6,6 +6,7 @@ are of the `live` kinds, so that a dead process leaves no value behind.
 """
 
 import os
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,7 +19,7 @@ from prometheus_client import (
 
 from bandit_svc import __version__
 
-LATEST = "livemostrecent"
+LATEST: Literal["livemostrecent"] = "livemostrecent"
 
 DECISIONS = Counter(
     "bandit_decisions_total",

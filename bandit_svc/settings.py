@@ -37,7 +37,11 @@ SETTINGS = (
     Setting("port", 8000, "Port that the web workers listen on."),
     Setting("workers", 2, "Web worker processes."),
     Setting("threads", 4, "Threads of each web worker."),
-    Setting("dev", False, "Ask for no keys; the host must be a loopback address."),
+    Setting(
+        name="dev",
+        default=False,
+        help="Ask for no keys; the host must be a loopback address.",
+    ),
     Setting(
         "fsync",
         "interval",
