@@ -5,7 +5,6 @@ nesting (a nested object is a namespace). Pure; the messages name the field and
 never its value, since a context may describe a person.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,8 @@ from bandit_svc.domain.limits import MAX_FEATURES, MAX_STRING_LENGTH
 from bandit_svc.errors import InvalidInput
 
 MAX_NUMBER = 1e300
+# What the log's JSON can hold as an integer.
+MAX_INTEGER = 2**63 - 1
 
 
 def escape_pointer(name: str) -> str:
@@ -71,10 +72,12 @@ def _check_feature(name: str, value: object, pointer: str) -> None:
     elif value is None or isinstance(value, bool):
         return
     elif isinstance(value, int | float):
-        if not abs(value) <= MAX_NUMBER or not math.isfinite(value):
+        limit = MAX_INTEGER if isinstance(value, int) else MAX_NUMBER
+        # NaN fails the comparison too.
+        if not abs(value) <= limit:
             raise InvalidInput.at(
                 f"{pointer}/{escape_pointer(name)}",
-                f"the number is beyond {MAX_NUMBER}; send a finite, scaled number",
+                f"the number is beyond {limit:g}; send a finite, scaled number",
             )
     else:
         kind = "an object" if isinstance(value, dict) else "a list"

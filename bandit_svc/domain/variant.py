@@ -63,10 +63,21 @@ def check_variants(variants: Sequence[Variant], pointer: str = "/variants") -> N
         seen.add(variant.key)
         check_features(variant.features, f"{pointer}/{index}/features")
         if variant.payload is not None:
-            size = len(msgspec.json.encode(variant.payload))
+            size = _size(variant.payload, f"{pointer}/{index}/payload")
             if size > MAX_PAYLOAD_BYTES:
                 raise InvalidInput.at(
                     f"{pointer}/{index}/payload",
                     f"the payload has {size} bytes; at most {MAX_PAYLOAD_BYTES} are "
                     "allowed. Send a reference to larger content.",
                 )
+
+
+def _size(payload: Any, pointer: str) -> int:  # noqa: ANN401 - any JSON
+    try:
+        return len(msgspec.json.encode(payload))
+    except (OverflowError, RecursionError) as error:
+        raise InvalidInput.at(
+            pointer,
+            "the payload holds an integer beyond 64 bits or nests too deeply; send "
+            "such a number as a string",
+        ) from error
