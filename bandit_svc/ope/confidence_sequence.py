@@ -1,0 +1,117 @@
+"""Bound a mean so that one may look at every moment and stop at any.
+
+Owns the asymptotic confidence sequence for rewards of weight 1. Not for weighted
+rewards: with weights up to 50 it was wrong in 53 % of logs at a promised 5 %,
+since a few large weights are far from normal. Those need the bounded kind.
+
+Reference: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), "Time-uniform
+central limit theory and asymptotic confidence sequences", Annals of Statistics
+52(6), arXiv 2103.06476: the boundary is that of Theorem 2.2.
+
+It lies early. It is exact for normal rewards, and other means become normal only
+with n; a group of Bernoulli rewards can begin with a long run of equal values whose
+variance is 0. Two remedies, both measured (tests/ope/test_coverage.py), make the
+share of runs that are ever wrong at most 5 % for Bernoulli means from 0.003 to 0.95
+and baseline groups from 2 % to 50 % of the traffic; without them it was 36 % at a
+mean of 0.01:
+
+* No interval but the whole range before MINIMAL_COUNT rewards.
+* The variance is that of the rewards and PSEUDO_COUNT invented ones, half at each
+  end of the range. So it is never 0; what it adds to the squared standard error
+  falls with 1/n². A range declared much too wide makes intervals wide for as long.
+"""
+
+import math
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from bandit_svc.ope.interval import Interval
+from bandit_svc.ope.moments import Moments
+
+OPTIMISED_COUNT = 5_000
+"""The count of rewards for which the boundary is tightest.
+
+A boundary that holds at every n must be wider somewhere. Against one made for that
+n alone it is at most 6 % wider anywhere from 1,000 to 30,000 rewards.
+"""
+MINIMAL_COUNT = 50
+PSEUDO_COUNT = 8
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def mean_interval(
+    moments: Moments, confidence: float, minimum: float, maximum: float
+) -> Interval:
+    """Bound the mean of a stream of independent rewards, valid at every look.
+
+    Args:
+        moments: the rewards so far.
+        confidence: in (0, 1); 0.95 means that at most 5 % of streams ever have a
+            look at which the interval misses the mean.
+        minimum: the smallest reward that was possible, whether seen or not.
+        maximum: the largest.
+
+    Returns:
+        Both ends, within the range; the range itself below MINIMAL_COUNT rewards.
+    """
+    if moments.n < MINIMAL_COUNT:
+        return Interval(minimum, maximum)
+    variance = padded_variance(moments.n, moments.variance, maximum - minimum)
+    half_width = math.sqrt(variance) * boundary(moments.n, confidence)
+    return Interval(
+        max(minimum, moments.mean - half_width),
+        min(maximum, moments.mean + half_width),
+    )
+
+
+@overload
+def padded_variance(n: float, variance: float, width: float) -> float: ...
+@overload
+def padded_variance(
+    n: FloatArray, variance: FloatArray, width: float
+) -> FloatArray: ...
+def padded_variance(
+    n: float | FloatArray, variance: float | FloatArray, width: float
+) -> float | FloatArray:
+    """Give the variance with PSEUDO_COUNT rewards at the ends of the range.
+
+    (n * variance + PSEUDO_COUNT * (width / 2)²) / (n + PSEUDO_COUNT), where a
+    reward at an end of a range of this width lies width / 2 from its middle.
+
+    Args:
+        n: counts of rewards, at least 1; any shape.
+        variance: of these rewards, same shape.
+        width: the largest possible reward minus the smallest.
+    """
+    return (n * variance + PSEUDO_COUNT * width**2 / 4) / (n + PSEUDO_COUNT)
+
+
+@overload
+def boundary(n: float, confidence: float) -> float: ...
+@overload
+def boundary(n: FloatArray, confidence: float) -> FloatArray: ...
+def boundary(n: float | FloatArray, confidence: float) -> float | FloatArray:
+    """Give the half width of the sequence for a variance of 1, after n rewards.
+
+    sqrt(2 (n ρ² + 1) / (n² ρ²) * log(sqrt(n ρ² + 1) / α)), Robbins' normal mixture
+    (Theorem 2.2), with ρ² = (-2 log α + log(1 - 2 log α)) / OPTIMISED_COUNT, the
+    closed approximation of the best ρ for that count (their appendix B.2).
+
+    Args:
+        n: counts of rewards, above 0; any shape.
+        confidence: 1 - α, in (0, 1).
+
+    Raises:
+        ValueError: `confidence` is not between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}; it must be between 0 and 1")
+    alpha = 1 - confidence
+    two_log = -2 * math.log(alpha)
+    rho_squared = (two_log + math.log(1 + two_log)) / OPTIMISED_COUNT
+    growth = n * rho_squared + 1
+    squared = 2 * growth / (n * n * rho_squared) * np.log(np.sqrt(growth) / alpha)
+    return np.sqrt(squared) if isinstance(n, np.ndarray) else math.sqrt(squared)
