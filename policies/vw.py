@@ -83,7 +83,7 @@ class VwPolicy:
         text = self._writer.unlabelled(context, actions)
         self._predicted_count += 1
         scores: list[float] = self._workspace.predict(text)
-        return _distribution(scores, len(actions))
+        return distribution(scores, len(actions))
 
     def learn(
         self,
@@ -122,7 +122,13 @@ class VwPolicy:
         replaced.finish()
 
 
-def _distribution(scores: list[float], n_actions: int) -> list[float]:
+def distribution(scores: list[float], n_actions: int) -> list[float]:
+    """Make float32 probabilities sum to 1 in float64.
+
+    Raises:
+        PolicyError: there is not one finite entry >= 0 an action, or the sum is far
+            from 1.
+    """
     if len(scores) != n_actions:
         raise PolicyError(
             f"the model gave {len(scores)} probabilities for {n_actions} actions"

@@ -85,6 +85,18 @@ def spec(request: pytest.FixtureRequest) -> Spec:
     return given
 
 
+@pytest.fixture(params=VW_SPECS, ids=identify)
+def vw_spec(request: pytest.FixtureRequest) -> Spec:
+    """Each explorer and cb_type of Vowpal Wabbit in turn."""
+    given: Spec = request.param
+    return given
+
+
+@pytest.fixture(scope="session")
+def long_log() -> list[Example]:
+    return draw_log(2000, seed=2)
+
+
 @pytest.fixture
 def actions() -> Sequence[Action]:
     return ACTIONS
