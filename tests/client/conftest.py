@@ -53,6 +53,8 @@ class Stub:
 def handler_of(stub: Stub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # One write an answer: two would wait for each other's acknowledgement.
+        wbufsize = -1
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Stay silent."""

@@ -29,7 +29,7 @@ def test_one_seed_gives_byte_equal_models(build_tally: Build) -> None:
     assert first.model == second.model
 
 
-@pytest.mark.parametrize("kind", ["vw", "thompson"])
+@pytest.mark.parametrize("kind", ["vw", "linear", "thompson"])
 def test_a_learning_policy_is_byte_equal_for_one_seed_and_over_five_restarts(
     kind: str,
 ) -> None:
