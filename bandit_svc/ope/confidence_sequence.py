@@ -34,7 +34,8 @@ OPTIMISED_COUNT = 5_000
 """The count of rewards for which the boundary is tightest.
 
 A boundary that holds at every n must be wider somewhere. Against one made for that
-n alone it is at most 6 % wider anywhere from 1,000 to 30,000 rewards.
+n alone it is at most 11 % wider anywhere from 1,000 to 100,000 rewards (27 % at
+500), at a confidence of 0.95.
 """
 MINIMAL_COUNT = 50
 PSEUDO_COUNT = 8
@@ -96,13 +97,13 @@ def boundary(n: FloatArray, confidence: float) -> FloatArray: ...
 def boundary(n: float | FloatArray, confidence: float) -> float | FloatArray:
     """Give the half width of the sequence for a variance of 1, after n rewards.
 
-    sqrt(2 (n ρ² + 1) / (n² ρ²) * log(sqrt(n ρ² + 1) / α)), Robbins' normal mixture
-    (Theorem 2.2), with ρ² = (-2 log α + log(1 - 2 log α)) / OPTIMISED_COUNT, the
-    closed approximation of the best ρ for that count (their appendix B.2).
+    sqrt(2 (n rho² + 1) / (n² rho²) * log(sqrt(n rho² + 1) / alpha)), Robbins' normal
+    mixture (Theorem 2.2), with rho² = (-2 log alpha + log(1 - 2 log alpha)) /
+    OPTIMISED_COUNT, their closed approximation of the best rho for that count.
 
     Args:
         n: counts of rewards, above 0; any shape.
-        confidence: 1 - α, in (0, 1).
+        confidence: 1 - alpha, in (0, 1).
 
     Raises:
         ValueError: `confidence` is not between 0 and 1.
