@@ -9,6 +9,7 @@ import os
 from typing import Literal
 
 from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
     Counter,
     Gauge,
@@ -19,6 +20,7 @@ from prometheus_client import (
 
 from bandit_svc import __version__
 
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 LATEST: Literal["livemostrecent"] = "livemostrecent"
 
 DECISIONS = Counter(

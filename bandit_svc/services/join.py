@@ -3,8 +3,8 @@
 Owns step 2 of the learner's tick. Which rewards count is domain.attribution's.
 """
 
-from bandit_svc.domain.attribution import joined_reward, timing
-from bandit_svc.domain.experiment import TREATMENT, RewardDefinition
+from bandit_svc.domain.attribution import counted_rewards, joined_reward
+from bandit_svc.domain.experiment import TREATMENT
 from bandit_svc.domain.reward import MAIN_METRIC, Reward
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.storage.interface import Joins
@@ -43,12 +43,12 @@ def _close(due: DueDecision, definitions: Definitions) -> ClosedDecision:
     rewards = [_reward(due, row) for row in due.rewards]
     main = [r for r in rewards if r.metric == MAIN_METRIC]
     reward, counted = joined_reward(main, due.exposed_at_ms, definition.reward)
-    on_time = [r for r in rewards if _on_time(r, due, definition.reward)]
+    in_time = counted_rewards(rewards, due.exposed_at_ms, definition.reward)
     secondary: dict[str, float] = {}
-    for r in on_time:
+    for r in in_time:
         if r.metric != MAIN_METRIC:
             secondary[r.metric] = secondary.get(r.metric, 0.0) + r.value
-    kept = {(r.metric, r.reward_id) for r in on_time}
+    kept = {(r.metric, r.reward_id) for r in in_time}
     return ClosedDecision(
         due=due,
         reward=reward,
@@ -61,10 +61,6 @@ def _close(due: DueDecision, definitions: Definitions) -> ClosedDecision:
             if (r.metric, r.reward_id) not in kept
         ),
     )
-
-
-def _on_time(reward: Reward, due: DueDecision, definition: RewardDefinition) -> bool:
-    return timing(reward, due.exposed_at_ms, definition) == "on_time"
 
 
 def _reward(due: DueDecision, row: tuple[str, str, float, int, int]) -> Reward:

@@ -131,6 +131,13 @@ class Joins(Protocol):
     def last_position(self, number: int) -> int:
         """Give the last joined position, 0 where there is none."""
 
+    def waiting_since_ms(self, number: int, position: int, now_ms: int) -> int | None:
+        """Give since when the oldest decision waits that a model could learn from.
+
+        Either one that is ready and not joined, or a learnable one that is joined
+        behind `position`, the model's cursor; None where nothing waits.
+        """
+
     def tallies(self, number: int) -> list[Tally]:
         """Give the sums; their number does not grow with the log."""
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from bandit_svc.domain.decision import Activation, Decision
 from bandit_svc.domain.experiment import Group
-from bandit_svc.domain.reward import Reward
+from bandit_svc.domain.limits import CLOCK_SKEW_MS
+from bandit_svc.domain.reward import MAIN_METRIC, Reward
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
 
 DEFERRED, OPEN, JOINED, AMBIGUOUS = range(4)
@@ -92,7 +93,7 @@ class Ingesting:
             (decision.id,),
         ).rowcount
         if attached and rule.on_first_reward:
-            self._ready_now(decision.id, decision.decided_at_ms)
+            self._ready_at_first_reward(decision.id)
 
     def _repeated(self, decision: Decision) -> None:
         row_id, variant, state = self._connection.execute(
@@ -131,13 +132,14 @@ class Ingesting:
     def _expose(self, decision_id: str, at_ms: int) -> None:
         """Open a deferred decision, if it is known and its time has not run out."""
         found = self._connection.execute(
-            "SELECT number, grp, decided_at_ms + window_ms FROM decisions"
+            "SELECT number, grp, decided_at_ms + window_ms, on_first_reward"
+            " FROM decisions"
             " WHERE id = ? AND state = ?",
             (decision_id, DEFERRED),
         ).fetchone()
         if found is None:
             return
-        number, group, last_ms = found
+        number, group, last_ms, on_first_reward = found
         if at_ms > last_ms:
             self._counts[number, "activations_expired"] += 1
             return
@@ -147,6 +149,8 @@ class Ingesting:
             " WHERE id = ?",
             (OPEN, at_ms, at_ms, at_ms, decision_id),
         )
+        if on_first_reward:
+            self._ready_at_first_reward(decision_id)
         self._count_exposed(number, group, 1)
 
     def _reward(self, reward: Reward) -> None:
@@ -174,8 +178,8 @@ class Ingesting:
             outcome = "rewards_late"
         else:
             outcome = "rewards_accepted" if known else "rewards_orphan"
-            if known and known[1] and reward.metric == "reward":
-                self._ready_now(reward.decision_id, reward.received_at_ms)
+            if known and known[1]:
+                self._ready_at_first_reward(reward.decision_id)
         self._counts[reward.number, outcome] += 1
 
     def _repeated_reward(self, reward: Reward, key: tuple[str, str, str]) -> str:
@@ -186,11 +190,15 @@ class Ingesting:
         ).rowcount
         return "rewards_conflict" if changed else "rewards_duplicate"
 
-    def _ready_now(self, decision_id: str, at_ms: int) -> None:
+    def _ready_at_first_reward(self, decision_id: str) -> None:
+        """Close an open decision with the first of its rewards that counts, if any."""
         self._connection.execute(
-            "UPDATE decisions SET ready_at_ms = min(ready_at_ms, ?)"
+            "UPDATE decisions AS d SET ready_at_ms = min(closes_at_ms, coalesce("
+            " (SELECT min(received_at_ms) FROM rewards r WHERE r.decision_id = d.id"
+            "  AND r.metric = ? AND r.occurred_at_ms BETWEEN d.exposed_at_ms - ?"
+            "  AND d.exposed_at_ms + d.window_ms), closes_at_ms))"
             " WHERE id = ? AND state = ?",
-            (at_ms, decision_id, OPEN),
+            (MAIN_METRIC, CLOCK_SKEW_MS, decision_id, OPEN),
         )
 
     def _count_exposed(self, number: int, group: Group, change: int) -> None:

@@ -78,6 +78,22 @@ class SqliteJoins:
         with self._database.read() as connection:
             return _last_position(connection, number)
 
+    def waiting_since_ms(self, number: int, position: int, now_ms: int) -> int | None:
+        """See the interface."""
+        with self._database.read() as connection:
+            (joined,) = connection.execute(
+                "SELECT joined_at_ms FROM joined WHERE number = ? AND position > ?"
+                " AND learnable ORDER BY position LIMIT 1",
+                [number, position],
+            ).fetchone() or (None,)
+            (ready,) = connection.execute(
+                "SELECT min(ready_at_ms) FROM decisions"
+                " WHERE number = ? AND state = 1 AND ready_at_ms <= ?",
+                [number, now_ms],
+            ).fetchone()
+        waiting = [at_ms for at_ms in (joined, ready) if at_ms is not None]
+        return min(waiting, default=None)
+
     def tallies(self, number: int) -> list[Tally]:
         """See the interface."""
         with self._database.read() as connection:

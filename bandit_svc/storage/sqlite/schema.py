@@ -72,7 +72,9 @@ def m002_facts(db: Database) -> None:
     db.execute(
         "CREATE INDEX decisions_due ON decisions (ready_at_ms, id) WHERE state = 1"
     )
-    db.execute("CREATE INDEX decisions_open ON decisions (number) WHERE state = 1")
+    db.execute(
+        "CREATE INDEX decisions_open ON decisions (number, ready_at_ms) WHERE state = 1"
+    )
     db.execute("CREATE INDEX decisions_unexposed ON decisions (number) WHERE state = 0")
     db.execute(
         """CREATE TABLE rewards (

@@ -1,0 +1,123 @@
+"""From values to JSON answers.
+
+Owns the response shapes of decisions and rewards, and the form of times.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from flask import Response
+
+from bandit_svc.domain.reward import Reward
+from bandit_svc.services.decide import Decided
+from bandit_svc.storage.rows import DecisionView, RewardRow
+
+_encode = msgspec.json.Encoder().encode
+
+
+class DecisionAnswer(msgspec.Struct):
+    """What POST /v1/decisions gives back."""
+
+    decision_id: str
+    experiment: str
+    variant: str
+    payload: Any
+    propensity: float
+    group: str
+    model_version: int
+    expires_at: str
+
+
+class RewardAnswer(msgspec.Struct):
+    """What POST /v1/rewards gives back: the reward is durable."""
+
+    decision_id: str
+    metric: str
+    reward_id: str | None
+    status: str = "accepted"
+
+
+def decision_answer(decided: Decided) -> DecisionAnswer:
+    """Shape a decision for its caller."""
+    decision = decided.decision
+    return DecisionAnswer(
+        decision_id=decision.id,
+        experiment=decision.experiment,
+        variant=decision.variant,
+        payload=decided.payload,
+        propensity=decision.propensity,
+        group=decision.group,
+        model_version=decision.model_version,
+        expires_at=timestamp(decided.expires_at_ms),
+    )
+
+
+def reward_answer(reward: Reward) -> RewardAnswer:
+    """Shape a reward for its caller."""
+    return RewardAnswer(
+        decision_id=reward.decision_id,
+        metric=reward.metric,
+        reward_id=reward.reward_id or None,
+    )
+
+
+def decision_record(view: DecisionView) -> dict[str, Any]:
+    """Shape one decision with all that became of it."""
+    decision = view.decision
+    return {
+        "decision_id": decision.id,
+        "experiment": decision.experiment,
+        "revision": decision.revision,
+        "state": view.state,
+        "unit_id": decision.unit_id,
+        "group": decision.group,
+        "context": decision.context,
+        "variants": [
+            {"variant": key, "probability": probability}
+            for key, probability in zip(decision.variants, decision.pmf, strict=True)
+        ],
+        "variant": decision.variant,
+        "propensity": decision.propensity,
+        "source": decision.source,
+        "model_version": decision.model_version,
+        "deferred": decision.deferred,
+        "request_id": decision.request_id,
+        "decided_at": timestamp(decision.decided_at_ms),
+        "exposed_at": _maybe(view.exposed_at_ms),
+        "closes_at": _maybe(view.closes_at_ms),
+        "rewards": [_reward_record(reward) for reward in view.rewards],
+        "reward": view.joined_reward,
+        "position": view.joined_position,
+    }
+
+
+def _reward_record(reward: RewardRow) -> dict[str, Any]:
+    return {
+        "metric": reward.metric,
+        "reward_id": reward.reward_id or None,
+        "value": reward.value,
+        "occurred_at": timestamp(reward.occurred_at_ms),
+        "received_at": timestamp(reward.received_at_ms),
+        "late": reward.late,
+        "conflicts": reward.conflicts,
+    }
+
+
+def _maybe(at_ms: int | None) -> str | None:
+    return None if at_ms is None else timestamp(at_ms)
+
+
+def json_response(
+    value: object, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Encode any msgspec value."""
+    return Response(
+        _encode(value), status=status, mimetype="application/json", headers=headers
+    )
+
+
+def timestamp(at_ms: int) -> str:
+    """Give a time as RFC 3339 in UTC, to the millisecond."""
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,65 @@
+"""Who may call what.
+
+Owns the scopes of routes and the reading of keys. A key never reaches a log line
+or a message.
+"""
+
+from flask import Flask, Request, request
+
+from bandit_svc.errors import Forbidden, Unauthenticated
+from bandit_svc.services.catalog import Catalog
+
+OPEN = frozenset(
+    {
+        "ops.healthz",
+        "ops.readyz",
+        "ops.metrics",
+        "openapi.document",
+        "openapi.docs",
+        "pages.static",
+    }
+)
+PUBLISHABLE = frozenset(
+    {
+        "decisions.create",
+        "decisions.create_batch",
+        "decisions.activate_one",
+        "rewards.create",
+        "rewards.create_batch",
+    }
+)
+
+
+def register(app: Flask, catalog: Catalog, *, dev: bool) -> None:
+    """Check the key of every request before its view; `dev` asks for none."""
+
+    def check() -> None:
+        endpoint = request.endpoint
+        if dev or endpoint is None or endpoint in OPEN:
+            return
+        secret = _secret(request)
+        row = catalog.key(secret) if secret else None
+        if row is None:
+            raise Unauthenticated(
+                "this route needs a key that is valid: send `Authorization: Bearer "
+                "KEY`; `bandit-svc keys create` makes one"
+            )
+        if row.scope != "secret" and endpoint not in PUBLISHABLE:
+            raise Forbidden(
+                "a publishable key may ask for decisions and report rewards; this "
+                "route needs a secret key"
+            )
+
+    app.before_request(check)
+
+
+def _secret(incoming: Request) -> str | None:
+    header = incoming.headers.get("Authorization", "")
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    # A browser asks its user for a name and a password: the key is the password.
+    basic = incoming.authorization
+    if basic is not None and basic.type == "basic":
+        return basic.password
+    return None

@@ -1,0 +1,101 @@
+"""Routes of decisions.
+
+Owns the HTTP shape of deciding and activating; the rules are in services.
+"""
+
+import time
+
+from flask import Blueprint, Response, request
+
+from bandit_svc import metrics
+from bandit_svc.domain.decision_id import ENTROPY_BYTES
+from bandit_svc.errors import BanditError, FieldError, InvalidInput, NotFound
+from bandit_svc.http import parsing
+from bandit_svc.http.answers import (
+    DecisionAnswer,
+    decision_answer,
+    decision_record,
+    json_response,
+    timestamp,
+)
+from bandit_svc.http.edge import Edge
+from bandit_svc.http.problems import Problem, problem_of
+from bandit_svc.services.activate import activate
+from bandit_svc.services.decide import DecisionRequest, decide
+from bandit_svc.services.look_up import look_up
+
+
+def blueprint(edge: Edge) -> Blueprint:
+    """Make the routes of one worker."""
+    routes = Blueprint("decisions", __name__)
+
+    @routes.post("/v1/decisions")
+    def create() -> Response:
+        parsed = parsing.parse_decision(parsing.read_body(request))
+        return json_response(_decide(edge, parsed), 201)
+
+    @routes.post("/v1/decisions/batch")
+    def create_batch() -> Response:
+        items = parsing.parse_decision_batch(parsing.read_batch(request))
+        answers = [
+            _decide_one_of_many(edge, bytes(item), f"/decisions/{index}")
+            for index, item in enumerate(items)
+        ]
+        return json_response({"decisions": answers})
+
+    @routes.post("/v1/decisions/<decision_id>/activate")
+    def activate_one(decision_id: str) -> Response:
+        worker = edge.worker
+        _check_issued(edge, decision_id)
+        activation = activate(
+            worker.catalog, worker.log, worker.ids, decision_id, edge.now_ms()
+        )
+        return json_response(
+            {
+                "decision_id": decision_id,
+                "activated_at": timestamp(activation.activated_at_ms),
+                "status": "accepted",
+            },
+            202,
+        )
+
+    @routes.get("/v1/decisions/<decision_id>")
+    def show(decision_id: str) -> Response:
+        worker = edge.worker
+        _check_issued(edge, decision_id)
+        found = look_up(worker.storage.facts, worker.reader, decision_id)
+        return json_response(decision_record(found))
+
+    return routes
+
+
+def _decide(edge: Edge, parsed: DecisionRequest) -> DecisionAnswer:
+    began = time.perf_counter()
+    decided = decide(
+        edge.worker.decider, parsed, edge.now_ms(), edge.entropy(ENTROPY_BYTES)
+    )
+    decision = decided.decision
+    if not decided.repeated:
+        edge.count_decision(decision)
+    metrics.DECISION_SECONDS.observe(time.perf_counter() - began)
+    return decision_answer(decided)
+
+
+def _decide_one_of_many(
+    edge: Edge, item: bytes, prefix: str
+) -> DecisionAnswer | Problem:
+    try:
+        return _decide(edge, parsing.parse_decision(item))
+    except BanditError as error:
+        # One bad request of a batch does not fail the others.
+        return problem_of(error, prefix)
+
+
+def _check_issued(edge: Edge, decision_id: str) -> None:
+    """Answer 404 for an id in the path that this service did not issue."""
+    try:
+        edge.worker.ids.read(decision_id)
+    except InvalidInput as error:
+        raise NotFound(
+            error.message, FieldError("decision_id", error.message)
+        ) from error

@@ -1,0 +1,100 @@
+"""Routes of experiments, their revisions and their models.
+
+Owns the HTTP shape of definitions; the rules are in services.lifecycle.
+"""
+
+import secrets
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
+from bandit_svc.domain.snapshot import SnapshotMeta
+from bandit_svc.http import parsing
+from bandit_svc.http.answers import json_response, timestamp
+from bandit_svc.http.edge import Edge
+from bandit_svc.services import lifecycle
+
+SALT_BYTES = 8
+
+
+def blueprint(edge: Edge) -> Blueprint:
+    """Make the routes of one worker."""
+    routes = Blueprint("experiments", __name__)
+    storage = edge.worker.storage
+
+    @routes.post("/v1/experiments")
+    def create() -> Response:
+        raw = parsing.parse_object(parsing.read_body(request, MAX_BATCH_BODY_BYTES))
+        definition = lifecycle.convert_definition(raw)
+        salt = secrets.token_hex(SALT_BYTES)
+        experiment = lifecycle.create(storage, definition, salt, edge.now_ms())
+        location = {"Location": f"/v1/experiments/{experiment.key}"}
+        return json_response(experiment_record(experiment), 201, location)
+
+    @routes.get("/v1/experiments")
+    def list_all() -> Response:
+        found = [experiment_record(e) for e in storage.experiments.all()]
+        return json_response({"experiments": found})
+
+    @routes.get("/v1/experiments/<key>")
+    def show(key: str) -> Response:
+        return json_response(experiment_record(storage.experiments.get(key)))
+
+    @routes.patch("/v1/experiments/<key>")
+    def change(key: str) -> Response:
+        patch = parsing.parse_object(parsing.read_body(request, MAX_BATCH_BODY_BYTES))
+        changed = lifecycle.change(storage, key, patch, edge.now_ms())
+        return json_response(experiment_record(changed))
+
+    @routes.get("/v1/experiments/<key>/revisions")
+    def revisions(key: str) -> Response:
+        number = storage.experiments.get(key).number
+        found = [
+            {
+                "revision": r.revision,
+                "revised_at": timestamp(r.revised_at_ms),
+                "definition": r.definition,
+            }
+            for r in storage.experiments.revisions(number)
+        ]
+        return json_response({"experiment": key, "revisions": found})
+
+    @routes.get("/v1/experiments/<key>/models")
+    def models(key: str) -> Response:
+        metas = storage.snapshots.metas(storage.experiments.get(key).number)
+        found = [
+            model_record(meta, serving=index == 0) for index, meta in enumerate(metas)
+        ]
+        return json_response({"experiment": key, "models": found})
+
+    @routes.post("/v1/experiments/<key>/models/<int:version>/restore")
+    def restore(key: str, version: int) -> Response:
+        meta = lifecycle.restore(storage, key, version, edge.now_ms())
+        return json_response(model_record(meta, serving=True))
+
+    return routes
+
+
+def experiment_record(experiment: Experiment) -> dict[str, Any]:
+    """Shape an experiment: its definition, and where it stands."""
+    record: dict[str, Any] = msgspec.to_builtins(experiment.definition)
+    record["revision"] = experiment.revision
+    record["created_at"] = timestamp(experiment.created_at_ms)
+    record["revised_at"] = timestamp(experiment.revised_at_ms)
+    return record
+
+
+def model_record(meta: SnapshotMeta, *, serving: bool) -> dict[str, Any]:
+    """Shape a model version."""
+    return {
+        "version": meta.version,
+        "policy": meta.policy,
+        "learned": meta.learned,
+        "sha256": meta.sha256,
+        "created_at": timestamp(meta.created_at_ms),
+        "restored_from": meta.restored_from,
+        "serving": serving,
+    }

@@ -1,0 +1,43 @@
+"""How gunicorn runs the web workers.
+
+Owns gunicorn's settings and hooks. Nothing is loaded before the fork.
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+from bandit_svc import metrics
+from bandit_svc.settings import settings_from
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
+
+_settings = settings_from(os.environ)
+
+bind = f"{_settings.host}:{_settings.port}"
+workers = _settings.workers
+worker_class = "gthread"
+threads = _settings.threads
+preload_app = False
+keepalive = 75
+timeout = 30
+graceful_timeout = 10
+# Files of dead workers accumulate in the folder of the metrics, so workers live on.
+max_requests = 0
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 - gunicorn's heartbeat file
+control_socket_disable = True
+accesslog = None
+loglevel = "warning"
+
+
+def child_exit(_server: "Arbiter", worker: "Worker") -> None:
+    """Drop the live gauges of a worker that has died."""
+    metrics.forget_process(worker.pid)
+
+
+def worker_exit(_server: "Arbiter", worker: "Worker") -> None:
+    """Flush the log of a worker that ends in good order."""
+    application = worker.wsgi
+    if application is not None:
+        application.close()

@@ -1,0 +1,130 @@
+"""From errors to RFC 9457 answers.
+
+Owns the one table of statuses. No view catches an error; this file does.
+"""
+
+import logging
+import traceback
+
+import msgspec
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from bandit_svc.errors import (
+    BanditError,
+    Conflict,
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    Unprocessable,
+)
+
+_log = logging.getLogger(__name__)
+
+STATUS: dict[type[BanditError], tuple[int, str]] = {
+    TooLarge: (413, "Too large"),
+    InvalidInput: (400, "Invalid input"),
+    Unauthenticated: (401, "Not authenticated"),
+    Forbidden: (403, "Forbidden"),
+    NotFound: (404, "Not found"),
+    Conflict: (409, "Conflict"),
+    Unprocessable: (422, "Nothing left to choose"),
+    Unavailable: (503, "Unavailable"),
+}
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """An `application/problem+json` body."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] = []
+
+
+def problem_of(error: BanditError, prefix: str = "") -> Problem:
+    """Translate an error; `prefix` goes before the pointers of a batch's item."""
+    status, title = next(
+        (row for kind, row in STATUS.items() if isinstance(error, kind)),
+        (500, "Internal error"),
+    )
+    return Problem(
+        type=f"/docs#{error.code}",
+        title=title,
+        status=status,
+        detail=error.message,
+        errors=[_field(field, prefix) for field in error.fields],
+    )
+
+
+def problem_response(
+    problem: Problem, headers: dict[str, str] | None = None
+) -> Response:
+    """Give a problem as a response."""
+    return Response(
+        msgspec.json.encode(problem),
+        status=problem.status,
+        mimetype="application/problem+json",
+        headers=headers,
+    )
+
+
+def register(app: Flask) -> None:
+    """Answer every error of every route with a problem."""
+    app.register_error_handler(BanditError, _bandit_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _bandit_error(error: BanditError) -> Response:
+    headers = {}
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = (
+            'Bearer realm="bandit_svc", Basic realm="bandit_svc"'
+        )
+    return problem_response(problem_of(error), headers)
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    problem = Problem(
+        type="about:blank",
+        title=error.name,
+        status=status,
+        detail=error.description or error.name,
+    )
+    kept = {"Allow", "Retry-After", "Location"}
+    headers = {k: v for k, v in error.get_headers() if k in kept}
+    return problem_response(problem, headers)
+
+
+def _unexpected(error: Exception) -> Response:
+    # The message of an unknown error may hold a context value, so the log gets its
+    # type and the places in the code, and no message.
+    places = traceback.extract_tb(error.__traceback__)
+    _log.error(
+        "unexpected %s at %s",
+        type(error).__name__,
+        " < ".join(f"{p.name}:{p.lineno}" for p in reversed(places[-8:])),
+    )
+    problem = Problem(
+        type="about:blank",
+        title="Internal error",
+        status=500,
+        detail="an unexpected error; the log of the service has its place",
+    )
+    return problem_response(problem)
+
+
+def _field(field: FieldError, prefix: str) -> dict[str, str]:
+    pointer = field.pointer
+    if prefix and pointer.startswith("/"):
+        pointer = prefix + pointer
+    return {"pointer": pointer, "detail": field.detail}

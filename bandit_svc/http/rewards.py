@@ -1,0 +1,56 @@
+"""Routes of rewards.
+
+Owns the HTTP shape of reporting a reward; the rules are in services.reward.
+"""
+
+from flask import Blueprint, Response, request
+
+from bandit_svc import metrics
+from bandit_svc.errors import BanditError, InvalidInput
+from bandit_svc.http import parsing
+from bandit_svc.http.answers import RewardAnswer, json_response, reward_answer
+from bandit_svc.http.edge import Edge
+from bandit_svc.http.problems import Problem, problem_of
+from bandit_svc.services.reward import record_reward
+
+
+def blueprint(edge: Edge) -> Blueprint:
+    """Make the routes of one worker."""
+    routes = Blueprint("rewards", __name__)
+
+    @routes.post("/v1/rewards")
+    def create() -> Response:
+        return json_response(_record(edge, parsing.read_body(request)), 202)
+
+    @routes.post("/v1/rewards/batch")
+    def create_batch() -> Response:
+        items = parsing.parse_reward_batch(parsing.read_batch(request))
+        answers = [
+            _record_one_of_many(edge, bytes(item), f"/rewards/{index}")
+            for index, item in enumerate(items)
+        ]
+        return json_response({"rewards": answers}, 202)
+
+    return routes
+
+
+def _record(edge: Edge, body: bytes) -> RewardAnswer:
+    worker = edge.worker
+    try:
+        report = parsing.parse_reward(body)
+        reward = record_reward(
+            worker.catalog, worker.log, worker.ids, report, edge.now_ms()
+        )
+    except InvalidInput:
+        # Which experiment it was for can't be trusted, so the label stays empty.
+        metrics.REWARDS.labels("", "invalid").inc()
+        raise
+    return reward_answer(reward)
+
+
+def _record_one_of_many(edge: Edge, item: bytes, prefix: str) -> RewardAnswer | Problem:
+    try:
+        return _record(edge, item)
+    except BanditError as error:
+        # One bad reward of a batch does not fail the others.
+        return problem_of(error, prefix)

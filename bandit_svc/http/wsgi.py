@@ -1,0 +1,49 @@
+"""What gunicorn loads in each worker process, after the fork.
+
+Owns the reading of the environment and the real clock and randomness.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bandit_svc import logs
+from bandit_svc.http.app import create_app
+from bandit_svc.http.edge import Edge
+from bandit_svc.settings import settings_from
+from bandit_svc.wiring import Worker
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+def now_ms() -> int:
+    """Give the time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Application:
+    """A WSGI callable that knows how to let go of its worker."""
+
+    def __init__(self) -> None:
+        settings = settings_from(os.environ)
+        logs.configure(settings.log_level, f"web[{os.getpid()}]")
+        worker = Worker(settings, now_ms(), secrets.token_hex(4))
+        self._edge = Edge(worker, now_ms, os.urandom)
+        self._edge.start(settings.model_poll_ms)
+        self._app = create_app(self._edge)
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer one request."""
+        return self._app(environ, start_response)
+
+    def close(self) -> None:
+        """Flush the log and let go of files; idempotent."""
+        self._edge.close()
+
+
+application = Application()

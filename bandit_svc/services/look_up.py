@@ -1,0 +1,69 @@
+"""Find one decision, wherever it is on its way.
+
+Owns the order of looking: the store, then the part of the event log that the
+store does not have yet.
+"""
+
+from bandit_svc.domain.cursor import START
+from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.event import UnreadableEvent, decode_event
+from bandit_svc.errors import FieldError, NotFound
+from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.storage.interface import Facts
+from bandit_svc.storage.rows import DecisionView
+
+
+def look_up(facts: Facts, reader: EventLogReader, decision_id: str) -> DecisionView:
+    """Give a decision with all that became of it.
+
+    One that is not in the store yet comes with the state that it will have
+    there, and without rewards.
+
+    Raises:
+        NotFound: neither the store nor the log has it.
+    """
+    view = facts.decision(decision_id)
+    if view is None:
+        decision = _in_log(facts, reader, decision_id)
+        # The learner may have moved it between the two looks.
+        view = facts.decision(decision_id)
+        if view is None and decision is not None:
+            view = DecisionView(
+                decision=decision,
+                state="deferred" if decision.deferred else "open",
+                exposed_at_ms=None if decision.deferred else decision.decided_at_ms,
+                closes_at_ms=None,
+                rewards=(),
+            )
+    if view is None:
+        detail = "there is no decision of this id; it may have been pruned"
+        raise NotFound(detail, FieldError("decision_id", detail))
+    return view
+
+
+def _in_log(facts: Facts, reader: EventLogReader, decision_id: str) -> Decision | None:
+    needle = decision_id.encode()
+    cursors = facts.cursors()
+    for partition in reader.partitions():
+        cursor = cursors.get(partition, START)
+        while True:
+            batch = reader.read(partition, cursor)
+            for record in batch.records:
+                if needle in record:
+                    decision = _decision(record, decision_id)
+                    if decision is not None:
+                        return decision
+            if batch.cursor == cursor:
+                break
+            cursor = batch.cursor
+    return None
+
+
+def _decision(record: bytes, decision_id: str) -> Decision | None:
+    try:
+        event = decode_event(record)
+    except UnreadableEvent:
+        return None
+    if isinstance(event, Decision) and event.id == decision_id:
+        return event
+    return None

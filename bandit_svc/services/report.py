@@ -1,0 +1,185 @@
+"""Say what an experiment earned, from sums whose number does not grow.
+
+Owns the report in the shape of the contract. Every interval holds at every look,
+so that a page may be read every minute. Off-policy evaluation has its own verb.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
+from bandit_svc.domain.reward import MAIN_METRIC
+from bandit_svc.domain.snapshot import SnapshotMeta
+from bandit_svc.ope.confidence_sequence import mean_interval
+from bandit_svc.ope.interval import Estimate, Interval
+from bandit_svc.ope.moments import Moments
+from bandit_svc.ope.uplift import absolute_uplift, relative_uplift
+from bandit_svc.services.health import health_checks
+from bandit_svc.services.verdict import verdict
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.rows import Tally, Totals
+
+CONFIDENCE = 0.95
+METHOD = "asymptotic-cs"
+
+Json = dict[str, Any]
+
+
+def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Json:
+    """Give the report of one experiment as JSON values."""
+    number = experiment.number
+    tallies = storage.joins.tallies(number)
+    totals = storage.facts.totals(number)
+    metas = storage.snapshots.metas(number)
+    main = [t for t in tallies if t.metric == MAIN_METRIC]
+    uplift = _uplift(experiment, main)
+    model = _model(storage, experiment, metas[0] if metas else None, now_ms)
+    report: Json = {
+        "experiment": experiment.key,
+        "as_of": _timestamp(now_ms),
+        "status": experiment.definition.status,
+        "revision": experiment.revision,
+        "decisions": _decisions(totals),
+        "uplift": uplift,
+        "groups": [_group(experiment, main, group) for group in (TREATMENT, BASELINE)],
+        "variants": _variants(experiment, main),
+        "metrics": _secondary(tallies),
+        "model": model,
+        "health": health_checks(storage, experiment, totals, model),
+    }
+    report["verdict"] = verdict(report)
+    return report
+
+
+def _decisions(totals: Totals) -> Json:
+    counts = totals.counts
+    return {
+        "treatment": counts.get("decisions_treatment", 0),
+        "baseline": counts.get("decisions_baseline", 0),
+        "joined": totals.joined,
+        "pending": totals.pending,
+        "unexposed": totals.unexposed,
+        "ambiguous": counts.get("decisions_ambiguous", 0),
+        "fallback": counts.get("decisions_fallback", 0),
+        "late_rewards": counts.get("rewards_late", 0),
+        "duplicate_rewards": counts.get("rewards_duplicate", 0),
+        "conflicting_rewards": counts.get("rewards_conflict", 0),
+        "orphan_rewards": totals.orphans,
+    }
+
+
+def _uplift(experiment: Experiment, main: list[Tally]) -> Json:
+    treatment, baseline = _moments(main, TREATMENT), _moments(main, BASELINE)
+    reward = experiment.definition.reward
+    bounds = (CONFIDENCE, reward.minimum, reward.maximum)
+    return {
+        "absolute": _estimate(absolute_uplift(treatment, baseline, *bounds)),
+        "relative": _estimate(relative_uplift(treatment, baseline, *bounds)),
+        "confidence": CONFIDENCE,
+        "method": METHOD,
+        "anytime_valid": True,
+    }
+
+
+def _group(experiment: Experiment, main: list[Tally], group: str) -> Json:
+    moments = _moments(main, group)
+    return {"group": group, **_mean(experiment, moments)}
+
+
+def _variants(experiment: Experiment, main: list[Tally]) -> list[Json]:
+    """Give each variant's share and mean among the decisions of the treatment.
+
+    The means of variants are not comparable with one another: the policy shows
+    each where it expects it to do well.
+    """
+    treated = {t.variant: t for t in main if t.group == TREATMENT}
+    joined = sum(t.n for t in treated.values())
+    keys = [v.key for v in experiment.definition.variants]
+    keys += [key for key in treated if key not in keys]
+    rows = []
+    for key in keys:
+        tally = treated.get(key)
+        moments = _of(tally) if tally else Moments()
+        share = moments.n / joined if joined else 0.0
+        rows.append({"variant": key, "share": share, **_mean(experiment, moments)})
+    return rows
+
+
+def _secondary(tallies: list[Tally]) -> list[Json]:
+    """Give sums of the metrics that are reported and not learned from."""
+    joined = {
+        group: sum(t.n for t in tallies if t.group == group and t.metric == MAIN_METRIC)
+        for group in (TREATMENT, BASELINE)
+    }
+    rows = []
+    for metric in sorted({t.metric for t in tallies} - {MAIN_METRIC}):
+        for group in (TREATMENT, BASELINE):
+            mine = [t for t in tallies if t.metric == metric and t.group == group]
+            total = sum(t.total for t in mine)
+            n = joined[group]
+            rows.append(
+                {
+                    "metric": metric,
+                    "group": group,
+                    "n": n,
+                    "reported": sum(t.n for t in mine),
+                    "total": total,
+                    "mean": total / n if n else None,
+                }
+            )
+    return rows
+
+
+def _model(
+    storage: Storage, experiment: Experiment, meta: SnapshotMeta | None, now_ms: int
+) -> Json:
+    cursor = meta.cursor if meta else 0
+    waiting_ms = storage.joins.waiting_since_ms(experiment.number, cursor, now_ms)
+    lag_ms = 0 if waiting_ms is None else max(0, now_ms - waiting_ms)
+    served = meta.policy if meta else experiment.definition.policy
+    return {
+        "version": meta.version if meta else 0,
+        "policy": served,
+        "catching_up": served != experiment.definition.policy,
+        "learned": meta.learned if meta else 0,
+        "age_seconds": max(0, now_ms - meta.created_at_ms) / 1000 if meta else None,
+        "lag_seconds": lag_ms / 1000,
+    }
+
+
+def _mean(experiment: Experiment, moments: Moments) -> Json:
+    reward = experiment.definition.reward
+    interval = mean_interval(moments, CONFIDENCE, reward.minimum, reward.maximum)
+    return {
+        "n": moments.n,
+        "mean": moments.mean if moments.n else None,
+        "interval": _interval(interval),
+    }
+
+
+def _moments(main: list[Tally], group: str) -> Moments:
+    total = Moments()
+    for tally in main:
+        if tally.group == group:
+            total = total.merge(_of(tally))
+    return total
+
+
+def _of(tally: Tally) -> Moments:
+    return Moments(tally.n, tally.total, tally.total_squares)
+
+
+def _estimate(estimate: Estimate) -> Json:
+    return {
+        "estimate": estimate.estimate,
+        "interval": _interval(estimate.interval),
+    }
+
+
+def _interval(interval: Interval) -> list[float | None]:
+    return [interval.lower, interval.upper]
+
+
+def _timestamp(at_ms: int) -> str:
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

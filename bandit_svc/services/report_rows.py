@@ -1,0 +1,53 @@
+"""A report as rows.
+
+Owns the flat form of a report: section, name, measure, value.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+Row = tuple[str, str, str, Any]
+HEADER = ("section", "name", "measure", "value")
+
+
+def report_rows(report: dict[str, Any]) -> Iterator[Row]:
+    """Give one row for each number of a report."""
+    yield ("report", report["experiment"], "as_of", report["as_of"])
+    yield ("report", report["experiment"], "verdict", report["verdict"])
+    for name, value in report["decisions"].items():
+        yield ("decisions", name, "count", value)
+    for kind in ("absolute", "relative"):
+        yield from _measured("uplift", kind, report["uplift"][kind], "estimate")
+    for row in report["groups"]:
+        yield ("groups", row["group"], "n", row["n"])
+        yield from _measured("groups", row["group"], row, "mean")
+    for row in report["variants"]:
+        yield ("variants", row["variant"], "n", row["n"])
+        yield ("variants", row["variant"], "share", row["share"])
+        yield from _measured("variants", row["variant"], row, "mean")
+    for row in report["metrics"]:
+        for measure in ("n", "reported", "total", "mean"):
+            yield ("metrics", f"{row['metric']}/{row['group']}", measure, row[measure])
+    for name in ("version", "learned", "age_seconds", "lag_seconds"):
+        yield ("model", "served", name, report["model"][name])
+    for check in report["health"]:
+        yield ("health", check["check"], "status", check["status"])
+
+
+def report_csv(report: dict[str, Any]) -> str:
+    """Give a report as CSV with a header line; nothing known is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(HEADER)
+    writer.writerows(report_rows(report))
+    return text.getvalue()
+
+
+def _measured(
+    section: str, name: str, row: dict[str, Any], measure: str
+) -> Iterator[Row]:
+    yield (section, name, measure, row[measure])
+    yield (section, name, "lower", row["interval"][0])
+    yield (section, name, "upper", row["interval"][1])

@@ -1,0 +1,39 @@
+"""Say in one sentence what is known and what to do.
+
+Owns the words at the top of a report, for someone who did not build it.
+"""
+
+from typing import Any
+
+
+def verdict(report: dict[str, Any]) -> str:
+    """Give the sentence for a report that has everything else."""
+    failed = [c["check"] for c in report["health"] if c["status"] == "fail"]
+    if failed:
+        names = ", ".join(failed).replace("_", " ")
+        return f"Don't act on these numbers yet: a check fails ({names})."
+    absolute = report["uplift"]["absolute"]
+    if absolute["estimate"] is None:
+        return "Nothing is known yet: wait until decisions of both groups have matured."
+    lower, upper = absolute["interval"]
+    if lower > 0:
+        return (
+            f"The bandit earns more than the baseline: between {lower:.4f} and "
+            f"{upper:.4f} more reward a decision{_relative(report)}. Keep it running."
+        )
+    if upper < 0:
+        return (
+            f"The bandit earns less than the baseline: between {-upper:.4f} and "
+            f"{-lower:.4f} less reward a decision{_relative(report)}. Pause it and "
+            "look at its context and rewards."
+        )
+    return (
+        "It is not decided yet whether the bandit earns more than the baseline: the "
+        f"difference lies between {lower:+.4f} and {upper:+.4f} reward a decision. "
+        "Wait for more decisions."
+    )
+
+
+def _relative(report: dict[str, Any]) -> str:
+    estimate = report["uplift"]["relative"]["estimate"]
+    return "" if estimate is None else f" ({estimate:+.1%} so far)"
