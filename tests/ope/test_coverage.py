@@ -21,10 +21,10 @@ DECISIONS = 10_000
 CHUNK = 200
 """Runs at a time, so that an array takes 16 MB."""
 
-TOLERATED = 0.065
-"""For a promise of 5 %: at a true rate of exactly 5 % the share of 2,000 runs has a
-standard error of 0.49 %, so a correct sequence passes 6.5 % for one seed in 900. The
-seeds are fixed."""
+PROMISED = 0.05
+"""The share of runs that may be wrong, without a tolerance on top: the sequence is
+conservative enough that the cases below measure 2.1 % to 4.8 %, where the share
+of 2,000 runs has a standard error of 0.48 % at most. The seeds are fixed."""
 
 
 class Group:
@@ -77,7 +77,7 @@ def compare(treatment: Group, baseline: Group) -> tuple[BoolArray, BoolArray]:
 def test_absolute_uplift_without_effect_excludes_0_in_at_most_5_percent_of_runs(
     mean: float, baseline_share: float
 ) -> None:
-    """Seed 1, 2,000 runs of 10,000 looks; tolerance as told at TOLERATED.
+    """Seed 1, 2,000 runs of 10,000 looks; limit as told at PROMISED.
 
     The same runs condemn the normal interval, so the test can fail.
     """
@@ -88,8 +88,26 @@ def test_absolute_uplift_without_effect_excludes_0_in_at_most_5_percent_of_runs(
         ours += int(missed.sum())
         naive += int(missed_naively.sum())
 
-    assert ours / RUNS <= TOLERATED
+    assert ours / RUNS <= PROMISED
     assert naive / RUNS >= 0.3
+
+
+@pytest.mark.statistical
+def test_without_padding_rare_rewards_would_break_the_promise() -> None:
+    """Seed 1, 200 runs: at a mean of 0.01 the unpadded sequence misses in about 32 %.
+
+    That is 3.3 % of standard error, so the 15 % asserted are far from chance.
+    """
+    treatment, baseline = draw(np.random.default_rng(1), 0.01, 0.1)
+    n = np.arange(1.0, DECISIONS + 1)
+    looks = np.minimum(treatment.n, baseline.n) >= MINIMAL_COUNT
+    squared_error = treatment.variance / np.maximum(
+        treatment.n, 1
+    ) + baseline.variance / np.maximum(baseline.n, 1)
+    half_width = boundary(n, 0.95) * np.sqrt(n * squared_error)
+    wrong = (np.abs(treatment.mean - baseline.mean) > half_width) & looks
+
+    assert np.any(wrong, axis=1).mean() >= 0.15
 
 
 def test_the_functions_give_what_the_coverage_was_measured_with() -> None:
@@ -113,7 +131,7 @@ def test_the_functions_give_what_the_coverage_was_measured_with() -> None:
 def test_a_mean_is_missed_at_any_look_in_at_most_5_percent_of_runs(
     mean: float,
 ) -> None:
-    """Seed 3, 2,000 runs of 10,000 looks; tolerance as told at TOLERATED."""
+    """Seed 3, 2,000 runs of 10,000 looks; limit as told at PROMISED."""
     generator = np.random.default_rng(3)
     n = np.arange(1.0, DECISIONS + 1)
     missed = 0
@@ -124,7 +142,7 @@ def test_a_mean_is_missed_at_any_look_in_at_most_5_percent_of_runs(
         wrong = (np.abs(group.mean - mean) > half_width) & (n >= MINIMAL_COUNT)
         missed += int(wrong.any(axis=1).sum())
 
-    assert missed / RUNS <= TOLERATED
+    assert missed / RUNS <= PROMISED
 
 
 @pytest.mark.statistical

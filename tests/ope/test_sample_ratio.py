@@ -10,7 +10,6 @@ from scipy.special import gammaln
 
 from bandit_svc.ope.sample_ratio import PRIOR_COUNT, sample_ratio_p_value
 
-
 FloatArray = npt.NDArray[np.float64]
 
 
