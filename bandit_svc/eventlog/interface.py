@@ -37,7 +37,9 @@ class EventLogWriter(Protocol):
 
         Raises:
             Unavailable: it can't be written now (disk full, log closed); no part
-                of it will ever be read. The next call tries again.
+                of it will ever be read, except that a record which was written
+                but not confirmed by the disk may be read whole. The next call
+                tries again.
         """
 
     def close(self) -> None:
