@@ -10,7 +10,7 @@ from typing import Literal
 
 from bandit_svc.domain.experiment import Aggregate, RewardDefinition
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
-from bandit_svc.domain.reward import Reward
+from bandit_svc.domain.reward import MAIN_METRIC, Reward
 
 Timing = Literal["on_time", "early", "late"]
 
@@ -28,6 +28,22 @@ def timing(reward: Reward, exposed_at_ms: int, definition: RewardDefinition) -> 
     if reward.received_at_ms > exposed_at_ms + definition.closes_after_ms:
         return "late"
     return "on_time"
+
+
+def counted_rewards(
+    rewards: Sequence[Reward], exposed_at_ms: int, definition: RewardDefinition
+) -> list[Reward]:
+    """Give the rewards of a closed decision that count, of every metric.
+
+    Where the first reward closes the decision, what was received after it does
+    not count, however late the learner came to join the two.
+    """
+    on_time = [r for r in rewards if timing(r, exposed_at_ms, definition) == "on_time"]
+    if definition.learn_on == "first_reward":
+        main = [r.received_at_ms for r in on_time if r.metric == MAIN_METRIC]
+        if main:
+            return [r for r in on_time if r.received_at_ms <= min(main)]
+    return on_time
 
 
 def aggregate(rewards: Sequence[Reward], how: Aggregate) -> float:
@@ -60,7 +76,7 @@ def joined_reward(
     Returns:
         The clipped aggregate and the count, or the default reward and 0.
     """
-    counted = [r for r in rewards if timing(r, exposed_at_ms, definition) == "on_time"]
+    counted = counted_rewards(rewards, exposed_at_ms, definition)
     if not counted:
         return definition.default, 0
     return definition.clip(aggregate(counted, definition.aggregate)), len(counted)
