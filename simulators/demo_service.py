@@ -1,0 +1,116 @@
+"""The demo's own service: started, watched and stopped as a child process.
+
+Owns the child's life and its log file. The child gets a session of its own, so
+that Ctrl-C reaches the demo alone, which then stops the service in order.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bandit_svc.client import BanditClient
+
+HOST = "127.0.0.1"
+READY_WITHIN_S = 30.0
+DRAIN_WITHIN_S = 20.0
+LOG_NAME = "service.log"
+LAST_LINES = 20
+COMMAND = (str(Path(sys.executable).with_name("bandit-svc")), "serve", "--dev")
+
+
+class ServiceError(Exception):
+    """The service did not start, or ended by itself; the message has its last words."""
+
+
+def port_from(environment: dict[str, str]) -> int:
+    """Take `BANDIT_PORT`, or a port that is free now.
+
+    Raises:
+        ServiceError: `BANDIT_PORT` is not a port.
+    """
+    given = environment.get("BANDIT_PORT")
+    if not given:
+        with socket.create_server((HOST, 0)) as probe:
+            port: int = probe.getsockname()[1]
+            return port
+    if not given.isdecimal() or not 0 < int(given) < 2**16:
+        raise ServiceError(f"BANDIT_PORT is {given!r}; it must be between 1 and 65535")
+    return int(given)
+
+
+class Service:
+    """A running `bandit-svc serve --dev` over a data folder."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        self.url = f"http://{HOST}:{port}"
+        self._log_path = data / LOG_NAME
+        options = ("--data", str(data), "--host", HOST, "--port", str(port))
+        with self._log_path.open("wb") as log:
+            # The command and every option are our own.
+            self._process = subprocess.Popen(  # noqa: S603
+                [*COMMAND, *options, "--workers", "2"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self, wait: Callable[[float], bool]) -> bool:
+        """Wait until the service can decide; False if `wait` said to stop.
+
+        Raises:
+            ServiceError: it ended, or was not ready within 30 s.
+        """
+        deadline = time.monotonic() + READY_WITHIN_S
+        with BanditClient(self.url) as client:
+            while not client.ready():
+                self.check()
+                if time.monotonic() > deadline:
+                    raise ServiceError(
+                        f"the service was not ready after {READY_WITHIN_S:.0f} s; "
+                        f"its last words:\n{self.last_words()}"
+                    )
+                if wait(0.1):
+                    return False
+        return True
+
+    def check(self) -> None:
+        """Make sure that the service is alive.
+
+        Raises:
+            ServiceError: it ended by itself.
+        """
+        status = self._process.poll()
+        if status is not None:
+            raise ServiceError(
+                f"the service ended with status {status}; "
+                f"its last words:\n{self.last_words()}"
+            )
+
+    def last_words(self) -> str:
+        """Give the last lines of the service's log."""
+        lines = self._log_path.read_text(errors="replace").splitlines()
+        return "\n".join(lines[-LAST_LINES:]) or "(none)"
+
+    def stop(self) -> None:
+        """Let the service drain, and end whatever of it is left after 20 s."""
+        self._process.terminate()
+        try:
+            self._process.wait(DRAIN_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._end_session()
+            self._process.wait()
+
+    def _end_session(self) -> None:
+        """End what a supervisor that died may have left behind."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
