@@ -1,0 +1,48 @@
+"""`bandit-svc init`: make a data folder that can be served.
+
+Owns what is printed once. Making keys belongs to services.issue_keys.
+"""
+
+import secrets
+from contextlib import closing
+
+import click
+
+from bandit_svc.cli.columns import echo_rows
+from bandit_svc.cli.opening import now_ms
+from bandit_svc.cli.options import data_option, settings_of
+from bandit_svc.domain.decision_id import SECRET_BYTES
+from bandit_svc.errors import Conflict
+from bandit_svc.services.issue_keys import ENTROPY_BYTES, issue_key
+from bandit_svc.wiring import Backends
+
+
+@click.command()
+@data_option
+def init(data: str) -> None:
+    """Create the store and print one secret and one publishable key, once.
+
+    A folder that was initialised before is left as it is, and the exit code is 1.
+
+    Example: bandit-svc init --data ./data
+    """
+    with closing(Backends(settings_of(data=data))) as backends:
+        storage = backends.storage
+        storage.migrate()
+        if not storage.initialise(secrets.token_bytes(SECRET_BYTES), now_ms()):
+            raise Conflict(
+                f"{backends.folder} is initialised already and was left as it is; "
+                "`bandit-svc keys create` makes another key"
+            )
+        secret = issue_key(
+            storage.keys, "secret", secrets.token_bytes(ENTROPY_BYTES), now_ms()
+        )
+        publishable = issue_key(
+            storage.keys, "publishable", secrets.token_bytes(ENTROPY_BYTES), now_ms()
+        )
+    click.echo(f"Initialised {backends.folder}.")
+    echo_rows([["secret", secret.text], ["publishable", publishable.text]])
+    click.echo(
+        "Keep these keys now; they are not shown again. The secret key may do "
+        "everything; the publishable key may decide and report rewards."
+    )

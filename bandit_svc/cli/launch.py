@@ -1,0 +1,121 @@
+"""What the service's processes need before they start.
+
+Owns the check of the data folder, the environment that children inherit, the
+folder of their metrics and the choice of a port. Starts nothing.
+"""
+
+import contextlib
+import os
+import secrets
+import socket
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from bandit_svc.cli.opening import now_ms
+from bandit_svc.domain.decision_id import SECRET_BYTES
+from bandit_svc.errors import Unavailable
+from bandit_svc.settings import Settings
+from bandit_svc.wiring import Backends
+
+WEB = (
+    sys.executable,
+    *("-m", "gunicorn", "--config", "python:bandit_svc.http.gunicorn_conf"),
+    "bandit_svc.http.wsgi:application",
+)
+LEARNER = (sys.executable, "-m", "bandit_svc.learner")
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+# The learner ends when its parent is not this one any more.
+SUPERVISOR_VARIABLE = "BANDIT_SUPERVISOR_PID"
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the store to this version; with `--dev`, make a new one.
+
+    Raises:
+        Unavailable: there is no store and `--dev` is not given.
+    """
+    with closing(Backends(settings)) as backends:
+        if settings.dev:
+            backends.storage.migrate()
+            backends.storage.initialise(secrets.token_bytes(SECRET_BYTES), now_ms())
+            return
+        backends.storage.secret()
+        backends.storage.migrate()
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Give the environment of the service's processes, metrics folder included."""
+    absolute = msgspec.structs.replace(
+        settings, data=str(Path(settings.data).resolve())
+    )
+    metrics = Path(absolute.data) / "metrics"
+    _forget_dead_processes(metrics)
+    environment = {**os.environ, **absolute.environment()}
+    environment[METRICS_VARIABLE] = str(metrics)
+    environment.pop(SUPERVISOR_VARIABLE, None)
+    return environment
+
+
+def with_free_port(settings: Settings) -> Settings:
+    """Check that the port can be bound; choose a free one where it is 0.
+
+    Raises:
+        Unavailable: another process listens there, or the address is not ours.
+    """
+    host, port = settings.host, settings.port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As the web server does, so that closed connections of the last run
+            # don't stand in the way.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            port = int(probe.getsockname()[1])
+    except OSError as error:
+        raise Unavailable(
+            f"can't listen on {host}, port {port}: {error.strerror}. Stop what listens "
+            "there, or choose with --host and --port (0 takes a free port)."
+        ) from error
+    return msgspec.structs.replace(settings, port=port)
+
+
+def address_of(settings: Settings) -> str:
+    """Give the address that a caller on this machine uses."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def answers(settings: Settings) -> bool:
+    """Whether something listens at the address now."""
+    # Connecting to the wildcard address reaches this machine.
+    with contextlib.suppress(OSError):
+        socket.create_connection((settings.host, settings.port), timeout=1).close()
+        return True
+    return False
+
+
+def _forget_dead_processes(metrics: Path) -> None:
+    """Delete the metrics of processes of the past, so that counts start anew.
+
+    The files of the living stay: another service may run on the same folder.
+    """
+    metrics.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for file in metrics.glob("*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if not (pid.isdigit() and _is_alive(int(pid))):
+            file.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

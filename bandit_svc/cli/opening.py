@@ -1,0 +1,29 @@
+"""How a command opens a data folder.
+
+Owns the check that there is a store, the closing of it, and the clock that
+commands pass down.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from bandit_svc.cli.options import settings_of
+from bandit_svc.wiring import Backends
+
+
+@contextmanager
+def opened(data: str) -> Iterator[Backends]:
+    """Give the store and the log of an initialised data folder.
+
+    Raises:
+        Unavailable: there is no store in it; the message names `bandit-svc init`.
+    """
+    with closing(Backends(settings_of(data=data))) as backends:
+        backends.storage.secret()
+        yield backends
+
+
+def now_ms() -> int:
+    """Give the machine's time in milliseconds since the epoch, UTC."""
+    return time.time_ns() // 1_000_000

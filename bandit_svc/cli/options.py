@@ -1,0 +1,73 @@
+"""How commands declare their options.
+
+Owns the rule that every option is also an environment variable of the same
+name, and the options that come from the list of settings.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import click
+
+from bandit_svc.settings import SETTINGS, Setting, Settings, settings_from
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+_HINTS = get_type_hints(Settings)
+
+
+def option(name: str, **attributes: Any) -> Callable[[Command], Command]:  # noqa: ANN401 - click's own
+    """Declare `--name`, which BANDIT_NAME sets too.
+
+    Args:
+        name: without dashes in front, as in "reward-window".
+        attributes: as for click.option.
+    """
+    variable = "BANDIT_" + name.replace("-", "_").upper()
+    attributes.setdefault("show_default", True)
+    return click.option(f"--{name}", envvar=variable, show_envvar=True, **attributes)
+
+
+def setting_options(*names: str) -> Callable[[Command], Command]:
+    """Declare an option for each of these settings, in this order.
+
+    Name, default and help come from `SETTINGS`; the command gets each value
+    under the setting's name.
+    """
+
+    def declare(command: Command) -> Command:
+        for name in reversed(names):
+            command = _setting_option(_BY_NAME[name])(command)
+        return command
+
+    return declare
+
+
+data_option = setting_options("data")
+
+
+def settings_of(**given: object) -> Settings:
+    """Give the settings of a command: its options over the environment.
+
+    Raises:
+        InvalidInput: a value is out of its range.
+    """
+    variables = {
+        _BY_NAME[name].variable: str(int(v)) if isinstance(v, bool) else str(v)
+        for name, v in given.items()
+    }
+    return settings_from({**os.environ, **variables})
+
+
+def _setting_option(setting: Setting) -> Callable[[Command], Command]:
+    attributes: dict[str, Any] = {"help": setting.help, "default": setting.default}
+    if isinstance(setting.default, bool):
+        attributes["is_flag"] = True
+        attributes["show_default"] = False
+    elif choices := get_args(_HINTS[setting.name]):
+        attributes["type"] = click.Choice(choices)
+    else:
+        attributes["type"] = type(setting.default)
+    return option(setting.name.replace("_", "-"), **attributes)

@@ -1,0 +1,98 @@
+"""`bandit-svc serve`, `web` and `learner`: run the service.
+
+Owns which processes make a service. Supervision is in supervisor.py, what comes
+before it in launch.py.
+"""
+
+import os
+from contextlib import ExitStack
+
+import click
+
+from bandit_svc import logs, metrics
+from bandit_svc.cli import launch
+from bandit_svc.cli.options import setting_options, settings_of
+from bandit_svc.cli.supervisor import Child, supervise
+from bandit_svc.settings import SETTINGS, Settings
+
+_WEB_SETTINGS = (
+    "data",
+    "host",
+    "port",
+    "workers",
+    "threads",
+    "dev",
+    "fsync",
+    "fsync_interval_ms",
+    "segment_bytes",
+    "model_poll_ms",
+    "log_level",
+)
+_LEARNER_SETTINGS = ("data", "learner_tick_ms", "publish_every_ms", "log_level")
+
+
+@click.command()
+@setting_options(*(setting.name for setting in SETTINGS))
+def serve(**given: object) -> None:
+    """Run the web workers and the learner together, until SIGTERM or Ctrl-C.
+
+    Whatever dies is started again. Port 0 takes a free port.
+
+    Example: bandit-svc serve --data ./data --port 8000 --workers 2
+    """
+    settings = launch.with_free_port(settings_of(**given))
+    logs.configure(settings.log_level, "serve")
+    launch.prepare(settings)
+    environment = launch.environment_of(settings)
+    environment[launch.SUPERVISOR_VARIABLE] = str(os.getpid())
+    # Where metrics.forget_process looks; this process itself has no metrics.
+    os.environ[launch.METRICS_VARIABLE] = environment[launch.METRICS_VARIABLE]
+    children = (
+        Child("web", launch.WEB, vital=True, on_death=metrics.forget_process),
+        Child("learner", launch.LEARNER, on_death=metrics.forget_process),
+    )
+    with ExitStack() as stack:
+        stack.callback(click.echo, "Stopped.")
+        supervise(children, environment, lambda: _announce(settings))
+
+
+@click.command()
+@setting_options(*_WEB_SETTINGS)
+def web(**given: object) -> None:
+    """Run the web workers alone; they need no learner to decide and to log.
+
+    Example: bandit-svc web --data ./data --port 8000
+    """
+    settings = launch.with_free_port(settings_of(**given))
+    launch.prepare(settings)
+    click.echo(f"Starting on {launch.address_of(settings)}")
+    _become(launch.WEB, settings)
+
+
+@click.command()
+@setting_options(*_LEARNER_SETTINGS)
+def learner(**given: object) -> None:
+    """Run the learner alone; a second one waits until the first is gone.
+
+    Example: bandit-svc learner --data ./data
+    """
+    settings = settings_of(**given)
+    launch.prepare(settings)
+    _become(launch.LEARNER, settings)
+
+
+def _announce(settings: Settings) -> bool:
+    """Print the address as soon as something listens there."""
+    if not launch.answers(settings):
+        return False
+    click.echo(
+        f"Listening on {launch.address_of(settings)} (data in {settings.data}, "
+        f"{settings.workers} web workers). Ctrl-C stops."
+    )
+    return True
+
+
+def _become(command: tuple[str, ...], settings: Settings) -> None:
+    """Replace this process by one of the service's own."""
+    environment = launch.environment_of(settings)
+    os.execve(command[0], command, environment)  # noqa: S606 - our own command

@@ -1,0 +1,204 @@
+"""Keep child processes running until told to stop.
+
+Owns restarts, draining and the bond of a child to its parent. Knows nothing of
+what the children do. For the main thread of a process without other threads.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from bandit_svc.errors import Unavailable
+from bandit_svc.signals import StopSignal
+
+DRAIN_S = 15.0
+# Pause before the restart after so many deaths in a row; then always the last.
+PAUSES_S = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
+# A child that lived this long was well, so its next death is a first one.
+WELL_AFTER_S = 5.0
+# A child that ends itself so often without ever having been well never will be.
+GIVE_UP_AFTER = 3
+_LOOK_EVERY_S = 0.5
+_PR_SET_PDEATHSIG = 1
+
+_log = logging.getLogger(__name__)
+
+
+class Child:
+    """One command that should always be running.
+
+    Args:
+        vital: whether the supervisor gives up where it can't be started.
+        on_death: called with the pid of each process that has died.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        vital: bool = False,
+        on_death: Callable[[int], None] = lambda _pid: None,
+    ) -> None:
+        self.name = name
+        self._command = command
+        self._vital = vital
+        self._on_death = on_death
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_s = 0.0
+        self._due_s = 0.0
+        self._deaths = 0
+        self._own_ends = 0
+        self._was_well = False
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None
+
+    def look(self, environment: Mapping[str, str]) -> float:
+        """Note a death, start what is due; say how long nothing is due.
+
+        Raises:
+            Unavailable: it is vital and ends itself again and again.
+        """
+        now_s = time.monotonic()
+        if self._process is not None:
+            status = self._process.poll()
+            if status is None:
+                return _LOOK_EVERY_S
+            self._note_death(self._process.pid, status, now_s)
+        if now_s >= self._due_s:
+            self._process = _start(self._command, environment)
+            self._started_s = now_s
+            _log.info("%s started (pid %d)", self.name, self._process.pid)
+            return _LOOK_EVERY_S
+        return min(self._due_s - now_s, _LOOK_EVERY_S)
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send a signal to its process, if there is one."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End its process and all that it has started, at once."""
+        if self._process is not None:
+            _log.warning("%s did not stop in time and is killed", self.name)
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def gone(self) -> bool:
+        """Whether its process has ended; starts none."""
+        if self._process is not None and self._process.poll() is not None:
+            self._on_death(self._process.pid)
+            self._process = None
+        return self._process is None
+
+    def _note_death(self, pid: int, status: int, now_s: float) -> None:
+        self._process = None
+        self._on_death(pid)
+        well = now_s - self._started_s >= WELL_AFTER_S
+        self._was_well = self._was_well or well
+        # A child that was killed did not end itself, whatever the reason.
+        ended_itself = status >= 0 and not well
+        self._own_ends = self._own_ends + 1 if ended_itself else 0
+        self._deaths = 1 if well else self._deaths + 1
+        how = f"exit status {status}" if status >= 0 else _signal_name(-status)
+        if self._vital and not self._was_well and self._own_ends >= GIVE_UP_AFTER:
+            raise Unavailable(
+                f"{self.name} ended {self._own_ends} times in a row soon after its "
+                f"start (last with {how}); the lines above say why"
+            )
+        pause_s = PAUSES_S[min(self._deaths, len(PAUSES_S)) - 1]
+        self._due_s = now_s + pause_s
+        _log.warning(
+            "%s (pid %d) died of %s; next start in %.1f s", self.name, pid, how, pause_s
+        )
+
+
+def supervise(
+    children: Sequence[Child],
+    environment: Mapping[str, str],
+    on_turn: Callable[[], bool] = lambda: True,
+) -> None:
+    """Run the children until SIGTERM or SIGINT; then drain, and return.
+
+    Args:
+        environment: of every child.
+        on_turn: called ten times a second until it returns True.
+
+    Raises:
+        Unavailable: a vital child can't be kept running; the others are drained.
+    """
+    stop = StopSignal(signal.SIGCHLD)
+    settled = False
+    try:
+        while not stop.received:
+            pause_s = min(child.look(environment) for child in children)
+            if not settled:
+                settled = on_turn()
+                pause_s = min(pause_s, 0.1)
+            stop.wait(pause_s)
+    finally:
+        _drain(children)
+
+
+def bind_to_parent() -> None:
+    """Make the kernel send SIGTERM to this process when its parent dies.
+
+    Linux only; elsewhere a parent that is killed leaves this process behind,
+    unless it looks for its parent itself.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _start(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    parent = os.getpid()
+
+    def bind() -> None:
+        bind_to_parent()
+        # The parent may have died before the kernel was told.
+        if os.getppid() != parent:
+            os._exit(1)
+
+    # The supervisor has no threads, so code between fork and exec can't deadlock.
+    # A group of its own, since Ctrl-C goes to the whole group of the terminal and
+    # would stop the children at once instead of draining them.
+    return subprocess.Popen(  # noqa: S603 - our own commands
+        command,
+        env=dict(environment),
+        preexec_fn=bind,  # noqa: PLW1509
+        process_group=0,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _drain(children: Sequence[Child]) -> None:
+    """Tell every child to finish, wait, and kill what is left."""
+    for child in children:
+        child.tell(signal.SIGTERM)
+    deadline_s = time.monotonic() + DRAIN_S
+    while time.monotonic() < deadline_s:
+        # Not `any` over a generator: each is asked, since asking also reaps it.
+        left = [child for child in children if not child.gone()]
+        if not left:
+            return
+        time.sleep(0.02)
+    for child in children:
+        child.kill()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

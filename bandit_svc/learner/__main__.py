@@ -1,0 +1,114 @@
+"""The learner's process: `python -m bandit_svc.learner`.
+
+Owns its lease, its pauses and its recovery; a tick is loop.py's. Settings come
+from the environment.
+"""
+
+import logging
+import os
+import sys
+import time
+from contextlib import closing
+
+from bandit_svc import logs
+from bandit_svc.errors import BanditError, InvalidInput
+from bandit_svc.learner.loop import Learner
+from bandit_svc.learner.reporting import Reporting
+from bandit_svc.settings import settings_from
+from bandit_svc.signals import StopSignal
+from bandit_svc.wiring import Backends
+
+LEASE_POLL_S = 0.5
+PAUSE_AFTER_FAULT_S = 1.0
+WRONG_USAGE = 2
+
+# `__name__` is "__main__" here.
+_log = logging.getLogger("bandit_svc.learner")
+
+
+def main() -> int:
+    """Learn until SIGTERM or SIGINT; give the exit code."""
+    try:
+        settings = settings_from(os.environ)
+    except InvalidInput as error:
+        sys.stderr.write(f"Error: {error.message}\n")
+        return WRONG_USAGE
+    logs.configure(settings.log_level, "learner")
+    process = Process(StopSignal(), os.environ.get("BANDIT_SUPERVISOR_PID"))
+    with closing(Backends(settings)) as backends:
+        process.run(backends)
+    _log.info("stopped")
+    return 0
+
+
+class Process:
+    """One learner, from its start to its stop.
+
+    Args:
+        supervisor: pid of the parent to live with, or None to live alone.
+    """
+
+    def __init__(self, stop: StopSignal, supervisor: str | None) -> None:
+        self._stop = stop
+        self._supervisor = supervisor
+        self._waiting = False
+
+    def run(self, backends: Backends) -> None:
+        """Take the lease when it is free, then learn; return when told to stop."""
+        while not self._wait(0.0):
+            try:
+                with backends.storage.lease("learner") as held:
+                    if held:
+                        _log.info("learning from %s", backends.folder)
+                        self._learn(backends)
+                        return
+            except (BanditError, OSError):
+                _log.exception("the lease can't be taken now; trying again")
+            self._note_waiting()
+            self._wait(LEASE_POLL_S)
+
+    def _learn(self, backends: Backends) -> None:
+        """Tick for ever; what fails is logged and begun anew."""
+        while not self._wait(0.0):
+            reporting = Reporting(backends.storage, backends.reader)
+            learner = Learner(backends, now_ms)
+            try:
+                self._tick_until_stopped(learner, reporting, backends)
+            except Exception:  # noqa: BLE001 - logged, and begun anew
+                # A full disk, a damaged row or a fault of ours: whatever it was,
+                # the store holds the last good state, and the next try starts there.
+                _log.exception("the tick failed; beginning anew from the store")
+                backends.close()
+                self._wait(PAUSE_AFTER_FAULT_S)
+
+    def _tick_until_stopped(
+        self, learner: Learner, reporting: Reporting, backends: Backends
+    ) -> None:
+        pause_s = backends.settings.learner_tick_ms / 1000
+        stopped = False
+        while not stopped:
+            tick = learner.tick()
+            reporting.count(tick)
+            reporting.refresh(now_ms())
+            # Only a changed policy leaves work behind; a tick reads all the rest.
+            behind = any(trained.behind for trained in tick.trained.values())
+            stopped = self._wait(0.0 if behind else pause_s)
+
+    def _wait(self, seconds: float) -> bool:
+        """Pause; say whether to stop, for a signal or for the parent's death."""
+        orphaned = self._supervisor not in {None, str(os.getppid())}
+        return orphaned or self._stop.wait(seconds)
+
+    def _note_waiting(self) -> None:
+        if not self._waiting:
+            _log.info("another learner holds the lease; waiting for it to end")
+        self._waiting = True
+
+
+def now_ms() -> int:
+    """Give the machine's time in milliseconds since the epoch, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+if __name__ == "__main__":
+    sys.exit(main())
