@@ -3,18 +3,24 @@
 Owns the alignment of columns and the form of a moment in time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import click
 
 
-def echo_rows(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns as wide as their widest cell, two spaces apart."""
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Give each row as a line, columns as wide as their widest cell."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        yield "  ".join(cells).rstrip()
+
+
+def echo_rows(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns."""
+    for line in columns(rows):
+        click.echo(line)
 
 
 def moment(at_ms: int | None) -> str:

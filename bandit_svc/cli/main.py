@@ -7,14 +7,21 @@ codes in exit_codes.py.
 import click
 
 from bandit_svc import __version__
+from bandit_svc.cli.doctor import doctor
 from bandit_svc.cli.exit_codes import Group
 from bandit_svc.cli.experiment import experiment
 from bandit_svc.cli.init import init
 from bandit_svc.cli.keys import keys
+from bandit_svc.cli.replay import replay
+from bandit_svc.cli.report import report
 from bandit_svc.cli.serve import learner, serve, web
+from bandit_svc.cli.simulate import simulate
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="bandit-svc")
 def main() -> None:
     """Run contextual bandit experiments: decide, log, learn, report.
@@ -26,5 +33,16 @@ def main() -> None:
     """
 
 
-for command in (init, serve, web, learner, experiment, keys):
+for command in (
+    init,
+    serve,
+    web,
+    learner,
+    experiment,
+    keys,
+    report,
+    replay,
+    simulate,
+    doctor,
+):
     main.add_command(command)

@@ -4,6 +4,7 @@ Owns restarts, draining and the bond of a child to its parent. Knows nothing of
 what the children do. For the main thread of a process without other threads.
 """
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -56,11 +57,6 @@ class Child:
         self._own_ends = 0
         self._was_well = False
 
-    @property
-    def running(self) -> bool:
-        """Whether its process is there."""
-        return self._process is not None
-
     def look(self, environment: Mapping[str, str]) -> float:
         """Note a death, start what is due; say how long nothing is due.
 
@@ -74,9 +70,7 @@ class Child:
                 return _LOOK_EVERY_S
             self._note_death(self._process.pid, status, now_s)
         if now_s >= self._due_s:
-            self._process = _start(self._command, environment)
-            self._started_s = now_s
-            _log.info("%s started (pid %d)", self.name, self._process.pid)
+            self._begin(environment, now_s)
             return _LOOK_EVERY_S
         return min(self._due_s - now_s, _LOOK_EVERY_S)
 
@@ -100,8 +94,22 @@ class Child:
             self._process = None
         return self._process is None
 
+    def _begin(self, environment: Mapping[str, str], now_s: float) -> None:
+        try:
+            self._process = _start(self._command, environment)
+        except (OSError, subprocess.SubprocessError):
+            # The machine is out of memory or of processes; that may pass.
+            _log.exception("%s can't be started now", self.name)
+            self._due_s = now_s + PAUSES_S[-1]
+            return
+        self._started_s = now_s
+        _log.info("%s started (pid %d)", self.name, self._process.pid)
+
     def _note_death(self, pid: int, status: int, now_s: float) -> None:
         self._process = None
+        # What it had started may have outlived it, and hold its port.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
         self._on_death(pid)
         well = now_s - self._started_s >= WELL_AFTER_S
         self._was_well = self._was_well or well

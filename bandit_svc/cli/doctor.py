@@ -1,0 +1,76 @@
+"""`bandit-svc doctor`: is this data folder sound?
+
+Owns what the machine is asked: room, permissions, readable files. What counts as
+a fault in the store is services.examine's.
+"""
+
+import os
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from bandit_svc.cli.opening import now_ms
+from bandit_svc.cli.options import data_option, settings_of
+from bandit_svc.eventlog.files.inspect import inspect
+from bandit_svc.services.examine import Surroundings, examine
+from bandit_svc.wiring import Backends, log_folder
+
+
+@click.command()
+@data_option
+def doctor(data: str) -> None:
+    """Check the store, the event log, the models, the clock and the disk.
+
+    Prints one line for each fault and exits 1, or says that there is none.
+    Changes nothing, and may run beside a running service.
+
+    Example: bandit-svc doctor --data ./data
+    """
+    with closing(Backends(settings_of(data=data))) as backends:
+        around = Surroundings(
+            free_bytes=_free_bytes(backends.folder),
+            faults=(
+                *_permission_faults(backends.folder),
+                *_log_faults(log_folder(backends.settings)),
+            ),
+        )
+        faults = examine(backends.storage, backends.reader, around, now_ms())
+    for fault in faults:
+        click.echo(fault)
+    if faults:
+        raise click.exceptions.Exit(1)
+    click.echo("no faults found")
+
+
+def _free_bytes(folder: Path) -> int:
+    """Give the room where the folder is, or would be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _permission_faults(folder: Path) -> list[str]:
+    """Say what the service could not write as this user."""
+    places = [folder, *(folder / name for name in ("log", "locks", "metrics"))]
+    places += folder.glob("bandit.db*")
+    return [
+        f"{place} can't be written by this user; give it to the service's user"
+        for place in places
+        if place.exists() and not os.access(place, os.W_OK)
+    ]
+
+
+def _log_faults(root: Path) -> list[str]:
+    """Say what of the event log can't be read."""
+    try:
+        partitions = inspect(root)
+    except OSError as error:
+        return [f"the event log can't be read: {error.strerror}: {error.filename}"]
+    files = (f for p in partitions for f in (root / p.partition).glob("*.jsonl"))
+    return [
+        f"{file} of the event log can't be read by this user"
+        for file in files
+        if not os.access(file, os.R_OK) and file.exists()
+    ]

@@ -1,0 +1,52 @@
+"""`bandit-svc replay`: is the model what the log gives?
+
+Owns the words of the comparison; services.replay does the work.
+"""
+
+import click
+
+from bandit_svc.cli.columns import echo_rows
+from bandit_svc.cli.opening import opened
+from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.progress import waiting
+from bandit_svc.services.replay import replay as replay_model
+
+
+@click.command()
+@click.argument("key")
+@data_option
+@option(
+    "verify",
+    is_flag=True,
+    show_default=False,
+    help="Exit 1 when the published model is not the replayed one.",
+)
+def replay(key: str, data: str, *, verify: bool) -> None:
+    """Build an experiment's model again from the log, and compare the two.
+
+    May run beside a running service; what it publishes meanwhile is left out.
+
+    Example: bandit-svc replay homepage-hero --verify
+    """
+    with opened(data) as backends:
+        experiment = backends.storage.experiments.get(key)
+        with waiting(f"Replaying the log of {key}"):
+            result = replay_model(backends.storage, experiment)
+    echo_rows(
+        [
+            ["model version", str(result.version)],
+            ["learned from", f"{result.learned} decisions"],
+            ["published sha256", result.published_sha256],
+            ["replayed sha256", result.replayed_sha256],
+        ]
+    )
+    if result.matches:
+        click.echo("The published model is the one that the log gives.")
+        return
+    differs = (
+        f"the published model {result.version} of {key} is not the one that the log "
+        "gives; `bandit-svc doctor` looks for damage"
+    )
+    if verify:
+        raise click.ClickException(differs)
+    click.echo(f"Note: {differs}.")

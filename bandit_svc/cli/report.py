@@ -1,0 +1,52 @@
+"""`bandit-svc report`: what an experiment earned.
+
+Owns where the report goes; its numbers are services.report's.
+"""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from bandit_svc.cli.opening import now_ms, opened
+from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.report_text import report_text
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.report import build_report
+from bandit_svc.services.report_rows import report_csv
+
+FORMATS = ("text", "json", "csv")
+
+
+@click.command()
+@click.argument("key")
+@data_option
+@option("format", type=click.Choice(FORMATS), default="text", help="Form of it.")
+@option(
+    "out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write it to, instead of standard output.",
+)
+def report(key: str, data: str, format: str, out: Path | None) -> None:  # noqa: A002 - the option's name
+    """Say what an experiment earned, and how sure that is.
+
+    Every interval holds at every look, so it may be read as often as you like.
+
+    Example: bandit-svc report homepage-hero --format json --out report.json
+    """
+    with opened(data) as backends:
+        experiment = backends.storage.experiments.get(key)
+        built = build_report(backends.storage, experiment, now_ms())
+    if format == "json":
+        text = msgspec.json.format(msgspec.json.encode(built), indent=2).decode() + "\n"
+    elif format == "csv":
+        text = report_csv(built)
+    else:
+        text = report_text(built)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise InvalidInput(f"{out} can't be written: {error.strerror}") from error

@@ -1,0 +1,120 @@
+"""A report for a person at a terminal.
+
+Owns the words and the columns; every number comes with the report.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bandit_svc.cli.columns import columns
+
+Json = dict[str, Any]
+UNKNOWN = "-"
+
+
+def report_text(report: Json) -> str:
+    """Give the report as text: a sentence, then what it rests on."""
+    head = (
+        f"{report['experiment']} ({report['status']}, revision {report['revision']}), "
+        f"as of {report['as_of']}\n{report['verdict']}"
+    )
+    parts = [
+        head,
+        _table(_uplift(report)),
+        _table(_groups(report)),
+        _table(_variants(report)),
+    ]
+    if report["metrics"]:
+        parts.append(_table(_metrics(report)))
+    parts += [_decisions(report), "\n".join(_health(report))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _uplift(report: Json) -> Iterator[Sequence[str]]:
+    uplift = report["uplift"]
+    absolute, relative = uplift["absolute"], uplift["relative"]
+    yield ("UPLIFT", "ESTIMATE", f"{uplift['confidence']:.0%} INTERVAL")
+    yield (
+        "absolute",
+        _number(absolute["estimate"], "+.4f"),
+        _interval(absolute["interval"], "+.4f"),
+    )
+    yield (
+        "relative",
+        _number(relative["estimate"], "+.1%"),
+        _interval(relative["interval"], "+.1%"),
+    )
+
+
+def _groups(report: Json) -> Iterator[Sequence[str]]:
+    yield ("GROUP", "DECISIONS", "MEAN", "INTERVAL")
+    for row in report["groups"]:
+        yield (row["group"], str(row["n"]), *_mean(row))
+
+
+def _variants(report: Json) -> Iterator[Sequence[str]]:
+    yield ("VARIANT", "DECISIONS", "SHARE", "MEAN", "INTERVAL")
+    for row in report["variants"]:
+        yield (
+            row["variant"],
+            str(row["n"]),
+            _number(row["share"], ".1%"),
+            *_mean(row),
+        )
+
+
+def _metrics(report: Json) -> Iterator[Sequence[str]]:
+    yield ("METRIC", "GROUP", "REPORTED", "MEAN A DECISION")
+    for row in report["metrics"]:
+        yield (
+            row["metric"],
+            row["group"],
+            str(row["reported"]),
+            _number(row["mean"], ".4f"),
+        )
+
+
+def _decisions(report: Json) -> str:
+    counts, model = report["decisions"], report["model"]
+    rest = [
+        f"{value} {name.replace('_', ' ')}"
+        for name, value in counts.items()
+        if value and name not in {"treatment", "baseline"}
+    ]
+    made = counts["treatment"] + counts["baseline"]
+    age = _number(model["age_seconds"], ".1f")
+    catching_up = "; a changed policy is catching up" if model["catching_up"] else ""
+    return (
+        f"{', '.join([f'{made} decisions', *rest])}.\n"
+        f"Model version {model['version']}, learned from {model['learned']} decisions, "
+        f"{age} s old, {model['lag_seconds']:.1f} s behind{catching_up}."
+    )
+
+
+def _health(report: Json) -> Iterator[str]:
+    checks = report["health"]
+    wrong = [check for check in checks if check["status"] != "ok"]
+    if not wrong:
+        yield f"All {len(checks)} checks are ok."
+    for check in wrong:
+        name = check["check"].replace("_", " ")
+        yield f"{check['status'].upper()}  {name}: {check['detail']}."
+
+
+def _mean(row: Json) -> tuple[str, str]:
+    return _number(row["mean"], ".4f"), _interval(row["interval"], ".4f")
+
+
+def _interval(bounds: Sequence[float | None], form: str) -> str:
+    lower, upper = bounds
+    if lower is None and upper is None:
+        return UNKNOWN
+    return f"{_number(lower, form)} to {_number(upper, form)}"
+
+
+def _number(value: float | None, form: str) -> str:
+    return UNKNOWN if value is None else format(value, form)
+
+
+def _table(rows: Iterator[Sequence[str]]) -> str:
+    return "\n".join(columns(list(rows)))

@@ -1,0 +1,154 @@
+"""Look for faults in a data folder.
+
+Owns what counts as a fault and its sentence. Changes nothing. What only the
+machine can tell (room on the disk, permissions) is passed in.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from bandit_svc.domain.cursor import START
+from bandit_svc.domain.decision_id import DecisionIds
+from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.errors import BanditError
+from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.services.running import load_policy
+from bandit_svc.storage.interface import Storage
+from policies.base import PolicyError
+
+CLOCK_MARGIN_MS = 60_000
+LEAST_FREE_BYTES = 200_000_000
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What the machine says of a data folder; `faults` are sentences."""
+
+    free_bytes: int
+    faults: tuple[str, ...] = ()
+
+
+def examine(
+    storage: Storage, reader: EventLogReader, around: Surroundings, now_ms: int
+) -> list[str]:
+    """Give one sentence for each fault of the store, log, models, clock and disk."""
+    faults = [*around.faults, *_room(around)]
+    found = _guarded("the store", _secret(storage))
+    if found:
+        # Without a store there is nothing else to look at.
+        return [*faults, *found]
+    faults += _guarded("the store", _facts(storage))
+    faults += _guarded("the event log", _cursors(storage, reader))
+    faults += _guarded("the experiments", _experiments(storage, now_ms))
+    return faults
+
+
+def _guarded(subject: str, faults: Iterator[str]) -> list[str]:
+    """Run one check; what it stumbles over is a fault too."""
+    found: list[str] = []
+    try:
+        found.extend(faults)
+    except BanditError as error:
+        found.append(error.message)
+    except Exception as error:  # noqa: BLE001 - damage shows as any exception
+        found.append(f"{subject} can't be read: {type(error).__name__}: {error}")
+    return found
+
+
+def _room(around: Surroundings) -> Iterator[str]:
+    if around.free_bytes < LEAST_FREE_BYTES:
+        yield (
+            f"the disk has {around.free_bytes // 1_000_000} MB free; under "
+            f"{LEAST_FREE_BYTES // 1_000_000} MB decisions may soon be refused. Make "
+            "room."
+        )
+
+
+def _secret(storage: Storage) -> Iterator[str]:
+    DecisionIds(storage.secret())
+    yield from ()
+
+
+def _facts(storage: Storage) -> Iterator[str]:
+    yield from storage.facts.check()
+
+
+def _cursors(storage: Storage, reader: EventLogReader) -> Iterator[str]:
+    """Compare what the store has read with what the log holds.
+
+    The cursors are read first, so that a running learner can't overtake us.
+    """
+    for partition, cursor in storage.facts.cursors().items():
+        end = reader.end(partition)
+        # The learner deletes what it has read; then the partition ends at START.
+        if START < end < cursor:
+            yield (
+                f"partition {partition} of the event log ends at {_place(end)}, before "
+                f"what was read from it, {_place(cursor)}: it was cut short, or the "
+                "folder was put together from two copies"
+            )
+
+
+def _experiments(storage: Storage, now_ms: int) -> Iterator[str]:
+    for experiment in storage.experiments.all():
+        name = f"experiment {experiment.key!r}"
+        yield from _guarded(f"the model of {name}", _model(storage, experiment))
+        yield from _guarded(
+            f"the newest decision of {name}", _clock(storage, experiment, now_ms)
+        )
+
+
+def _model(storage: Storage, experiment: Experiment) -> Iterator[str]:
+    snapshot = storage.snapshots.latest(experiment.number)
+    if snapshot is None:
+        return
+    meta = snapshot.meta
+    name = f"model version {meta.version} of experiment {experiment.key!r}"
+    way_out = (
+        "an older one can be restored with POST /v1/experiments/"
+        f"{experiment.key}/models/VERSION/restore"
+    )
+    digest = hashlib.sha256(snapshot.state).hexdigest()
+    if digest != meta.sha256:
+        yield (
+            f"{name} is damaged: its SHA-256 begins with {digest[:12]}, and "
+            f"{meta.sha256[:12]} was published; {way_out}"
+        )
+        return
+    try:
+        load_policy(experiment.definition, snapshot)
+    except PolicyError as error:
+        yield f"{name} can't be loaded: {error.message}; {way_out}"
+    last = storage.joins.last_position(experiment.number)
+    if meta.cursor > last:
+        yield (
+            f"{name} has learned up to position {meta.cursor}, and the store holds "
+            f"{last} joined decisions: the store is older than its models"
+        )
+
+
+def _clock(storage: Storage, experiment: Experiment, now_ms: int) -> Iterator[str]:
+    """Compare the clock with the newest things that it has stamped."""
+    number = experiment.number
+    last = storage.joins.last_position(number)
+    stamps = [
+        ("revision", experiment.revised_at_ms),
+        *(("model", m.created_at_ms) for m in storage.snapshots.metas(number)[:1]),
+        *(
+            ("joined decision", decode_decision(row.line).decided_at_ms)
+            for row in storage.joins.after(number, last - 1, 1)
+        ),
+    ]
+    for what, at_ms in stamps:
+        if at_ms - now_ms > CLOCK_MARGIN_MS:
+            yield (
+                f"the clock is {(at_ms - now_ms) / 1000:.0f} s before the newest {what}"
+                f" of experiment {experiment.key!r}: set the machine's clock, or "
+                "rewards are judged by a wrong time"
+            )
+
+
+def _place(cursor: tuple[int, int]) -> str:
+    return f"segment {cursor[0]} byte {cursor[1]}"
