@@ -27,7 +27,7 @@ class Database:
         self.path = path
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: dict[threading.Thread, sqlite3.Connection] = {}
 
     def connection(self) -> sqlite3.Connection:
         """Give this thread's connection.
@@ -40,7 +40,8 @@ class Database:
             connection = self._open()
             self._local.open = connection
             with self._lock:
-                self._opened.append(connection)
+                self._close_of_dead_threads()
+                self._opened[threading.current_thread()] = connection
         return connection
 
     def tables(self) -> UtilsDatabase:
@@ -68,7 +69,10 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        except sqlite3.OperationalError as error:
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            # Not trouble with the file, but a bug of ours.
+            raise
+        except sqlite3.DatabaseError as error:
             raise _unavailable(error) from error
 
     @contextmanager
@@ -86,16 +90,23 @@ class Database:
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            # Not trouble with the file, but a bug of ours.
+            raise
+        except sqlite3.DatabaseError as error:
             raise _unavailable(error) from error
 
     def close(self) -> None:
         """Close the connections of every thread; idempotent."""
         with self._lock:
-            for connection in self._opened:
+            for connection in self._opened.values():
                 connection.close()
             self._opened.clear()
         self._local = threading.local()
+
+    def _close_of_dead_threads(self) -> None:
+        for thread in [t for t in self._opened if not t.is_alive()]:
+            self._opened.pop(thread).close()
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -103,20 +114,24 @@ class Database:
                 self.path,
                 timeout=BUSY_TIMEOUT_S,
                 isolation_level=None,
-                # Only `close` touches a connection of another thread.
+                # Only closing touches a connection of another thread.
                 check_same_thread=False,
             )
+        except sqlite3.DatabaseError as error:
+            raise _unavailable(error) from error
+        try:
             connection.execute("PRAGMA journal_mode = WAL")
             # Segments of the event log are deleted after a commit, so a commit
             # must survive the loss of power too.
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
+            connection.close()
             raise _unavailable(error) from error
         return connection
 
 
-def _unavailable(error: sqlite3.OperationalError) -> Unavailable:
+def _unavailable(error: sqlite3.DatabaseError) -> Unavailable:
     return Unavailable(
         f"the store can't be used now ({error}); check the disk and the owner of "
         "the data folder, then send the same request again"

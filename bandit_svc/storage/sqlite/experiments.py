@@ -26,7 +26,7 @@ class SqliteExperiments:
     def create(self, definition: Definition, salt: str, now_ms: int) -> Experiment:
         """See the interface."""
         encoded = msgspec.json.encode(definition).decode()
-        with self._database.write() as connection:
+        with self._version_file.changing(), self._database.write() as connection:
             taken = connection.execute(
                 "SELECT 1 FROM experiments WHERE key = ?", [definition.key]
             ).fetchone()
@@ -43,7 +43,6 @@ class SqliteExperiments:
             connection.execute(
                 "INSERT INTO revisions VALUES (?, 1, ?, ?)", [number, now_ms, encoded]
             )
-        self._version_file.bump()
         return self.get(definition.key)
 
     def revise(
@@ -52,7 +51,7 @@ class SqliteExperiments:
         """See the interface."""
         encoded = msgspec.json.encode(definition).decode()
         revision = experiment.revision + 1
-        with self._database.write() as connection:
+        with self._version_file.changing(), self._database.write() as connection:
             changed = connection.execute(
                 "UPDATE experiments SET revision = ?, revised_at_ms = ?,"
                 " definition = ? WHERE number = ? AND revision = ?",
@@ -67,7 +66,6 @@ class SqliteExperiments:
                 "INSERT INTO revisions VALUES (?, ?, ?, ?)",
                 [experiment.number, revision, now_ms, encoded],
             )
-        self._version_file.bump()
         return self.get(definition.key)
 
     def get(self, key: str) -> Experiment:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bandit_svc.domain.cursor import Cursor
 from bandit_svc.domain.event import decode_decision
+from bandit_svc.errors import Unavailable
 from bandit_svc.storage.rows import (
     Arrival,
     Cursors,
@@ -124,21 +125,26 @@ class SqliteFacts:
 
     def check(self) -> list[str]:
         """See the interface."""
-        faults = []
-        with self._database.read() as connection:
-            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if answer != "ok":
-                faults.append(f"the store's file is damaged: {answer}")
-            faults.extend(_join_faults(connection))
-            (unreadable,) = connection.execute(
-                "SELECT count(*) FROM unreadable"
-            ).fetchone()
-            if unreadable:
-                faults.append(
-                    f"{unreadable} lines of the event log could not be read; they are "
-                    "kept in the table `unreadable`"
-                )
-        return faults
+        try:
+            with self._database.read() as connection:
+                return _faults(connection)
+        except Unavailable as error:
+            # A file that is damaged enough can't even be asked.
+            return [error.message]
+
+
+def _faults(connection: sqlite3.Connection) -> list[str]:
+    (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != "ok":
+        return [f"the store's file is damaged: {answer}"]
+    faults = _join_faults(connection)
+    (unreadable,) = connection.execute("SELECT count(*) FROM unreadable").fetchone()
+    if unreadable:
+        faults.append(
+            f"{unreadable} lines of the event log could not be read; they are kept in "
+            "the table `unreadable`"
+        )
+    return faults
 
 
 def _join_faults(connection: sqlite3.Connection) -> list[str]:

@@ -50,7 +50,7 @@ class Ingesting:
                 rewards.append(event)
             else:
                 self._set_aside(arrival.line)
-        for activation in activations:
+        for activation in sorted(activations, key=lambda a: a.activated_at_ms):
             self._activation(activation)
         for reward in rewards:
             self._reward(reward)
@@ -205,8 +205,11 @@ class Ingesting:
         self._counts[number, f"decisions_{group}"] += change
 
     def _set_aside(self, line: bytes) -> None:
-        self._connection.execute("INSERT INTO unreadable (line) VALUES (?)", (line,))
-        self._unreadable += 1
+        self._unreadable += self._connection.execute(
+            "INSERT INTO unreadable (line) SELECT ?1 WHERE NOT EXISTS"
+            " (SELECT 1 FROM unreadable WHERE line = ?1)",
+            (line,),
+        ).rowcount
 
     def _write_counts(self) -> None:
         add_counts(self._connection, self._counts)

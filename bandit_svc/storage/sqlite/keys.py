@@ -18,12 +18,11 @@ class SqliteKeys:
 
     def add(self, row: KeyRow) -> None:
         """See the interface."""
-        with self._database.write() as connection:
+        with self._version_file.changing(), self._database.write() as connection:
             connection.execute(
                 "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
                 [row.id, row.scope, row.sha256, row.created_at_ms, row.revoked_at_ms],
             )
-        self._version_file.bump()
 
     def all(self) -> list[KeyRow]:
         """See the interface."""
@@ -36,7 +35,7 @@ class SqliteKeys:
 
     def revoke(self, key_id: str, now_ms: int) -> None:
         """See the interface."""
-        with self._database.write() as connection:
+        with self._version_file.changing(), self._database.write() as connection:
             known = connection.execute(
                 "UPDATE keys SET revoked_at_ms = coalesce(revoked_at_ms, ?)"
                 " WHERE id = ?",
@@ -46,4 +45,3 @@ class SqliteKeys:
             raise NotFound(
                 f"there is no key {key_id[:64]!r}; `bandit-svc keys list` shows the ids"
             )
-        self._version_file.bump()

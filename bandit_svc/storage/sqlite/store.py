@@ -55,6 +55,7 @@ class SqliteStorage:
                     "is done"
                 )
             migrations.apply(self._database.tables())
+            self._version_file.bump()
 
     def secret(self) -> bytes:
         """See the interface."""

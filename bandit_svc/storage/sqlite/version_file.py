@@ -7,9 +7,12 @@ hint: what is true is in the database.
 
 import mmap
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _SIZE = 8
+_CHANGING = bytes(_SIZE)
 
 
 class VersionFile:
@@ -21,13 +24,26 @@ class VersionFile:
 
     def read(self) -> int:
         """Give the number; the cost is that of reading memory."""
-        return int.from_bytes(self._mapped()[:_SIZE], "little")
+        number = self._mapped()[:_SIZE]
+        # While a change is under way nobody knows whether it was committed, so
+        # nobody may rely on what was read before.
+        return int.from_bytes(os.urandom(_SIZE) if number == _CHANGING else number)
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Change the number around a transaction, so that every process sees it.
+
+        A writer that is killed between its commit and the new number leaves a
+        zero, which every reader takes for a change at each look, until the next.
+        """
+        self._mapped()[:_SIZE] = _CHANGING
+        try:
+            yield
+        finally:
+            self.bump()
 
     def bump(self) -> None:
-        """Change the number, so that every process that compares it sees a change.
-
-        Random, not counted: two writers at once can't give the same number.
-        """
+        """Give a new number: random, so that two writers can't give the same one."""
         self._mapped()[:_SIZE] = os.urandom(_SIZE)
 
     def close(self) -> None:
