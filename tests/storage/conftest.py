@@ -1,0 +1,177 @@
+"""Stores, facts and processes for the storage tests.
+
+The fixture `open_store` is all that the contract suite knows of a backend; another
+one will be one more parameter here.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bandit_svc.domain.cursor import Cursor
+from bandit_svc.domain.decision import Activation, Decision
+from bandit_svc.domain.event import Event, encode_event
+from bandit_svc.domain.experiment import Definition, Experiment
+from bandit_svc.domain.reward import Reward
+from bandit_svc.domain.variant import Variant
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.rows import (
+    Arrival,
+    ClosedDecision,
+    ClosingRule,
+    DueDecision,
+    IngestOutcome,
+)
+from bandit_svc.storage.sqlite.store import SqliteStorage
+
+PROCESS = Path(__file__).parent / "storage_process.py"
+BACKENDS: dict[str, Callable[[Path], Storage]] = {"sqlite": SqliteStorage}
+SECOND = ClosingRule(closes_after_ms=1000, window_ms=1000, on_first_reward=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture(params=list(BACKENDS))
+def open_store(
+    request: pytest.FixtureRequest, folder: Path
+) -> Iterator[Callable[[], Storage]]:
+    """Open the one store of the test, as often as asked; close all after."""
+    opened: list[Storage] = []
+
+    def make() -> Storage:
+        storage = BACKENDS[request.param](folder)
+        opened.append(storage)
+        return storage
+
+    yield make
+    for storage in opened:
+        storage.close()
+
+
+@pytest.fixture
+def storage(open_store: Callable[[], Storage]) -> Storage:
+    storage = open_store()
+    storage.migrate()
+    storage.initialise(bytes(32), 0)
+    return storage
+
+
+@pytest.fixture
+def hero(storage: Storage) -> Experiment:
+    definition = Definition(key="hero", variants=(Variant("a"), Variant("b")))
+    return storage.experiments.create(definition, "salt", 0)
+
+
+@pytest.fixture
+def new_decision() -> Callable[..., Decision]:
+    """Make a decision of experiment 1 for variant a at time 0, unless told."""
+
+    def make(decision_id: str = "d", variant: str = "a", **fields: Any) -> Decision:
+        made = Decision(
+            id=decision_id,
+            experiment="hero",
+            number=1,
+            revision=1,
+            decided_at_ms=0,
+            group="treatment",
+            context={},
+            variants=("a", "b"),
+            pmf=(0.5, 0.5),
+            chosen="ab".index(variant),
+            propensity=0.5,
+            model_version=0,
+        )
+        return msgspec.structs.replace(made, **fields)
+
+    return make
+
+
+@pytest.fixture
+def new_reward() -> Callable[..., Reward]:
+    """Make a reward of 1 for decision d, received when it occurred, at time 10."""
+
+    def make(
+        decision_id: str = "d", value: float = 1.0, at_ms: int = 10, **fields: Any
+    ) -> Reward:
+        made = Reward(decision_id, 1, value, "", at_ms, at_ms)
+        return msgspec.structs.replace(made, **fields)
+
+    return make
+
+
+@pytest.fixture
+def new_activation() -> Callable[..., Activation]:
+    def make(decision_id: str = "d", at_ms: int = 500) -> Activation:
+        return Activation(decision_id, 1, at_ms)
+
+    return make
+
+
+@pytest.fixture
+def ingest(storage: Storage) -> Callable[..., IngestOutcome]:
+    """Ingest events as one batch; decisions close after `rule`."""
+
+    def run(
+        *events: Event,
+        rule: ClosingRule = SECOND,
+        cursors: dict[str, Cursor] | None = None,
+    ) -> IngestOutcome:
+        arrivals = [Arrival(encode_event(event), event, rule) for event in events]
+        return storage.facts.ingest(arrivals, cursors or {})
+
+    return run
+
+
+@pytest.fixture
+def closed() -> Callable[..., ClosedDecision]:
+    """Close a due decision with a reward, as services.join would."""
+
+    def make(due: DueDecision, reward: float = 0.0, **fields: Any) -> ClosedDecision:
+        made = ClosedDecision(
+            due, reward, counted=0, learnable=True, secondary={}, late=()
+        )
+        return made._replace(**fields)
+
+    return make
+
+
+@pytest.fixture
+def start_process(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start storage_process.py with a scenario; kill it after the test."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(scenario: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, str(PROCESS), scenario, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def in_other_process(
+    start_process: Callable[..., subprocess.Popen[str]],
+) -> Callable[[str], None]:
+    """Run a scenario to its end in a process of its own."""
+
+    def run(scenario: str) -> None:
+        output, _ = start_process(scenario).communicate(timeout=60)
+        assert output.endswith("done\n")
+
+    return run

@@ -1,0 +1,84 @@
+"""A process of its own that uses the store of a folder; started by conftest.py.
+
+Says each step on stdout, and waits for a line on stdin where it says so.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from bandit_svc.domain.cursor import Cursor
+from bandit_svc.domain.event import decode_event
+from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.variant import Variant
+from bandit_svc.storage.factory import open_storage
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.rows import Arrival, ClosingRule, KeyRow
+
+
+class Halting(list[Arrival]):
+    """A batch that says when half of it was taken, and then waits."""
+
+    def __iter__(self) -> Iterator[Arrival]:
+        for index, arrival in enumerate(super().__iter__()):
+            if index == len(self) // 2:
+                say("half")
+                wait()
+            yield arrival
+
+
+def say(word: str) -> None:
+    sys.stdout.write(word + "\n")
+    sys.stdout.flush()
+
+
+def wait() -> None:
+    sys.stdin.readline()
+
+
+def create(storage: Storage) -> None:
+    definition = Definition(key="elsewhere", variants=(Variant("a"),))
+    storage.experiments.create(definition, "salt", 0)
+
+
+def revise(storage: Storage) -> None:
+    experiment = storage.experiments.get("hero")
+    definition = msgspec.structs.replace(experiment.definition, holdout=0.5)
+    storage.experiments.revise(experiment, definition, 1)
+
+
+def add_key(storage: Storage) -> None:
+    storage.keys.add(KeyRow("k-other", "secret", "0" * 64, 1))
+
+
+def revoke_key(storage: Storage) -> None:
+    storage.keys.revoke("k-1", 5)
+
+
+def hold_lease(storage: Storage) -> None:
+    with storage.lease("learner") as held:
+        say(str(held))
+        wait()
+
+
+def ingest(storage: Storage) -> None:
+    """Ingest the lines of stdin up to an empty one, and halt in the middle."""
+    arrivals = Halting()
+    while line := sys.stdin.readline().rstrip("\n").encode():
+        rule = ClosingRule(1000, 1000, on_first_reward=False)
+        arrivals.append(Arrival(line, decode_event(line), rule))
+    storage.facts.ingest(arrivals, {"p": Cursor(1, 999)})
+
+
+SCENARIOS = {
+    scenario.__name__: scenario
+    for scenario in (create, revise, add_key, revoke_key, hold_lease, ingest)
+}
+
+if __name__ == "__main__":
+    opened = open_storage(Path(sys.argv[2]))
+    SCENARIOS[sys.argv[1]](opened)
+    opened.close()
+    say("done")
