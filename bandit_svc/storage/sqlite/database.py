@@ -44,13 +44,15 @@ class Database:
                 self._opened[threading.current_thread()] = connection
         return connection
 
-    def tables(self) -> UtilsDatabase:
-        """Give sqlite-utils over this thread's connection, for the cold paths."""
-        tables: UtilsDatabase | None = getattr(self._local, "tables", None)
-        if tables is None:
-            tables = UtilsDatabase(self.connection(), execute_plugins=False)
-            self._local.tables = tables
-        return tables
+    @contextmanager
+    def tables(self) -> Iterator[UtilsDatabase]:
+        """Give sqlite-utils over this thread's connection, for the cold paths.
+
+        Raises:
+            Unavailable: as `read`.
+        """
+        with _translated():
+            yield UtilsDatabase(self.connection(), execute_plugins=False)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -60,7 +62,7 @@ class Database:
             Unavailable: the file is locked for over ten seconds, full or gone.
         """
         connection = self.connection()
-        try:
+        with _translated():
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -69,11 +71,6 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-            # Not trouble with the file, but a bug of ours.
-            raise
-        except sqlite3.DatabaseError as error:
-            raise _unavailable(error) from error
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -83,18 +80,13 @@ class Database:
             Unavailable: the file can't be read.
         """
         connection = self.connection()
-        try:
+        with _translated():
             connection.execute("BEGIN")
             try:
                 yield connection
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")
-        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-            # Not trouble with the file, but a bug of ours.
-            raise
-        except sqlite3.DatabaseError as error:
-            raise _unavailable(error) from error
 
     def close(self) -> None:
         """Close the connections of every thread; idempotent."""
@@ -109,7 +101,7 @@ class Database:
             self._opened.pop(thread).close()
 
     def _open(self) -> sqlite3.Connection:
-        try:
+        with _translated():
             connection = sqlite3.connect(
                 self.path,
                 timeout=BUSY_TIMEOUT_S,
@@ -117,22 +109,27 @@ class Database:
                 # Only closing touches a connection of another thread.
                 check_same_thread=False,
             )
-        except sqlite3.DatabaseError as error:
-            raise _unavailable(error) from error
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            # Segments of the event log are deleted after a commit, so a commit
-            # must survive the loss of power too.
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise _unavailable(error) from error
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                # Segments of the event log are deleted after a commit, so a commit
+                # must survive the loss of power too.
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+            except sqlite3.DatabaseError:
+                connection.close()
+                raise
         return connection
 
 
-def _unavailable(error: sqlite3.DatabaseError) -> Unavailable:
-    return Unavailable(
-        f"the store can't be used now ({error}); check the disk and the owner of "
-        "the data folder, then send the same request again"
-    )
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        # Not trouble with the file, but a bug of ours.
+        raise
+    except sqlite3.DatabaseError as error:
+        raise Unavailable(
+            f"the store can't be used now ({error}); check the disk and the owner of "
+            "the data folder, then send the same request again"
+        ) from error

@@ -92,19 +92,18 @@ class SqliteExperiments:
 
     def revisions(self, number: int) -> list[Revision]:
         """See the interface."""
-        rows = (
-            self._database.tables()
-            .table("revisions")
-            .rows_where("number = ?", [number], order_by="revision")
-        )
-        return [
-            Revision(
-                revision=row["revision"],
-                revised_at_ms=row["revised_at_ms"],
-                definition=msgspec.json.decode(row["definition"]),
+        with self._database.tables() as tables:
+            rows = tables.table("revisions").rows_where(
+                "number = ?", [number], order_by="revision"
             )
-            for row in rows
-        ]
+            return [
+                Revision(
+                    revision=row["revision"],
+                    revised_at_ms=row["revised_at_ms"],
+                    definition=msgspec.json.decode(row["definition"]),
+                )
+                for row in rows
+            ]
 
     def at_revision(self, number: int, revision: int) -> Definition | None:
         """See the interface."""

@@ -35,8 +35,9 @@ class SqliteFacts:
 
     def cursors(self) -> Cursors:
         """See the interface."""
-        rows = self._database.tables().table("cursors").rows
-        return {r["partition"]: Cursor(r["segment"], r["offset"]) for r in rows}
+        with self._database.tables() as tables:
+            rows = tables.table("cursors").rows
+            return {r["partition"]: Cursor(r["segment"], r["offset"]) for r in rows}
 
     def ingest(self, arrivals: Sequence[Arrival], cursors: Cursors) -> IngestOutcome:
         """See the interface."""
@@ -83,18 +84,15 @@ class SqliteFacts:
 
     def orphans(self, number: int, limit: int) -> list[OrphanRow]:
         """See the interface."""
-        rows = (
-            self._database.tables()
-            .table("rewards")
-            .rows_where(
+        with self._database.tables() as tables:
+            rows = tables.table("rewards").rows_where(
                 "number = ? AND attached = 0",
                 [number],
                 order_by="received_at_ms DESC",
                 limit=limit,
                 select="decision_id, number, metric, reward_id, value, received_at_ms",
             )
-        )
-        return [OrphanRow(**row) for row in rows]
+            return [OrphanRow(**row) for row in rows]
 
     def totals(self, number: int) -> Totals:
         """See the interface."""

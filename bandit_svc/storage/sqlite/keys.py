@@ -26,12 +26,9 @@ class SqliteKeys:
 
     def all(self) -> list[KeyRow]:
         """See the interface."""
-        rows = (
-            self._database.tables()
-            .table("keys")
-            .rows_where(order_by="created_at_ms, id")
-        )
-        return [KeyRow(**row) for row in rows]
+        with self._database.tables() as tables:
+            rows = tables.table("keys").rows_where(order_by="created_at_ms, id")
+            return [KeyRow(**row) for row in rows]
 
     def revoke(self, key_id: str, now_ms: int) -> None:
         """See the interface."""

@@ -54,18 +54,19 @@ class SqliteStorage:
                     f"another process is migrating {self._folder}; try again when it "
                     "is done"
                 )
-            migrations.apply(self._database.tables())
+            with self._database.tables() as tables:
+                migrations.apply(tables)
             self._version_file.bump()
 
     def secret(self) -> bytes:
         """See the interface."""
         row = None
-        if self._path.exists() and self._database.tables().table("meta").exists():
-            row = (
-                self._database.connection()
-                .execute("SELECT value FROM meta WHERE name = 'secret'")
-                .fetchone()
-            )
+        if self._path.exists():
+            with self._database.tables() as tables:
+                if tables.table("meta").exists():
+                    row = tables.execute(
+                        "SELECT value FROM meta WHERE name = 'secret'"
+                    ).fetchone()
         if row is None:
             raise Unavailable(
                 f"there is no store in {self._folder}; create one with "
