@@ -1,0 +1,192 @@
+"""What every store promises of joined decisions; see storage.interface.Joins."""
+
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+
+from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.reward import Reward
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.rows import ClosedDecision, IngestOutcome, Tally
+
+NewDecision = Callable[..., Decision]
+NewReward = Callable[..., Reward]
+Ingest = Callable[..., IngestOutcome]
+Closed = Callable[..., ClosedDecision]
+
+
+def test_decisions_are_due_when_they_close_in_the_order_of_closing_and_id(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision
+) -> None:
+    for decision_id, at_ms in (("c", 2), ("b", 1), ("z", 0), ("a", 1), ("y", 3)):
+        ingest(new_decision(decision_id, decided_at_ms=at_ms))
+
+    assert [d.decision_id for d in storage.joins.due(1002, 10)] == ["z", "a", "b", "c"]
+    assert [d.decision_id for d in storage.joins.due(1002, 2)] == ["z", "a"]
+
+
+def test_a_due_decision_brings_its_rewards(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, new_reward: NewReward
+) -> None:
+    ingest(
+        new_decision("d"),
+        new_reward("d", 0.5, at_ms=20, reward_id="r"),
+        new_reward("d", 3.0, occurred_at_ms=5, metric="seconds"),
+    )
+    (due,) = storage.joins.due(1000, 10)
+
+    assert due.rewards == (
+        ("reward", "r", 0.5, 20, 20),
+        ("seconds", "", 3.0, 5, 10),
+    )
+
+
+def test_positions_are_dense_within_each_experiment(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, closed: Closed
+) -> None:
+    for i in range(9):
+        ingest(new_decision(f"d{i}", number=1 + i % 2, decided_at_ms=i))
+    for limit in (2, 3, 4):
+        storage.joins.close(
+            [closed(due) for due in storage.joins.due(10_000, limit)], 10_000
+        )
+
+    assert [row.position for row in storage.joins.after(1, 0, 99)] == [1, 2, 3, 4, 5]
+    assert [row.position for row in storage.joins.after(2, 0, 99)] == [1, 2, 3, 4]
+    assert [decode_decision(r.line).id for r in storage.joins.after(2, 0, 99)] == [
+        "d1",
+        "d3",
+        "d5",
+        "d7",
+    ]
+    assert [row.position for row in storage.joins.after(1, 2, 2)] == [3, 4]
+    assert [storage.joins.last_position(number) for number in (1, 2, 3)] == [5, 4, 0]
+
+
+def test_a_joined_decision_is_not_due_again_and_shows_its_reward(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, closed: Closed
+) -> None:
+    ingest(new_decision("d"))
+    (due,) = storage.joins.due(1000, 10)
+    storage.joins.close([closed(due, 0.25, learnable=False)], 1000)
+    view = storage.facts.decision("d")
+
+    assert storage.joins.due(10**9, 10) == []
+    assert view is not None
+    assert (view.state, view.joined_reward, view.joined_position) == (
+        "joined",
+        0.25,
+        1,
+    )
+    assert [(r.reward, r.learnable) for r in storage.joins.after(1, 0, 9)] == [
+        (0.25, False)
+    ]
+
+
+def test_closing_a_decision_twice_changes_nothing(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, closed: Closed
+) -> None:
+    ingest(new_decision("d"), new_decision("e", decided_at_ms=1))
+    first, second = storage.joins.due(2000, 10)
+    storage.joins.close([closed(first, 1.0)], 2000)
+
+    # As a second learner would, if the lease failed.
+    with pytest.raises(sqlite3.IntegrityError):
+        storage.joins.close([closed(second, 1.0), closed(first, 1.0)], 2000)
+    assert storage.joins.last_position(1) == 1
+    assert [tally.n for tally in storage.joins.tallies(1)] == [1]
+    assert [d.decision_id for d in storage.joins.due(2000, 10)] == ["e"]
+    assert storage.facts.check() == []
+
+
+def test_a_reward_for_a_joined_decision_is_late(
+    storage: Storage,
+    ingest: Ingest,
+    new_decision: NewDecision,
+    new_reward: NewReward,
+    closed: Closed,
+) -> None:
+    ingest(new_decision("d"))
+    (due,) = storage.joins.due(1000, 10)
+    storage.joins.close([closed(due)], 1000)
+    ingest(new_reward("d", at_ms=900))
+    view = storage.facts.decision("d")
+
+    assert view is not None
+    assert [r.late for r in view.rewards] == [True]
+    assert view.joined_reward == 0.0
+    assert storage.facts.totals(1).counts["rewards_late"] == 1
+
+
+def test_another_variant_for_a_joined_decision_is_counted_and_changes_nothing(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, closed: Closed
+) -> None:
+    ingest(new_decision("d", "a"))
+    (due,) = storage.joins.due(1000, 10)
+    storage.joins.close([closed(due)], 1000)
+    ingest(new_decision("d", "b"))
+    view = storage.facts.decision("d")
+
+    assert view is not None
+    assert view.state == "joined"
+    counts = storage.facts.totals(1).counts
+    assert (counts["decisions_ambiguous"], counts["decisions_treatment"]) == (1, 1)
+    assert storage.facts.check() == []
+
+
+def test_rewards_that_did_not_count_are_marked_late_when_their_decision_closes(
+    storage: Storage,
+    ingest: Ingest,
+    new_decision: NewDecision,
+    new_reward: NewReward,
+    closed: Closed,
+) -> None:
+    ingest(
+        new_decision("d"),
+        new_reward("d", reward_id="in"),
+        new_reward("d", reward_id="out", at_ms=1001),
+    )
+    (due,) = storage.joins.due(1000, 10)
+    storage.joins.close([closed(due, late=(("reward", "out"),))], 1000)
+    view = storage.facts.decision("d")
+
+    assert view is not None
+    assert {r.reward_id: r.late for r in view.rewards} == {"in": False, "out": True}
+    assert storage.facts.totals(1).counts["rewards_late"] == 1
+
+
+def test_tallies_are_the_sums_of_the_joined_decisions(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, closed: Closed
+) -> None:
+    values = {"d0": 0.5, "d1": 1.0, "d2": 0.25, "d3": 0.0}
+    for i, decision_id in enumerate(values):
+        ingest(
+            new_decision(
+                decision_id,
+                variant="aabb"[i],
+                group="baseline" if decision_id == "d3" else "treatment",
+                decided_at_ms=i,
+            )
+        )
+    for limit in (1, 3):
+        storage.joins.close(
+            [
+                closed(due, values[due.decision_id], secondary={"seconds": 3.0})
+                for due in storage.joins.due(10_000, limit)
+            ],
+            10_000,
+        )
+
+    # By hand: a in treatment has 0.5 + 1 and 0.25 + 1; b has 0.25 and 0.0625.
+    assert storage.joins.tallies(1) == [
+        Tally("baseline", "b", "reward", 1, 0.0, 0.0),
+        Tally("baseline", "b", "seconds", 1, 3.0, 9.0),
+        Tally("treatment", "a", "reward", 2, 1.5, 1.25),
+        Tally("treatment", "a", "seconds", 2, 6.0, 18.0),
+        Tally("treatment", "b", "reward", 1, 0.25, 0.0625),
+        Tally("treatment", "b", "seconds", 1, 3.0, 9.0),
+    ]
+    assert storage.facts.totals(1).joined == 4
+    assert storage.facts.check() == []

@@ -1,0 +1,78 @@
+"""What every store promises of rewards as they arrive; see storage.interface."""
+
+from collections.abc import Callable
+
+from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.reward import Reward
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.rows import IngestOutcome, OrphanRow
+
+NewDecision = Callable[..., Decision]
+NewReward = Callable[..., Reward]
+Ingest = Callable[..., IngestOutcome]
+
+
+def test_a_reward_before_its_decision_waits_as_an_orphan_and_is_attached(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, new_reward: NewReward
+) -> None:
+    ingest(new_reward("d", 0.25, at_ms=7))
+
+    assert storage.facts.orphans(1, 10) == [OrphanRow("d", 1, "reward", "", 0.25, 7)]
+    ingest(new_decision("d"))
+    view = storage.facts.decision("d")
+    assert view is not None
+    assert [(r.value, r.late) for r in view.rewards] == [(0.25, False)]
+    assert storage.facts.orphans(1, 10) == []
+    assert storage.facts.totals(1).orphans == 0
+
+
+def test_orphans_are_listed_newest_first_up_to_the_limit(
+    storage: Storage, ingest: Ingest, new_reward: NewReward
+) -> None:
+    ingest(*(new_reward(f"d{at_ms}", at_ms=at_ms) for at_ms in (1, 3, 2)))
+
+    assert [o.received_at_ms for o in storage.facts.orphans(1, 2)] == [3, 2]
+    assert storage.facts.orphans(2, 9) == []
+
+
+def test_a_reward_and_its_decision_in_one_batch_are_no_orphan(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, new_reward: NewReward
+) -> None:
+    ingest(new_reward("d"), new_decision("d"))
+
+    assert dict(storage.facts.totals(1).counts) == {
+        "decisions_treatment": 1,
+        "rewards_accepted": 1,
+    }
+
+
+def test_of_two_values_under_one_reward_id_the_first_counts(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, new_reward: NewReward
+) -> None:
+    ingest(new_decision("d"), new_reward("d", 0.25), new_reward("d", 0.75))
+    ingest(new_reward("d", 0.5), new_reward("d", 0.25))
+    view = storage.facts.decision("d")
+
+    assert view is not None
+    assert [(r.value, r.conflicts) for r in view.rewards] == [(0.25, 2)]
+    counts = storage.facts.totals(1).counts
+    assert (counts["rewards_conflict"], counts["rewards_duplicate"]) == (2, 1)
+
+
+def test_reward_ids_and_metrics_are_kept_apart(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, new_reward: NewReward
+) -> None:
+    ingest(
+        new_decision("d"),
+        new_reward("d", reward_id="a"),
+        new_reward("d", reward_id="b"),
+        new_reward("d", reward_id="a", metric="seconds"),
+    )
+    view = storage.facts.decision("d")
+
+    assert view is not None
+    assert [(r.metric, r.reward_id) for r in view.rewards] == [
+        ("reward", "a"),
+        ("reward", "b"),
+        ("seconds", "a"),
+    ]

@@ -1,0 +1,139 @@
+"""What every store promises of models and leases; see storage.interface."""
+
+import hashlib
+import subprocess
+import threading
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta
+from bandit_svc.storage.interface import Storage
+
+KEEP = 3
+
+
+def new_snapshot(version: int, state: bytes = b"\x00model\xff") -> Snapshot:
+    meta = SnapshotMeta(
+        number=1,
+        version=version,
+        policy={"kind": "vw", "learning_rate": 0.30000000000000004},
+        spans=((0, 5), (8, 8)),
+        learned=4,
+        sha256=hashlib.sha256(state).hexdigest(),
+        created_at_ms=9,
+        restored_from=2,
+    )
+    return Snapshot(meta, state)
+
+
+def test_a_model_comes_back_byte_for_byte(storage: Storage) -> None:
+    published = new_snapshot(1, bytes(range(256)) * 1000)
+
+    assert storage.snapshots.publish(published, 0, KEEP)
+    assert storage.snapshots.latest(1) == published
+    assert storage.snapshots.get(1, 1) == published
+    assert storage.snapshots.metas(1) == [published.meta]
+    assert published.meta.cursor == 8
+
+
+def test_an_experiment_without_a_model_has_none(storage: Storage) -> None:
+    assert storage.snapshots.latest(1) is None
+    assert storage.snapshots.get(1, 1) is None
+    assert storage.snapshots.metas(1) == []
+    assert dict(storage.snapshots.latest_versions()) == {}
+
+
+@pytest.mark.parametrize("parent_version", [0, 1, 3])
+def test_a_model_on_another_parent_than_the_newest_is_refused(
+    storage: Storage, parent_version: int
+) -> None:
+    storage.snapshots.publish(new_snapshot(1), 0, KEEP)
+    storage.snapshots.publish(new_snapshot(2), 1, KEEP)
+
+    assert not storage.snapshots.publish(new_snapshot(3), parent_version, KEEP)
+    assert [meta.version for meta in storage.snapshots.metas(1)] == [2, 1]
+
+
+def test_the_newest_models_are_kept_and_older_ones_pruned(storage: Storage) -> None:
+    for version in range(1, 6):
+        storage.snapshots.publish(new_snapshot(version), version - 1, KEEP)
+
+    assert [meta.version for meta in storage.snapshots.metas(1)] == [5, 4, 3]
+    assert storage.snapshots.get(1, 2) is None
+
+
+def test_pruning_one_experiment_leaves_the_others(storage: Storage) -> None:
+    other = new_snapshot(1)
+    other = Snapshot(msgspec.structs.replace(other.meta, number=2), other.state)
+    storage.snapshots.publish(other, 0, KEEP)
+    for version in range(1, 6):
+        storage.snapshots.publish(new_snapshot(version), version - 1, KEEP)
+
+    assert storage.snapshots.latest(2) == other
+
+
+def test_the_newest_version_of_each_experiment_is_told_at_once(
+    storage: Storage, hero: Experiment
+) -> None:
+    second = msgspec.structs.replace(hero.definition, key="second")
+    storage.experiments.create(second, "salt", 0)
+    for version in (1, 2):
+        storage.snapshots.publish(new_snapshot(version), version - 1, KEEP)
+
+    assert dict(storage.snapshots.latest_versions()) == {1: 2}
+
+
+def test_of_many_threads_that_publish_on_one_parent_one_wins(storage: Storage) -> None:
+    published: list[bool] = []
+    start = threading.Barrier(8)
+
+    def publish(state: bytes) -> None:
+        start.wait()
+        published.append(storage.snapshots.publish(new_snapshot(1, state), 0, KEEP))
+
+    threads = [threading.Thread(target=publish, args=(bytes([i]),)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    latest = storage.snapshots.latest(1)
+
+    assert sorted(published) == [False] * 7 + [True]
+    assert latest is not None
+    assert latest.meta.sha256 == hashlib.sha256(latest.state).hexdigest()
+
+
+def test_a_lease_has_one_holder(
+    storage: Storage, open_store: Callable[[], Storage]
+) -> None:
+    with storage.lease("learner") as first:
+        with open_store().lease("learner") as second, storage.lease("learner") as third:
+            assert (first, second, third) == (True, False, False)
+        # Asking in vain must not end the lease of the holder.
+        with storage.lease("learner") as again:
+            assert not again
+    with open_store().lease("learner") as after:
+        assert after
+
+
+def test_leases_of_two_names_do_not_exclude_each_other(storage: Storage) -> None:
+    with storage.lease("learner") as one, storage.lease("other") as other:
+        assert (one, other) == (True, True)
+
+
+def test_a_lease_held_by_another_process_ends_when_it_is_killed(
+    storage: Storage, start_process: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    process = start_process("hold_lease")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "True\n"
+    with storage.lease("learner") as during:
+        assert not during
+    process.kill()
+    process.wait()
+
+    with storage.lease("learner") as after:
+        assert after

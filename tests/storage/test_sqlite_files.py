@@ -1,0 +1,169 @@
+"""What is SQLite's own: connections, damaged files, migrations, the version file."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bandit_svc.domain.cursor import Cursor
+from bandit_svc.errors import Conflict, Unavailable
+from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.store import SqliteStorage
+from bandit_svc.storage.sqlite.version_file import VersionFile
+
+
+@pytest.fixture
+def sqlite_store(folder: Path) -> Iterator[SqliteStorage]:
+    storage = SqliteStorage(folder)
+    yield storage
+    storage.close()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "some.db")
+    yield database
+    database.close()
+
+
+def open_files_named(path: Path) -> int:
+    """How many of this process's descriptors lead to a file."""
+    links = list(Path("/proc/self/fd").iterdir())
+    return sum(link.exists() and link.resolve() == path for link in links)
+
+
+def test_nothing_is_opened_before_it_is_used(folder: Path) -> None:
+    SqliteStorage(folder).close()
+
+    assert not folder.exists()
+
+
+def test_a_commit_survives_the_loss_of_power(database: Database) -> None:
+    with database.read() as connection:
+        settings = [
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous")
+        ]
+
+    # 2 is FULL.
+    assert settings == ["wal", 2]
+
+
+def test_the_connections_of_ended_threads_are_closed(
+    database: Database, tmp_path: Path
+) -> None:
+    def use() -> None:
+        with database.read() as connection:
+            connection.execute("SELECT 1")
+
+    use()
+    for _ in range(20):
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+
+    # This thread's, that of the last one that ended, and a spare one that SQLite
+    # holds until no lock depends on it.
+    assert open_files_named(tmp_path / "some.db") <= 3
+
+
+def test_an_error_in_a_transaction_undoes_it(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute("CREATE TABLE t (x)")
+
+    def fail() -> None:
+        with database.write() as connection:
+            connection.execute("INSERT INTO t VALUES (1)")
+            raise Conflict("no")
+
+    with pytest.raises(Conflict):
+        fail()
+
+    with database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
+
+
+def test_a_file_that_is_no_database_is_unavailable_and_left_as_it_is(
+    sqlite_store: SqliteStorage, folder: Path
+) -> None:
+    sqlite_store.migrate()
+    sqlite_store.close()
+    (folder / "bandit.db").write_bytes(b"not a database" * 1000)
+
+    with pytest.raises(Unavailable, match="can't be used now"):
+        sqlite_store.experiments.all()
+    assert "can't be used now" in sqlite_store.facts.check()[0]
+    assert (folder / "bandit.db").read_bytes().startswith(b"not a database")
+
+
+def test_a_page_that_was_overwritten_is_found_by_the_check(
+    sqlite_store: SqliteStorage, folder: Path
+) -> None:
+    sqlite_store.migrate()
+    sqlite_store.close()
+    path = folder / "bandit.db"
+    content = bytearray(path.read_bytes())
+    content[4096 : 4096 + 2048] = b"\xee" * 2048
+    path.write_bytes(content)
+
+    assert len(sqlite_store.facts.check()) == 1
+
+
+def test_a_store_in_a_folder_that_is_gone_is_unavailable(folder: Path) -> None:
+    storage = SqliteStorage(folder)
+
+    with pytest.raises(Unavailable):
+        storage.experiments.all()
+
+
+def test_a_migration_that_fails_leaves_nothing_and_can_be_done_again(
+    sqlite_store: SqliteStorage, folder: Path
+) -> None:
+    folder.mkdir()
+    connection = sqlite3.connect(folder / "bandit.db")
+    # Stands in the way of the second of three migrations, near its end.
+    connection.execute("CREATE TABLE counters (x)")
+    with pytest.raises(Unavailable):
+        sqlite_store.migrate()
+    tables = {
+        name
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+        )
+    }
+    connection.execute("DROP TABLE counters")
+    connection.close()
+
+    assert "experiments" in tables
+    assert "decisions" not in tables
+    sqlite_store.migrate()
+    sqlite_store.facts.ingest([], {"p": Cursor(1, 1)})
+    assert sqlite_store.facts.cursors() == {"p": Cursor(1, 1)}
+
+
+def test_two_processes_do_not_migrate_at_once(
+    sqlite_store: SqliteStorage, folder: Path
+) -> None:
+    other = SqliteStorage(folder)
+    with other.lease("migrate") as held:
+        assert held
+        with pytest.raises(Unavailable, match="another process is migrating"):
+            sqlite_store.migrate()
+
+
+def test_a_version_that_is_being_changed_differs_at_each_look(tmp_path: Path) -> None:
+    reader, writer = (VersionFile(tmp_path / "version") for _ in range(2))
+    writer.bump()
+    before = [reader.read(), reader.read()]
+    with writer.changing():
+        # If the writer is killed here, its change may have been committed.
+        during = [reader.read(), reader.read()]
+    after = [reader.read(), reader.read()]
+    reader.close()
+    writer.close()
+
+    assert len({*before, *during, *after}) == 4
+    assert before[0] == before[1]
+    assert after[0] == after[1]
