@@ -1,0 +1,233 @@
+"""Kill anything at any moment; nothing acknowledged is lost, nothing counts twice."""
+
+import http.client
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bandit_svc.settings import Settings
+from bandit_svc.wiring import Backends
+
+SEED = 20
+KILLS = 24
+VARIANTS = ["a", "b", "c"]
+EXPERIMENTS: dict[str, dict[str, Any]] = {
+    "by-vw": {"kind": "vw"},
+    "by-linear": {"kind": "linear"},
+    "by-thompson": {"kind": "thompson"},
+}
+
+
+class Load(threading.Thread):
+    """Asks and reports until stopped; remembers what was acknowledged.
+
+    A decision that gets no answer is asked again under its request_id (every
+    second one has one), a reward under its reward_id, as real callers do.
+    """
+
+    def __init__(self, port: int, seed: int) -> None:
+        super().__init__(daemon=True)
+        self._port = port
+        self._rng = random.Random(seed)  # noqa: S311 - simulated users
+        self._connection: http.client.HTTPConnection | None = None
+        self.stopped = threading.Event()
+        self.decisions: dict[str, tuple[str, float]] = {}
+        self.rewards: dict[tuple[str, str], float] = {}
+        self.unanswered = 0
+
+    def run(self) -> None:
+        """One decision and mostly one reward a round."""
+        count = 0
+        while not self.stopped.is_set():
+            count += 1
+            decided = self._decide(count)
+            if decided is not None and self._rng.random() < 0.7:
+                self._reward(decided, f"order-{self.name}-{count}")
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _decide(self, count: int) -> dict[str, Any] | None:
+        body: dict[str, Any] = {
+            "experiment": self._rng.choice(list(EXPERIMENTS)),
+            "unit_id": f"u{self._rng.randrange(500)}",
+            "context": {"device": self._rng.choice(["mobile", "desktop"])},
+        }
+        if count % 2:
+            body["request_id"] = f"{self.name}-{count}"
+        answer: dict[str, Any] | None = self._post(
+            "/v1/decisions", body, tries=50 if count % 2 else 1
+        )
+        if answer is not None:
+            self.decisions[answer["decision_id"]] = (
+                answer["variant"],
+                answer["propensity"],
+            )
+        return answer
+
+    def _reward(self, decided: dict[str, Any], reward_id: str) -> None:
+        value = float(decided["variant"] == "b")
+        body = {
+            "decision_id": decided["decision_id"],
+            "value": value,
+            "reward_id": reward_id,
+        }
+        # Sent twice every third time: conversion systems do that too.
+        for _ in range(2 if self._rng.random() < 0.3 else 1):
+            if self._post("/v1/rewards", body, tries=50) is not None:
+                self.rewards[decided["decision_id"], reward_id] = value
+
+    def _post(self, path: str, body: dict[str, Any], tries: int) -> Any:
+        for _ in range(tries):
+            try:
+                if self._connection is None:
+                    self._connection = http.client.HTTPConnection(
+                        "127.0.0.1", self._port, timeout=5
+                    )
+                self._connection.request("POST", path, json.dumps(body))
+                answer = self._connection.getresponse()
+                text = answer.read()
+                if answer.status in {201, 202}:
+                    return json.loads(text)
+            except (OSError, http.client.HTTPException):
+                self._disconnect()
+            self.unanswered += 1
+            time.sleep(0.05)
+        return None
+
+
+@pytest.mark.e2e
+def test_every_acknowledged_fact_survives_random_kills_once(
+    start_service: Callable[..., Any],
+) -> None:
+    """24 SIGKILLs at seeded random moments: workers, learner, master, supervisor."""
+    service = start_service()
+    for key, policy in EXPERIMENTS.items():
+        definition = {
+            "key": key,
+            "variants": [{"key": v} for v in VARIANTS],
+            "policy": policy,
+            "reward": {"window_seconds": 1.0},
+        }
+        assert service.post("/v1/experiments", definition) is not None
+    loads = [Load(service.port, SEED + n) for n in range(3)]
+    for load in loads:
+        load.start()
+
+    kills = _kill_at_random(service)
+    for load in loads:
+        load.stopped.set()
+    for load in loads:
+        load.join()
+    decisions = {k: v for load in loads for k, v in load.decisions.items()}
+    rewards = {k: v for load in loads for k, v in load.rewards.items()}
+    _wait_until_learned(service)
+    assert service.stop() == 0
+
+    assert sum(kills.values()) >= KILLS
+    assert all(kills[kind] for kind in ("worker", "learner", "master", "supervisor"))
+    assert len(decisions) > 500
+    assert len(rewards) > 300
+    _check_store(service.data, decisions, rewards)
+    for key in EXPERIMENTS:
+        _run(service.data, "replay", key, "--verify")
+    _run(service.data, "doctor")
+
+
+def _kill_at_random(service: Any) -> dict[str, int]:
+    """Kill what the seed says, at moments that it says; give the counts."""
+    rng = random.Random(SEED)  # noqa: S311 - seeded on purpose
+    kills = {"worker": 0, "learner": 0, "master": 0, "supervisor": 0}
+    plan = ["worker"] * 9 + ["learner"] * 9 + ["master"] * 3 + ["supervisor"] * 3
+    rng.shuffle(plan)
+    for kind in plan:
+        time.sleep(rng.uniform(0.1, 0.9))
+        if kind == "supervisor":
+            service.kill()
+            service.restart()
+            kills[kind] += 1
+            continue
+        service.wait_for(
+            lambda kind=kind: bool(service.children()[kind]), f"run {kind}"
+        )
+        os.kill(rng.choice(service.children()[kind]), signal.SIGKILL)
+        kills[kind] += 1
+    service.wait_ready()
+    return kills
+
+
+def _wait_until_learned(service: Any) -> None:
+    backends = Backends(Settings(data=str(service.data)))
+
+    def learned() -> bool:
+        if backends.reader.backlog_bytes(backends.storage.facts.cursors()):
+            return False
+        for key in EXPERIMENTS:
+            report = service.get(f"/v1/experiments/{key}/report")
+            if report is None:
+                return False
+            decided = report["decisions"]
+            made = decided["treatment"] + decided["baseline"]
+            if decided["pending"] or made != decided["joined"]:
+                return False
+            if report["model"]["learned"] != decided["treatment"]:
+                return False
+        return True
+
+    with closing(backends):
+        service.wait_for(learned, "learn everything")
+
+
+def _check_store(
+    data: Path,
+    decisions: dict[str, tuple[str, float]],
+    rewards: dict[tuple[str, str], float],
+) -> None:
+    with closing(sqlite3.connect(data / "bandit.db")) as store:
+        kept = {
+            row[0]: (row[1], json.loads(row[2])["propensity"])
+            for row in store.execute(
+                "SELECT id, variant, line FROM decisions WHERE state <> 3"
+            )
+        }
+        ambiguous = {
+            row[0] for row in store.execute("SELECT id FROM decisions WHERE state = 3")
+        }
+        values = {
+            (row[0], row[1]): row[2]
+            for row in store.execute(
+                "SELECT decision_id, reward_id, value FROM rewards"
+            )
+        }
+        (joined, distinct) = store.execute(
+            "SELECT count(*), count(DISTINCT row_id) FROM joined"
+        ).fetchone()
+        (unread,) = store.execute("SELECT count(*) FROM unreadable").fetchone()
+    clear = {k: v for k, v in decisions.items() if k not in ambiguous}
+    assert {k: kept.get(k) for k in clear} == clear
+    assert {k: values.get(k) for k in rewards} == rewards
+    assert joined == distinct == len(kept)
+    assert unread == 0
+
+
+def _run(data: Path, *words: str) -> None:
+    command = [str(Path(sys.executable).with_name("bandit-svc")), *words]
+    done = subprocess.run(
+        [*command, "--data", str(data)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
