@@ -8,17 +8,13 @@ never its value, since a context may describe a person.
 from collections.abc import Mapping
 from typing import Any
 
+from bandit_svc.domain.json_shape import escape_pointer
 from bandit_svc.domain.limits import MAX_FEATURES, MAX_STRING_LENGTH
 from bandit_svc.errors import InvalidInput
 
 MAX_NUMBER = 1e300
 # What the log's JSON can hold as an integer.
 MAX_INTEGER = 2**63 - 1
-
-
-def escape_pointer(name: str) -> str:
-    """Escape a name for a JSON pointer (RFC 6901), cut to a readable length."""
-    return name[:64].replace("~", "~0").replace("/", "~1")
 
 
 def check_context(context: Mapping[str, Any], pointer: str = "/context") -> None:
@@ -34,7 +30,8 @@ def check_context(context: Mapping[str, Any], pointer: str = "/context") -> None
         if isinstance(value, dict):
             _check_name(name, pointer)
             check_features(value, f"{pointer}/{escape_pointer(name)}")
-            count += len(value)
+            # An empty namespace is logged too, so it counts as one.
+            count += max(1, len(value))
         else:
             _check_feature(name, value, pointer)
             count += 1

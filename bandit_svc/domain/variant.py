@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.context import check_features
+from bandit_svc.domain.json_shape import check_nesting
 from bandit_svc.domain.limits import MAX_PAYLOAD_BYTES, MAX_VARIANTS
 from bandit_svc.errors import InvalidInput
 
@@ -44,7 +45,7 @@ def check_variants(variants: Sequence[Variant], pointer: str = "/variants") -> N
 
     Raises:
         InvalidInput: none or over 500, a key twice, a malformed key, features
-            that are not flat, or a payload over 16 KiB.
+            that are not flat, or a payload over 16 KiB or 64 levels.
     """
     if not 1 <= len(variants) <= MAX_VARIANTS:
         raise InvalidInput.at(
@@ -63,6 +64,7 @@ def check_variants(variants: Sequence[Variant], pointer: str = "/variants") -> N
         seen.add(variant.key)
         check_features(variant.features, f"{pointer}/{index}/features")
         if variant.payload is not None:
+            check_nesting(variant.payload, f"{pointer}/{index}/payload")
             size = _size(variant.payload, f"{pointer}/{index}/payload")
             if size > MAX_PAYLOAD_BYTES:
                 raise InvalidInput.at(
@@ -75,9 +77,8 @@ def check_variants(variants: Sequence[Variant], pointer: str = "/variants") -> N
 def _size(payload: Any, pointer: str) -> int:  # noqa: ANN401 - any JSON
     try:
         return len(msgspec.json.encode(payload))
-    except (OverflowError, RecursionError) as error:
+    except OverflowError as error:
         raise InvalidInput.at(
             pointer,
-            "the payload holds an integer beyond 64 bits or nests too deeply; send "
-            "such a number as a string",
+            "the payload holds an integer that is too large; send it as a string",
         ) from error

@@ -9,7 +9,7 @@ import hashlib
 import threading
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.errors import Conflict, NotFound
+from bandit_svc.errors import Conflict, FieldError, NotFound
 from bandit_svc.services.running import LoadedPolicy, Running, load_policy, run
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import KeyRow
@@ -42,10 +42,11 @@ class Catalog:
             running = self._prepare(experiment)
         status = experiment.definition.status
         if status != "running":
-            raise Conflict(
+            detail = (
                 f"experiment {key!r} is {status}; show your own default, or resume it "
                 "with PATCH status = running"
             )
+            raise Conflict(detail, FieldError("/experiment", detail))
         return running
 
     def experiment(self, key: str) -> Experiment:
@@ -57,10 +58,11 @@ class Catalog:
         self._look_again()
         experiment = self._experiments.get(key)
         if experiment is None:
-            raise NotFound(
+            detail = (
                 f"there is no experiment {key[:128]!r}; GET /v1/experiments lists "
                 "those that exist"
             )
+            raise NotFound(detail, FieldError("/experiment", detail))
         return experiment
 
     def by_number(self, number: int) -> Experiment:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment, check_definition
+from bandit_svc.domain.json_shape import escape_pointer, located
 from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta, Span
 from bandit_svc.errors import Conflict, InvalidInput, NotFound
 from bandit_svc.storage.interface import Storage
@@ -116,15 +117,7 @@ def convert_definition(raw: Any) -> Definition:  # noqa: ANN401 - any JSON
     try:
         return msgspec.convert(raw, Definition)
     except msgspec.ValidationError as error:
-        raise invalid(error) from error
-
-
-def invalid(error: msgspec.ValidationError) -> InvalidInput:
-    """Translate msgspec's path (`$.a[0].b`) into a JSON pointer."""
-    text, _, path = str(error).partition(" - at `")
-    steps = path.rstrip("`").removeprefix("$")
-    pointer = steps.replace("[", ".").replace("]", "").replace(".", "/")
-    return InvalidInput.at(pointer, text)
+        raise InvalidInput.at(*located(str(error))) from error
 
 
 def _merge(target: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -143,7 +136,8 @@ def _merge(target: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _with_retired(listed: list[Any], old: Definition) -> list[Any]:
-    keys = {v.get("key") for v in listed if isinstance(v, Mapping)}
+    # A list, since a key of any JSON type may stand there at this point.
+    keys = [v.get("key") for v in listed if isinstance(v, Mapping)]
     missing = [v for v in old.variants if v.key not in keys]
     return [
         *listed,
@@ -172,7 +166,9 @@ def _spec(spec: Mapping[str, Any], pointer: str) -> dict[str, Any]:
     try:
         return normalise_spec(spec)
     except PolicyError as error:
-        field = "" if error.field is None else "/" + error.field.replace(".", "/")
+        # "weights.KEY" is the only nested field; a key may hold dots itself.
+        steps = [] if error.field is None else error.field.split(".", 1)
+        field = "".join(f"/{escape_pointer(step)}" for step in steps)
         raise InvalidInput.at(pointer + field, error.message) from error
 
 

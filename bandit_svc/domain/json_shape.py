@@ -1,0 +1,82 @@
+"""Places in a JSON document, and how deep it nests.
+
+Owns RFC 6901 pointers and the one limit on depth. Pure, and knows no field by
+name.
+"""
+
+import math
+import re
+from typing import Any
+
+from bandit_svc.domain.limits import MAX_NESTING
+from bandit_svc.errors import InvalidInput
+
+# How msgspec ends a message: " - at `$.a[0].b`". A key of a free object is `[...]`.
+_PATH = re.compile(r" - at `\$([\w.\[\]]*)`\Z")
+_FIELD = re.compile(r"(?:missing required|contains unknown) field `(.*)`\Z", re.DOTALL)
+_NAME_LENGTH = 64
+
+
+def escape_pointer(name: str) -> str:
+    """Escape a name for a JSON pointer (RFC 6901), cut to a readable length."""
+    return name[:_NAME_LENGTH].replace("~", "~0").replace("/", "~1")
+
+
+def located(message: str) -> tuple[str, str]:
+    """Split msgspec's sentence into a JSON pointer and the rest.
+
+    "Expected `str`, got `int` - at `$.a[0].b`" gives "/a/0/b" and the first part;
+    a missing or unknown field is named by the pointer too. Below a free object
+    msgspec names no key, so the pointer ends at that object.
+    """
+    path = _PATH.search(message)
+    text = message if path is None else message[: path.start()]
+    steps = "" if path is None else path.group(1).partition("[...]")[0]
+    pointer = steps.replace("[", ".").replace("]", "").replace(".", "/")
+    field = _FIELD.search(text)
+    if field:
+        pointer = f"{pointer}/{escape_pointer(field.group(1))}"
+    return pointer, text
+
+
+def check_nesting(value: Any, pointer: str = "") -> None:  # noqa: ANN401 - any JSON
+    """Refuse a document that nests so deeply that some reader of it would fail.
+
+    Whatever is kept is read again by other code at other stack depths, so the
+    limit must be far below that of any of them.
+
+    Raises:
+        InvalidInput: it nests more than 64 levels deep.
+    """
+    level = [child for _, child in _inside({"": value})]
+    for _ in range(MAX_NESTING):
+        level = [child for parent in level for _, child in _inside(parent)]
+        if not level:
+            return
+    raise InvalidInput.at(
+        pointer, f"it nests too deeply; at most {MAX_NESTING} levels are allowed"
+    )
+
+
+def non_finite(document: Any) -> str | None:  # noqa: ANN401 - any JSON
+    """Give the pointer of the first NaN or infinity that stands in a document."""
+    waiting = [("", document)]
+    while waiting:
+        pointer, value = waiting.pop()
+        for name, child in reversed(_members(value)):
+            waiting.append((f"{pointer}/{escape_pointer(name)}", child))
+        if isinstance(value, float) and not math.isfinite(value):
+            return pointer
+    return None
+
+
+def _members(value: object) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return list(value.items())
+    if isinstance(value, list):
+        return [(str(index), child) for index, child in enumerate(value)]
+    return []
+
+
+def _inside(value: object) -> list[tuple[str, Any]]:
+    return [(n, c) for n, c in _members(value) if isinstance(c, dict | list)]
