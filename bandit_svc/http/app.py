@@ -4,13 +4,17 @@ Owns the order in which the parts are put together. Opens nothing: the worker
 comes ready from its caller.
 """
 
+from functools import lru_cache
+
 from flask import Flask, Response, request
+from prometheus_client import Counter
 
 from bandit_svc import metrics
 from bandit_svc.http import (
     auth,
     decisions,
     experiments,
+    headers,
     openapi,
     ops,
     problems,
@@ -24,7 +28,10 @@ from bandit_svc.web import pages
 def create_app(edge: Edge) -> Flask:
     """Make the application around one worker."""
     app = Flask("bandit_svc", static_folder=None)
+    # A doubled slash is a mistake in the caller's URL; a redirect would hide it.
+    app.url_map.merge_slashes = False
     problems.register(app)
+    headers.register(app)
     auth.register(app, edge.worker.catalog, dev=edge.worker.settings.dev)
     for room in (ops, decisions, rewards, experiments, reports):
         app.register_blueprint(room.blueprint(edge))
@@ -36,6 +43,13 @@ def create_app(edge: Edge) -> Flask:
 
 def _count(response: Response) -> Response:
     rule = request.url_rule
+    # A path that is no route is free text: it gets no label of its own.
     route = "unmatched" if rule is None else rule.rule
-    metrics.REQUESTS.labels(route, str(response.status_code)).inc()
+    _requests(route, response.status_code).inc()
     return response
+
+
+@lru_cache(maxsize=1_000)
+def _requests(route: str, status: int) -> Counter:
+    """Keep metric children: looking one up costs as much as counting."""
+    return metrics.REQUESTS.labels(route, str(status))

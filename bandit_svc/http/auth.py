@@ -30,12 +30,18 @@ PUBLISHABLE = frozenset(
 )
 
 
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
 def register(app: Flask, catalog: Catalog, *, dev: bool) -> None:
     """Check the key of every request before its view; `dev` asks for none."""
 
     def check() -> None:
         endpoint = request.endpoint
-        if dev or endpoint is None or endpoint in OPEN:
+        if endpoint is None or endpoint in OPEN or request.method == "OPTIONS":
+            return
+        if dev:
+            _check_origin(request)
             return
         secret = _secret(request)
         row = catalog.key(secret) if secret else None
@@ -53,13 +59,33 @@ def register(app: Flask, catalog: Catalog, *, dev: bool) -> None:
     app.before_request(check)
 
 
+def _check_origin(incoming: Request) -> None:
+    """Keep web pages of other origins from a service that asks for no key.
+
+    A browser sends a page's simple POST anywhere, loopback included, without a
+    preflight, and tells that it does.
+    """
+    if (
+        incoming.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}
+        and incoming.endpoint not in PUBLISHABLE
+        and incoming.method not in _SAFE_METHODS
+    ):
+        raise Forbidden(
+            "without keys (--dev), a web page of another origin may not change "
+            "anything; call this route from a program"
+        )
+
+
 def _secret(incoming: Request) -> str | None:
     header = incoming.headers.get("Authorization", "")
     scheme, _, rest = header.partition(" ")
     if scheme.lower() == "bearer":
         return rest.strip()
     # A browser asks its user for a name and a password: the key is the password.
-    basic = incoming.authorization
-    if basic is not None and basic.type == "basic":
-        return basic.password
+    # It would also send them along with a form of any other page, so they open
+    # nothing that changes anything.
+    if incoming.method in _SAFE_METHODS:
+        basic = incoming.authorization
+        if basic is not None and basic.type == "basic":
+            return basic.password
     return None

@@ -5,6 +5,7 @@ Owns the HTTP shape of deciding and activating; the rules are in services.
 
 import time
 
+import msgspec
 from flask import Blueprint, Response, request
 
 from bandit_svc import metrics
@@ -19,7 +20,7 @@ from bandit_svc.http.answers import (
     timestamp,
 )
 from bandit_svc.http.edge import Edge
-from bandit_svc.http.problems import Problem, problem_of
+from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.services.activate import activate
 from bandit_svc.services.decide import DecisionRequest, decide
 from bandit_svc.services.look_up import look_up
@@ -38,10 +39,10 @@ def blueprint(edge: Edge) -> Blueprint:
     def create_batch() -> Response:
         items = parsing.parse_decision_batch(parsing.read_batch(request))
         answers = [
-            _decide_one_of_many(edge, bytes(item), f"/decisions/{index}")
+            _decide_one_of_many(edge, item, f"/decisions/{index}")
             for index, item in enumerate(items)
         ]
-        return json_response({"decisions": answers})
+        return json_response({"decisions": answers}, 200, retry_headers(answers))
 
     @routes.post("/v1/decisions/<decision_id>/activate")
     def activate_one(decision_id: str) -> Response:
@@ -82,10 +83,10 @@ def _decide(edge: Edge, parsed: DecisionRequest) -> DecisionAnswer:
 
 
 def _decide_one_of_many(
-    edge: Edge, item: bytes, prefix: str
+    edge: Edge, item: msgspec.Raw, prefix: str
 ) -> DecisionAnswer | Problem:
     try:
-        return _decide(edge, parsing.parse_decision(item))
+        return _decide(edge, parsing.parse_decision(parsing.item_body(item)))
     except BanditError as error:
         # One bad request of a batch does not fail the others.
         return problem_of(error, prefix)

@@ -18,6 +18,8 @@ from bandit_svc.http.edge import Edge
 from bandit_svc.services import lifecycle
 
 SALT_BYTES = 8
+# What every store can hold as a number.
+MAX_VERSION = 2**31 - 1
 
 
 def blueprint(edge: Edge) -> Blueprint:
@@ -70,7 +72,9 @@ def blueprint(edge: Edge) -> Blueprint:
         ]
         return json_response({"experiment": key, "models": found})
 
-    @routes.post("/v1/experiments/<key>/models/<int:version>/restore")
+    @routes.post(
+        f"/v1/experiments/<key>/models/<int(max={MAX_VERSION}):version>/restore"
+    )
     def restore(key: str, version: int) -> Response:
         meta = lifecycle.restore(storage, key, version, edge.now_ms())
         return json_response(model_record(meta, serving=True))

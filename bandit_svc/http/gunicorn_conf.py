@@ -38,6 +38,7 @@ def child_exit(_server: "Arbiter", worker: "Worker") -> None:
 
 def worker_exit(_server: "Arbiter", worker: "Worker") -> None:
     """Flush the log of a worker that ends in good order."""
-    application = worker.wsgi
+    # A worker that could not load the application has none.
+    application = getattr(worker, "wsgi", None)
     if application is not None:
         application.close()

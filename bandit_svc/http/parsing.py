@@ -4,8 +4,8 @@ Owns the shapes of request bodies, their limits and the pointers of their faults
 Stores nothing and decides nothing.
 """
 
-import re
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -13,6 +13,12 @@ import msgspec
 from flask import Request
 
 from bandit_svc.domain.context import check_context
+from bandit_svc.domain.json_shape import (
+    check_nesting,
+    escape_pointer,
+    located,
+    non_finite,
+)
 from bandit_svc.domain.limits import (
     MAX_BATCH_BODY_BYTES,
     MAX_BATCH_LENGTH,
@@ -22,7 +28,7 @@ from bandit_svc.domain.limits import (
 )
 from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.domain.variant import Variant
-from bandit_svc.errors import InvalidInput, TooLarge
+from bandit_svc.errors import FieldError, InvalidInput, TooLarge
 from bandit_svc.services.decide import DecisionRequest
 from bandit_svc.services.reward import RewardReport
 
@@ -69,8 +75,6 @@ _decision_batch = msgspec.json.Decoder(DecisionBatchBody).decode
 _reward_batch = msgspec.json.Decoder(RewardBatchBody).decode
 _any_object = msgspec.json.Decoder(dict[str, Any]).decode
 
-_FIELD = re.compile(r"(?:missing required field|contains unknown field) `([^`]*)`")
-
 
 def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
     """Give the body, which is never read beyond its limit.
@@ -107,13 +111,10 @@ def parse_decision(body: bytes) -> DecisionRequest:
     if raw.request_id is not None:
         _short("/request_id", raw.request_id)
     check_context(raw.context)
-    for pointer, listed in (("/exclude", raw.exclude), ("/variants", raw.variants)):
-        if listed is not None and len(listed) > MAX_VARIANTS:
-            raise InvalidInput.at(
-                pointer,
-                f"the list has {len(listed)} entries; at most {MAX_VARIANTS} are "
-                "allowed",
-            )
+    if raw.exclude:
+        _keys("/exclude", raw.exclude)
+    if raw.variants is not None:
+        _keys("/variants", raw.variants)
     return DecisionRequest(
         experiment=raw.experiment,
         unit_id=raw.unit_id,
@@ -155,8 +156,15 @@ def parse_reward_batch(body: bytes) -> list[msgspec.Raw]:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Read any JSON object."""
-    return decoded(_any_object, body)
+    """Read any JSON object that does not nest too deeply.
+
+    Raises:
+        InvalidInput: it is something else, or nests more than 64 levels deep.
+    """
+    found = decoded(_any_object, body)
+    for name, value in found.items():
+        check_nesting(value, f"/{escape_pointer(name)}")
+    return found
 
 
 def decoded(decode: Callable[[bytes], T], body: bytes) -> T:
@@ -168,33 +176,33 @@ def decoded(decode: Callable[[bytes], T], body: bytes) -> T:
     try:
         return decode(body)
     except msgspec.ValidationError as error:
-        raise InvalidInput.at(*located(str(error))) from error
+        pointer, detail = located(str(error))
+        # Below a free object, msgspec says that a number is at fault, not which.
+        found = _not_finite(body) if "[...]" in str(error) else None
+        raise InvalidInput.at(found or pointer, detail) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # The message of a UnicodeDecodeError would quote the body.
+        wrong_bytes = isinstance(error, UnicodeDecodeError)
+        reason = "wrong bytes" if wrong_bytes else str(error)
         raise InvalidInput.at(
-            "", f"the body is not valid JSON in UTF-8: {_reason(error)}"
+            _not_finite(body) or "",
+            f"the body is not JSON in UTF-8, uncompressed: {reason}",
         ) from error
     except RecursionError as error:
         raise InvalidInput.at("", "the body nests too deeply") from error
 
 
-def located(message: str) -> tuple[str, str]:
-    """Split msgspec's sentence into a JSON pointer and the rest.
+def _not_finite(body: bytes) -> str | None:
+    """Find the NaN, Infinity or 1e999 in a body that was refused, if it is that.
 
-    "Expected `str`, got `int` - at `$.a[0].b`" gives "/a/0/b" and the first part;
-    a missing or unknown field is named by the pointer too.
+    The standard library's parser takes them for numbers, which JSON does not.
     """
-    text, _, path = message.partition(" - at `")
-    steps = path.rstrip("`").removeprefix("$")
-    pointer = steps.replace("[", ".").replace("]", "").replace(".", "/")
-    field = _FIELD.search(text)
-    if field:
-        pointer = f"{pointer}/{field.group(1)}"
-    return pointer, text
-
-
-def _reason(error: Exception) -> str:
-    # The message of a UnicodeDecodeError would quote the body.
-    return "wrong bytes" if isinstance(error, UnicodeDecodeError) else str(error)
+    if len(body) > MAX_BODY_BYTES:
+        return None
+    try:
+        return non_finite(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _short(pointer: str, text: str) -> None:
@@ -204,6 +212,21 @@ def _short(pointer: str, text: str) -> None:
             f"{pointer[1:]} has {len(text)} characters; it must have between 1 and "
             f"{MAX_STRING_LENGTH}",
         )
+
+
+def _keys(pointer: str, listed: Sequence[str | Variant]) -> None:
+    if len(listed) > MAX_VARIANTS:
+        raise InvalidInput.at(
+            pointer,
+            f"the list has {len(listed)} entries; at most {MAX_VARIANTS} are allowed",
+        )
+    for index, entry in enumerate(listed):
+        if isinstance(entry, str) and len(entry) > MAX_STRING_LENGTH:
+            raise InvalidInput.at(
+                f"{pointer}/{index}",
+                f"the key has {len(entry)} characters; at most {MAX_STRING_LENGTH} are "
+                "allowed",
+            )
 
 
 def _within_limit(pointer: str, items: list[msgspec.Raw]) -> list[msgspec.Raw]:
@@ -216,5 +239,18 @@ def _within_limit(pointer: str, items: list[msgspec.Raw]) -> list[msgspec.Raw]:
     return items
 
 
+def item_body(item: msgspec.Raw) -> bytes:
+    """Give one entry of a batch, which may be as large as a body of its own.
+
+    Raises:
+        TooLarge: it is larger.
+    """
+    body = bytes(item)
+    if len(body) > MAX_BODY_BYTES:
+        raise _too_large(len(body), MAX_BODY_BYTES)
+    return body
+
+
 def _too_large(length: int, limit: int) -> TooLarge:
-    return TooLarge(f"the body has {length} bytes or more; at most {limit} are allowed")
+    detail = f"the body has {length} bytes or more; at most {limit} are allowed"
+    return TooLarge(detail, FieldError("", detail))

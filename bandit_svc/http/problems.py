@@ -5,6 +5,7 @@ Owns the one table of statuses. No view catches an error; this file does.
 
 import logging
 import traceback
+from collections.abc import Sequence
 
 import msgspec
 from flask import Flask, Response
@@ -25,6 +26,9 @@ from bandit_svc.errors import (
 
 _log = logging.getLogger(__name__)
 
+MAX_DETAIL_LENGTH = 500
+RETRY_AFTER_S = 1
+
 STATUS: dict[type[BanditError], tuple[int, str]] = {
     TooLarge: (413, "Too large"),
     InvalidInput: (400, "Invalid input"),
@@ -34,6 +38,14 @@ STATUS: dict[type[BanditError], tuple[int, str]] = {
     Conflict: (409, "Conflict"),
     Unprocessable: (422, "Nothing left to choose"),
     Unavailable: (503, "Unavailable"),
+}
+_UNAVAILABLE = STATUS[Unavailable][0]
+
+
+# What is meant for people with a keyboard says nothing to a program.
+_ROUTING = {
+    404: "there is no such route; GET /docs lists those that exist",
+    405: "the route takes other methods, those in the header Allow",
 }
 
 
@@ -57,7 +69,7 @@ def problem_of(error: BanditError, prefix: str = "") -> Problem:
         type=f"/docs#{error.code}",
         title=title,
         status=status,
-        detail=error.message,
+        detail=_cut(error.message),
         errors=[_field(field, prefix) for field in error.fields],
     )
 
@@ -72,6 +84,12 @@ def problem_response(
         mimetype="application/problem+json",
         headers=headers,
     )
+
+
+def retry_headers(answers: Sequence[object]) -> dict[str, str] | None:
+    """Tell when to send a batch again that was not kept whole."""
+    unkept = any(isinstance(a, Problem) and a.status == _UNAVAILABLE for a in answers)
+    return {"Retry-After": str(RETRY_AFTER_S)} if unkept else None
 
 
 def register(app: Flask) -> None:
@@ -98,7 +116,7 @@ def _http_error(error: HTTPException) -> Response:
         type="about:blank",
         title=error.name,
         status=status,
-        detail=error.description or error.name,
+        detail=_ROUTING.get(status) or error.description or error.name,
     )
     kept = {"Allow", "Retry-After", "Location"}
     headers = {k: v for k, v in error.get_headers() if k in kept}
@@ -124,7 +142,12 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _field(field: FieldError, prefix: str) -> dict[str, str]:
-    pointer = field.pointer
-    if prefix and pointer.startswith("/"):
-        pointer = prefix + pointer
-    return {"pointer": pointer, "detail": field.detail}
+    # "" is the whole of the body, and so the whole of a batch's item.
+    in_body = field.pointer == "" or field.pointer.startswith("/")
+    pointer = prefix + field.pointer if in_body else field.pointer
+    return {"pointer": pointer, "detail": _cut(field.detail)}
+
+
+def _cut(text: str) -> str:
+    """Bound what a message repeats of a request."""
+    return text if len(text) <= MAX_DETAIL_LENGTH else text[:MAX_DETAIL_LENGTH] + "…"

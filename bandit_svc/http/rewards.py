@@ -3,6 +3,7 @@
 Owns the HTTP shape of reporting a reward; the rules are in services.reward.
 """
 
+import msgspec
 from flask import Blueprint, Response, request
 
 from bandit_svc import metrics
@@ -10,7 +11,7 @@ from bandit_svc.errors import BanditError, InvalidInput
 from bandit_svc.http import parsing
 from bandit_svc.http.answers import RewardAnswer, json_response, reward_answer
 from bandit_svc.http.edge import Edge
-from bandit_svc.http.problems import Problem, problem_of
+from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.services.reward import record_reward
 
 
@@ -26,10 +27,10 @@ def blueprint(edge: Edge) -> Blueprint:
     def create_batch() -> Response:
         items = parsing.parse_reward_batch(parsing.read_batch(request))
         answers = [
-            _record_one_of_many(edge, bytes(item), f"/rewards/{index}")
+            _record_one_of_many(edge, item, f"/rewards/{index}")
             for index, item in enumerate(items)
         ]
-        return json_response({"rewards": answers}, 202)
+        return json_response({"rewards": answers}, 202, retry_headers(answers))
 
     return routes
 
@@ -48,9 +49,11 @@ def _record(edge: Edge, body: bytes) -> RewardAnswer:
     return reward_answer(reward)
 
 
-def _record_one_of_many(edge: Edge, item: bytes, prefix: str) -> RewardAnswer | Problem:
+def _record_one_of_many(
+    edge: Edge, item: msgspec.Raw, prefix: str
+) -> RewardAnswer | Problem:
     try:
-        return _record(edge, item)
+        return _record(edge, parsing.item_body(item))
     except BanditError as error:
         # One bad reward of a batch does not fail the others.
         return problem_of(error, prefix)

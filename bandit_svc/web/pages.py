@@ -6,13 +6,10 @@ The dashboard proper comes with its own issue.
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, render_template
 
 from bandit_svc.services.report import build_report
 from bandit_svc.storage.interface import Storage
-
-# No script, nothing from elsewhere.
-POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
 
 
 def blueprint(storage: Storage, now_ms: Callable[[], int]) -> Blueprint:
@@ -32,7 +29,6 @@ def blueprint(storage: Storage, now_ms: Callable[[], int]) -> Blueprint:
 
     routes.add_app_template_filter(number)
     routes.add_app_template_filter(percent)
-    routes.after_app_request(_secure)
     return routes
 
 
@@ -44,11 +40,3 @@ def number(value: float | None) -> str:
 def percent(value: float | None) -> str:
     """Show a share, or a dash where nothing is known."""
     return "—" if value is None else f"{value:.1%}"
-
-
-def _secure(response: Response) -> Response:
-    if response.mimetype == "text/html":
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response

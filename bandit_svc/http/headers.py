@@ -1,0 +1,57 @@
+"""Headers that answers carry, and the preflight of browsers.
+
+Owns cross-origin access (CORS), caching and the policy of HTML pages. Knows no
+key: what a route asks for is auth.py's.
+"""
+
+from flask import Flask, Response, request
+
+from bandit_svc.http.auth import PUBLISHABLE
+
+# No script, nothing from elsewhere, in nobody's frame.
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+_PREFLIGHT_SECONDS = 86_400
+
+
+def register(app: Flask) -> None:
+    """Answer preflights before any key is asked for, and finish every answer."""
+    app.before_request(_preflight)
+    app.after_request(_finish)
+
+
+def _preflight() -> Response | None:
+    """Let pages of any origin send a publishable key; no cookie is ever used.
+
+    OPTIONS on another route goes on to Flask's own answer, with no cross-origin
+    header, so a browser keeps pages of other origins away from it.
+    """
+    if request.method != "OPTIONS" or request.endpoint not in PUBLISHABLE:
+        return None
+    response = Response(status=204)
+    response.headers.extend(
+        {
+            "Allow": "POST, OPTIONS",
+            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Max-Age": str(_PREFLIGHT_SECONDS),
+        }
+    )
+    return response
+
+
+def _finish(response: Response) -> Response:
+    headers = response.headers
+    headers["X-Content-Type-Options"] = "nosniff"
+    endpoint = request.endpoint
+    if endpoint != "pages.static":
+        # Decisions are made anew at every call, and reports grow.
+        headers["Cache-Control"] = "no-store"
+    if endpoint in PUBLISHABLE:
+        headers["Access-Control-Allow-Origin"] = "*"
+        headers["Access-Control-Expose-Headers"] = "Retry-After"
+    elif response.mimetype == "text/html":
+        headers["Content-Security-Policy"] = PAGE_POLICY
+    return response
