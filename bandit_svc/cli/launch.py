@@ -5,10 +5,12 @@ folder of their metrics and the choice of a port. Starts nothing.
 """
 
 import contextlib
+import errno
 import os
 import secrets
 import socket
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -29,6 +31,7 @@ LEARNER = (sys.executable, "-m", "bandit_svc.learner")
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # The learner ends when its parent is not this one any more.
 SUPERVISOR_VARIABLE = "BANDIT_SUPERVISOR_PID"
+PORT_WAIT_S = 3.0
 
 
 def prepare(settings: Settings) -> None:
@@ -62,26 +65,40 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def with_free_port(settings: Settings) -> Settings:
     """Check that the port can be bound; choose a free one where it is 0.
 
+    Waits a while for a taken port: a service that was killed a moment ago still
+    finishes its last requests.
+
     Raises:
         Unavailable: another process listens there, or the address is not ours.
     """
-    host, port = settings.host, settings.port
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            # As the web server does, so that closed connections of the last run
-            # don't stand in the way.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            port = int(probe.getsockname()[1])
-    except OSError as error:
-        raise Unavailable(
-            f"can't listen on {host}, port {port}: {error.strerror}. Stop what listens "
-            "there, or choose with --host and --port (0 takes a free port)."
-        ) from error
-    return msgspec.structs.replace(settings, port=port)
+    deadline_s = time.monotonic() + PORT_WAIT_S
+    while True:
+        try:
+            port = _bind(settings.host, settings.port)
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            if taken and time.monotonic() < deadline_s:
+                time.sleep(0.1)
+                continue
+            raise Unavailable(
+                f"can't listen on {settings.host}, port {settings.port}: "
+                f"{error.strerror}. Stop what listens there, or choose with --host "
+                "and --port (0 takes a free port)."
+            ) from error
+        return msgspec.structs.replace(settings, port=port)
+
+
+def _bind(host: str, port: int) -> int:
+    """Bind and let go; give the port, which is another one where it was 0."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as probe:
+        # As the web server does, so that closed connections of the last run don't
+        # stand in the way.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        return int(probe.getsockname()[1])
 
 
 def address_of(settings: Settings) -> str:

@@ -134,12 +134,14 @@ def supervise(
     children: Sequence[Child],
     environment: Mapping[str, str],
     on_turn: Callable[[], bool] = lambda: True,
+    drain_s: float = DRAIN_S,
 ) -> None:
     """Run the children until SIGTERM or SIGINT; then drain, and return.
 
     Args:
         environment: of every child.
         on_turn: called ten times a second until it returns True.
+        drain_s: what is still there so long after being told to stop is killed.
 
     Raises:
         Unavailable: a vital child can't be kept running; the others are drained.
@@ -154,7 +156,7 @@ def supervise(
                 pause_s = min(pause_s, 0.1)
             stop.wait(pause_s)
     finally:
-        _drain(children)
+        _drain(children, drain_s)
 
 
 def bind_to_parent() -> None:
@@ -190,11 +192,11 @@ def _start(
     )
 
 
-def _drain(children: Sequence[Child]) -> None:
+def _drain(children: Sequence[Child], drain_s: float) -> None:
     """Tell every child to finish, wait, and kill what is left."""
     for child in children:
         child.tell(signal.SIGTERM)
-    deadline_s = time.monotonic() + DRAIN_S
+    deadline_s = time.monotonic() + drain_s
     while time.monotonic() < deadline_s:
         # Not `any` over a generator: each is asked, since asking also reaps it.
         left = [child for child in children if not child.gone()]

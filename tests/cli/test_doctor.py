@@ -1,0 +1,184 @@
+"""`bandit-svc doctor`: a line for each fault, and nothing for a sound folder."""
+
+import hashlib
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from bandit_svc.services.examine import Surroundings, examine
+from bandit_svc.settings import Settings
+from bandit_svc.wiring import Backends
+
+Run = Callable[..., Result]
+
+
+def change(data: Path, sql: str, *values: Any) -> None:
+    with closing(sqlite3.connect(data / "bandit.db")) as connection, connection:
+        assert connection.execute(sql, values).rowcount > 0
+
+
+def state(data: Path) -> bytes:
+    with closing(sqlite3.connect(data / "bandit.db")) as connection:
+        (found,) = connection.execute(
+            "SELECT state FROM snapshots ORDER BY version DESC"
+        ).fetchone()
+    return bytes(found)
+
+
+def faults(run: Run, data: Path) -> list[str]:
+    """Give the lines of a doctor that found something."""
+    result = run("doctor", "--data", data)
+    assert result.exit_code == 1, result.output
+    return result.stdout.splitlines()
+
+
+def test_a_sound_folder_has_no_faults(run: Run, trained: Path) -> None:
+    result = run("doctor", "--data", trained)
+
+    assert (result.exit_code, result.stdout) == (0, "no faults found\n")
+
+
+def test_a_new_folder_has_no_faults(run: Run, initialised: Path) -> None:
+    assert run("doctor", "--data", initialised).exit_code == 0
+
+
+def test_a_folder_without_a_store_is_one_fault(run: Run, data: Path) -> None:
+    (fault,) = faults(run, data)
+
+    assert "bandit-svc init" in fault
+    assert not data.exists()
+
+
+def test_a_truncated_model_is_found_by_its_digest(run: Run, trained: Path) -> None:
+    half = state(trained)[:-10]
+    change(trained, "UPDATE snapshots SET state = ?", half)
+    (fault,) = faults(run, trained)
+
+    assert "model version 1 of experiment 'hero' is damaged" in fault
+    assert hashlib.sha256(half).hexdigest()[:12] in fault
+
+
+def test_a_model_that_can_not_be_loaded_is_found(run: Run, trained: Path) -> None:
+    half = state(trained)[:-10]
+    digest = hashlib.sha256(half).hexdigest()
+    change(trained, "UPDATE snapshots SET state = ?, sha256 = ?", half, digest)
+    (fault,) = faults(run, trained)
+
+    assert "can't be loaded" in fault
+
+
+def test_a_model_that_is_ahead_of_the_store_is_found(run: Run, trained: Path) -> None:
+    change(trained, "UPDATE snapshots SET spans = '[[0, 1000]]'")
+    (fault,) = faults(run, trained)
+
+    assert "learned up to position 1000" in fault
+
+
+def test_sums_that_disagree_with_the_joined_decisions_are_found(
+    run: Run, trained: Path
+) -> None:
+    change(trained, "UPDATE tallies SET n = n + 1 WHERE metric = 'reward'")
+    (fault,) = faults(run, trained)
+
+    assert "must agree" in fault
+
+
+def test_a_store_that_is_no_database_is_a_fault_and_no_traceback(
+    run: Run, trained: Path
+) -> None:
+    for file in trained.glob("bandit.db*"):
+        file.write_bytes(b"garbage" * 1000)
+    found = faults(run, trained)
+
+    assert len(found) == 1
+    assert "database" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        ("UPDATE snapshots SET created_at_ms = ?", "model"),
+        ("UPDATE experiments SET revised_at_ms = ?", "revision"),
+    ],
+)
+def test_a_clock_before_the_newest_stamp_is_a_fault(
+    run: Run, trained: Path, sql: str, what: str
+) -> None:
+    change(trained, sql, 2**42)
+    (fault,) = faults(run, trained)
+
+    assert f"before the newest {what}" in fault
+
+
+def test_the_newest_decision_counts_from_one_minute_on(trained: Path) -> None:
+    settings = Settings(data=str(trained))
+    change(trained, "UPDATE experiments SET revised_at_ms = 0")
+    with closing(Backends(settings)) as backends:
+
+        def found(now_ms: int) -> list[str]:
+            around = Surroundings(free_bytes=10**9)
+            return examine(backends.storage, backends.reader, around, now_ms)
+
+        # The model was made at START + 20 s, the last decision 39 ms after START.
+        start_ms = 1_750_000_000_000
+        late = found(start_ms + 20_000 - 60_000)
+        early = found(start_ms + 39 - 60_001)
+
+    assert late == []
+    assert any("newest joined decision" in fault for fault in early)
+
+
+def test_little_room_on_the_disk_is_a_fault(trained: Path) -> None:
+    with closing(Backends(Settings(data=str(trained)))) as backends:
+        around = Surroundings(free_bytes=199_999_999)
+        found = examine(backends.storage, backends.reader, around, 2**42)
+
+    assert len(found) == 1
+    assert "199 MB free" in found[0]
+
+
+def test_a_log_that_is_no_folder_is_a_fault(run: Run, trained: Path) -> None:
+    shutil.rmtree(trained / "log")
+    (trained / "log").touch()
+    found = faults(run, trained)
+
+    assert any("the event log can't be read" in fault for fault in found)
+
+
+def test_a_partition_shorter_than_what_was_read_from_it_is_a_fault(
+    run: Run, trained: Path
+) -> None:
+    folder = trained / "log" / "w1750000000000-1-ab12"
+    folder.mkdir(parents=True)
+    (folder / "00000001.jsonl").write_bytes(b"{}\n")
+    change(trained, "INSERT INTO cursors VALUES (?, 1, 100)", folder.name)
+    (fault,) = faults(run, trained)
+
+    assert "segment 1 byte 3" in fault
+    assert "segment 1 byte 100" in fault
+
+
+def test_unread_bytes_of_a_dead_writer_are_no_fault(run: Run, trained: Path) -> None:
+    folder = trained / "log" / "w1750000000000-1-ab12"
+    folder.mkdir(parents=True)
+    (folder / "00000001.jsonl").write_bytes(b'{"torn')
+
+    assert run("doctor", "--data", trained).exit_code == 0
+
+
+def test_doctor_changes_no_file(run: Run, trained: Path) -> None:
+    def contents() -> dict[Path, bytes]:
+        # SQLite keeps its own account of readers in -shm.
+        files = (f for f in trained.rglob("*") if f.is_file() and "-shm" not in f.name)
+        return {file: file.read_bytes() for file in files}
+
+    before = contents()
+    run("doctor", "--data", trained)
+
+    assert contents() == before

@@ -1,0 +1,98 @@
+"""`bandit-svc report`: one report in three forms."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from click.testing import Result
+
+from bandit_svc.cli.report_text import report_text
+
+Run = Callable[..., Result]
+
+
+def built(run: Run, data: Path) -> dict[str, Any]:
+    result = run("report", "hero", "--format", "json", "--data", data)
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report
+
+
+def test_json_is_the_report_of_the_contract(run: Run, trained: Path) -> None:
+    report = built(run, trained)
+    decisions = report["decisions"]
+
+    assert report["experiment"] == "hero"
+    assert decisions["treatment"] + decisions["baseline"] == 40
+    assert decisions["pending"] == 0
+    assert sum(group["n"] for group in report["groups"]) == 40
+    assert {"absolute", "relative", "confidence"} <= set(report["uplift"])
+
+
+def test_text_begins_with_the_verdict_and_shows_every_number(
+    run: Run, trained: Path
+) -> None:
+    report = built(run, trained)
+    text = run("report", "hero", "--data", trained).stdout
+
+    assert text.splitlines()[1] == report["verdict"]
+    for row in (*report["groups"], *report["variants"]):
+        assert str(row["n"]) in text
+        assert f"{row['mean']:.4f}" in text
+    assert "40 decisions, 40 joined" in text
+
+
+def test_what_is_not_known_yet_is_a_dash(
+    run: Run, initialised: Path, definition_file: Path
+) -> None:
+    run("experiment", "create", definition_file, "--data", initialised)
+    text = report_text(built(run, initialised))
+
+    assert "absolute  -" in text
+    assert "None" not in text
+    assert "nan" not in text
+
+
+def test_a_check_that_is_not_ok_is_shown_with_its_sentence(
+    run: Run, trained: Path
+) -> None:
+    report = built(run, trained)
+    report["health"][0] |= {"status": "fail", "detail": "too few in the baseline"}
+
+    assert "FAIL  sample ratio: too few in the baseline." in report_text(report)
+
+
+def test_csv_has_one_row_for_each_number(run: Run, trained: Path) -> None:
+    result = run("report", "hero", "--format", "csv", "--data", trained)
+    header, *rows = csv.reader(result.stdout.splitlines())
+    n = {row[1]: row[3] for row in rows if row[0] == "groups" and row[2] == "n"}
+
+    assert header == ["section", "name", "measure", "value"]
+    assert int(n["treatment"]) + int(n["baseline"]) == 40
+
+
+def test_out_writes_the_file_and_prints_nothing(
+    run: Run, trained: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.json"
+    result = run(
+        *("report", "hero", "--format", "json", "--out", file, "--data", trained)
+    )
+
+    assert (result.exit_code, result.output) == (0, "")
+    assert json.loads(file.read_text())["experiment"] == "hero"
+
+
+def test_a_file_that_can_not_be_written_is_a_sentence(
+    run: Run, trained: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "missing" / "report.json"
+    result = run("report", "hero", "--out", file, "--data", trained)
+
+    assert result.exit_code == 2
+    assert "can't be written" in result.stderr
+
+
+def test_an_unknown_experiment_exits_1(run: Run, initialised: Path) -> None:
+    assert run("report", "nothing", "--data", initialised).exit_code == 1

@@ -1,0 +1,160 @@
+"""`serve`, `web` and `learner` as real processes that are stopped and killed."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+Start = Callable[..., Any]
+Processes = Callable[[Path], list[tuple[int, int, str]]]
+SERVE = ("serve", "--dev", "--port", "0")
+
+
+def workers_of(master: int) -> list[int]:
+    text = Path(f"/proc/{master}/task/{master}/children").read_text()
+    return [int(pid) for pid in text.split()]
+
+
+def test_dev_initialises_announces_its_address_and_is_ready(start: Start) -> None:
+    service = start(*SERVE)
+    service.wait_until_up()
+
+    service.wait_for(lambda: service.get("/readyz") is not None, "ready")
+    assert service.url.startswith("127.0.0.1:")
+    assert len(service.children("gunicorn")) == 1
+    assert len(service.children("bandit_svc.learner")) == 1
+
+
+def test_an_initialised_folder_is_served_without_dev(
+    start: Start, initialised: Path
+) -> None:
+    service = start("serve", "--port", "0", "--workers", "1")
+    service.wait_until_up()
+
+    # Without a key nothing but the open pages is given out.
+    assert initialised.exists()
+    assert service.get("/v1/experiments") is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_signal_exits_0_and_leaves_no_process(
+    start: Start, processes_of: Processes, number: signal.Signals
+) -> None:
+    service = start(*SERVE)
+    service.wait_until_up()
+    service.process.send_signal(number)
+
+    assert service.wait_for_end() == 0
+    assert processes_of(service.data) == []
+    assert service.said.endswith("Stopped.\n")
+    assert "Traceback" not in service.said
+
+
+def test_a_stop_signal_during_the_start_exits_0(
+    start: Start, processes_of: Processes
+) -> None:
+    service = start(*SERVE)
+    service.wait_for_words("learner started")
+    service.process.terminate()
+
+    assert service.wait_for_end() == 0
+    assert processes_of(service.data) == []
+
+
+def test_sigkill_of_the_supervisor_leaves_no_process(
+    start: Start, processes_of: Processes
+) -> None:
+    service = start(*SERVE)
+    service.wait_until_up()
+    service.wait_for_words("learning from")
+    service.process.kill()
+    service.wait_for_end()
+
+    service.wait_for(lambda: processes_of(service.data) == [], "empty")
+
+
+def test_a_killed_learner_is_replaced_and_its_gauges_come_back(start: Start) -> None:
+    service = start(*SERVE)
+    service.wait_until_up()
+    service.wait_for_words("learning from")
+    (pid,) = service.children("bandit_svc.learner")
+    os.kill(pid, signal.SIGKILL)
+
+    service.wait_for_words("learning from", count=2)
+    assert f"learner (pid {pid}) died of SIGKILL" in service.said
+    assert service.children("bandit_svc.learner") != [pid]
+    service.wait_for(
+        lambda: "bandit_event_log_backlog_bytes 0.0" in service.get("/metrics"),
+        "reporting",
+    )
+
+
+def test_a_killed_web_master_is_replaced_on_the_same_port(start: Start) -> None:
+    service = start(*SERVE)
+    service.wait_until_up()
+    (pid,) = service.children("gunicorn")
+    os.kill(pid, signal.SIGKILL)
+
+    # The workers of the dead master answer on for a moment, so first its successor.
+    service.wait_for_words("web started", count=2)
+    service.wait_for(
+        lambda: service.children("gunicorn") not in ([], [pid]), "started again"
+    )
+    (successor,) = service.children("gunicorn")
+    service.wait_for(lambda: workers_of(successor), "forking workers")
+    service.wait_until_healthy()
+    assert f"web (pid {pid}) died of SIGKILL" in service.said
+
+
+def test_a_taken_port_is_a_sentence_and_exit_1(
+    start: Start, processes_of: Processes
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        service = start("serve", "--dev", "--port", str(port))
+
+        assert service.wait_for_end() == 1
+    assert f"port {port}" in service.said
+    assert "Traceback" not in service.said
+    assert processes_of(service.data) == []
+
+
+def test_a_second_serve_on_the_folder_serves_and_its_learner_waits(
+    start: Start,
+) -> None:
+    first = start(*SERVE)
+    first.wait_for_words("learning from")
+    second = start(*SERVE)
+    second.wait_until_up()
+    second.wait_for_words("another learner holds the lease")
+    first.process.kill()
+
+    second.wait_for_words("learning from")
+    assert second.said.count("another learner holds the lease") == 1
+
+
+def test_web_alone_answers_without_a_learner_and_stops_with_0(
+    start: Start, processes_of: Processes
+) -> None:
+    service = start("web", "--dev", "--port", "0", "--workers", "1")
+    service.wait_for_words("Starting on")
+    service.wait_until_healthy()
+
+    assert not [p for p in processes_of(service.data) if "learner" in p[2]]
+    service.process.terminate()
+    assert service.wait_for_end() == 0
+    assert processes_of(service.data) == []
+
+
+def test_learner_alone_learns_and_stops_with_0(start: Start, initialised: Path) -> None:
+    service = start("learner")
+    service.wait_for_words(f"learning from {initialised}")
+    service.process.terminate()
+
+    assert service.wait_for_end() == 0

@@ -1,0 +1,54 @@
+"""`bandit-svc simulate` against a running service."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+COMMAND = str(Path(sys.executable).with_name("bandit-svc"))
+
+
+@pytest.mark.e2e
+def test_a_run_is_told_in_plain_lines_and_is_in_the_report(
+    start: Callable[..., Any], run: Callable[..., Result]
+) -> None:
+    service = start("serve", "--dev", "--port", "0", "--workers", "1")
+    service.wait_until_up()
+    done = subprocess.run(
+        [
+            *(COMMAND, "simulate", "null", "--url", f"http://{service.url}"),
+            *("--rounds", "60", "--seed", "3", "--window", "0.5"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    (key,) = [
+        line.split()[-1] for line in done.stdout.splitlines() if "experiment" in line
+    ]
+
+    assert "decisions                60" in done.stdout
+    assert "null: 60/60 decisions" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    service.wait_for(
+        lambda: "\ndecisions,pending,count,0\n" in report(run, service.data, key),
+        "joined",
+    )
+
+
+def report(run: Callable[..., Result], data: Path, key: str) -> str:
+    result = run("report", key, "--format", "csv", "--data", data)
+    return result.stdout.replace("\r\n", "\n")
+
+
+def test_a_service_that_is_not_there_is_a_sentence(run: Callable[..., Result]) -> None:
+    result = run("simulate", "hero", "--url", "http://127.0.0.1:9", "--rounds", "5")
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
+    assert "Traceback" not in result.output

@@ -1,0 +1,143 @@
+"""The supervisor over shell commands: restarts, pauses, giving up, draining."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+PROCESS = Path(__file__).parent / "supervise_process.py"
+Start = Callable[..., "subprocess.Popen[str]"]
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a supervisor of shell commands; end it after the test."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, str(PROCESS), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def lines(process: "subprocess.Popen[str]", words: str, count: int) -> list[str]:
+    """Read its output until so many lines hold the words; give those."""
+    assert process.stdout is not None
+    found: list[str] = []
+    while len(found) < count:
+        line = process.stdout.readline()
+        assert line, f"it ended before it said {words!r}"
+        if words in line:
+            found.append(line)
+    return found
+
+
+def pid_in(line: str) -> int:
+    return int(line.split("pid ")[1].split(")", maxsplit=1)[0])
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, buried or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 20
+    while not gone(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_first_restart_is_at_once_and_the_pauses_grow(start: Start) -> None:
+    process = start("plain", "short=exit 3")
+    deaths = lines(process, "died of exit status 3", 5)
+    pauses = [float(line.rsplit("in ", 1)[1].split()[0]) for line in deaths]
+
+    assert pauses == [0.0, 0.1, 0.2, 0.4, 0.8]
+
+
+def test_a_killed_child_is_started_again_and_its_signal_is_logged(
+    start: Start,
+) -> None:
+    process = start("vital", "sleeper=exec sleep 600")
+    for _ in range(4):
+        # More deaths than make it give up, were they the child's own.
+        (line,) = lines(process, "sleeper started", 1)
+        os.kill(pid_in(line), signal.SIGKILL)
+    (death,) = lines(process, "died of", 1)
+
+    assert "SIGKILL" in death
+
+
+def test_a_vital_child_that_never_was_well_makes_it_give_up_and_drain(
+    start: Start,
+) -> None:
+    process = start("vital", "sleeper=exec sleep 600", "short=exit 3")
+    (line,) = lines(process, "sleeper started", 1)
+    (last,) = lines(process, "gave up", 1)
+
+    assert process.wait(20) == 1
+    assert "short ended 3 times in a row" in last
+    assert gone(pid_in(line))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_signal_lets_the_children_finish_and_exits_0(
+    start: Start, tmp_path: Path, number: signal.Signals
+) -> None:
+    file = tmp_path / "finished"
+    command = (
+        f"trap 'sleep 0.2; touch {file}; exit 0' TERM; while :; do sleep 0.05; done"
+    )
+    process = start("plain", f"worker={command}")
+    (line,) = lines(process, "worker started", 1)
+    # The shell needs a moment to set its trap; its first sleep comes after it.
+    children = Path(f"/proc/{pid_in(line)}/task/{pid_in(line)}/children")
+    deadline = time.monotonic() + 20
+    while not children.read_text():
+        assert time.monotonic() < deadline
+    process.send_signal(number)
+
+    assert process.wait(20) == 0
+    assert file.exists()
+
+
+def test_a_child_that_ignores_the_signal_is_killed_with_its_own_children(
+    start: Start,
+) -> None:
+    process = start("plain", "deaf=trap '' TERM; sleep 600 & echo below pid $!; wait")
+    (line,) = lines(process, "below pid", 1)
+    below = int(line.split()[-1])
+    process.terminate()
+
+    assert process.wait(30) == 0
+    wait_until_gone(below)
+
+
+def test_children_end_when_the_supervisor_is_killed(start: Start) -> None:
+    process = start("plain", "a=exec sleep 600", "b=exec sleep 600")
+    pids = [pid_in(line) for line in lines(process, "started", 2)]
+    process.kill()
+
+    for pid in pids:
+        wait_until_gone(pid)
