@@ -104,17 +104,10 @@ class Policy(Protocol):
 
     A policy's state is a pure function of its spec, its reward range and the
     learned examples in order: no clock, no unseeded randomness, no dependence
-    on how often `pmf` was called. Not thread-safe unless it says so; callers
-    hold one lock per policy.
+    on how often `pmf` was called, none on when it was dumped: learning after
+    `load(dump())` is bit-identical to going on. Not thread-safe unless it says so;
+    callers hold one lock per policy.
     """
-
-    @property
-    def resumes_exactly(self) -> bool:
-        """Whether learning after `load(dump())` is bit-identical to going on.
-
-        Where it is False the state depends on the points of dump and load too,
-        so the caller must reload at recorded points (see `services.train`).
-        """
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Give the probability of each action, in the order of `actions`.

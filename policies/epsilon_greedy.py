@@ -30,11 +30,6 @@ class EpsilonGreedyPolicy:
         self._epsilon: float = spec["epsilon"]
         self._tallies = Tallies()
 
-    @property
-    def resumes_exactly(self) -> bool:
-        """Always: the state is sums in float64, dumped as they are."""
-        return True
-
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Give the pmf for these actions, whatever the context."""
         del context

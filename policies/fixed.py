@@ -42,11 +42,6 @@ class WeightedPolicy:
         self._weights = dict(weights)
         self._learned_count = 0
 
-    @property
-    def resumes_exactly(self) -> bool:
-        """Always: there is nothing but a count."""
-        return True
-
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Give each action its share of the eligible weights."""
         del context

@@ -48,11 +48,6 @@ class LinearPolicy:
         self._weights = np.zeros((0, 0))
         self._covariances = np.zeros((0, 0, 0))
 
-    @property
-    def resumes_exactly(self) -> bool:
-        """Always: the state is dumped to the last bit."""
-        return True
-
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Give the explorer's probabilities from the estimates."""
         check_actions(len(actions))

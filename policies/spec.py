@@ -9,7 +9,14 @@ from typing import Any
 
 import msgspec
 
-from policies import epsilon_greedy, fixed, linear, thompson, vw, vw_explorers
+from policies import (
+    checkpointed,
+    epsilon_greedy,
+    fixed,
+    linear,
+    thompson,
+    vw_explorers,
+)
 from policies.base import Policy, PolicyError, RewardRange
 
 DEFAULT_KIND = "vw"
@@ -23,7 +30,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 KINDS: Mapping[str, Kind] = {
-    "vw": Kind(vw_explorers.normalise, vw.VwPolicy),
+    "vw": Kind(vw_explorers.normalise, checkpointed.build_vw),
     "linear": Kind(linear.normalise, linear.LinearPolicy),
     "fixed": Kind(fixed.normalise_fixed, fixed.build),
     "uniform": Kind(fixed.normalise_uniform, fixed.build),

@@ -44,11 +44,6 @@ class ThompsonPolicy:
         self._tallies = Tallies()
         self._pmfs: dict[tuple[str, ...], list[float]] = {}
 
-    @property
-    def resumes_exactly(self) -> bool:
-        """Always: the state is sums in float64, dumped as they are."""
-        return True
-
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Give the probability that each action is the best, whatever the context."""
         del context

@@ -56,7 +56,6 @@ class VwPolicy:
 
     def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
         self._arguments = vw_explorers.command_line(spec)
-        self._resumes_exactly = vw_explorers.resumes_exactly(spec)
         self._passes: int = spec["passes"]
         self._digest = spec_digest(spec, reward_range)
         self._reward_range = reward_range
@@ -66,11 +65,6 @@ class VwPolicy:
         self._workspace = Workspace(arg_list=[*self._arguments, *seed])
         self._learned_count = 0
         self._predicted_count = 0
-
-    @property
-    def resumes_exactly(self) -> bool:
-        """By explorer and cb_type, as measured; see `vw_explorers`."""
-        return self._resumes_exactly
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Give Vowpal Wabbit's probabilities, made to sum to 1 in float64.

@@ -1,0 +1,125 @@
+"""Make a policy resume exactly that does not by itself.
+
+Owns the wrapper around learners whose saved state is not all of their state (bag,
+cover, rnd, doubly robust costs). It reloads the inner policy from its own dump
+after every 64th example, so that the reloads are part of the learning itself, and
+dumps the last such checkpoint with the examples since. Whoever loads that learns
+the same examples from the same bytes: the state is a function of the log again.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from policies.base import Action, Context, Policy, PolicyError, RewardRange
+from policies.envelope import seal, spec_digest, unseal
+from policies.vw import VwPolicy
+from policies.vw_explorers import resumes_exactly
+
+EVERY = 64
+"""Examples between two reloads: a load learns at most one less than this again."""
+
+
+_Example = tuple[Context, Sequence[Action], int, float, float]
+"""The arguments of one `learn`."""
+
+
+class _State(msgspec.Struct, array_like=True):
+    """A checkpoint, None before the first one, and the examples since, as JSON."""
+
+    checkpoint: bytes | None
+    since: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_State).decode
+
+
+class CheckpointedPolicy:
+    """A policy that is reloaded at fixed counts of its examples."""
+
+    def __init__(
+        self,
+        build: Callable[[], Policy],
+        spec: Mapping[str, Any],
+        reward_range: RewardRange,
+    ) -> None:
+        self._build = build
+        self._digest = spec_digest(spec, reward_range)
+        self._policy = build()
+        self._checkpoint: bytes | None = None
+        self._since: list[_Example] = []
+
+    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
+        """Give the inner policy's probabilities."""
+        return self._policy.pmf(context, actions)
+
+    def learn(
+        self,
+        context: Context,
+        actions: Sequence[Action],
+        chosen: int,
+        propensity: float,
+        reward: float,
+    ) -> None:
+        """Learn from one joined decision, and reload after every 64th."""
+        self._policy.learn(context, actions, chosen, propensity, reward)
+        self._since.append((context, actions, chosen, propensity, reward))
+        if len(self._since) == EVERY:
+            self._checkpoint = self._policy.dump()
+            self._policy = self._restored(self._checkpoint)
+            self._since = []
+
+    def dump(self) -> bytes:
+        """Give the last checkpoint and the examples since."""
+        state = _State(self._checkpoint, _to_json(self._since))
+        return seal(self._digest, _encode(state))
+
+    def load(self, state: bytes) -> None:
+        """Go back to the dumped checkpoint and learn the examples since again."""
+        try:
+            loaded = _decode(unseal(self._digest, state))
+        except msgspec.DecodeError as error:
+            raise PolicyError(f"the policy state can't be read: {error}") from error
+        policy = self._restored(loaded.checkpoint)
+        since = _from_json(loaded.since)
+        for example in since:
+            policy.learn(*example)
+        self._policy = policy
+        self._checkpoint, self._since = loaded.checkpoint, since
+
+    def _restored(self, checkpoint: bytes | None) -> Policy:
+        policy = self._build()
+        if checkpoint is not None:
+            policy.load(checkpoint)
+        return policy
+
+
+def _to_json(examples: Sequence[_Example]) -> str:
+    # The standard library's JSON takes every string that a policy takes, lone
+    # surrogates too, and gives floats back bit by bit.
+    rows = [
+        (dict(context), [(a.key, dict(a.features)) for a in actions], *rest)
+        for context, actions, *rest in examples
+    ]
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def _from_json(text: str) -> list[_Example]:
+    return [
+        (context, tuple(Action(*action) for action in actions), *rest)
+        for context, actions, *rest in json.loads(text)
+    ]
+
+
+def build_vw(spec: Mapping[str, Any], reward_range: RewardRange) -> Policy:
+    """Build a policy of kind `vw` that resumes exactly, whatever its explorer."""
+
+    def build() -> Policy:
+        return VwPolicy(spec, reward_range)
+
+    if resumes_exactly(spec):
+        return build()
+    return CheckpointedPolicy(build, spec, reward_range)
