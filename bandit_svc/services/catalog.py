@@ -13,6 +13,7 @@ from bandit_svc.errors import Conflict, FieldError, NotFound
 from bandit_svc.services.running import LoadedPolicy, Running, load_policy, run
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import KeyRow
+from policies.base import PolicyError
 
 _NEVER = -1
 
@@ -99,20 +100,30 @@ class Catalog:
         """Swap in newer models; return how many were swapped.
 
         Called in the background several times a second, never by a request.
+
+        Raises:
+            PolicyError: a model is damaged; every other one was swapped in.
         """
         newest = self._storage.snapshots.latest_versions()
         swapped = 0
+        fault: PolicyError | None = None
         for key, running in list(self._running.items()):
             number = running.experiment.number
             version = newest.get(number, 0)
             if version == running.policy.version:
                 continue
             # Loading happens outside the lock; requests go on with the old model.
-            policy = self._load(running.experiment)
+            try:
+                policy = self._load(running.experiment)
+            except PolicyError as error:
+                fault = error
+                continue
             with self._lock:
                 current = self._running[key]
                 self._running[key] = run(current.experiment, policy)
             swapped += 1
+        if fault is not None:
+            raise fault
         return swapped
 
     def _look_again(self) -> None:
@@ -137,13 +148,25 @@ class Catalog:
             known = self._running.get(experiment.key)
             if known is not None and known.experiment is experiment:
                 return known
-            policy = known.policy if known is not None else self._load(experiment)
-            if known is not None and policy.version == 0:
-                # Nothing was learned yet, so a changed spec acts at once.
-                policy = self._load(experiment)
+            if known is not None and known.policy.version > 0:
+                policy = known.policy
+            else:
+                # Where nothing was learned yet, a changed spec acts at once.
+                policy = self._load_or_untrained(experiment)
             running = run(experiment, policy)
             self._running[experiment.key] = running
             return running
+
+    def _load_or_untrained(self, experiment: Experiment) -> LoadedPolicy:
+        """Load the newest model; one that is damaged must not fail a request.
+
+        An untrained policy serves then, with its true propensities, until the
+        learner has published a good model.
+        """
+        try:
+            return self._load(experiment)
+        except PolicyError:
+            return load_policy(experiment.definition, None)
 
     def _load(self, experiment: Experiment) -> LoadedPolicy:
         snapshot = self._storage.snapshots.latest(experiment.number)

@@ -210,6 +210,11 @@ def _request_variants(
                     "this experiment takes keys of its own variants only; set its "
                     "request_variants to 'replace' to bring whole variants",
                 )
+            if item.retired:
+                raise InvalidInput.at(
+                    f"/variants/{index}/retired",
+                    "a retired variant is never chosen; leave it out of the request",
+                )
             variants.append(item)
         elif item in known:
             variants.append(known[item])

@@ -8,14 +8,13 @@ request_id come here, so that others never touch the disk.
 import threading
 from collections import OrderedDict
 
-from bandit_svc.domain.cursor import Cursor
+from bandit_svc.domain.cursor import START, Cursor
 from bandit_svc.domain.decision import Decision
 from bandit_svc.domain.event import UnreadableEvent, decode_event
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.storage.interface import Facts
 
 REMEMBERED = 20_000
-FIRST_LOOK_BYTES = 4_194_304
 
 
 class RecentRequests:
@@ -26,6 +25,7 @@ class RecentRequests:
         self._facts = facts
         self._decisions: OrderedDict[str, Decision] = OrderedDict()
         self._cursors: dict[str, Cursor] = {}
+        self._looked = False
         self.lock = threading.Lock()
 
     def find(self, decision_id: str) -> Decision | None:
@@ -48,11 +48,13 @@ class RecentRequests:
     def _follow(self) -> None:
         """Read what every worker has appended since the last look."""
         partitions = self._reader.partitions()
+        if not self._looked:
+            # What lies before is in the store, where `find` looks next.
+            self._cursors = self._facts.cursors()
+            self._looked = True
         self._cursors = {p: c for p, c in self._cursors.items() if p in partitions}
         for partition in partitions:
-            cursor = self._cursors.get(partition)
-            if cursor is None:
-                cursor = self._first_look(partition)
+            cursor = self._cursors.get(partition, START)
             while True:
                 batch = self._reader.read(partition, cursor)
                 for record in batch.records:
@@ -62,14 +64,6 @@ class RecentRequests:
                 if not moved:
                     break
             self._cursors[partition] = cursor
-
-    def _first_look(self, partition: str) -> Cursor:
-        """Begin near the end: what is older has been committed to the store.
-
-        The first record is then likely cut, and as a fragment it is no event.
-        """
-        end = self._reader.end(partition)
-        return Cursor(end.segment, max(0, end.offset - FIRST_LOOK_BYTES))
 
     def _remember_line(self, record: bytes) -> None:
         try:

@@ -20,6 +20,7 @@ from policies.base import Action, PolicyError
 from policies.spec import build_policy
 
 KEEP_SNAPSHOTS = 50
+_NEVER = -1
 
 # What a dumped and loaded model must answer as the original does.
 PROBE_CONTEXTS: tuple[dict[str, Any], ...] = ({}, {"device": "mobile", "hour": 21})
@@ -69,6 +70,28 @@ class Trainer:
                 served policy.
             budget_s: seconds of training before other experiments get their turn.
         """
+        try:
+            return self._step(
+                experiment,
+                newest_version,
+                now_ms,
+                publish_every_ms=publish_every_ms,
+                budget_s=budget_s,
+            )
+        except PolicyError as error:
+            # The other experiments go on; this one begins anew from the store.
+            self._model = None
+            return Trained(fault=f"the model can't be trained: {error.message}")
+
+    def _step(
+        self,
+        experiment: Experiment,
+        newest_version: int,
+        now_ms: int,
+        *,
+        publish_every_ms: int,
+        budget_s: float,
+    ) -> Trained:
         done = Trained()
         definition = experiment.definition
         model = self._current(definition, newest_version)
@@ -81,7 +104,9 @@ class Trainer:
             self._challenge(definition, model, budget_s, now_ms, done)
         else:
             self._challenger = None
-        due = now_ms - self._published_at_ms >= publish_every_ms
+        # A clock that was set back must not hold a model back.
+        since_ms = now_ms - self._published_at_ms
+        due = not 0 <= since_ms < publish_every_ms
         if done.published is None and model.learned != self._published_learned and due:
             self._publish(definition, model, now_ms, done)
         return done
@@ -90,14 +115,33 @@ class Trainer:
         """Give the served model, read again where somebody restored another."""
         if self._model is None or newest != self._version:
             snapshot = self._storage.snapshots.latest(self._number)
-            if snapshot is None:
-                self._model = fresh_model(definition)
-            else:
-                self._model = model_of(definition, snapshot)
             self._challenger = None
             self._version = newest
-            self._published_learned = self._model.learned
+            if snapshot is None:
+                self._model = fresh_model(definition)
+                self._published_learned = 0
+            else:
+                self._model, repaired = self._loaded(definition, snapshot)
+                self._published_learned = _NEVER if repaired else self._model.learned
         return self._model
+
+    def _loaded(self, definition: Definition, snapshot: Snapshot) -> tuple[Model, bool]:
+        """Load a model, or build it again from the log if its bytes can't be read.
+
+        They may be damaged, or written by another version of the policies. Says
+        whether it was built again, and so is to be published.
+        """
+        try:
+            return model_of(definition, snapshot), False
+        except PolicyError:
+            meta = snapshot.meta
+            model = Model(
+                spec=meta.policy,
+                policy=self._learning.replay(meta.policy, definition, meta.spans),
+                spans=meta.spans,
+                learned=meta.learned,
+            )
+            return model, True
 
     def _challenge(
         self,
