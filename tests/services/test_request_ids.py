@@ -1,0 +1,147 @@
+"""A request that is sent again gets its first answer, whoever hears it."""
+
+import threading
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from bandit_svc.domain.event import encode_event
+from bandit_svc.domain.variant import Variant
+from bandit_svc.services.decide import Decided
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Service
+
+
+@pytest.fixture(autouse=True)
+def _hero(service: "Service") -> None:
+    service.create(exploration_floor=1.0, request_variants="replace")
+
+
+def ask(
+    service: "Service", worker: int = 0, request_id: str = "r", **f: bool
+) -> Decided:
+    return service.decide(service.workers[worker], request_id=request_id, **f)
+
+
+@pytest.mark.parametrize("other", [0, 1], ids=["same worker", "another worker"])
+def test_a_retry_gets_the_first_answer_and_appends_nothing(
+    service: "Service", other: int
+) -> None:
+    first = [ask(service, 0, f"r{i}") for i in range(20)]
+    service.now_ms += 1
+    again = [ask(service, other, f"r{i}") for i in range(20)]
+
+    assert [d.decision for d in again] == [d.decision for d in first]
+    assert [d.payload for d in again] == [d.payload for d in first]
+    assert {d.repeated for d in again} == {True}
+    assert len(service.log_lines()) == 20
+
+
+def test_a_retry_after_the_log_was_moved_to_the_store_gets_the_first_answer(
+    service: "Service",
+) -> None:
+    first = [ask(service, 0, f"r{i}") for i in range(20)]
+    service.learner.tick()
+    again = [ask(service, 1, f"r{i}") for i in range(20)]
+    service.mature()
+    once_more = [ask(service, 1, f"r{i}") for i in range(20)]
+
+    assert [d.decision for d in again] == [d.decision for d in first]
+    assert [d.decision for d in once_more] == [d.decision for d in first]
+
+
+def test_a_retry_after_its_worker_died_gets_the_first_answer(
+    service: "Service",
+) -> None:
+    first = ask(service)
+    service.worker.close()
+    service.learner.tick()
+
+    # The dead worker's partition is gone from the log.
+    assert service.backends.reader.partitions() == []
+    assert ask(service, 1).decision == first.decision
+
+
+def test_a_retry_is_found_behind_a_backlog_of_many_megabytes(
+    service: "Service",
+) -> None:
+    first = ask(service)
+    padding = {f"f{i}": "x" * 256 for i in range(200)}
+    for _ in range(120):
+        service.decide(context=padding)
+
+    # Over 6 MB that the learner has not read; the other worker has not looked yet.
+    assert service.backends.reader.backlog_bytes({}) > 6_000_000
+    assert ask(service, 1).decision == first.decision
+
+
+def test_a_retry_of_a_request_with_its_own_variants_has_their_payload(
+    service: "Service",
+) -> None:
+    own = (Variant("x", payload={"n": 1}),)
+    service.decide(request_id="own", variants=own)
+    again = service.decide(service.other_worker, request_id="own", variants=own)
+
+    assert (again.repeated, again.payload) == (True, {"n": 1})
+
+
+def test_request_ids_of_two_experiments_have_nothing_to_do_with_each_other(
+    service: "Service",
+) -> None:
+    service.create("other")
+    one = ask(service)
+    other = service.decide(experiment="other", request_id="r")
+
+    assert not other.repeated
+    assert one.decision.id != other.decision.id
+
+
+def test_a_deferred_request_is_another_one(service: "Service") -> None:
+    ask(service)
+
+    assert not ask(service, defer=True).repeated
+    assert ask(service, 1, defer=True).repeated
+
+
+def test_threads_of_one_worker_that_race_give_one_answer(service: "Service") -> None:
+    answers: list[Decided] = []
+    start = threading.Barrier(4)
+
+    def retry() -> None:
+        start.wait()
+        answers.extend(ask(service, 0, f"race-{i}") for i in range(25))
+
+    threads = [threading.Thread(target=retry) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(answers) == 100
+    assert len({d.decision.id for d in answers}) == 25
+    assert len(service.log_lines()) == 25
+
+
+def test_two_workers_that_raced_to_different_variants_leave_an_ambiguous_decision(
+    service: "Service",
+) -> None:
+    experiment = service.storage.experiments.get("hero")
+    first = ask(service).decision
+    # What the other worker would have appended, had it not seen the first answer:
+    # at the same id, the draw falls on another variant of another pmf.
+    raced = msgspec.structs.replace(first, chosen=(first.chosen + 1) % 3)
+    service.other_worker.log.append(encode_event(raced))
+    service.reward(service.decide(unit_id="sure"))
+    service.mature()
+    view = service.storage.facts.decision(first.id)
+
+    assert view is not None
+    assert view.state == "ambiguous"
+    assert first.id not in service.joined_ids()
+    assert len(service.joined_ids()) == 1
+    totals = service.storage.facts.totals(experiment.number)
+    assert totals.counts["decisions_ambiguous"] == 1
+    assert sum(t.n for t in service.storage.joins.tallies(experiment.number)) == 1
+    assert service.storage.facts.check() == []
