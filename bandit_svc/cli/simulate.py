@@ -49,18 +49,29 @@ def simulate(
 
     Example: bandit-svc simulate hero --url http://127.0.0.1:8000 --rounds 5000
     """
-    with counting(scenario, rounds) as show:
-        summary = traffic.simulate(
-            scenario,
-            url,
-            rounds,
-            seed,
-            key=key,
-            rate=rate,
-            window_s=window,
-            on_progress=lambda s: show(s.decisions + s.fallbacks, _words(s)),
-        )
-    echo_rows(_rows(summary))
+    last: Summary | None = None
+
+    def note(summary: Summary) -> None:
+        nonlocal last
+        last = summary
+        show(summary.decisions + summary.fallbacks, _words(summary))
+
+    try:
+        with counting(scenario, rounds) as show:
+            traffic.simulate(
+                scenario,
+                url,
+                rounds,
+                seed,
+                key=key,
+                rate=rate,
+                window_s=window,
+                on_progress=note,
+            )
+    finally:
+        # What was done until Ctrl-C, or until the service went away, is true too.
+        if last is not None:
+            echo_rows(_rows(last))
 
 
 def _words(summary: Summary) -> str:

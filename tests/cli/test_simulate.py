@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from simulators.summary import Summary
+
 COMMAND = str(Path(sys.executable).with_name("bandit-svc"))
 
 
@@ -52,3 +54,31 @@ def test_a_service_that_is_not_there_is_a_sentence(run: Callable[..., Result]) -
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith("Error: ")
     assert "Traceback" not in result.output
+
+
+def test_what_was_done_until_an_interruption_is_printed(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(scenario: str, *_: Any, on_progress: Any, **__: Any) -> None:
+        on_progress(
+            Summary(
+                experiment=scenario,
+                decisions=3,
+                fallbacks=0,
+                unseen=0,
+                rewards=0,
+                deliveries=0,
+                lost=0,
+                undelivered=0,
+                true_mean={},
+                true_best=0.5,
+                true_uniform=0.25,
+            )
+        )
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("simulators.traffic.simulate", interrupted)
+    result = run("simulate", "hero")
+
+    assert result.exit_code == 1
+    assert "decisions                3" in result.stdout
