@@ -40,6 +40,8 @@ _DECIDE = (400, 401, 404, 409, 413, 422, 503)
 _WRITE = (400, 401, 403, 404, 409, 413, 503)
 _READ = (401, 403, 404, 503)
 
+PATCH = "DefinitionPatch"
+
 OPERATIONS = (
     Operation(
         "post", "/v1/decisions",
@@ -86,7 +88,7 @@ OPERATIONS = (
     Operation(
         "patch", "/v1/experiments/{key}",
         "Change an experiment by a JSON merge patch (RFC 7396); a new revision.",
-        200, "secret", "Definition", None, _WRITE,
+        200, "secret", PATCH, None, _WRITE,
     ),
     Operation(
         "get", "/v1/experiments/{key}/revisions",
@@ -126,6 +128,9 @@ OPERATIONS = (
 )  # fmt: skip
 
 
+_TO_WORDS = str.maketrans("/{}.", "    ")
+
+
 def blueprint() -> Blueprint:
     """Make the two routes; they need nothing of the worker."""
     routes = Blueprint("openapi", __name__)
@@ -154,6 +159,7 @@ def build() -> Json:
         schema_hook=_raw,
         ref_template="#/components/schemas/{name}",
     )
+    schemas[PATCH] = _patch_of(schemas["Definition"])
     paths: dict[str, Json] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
@@ -163,7 +169,14 @@ def build() -> Json:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "browser": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "A secret key as the password; GET only.",
+                },
+            },
         },
     }
 
@@ -181,7 +194,8 @@ def _operation(operation: Operation) -> Json:
     described: Json = {
         "summary": operation.summary,
         "responses": responses,
-        "security": [] if operation.access == "open" else [{"key": []}],
+        "operationId": _operation_id(operation),
+        "security": _security(operation),
         "parameters": [
             {
                 "name": part[1:-1],
@@ -199,6 +213,33 @@ def _operation(operation: Operation) -> Json:
             "content": _content("application/json", operation.body),
         }
     return described
+
+
+def _operation_id(operation: Operation) -> str:
+    """Name an operation by its method and path: `get_experiments_key_report`."""
+    words = operation.path.replace("/v1/", "/").translate(_TO_WORDS).split()
+    return "_".join([operation.method, *(words or ["status"])])
+
+
+def _security(operation: Operation) -> list[Json]:
+    if operation.access == "open":
+        return []
+    schemes: list[Json] = [{"key": []}]
+    return [*schemes, {"browser": []}] if operation.method == "get" else schemes
+
+
+def _patch_of(definition: Json) -> Json:
+    """Describe a merge patch: any of the fields, null for its default."""
+    return {
+        "title": PATCH,
+        "type": "object",
+        "description": "A JSON merge patch (RFC 7396); null gives a field its default.",
+        "properties": {
+            name: {"anyOf": [schema, {"type": "null"}]}
+            for name, schema in definition["properties"].items()
+        },
+        "additionalProperties": False,
+    }
 
 
 def _content(media_type: str, schema: str) -> Json:

@@ -1,0 +1,80 @@
+"""A worker with experiments in every state, and the check that a request is refused.
+
+See tests/conftest.py for the worker itself.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from bandit_svc.domain.decision_id import ENTROPY_BYTES, SECRET_BYTES, DecisionIds
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture(scope="session")
+def crowded(start_worker: Callable[..., Any]) -> Iterator[Any]:
+    """Give a worker whose data no test may change."""
+    service = start_worker()
+    service.create("hero")
+    service.create("own", request_variants="refuse")
+    service.create("open", request_variants="replace")
+    for key, status in (("paused", "paused"), ("archived", "archived")):
+        service.create(key)
+        service.patch(f"/v1/experiments/{key}", {"status": status})
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="session")
+def named_ids(crowded: Any) -> dict[str, str]:
+    """Give decision ids by the words that stand for them in a test's request."""
+    good = crowded.decide("hero")["decision_id"]
+    ids, now_ms = crowded.worker.ids, crowded.now_ms
+    entropy = os.urandom(ENTROPY_BYTES)
+    others = DecisionIds(os.urandom(SECRET_BYTES))
+    return {
+        "GOOD": good,
+        "FORGED": good[:-1] + ("0" if good[-1] != "0" else "1"),
+        "OTHER": others.issue(1, now_ms, entropy, deferred=False),
+        "EXPIRED": ids.issue(1, now_ms - 91 * DAY_MS, entropy, deferred=False),
+        "OLD_DEFERRED": ids.issue(1, now_ms - DAY_MS, entropy, deferred=True),
+    }
+
+
+@pytest.fixture(scope="session")
+def refused(crowded: Any, named_ids: dict[str, str]) -> Callable[..., None]:
+    """Send a request; require a problem of this status and place, and nothing stored.
+
+    `pointer` is of the one field at fault, None where no field is, or "*" where it
+    depends on the order in which a parser looks.
+    """
+
+    def check(route: str, body: bytes | str, status: int, pointer: str | None) -> None:
+        for word, decision_id in named_ids.items():
+            route = route.replace(word, decision_id)
+            if isinstance(body, str):
+                body = body.replace(word, decision_id)
+        method, path = route.split(" ", 1)
+        before = crowded.stored()
+        answer = crowded.call(method, path, body)
+        problem = answer.json
+
+        assert (answer.status_code, answer.mimetype) == (
+            status,
+            "application/problem+json",
+        ), answer.text[:500]
+        assert problem["status"] == status
+        assert problem["title"]
+        assert problem["type"].startswith(("/docs#", "about:blank"))
+        assert 0 < len(problem["detail"]) < 600
+        pointers = [error["pointer"] for error in problem.get("errors", [])]
+        if pointer == "*":
+            assert len(pointers) == 1
+        else:
+            assert pointers == ([] if pointer is None else [pointer])
+        assert crowded.stored() == before
+
+    return check
