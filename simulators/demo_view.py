@@ -18,8 +18,7 @@ def table(reports: Sequence[Report], elapsed_s: float, url: str) -> Table:
     """Give the live table, a row per experiment."""
     shown = Table(
         title=f"{elapsed_s:.0f} s   {url}",
-        caption="uplift: treatment minus baseline, with its 95 % interval, green when "
-        "all of it is above 0; Ctrl-C stops",
+        caption="uplift: treatment minus baseline, 95 % interval; green: above 0",
     )
     for column in ("experiment", "decisions", "pending", "reward", "uplift"):
         shown.add_column(column, no_wrap=column != "uplift")
@@ -44,10 +43,10 @@ def lines(reports: Sequence[Report], elapsed_s: float) -> list[str]:
     result = []
     for report in reports:
         counts = report.get("decisions", {})
-        matured = counts.get("treatment", 0) + counts.get("baseline", 0)
+        decided = counts.get("treatment", 0) + counts.get("baseline", 0)
         parts = (
             f"{elapsed_s:5.0f} s  {report.get('experiment', UNKNOWN)}",
-            f"{matured} decisions ({counts.get('pending', 0)} pending)",
+            f"{decided} decisions ({counts.get('pending', 0)} pending)",
             f"reward {', '.join(group_means(report)) or UNKNOWN}",
             f"uplift {uplift(report)}",
             f"share {', '.join(variant_shares(report)) or UNKNOWN}",
@@ -82,11 +81,11 @@ def is_above_zero(report: Report) -> bool:
 
 
 def variant_shares(report: Report) -> list[str]:
-    """Give "sandals 41 %" for each variant, the most shown first."""
+    """Give "sandals 41 %" for each variant that was shown, the most shown first."""
     shares = [
         (float(variant["share"]), str(variant["variant"]))
         for variant in report.get("variants", [])
-        if variant.get("share") is not None
+        if variant.get("share")
     ]
     shares.sort(key=lambda pair: (-pair[0], pair[1]))
     return [f"{name} {100 * share:.0f} %" for share, name in shares]

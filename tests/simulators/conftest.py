@@ -15,7 +15,6 @@ from policies.base import Action, Context, Policy
 class TallyPolicy:
     """Prefers the action with the most reward so far; keeps what it learned."""
 
-
     def __init__(self) -> None:
         self.learned: list[tuple[int, float, float]] = []
 

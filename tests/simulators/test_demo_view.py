@@ -26,7 +26,7 @@ EMPTY: dict[str, Any] = {
     "decisions": {"treatment": 0, "baseline": 0, "pending": 0},
     "uplift": {"absolute": {"estimate": None, "interval": None}},
     "groups": [{"group": "treatment", "n": 0, "mean": None}],
-    "variants": [{"variant": "sandals", "share": None}],
+    "variants": [{"variant": "sandals", "share": None}, {"variant": "a", "share": 0.0}],
 }
 
 
