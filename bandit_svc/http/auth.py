@@ -13,7 +13,7 @@ OPEN = frozenset(
     {
         "ops.healthz",
         "ops.readyz",
-        "ops.metrics",
+        "ops.show_metrics",
         "openapi.document",
         "openapi.docs",
         "pages.static",

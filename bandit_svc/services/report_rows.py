@@ -33,7 +33,9 @@ def report_rows(report: dict[str, Any]) -> Iterator[Row]:
     for name in ("version", "learned", "age_seconds", "lag_seconds"):
         yield ("model", "served", name, report["model"][name])
     for check in report["health"]:
-        yield ("health", check["check"], "status", check["status"])
+        for measure in ("status", "detail", "p_value"):
+            if measure in check:
+                yield ("health", check["check"], measure, check[measure])
 
 
 def report_csv(report: dict[str, Any]) -> str:
