@@ -230,7 +230,7 @@ def ensure_experiment(client: BanditClient, place: World, window_s: float) -> fl
             if conflict.status != CONFLICT:
                 raise
             known = client.experiment(place.key)
-    return float(known["reward"]["window_seconds"])
+    return float(known.get("reward", {}).get("window_seconds", window_s))
 
 
 # The command has as many options.
