@@ -5,7 +5,6 @@ before it in launch.py.
 """
 
 import os
-from contextlib import ExitStack
 
 import click
 
@@ -51,9 +50,8 @@ def serve(**given: object) -> None:
         Child("web", launch.WEB, vital=True, on_death=metrics.forget_process),
         Child("learner", launch.LEARNER, on_death=metrics.forget_process),
     )
-    with ExitStack() as stack:
-        stack.callback(click.echo, "Stopped.")
-        supervise(children, environment, lambda: _announce(settings))
+    supervise(children, environment, lambda: _announce(settings))
+    click.echo("Stopped.")
 
 
 @click.command()
