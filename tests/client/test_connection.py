@@ -161,7 +161,7 @@ def test_a_late_answer_is_not_taken_for_the_next_request(
 ) -> None:
     stub.answer(answer(silent=True), answer(201, DECIDED))
 
-    with BanditClient(stub.url, timeout_s=0.05) as client:
+    with BanditClient(stub.url, timeout_s=0.5) as client:
         client.decide("hero", fallback="summer-dress")
         decision = client.decide("hero", fallback="summer-dress")
 
