@@ -47,7 +47,10 @@ class EventLogWriter(Protocol):
 
 
 class EventLogReader(Protocol):
-    """The learner's end of the log."""
+    """The learner's end of the log.
+
+    Every method raises Unavailable while the log can't be read.
+    """
 
     def partitions(self) -> list[str]:
         """Names of the partitions that hold records, oldest first."""

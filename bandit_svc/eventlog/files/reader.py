@@ -6,11 +6,13 @@ what `release` is told to. One learner reads and releases at a time (its lease).
 """
 
 import contextlib
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
+from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.segments import (
     is_alive,
     list_partitions,
@@ -22,7 +24,10 @@ from bandit_svc.eventlog.interface import START, Batch, Cursor
 
 DEFAULT_READ_BYTES = 4_194_304
 _LONG_LINE_STEP = 1_048_576
-_LONG_LINE_STEP = 1_048_576
+
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class _Lines(NamedTuple):
@@ -37,6 +42,22 @@ class _Lines(NamedTuple):
     """Whether the file ends here, at least for now."""
 
 
+def _unavailable_where_the_disk_refuses(
+    method: Callable[Parameters, Result],
+) -> Callable[Parameters, Result]:
+    @functools.wraps(method)
+    def translated(*args: Parameters.args, **named: Parameters.kwargs) -> Result:
+        try:
+            return method(*args, **named)
+        except OSError as error:
+            raise Unavailable(
+                f"The event log can't be read ({error.strerror or error}); send the "
+                "request again."
+            ) from error
+
+    return translated
+
+
 class FileReader:
     """The learner's end of the files; implements EventLogReader.
 
@@ -48,10 +69,12 @@ class FileReader:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    @_unavailable_where_the_disk_refuses
     def partitions(self) -> list[str]:
         """Names of the partitions, oldest first; one may hold no record yet."""
         return list_partitions(self._root)
 
+    @_unavailable_where_the_disk_refuses
     def end(self, partition: str) -> Cursor:
         """Where the partition ends now; see the interface."""
         folder = self._root / partition
@@ -60,6 +83,7 @@ class FileReader:
             return START
         return Cursor(segments[-1], segment_size(folder, segments[-1]))
 
+    @_unavailable_where_the_disk_refuses
     def read(
         self, partition: str, after: Cursor, max_bytes: int = DEFAULT_READ_BYTES
     ) -> Batch:
@@ -87,6 +111,7 @@ class FileReader:
                 break
         return Batch(records, cursor, torn)
 
+    @_unavailable_where_the_disk_refuses
     def release(self, partition: str, before: Cursor) -> bool:
         """Delete whole segments before a committed cursor; see the interface.
 
@@ -111,6 +136,7 @@ class FileReader:
                 folder.rmdir()
         return finished
 
+    @_unavailable_where_the_disk_refuses
     def backlog_bytes(self, cursors: dict[str, Cursor]) -> int:
         """How many bytes lie after these cursors; see the interface."""
         total = 0
