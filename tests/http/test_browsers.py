@@ -1,0 +1,112 @@
+"""What browsers see: cross-origin access, preflights, caching, no sniffing."""
+
+from typing import Any
+
+import pytest
+
+Service = Any
+
+ORIGIN = {"Origin": "https://shop.example"}
+PUBLISHABLE = [
+    "/v1/decisions",
+    "/v1/decisions/batch",
+    "/v1/decisions/x/activate",
+    "/v1/rewards",
+    "/v1/rewards/batch",
+]
+SECRET = ["/v1/experiments", "/v1/experiments/hero", "/v1/decisions/x", "/"]
+
+
+@pytest.mark.parametrize("path", PUBLISHABLE)
+def test_a_preflight_of_a_publishable_route_needs_no_key(
+    service: Service, path: str
+) -> None:
+    asked = ORIGIN | {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization, content-type",
+    }
+    answer = service.client.options(path, headers=asked)
+
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Allow-Methods"] == "POST"
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
+    assert {"authorization", "content-type"} <= set(allowed)
+
+
+@pytest.mark.parametrize("path", PUBLISHABLE)
+def test_answers_of_publishable_routes_can_be_read_by_pages_of_any_origin(
+    service: Service, path: str
+) -> None:
+    with_key = service.post(path, {}, headers=ORIGIN)
+    without = service.client.post(path, headers=ORIGIN)
+
+    assert (with_key.status_code < 500, without.status_code) == (True, 401)
+    for answer in (with_key, without):
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        # With "*", a browser sends no cookie and shows no answer to one.
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("path", SECRET)
+def test_other_routes_let_no_page_of_another_origin_read(
+    service: Service, path: str
+) -> None:
+    for answer in (
+        service.client.options(path, headers=ORIGIN),
+        service.get(path, headers=ORIGIN),
+        service.post(path, {}, headers=ORIGIN),
+    ):
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_options_tells_the_methods_of_a_route(service: Service) -> None:
+    answer = service.client.options("/v1/experiments")
+
+    assert answer.status_code == 200
+    assert set(answer.headers["Allow"].split(", ")) == {
+        *("GET", "HEAD", "OPTIONS", "POST"),
+    }
+
+
+def test_405_tells_the_methods_of_a_route(service: Service) -> None:
+    answer = service.client.put("/v1/rewards")
+
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/experiments", "/docs", "/"])
+def test_head_is_get_without_the_body(service: Service, path: str) -> None:
+    answer = service.call("HEAD", path)
+
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert int(answer.headers["Content-Length"]) > 0
+
+
+def test_no_answer_is_kept_by_a_cache_or_sniffed(service: Service) -> None:
+    service.create("hero")
+    for answer in (
+        service.post("/v1/decisions", {"experiment": "hero"}),
+        service.post("/v1/decisions", {"experiment": "nope"}),
+        service.get("/v1/experiments/hero/report"),
+        service.get("/nope"),
+        service.get("/"),
+    ):
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [None, "text/plain", "application/x-www-form-urlencoded", "application/json; x=y"],
+)
+def test_the_content_type_of_a_request_does_not_matter(
+    service: Service, content_type: str | None
+) -> None:
+    service.create("hero")
+    answer = service.post(
+        "/v1/decisions", b'{"experiment": "hero"}', content_type=content_type
+    )
+
+    assert answer.status_code == 201

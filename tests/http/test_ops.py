@@ -1,0 +1,137 @@
+"""Health, readiness and metrics."""
+
+import logging
+import re
+import shutil
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bandit_svc.http import problems
+
+Service = Any
+
+SERIES = re.compile(r"^(bandit_\w+?)(?:\{(.*)\})? \S+$", re.MULTILINE)
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+# The contract's, as far as a web worker has them; the learner has the others.
+LABELS = {
+    "bandit_decisions_total": {"experiment", "variant", "group"},
+    "bandit_decision_seconds_count": set(),
+    "bandit_decision_seconds_bucket": {"le"},
+    "bandit_rewards_total": {"experiment", "outcome"},
+    "bandit_http_requests_total": {"route", "status"},
+    "bandit_build_info": {"version"},
+}
+
+
+def series_of(service: Service) -> list[tuple[str, dict[str, str]]]:
+    text = service.client.get("/metrics").text
+    return [
+        (name, dict(LABEL.findall(labels))) for name, labels in SERIES.findall(text)
+    ]
+
+
+def test_healthz_says_that_the_process_is_up(service: Service) -> None:
+    answer = service.client.get("/healthz")
+
+    assert (answer.status_code, answer.json["status"]) == (200, "ok")
+
+
+def test_readyz_says_whether_decisions_can_be_made_durable(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = service.client.get("/readyz")
+    usage = SimpleNamespace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    full = service.client.get("/readyz")
+    monkeypatch.undo()
+
+    assert ready.status_code == 200
+    assert full.status_code == 503
+    assert full.headers["Retry-After"] == "1"
+    assert "MiB" in full.json["detail"]
+    assert service.client.get("/readyz").status_code == 200
+
+
+def test_readyz_is_503_while_the_data_folder_is_gone(service: Service) -> None:
+    away = service.folder.with_name("away")
+    service.folder.rename(away)
+    gone = service.client.get("/readyz")
+    away.rename(service.folder)
+
+    assert gone.status_code == 503
+    assert service.client.get("/readyz").status_code == 200
+
+
+def test_metrics_have_the_names_and_labels_of_the_contract(service: Service) -> None:
+    service.create("hero")
+    decision_id = service.decide("hero")["decision_id"]
+    service.post("/v1/rewards", {"decision_id": decision_id, "value": 9})
+    found = series_of(service)
+
+    for name, labels in LABELS.items():
+        assert labels in [set(have) for have_name, have in found if have_name == name]
+
+
+def test_no_label_carries_a_unit_a_decision_or_free_text(service: Service) -> None:
+    service.create("hero", request_variants="replace")
+    free = "free-text-of-a-request"
+    decided = service.decide(
+        "hero",
+        unit_id=free,
+        request_id=free,
+        context={free: free},
+        variants=[{"key": free}],
+    )
+    service.reward(decided["decision_id"], 5, metric=free)
+    service.post("/v1/decisions", {"experiment": free})
+    service.post("/v1/decisions/" + free)
+    service.get(f"/v1/experiments/{free}/report")
+    service.get("/" + free)
+    service.call(free.upper(), "/v1/decisions")
+    service.get(f"/v1/decisions/{decided['decision_id']}")
+    text = service.client.get("/metrics").text
+
+    assert free not in text.lower()
+    assert decided["decision_id"] not in text
+
+
+def test_the_number_of_series_does_not_grow_with_what_is_asked(
+    service: Service,
+) -> None:
+    def ask(number: int) -> None:
+        service.get(f"/nope/{number}")
+        service.get(f"/v1/experiments/{number}")
+        service.call(f"METHOD{number}", "/v1/decisions")
+        service.call(f"METHOD{number}", f"/nope/{number}")
+        service.post("/v1/decisions", {"experiment": f"e{number}"})
+        service.post("/v1/rewards", {"decision_id": f"d{number}", "value": number})
+
+    ask(0)
+    before = len(series_of(service))
+    for number in range(1, 20):
+        ask(number)
+
+    assert len(series_of(service)) == before
+
+
+def test_a_fault_of_ours_is_a_problem_and_its_log_line_carries_no_value(
+    service: Service,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> Callable[..., Any]:
+        raise RuntimeError("a context value")
+
+    service.create("hero")
+    monkeypatch.setattr(service.worker.catalog, "running", fail)
+    answer = service.post("/v1/decisions", {"experiment": "hero"})
+
+    assert answer.status_code == 500
+    assert answer.mimetype == "application/problem+json"
+    assert "a context value" not in answer.text + caplog.text
+    assert [(r.levelno, r.name) for r in caplog.records] == [
+        (logging.ERROR, problems.__name__)
+    ]
