@@ -75,8 +75,9 @@ class Service:
         definition: Definition = lifecycle.convert_definition(raw)
         return lifecycle.create(self.storage, definition, f"salt-{key}", self.now_ms)
 
-    def change(self, key: str = "hero", **patch: Any) -> Experiment:
-        return lifecycle.change(self.storage, key, patch, self.now_ms)
+    def change(self, **patch: Any) -> Experiment:
+        """Patch the experiment `hero`."""
+        return lifecycle.change(self.storage, "hero", patch, self.now_ms)
 
     def decide(
         self, worker: Worker | None = None, experiment: str = "hero", **fields: Any
@@ -116,12 +117,16 @@ class Service:
         return [self.round(self.workers[i % 2], **fields) for i in range(count)]
 
     def mature(self) -> Tick:
-        """Let every window end, and tick."""
-        self.now_ms += 2 * SECOND_MS
-        tick = self.learner.tick()
+        """Let every window end, tick, and let the workers look for models."""
+        tick = self.mature_only()
         for worker in self.workers:
             worker.catalog.refresh_models()
         return tick
+
+    def mature_only(self) -> Tick:
+        """Let every window end, and tick."""
+        self.now_ms += 2 * SECOND_MS
+        return self.learner.tick()
 
     def model(self, key: str = "hero") -> Snapshot:
         """Give the newest published model."""

@@ -20,9 +20,9 @@ def _hero(service: "Service") -> None:
 
 
 def ask(
-    service: "Service", worker: int = 0, request_id: str = "r", **f: bool
+    service: "Service", worker: int = 0, request_id: str = "r", *, defer: bool = False
 ) -> Decided:
-    return service.decide(service.workers[worker], request_id=request_id, **f)
+    return service.decide(service.workers[worker], request_id=request_id, defer=defer)
 
 
 @pytest.mark.parametrize("other", [0, 1], ids=["same worker", "another worker"])

@@ -1,0 +1,184 @@
+"""A learner that is killed at any moment ends where an undisturbed one does.
+
+A killed learner is one whose objects are thrown away: nothing but the folder goes
+on. Killing real processes is the business of tests/e2e.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bandit_svc.services.definitions import Definitions
+from bandit_svc.services.ingest import ingest
+from bandit_svc.services.join import join
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Service
+
+ROUNDS = 400
+TICKS = 8
+Tallied = tuple[str, str, str, int, float, float]
+State = tuple[list[tuple[int, float, bool, str]], list[Tallied], bytes]
+
+
+@pytest.fixture(params=["vw", "linear"])
+def written(
+    request: pytest.FixtureRequest, new_service: Callable[[str], "Service"]
+) -> "Service":
+    """A folder whose log two workers have written, and no learner has read.
+
+    Rewards come late, from the other worker, twice, in conflict, under
+    `first_reward` in a second experiment; some decisions are deferred.
+    """
+    service = new_service("written")
+    service.start()
+    policy = {"kind": request.param}
+    service.create(policy=policy, reward={"grace_seconds": 0.5})
+    service.create("quick", policy=policy, reward={"learn_on": "first_reward"})
+    for i in range(ROUNDS // 2):
+        one = service.round(service.workers[i % 2], defer=i % 5 == 0)
+        other = service.round(service.workers[i % 3 % 2], experiment="quick")
+        if i % 10 == 0:
+            service.activate(one, service.workers[i % 3 % 2])
+        for decided in (one, other):
+            worker = service.workers[(i + 1) % 2]
+            value = i % 7 / 6
+            if i % 3 == 0:
+                service.reward(decided, value, reward_id="late", worker=worker)
+                service.reward(decided, 1 - value, reward_id="late")
+    for worker in service.workers:
+        worker.close()
+    service.backends.close()
+    return service
+
+
+@pytest.fixture
+def copied(
+    written: "Service",
+    new_service: Callable[[str], "Service"],
+    tmp_path: Path,
+) -> Callable[[str], "Service"]:
+    """Copy the written folder, for one more learner to read."""
+
+    def copy(name: str) -> "Service":
+        shutil.copytree(written.settings.data, tmp_path / name)
+        return new_service(name)
+
+    return copy
+
+
+def times_ms(service: "Service", count: int) -> list[int]:
+    """The times of the ticks: from the first decision to after the last window."""
+    span_ms = ROUNDS * 10 + 3000
+    return [service.now_ms + span_ms * (i + 1) // count for i in range(count)]
+
+
+def state_of(service: "Service", key: str) -> State:
+    """What must not depend on interruptions: order, sums, model."""
+    number = service.storage.experiments.get(key).number
+    rows = service.storage.joins.after(number, 0, 10**6)
+    ids = service.joined_ids(number)
+    joined = [
+        (row.position, row.reward, row.learnable, decision_id)
+        for row, decision_id in zip(rows, ids, strict=True)
+    ]
+    # Sums of floats depend on where the batches were cut, in the last bits.
+    tallies: list[Tallied] = [
+        (
+            t.group,
+            t.variant,
+            t.metric,
+            t.n,
+            round(t.total, 9),
+            round(t.total_squares, 9),
+        )
+        for t in service.storage.joins.tallies(number)
+    ]
+    return joined, tallies, service.model(key).state
+
+
+def undisturbed(service: "Service") -> None:
+    for now_ms in times_ms(service, TICKS):
+        service.now_ms = now_ms
+        service.learner.tick()
+
+
+def restarted_before_each_tick(service: "Service") -> None:
+    for now_ms in times_ms(service, TICKS):
+        service.now_ms = now_ms
+        service.new_learner().tick()
+
+
+def killed_after_each_step(service: "Service") -> None:
+    for now_ms in times_ms(service, TICKS):
+        service.now_ms = now_ms
+        for steps in range(3):
+            backends = service.open()
+            definitions = Definitions(backends.storage.experiments)
+            ingest(backends.storage.facts, backends.reader, definitions)
+            if steps == 1:
+                join(backends.storage.joins, definitions, now_ms)
+        service.new_learner().tick()
+
+
+def killed_before_it_published(service: "Service") -> None:
+    times = times_ms(service, TICKS)
+    for now_ms in times:
+        service.now_ms = now_ms
+        learner = service.new_learner()
+        # Joins and learns, and loses in memory what it learned every other time.
+        backends = service.open()
+        definitions = Definitions(backends.storage.experiments)
+        ingest(backends.storage.facts, backends.reader, definitions)
+        join(backends.storage.joins, definitions, now_ms)
+        if now_ms == times[-1] or times.index(now_ms) % 2:
+            learner.tick()
+
+
+def down_until_the_end(service: "Service") -> None:
+    service.now_ms = times_ms(service, 1)[0]
+    service.new_learner().tick()
+
+
+@pytest.mark.parametrize(
+    "disturbed",
+    [
+        restarted_before_each_tick,
+        killed_after_each_step,
+        killed_before_it_published,
+        down_until_the_end,
+    ],
+)
+def test_the_end_is_the_same_as_without_an_interruption(
+    copied: Callable[[str], "Service"], disturbed: Callable[["Service"], None]
+) -> None:
+    calm, killed = copied("calm"), copied("killed")
+    undisturbed(calm)
+    disturbed(killed)
+
+    for key in ("hero", "quick"):
+        joined, tallies, model = state_of(calm, key)
+        assert state_of(killed, key) == (joined, tallies, model)
+        # 40 of the 200 decisions on `hero` were deferred, 20 of them activated.
+        assert len(joined) == {"hero": 180, "quick": 200}[key]
+        assert killed.replay(key).matches
+    assert killed.storage.facts.check() == []
+
+
+def test_five_restarts_and_one_go_give_the_same_bytes(
+    copied: Callable[[str], "Service"],
+) -> None:
+    one_go, restarts = copied("one-go"), copied("restarts")
+    one_go.now_ms = times_ms(one_go, 1)[0]
+    one_go.learner.tick()
+    for now_ms in times_ms(restarts, 10):
+        restarts.now_ms = now_ms
+        restarts.new_learner().tick()
+
+    # Each but the last published one by a learner that was started anew.
+    assert restarts.model().meta.version >= 6
+    assert restarts.model().state == one_go.model().state
+    assert restarts.model("quick").state == one_go.model("quick").state

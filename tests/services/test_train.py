@@ -1,0 +1,270 @@
+"""From joined decisions to published models, in the background and exactly."""
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from bandit_svc.domain.snapshot import Snapshot
+from bandit_svc.domain.variant import Variant
+from bandit_svc.learner.loop import Learner
+from bandit_svc.services.train import Trained
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Service
+
+LINEAR = {"kind": "linear"}
+
+
+def step(service: "Service", learner: Learner) -> Trained:
+    """Tick, and let the worker look for models as its thread would."""
+    trained = learner.tick().trained["hero"]
+    service.worker.catalog.refresh_models()
+    return trained
+
+
+def test_a_model_has_learned_the_treatments_matured_decisions(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.4)
+    decisions = [d.decision for d in service.rounds(60)]
+    service.mature()
+    meta = service.model().meta
+
+    assert meta.learned == sum(d.group == "treatment" for d in decisions) < 60
+    assert meta.spans == ((0, 60),)
+    assert meta.sha256 == hashlib.sha256(service.model().state).hexdigest()
+
+
+def test_the_baseline_is_learned_from_where_the_definition_says_so(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.4, learn_from_baseline=True)
+    service.rounds(60)
+    service.mature()
+
+    assert service.model().meta.learned == 60
+    assert service.replay().matches
+
+
+def test_a_published_model_serves_in_every_worker(service: "Service") -> None:
+    service.create(holdout=0.0)
+    service.rounds(300)
+    service.mature()
+    mobile = {"device": "mobile", "hour": 12}
+    pmfs = {
+        service.decide(w, unit_id="u", context=mobile).decision.pmf
+        for w in (*service.workers, service.new_worker("cc"))
+    }
+
+    (pmf,) = pmfs
+    assert pmf[0] > 0.5
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"kind": "vw"},
+        {"kind": "vw", "explorer": "epsilon"},
+        LINEAR,
+        {"kind": "thompson"},
+        {"kind": "epsilon_greedy"},
+        {"kind": "uniform"},
+    ],
+    ids=lambda spec: "-".join(spec.values()),
+)
+def test_the_log_gives_the_published_model_again(
+    service: "Service", policy: dict[str, Any]
+) -> None:
+    service.create(policy=policy, holdout=0.1)
+    for _ in range(3):
+        service.rounds(40)
+        service.mature()
+
+    replayed = service.replay()
+    assert replayed.matches
+    assert (replayed.version, replayed.learned) == (3, service.model().meta.learned)
+
+
+def test_publications_keep_their_distance(service: "Service") -> None:
+    service.settings = msgspec.structs.replace(service.settings, publish_every_ms=400)
+    service.create(holdout=0.0, reward={"window_seconds": 0.001})
+    learner = service.new_learner()
+    published = []
+    for _ in range(10):
+        # 100 ms a turn.
+        service.rounds(10)
+        published.append(learner.tick().trained["hero"].published)
+
+    assert published == [1, None, None, None, 2, None, None, None, 3, None]
+
+
+def test_a_changed_policy_serves_only_when_it_has_caught_up(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.0)
+    service.rounds(1100)
+    service.mature()
+    service.change(policy=LINEAR)
+    # No time at all: one batch of 500 a tick.
+    learner = service.new_learner(budget_s=0.0)
+    behind = [step(service, learner).behind]
+    while behind[-1]:
+        # The old model goes on serving and learning meanwhile.
+        service.rounds(20)
+        service.now_ms += 2000
+        assert service.model().meta.policy["kind"] == "vw"
+        assert service.decide().decision.source == "policy"
+        behind.append(step(service, learner).behind)
+    swapped = service.model().meta
+
+    assert behind[0] == 1100 - 500
+    assert len(behind) == 3
+    assert swapped.policy["kind"] == "linear"
+    # What matured meanwhile is in it: twice 20 rounds, and the first of two probes.
+    assert swapped.learned == 1100 + 2 * 20 + 1 == swapped.cursor
+    assert service.worker.catalog.served()[0].policy.version == swapped.version
+    assert service.replay().matches
+
+
+def test_a_changed_setting_is_trained_anew(service: "Service") -> None:
+    service.create(holdout=0.0)
+    service.rounds(50)
+    service.mature()
+    before = service.model()
+    service.change(policy={"kind": "vw", "seed": 99})
+    service.learner.tick()
+    after = service.model()
+
+    assert (before.meta.version, after.meta.version) == (1, 2)
+    assert after.meta.policy["seed"] == 99
+    assert after.meta.learned == before.meta.learned
+    assert service.replay().matches
+
+
+def test_a_policy_changed_back_before_it_caught_up_leaves_the_model_as_it_was(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.0)
+    service.rounds(700)
+    service.mature()
+    before = service.model()
+    learner = service.new_learner(budget_s=0.0)
+    service.change(policy=LINEAR)
+    behind = step(service, learner).behind
+    service.change(policy={"kind": "vw"})
+    trained = step(service, learner)
+
+    assert behind > 0
+    assert (trained.behind, trained.published) == (0, None)
+    assert service.model() == before
+
+
+def test_a_changed_policy_acts_at_once_where_nothing_was_learned(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.0, exploration_floor=0.0)
+    service.decide()
+    service.change(policy={"kind": "fixed", "variant": "c"})
+
+    assert service.decide().decision.pmf == (0.0, 0.0, 1.0)
+    service.learner.tick()
+    service.worker.catalog.refresh_models()
+    assert service.decide().decision.pmf == (0.0, 0.0, 1.0)
+
+
+def test_old_decisions_are_learned_with_the_features_that_they_were_made_with(
+    service: "Service",
+) -> None:
+    service.create(
+        holdout=0.0, variants=[{"key": "a", "features": {"s": 1}}, {"key": "b"}]
+    )
+    service.rounds(40)
+    service.change(variants=[{"key": "a", "features": {"s": -5}}, {"key": "c"}])
+    service.rounds(40)
+    service.mature()
+    learned_late = service.model()
+
+    assert learned_late.meta.learned == 80
+    assert service.replay().matches
+    # Were the first 40 learned with the second features, the state would differ.
+    definitions = service.storage.experiments
+    first, second = (definitions.at_revision(1, r) for r in (1, 2))
+    assert first is not None
+    assert second is not None
+    assert [v.features for v in (first.variants[0], second.variants[0])] == [
+        {"s": 1},
+        {"s": -5},
+    ]
+
+
+def test_a_learner_that_saw_every_revision_and_one_that_saw_the_last_agree(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.0, variants=[{"key": "a", "features": {"s": 1}}])
+    for size in (2, 3, 4):
+        service.rounds(20)
+        service.mature()
+        service.change(variants=[{"key": "a", "features": {"s": size}}, {"key": "b"}])
+    service.rounds(20)
+    service.mature()
+
+    assert service.model().meta.learned == 80
+    assert service.replay().matches
+
+
+def test_variants_of_a_request_are_learned_with_their_own_features(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.0, exploration_floor=0.5, request_variants="replace")
+    # Articles that no definition knows: large ones are liked.
+    for i in range(400):
+        service.now_ms += 10
+        sizes = {f"x{i}": 1, f"y{i}": 0}
+        own = tuple(Variant(key, {"large": size}) for key, size in sizes.items())
+        decided = service.decide(unit_id=f"u{i}", variants=own)
+        service.reward(decided, float(sizes[decided.decision.variant]))
+    service.mature()
+    new = (Variant("new-small", {"large": 0}), Variant("new-large", {"large": 1}))
+    pmf = service.decide(unit_id="u", variants=new).decision.pmf
+
+    assert service.replay().matches
+    assert pmf[1] > 0.6
+
+
+def test_a_damaged_model_is_built_again_from_the_log(service: "Service") -> None:
+    service.create(holdout=0.0)
+    service.create("other", holdout=0.0)
+    service.rounds(30)
+    service.rounds(30, experiment="other")
+    service.mature()
+    good = service.model()
+    damaged = Snapshot(msgspec.structs.replace(good.meta, version=2), good.state[:-9])
+    service.storage.snapshots.publish(damaged, 1, 50)
+    tick = service.new_learner().tick()
+    repaired = service.model()
+
+    assert tick.trained["hero"].published == 3
+    assert tick.trained["hero"].fault is None
+    assert repaired.state == good.state
+    assert (repaired.meta.learned, repaired.meta.spans) == (30, ((0, 30),))
+
+
+def test_an_experiment_whose_model_can_not_be_built_stops_no_other_one(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.0)
+    service.create("other", holdout=0.0)
+    service.rounds(10)
+    service.mature()
+    good = service.model()
+    # Of a policy that this version does not have.
+    meta = msgspec.structs.replace(good.meta, version=2, policy={"kind": "future"})
+    service.storage.snapshots.publish(Snapshot(meta, good.state), 1, 50)
+    service.rounds(10, experiment="other")
+    tick = service.mature_only()
+
+    assert "kind is 'future'" in (tick.trained["hero"].fault or "")
+    assert tick.trained["other"].learned == 10
+    assert service.model("other").meta.learned == 10
