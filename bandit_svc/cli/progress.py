@@ -15,18 +15,6 @@ LINE_EVERY_S = 5.0
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Show that work goes on whose end is not known."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status(f"{what} …"):
-            yield
-    else:
-        console.print(f"{what} …", highlight=False, soft_wrap=True)
-        yield
-
-
-@contextmanager
 def counting(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
     """Show how far work has come.
 

@@ -8,7 +8,7 @@ import click
 from bandit_svc.cli.columns import echo_rows
 from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option
-from bandit_svc.cli.progress import waiting
+from bandit_svc.cli.progress import counting
 from bandit_svc.services.replay import replay as replay_model
 
 
@@ -30,8 +30,13 @@ def replay(key: str, data: str, *, verify: bool) -> None:
     """
     with opened(data) as backends:
         experiment = backends.storage.experiments.get(key)
-        with waiting(f"Replaying the log of {key}"):
-            result = replay_model(backends.storage, experiment)
+        total = backends.storage.joins.last_position(experiment.number)
+        with counting(f"Replaying {key}", total) as show:
+            result = replay_model(
+                backends.storage,
+                experiment,
+                lambda done, _total: show(done, "joined decisions"),
+            )
     echo_rows(
         [
             ["model version", str(result.version)],

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _settings = settings_from(os.environ)
 
-bind = f"{_settings.host}:{_settings.port}"
+# An IPv6 address stands in brackets before its port.
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
+bind = f"{_host}:{_settings.port}"
 workers = _settings.workers
 worker_class = "gthread"
 threads = _settings.threads

@@ -4,7 +4,7 @@ Owns the one way in which a joined decision is learned, so that training and
 replay can't differ.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bandit_svc.domain.event import decode_decision
@@ -14,7 +14,7 @@ from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.running import actions_of, reward_range
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import JoinedRow
-from policies.base import Action, Policy
+from policies.base import Action, Policy, PolicyError
 from policies.spec import build_policy
 
 BATCH = 500
@@ -42,7 +42,11 @@ class Learning:
             position = rows[-1].position
 
     def learn(self, policy: Policy, row: JoinedRow) -> int:
-        """Teach one row; return 1 if it was learned from, 0 if it is not to be."""
+        """Teach one row; return 1 if it was learned from, 0 if it is not to be.
+
+        A row that the policy refuses is passed over, here as in every replay, so
+        that one row can't hold up those behind it.
+        """
         if not row.learnable:
             return 0
         decision = decode_decision(row.line)
@@ -51,24 +55,38 @@ class Learning:
         else:
             known = self._of_revision(decision.revision)
             actions = tuple(known[key] for key in decision.variants)
-        policy.learn(
-            decision.context,
-            actions,
-            decision.chosen,
-            decision.propensity,
-            row.reward,
-        )
+        try:
+            policy.learn(
+                decision.context,
+                actions,
+                decision.chosen,
+                decision.propensity,
+                row.reward,
+            )
+        except PolicyError:
+            return 0
         return 1
 
     def replay(
-        self, spec: dict[str, Any], definition: Definition, spans: tuple[Span, ...]
+        self,
+        spec: dict[str, Any],
+        definition: Definition,
+        spans: tuple[Span, ...],
+        on_progress: Callable[[int], None] = lambda _done: None,
     ) -> Policy:
-        """Build a policy from nothing but its spec and the log."""
+        """Build a policy from nothing but its spec and the log.
+
+        Args:
+            on_progress: told, after each batch, how many rows are done.
+        """
         policy = build_policy(spec, reward_range(definition))
+        done = 0
         for span in spans:
             for rows in self.rows(span):
                 for row in rows:
                     self.learn(policy, row)
+                done += len(rows)
+                on_progress(done)
         return policy
 
     def _of_revision(self, revision: int) -> dict[str, Action]:

@@ -4,6 +4,7 @@ Owns the proof that a model is a function of the log.
 """
 
 import hashlib
+from collections.abc import Callable
 
 import msgspec
 
@@ -28,8 +29,15 @@ class Replayed(msgspec.Struct, frozen=True):
         return self.published_sha256 == self.replayed_sha256
 
 
-def replay(storage: Storage, experiment: Experiment) -> Replayed:
+def replay(
+    storage: Storage,
+    experiment: Experiment,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Replayed:
     """Learn the spans of the newest snapshot from nothing.
+
+    Args:
+        on_progress: told how many joined decisions are done, of how many.
 
     Raises:
         NotFound: no model has been published yet.
@@ -43,7 +51,13 @@ def replay(storage: Storage, experiment: Experiment) -> Replayed:
     definitions = Definitions(storage.experiments)
     learning = Learning(storage.joins, definitions, experiment.number)
     meta = snapshot.meta
-    policy = learning.replay(meta.policy, experiment.definition, meta.spans)
+    total = sum(last - first for first, last in meta.spans)
+    policy = learning.replay(
+        meta.policy,
+        experiment.definition,
+        meta.spans,
+        lambda done: on_progress(done, total),
+    )
     return Replayed(
         version=meta.version,
         learned=meta.learned,
