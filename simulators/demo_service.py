@@ -31,7 +31,7 @@ def port_from(environment: dict[str, str]) -> int:
     """Take `BANDIT_PORT`, or a port that is free now.
 
     Raises:
-        ServiceError: `BANDIT_PORT` is not a port.
+        ServiceError: `BANDIT_PORT` is not a port, or is taken.
     """
     given = environment.get("BANDIT_PORT")
     if not given:
@@ -40,6 +40,14 @@ def port_from(environment: dict[str, str]) -> int:
             return port
     if not given.isdecimal() or not 0 < int(given) < 2**16:
         raise ServiceError(f"BANDIT_PORT is {given!r}; it must be between 1 and 65535")
+    try:
+        # Whoever listens there already would be taken for our own service.
+        socket.create_server((HOST, int(given))).close()
+    except OSError as error:
+        raise ServiceError(
+            f"BANDIT_PORT is {given}, where nothing new can listen ({error.strerror}); "
+            "leave it unset for a free one"
+        ) from error
     return int(given)
 
 

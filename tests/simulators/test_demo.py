@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -150,7 +151,17 @@ def test_a_port_that_is_none_is_refused(given: str) -> None:
 
 
 def test_the_port_of_the_environment_is_taken() -> None:
-    assert port_from({"BANDIT_PORT": "8123"}) == 8123
+    free = port_from({})
+
+    assert port_from({"BANDIT_PORT": str(free)}) == free
+
+
+def test_a_port_that_somebody_listens_on_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with pytest.raises(ServiceError, match="nothing new can listen"):
+            port_from({"BANDIT_PORT": str(port)})
 
 
 def test_without_a_port_a_free_one_is_found() -> None:
