@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bandit_svc.errors import Unavailable
+
 _SIZE = 8
 _CHANGING = bytes(_SIZE)
 
@@ -54,11 +56,23 @@ class VersionFile:
 
     def _mapped(self) -> mmap.mmap:
         if self._map is None:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                if os.fstat(descriptor).st_size < _SIZE:
-                    os.ftruncate(descriptor, _SIZE)
-                self._map = mmap.mmap(descriptor, _SIZE)
-            finally:
-                os.close(descriptor)
+                self._map = _opened(self._path)
+            except OSError as error:
+                raise Unavailable(
+                    f"{self._path} can't be opened ({error}); check the disk and the "
+                    "owner of the data folder"
+                ) from error
         return self._map
+
+
+def _opened(path: Path) -> mmap.mmap:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if os.fstat(descriptor).st_size < _SIZE:
+            # Written, not only sized: a page that finds no room on the disk when it
+            # is first touched would kill the process.
+            os.pwrite(descriptor, _CHANGING, 0)
+        return mmap.mmap(descriptor, _SIZE)
+    finally:
+        os.close(descriptor)
