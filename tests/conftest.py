@@ -39,15 +39,15 @@ class WorkerInProcess:
         self.edge = Edge(self.worker, lambda: self.now_ms, os.urandom)
         self.app = create_app(self.edge)
         self.client = self.app.test_client()
-        self.secret = self.issue("secret")
-        self.publishable = self.issue("publishable")
+        self.secret = self.issue("secret").text
+        self.publishable = self.issue("publishable").text
         self._learner = Learner(self.worker, lambda: self.now_ms)
 
-    def issue(self, scope: Scope) -> str:
-        """Make a key and give its text."""
+    def issue(self, scope: Scope) -> issue_keys.IssuedKey:
+        """Make a key; give its text and its row."""
         entropy = os.urandom(issue_keys.ENTROPY_BYTES)
         keys = self.worker.storage.keys
-        return issue_keys.issue_key(keys, scope, entropy, self.now_ms).text
+        return issue_keys.issue_key(keys, scope, entropy, self.now_ms)
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """Send a request with the secret key; bytes as they are, else as JSON."""

@@ -10,7 +10,7 @@ from bandit_svc.http.auth import PUBLISHABLE
 
 # No script, nothing from elsewhere, in nobody's frame.
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
 _PREFLIGHT_SECONDS = 86_400

@@ -33,9 +33,7 @@ def report_rows(report: dict[str, Any]) -> Iterator[Row]:
     for name in ("version", "learned", "age_seconds", "lag_seconds"):
         yield ("model", "served", name, report["model"][name])
     for check in report["health"]:
-        for measure in ("status", "detail", "p_value"):
-            if measure in check:
-                yield ("health", check["check"], measure, check[measure])
+        yield from _checked(check)
 
 
 def report_csv(report: dict[str, Any]) -> str:
@@ -45,6 +43,12 @@ def report_csv(report: dict[str, Any]) -> str:
     writer.writerow(HEADER)
     writer.writerows(report_rows(report))
     return text.getvalue()
+
+
+def _checked(check: dict[str, Any]) -> Iterator[Row]:
+    for measure in ("status", "detail", "p_value"):
+        if measure in check:
+            yield ("health", check["check"], measure, check[measure])
 
 
 def _measured(

@@ -5,6 +5,8 @@ Owns the words at the top of a report, for someone who did not build it.
 
 from typing import Any
 
+from bandit_svc.services.wording import amount, percent
+
 
 def verdict(report: dict[str, Any]) -> str:
     """Give the sentence for a report that has everything else."""
@@ -18,22 +20,23 @@ def verdict(report: dict[str, Any]) -> str:
     lower, upper = absolute["interval"]
     if lower > 0:
         return (
-            f"The bandit earns more than the baseline: between {lower:.4f} and "
-            f"{upper:.4f} more reward a decision{_relative(report)}. Keep it running."
+            f"The bandit earns more than the baseline: between {amount(lower)} and "
+            f"{amount(upper)} more reward a decision{_relative(report)}. Keep it "
+            "running."
         )
     if upper < 0:
         return (
-            f"The bandit earns less than the baseline: between {-upper:.4f} and "
-            f"{-lower:.4f} less reward a decision{_relative(report)}. Pause it and "
+            f"The bandit earns less than the baseline: between {amount(-upper)} and "
+            f"{amount(-lower)} less reward a decision{_relative(report)}. Pause it and "
             "look at its context and rewards."
         )
     return (
         "It is not decided yet whether the bandit earns more than the baseline: the "
-        f"difference lies between {lower:+.4f} and {upper:+.4f} reward a decision. "
-        "Wait for more decisions."
+        f"difference lies between {amount(lower, signed=True)} and "
+        f"{amount(upper, signed=True)} reward a decision. Wait for more decisions."
     )
 
 
 def _relative(report: dict[str, Any]) -> str:
     estimate = report["uplift"]["relative"]["estimate"]
-    return "" if estimate is None else f" ({estimate:+.1%} so far)"
+    return "" if estimate is None else f" ({percent(estimate, signed=True)} so far)"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from flask import Blueprint, render_template
 
 from bandit_svc.services.report import build_report
+from bandit_svc.services.wording import amount, count, percent
 from bandit_svc.storage.interface import Storage
 
 
@@ -21,22 +22,14 @@ def blueprint(storage: Storage, now_ms: Callable[[], int]) -> Blueprint:
 
     @routes.get("/")
     def status() -> str:
-        reports = [
-            build_report(storage, experiment, now_ms())
-            for experiment in storage.experiments.all()
-        ]
-        return render_template("status.html", reports=reports)
+        experiments = storage.experiments.all()
+        at_ms = now_ms()
+        return render_template(
+            "status.html",
+            reports=[build_report(storage, e, at_ms) for e in experiments],
+            descriptions={e.key: e.definition.description for e in experiments},
+        )
 
-    routes.add_app_template_filter(number)
-    routes.add_app_template_filter(percent)
+    for write in (amount, percent, count):
+        routes.add_app_template_filter(write)
     return routes
-
-
-def number(value: float | None) -> str:
-    """Show a reward with four digits, or a dash where nothing is known."""
-    return "—" if value is None else f"{value:+.4f}"
-
-
-def percent(value: float | None) -> str:
-    """Show a share, or a dash where nothing is known."""
-    return "—" if value is None else f"{value:.1%}"

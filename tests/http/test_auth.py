@@ -93,11 +93,10 @@ def test_an_unknown_route_needs_no_key(keyed: Service) -> None:
 
 def test_a_revoked_key_is_refused_at_the_next_request(service: Service) -> None:
     service.create("hero")
-    key = service.issue("publishable")
+    key, row = service.issue("publishable")
     headers = {"Authorization": f"Bearer {key}"}
     body = {"experiment": "hero"}
     before = service.client.post("/v1/decisions", json=body, headers=headers)
-    row = service.worker.storage.keys.all()[-1]
     service.worker.storage.keys.revoke(row.id, service.now_ms)
     after = service.client.post("/v1/decisions", json=body, headers=headers)
 

@@ -1,0 +1,45 @@
+"""How numbers are written for people.
+
+Owns their rounding: as many digits as one reads, never a raw float.
+"""
+
+NOTHING = "\N{EN DASH}"
+_MINUS = "\N{MINUS SIGN}"
+_BILLION, _MILLION, _THOUSAND = 1e9, 1e6, 1e3
+
+
+def amount(value: float | None, *, signed: bool = False) -> str:
+    """Write a reward: 0.0312, 12.35, 12,346, 1.235 M; a dash for None."""
+    if value is None:
+        return NOTHING
+    size = abs(value)
+    if size >= _BILLION:
+        text = f"{size / _BILLION:,.3f} bn"
+    elif size >= _MILLION:
+        text = f"{size / _MILLION:.3f} M"
+    elif size >= _THOUSAND:
+        text = f"{size:,.0f}"
+    elif size >= 10:  # noqa: PLR2004 - from here on two decimals say enough
+        text = f"{size:.2f}"
+    else:
+        text = f"{size:.4f}"
+    return _sign(value, text, signed=signed)
+
+
+def percent(value: float | None, *, signed: bool = False) -> str:
+    """Write a share: 12.3 %; a dash for None."""
+    if value is None:
+        return NOTHING
+    return _sign(value, f"{abs(value):,.1%}".replace("%", " %"), signed=signed)
+
+
+def count(value: int) -> str:
+    """Write a number of things: 12,345."""
+    return f"{value:,}"
+
+
+def _sign(value: float, text: str, *, signed: bool) -> str:
+    # A number that is rounded to 0 has no sign.
+    if value < 0 and any(digit in text for digit in "123456789"):
+        return _MINUS + text
+    return "+" + text if signed else text
