@@ -8,7 +8,7 @@ request); models are swapped in behind the requests' back by `refresh_models`.
 import hashlib
 import threading
 
-from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.errors import Conflict, FieldError, NotFound
 from bandit_svc.services.running import LoadedPolicy, Running, load_policy, run
 from bandit_svc.storage.interface import Storage
@@ -79,6 +79,13 @@ class Catalog:
                 "the experiment of this decision_id is not in the store any more"
             )
         return experiment
+
+    def at_revision(self, experiment: Experiment, revision: int) -> Definition:
+        """Give the definition that a decision was made with, read if it is old."""
+        if revision == experiment.revision:
+            return experiment.definition
+        old = self._storage.experiments.at_revision(experiment.number, revision)
+        return experiment.definition if old is None else old
 
     def all(self) -> list[Experiment]:
         """Give every current definition, oldest experiment first."""

@@ -92,7 +92,10 @@ def decide(
     with decider.recent.lock:
         first = decider.recent.find(decision_id)
         if first is not None:
-            return _answer(running, first, _payload_of(running, first), repeated=True)
+            # Its window and its payloads are those of the revision that decided.
+            made_with = decider.catalog.at_revision(running.experiment, first.revision)
+            payload = _payload_of(made_with, first)
+            return _answer(made_with, first, payload, repeated=True)
         decided = _decide_new(decider, running, request, decision_id, now_ms)
         decider.recent.remember(decided.decision)
         return decided
@@ -140,7 +143,7 @@ def _decide_new(
         inline_variants=_inline(variants, request),
     )
     decider.log.append(encode_event(decision))
-    return _answer(running, decision, variants[chosen].payload)
+    return _answer(experiment.definition, decision, variants[chosen].payload)
 
 
 def _baseline_pmf(
@@ -241,19 +244,19 @@ def _inline(
     return None
 
 
-def _payload_of(running: Running, decision: Decision) -> Any:  # noqa: ANN401 - any JSON
-    variants = decision.inline_variants or running.experiment.definition.variants
+def _payload_of(definition: Definition, decision: Decision) -> Any:  # noqa: ANN401 - any JSON
+    variants = decision.inline_variants or definition.variants
     return next((v.payload for v in variants if v.key == decision.variant), None)
 
 
 def _answer(
-    running: Running,
+    definition: Definition,
     decision: Decision,
     payload: Any,  # noqa: ANN401 - any JSON
     *,
     repeated: bool = False,
 ) -> Decided:
-    window_ms = running.experiment.definition.reward.window_ms
+    window_ms = definition.reward.window_ms
     return Decided(
         decision=decision,
         payload=payload,

@@ -87,6 +87,17 @@ def test_a_retry_of_a_request_with_its_own_variants_has_their_payload(
     assert (again.repeated, again.payload) == (True, {"n": 1})
 
 
+def test_a_retry_after_a_revision_has_the_window_and_the_payload_of_the_first_answer(
+    service: "Service",
+) -> None:
+    service.change(variants=[{"key": "a", "payload": 1}])
+    first = ask(service)
+    service.change(variants=[{"key": "a", "payload": 2}], reward={"window_seconds": 99})
+    again = ask(service, 1)
+
+    assert (again.payload, again.expires_at_ms) == (1, first.expires_at_ms)
+
+
 def test_request_ids_of_two_experiments_have_nothing_to_do_with_each_other(
     service: "Service",
 ) -> None:
