@@ -1,6 +1,7 @@
 """A bad decision request: a problem with the place of its fault, nothing stored."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -179,3 +180,28 @@ def test_a_bad_decision_request_is_refused_with_its_place_and_nothing_is_stored(
     pointer: str | None,
 ) -> None:
     refused(route, body, status, pointer)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '{"a": ["PRIVATE"]}',
+        '{"a": {"b": {"c": "PRIVATE"}}}',
+        f'{{"a": "PRIVATE{"x" * 300}"}}',
+        '{"a": "PRIVATE", "b": NaN}',
+        '{"a": "PRIVATE", "b": 1e999}',
+        '{"a": "PRIVATE"',
+        '{"a": "PRIVATE\\ud800"}',
+        '"PRIVATE"',
+        '["PRIVATE"]',
+        '{"a": "PRIVATE" "b"}',
+        '{"a": PRIVATE}',
+    ],
+)
+def test_no_value_of_a_context_is_repeated_in_an_answer(
+    crowded: Any, inside: str
+) -> None:
+    answer = crowded.post("/v1/decisions", context(inside))
+
+    assert answer.status_code == 400
+    assert "PRIVATE" not in answer.text

@@ -199,6 +199,36 @@ def test_a_body_without_a_length_is_read_up_to_its_limit(service: Gunicorn) -> N
     assert send([b'{"unit_id": "', *[b"x" * 8_000] * 9, b'"}'])[0] == 413
 
 
+def test_a_refused_body_is_never_taken_for_the_next_request_of_its_connection(
+    service: Gunicorn,
+) -> None:
+    good = {"Authorization": f"Bearer {service.secret}"}
+    inside = b"GET /v1/experiments HTTP/1.1\r\nHost: x\r\n\r\n"
+    large, body = inside * 3_000, b'{"experiment": "hero"}'
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+
+    def status_of(sent: bytes, headers: dict[str, str]) -> int:
+        connection.request("POST", "/v1/decisions", sent, headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    statuses = []
+    with closing(connection):
+        for sent, headers in (
+            *((body, {}), (body, good), (inside, good), (body, good)),
+            *((large, good), (body, good), (large, {}), (body, good)),
+        ):
+            try:
+                statuses.append(status_of(sent, headers))
+            except ConnectionError:
+                # Instead of reading a large body to its end, gunicorn hangs up.
+                connection.close()
+                statuses.append(status_of(sent, headers))
+
+    assert statuses == [401, 201, 400, 201, 413, 201, 401, 201]
+
+
 def test_many_callers_at_once_are_all_answered(service: Gunicorn) -> None:
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda _: service.decide()[0], range(200)))
