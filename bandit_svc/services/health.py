@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.ope.sample_ratio import sample_ratio_p_value
+from bandit_svc.services.wording import percent
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Totals
 
@@ -61,8 +62,8 @@ def _sample_ratio(storage: Storage, experiment: Experiment, totals: Totals) -> J
     p_value = sample_ratio_p_value(baseline, treatment, holdout)
     share = baseline / max(1, baseline + treatment)
     sentence = (
-        f"{share:.1%} of the decisions are in the baseline group; "
-        f"{holdout:.1%} were asked for"
+        f"{percent(share)} of the decisions are in the baseline group; "
+        f"{percent(holdout)} were asked for"
     )
     status: Status = "ok"
     if p_value < MISMATCH_FAIL:
@@ -77,7 +78,7 @@ def _late_rewards(totals: Totals) -> Json:
     late = counts.get("rewards_late", 0)
     taken = counts.get("rewards_accepted", 0) + counts.get("rewards_orphan", 0)
     share = late / max(1, late + taken)
-    sentence = f"{late} rewards came too late to count ({share:.1%})"
+    sentence = f"{late} rewards came too late to count ({percent(share)})"
     if share > LATE_WARN:
         return _check(
             "late_rewards",
