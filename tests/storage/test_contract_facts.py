@@ -183,6 +183,15 @@ def test_a_batch_that_fails_midway_leaves_neither_facts_nor_a_cursor(
     assert storage.facts.decision("d") is not None
 
 
+def test_a_cursor_that_can_not_be_kept_takes_its_batch_with_it(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision
+) -> None:
+    with pytest.raises(OverflowError):
+        ingest(new_decision("d"), cursors={"p": Cursor(1, 2**63)})
+
+    assert storage.facts.decision("d") is None
+
+
 def test_a_process_killed_in_the_middle_of_a_batch_leaves_nothing_of_it(
     storage: Storage,
     start_process: Callable[[str], subprocess.Popen[str]],
