@@ -14,6 +14,10 @@ from bandit_svc.services.definitions import Definitions
 from bandit_svc.storage.interface import Facts
 from bandit_svc.storage.rows import Arrival, ClosingRule, Cursors
 
+# Small enough that the largest batch after an outage does not raise the learner's
+# memory for good, large enough that commits don't dominate.
+READ_BYTES = 524_288
+
 
 class Ingested(msgspec.Struct):
     """What one call moved; counts by (experiment number, name)."""
@@ -69,7 +73,7 @@ def _next_batches(
         cursor = cursors.get(partition, START)
         if cursor >= end:
             continue
-        batch = reader.read(partition, cursor)
+        batch = reader.read(partition, cursor, READ_BYTES)
         torn += batch.torn
         if batch.cursor == cursor:
             continue
