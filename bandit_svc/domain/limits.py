@@ -9,6 +9,8 @@ MAX_BATCH_LENGTH = 1_000
 MAX_FEATURES = 200
 MAX_STRING_LENGTH = 256
 MAX_VARIANTS = 500
+# Active and retired: decisions of the past still name the retired.
+MAX_VARIANTS_EVER = 10_000
 MAX_PAYLOAD_BYTES = 16 * 1024
 MAX_NESTING = 64
 MAX_WINDOW_S = 30 * 86_400

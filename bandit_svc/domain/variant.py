@@ -11,7 +11,11 @@ import msgspec
 
 from bandit_svc.domain.context import check_features
 from bandit_svc.domain.json_shape import check_nesting
-from bandit_svc.domain.limits import MAX_PAYLOAD_BYTES, MAX_VARIANTS
+from bandit_svc.domain.limits import (
+    MAX_PAYLOAD_BYTES,
+    MAX_VARIANTS,
+    MAX_VARIANTS_EVER,
+)
 from bandit_svc.errors import InvalidInput
 
 KEY_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -44,14 +48,11 @@ def check_variants(variants: Sequence[Variant], pointer: str = "/variants") -> N
     """Refuse a list of variants that can't be chosen from.
 
     Raises:
-        InvalidInput: none or over 500, a key twice, a malformed key, features
-            that are not flat, or a payload over 16 KiB or 64 levels.
+        InvalidInput: none, over 500 active or 10,000 in all, a key twice, a
+            malformed key, features that are not flat, or a payload over 16 KiB or
+            64 levels.
     """
-    if not 1 <= len(variants) <= MAX_VARIANTS:
-        raise InvalidInput.at(
-            pointer,
-            f"there are {len(variants)} variants; send between 1 and {MAX_VARIANTS}",
-        )
+    _check_count(variants, pointer)
     seen: set[str] = set()
     for index, variant in enumerate(variants):
         if not is_key(variant.key):
@@ -82,3 +83,18 @@ def _size(payload: Any, pointer: str) -> int:  # noqa: ANN401 - any JSON
             pointer,
             "the payload holds an integer that is too large; send it as a string",
         ) from error
+
+
+def _check_count(variants: Sequence[Variant], pointer: str) -> None:
+    active = sum(not variant.retired for variant in variants)
+    if not variants or active > MAX_VARIANTS:
+        raise InvalidInput.at(
+            pointer,
+            f"there are {active} active variants; send between 1 and {MAX_VARIANTS}",
+        )
+    if len(variants) > MAX_VARIANTS_EVER:
+        raise InvalidInput.at(
+            pointer,
+            f"with the retired ones there would be {len(variants)} variants; at most "
+            f"{MAX_VARIANTS_EVER} are kept. Begin a new experiment.",
+        )

@@ -79,13 +79,22 @@ def decide(
         Unprocessable: no variant is left to choose from.
         Unavailable: the choice can't be made durable, so there is none.
     """
+    if request.request_id is not None:
+        return _decide_once(decider, request, request.request_id, now_ms)
     running = decider.catalog.running(request.experiment)
-    number = running.experiment.number
-    if request.request_id is None:
-        decision_id = decider.ids.issue(number, now_ms, entropy, deferred=request.defer)
-        return _decide_new(decider, running, request, decision_id, now_ms)
+    decision_id = decider.ids.issue(
+        running.experiment.number, now_ms, entropy, deferred=request.defer
+    )
+    return _decide_new(decider, running, request, decision_id, now_ms)
+
+
+def _decide_once(
+    decider: Decider, request: DecisionRequest, request_id: str, now_ms: int
+) -> Decided:
+    """Give the first answer of a request_id, also while the experiment is paused."""
+    experiment = decider.catalog.experiment(request.experiment)
     decision_id = decider.ids.issue_for_request(
-        number, request.request_id, deferred=request.defer
+        experiment.number, request_id, deferred=request.defer
     )
     # The lock closes the race between threads of this worker; one between workers
     # is found at ingest, and its decision marked ambiguous.
@@ -93,9 +102,10 @@ def decide(
         first = decider.recent.find(decision_id)
         if first is not None:
             # Its window and its payloads are those of the revision that decided.
-            made_with = decider.catalog.at_revision(running.experiment, first.revision)
+            made_with = decider.catalog.at_revision(experiment, first.revision)
             payload = _payload_of(made_with, first)
             return _answer(made_with, first, payload, repeated=True)
+        running = decider.catalog.running(request.experiment)
         decided = _decide_new(decider, running, request, decision_id, now_ms)
         decider.recent.remember(decided.decision)
         return decided

@@ -153,6 +153,7 @@ def _checked(definition: Definition) -> Definition:
     definition = msgspec.structs.replace(
         definition, policy=_spec(definition.policy, "/policy")
     )
+    _check_named(definition, definition.policy, "/policy")
     baseline = definition.baseline
     if baseline is None:
         first = definition.active_variants[0].key
@@ -180,14 +181,19 @@ def _check_baseline(definition: Definition, baseline: Mapping[str, Any]) -> None
             f"the baseline is {baseline['kind']!r}; a reference does not learn, so it "
             "must be fixed, uniform or weighted",
         )
-    active = {v.key for v in definition.active_variants}
-    named = baseline.get("variant")
-    if named is not None and named not in active:
-        raise InvalidInput.at(
-            "/baseline/variant",
-            f"{named!r} is not an active variant; name one of the active variants, or "
-            "change the baseline together with the variants",
-        )
+    _check_named(definition, baseline, "/baseline")
+
+
+def _check_named(definition: Definition, spec: Mapping[str, Any], pointer: str) -> None:
+    """A fixed policy must name an active variant."""
+    named = spec.get("variant")
+    if named is None or named in {v.key for v in definition.active_variants}:
+        return
+    raise InvalidInput.at(
+        f"{pointer}/variant",
+        f"{named!r} is not an active variant; name one of the active variants, or "
+        f"change the {pointer[1:]} together with the variants",
+    )
 
 
 def _check_fixed(old: Definition, new: Definition) -> None:

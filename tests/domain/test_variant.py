@@ -26,8 +26,14 @@ def test_any_other_key_is_refused_with_its_pointer(key: str) -> None:
 
 @pytest.mark.parametrize("count", [0, 501])
 def test_a_list_holds_between_1_and_500_variants(count: int) -> None:
-    with pytest.raises(InvalidInput, match=f"there are {count} variants"):
+    with pytest.raises(InvalidInput, match=f"there are {count} active variants"):
         check_variants([Variant(f"v{i}") for i in range(count)])
+
+
+def test_retired_variants_leave_room_for_new_ones() -> None:
+    retired = [Variant(f"old{i}", retired=True) for i in range(600)]
+
+    check_variants([*retired, *(Variant(f"v{i}") for i in range(500))])
 
 
 def test_a_key_stands_in_a_list_once() -> None:

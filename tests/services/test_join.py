@@ -133,6 +133,22 @@ def test_a_decision_learned_on_its_first_reward_counts_it_alone(
     assert service.joined_ids()[1] == silent.decision.id
 
 
+def test_a_reward_is_counted_as_accepted_or_as_late_and_never_as_both(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.0, reward={"grace_seconds": 5})
+    decided = service.decide()
+    service.reward(decided, reward_id="in time")
+    service.now_ms += 2000
+    service.reward(decided, reward_id="after the window")
+    service.learner.tick()
+    service.now_ms += 10_000
+    service.mature()
+    counts = service.storage.facts.totals(1).counts
+
+    assert (counts["rewards_accepted"], counts["rewards_late"]) == (1, 1)
+
+
 def test_secondary_metrics_are_summed_and_not_learned(service: "Service") -> None:
     service.create(holdout=0.0)
     decided = service.decide()

@@ -194,6 +194,13 @@ def test_the_baselines_variant_is_not_retired_under_it(service: "Service") -> No
     assert changed.definition.baseline == {"kind": "fixed", "variant": "b"}
 
 
+def test_a_fixed_policy_names_an_active_variant(service: "Service") -> None:
+    with pytest.raises(InvalidInput) as refused:
+        service.create(policy={"kind": "fixed", "variant": "unknown"})
+
+    assert refused.value.fields[0].pointer == "/policy/variant"
+
+
 def test_an_archived_experiment_can_not_be_changed(service: "Service") -> None:
     service.create()
     service.change(status="archived")

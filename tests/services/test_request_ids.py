@@ -8,6 +8,7 @@ import pytest
 
 from bandit_svc.domain.event import encode_event
 from bandit_svc.domain.variant import Variant
+from bandit_svc.errors import Conflict
 from bandit_svc.services.decide import Decided
 
 if TYPE_CHECKING:
@@ -96,6 +97,17 @@ def test_a_retry_after_a_revision_has_the_window_and_the_payload_of_the_first_an
     again = ask(service, 1)
 
     assert (again.payload, again.expires_at_ms) == (1, first.expires_at_ms)
+
+
+def test_a_retry_while_the_experiment_is_paused_gets_the_first_answer(
+    service: "Service",
+) -> None:
+    first = service.decide(request_id="r-1")
+    service.change(status="paused")
+
+    assert service.decide(request_id="r-1").decision == first.decision
+    with pytest.raises(Conflict):
+        service.decide(request_id="r-2")
 
 
 def test_request_ids_of_two_experiments_have_nothing_to_do_with_each_other(

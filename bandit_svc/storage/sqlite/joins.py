@@ -54,8 +54,10 @@ class SqliteJoins:
             )
             counts: Counter[tuple[int, str]] = Counter()
             for c in closed:
+                # Each had been counted as accepted when it came.
                 counts[c.due.number, "rewards_late"] += len(c.late)
-            add_counts(connection, +counts)
+                counts[c.due.number, "rewards_accepted"] -= len(c.late)
+            add_counts(connection, counts)
             _add_tallies(connection, closed)
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
