@@ -1,5 +1,9 @@
-"""The errors of this room, for callers that can't know it is empty beforehand."""
+"""The errors of this room, for callers that can't know beforehand."""
 
 
 class NoDataError(ValueError):
     """There are no rewards, so there is nothing to estimate."""
+
+
+class LoggedDataError(ValueError):
+    """The arrays of a log contradict each other or hold impossible values."""

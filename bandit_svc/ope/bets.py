@@ -1,0 +1,137 @@
+"""Bet on a mean from below, so that the winnings bound it at every look.
+
+Owns the capital process that betting.py makes sequences of. For values y >= 0 whose
+mean, given the past, is m, and a bet of size k > 0,
+
+    product over rounds of (1 + k y) / (1 + k m)
+
+is a nonnegative martingale that starts at 1: each factor is 1 + b (y - m) with
+b = k / (1 + k m), a bet that can't lose everything. So is its average over sizes
+under any prior, and by Ville's inequality that average ever reaches 1 / a with a
+chance of at most a. A mean for which it did is refuted: it is too small.
+
+Why in this form, and not with bets that adapt: the sum of log(1 + k y) does not
+depend on m. Hence
+
+* a state is one number a bet and a count; states of two streams add;
+* the capital falls as m grows, so what is not refuted is an interval, found by
+  halving;
+* if the mean changes from round to round (m_1, m_2 ...), the product over rounds of
+  1 + k m_t is at most (1 + k mean(m_t))^n, since the logarithm is concave. So the
+  mean of the means is covered too, for policies that learn.
+
+References:
+    Waudby-Smith and Ramdas (2023), "Estimating means of bounded random variables by
+    betting", JRSS-B 86(1), section 4 for capital, 4.2 for mixtures of bets;
+    Orabona and Jun (2023) for why a mixture is as good as betting in hindsight.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+OPTIMISED_COUNT = 10_000
+"""The number of rounds for which the likeliest bet is the best one."""
+LOG_STEP = 0.5
+LOG_REACH = 5.0
+"""Bets go from exp(-5) to exp(5) of the likeliest, in steps of exp(0.5).
+
+The best size is proportional to 1 / sqrt(rounds times variance), so that reaches from
+1/22,000 to 22,000 times the expected product of the two.
+"""
+TAIL = 1.5
+"""The prior of a bet falls with (1 + distance)^-TAIL in logarithms of size: heavy, so
+that a variance misjudged by a factor of 50 costs no more than two nats."""
+HALVINGS = 40
+TYPICAL_LOG = 2 * math.log(2 / 0.05)
+
+
+def no_sums() -> FloatArray:
+    """Stand for the sums of a stream that has not begun."""
+    return np.zeros(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bets:
+    """Sizes, prior, and what to add to the unknown mean; all (J,).
+
+    Attributes:
+        size: bets per unit of y.
+        log_prior: logarithms of chances that sum to 1.
+        offset: the mean of y is the unknown plus this.
+    """
+
+    size: FloatArray
+    log_prior: FloatArray
+    offset: FloatArray
+
+    @classmethod
+    def around(cls, typical_variance: float, offset: float = 0.0) -> "Bets":
+        """Spread bets around the best one for a variance at OPTIMISED_COUNT rounds."""
+        distance = np.arange(-LOG_REACH, LOG_REACH + LOG_STEP / 2, LOG_STEP)
+        best = math.sqrt(TYPICAL_LOG / (OPTIMISED_COUNT * typical_variance))
+        prior = (1 + np.abs(distance)) ** -TAIL
+        return cls(
+            size=best * np.exp(distance),
+            log_prior=np.log(prior / prior.sum()),
+            offset=np.full(distance.size, offset),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[tuple[float, "Bets"]]) -> "Bets":
+        """Give the mixture of several, each with its chance."""
+        return cls(
+            size=np.concatenate([bets.size for _, bets in parts]),
+            log_prior=np.concatenate(
+                [bets.log_prior + math.log(chance) for chance, bets in parts]
+            ),
+            offset=np.concatenate([bets.offset for _, bets in parts]),
+        )
+
+    def logs(self, values: FloatArray) -> FloatArray:
+        """Give log(1 + size * y) for values (..., J) or (..., 1), shape (..., J)."""
+        return np.log1p(self.size * values)
+
+    def log_capital(
+        self, sums: FloatArray, n: FloatArray, mean: FloatArray
+    ) -> FloatArray:
+        """Give the logarithm of the capital against each mean.
+
+        Args:
+            sums: (L, J), sums of `logs` at L looks.
+            n: (L,), rounds at these looks.
+            mean: (L,), the mean to bet against at each.
+        """
+        stakes = np.log1p(self.size * (mean[:, None] + self.offset))
+        logs = self.log_prior + sums - n[:, None] * stakes
+        top = logs.max(axis=1, keepdims=True)
+        total: FloatArray = np.log(np.exp(logs - top).sum(axis=1)) + top[:, 0]
+        return total
+
+    def refuted_below(
+        self, sums: FloatArray, n: FloatArray, limits: tuple[float, float], risk: float
+    ) -> FloatArray:
+        """Give the mean up to which all are refuted at each look, shape (L,).
+
+        Args:
+            sums: as above.
+            n: as above.
+            limits: where the mean can lie; the lower one comes back if nothing is
+                refuted, the upper one if everything is.
+            risk: the chance of ever refuting the true mean.
+        """
+        threshold = -math.log(risk)
+        low = np.full(n.size, limits[0])
+        high = np.full(n.size, limits[1])
+        low = np.where(self.log_capital(sums, n, high) >= threshold, high, low)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            refuted = self.log_capital(sums, n, middle) >= threshold
+            low = np.where(refuted, middle, low)
+            high = np.where(refuted, high, middle)
+        return low

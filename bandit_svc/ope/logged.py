@@ -1,0 +1,196 @@
+"""Hold logged decisions as arrays that were checked once.
+
+Owns the shape, meaning and range of every array that estimators read; they repeat
+none of it. Knows nothing of how a log is stored.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bandit_svc.ope.errors import LoggedDataError, NoDataError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+PMF_TOLERANCE = 1e-6
+"""How far the sum of a pmf may be from 1: text logs print six digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedData:
+    """Decisions of a logging policy, as a target policy would have made them.
+
+    Anything that numpy turns into these arrays may be given; afterwards they are
+    arrays of float64 and int64. n is the number of rounds, K that of actions.
+
+    Attributes:
+        reward: (n,), within [reward_minimum, reward_maximum]; higher is better.
+        propensity: (n,), in (0, 1], the logging policy's probability of the logged
+            action in that round.
+        target_probability: (n,), in [0, 1], the target policy's probability of the
+            logged action.
+        action: (n,), the index of the logged action, in 0 .. K - 1.
+        pmf_target: (n, K), all probabilities of the target policy; rows sum to 1,
+            and the logged action's entry is `target_probability`.
+        q_hat: (n, K), each action's expected reward as a model predicts it. The
+            model must not have seen the round it predicts (regression.py).
+        reward_minimum: the smallest reward that was possible, whether seen or not.
+        reward_maximum: the largest.
+        cluster: (n,), rounds of one unit share a value; intervals treat clusters,
+            not rounds, as independent.
+
+    Raises:
+        NoDataError: there are no rounds.
+        LoggedDataError: a shape, a value or a pair of arrays is impossible; the
+            message names the array, the first wrong round and the limit.
+    """
+
+    reward: FloatArray
+    propensity: FloatArray
+    target_probability: FloatArray
+    action: IntArray | None = None
+    pmf_target: FloatArray | None = None
+    q_hat: FloatArray | None = None
+    reward_minimum: float = 0.0
+    reward_maximum: float = 1.0
+    cluster: IntArray | None = None
+
+    def __post_init__(self) -> None:
+        if np.size(self.reward) == 0:
+            raise NoDataError("evaluation needs at least one decision; got 0")
+        for name in ("reward", "propensity", "target_probability"):
+            self._keep(name, _vector(name, getattr(self, name), np.size(self.reward)))
+        low, high = self.reward_minimum, self.reward_maximum
+        if not low < high:
+            raise LoggedDataError(
+                f"reward_minimum is {low} and reward_maximum {high}; the minimum must "
+                "be the smaller"
+            )
+        within = (self.reward >= low) & (self.reward <= high)
+        _refuse("reward", self.reward, within, f"between {low} and {high}")
+        right = (self.propensity > 0) & (self.propensity <= 1)
+        _refuse("propensity", self.propensity, right, "above 0 and at most 1")
+        target = self.target_probability
+        _refuse(
+            "target_probability",
+            target,
+            (target >= 0) & (target <= 1),
+            "between 0 and 1",
+        )
+        for name in ("action", "cluster"):
+            if getattr(self, name) is not None:
+                values = _integers(name, getattr(self, name), self.n_rounds)
+                self._keep(name, values)
+        self._check_matrices()
+
+    def _check_matrices(self) -> None:
+        for name in ("pmf_target", "q_hat"):
+            if getattr(self, name) is not None:
+                self._keep(name, _matrix(name, getattr(self, name), self.n_rounds))
+        pmf, q_hat, action = self.pmf_target, self.q_hat, self.action
+        if pmf is not None and q_hat is not None and pmf.shape != q_hat.shape:
+            raise LoggedDataError(
+                f"pmf_target has shape {pmf.shape} and q_hat {q_hat.shape}; they must "
+                "cover the same rounds and actions"
+            )
+        if action is not None:
+            count = self.n_actions
+            known = (action >= 0) & (True if count is None else action < count)
+            limit = "0 or more" if count is None else f"0 to {count - 1}"
+            _refuse("action", action, known, limit)
+        if pmf is None:
+            return
+        sums = pmf.sum(axis=1)
+        right = (np.abs(sums - 1) <= PMF_TOLERANCE) & (pmf >= 0).all(axis=1)
+        _refuse("the sum of pmf_target", sums, right, "1, of entries not below 0")
+        if action is not None:
+            listed = pmf[np.arange(self.n_rounds), action]
+            agree = np.abs(listed - self.target_probability) <= PMF_TOLERANCE
+            limit = "pmf_target's entry of the logged action"
+            _refuse("target_probability", self.target_probability, agree, limit)
+
+    def _keep(self, name: str, value: FloatArray | IntArray) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
+    def n_rounds(self) -> int:
+        """The number of decisions."""
+        return int(self.reward.size)
+
+    @property
+    def n_actions(self) -> int | None:
+        """K, or None where no array tells it."""
+        for matrix in (self.pmf_target, self.q_hat):
+            if matrix is not None:
+                return int(matrix.shape[1])
+        return None
+
+    @property
+    def weight(self) -> FloatArray:
+        """(n,), target probability over propensity: 1 where both policies agree."""
+        return self.target_probability / self.propensity
+
+    def predictions(self) -> tuple[FloatArray, FloatArray]:
+        """Give what the model says of the logged action and of the target policy.
+
+        Returns:
+            (n,) q_hat of the logged action, and (n,) q_hat averaged over the
+            target's pmf.
+
+        Raises:
+            LoggedDataError: action, pmf_target or q_hat is missing.
+        """
+        if self.action is None or self.pmf_target is None or self.q_hat is None:
+            raise LoggedDataError(
+                "direct and doubly robust estimates need action, pmf_target and q_hat"
+            )
+        logged = self.q_hat[np.arange(self.n_rounds), self.action]
+        return logged, (self.pmf_target * self.q_hat).sum(axis=1)
+
+
+def _vector(name: str, values: npt.ArrayLike, count: int) -> FloatArray:
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != (count,):
+        raise LoggedDataError(
+            f"{name} has shape {array.shape}; it must be ({count},), one value a round"
+        )
+    _refuse(name, array, np.isfinite(array), "a finite number")
+    return array
+
+
+def _matrix(name: str, values: npt.ArrayLike, count: int) -> FloatArray:
+    array = np.asarray(values, dtype=np.float64)
+    matrix_dimensions = 2
+    if array.ndim != matrix_dimensions or array.shape[0] != count:
+        raise LoggedDataError(
+            f"{name} has shape {array.shape}; it must be ({count}, K), one row a round "
+            "and one column an action"
+        )
+    rows = array.sum(axis=1)
+    _refuse(f"the sum of {name}", rows, np.isfinite(rows), "a finite number")
+    return array
+
+
+def _integers(name: str, values: npt.ArrayLike, count: int) -> IntArray:
+    array = np.asarray(values)
+    if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer):
+        raise LoggedDataError(
+            f"{name} has shape {array.shape} and type {array.dtype}; it must be "
+            f"({count},) of integers"
+        )
+    return array.astype(np.int64)
+
+
+def _refuse(
+    name: str, values: FloatArray | IntArray, right: npt.NDArray[np.bool_], limit: str
+) -> None:
+    """Name the first wrong value and how many there are."""
+    if right.all():
+        return
+    first = int(np.argmin(right))
+    raise LoggedDataError(
+        f"{name} is {values[first]} in round {first} (and wrong in "
+        f"{int((~right).sum())} of {right.size}); it must be {limit}"
+    )

@@ -1,0 +1,185 @@
+"""Weigh logged decisions by how much likelier the target policy makes them.
+
+Owns importance weights, the ways to bound them, and the sums that tell how much of a
+log speaks for a target policy. The estimates made of them are in estimators.py.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bandit_svc.ope.errors import NoDataError
+from bandit_svc.ope.logged import FloatArray
+
+
+def effective_sample_size(weight: FloatArray) -> float:
+    """Tell how many decisions of weight 1 would be as informative.
+
+    (sum w)² / sum w², between 0 and n: n if all weights are equal, 0 if all are 0.
+    It lies where a large weight exists and was not drawn yet: then it is too big.
+
+    References:
+        Kish (1965), Survey Sampling; Owen (2013), Monte Carlo theory, eq. (9.13).
+    """
+    squares = float(np.square(weight).sum())
+    return float(weight.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
+def clipped(weight: FloatArray, limit: float) -> FloatArray:
+    """Give min(w, limit), shape (n,). An infinite limit changes nothing."""
+    return np.minimum(weight, limit)
+
+
+def switched(weight: FloatArray, limit: float) -> FloatArray:
+    """Give w where w <= limit and else 0, shape (n,).
+
+    References:
+        Wang, Agarwal and Dudik (2017), eq. (6).
+    """
+    return np.where(weight <= limit, weight, 0.0)
+
+
+def shrunk(weight: FloatArray, strength: float) -> FloatArray:
+    """Give strength * w / (w² + strength), shape (n,).
+
+    Never above w or sqrt(strength) / 2; infinite strength keeps w, 0 gives 0.
+
+    References:
+        Su, Dimakopoulou, Krishnamurthy and Dudik (2020), "Doubly robust off-policy
+        evaluation with shrinkage", ICML, section 4.1, optimistic shrinkage.
+    """
+    if math.isinf(strength):
+        return weight
+    if strength == 0:
+        return np.zeros_like(weight)
+    return strength * weight / (np.square(weight) + strength)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedSums:
+    """What IPS and SNIPS and their errors need, whatever the length of the log.
+
+    Sums add: over workers, days, restarts. Feed a weight of 1 (match) or 0 (none) for
+    replay. w is the weight and r the reward of a decision.
+    """
+
+    n: int = 0
+    weight: float = 0.0
+    weight_squared: float = 0.0
+    weighted_reward: float = 0.0
+    squared_weight_reward: float = 0.0
+    weighted_reward_squared: float = 0.0
+    max_weight: float = 0.0
+
+    @classmethod
+    def of(cls, weight: npt.ArrayLike, reward: npt.ArrayLike) -> "WeightedSums":
+        """Sum up weights and rewards, both (n,)."""
+        w = np.atleast_1d(np.asarray(weight, dtype=np.float64))
+        r = np.atleast_1d(np.asarray(reward, dtype=np.float64))
+        return cls(
+            n=w.size,
+            weight=float(w.sum()),
+            weight_squared=float((w * w).sum()),
+            weighted_reward=float((w * r).sum()),
+            squared_weight_reward=float((w * w * r).sum()),
+            weighted_reward_squared=float(np.square(w * r).sum()),
+            max_weight=float(w.max(initial=0.0)),
+        )
+
+    def add(self, weight: float, reward: float) -> "WeightedSums":
+        """Count one more decision."""
+        product = weight * reward
+        return WeightedSums(
+            self.n + 1,
+            self.weight + weight,
+            self.weight_squared + weight * weight,
+            self.weighted_reward + product,
+            self.squared_weight_reward + weight * product,
+            self.weighted_reward_squared + product * product,
+            max(self.max_weight, weight),
+        )
+
+    def merge(self, other: "WeightedSums") -> "WeightedSums":
+        """Give the sums of both logs together."""
+        return WeightedSums(
+            self.n + other.n,
+            self.weight + other.weight,
+            self.weight_squared + other.weight_squared,
+            self.weighted_reward + other.weighted_reward,
+            self.squared_weight_reward + other.squared_weight_reward,
+            self.weighted_reward_squared + other.weighted_reward_squared,
+            max(self.max_weight, other.max_weight),
+        )
+
+    @property
+    def mean_weight(self) -> float:
+        """The mean weight; 1 in expectation.
+
+        Raises:
+            NoDataError: there are no decisions.
+        """
+        return self.weight / self._count()
+
+    @property
+    def effective_sample_size(self) -> float:
+        """As the function of that name."""
+        squares = self.weight_squared
+        return self.weight**2 / squares if squares > 0 else 0.0
+
+    @property
+    def ips(self) -> float:
+        """As estimators.ips.
+
+        Raises:
+            NoDataError: there are no decisions.
+        """
+        return self.weighted_reward / self._count()
+
+    @property
+    def ips_error(self) -> float:
+        """The standard error of `ips`; see intervals.standard_error.
+
+        Raises:
+            NoDataError: there are no decisions.
+        """
+        n = self._count()
+        spread = self.weighted_reward_squared - self.weighted_reward**2 / n
+        return math.sqrt(max(0.0, spread)) / n * _small_sample(n)
+
+    @property
+    def snips(self) -> float:
+        """As estimators.snips.
+
+        Raises:
+            NoDataError: no decision has a weight above 0.
+        """
+        if self.weight <= 0:
+            raise NoDataError("no decision has a weight above 0; the mean is 0 / 0")
+        return self.weighted_reward / self.weight
+
+    @property
+    def snips_error(self) -> float:
+        """The standard error of `snips` by the delta method.
+
+        Raises:
+            NoDataError: no decision has a weight above 0.
+        """
+        value = self.snips
+        spread = (
+            self.weighted_reward_squared
+            - 2 * value * self.squared_weight_reward
+            + value**2 * self.weight_squared
+        )
+        return math.sqrt(max(0.0, spread)) / self.weight * _small_sample(self.n)
+
+    def _count(self) -> int:
+        if self.n == 0:
+            raise NoDataError("a mean needs at least one decision; got 0")
+        return self.n
+
+
+def _small_sample(n: int) -> float:
+    """Turn a variance divided by n into one divided by n - 1."""
+    return math.sqrt(n / (n - 1)) if n > 1 else 1.0
