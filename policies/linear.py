@@ -1,10 +1,9 @@
-"""Recursive least squares for each action over a short feature vector.
+"""A linear model of the reward for each action, over a short feature vector.
 
-Owns the kind `linear`: state, update, dump. The update is the Sherman-Morrison
-formula for ridge regression, so that every reward is learned exactly once and
-nothing is refitted. How estimates become probabilities stands in
-`linear_explorers`. An action's own features aren't looked at: each action learns
-for itself, which is best for a short list of actions that stays.
+Owns the kind `linear`: the way from a context to estimates to a pmf. The columns
+stand in `linear_columns`, the arithmetic in `regressions`, the explorers in
+`linear_explorers`. An action's own features aren't looked at: each action learns for
+itself, which is best for a short list of actions that stays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,15 +21,21 @@ from policies.base import (
     check_example,
 )
 from policies.envelope import seal, spec_digest, unseal
-from policies.linear_columns import Columns, Floats, Indices
+from policies.linear_columns import Columns
 from policies.linear_explorers import EXPLORER, Estimates, explored, explorer_settings
-from policies.settings import Choice, Count, Number
+from policies.regressions import Packed, Regressions
+from policies.settings import Count, Number
 
 SETTINGS = (
     Count("dimensions", 128, "most columns of the feature vector", 16, 512),
-    Choice("interactions", "none", "whether pairs count too", ("none", "pairs")),
-    Number("ridge", 1.0, "how strongly estimates are pulled to 0", 1e-6, 1e6),
+    Number("ridge", 1.0, "how strongly weights are pulled to 0", 1e-6, 1e6),
+    Number("forgetting", 3.0, "n: about the last 1/n of the log counts", 0.0, 1000.0),
 )
+
+
+class _State(msgspec.Struct, frozen=True):
+    columns: Columns
+    regressions: Packed
 
 
 class LinearPolicy:
@@ -40,19 +45,30 @@ class LinearPolicy:
         self._digest = spec_digest(spec, reward_range)
         self._reward_range = reward_range
         self._spec = dict(spec)
-        self._prior_variance = 1.0 / spec["ridge"]
-        self._columns = Columns(spec["dimensions"], spec["interactions"] == "pairs")
-        self._slots: dict[str, int] = {}
-        self._learned_count = 0
-        # Shape (slots, columns) and (slots, columns, columns); both grow by doubling.
-        self._weights = np.zeros((0, 0))
-        self._covariances = np.zeros((0, 0, 0))
+        self._prior = (1.0 / spec["ridge"], spec["forgetting"])
+        self._columns = Columns(spec["dimensions"])
+        self._regressions = Regressions(*self._prior)
+
+    @property
+    def resumes_exactly(self) -> bool:
+        """Always: the state is dumped to the last bit."""
+        return True
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Give the explorer's probabilities from the estimates."""
         check_actions(len(actions))
         indices, values, unseen = self._columns.vector(context)
-        return explored(self._spec, self._estimates(indices, values, unseen, actions))
+        means, variances = self._regressions.estimates(
+            indices, values, unseen, [action.key for action in actions]
+        )
+        noise = self._regressions.noise
+        estimates = Estimates(
+            means=means,
+            deviations=np.sqrt(noise * np.maximum(variances, 0.0)),
+            noise_deviation=noise**0.5,
+            learned_count=self._regressions.learned_count,
+        )
+        return explored(self._spec, estimates)
 
     def learn(
         self,
@@ -62,121 +78,34 @@ class LinearPolicy:
         propensity: float,
         reward: float,
     ) -> None:
-        """Update the chosen action's estimate; the propensity isn't used.
+        """Update the chosen action's regression; the propensity isn't used.
 
         A regression for each action needs no importance weights: it asks what the
         reward is in a context, not how often the action was chosen there.
         """
         check_example(len(actions), chosen, propensity)
         scaled_reward = self._reward_range.scaled(reward)
-        grown = self._columns.admit(context)
-        slot = self._slots.setdefault(actions[chosen].key, len(self._slots))
-        self._make_room()
-        self._rescale(grown)
+        key = actions[chosen].key
+        doublings = self._columns.admit(context)
+        self._regressions.make_room(key, self._columns.width)
+        self._regressions.rescale(doublings)
         indices, values, _ = self._columns.vector(context)
-        self._update(slot, indices, values, scaled_reward)
-        self._learned_count += 1
-
-    def _estimates(
-        self,
-        indices: Indices,
-        values: Floats,
-        unseen: float,
-        actions: Sequence[Action],
-    ) -> Estimates:
-        means = np.zeros(len(actions))
-        prior = self._prior_variance * float(values @ values)
-        variances = np.full(len(actions), prior)
-        known = [
-            (place, self._slots[action.key])
-            for place, action in enumerate(actions)
-            if action.key in self._slots
-        ]
-        if known:
-            places, slots = (np.array(part) for part in zip(*known, strict=True))
-            means[places] = self._weights[slots[:, None], indices] @ values
-            part = self._covariances[
-                slots[:, None, None], indices[:, None], indices[None, :]
-            ]
-            variances[places] = (part @ values) @ values
-        variances += self._prior_variance * unseen
-        return Estimates(means, variances, self._learned_count)
-
-    def _make_room(self) -> None:
-        slots, width = self._weights.shape
-        new_slots, new_width = slots, width
-        while new_slots < len(self._slots):
-            new_slots = max(4, 2 * new_slots)
-        while new_width < self._columns.width:
-            new_width = min(max(16, 2 * new_width), self._columns.limit)
-        if (new_slots, new_width) == (slots, width):
-            return
-        weights = np.zeros((new_slots, new_width))
-        covariances = np.empty((new_slots, new_width, new_width))
-        covariances[:] = np.eye(new_width) * self._prior_variance
-        weights[:slots, :width] = self._weights
-        covariances[:slots, :width, :width] = self._covariances
-        self._weights, self._covariances = weights, covariances
-
-    def _rescale(self, grown: Mapping[int, int]) -> None:
-        # Powers of two change no bit of a mantissa, so that rescaling is exact.
-        used = len(self._slots)
-        for column, exponent in grown.items():
-            if exponent:
-                factor = 2.0**exponent
-                self._weights[:used, column] *= factor
-                self._covariances[:used, column, :] *= factor
-                self._covariances[:used, :, column] *= factor
-
-    def _update(
-        self, slot: int, indices: Indices, values: Floats, scaled_reward: float
-    ) -> None:
-        covariance = self._covariances[slot]
-        gain = values @ covariance[indices]
-        variance = 1.0 + float(gain[indices] @ values)
-        weights = self._weights[slot]
-        error = scaled_reward - float(weights[indices] @ values)
-        weights += gain * (error / variance)
-        covariance -= np.outer(gain, gain) / variance
+        self._regressions.learn(key, indices, values, scaled_reward)
 
     def dump(self) -> bytes:
-        """Give columns, slots and matrices, without their spare room."""
-        slots, width = len(self._slots), self._columns.width
-        packed = _Packed(
-            columns=self._columns,
-            slots=list(self._slots),
-            learned_count=self._learned_count,
-            weights=self._weights[:slots, :width].astype("<f8").tobytes(),
-            covariances=self._covariances[:slots, :width, :width]
-            .astype("<f8")
-            .tobytes(),
-        )
-        return seal(self._digest, msgspec.msgpack.encode(packed))
+        """Give columns and regressions."""
+        packed = self._regressions.packed(self._columns.width)
+        state = _State(self._columns, packed)
+        return seal(self._digest, msgspec.msgpack.encode(state))
 
     def load(self, state: bytes) -> None:
         """Replace everything that was learned."""
-        packed = msgspec.msgpack.decode(unseal(self._digest, state), type=_Packed)
-        self._columns = packed.columns
-        self._slots = {key: slot for slot, key in enumerate(packed.slots)}
-        self._learned_count = packed.learned_count
-        self._weights, self._covariances = np.zeros((0, 0)), np.zeros((0, 0, 0))
-        if self._slots:
-            self._make_room()
-            slots, width = len(self._slots), self._columns.width
-            weights = np.frombuffer(packed.weights, "<f8")
-            self._weights[:slots, :width] = weights.reshape(slots, width)
-            covariances = np.frombuffer(packed.covariances, "<f8")
-            self._covariances[:slots, :width, :width] = covariances.reshape(
-                slots, width, width
-            )
-
-
-class _Packed(msgspec.Struct):
-    columns: Columns
-    slots: list[str]
-    learned_count: int
-    weights: bytes
-    covariances: bytes
+        loaded = msgspec.msgpack.decode(unseal(self._digest, state), type=_State)
+        width = loaded.columns.width
+        self._regressions = Regressions.unpacked(
+            loaded.regressions, width, *self._prior
+        )
+        self._columns = loaded.columns
 
 
 def normalise(spec: Mapping[str, Any]) -> dict[str, Any]:

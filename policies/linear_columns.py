@@ -5,23 +5,18 @@ order in which features are first learned, so that they are a function of the lo
 when only the shared ones are left, further features are hashed into those.
 """
 
-import itertools
 import math
 import zlib
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from policies.base import Context
-from policies.features import Named, context_features
-
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from policies.features import context_features
+from policies.regressions import Floats, Indices
 
 INTERCEPT = 0
-SHARED_SHARE = 8
+SHARED_PART = 8
 """One column in so many is shared by the features that came too late."""
 
 
@@ -30,13 +25,11 @@ class Columns(msgspec.Struct):
 
     Attributes:
         limit: the most columns, the intercept included.
-        pairs: whether products of two features have columns too.
         known: column of each feature with one of its own.
-        exponents: for a number's column, e such that every |x| learned was <= 2**e.
+        exponents: for a number's column, e such that every |x| learned was < 2**e.
     """
 
     limit: int
-    pairs: bool
     known: dict[str, int] = msgspec.field(default_factory=dict)
     exponents: dict[int, int] = msgspec.field(default_factory=dict)
 
@@ -44,65 +37,63 @@ class Columns(msgspec.Struct):
     def width(self) -> int:
         """How many columns are in use."""
         own = len(self.known) + 1
-        return own if own < self._own_limit else self.limit
+        return own if own < self._first_shared else self.limit
 
     @property
-    def _own_limit(self) -> int:
-        return self.limit - self.limit // SHARED_SHARE
+    def _first_shared(self) -> int:
+        return self.limit - self.limit // SHARED_PART
 
     def vector(self, context: Context) -> tuple[Indices, Floats, float]:
         """Look a context up without changing anything.
 
         Returns:
-            indices: columns that are not zero, ascending.
-            values: at those columns.
+            indices: shape (n,), columns that aren't zero, ascending.
+            values: shape (n,), at those columns.
             unseen: sum of squares of the features that have no column yet.
         """
         by_column = {INTERCEPT: 1.0}
         unseen = 0.0
-        for name, value in self._features(context):
+        for name, value in context_features(context):
             column = self._column(name)
             if column is None:
                 unseen += min(value * value, 1.0)
             else:
-                scaled = math.ldexp(value, -self.exponents.get(column, 0))
+                exponent = self.exponents.get(column)
+                scaled = math.ldexp(value, -exponent) if exponent else value
                 by_column[column] = by_column.get(column, 0.0) + scaled
-        columns = sorted(by_column)
-        values = [by_column[column] for column in columns]
-        return np.array(columns), np.array(values), unseen
+        indices = sorted(by_column)
+        values = [by_column[column] for column in indices]
+        return np.array(indices), np.array(values), unseen
 
     def admit(self, context: Context) -> dict[int, int]:
         """Give columns to the new features of a context that is learned from.
 
         Returns:
-            For each column whose scale grew, by how many powers of two.
+            For each column whose numbers are cut more than before, by how many
+            more powers of two.
+
+        Raises:
+            PolicyError: a feature is refused; no column was given.
         """
-        grown: dict[int, int] = {}
-        for name, value in self._features(context):
+        doublings: dict[int, int] = {}
+        # As a list first: a feature that is refused must leave nothing behind.
+        for name, value in list(context_features(context)):
             column = self._column(name)
             if column is None:
                 column = self.known[name] = len(self.known) + 1
-            if "#" in name and value:
+            if name[-1] == "#" and value:
                 needed = math.frexp(value)[1]
                 old = self.exponents.get(column)
-                if old is None or needed > old:
+                if old is None:
                     self.exponents[column] = needed
-                    grown[column] = 0 if old is None else needed - old
-        return grown
+                elif needed > old:
+                    self.exponents[column] = needed
+                    doublings[column] = doublings.get(column, 0) + needed - old
+        return doublings
 
     def _column(self, name: str) -> int | None:
         column = self.known.get(name)
-        if column is not None or len(self.known) + 1 < self._own_limit:
+        first_shared = self._first_shared
+        if column is not None or len(self.known) + 1 < first_shared:
             return column
-        spare = self.limit - self._own_limit
-        return self._own_limit + zlib.crc32(name.encode()) % spare
-
-    def _features(self, context: Context) -> Sequence[Named]:
-        if not self.pairs:
-            return list(context_features(context))
-        # Sorted, so that a pair has one name whatever the order of a context.
-        single = sorted(context_features(context))
-        return single + [
-            (f"{one}&{other}", first * second)
-            for (one, first), (other, second) in itertools.combinations(single, 2)
-        ]
+        return first_shared + zlib.crc32(name.encode()) % (self.limit - first_shared)

@@ -12,22 +12,24 @@ import msgspec
 import numpy as np
 
 from policies.base import PolicyError
-from policies.linear_columns import Floats
 from policies.maximum import largest_normal
+from policies.regressions import Floats
 from policies.settings import Choice, Number, Setting
 
 
-class Estimates(msgspec.Struct):
+class Estimates(msgspec.Struct, frozen=True):
     """What is known of each action in one context.
 
     Attributes:
         means: shape (K,), expected scaled rewards.
-        variances: shape (K,), of those means, in units of the reward's variance.
+        deviations: shape (K,), standard deviations of those means.
+        noise_deviation: standard deviation of a reward around its mean.
         learned_count: how many examples the policy has learned.
     """
 
     means: Floats
-    variances: Floats
+    deviations: Floats
+    noise_deviation: float
     learned_count: int
 
 
@@ -42,14 +44,14 @@ def ucb(estimates: Estimates, alpha: float) -> list[float]:
     References:
         Li, Chu, Langford and Schapire (2010), LinUCB.
     """
-    bonus = alpha * np.sqrt(np.maximum(estimates.variances, 0.0))
-    return _to_largest(estimates.means + bonus)
+    return _to_largest(estimates.means + alpha * estimates.deviations)
 
 
 def igw(estimates: Estimates, gamma_scale: float) -> list[float]:
     """Give 1 / (K + gamma * gap) to each but the best, the rest to the best.
 
-    gamma grows as gamma_scale * sqrt(K * examples), so that exploration fades.
+    gamma grows as gamma_scale * sqrt(K * examples), so that exploration fades; gaps
+    are measured in deviations of the reward, so that its unit doesn't matter.
 
     References:
         Foster and Rakhlin (2020), SquareCB; Abe and Long (1999).
@@ -58,7 +60,8 @@ def igw(estimates: Estimates, gamma_scale: float) -> list[float]:
     n_actions = len(means)
     gamma = gamma_scale * math.sqrt(n_actions * estimates.learned_count)
     best = int(means.argmax())
-    shares = 1.0 / (n_actions + gamma * (means[best] - means))
+    gaps = (means[best] - means) / estimates.noise_deviation
+    shares = 1.0 / (n_actions + gamma * gaps)
     shares[best] = 0.0
     shares[best] = 1.0 - shares.sum()
     return [float(share) for share in shares]
@@ -67,13 +70,13 @@ def igw(estimates: Estimates, gamma_scale: float) -> list[float]:
 def thompson(estimates: Estimates, alpha: float) -> list[float]:
     """Give each action the chance that its mean is the largest.
 
-    The means are taken as independent normals with alpha times the standard
-    deviation of the regression.
+    The means are taken as independent normals with alpha times the deviation of the
+    regression.
 
     References:
         Agrawal and Goyal (2013), linear Thompson sampling.
     """
-    deviations = alpha * np.sqrt(np.maximum(estimates.variances, 1e-12))
+    deviations = np.maximum(alpha * estimates.deviations, LEAST_DEVIATION)
     return largest_normal(estimates.means, deviations)
 
 
@@ -83,9 +86,12 @@ def _to_largest(scores: Floats) -> list[float]:
     return [share if is_largest else 0.0 for is_largest in largest]
 
 
-UCB_ALPHA = Number("alpha", 0.25, "standard deviations of optimism", 0.0, 100.0)
-IGW_GAMMA = Number("gamma_scale", 10.0, "how greedy; larger explores less", 0.0, 1e6)
-THOMPSON_ALPHA = Number("alpha", 0.1, "scale of the uncertainty", 1e-4, 100.0)
+UCB_ALPHA = Number("alpha", 0.5, "standard deviations of optimism", 0.0, 100.0)
+IGW_GAMMA = Number("gamma_scale", 5.0, "how greedy; larger explores less", 0.0, 1e6)
+LEAST_DEVIATION = 1e-9
+"""Keeps the quadrature's panels from having no width."""
+
+THOMPSON_ALPHA = Number("alpha", 0.3, "scale of the uncertainty", 1e-4, 100.0)
 
 EXPLORERS: Mapping[str, tuple[Callable[..., list[float]], tuple[Setting, ...]]] = {
     "greedy": (greedy, ()),

@@ -12,6 +12,9 @@ from policies.features import Named, action_features, context_features
 
 CACHED_ACTIONS = 4096
 
+CONSTANT = "*"
+"""A feature of every context; times an action's features it is their own effect."""
+
 
 def _written(features: Iterable[Named]) -> str:
     # A number's name ends in "#", so that "x#:1" and a string's "x=1" differ.
@@ -21,8 +24,8 @@ def _written(features: Iterable[Named]) -> str:
 
 
 def shared_line(context: Context) -> str:
-    """Render the context; nested mappings are flattened."""
-    return f"shared |c {_written(context_features(context))}"
+    """Render the context after a constant; nested mappings are flattened."""
+    return f"shared |c {CONSTANT} {_written(context_features(context))}"
 
 
 def action_line(action: Action) -> str:

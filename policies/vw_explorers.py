@@ -15,10 +15,13 @@ from policies.settings import Choice, Count, Number, Setting
 
 EVERY_CB_TYPE = ("mtr", "ips", "dm", "dr")
 
+# The context holds a constant, so that each product has the lower ones in it; the
+# same features alone, once more, only slow learning down.
+_PRODUCTS_ONLY = ("--ignore_linear", "c", "--ignore_linear", "a")
 INTERACTIONS: Mapping[str, tuple[str, ...]] = {
     "none": (),
-    "context:variant": ("-q", "ca"),
-    "quadratic": ("-q", "ca", "--cubic", "cca"),
+    "context:variant": ("-q", "ca", *_PRODUCTS_ONLY),
+    "quadratic": ("--cubic", "cca", *_PRODUCTS_ONLY),
 }
 
 EPSILON = Number("epsilon", 0.05, "share of uniform exploration", 0.0, 1.0)

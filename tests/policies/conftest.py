@@ -27,7 +27,7 @@ OTHER_SPECS: list[Spec] = [
     {"kind": "linear", "explorer": "ucb"},
     {"kind": "linear", "explorer": "igw"},
     {"kind": "linear", "explorer": "thompson"},
-    {"kind": "linear", "interactions": "pairs", "dimensions": 16},
+    {"kind": "linear", "forgetting": 0, "dimensions": 16},
     {"kind": "fixed", "variant": "boots"},
     {"kind": "uniform"},
     {"kind": "weighted", "weights": {"boots": 3, "sandals": 1}},

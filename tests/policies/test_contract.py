@@ -200,7 +200,7 @@ def test_feature_that_is_no_finite_scalar_is_refused_and_nothing_learned(
     spec: Spec, log: Log, actions: Sequence[Action], trained: Train, value: Any
 ) -> None:
     if spec["kind"] not in {"vw", "linear"}:
-        spec = {"kind": "linear", "explorer": "ucb", "interactions": "pairs"}
+        spec = {"kind": "linear", "explorer": "ucb"}
     policy = trained(spec, log[:20])
     before = policy.dump()
     context: Context = {"fresh": "x", "user": {"other": value}}

@@ -1,31 +1,38 @@
 """The linear policy's arithmetic, against ridge regression and by hand."""
 
+import math
+
 import numpy as np
 import pytest
-from scipy.special import ndtr
 
-from policies.base import Action
-from policies.linear_columns import Columns
+from policies.base import Action, RewardRange
 from policies.linear_explorers import Estimates, greedy, igw, thompson, ucb
+from policies.regressions import Regressions
 from policies.spec import build_policy
 
 ACTIONS = (Action("boots"), Action("coat"))
 
 
 def estimates(
-    means: list[float], variances: list[float] | None = None, learned_count: int = 100
+    means: list[float],
+    deviations: list[float] | None = None,
+    noise_deviation: float = 1.0,
+    learned_count: int = 100,
 ) -> Estimates:
     return Estimates(
-        np.array(means), np.array(variances or [1.0] * len(means)), learned_count
+        means=np.array(means),
+        deviations=np.array(deviations or [1.0] * len(means)),
+        noise_deviation=noise_deviation,
+        learned_count=learned_count,
     )
 
 
 def test_igw_gives_one_over_k_plus_gamma_times_the_gap() -> None:
-    # By hand: gamma = 2 * sqrt(3 * 48) = 24; shares 1/(3 + 24 * 0.5) = 1/15 and
-    # 1/(3 + 24 * 0.125) = 1/6; the best takes 1 - 7/30 = 23/30.
-    pmf = igw(estimates([0.25, 0.75, 0.625], learned_count=48), 2.0)
+    # By hand: gamma = 1 * sqrt(3 * 48) = 12, gaps 0.5 / 0.5 and 0.125 / 0.5; shares
+    # 1 / (3 + 12 * 1) = 1/15 and 1 / (3 + 12 * 0.25) = 1/6; the best takes 23/30.
+    known = estimates([0.25, 0.75, 0.625], noise_deviation=0.5, learned_count=48)
 
-    assert pmf == pytest.approx([1 / 15, 23 / 30, 1 / 6])
+    assert igw(known, 1.0) == pytest.approx([1 / 15, 23 / 30, 1 / 6])
 
 
 def test_igw_without_examples_is_uniform() -> None:
@@ -38,8 +45,8 @@ def test_greedy_ties_share() -> None:
 
 def test_ucb_adds_alpha_standard_deviations() -> None:
     # By hand: 0.5 + 0.1 * 1 = 0.6 against 0.4 + 0.1 * 3 = 0.7.
-    assert ucb(estimates([0.5, 0.4], [1.0, 9.0]), 0.1) == [0.0, 1.0]
-    assert ucb(estimates([0.5, 0.4], [1.0, 9.0]), 0.01) == [1.0, 0.0]
+    assert ucb(estimates([0.5, 0.4], [1.0, 3.0]), 0.1) == [0.0, 1.0]
+    assert ucb(estimates([0.5, 0.4], [1.0, 3.0]), 0.01) == [1.0, 0.0]
 
 
 def test_thompson_of_equal_estimates_is_uniform() -> None:
@@ -47,101 +54,128 @@ def test_thompson_of_equal_estimates_is_uniform() -> None:
 
 
 def test_thompson_of_two_is_the_normal_distribution_of_the_gap() -> None:
-    # By hand: deviations 0.1 * 1 and 0.1 * sqrt(3); the gap 0.2 is then one
+    # By hand: 0.1 * sqrt(1^2 + sqrt(3)^2) = 0.2, so that the gap of 0.2 is one
     # standard deviation of the difference, whose chance is 0.841345.
-    pmf = thompson(estimates([0.5, 0.3], [1.0, 3.0]), 0.1)
+    pmf = thompson(estimates([0.5, 0.3], [1.0, 3.0**0.5]), 0.1)
 
     assert pmf == pytest.approx([0.841345, 0.158655], abs=1e-6)
 
 
 def test_estimates_are_those_of_ridge_regression() -> None:
-    """Compared through Thompson sampling, whose pmf has means and variances in it."""
-    spec = {"kind": "linear", "explorer": "thompson", "alpha": 0.3, "ridge": 2.0}
     rng = np.random.default_rng(3)
-    # The first example has the largest numbers, so that their scale is settled.
-    xs = np.vstack([np.ones((1, 3)), rng.choice([0.25, 0.5, 1.0], size=(49, 3))])
-    rewards = rng.random((50, 2))
-    policy = build_policy(spec)
-    for x, reward in zip(xs, rewards, strict=True):
-        context = {name: float(value) for name, value in zip("abc", x, strict=True)}
-        for chosen in range(2):
-            policy.learn(context, ACTIONS, chosen, 0.5, float(reward[chosen]))
+    rows, rewards = rng.normal(size=(50, 4)), rng.random(50)
+    regressions = Regressions(prior_variance=0.5, forgetting=0.0)
+    regressions.make_room("boots", width=4)
+    for row, reward in zip(rows, rewards, strict=True):
+        regressions.learn("boots", np.arange(4), row, float(reward))
 
-    # A number is cut by the power of two above the largest one, here 2.
-    design = np.column_stack([np.ones(50), xs / 2])
-    covariance = np.linalg.inv(design.T @ design + 2 * np.eye(4))
-    for a, b, c in ((0.25, 0.5, 1.0), (1.0, 0.25, 0.25), (0.0, 0.0, 1.0)):
-        x = np.array([1.0, a / 2, b / 2, c / 2])
-        means = x @ covariance @ design.T @ rewards
-        deviation = 0.3 * np.sqrt(2 * x @ covariance @ x)
-        expected = ndtr((means[0] - means[1]) / deviation)
-        pmf = policy.pmf({"a": a, "b": b, "c": c}, ACTIONS)
-        assert pmf[0] == pytest.approx(expected, abs=1e-8)
+    indices, values = np.array([0, 3]), np.array([1.0, 2.0])
+    means, variances = regressions.estimates(indices, values, 0.0, ["boots"])
+
+    covariance = np.linalg.inv(rows.T @ rows + 2.0 * np.eye(4))
+    dense = np.array([1.0, 0.0, 0.0, 2.0])
+    assert means == pytest.approx([dense @ covariance @ rows.T @ rewards])
+    assert variances == pytest.approx([dense @ covariance @ dense])
 
 
-def test_columns_are_given_in_the_order_of_learning() -> None:
-    columns = Columns(limit=16, pairs=False)
+def test_action_without_examples_has_the_prior() -> None:
+    regressions = Regressions(prior_variance=0.5, forgetting=3.0)
 
-    columns.admit({"device": "mobile", "hour": 3})
-    columns.admit({"device": "desktop"})
+    means, variances = regressions.estimates(
+        np.array([0, 2]), np.array([1.0, 2.0]), 3.0, ["coat"]
+    )
 
-    assert columns.known == {"device=mobile": 1, "hour#": 2, "device=desktop": 3}
-    assert columns.width == 4
-
-
-def test_number_is_cut_by_the_power_of_two_above_the_largest_learned() -> None:
-    columns = Columns(limit=16, pairs=False)
-
-    first = columns.admit({"hour": 3})
-    second = columns.admit({"hour": -9})
-    indices, values, unseen = columns.vector({"hour": 4})
-
-    # By hand: 3 < 4 = 2^2, 9 < 16 = 2^4, and 4 / 16 = 0.25.
-    assert first == {1: 0}
-    assert second == {1: 2}
-    assert indices.tolist() == [0, 1]
-    assert values.tolist() == [1.0, 0.25]
-    assert unseen == 0.0
+    # By hand: 0.5 * (1 + 4 + 3).
+    assert means.tolist() == [0.0]
+    assert variances.tolist() == [4.0]
 
 
-def test_feature_that_was_never_learned_counts_as_unseen() -> None:
-    columns = Columns(limit=16, pairs=False)
-    columns.admit({"device": "mobile"})
+def test_noise_is_the_mean_squared_residual() -> None:
+    regressions = Regressions(prior_variance=1.0, forgetting=0.0)
+    regressions.make_room("boots", width=1)
+    for reward in (1.0, 0.0):
+        regressions.learn("boots", np.array([0]), np.array([1.0]), reward)
 
-    indices, values, unseen = columns.vector({"device": "desktop", "hour": 0.5})
-
-    assert indices.tolist() == [0]
-    assert values.tolist() == [1.0]
-    assert unseen == 1.25
-
-
-def test_late_features_share_the_last_columns() -> None:
-    columns = Columns(limit=16, pairs=False)
-
-    for city in range(100):
-        columns.admit({"city": str(city)})
-        indices, _, unseen = columns.vector({"city": str(city)})
-        assert unseen == 0.0
-        assert indices[-1] == 1 + city if city < 13 else indices[-1] in {14, 15}
-
-    assert columns.width == 16
-    assert len(columns.known) == 13
+    # By hand: residual 1 of variance 1 + 1, then 0.5 below of variance 1 + 1/2, and
+    # the assumed 0.25 by now divided by 3.
+    assert regressions.noise == pytest.approx((1 / 2 + 0.25 / 1.5 + 0.25 / 3) / 3)
 
 
-def test_pair_has_one_name_whatever_the_order_of_the_context() -> None:
-    columns = Columns(limit=64, pairs=True)
+def test_action_that_is_not_chosen_grows_uncertain_again() -> None:
+    indices, values = np.array([0]), np.array([1.0])
+    regressions = Regressions(prior_variance=1.0, forgetting=3.0)
+    for key in ("boots", "coat"):
+        regressions.make_room(key, width=1)
+    regressions.learn("boots", indices, values, 1.0)
+    before = regressions.estimates(indices, values, 0.0, ["boots"])
+    for _ in range(500):
+        regressions.learn("coat", indices, values, 0.5)
 
-    columns.admit({"device": "mobile", "hour": 3})
-    one = columns.vector({"device": "mobile", "hour": 2})
-    other = columns.vector({"hour": 2, "device": "mobile"})
+    means, variances = regressions.estimates(indices, values, 0.0, ["boots"])
 
-    assert list(columns.known) == [
-        "device=mobile",
-        "hour#",
-        "device=mobile&hour#",
-    ]
-    assert one[0].tolist() == other[0].tolist()
-    assert one[1].tolist() == other[1].tolist() == [1.0, 1.0, 0.5, 0.5]
+    # By hand: from age 1 to 501, exp(-9 * (1/1001 - 1/1501)) is kept of a variance
+    # of 1/2 and its root of a mean of 1/2; the rest is the prior's.
+    kept = math.exp(-9 * (1 / 1001 - 1 / 1501))
+    assert before[1].tolist() == [0.5]
+    assert variances == pytest.approx([kept * 0.5 + (1 - kept) * 1.0])
+    assert means == pytest.approx([0.5 * math.sqrt(kept)])
+
+
+def test_forgetting_is_the_same_before_and_after_learning() -> None:
+    """A lazy forgetting that is caught up when the action is learned changes nothing.
+
+    The row that is learned is 0, so that it says nothing itself.
+    """
+    indices, values = np.array([0]), np.array([1.0])
+    regressions = Regressions(prior_variance=1.0, forgetting=10.0)
+    for key in ("boots", "coat"):
+        regressions.make_room(key, width=1)
+    regressions.learn("boots", indices, values, 1.0)
+    for _ in range(500):
+        regressions.learn("coat", indices, values, 0.5)
+    lazy = regressions.estimates(indices, values, 0.0, ["boots"])
+    regressions.learn("boots", indices, np.array([0.0]), 0.0)
+
+    caught_up = regressions.estimates(indices, values, 0.0, ["boots"])
+
+    assert caught_up[0] == pytest.approx(lazy[0], rel=1e-3)
+    assert caught_up[1] == pytest.approx(lazy[1], rel=1e-3)
+
+
+def test_halved_columns_predict_the_same_to_the_last_bit() -> None:
+    rng = np.random.default_rng(5)
+    regressions = Regressions(prior_variance=1.0, forgetting=3.0)
+    regressions.make_room("boots", width=3)
+    indices = np.arange(3)
+    for row in rng.normal(size=(20, 3)):
+        regressions.learn("boots", indices, row, float(rng.random()))
+    before = regressions.estimates(indices, np.array([1.0, 3.0, 0.3]), 0.0, ["boots"])
+
+    regressions.rescale({1: 2})
+    after = regressions.estimates(indices, np.array([1.0, 0.75, 0.3]), 0.0, ["boots"])
+
+    assert after[0].tolist() == before[0].tolist()
+    assert after[1].tolist() == before[1].tolist()
+
+
+def test_narrow_band_of_a_wide_range_is_explored_like_a_range_that_fits() -> None:
+    """The two differ by the variance assumed at the start, 0.25 of the range.
+
+    After 400 examples that is 0.25 * 100^2 / 401^2 = 0.016 against a noise of 0.25,
+    and the pmf is between 0.1 and 0.9, so that the unit would show.
+    """
+    tight = build_policy({"kind": "linear"})
+    wide = build_policy({"kind": "linear"}, RewardRange(0.0, 100.0))
+    for place in range(400):
+        # 80 of 200 bring a reward for one action, 82 of 200 for the other.
+        reward = float(place // 2 % 200 < 80 + place % 2 * 2)
+        for policy in (tight, wide):
+            policy.learn({}, ACTIONS, place % 2, 0.5, reward)
+
+    expected = tight.pmf({}, ACTIONS)
+
+    assert 0.1 < expected[0] < 0.9
+    assert wide.pmf({}, ACTIONS) == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize("explorer", ["greedy", "ucb", "igw", "thompson"])

@@ -59,9 +59,9 @@ def test_parsed_context_has_the_written_features_and_no_other(
 
     assert {namespace for namespace, _, _ in shared} <= {"c"}
     assert [value for _, _, value in shared] == pytest.approx(
-        [value for _, value in written], rel=1e-6
+        [1.0, *(value for _, value in written)], rel=1e-6
     )
-    assert len({feature for _, feature, _ in shared}) == len(written)
+    assert len({feature for _, feature, _ in shared}) == 1 + len(written)
     assert len(action) == 1
 
 
@@ -72,7 +72,7 @@ def test_parsed_action_has_its_key_and_features_and_no_other(
 ) -> None:
     shared, *lines = parsed(ExampleWriter().unlabelled({}, actions))
 
-    assert shared == []
+    assert len(shared) == 1
     assert len(lines) == len(actions)
     for line, action in zip(lines, actions, strict=True):
         assert {namespace for namespace, _, _ in line} == {"a"}
@@ -86,14 +86,16 @@ def test_example_is_written_as_text_with_the_cost_on_the_chosen_line() -> None:
     text = ExampleWriter().labelled(context, actions, 1, 0.25, 0.75)
 
     assert text == (
-        "shared |c hour#:21 user/segment=new\n|a @boots price#:2\n0:-0.75:0.25 |a @coat"
+        "shared |c * hour#:21 user/segment=new\n"
+        "|a @boots price#:2\n"
+        "0:-0.75:0.25 |a @coat"
     )
 
 
 def test_reward_of_zero_is_a_cost_of_plain_zero() -> None:
     text = ExampleWriter().labelled({}, [Action("boots")], 0, 1.0, 0.0)
 
-    assert text == "shared |c \n0:0:1 |a @boots"
+    assert text == "shared |c * \n0:0:1 |a @boots"
 
 
 def test_equal_keys_with_other_features_are_rendered_anew() -> None:

@@ -1,0 +1,196 @@
+"""A ridge regression for each action, updated one example at a time.
+
+Owns the matrices of kind `linear`: their update (Sherman-Morrison), their slow
+forgetting, their room and their bytes. Knows nothing of contexts, explorers or
+probabilities; a row is given as columns and values.
+
+Between two examples a regression drifts back towards its prior by a share that
+falls with age: after n examples, of all actions, as if the true weights had moved by
+forgetting / n of a prior deviation an example. So about the last 1 / forgetting of
+the log counts, at any age, and an action that isn't chosen grows uncertain again.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+WARM_UP_COUNT = 1000.0
+"""Examples that are added to the age, so that a young policy forgets nothing."""
+
+NOISE_PRIOR = 0.25
+"""Largest variance of a reward in [0, 1]; assumed before any residual."""
+
+
+class Packed(msgspec.Struct, frozen=True):
+    """The regressions as they are dumped; matrices as little-endian float64."""
+
+    keys: list[str]
+    ages: list[int]
+    age: int
+    squares: float
+    weights: bytes
+    covariances: bytes
+
+
+class Regressions:
+    """Weights and covariance for each action, over columns that may grow in number."""
+
+    def __init__(self, prior_variance: float, forgetting: float) -> None:
+        self._prior_variance = prior_variance
+        self._forgetting = forgetting
+        self._slots: dict[str, int] = {}
+        self._ages: list[int] = []
+        self._age = 0
+        self._squares = 0.0
+        # Shapes (slots, columns) and (slots, columns, columns), with spare room.
+        self._weights: Floats = np.zeros((0, 0))
+        self._covariances: Floats = np.zeros((0, 0, 0))
+
+    @property
+    def learned_count(self) -> int:
+        """How many examples were learned, of all actions."""
+        return self._age
+
+    @property
+    def noise(self) -> float:
+        """Estimated variance of a reward around its prediction.
+
+        What is assumed before any residual fades with the square of the age, so that
+        rewards in a narrow band of a wide range soon have their own noise.
+        """
+        count = self._age + 1
+        return (self._squares + NOISE_PRIOR / count) / count
+
+    def estimates(
+        self, indices: Indices, values: Floats, unseen: float, keys: Sequence[str]
+    ) -> tuple[Floats, Floats]:
+        """Predict one row for some actions; one that was never learned is the prior.
+
+        Args:
+            indices: shape (n,), columns of the row that aren't zero, ascending.
+            values: shape (n,).
+            unseen: sum of squares of features without a column.
+            keys: K actions.
+
+        Returns:
+            means: shape (K,).
+            variances: shape (K,), of the means; in units of the noise.
+        """
+        square = float(values @ values)
+        means = np.zeros(len(keys))
+        variances = np.full(len(keys), self._prior_variance * square)
+        known = [place for place, key in enumerate(keys) if key in self._slots]
+        if known:
+            slots = np.array([self._slots[keys[place]] for place in known])
+            kept = np.array([self._kept(self._ages[slot]) for slot in slots])
+            rows = self._weights[slots[:, None], indices]
+            blocks = self._covariances[
+                slots[:, None, None], indices[:, None], indices[None, :]
+            ]
+            means[known] = np.sqrt(kept) * (rows @ values)
+            variances[known] *= 1.0 - kept
+            variances[known] += kept * ((blocks @ values) @ values)
+        variances += self._prior_variance * unseen
+        return means, variances
+
+    def learn(self, key: str, indices: Indices, values: Floats, reward: float) -> None:
+        """Update an action's regression by one row and its scaled reward."""
+        slot = self._slots[key]
+        self._age += 1
+        weights, covariance = self._weights[slot], self._covariances[slot]
+        self._forget(slot, weights, covariance)
+        gain = values @ covariance[indices]
+        variance = 1.0 + float(gain[indices] @ values)
+        error = reward - float(weights[indices] @ values)
+        weights += gain * (error / variance)
+        covariance -= np.outer(gain, gain / variance)
+        self._squares += error * error / variance
+
+    def make_room(self, key: str, width: int) -> None:
+        """Make sure that an action has a slot, and each slot `width` columns."""
+        if key not in self._slots:
+            self._slots[key] = len(self._slots)
+            self._ages.append(self._age)
+        slots, columns = self._weights.shape
+        new_slots, new_columns = slots, columns
+        while new_slots < len(self._slots):
+            new_slots = max(4, 2 * new_slots)
+        while new_columns < width:
+            new_columns = max(16, 2 * new_columns)
+        if (new_slots, new_columns) == (slots, columns):
+            return
+        weights = np.zeros((new_slots, new_columns))
+        covariances = np.empty((new_slots, new_columns, new_columns))
+        covariances[:] = np.eye(new_columns) * self._prior_variance
+        weights[:slots, :columns] = self._weights
+        covariances[:slots, :columns, :columns] = self._covariances
+        self._weights, self._covariances = weights, covariances
+
+    def rescale(self, doublings: Mapping[int, int]) -> None:
+        """Follow columns whose values are halved from now on, each so many times.
+
+        Powers of two change no bit of a mantissa, so predictions stay exactly as
+        they were.
+        """
+        used = len(self._slots)
+        for column, doubled in doublings.items():
+            factor = 2.0**doubled
+            self._weights[:used, column] *= factor
+            self._covariances[:used, column, :] *= factor
+            self._covariances[:used, :, column] *= factor
+
+    def _kept(self, age: int) -> float:
+        """Give the share of a covariance that is left since an age."""
+        if age == self._age:
+            return 1.0
+        passed = 1.0 / (age + WARM_UP_COUNT) - 1.0 / (self._age + WARM_UP_COUNT)
+        return math.exp(-self._forgetting * self._forgetting * passed)
+
+    def _forget(self, slot: int, weights: Floats, covariance: Floats) -> None:
+        kept = self._kept(self._ages[slot])
+        self._ages[slot] = self._age
+        if kept < 1.0:
+            weights *= math.sqrt(kept)
+            covariance *= kept
+            diagonal = np.einsum("ii->i", covariance)
+            diagonal += (1.0 - kept) * self._prior_variance
+
+    def packed(self, width: int) -> Packed:
+        """Give everything learned, without spare room."""
+        used = len(self._slots)
+        weights = self._weights[:used, :width]
+        covariances = self._covariances[:used, :width, :width]
+        return Packed(
+            keys=list(self._slots),
+            ages=self._ages,
+            age=self._age,
+            squares=self._squares,
+            weights=weights.astype("<f8").tobytes(),
+            covariances=covariances.astype("<f8").tobytes(),
+        )
+
+    @classmethod
+    def unpacked(
+        cls, packed: Packed, width: int, prior_variance: float, forgetting: float
+    ) -> Self:
+        """Build the regressions that were packed."""
+        new = cls(prior_variance, forgetting)
+        new._age, new._squares = packed.age, packed.squares
+        for key in packed.keys:
+            new.make_room(key, width)
+        new._ages = list(packed.ages)
+        used = len(packed.keys)
+        weights = np.frombuffer(packed.weights, "<f8").reshape(used, width)
+        covariances = np.frombuffer(packed.covariances, "<f8")
+        new._weights[:used, :width] = weights
+        new._covariances[:used, :width, :width] = covariances.reshape(
+            used, width, width
+        )
+        return new
