@@ -3,6 +3,8 @@
 Owns the codec: one JSON document an event, tagged with its type. Pure.
 """
 
+from typing import Any
+
 import msgspec
 
 from bandit_svc.domain.decision import Activation, Decision
@@ -15,6 +17,13 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(
     Decision | Reward | Activation
 )
 _decision_decoder = msgspec.json.Decoder(Decision)
+
+
+class _Contextual(msgspec.Struct, tag="decision"):
+    context: dict[str, Any]
+
+
+_context_decoder = msgspec.json.Decoder(_Contextual)
 
 
 class UnreadableEvent(Exception):
@@ -46,5 +55,17 @@ def decode_decision(line: bytes) -> Decision:
     """
     try:
         return _decision_decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableEvent(str(error)) from error
+
+
+def decode_context(line: bytes) -> dict[str, Any]:
+    """Read no more than the context of a line that is known to hold a decision.
+
+    Raises:
+        UnreadableEvent: it does not.
+    """
+    try:
+        return _context_decoder.decode(line).context
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableEvent(str(error)) from error

@@ -3,8 +3,15 @@
 Owns step 2 of the learner's tick. Which rewards count is domain.attribution's.
 """
 
-from bandit_svc.domain.attribution import counted_rewards, joined_reward
-from bandit_svc.domain.experiment import TREATMENT
+from collections.abc import Container, Sequence
+
+from bandit_svc.domain.attribution import (
+    counted_rewards,
+    joined_reward,
+    timing,
+)
+from bandit_svc.domain.event import decode_context
+from bandit_svc.domain.experiment import TREATMENT, RewardDefinition
 from bandit_svc.domain.reward import MAIN_METRIC, Reward
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.storage.interface import Joins
@@ -60,7 +67,28 @@ def _close(due: DueDecision, definitions: Definitions) -> ClosedDecision:
             for r in rewards
             if (r.metric, r.reward_id) not in kept
         ),
+        context=decode_context(due.line),
+        latencies=_latencies(main, kept, due.exposed_at_ms, definition.reward),
     )
+
+
+def _latencies(
+    rewards: Sequence[Reward],
+    kept: Container[tuple[str, str]],
+    exposed_at_ms: int,
+    definition: RewardDefinition,
+) -> tuple[tuple[int, bool], ...]:
+    """Give how long the rewards took that count, and those that came too late.
+
+    Behind a first reward that closes its decision another may be in time and not
+    count: it says nothing about the window, so it is left out.
+    """
+    latencies = []
+    for r in rewards:
+        counted = (r.metric, r.reward_id) in kept
+        if counted or timing(r, exposed_at_ms, definition) == "late":
+            latencies.append((r.occurred_at_ms - exposed_at_ms, counted))
+    return tuple(latencies)
 
 
 def _reward(due: DueDecision, row: tuple[str, str, float, int, int]) -> Reward:

@@ -17,11 +17,14 @@ from bandit_svc.storage.rows import (
     Cursors,
     DecisionView,
     DueDecision,
+    HistoryRow,
     IngestOutcome,
     JoinedRow,
     KeyRow,
+    LatencyRow,
     OrphanRow,
     Revision,
+    SegmentRow,
     Tally,
     Totals,
 )
@@ -142,6 +145,27 @@ class Joins(Protocol):
         """Give the sums; their number does not grow with the log."""
 
 
+class Breakdowns(Protocol):
+    """Sums of the joined decisions by time, segment and latency.
+
+    `Joins.close` adds to them in its own transaction, and `Facts.ingest` adds the
+    rewards that came after the closing. Their number does not grow with the log.
+    """
+
+    def history(self, number: int) -> list[HistoryRow]:
+        """Give the sums of at most 200 stretches of time, oldest first.
+
+        All stretches are equally long. When there are more than 200, they become
+        twice as long and neighbours are added up, so that no sum is lost.
+        """
+
+    def segments(self, number: int) -> list[SegmentRow]:
+        """Give the sums by context key, value and group."""
+
+    def latencies(self, number: int) -> list[LatencyRow]:
+        """Give the counts of rewards by latency, quickest first."""
+
+
 class Snapshots(Protocol):
     """Published model versions."""
 
@@ -173,6 +197,7 @@ class Storage(Protocol):
     keys: Keys
     facts: Facts
     joins: Joins
+    breakdowns: Breakdowns
     snapshots: Snapshots
 
     def migrate(self) -> None:

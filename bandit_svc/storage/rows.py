@@ -124,6 +124,8 @@ class DueDecision(NamedTuple):
     exposed_at_ms: int
     rewards: tuple[tuple[str, str, float, int, int], ...]
     """(metric, reward_id, value, occurred_at_ms, received_at_ms)"""
+    line: bytes
+    """The decision as it was logged."""
 
 
 class ClosedDecision(NamedTuple):
@@ -137,6 +139,9 @@ class ClosedDecision(NamedTuple):
     """Sums of the secondary metrics that were reported in time."""
     late: tuple[tuple[str, str], ...]
     """(metric, reward_id) of the rewards that did not count."""
+    context: Mapping[str, Any] = {}
+    latencies: tuple[tuple[int, bool], ...] = ()
+    """(milliseconds from exposure to reward, whether it counted)"""
 
 
 class JoinedRow(NamedTuple):
@@ -158,6 +163,39 @@ class Tally(msgspec.Struct, frozen=True):
     n: int
     total: float
     total_squares: float
+
+
+class HistoryRow(NamedTuple):
+    """Sums of the decisions exposed in a stretch of time, of a group and variant."""
+
+    begins_at_ms: int
+    ends_at_ms: int
+    group: Group
+    variant: str
+    """Empty for all those that are not kept by name."""
+    n: int
+    total: float
+    total_squares: float
+
+
+class SegmentRow(NamedTuple):
+    """Sums of the decisions with a value of a context key; see domain.segment."""
+
+    key: str
+    value: str
+    """`segment.FOLDED` for all values that are not kept."""
+    group: Group
+    n: int
+    total: float
+    total_squares: float
+
+
+class LatencyRow(NamedTuple):
+    """Rewards of the main metric by latency; see domain.latency."""
+
+    bin: int
+    counted: int
+    late: int
 
 
 class Totals(msgspec.Struct, frozen=True):

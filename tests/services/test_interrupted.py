@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 ROUNDS = 400
 TICKS = 8
 Tallied = tuple[str, str, str, int, float, float]
-State = tuple[list[tuple[int, float, bool, str]], list[Tallied], bytes]
+State = tuple[
+    list[tuple[int, float, bool, str]],
+    list[Tallied],
+    list[tuple[object, ...]],
+    bytes,
+]
 
 
 # The last one does not resume exactly by itself, and is reloaded as it learns.
@@ -101,7 +106,20 @@ def state_of(service: "Service", key: str) -> State:
         )
         for t in service.storage.joins.tallies(number)
     ]
-    return joined, tallies, service.model(key).state
+    return joined, tallies, breakdowns_of(service, number), service.model(key).state
+
+
+def breakdowns_of(service: "Service", number: int) -> list[tuple[object, ...]]:
+    """The sums by time, segment and latency, rounded as the tallies are."""
+    found = service.storage.breakdowns
+    return [
+        tuple(round(cell, 9) if isinstance(cell, float) else cell for cell in row)
+        for row in (
+            *found.history(number),
+            *found.segments(number),
+            *found.latencies(number),
+        )
+    ]
 
 
 def undisturbed(service: "Service") -> None:
@@ -164,10 +182,10 @@ def test_the_end_is_the_same_as_without_an_interruption(
     disturbed(killed)
 
     for key in ("hero", "quick"):
-        joined, tallies, model = state_of(calm, key)
-        assert state_of(killed, key) == (joined, tallies, model)
+        state = state_of(calm, key)
+        assert state_of(killed, key) == state
         # 40 of the 200 decisions on `hero` were deferred, 20 of them activated.
-        assert len(joined) == {"hero": 180, "quick": 200}[key]
+        assert len(state[0]) == {"hero": 180, "quick": 200}[key]
         assert killed.replay(key).matches
     assert killed.storage.facts.check() == []
 

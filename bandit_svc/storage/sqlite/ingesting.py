@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 from bandit_svc.domain.decision import Activation, Decision
 from bandit_svc.domain.experiment import Group
+from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.domain.reward import MAIN_METRIC, Reward
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
+from bandit_svc.storage.sqlite.latencies import Latencies, add_latencies
 
 DEFERRED, OPEN, JOINED, AMBIGUOUS = range(4)
 
@@ -34,6 +36,7 @@ class Ingesting:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._counts: Counter[tuple[int, str]] = Counter()
+        self._latencies: Latencies = Counter()
         self._unreadable = 0
 
     def run(self, arrivals: Sequence[Arrival]) -> IngestOutcome:
@@ -155,7 +158,8 @@ class Ingesting:
 
     def _reward(self, reward: Reward) -> None:
         known = self._connection.execute(
-            "SELECT state, on_first_reward FROM decisions WHERE id = ?",
+            "SELECT state, on_first_reward, exposed_at_ms, window_ms, closes_at_ms"
+            " FROM decisions WHERE id = ?",
             (reward.decision_id,),
         ).fetchone()
         late = known is not None and known[0] == JOINED
@@ -176,11 +180,22 @@ class Ingesting:
             outcome = self._repeated_reward(reward, key)
         elif late:
             outcome = "rewards_late"
+            self._add_latency(reward, *known[2:])
         else:
             outcome = "rewards_accepted" if known else "rewards_orphan"
             if known and known[1]:
                 self._ready_at_first_reward(reward.decision_id)
         self._counts[reward.number, outcome] += 1
+
+    def _add_latency(
+        self, reward: Reward, exposed_at_ms: int, window_ms: int, closes_at_ms: int
+    ) -> None:
+        latency_ms = reward.occurred_at_ms - exposed_at_ms
+        # In time, behind a first reward that closed the decision: not the window's
+        # fault that it does not count.
+        second = latency_ms <= window_ms and reward.received_at_ms <= closes_at_ms
+        if reward.metric == MAIN_METRIC and latency_ms >= -CLOCK_SKEW_MS and not second:
+            self._latencies[reward.number, bin_of(latency_ms), False] += 1
 
     def _repeated_reward(self, reward: Reward, key: tuple[str, str, str]) -> str:
         changed = self._connection.execute(
@@ -213,6 +228,7 @@ class Ingesting:
 
     def _write_counts(self) -> None:
         add_counts(self._connection, self._counts)
+        add_latencies(self._connection, self._latencies)
 
 
 def add_counts(

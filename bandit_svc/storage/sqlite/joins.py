@@ -10,7 +10,10 @@ from collections.abc import Iterable, Sequence
 from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.storage.rows import ClosedDecision, DueDecision, JoinedRow, Tally
 from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.history import add_history
 from bandit_svc.storage.sqlite.ingesting import JOINED, add_counts
+from bandit_svc.storage.sqlite.latencies import add_latencies, latencies_of
+from bandit_svc.storage.sqlite.segments import add_segments
 
 _TallyKey = tuple[int, str, str, str]
 
@@ -24,14 +27,15 @@ class SqliteJoins:
     def due(self, now_ms: int, limit: int) -> list[DueDecision]:
         """See the interface."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT row_id, id, number, revision, grp, variant, exposed_at_ms"
-                " FROM decisions WHERE state = 1 AND ready_at_ms <= ?"
+            found = connection.execute(
+                "SELECT row_id, id, number, revision, grp, variant, exposed_at_ms,"
+                " line FROM decisions WHERE state = 1 AND ready_at_ms <= ?"
                 " ORDER BY ready_at_ms, id LIMIT ?",
                 [now_ms, limit],
             ).fetchall()
             return [
-                DueDecision._make((*row, _rewards(connection, row[1]))) for row in rows
+                DueDecision._make((*columns, _rewards(connection, columns[1]), line))
+                for *columns, line in found
             ]
 
     def close(self, closed: Sequence[ClosedDecision], now_ms: int) -> None:
@@ -59,6 +63,9 @@ class SqliteJoins:
                 counts[c.due.number, "rewards_accepted"] -= len(c.late)
             add_counts(connection, counts)
             _add_tallies(connection, closed)
+            add_history(connection, closed)
+            add_segments(connection, closed)
+            add_latencies(connection, latencies_of(closed))
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         """See the interface."""

@@ -130,3 +130,35 @@ def m003_derived(db: Database) -> None:
         },
         pk=("number", "version"),
     )
+
+
+@migrations()
+def m005_history(db: Database) -> None:
+    """Sums of the joined decisions by time, segment and latency."""
+    db.table("history_widths").create({"number": int, "width_ms": int}, pk="number")
+    db.table("history_variants").create(
+        {"number": int, "variant": str}, pk=("number", "variant")
+    )
+    db.execute(
+        """CREATE TABLE history (
+            number INTEGER NOT NULL, bucket INTEGER NOT NULL, grp TEXT NOT NULL,
+            variant TEXT NOT NULL, n INTEGER NOT NULL, total REAL NOT NULL,
+            total_squares REAL NOT NULL,
+            PRIMARY KEY (number, bucket, grp, variant)) WITHOUT ROWID"""
+    )
+    db.table("segment_keys").create(
+        {"number": int, "key": str, "n": int, "folded": int, "closed": int},
+        pk=("number", "key"),
+    )
+    db.execute(
+        """CREATE TABLE segments (
+            number INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+            grp TEXT NOT NULL, n INTEGER NOT NULL, total REAL NOT NULL,
+            total_squares REAL NOT NULL,
+            PRIMARY KEY (number, key, value, grp)) WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE latencies (
+            number INTEGER NOT NULL, bin INTEGER NOT NULL, counted INTEGER NOT NULL,
+            late INTEGER NOT NULL, PRIMARY KEY (number, bin)) WITHOUT ROWID"""
+    )

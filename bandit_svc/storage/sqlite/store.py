@@ -12,12 +12,14 @@ from pathlib import Path
 
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.interface import (
+    Breakdowns,
     Experiments,
     Facts,
     Joins,
     Keys,
     Snapshots,
 )
+from bandit_svc.storage.sqlite.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
 from bandit_svc.storage.sqlite.facts import SqliteFacts
@@ -42,6 +44,7 @@ class SqliteStorage:
         self.keys: Keys = SqliteKeys(self._database, self._version_file)
         self.facts: Facts = SqliteFacts(self._database)
         self.joins: Joins = SqliteJoins(self._database)
+        self.breakdowns: Breakdowns = SqliteBreakdowns(self._database)
         self.snapshots: Snapshots = SqliteSnapshots(self._database)
 
     def migrate(self) -> None:

@@ -1,0 +1,121 @@
+"""Which parts of the traffic are told apart in a report.
+
+Owns the rule for context keys: few values, bounded room, nothing that could name a
+person. Pure; the store keeps what `SegmentKeys` says from one join to the next.
+
+* At most MAX_KEYS keys at a time, the first that come; a key inside a namespace is
+  written `user.segment`.
+* At most MAX_VALUES values of a key are kept, the first that come. Every other
+  value, and any text over MAX_VALUE_LENGTH characters, is folded into one.
+* A key of which more than MAX_FOLDED_SHARE of the decisions had to be folded has
+  too many values to be a segment (an id, a timestamp, free text): it is closed for
+  good, and its values are forgotten. MAX_CLOSED closed keys are remembered; after
+  that no new key is taken in.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+MAX_KEYS = 20
+MAX_VALUES = 20
+MAX_VALUE_LENGTH = 64
+MAX_KEY_LENGTH = 64
+MAX_CLOSED = 200
+MAX_FOLDED_SHARE = 0.05
+JUDGED_FROM = 200
+"""A key is judged by its folded share from this many decisions on."""
+
+FOLDED = ""
+"""Stands for all values that are not kept; no real value is the empty text."""
+
+
+class KeyCount:
+    """How many decisions had a key, and how many of those were folded."""
+
+    __slots__ = ("folded", "n")
+
+    def __init__(self, n: int = 0, folded: int = 0) -> None:
+        self.n = n
+        self.folded = folded
+
+
+class SegmentKeys:
+    """The keys of one experiment: those that are open with their values."""
+
+    def __init__(
+        self,
+        counts: Mapping[str, KeyCount],
+        values: Mapping[str, set[str]],
+        closed: set[str],
+    ) -> None:
+        self.counts = dict(counts)
+        self.closed = closed
+        self._values = {key: set(values.get(key, ())) for key in counts}
+
+    def segments(self, context: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Give (key, value or FOLDED) for each open key of a context, and count it."""
+        found = []
+        for key, value in _flat(context).items():
+            count = self.counts.get(key) or self._opened(key)
+            if count is None:
+                continue
+            text = value if isinstance(value, str) else _text(value)
+            if text == FOLDED:
+                continue
+            count.n += 1
+            if text not in self._values[key] and not self._taken_in(key, text):
+                text = FOLDED
+                count.folded += 1
+            found.append((key, text))
+        return found
+
+    def close_wide(self) -> set[str]:
+        """Close the keys that have too many values, and give them."""
+        wide = {
+            key
+            for key, count in self.counts.items()
+            if count.n >= JUDGED_FROM and count.folded > MAX_FOLDED_SHARE * count.n
+        }
+        for key in wide:
+            del self.counts[key], self._values[key]
+        self.closed |= wide
+        return wide
+
+    def _opened(self, key: str) -> KeyCount | None:
+        if (
+            key in self.closed
+            or len(self.counts) >= MAX_KEYS
+            or len(self.closed) >= MAX_CLOSED
+            or len(key) > MAX_KEY_LENGTH
+        ):
+            return None
+        self._values[key] = set()
+        return self.counts.setdefault(key, KeyCount())
+
+    def _taken_in(self, key: str, text: str) -> bool:
+        values = self._values[key]
+        if len(values) >= MAX_VALUES or len(text) > MAX_VALUE_LENGTH:
+            return False
+        values.add(text)
+        return True
+
+
+def _flat(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Give every feature once; of two with the same written name the first."""
+    flat: dict[str, Any] = {}
+    for name, value in context.items():
+        if isinstance(value, dict):
+            for inner, feature in value.items():
+                flat.setdefault(f"{name}.{inner}", feature)
+        else:
+            flat.setdefault(name, value)
+    return flat
+
+
+def _text(value: float | bool | None) -> str:  # noqa: FBT001 - a feature's value
+    """Write a value; what is missing or empty is FOLDED and counts for no segment."""
+    if value is None:
+        return FOLDED
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.12g}"
