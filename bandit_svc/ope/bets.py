@@ -21,9 +21,10 @@ depend on m. Hence
   mean of the means is covered too, for policies that learn.
 
 References:
-    Waudby-Smith and Ramdas (2023), "Estimating means of bounded random variables by
-    betting", JRSS-B 86(1), section 4 for capital, 4.2 for mixtures of bets;
-    Orabona and Jun (2023) for why a mixture is as good as betting in hindsight.
+    Waudby-Smith and Ramdas (2024), "Estimating means of bounded random variables by
+    betting", JRSS-B 86(1), section 4; Orabona and Jun (2024), "Tight concentrations
+    and confidence sequences from the regret of universal portfolio", IEEE Trans. Inf.
+    Theory 70(1), for why a mixture is about as good as the best bet in hindsight.
 """
 
 import math

@@ -21,7 +21,8 @@ def doubly_robust(logged: LoggedData) -> PolicyValue:
     the variance is IPS's where the model is no better than 0.
 
     References:
-        Dudik, Langford and Li (2011), eq. (3).
+        Dudik, Langford and Li (2011), "Doubly robust policy evaluation and
+        learning", ICML, section 2.
     """
     return _corrected(logged, logged.weight)
 
@@ -37,7 +38,7 @@ def self_normalised_doubly_robust(logged: LoggedData) -> PolicyValue:
 
     References:
         Thomas and Brunskill (2016), "Data-efficient off-policy policy evaluation",
-        weighted doubly robust, eq. (6) for one step.
+        their weighted doubly robust estimator for one step.
     """
     predicted, base = logged.predictions()
     return self_normalised(logged.weight, logged.reward - predicted, base)
@@ -55,7 +56,7 @@ def switch_doubly_robust(logged: LoggedData, limit: float) -> PolicyValue:
 
     References:
         Wang, Agarwal and Dudik (2017), "Optimal and adaptive off-policy evaluation
-        in contextual bandits", eq. (6).
+        in contextual bandits", ICML, section 4.
     """
     return _corrected(logged, switched(logged.weight, _not_negative(limit)))
 
@@ -71,7 +72,8 @@ def shrunk_doubly_robust(logged: LoggedData, strength: float) -> PolicyValue:
         LoggedDataError: `strength` is below 0.
 
     References:
-        Su, Dimakopoulou, Krishnamurthy and Dudik (2020), DRos, section 4.1.
+        Su, Dimakopoulou, Krishnamurthy and Dudik (2020), "Doubly robust off-policy
+        evaluation with shrinkage", ICML, their DRos.
     """
     return _corrected(logged, shrunk(logged.weight, _not_negative(strength)))
 

@@ -68,7 +68,7 @@ def ips(logged: LoggedData) -> PolicyValue:
     constant is added to all rewards: both are seen in `diagnostics`.
 
     References:
-        Horvitz and Thompson (1952); Dudik, Langford and Li (2011), eq. (2).
+        Horvitz and Thompson (1952); Dudik, Langford and Li (2011), section 2.
     """
     terms = logged.weight * logged.reward
     return PolicyValue(float(terms.mean()), terms)
@@ -89,7 +89,7 @@ def clipped_ips(logged: LoggedData, limit: float) -> PolicyValue:
 
     References:
         Ionides (2008), "Truncated importance sampling"; Bottou et al. (2013),
-        "Counterfactual reasoning and learning systems", section 4.3.
+        "Counterfactual reasoning and learning systems", section 4.4.
     """
     terms = clipped(logged.weight, positive(limit)) * logged.reward
     return PolicyValue(float(terms.mean()), terms)
@@ -111,7 +111,7 @@ def clipping_bias_bound(logged: LoggedData, limit: float) -> tuple[float, float]
         LoggedDataError: `limit` is not above 0.
 
     References:
-        Bottou et al. (2013), eqs. (11) and (12).
+        Bottou et al. (2013), section 4.4, whose "inner" bound this is.
     """
     kept = float(clipped(logged.weight, positive(limit)).mean())
     lost = max(0.0, 1 - kept)
@@ -130,7 +130,7 @@ def snips(logged: LoggedData) -> PolicyValue:
 
     References:
         Swaminathan and Joachims (2015), "The self-normalized estimator for
-        counterfactual learning", eq. (8).
+        counterfactual learning", NeurIPS 28.
     """
     return self_normalised(logged.weight, logged.reward, np.zeros(logged.n_rounds))
 
@@ -146,7 +146,7 @@ def direct_method(logged: LoggedData) -> PolicyValue:
 
     References:
         Dudik, Langford and Li (2011), "Doubly robust policy evaluation and
-        learning", eq. (1).
+        learning", ICML, section 2.
     """
     _, terms = logged.predictions()
     return PolicyValue(float(terms.mean()), terms)

@@ -1,7 +1,7 @@
 """Say what was estimated and how far off it may be.
 
-Owns two result types. Holds numbers only; how they were found is told by the
-function that returns them.
+Owns two result types, and what two looks at one value say together. How the numbers
+were found is told by the function that returns them.
 """
 
 from dataclasses import dataclass
@@ -27,3 +27,18 @@ class Estimate:
 
 
 UNBOUNDED = Interval(None, None)
+
+
+def narrowed(earlier: Interval, later: Interval) -> Interval:
+    """Give what both looks leave possible, for a target that does not change.
+
+    A sequence covers the same value at all looks at once, so looks intersect. Not for
+    a policy that learns: its mean value moves. If nothing is left, `later` alone.
+    """
+    ends = (earlier.lower, earlier.upper, later.lower, later.upper)
+    lowers = [end for end in (ends[0], ends[2]) if end is not None]
+    uppers = [end for end in (ends[1], ends[3]) if end is not None]
+    lower, upper = max(lowers, default=None), min(uppers, default=None)
+    if lower is not None and upper is not None and lower > upper:
+        return later
+    return Interval(lower, upper)

@@ -33,7 +33,7 @@ SHARES = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.4])
 """Bets that a mean is higher, as sizes of bets.py; that it is lower, as shares of the
 stake at which the largest weight would lose everything."""
 MOST_PLACES = 6
-CHUNK = 100
+CHUNK = 250
 """Rounds between looks at E within one call."""
 
 

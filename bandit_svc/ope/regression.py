@@ -41,7 +41,7 @@ def cross_fitted(
     features: npt.ArrayLike,
     action: IntArray,
     reward: FloatArray,
-    n_actions: int,
+    action_features: npt.ArrayLike,
     regression: Regression,
     folds: IntArray,
 ) -> FloatArray:
@@ -51,7 +51,8 @@ def cross_fitted(
         features: (n, d), what is known of the context; d may be 0.
         action: (n,), indices of the logged actions.
         reward: (n,).
-        n_actions: K.
+        action_features: (K, f), what is known of each action; numpy.eye(K) if nothing
+            is. With `per_action` only their number counts.
         regression: how to learn.
         folds: (n,), the fold of each round, at least two different.
 
@@ -68,11 +69,12 @@ def cross_fitted(
     names = np.unique(folds)
     if names.size < 2:  # noqa: PLR2004 - two sides are what crossing means
         raise LoggedDataError("cross-fitting needs at least two folds; got 1")
-    predicted = np.empty((reward.size, n_actions))
+    actions = np.asarray(action_features, dtype=np.float64)
+    predicted = np.empty((reward.size, actions.shape[0]))
     for name in names:
         test, train = folds == name, folds != name
         predicted[test] = predict(
-            x[train], action[train], reward[train], n_actions, regression, x[test]
+            x[train], action[train], reward[train], actions, regression, x[test]
         )
     return predicted
 
@@ -93,18 +95,20 @@ def predict(
     features: FloatArray,
     action: IntArray,
     reward: FloatArray,
-    n_actions: int,
+    action_features: FloatArray,
     regression: Regression,
     new_features: FloatArray,
 ) -> FloatArray:
     """Learn from rounds and predict (m, K) rewards for (m, d) new features."""
     if not regression.per_action:
-        shown = np.eye(n_actions)[action]
+        shown = action_features[action]
         beta = _fit(np.hstack([features, shown]), reward, regression)
         by_context = new_features @ beta[1 : 1 + features.shape[1]]
-        score = beta[0] + by_context[:, None] + beta[None, 1 + features.shape[1] :]
+        by_action = action_features @ beta[1 + features.shape[1] :]
+        score = beta[0] + by_context[:, None] + by_action[None, :]
         return _mean(score, regression)
-    predicted = np.full((new_features.shape[0], n_actions), float(reward.mean()))
+    shape = (new_features.shape[0], action_features.shape[0])
+    predicted = np.full(shape, float(reward.mean()))
     for index in np.unique(action):
         mine = action == index
         beta = _fit(features[mine], reward[mine], regression)

@@ -36,7 +36,7 @@ def switched(weight: FloatArray, limit: float) -> FloatArray:
     """Give w where w <= limit and else 0, shape (n,).
 
     References:
-        Wang, Agarwal and Dudik (2017), eq. (6).
+        Wang, Agarwal and Dudik (2017), section 4, SWITCH.
     """
     return np.where(weight <= limit, weight, 0.0)
 
@@ -48,7 +48,7 @@ def shrunk(weight: FloatArray, strength: float) -> FloatArray:
 
     References:
         Su, Dimakopoulou, Krishnamurthy and Dudik (2020), "Doubly robust off-policy
-        evaluation with shrinkage", ICML, section 4.1, optimistic shrinkage.
+        evaluation with shrinkage", ICML, the optimistic shrinkage.
     """
     if math.isinf(strength):
         return weight

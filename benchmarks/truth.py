@@ -1,0 +1,148 @@
+"""Measure whether the intervals tell the truth, and at what price.
+
+Run it with `make bench-truth`, or `python -m benchmarks.truth [RUNS]`. Logs of 10,000
+rounds with known truth, looked at after every single round. Every row says in what
+share of runs the interval was ever wrong (promised: at most 5 %), how wide it was at
+the end against a normal interval that may be looked at once only, and how often that
+normal interval was ever wrong when looked at as often.
+"""
+
+import sys
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from bandit_svc.ope.betting import ValueSequence
+from bandit_svc.ope.confidence_sequence import (
+    MINIMAL_COUNT,
+    boundary,
+    padded_variance,
+)
+from benchmarks.truth_worlds import FloatArray, World, draw
+
+ROUNDS = 10_000
+RUNS = 300
+SEED = 1
+CHUNK = 100
+RISK = 0.05
+QUANTILE = float(special.ndtri(1 - RISK / 2))
+WORLDS = {
+    "on-policy (1)": World(10, 0.08, 0.1, learns=False, target="logging"),
+    "on-policy (1), learning log": World(10, 0.08, 0.1, learns=True, target="logging"),
+    "uniform (10)": World(10, 0.08, 0.1, learns=False, target="uniform"),
+    "uniform (10), learning log": World(10, 0.08, 0.1, learns=True, target="uniform"),
+    "rare variant (50)": World(10, 0.08, 0.2, learns=False, target="worst"),
+    "rare variant (50), learning log": World(5, 0.08, 0.1, learns=True, target="worst"),
+    "rare variant (50), reward 0.5": World(5, 0.5, 0.1, learns=True, target="worst"),
+    "learning target (50), learning log": World(
+        5, 0.08, 0.1, learns=True, target="shadow"
+    ),
+    "rare variant (500), learning log": World(
+        5, 0.08, 0.01, learns=True, target="worst"
+    ),
+    "rare variant (500), reward 0.5": World(5, 0.5, 0.01, learns=True, target="worst"),
+}
+UPLIFTS = ((0.05, 0.1), (0.3, 0.1), (0.01, 0.1), (0.95, 0.1), (0.05, 0.5))
+"""Mean reward without any effect, and the share of the baseline group."""
+
+
+def main() -> None:
+    """Print the tables."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    print(f"{runs} runs of {ROUNDS:,} rounds, seed {SEED}, a look after every round\n")
+    print("| off-policy (largest weight) | ever wrong | width / naive | naive ever "
+          "wrong | mean width | excludes +25 % | excludes +50 % |")  # fmt: skip
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, world in WORLDS.items():
+        _print_world(name, world, runs)
+    print("\n| A/A uplift, asymptotic | ever wrong | width / naive | naive ever wrong |"
+          " finds +20 % | finds +50 % |")  # fmt: skip
+    print("| --- | --- | --- | --- | --- | --- |")
+    for mean, share in UPLIFTS:
+        _print_uplift(mean, share, runs)
+
+
+def _print_world(name: str, world: World, runs: int) -> None:
+    wrong, naive_wrong = 0, 0
+    widths: list[float] = []
+    naive_widths: list[float] = []
+    excluded = np.zeros(2)
+    start = ValueSequence(world.max_weight)
+    for first in range(0, runs, CHUNK):
+        logs = draw(world, min(CHUNK, runs - first), ROUNDS, SEED + first)
+        for weight, reward, value in zip(
+            logs.weight, logs.reward, logs.value, strict=True
+        ):
+            truth = np.cumsum(value) / np.arange(1, ROUNDS + 1)
+            wrong += _ever_wrong(start, weight, reward, truth)
+            lower, upper = start.over(weight, reward, np.array([ROUNDS]))
+            widths.append(float(upper[0] - lower[0]))
+            terms = weight * reward
+            naive_widths.append(2 * QUANTILE * float(terms.std()) / ROUNDS**0.5)
+            naive_wrong += _naive_ever_wrong(terms, truth)
+            excluded += [upper[0] < truth[-1] * more for more in (1.25, 1.5)]
+    ratio = np.mean(widths) / np.mean(naive_widths)
+    print(f"| {name} | {wrong / runs:.1%} | {ratio:.2f} | {naive_wrong / runs:.1%} | "
+          f"{np.mean(widths):.4f} | {excluded[0] / runs:.0%} | "
+          f"{excluded[1] / runs:.0%} |", flush=True)  # fmt: skip
+
+
+def _ever_wrong(
+    start: ValueSequence, weight: FloatArray, reward: FloatArray, truth: FloatArray
+) -> bool:
+    """Whether either side refutes the truth at any look."""
+    sides = start.log_capitals(weight, reward, truth)
+    return any(bool(np.any(logs >= -np.log(RISK / 2))) for logs in sides)
+
+
+def _naive_ever_wrong(terms: FloatArray, truth: FloatArray) -> bool:
+    """Whether a normal interval is, from MINIMAL_COUNT rounds on."""
+    n = np.arange(1.0, terms.size + 1)
+    mean = np.cumsum(terms) / n
+    spread = np.sqrt(np.maximum(np.cumsum(terms**2) / n - mean**2, 1e-12) / n)
+    return bool(np.any((np.abs(mean - truth) > QUANTILE * spread)[MINIMAL_COUNT:]))
+
+
+def _print_uplift(mean: float, share: float, runs: int) -> None:
+    generator = np.random.default_rng(SEED)
+    n = np.arange(1.0, ROUNDS + 1)
+    counted = np.zeros(2)
+    ratios: list[float] = []
+    found = np.zeros(2)
+    for first in range(0, runs, CHUNK):
+        size = (min(CHUNK, runs - first), ROUNDS)
+        baseline = generator.random(size) < share
+        chance = generator.random(size)
+        gap, ours, naive = _uplift(chance < mean, baseline, n)
+        looks = np.minimum(baseline.cumsum(1), (~baseline).cumsum(1)) >= MINIMAL_COUNT
+        for index, half in enumerate((ours, naive)):
+            counted[index] += np.any((np.abs(gap) > half) & looks, axis=1).sum()
+        ratios += list(ours[:, -1] / naive[:, -1])
+        for index, effect in enumerate((1.2, 1.5)):
+            better = chance < np.where(baseline, mean, min(1.0, mean * effect))
+            gap, ours, _ = _uplift(better, baseline, n)
+            found[index] += np.any((gap > ours) & looks, axis=1).sum()
+    print(f"| mean {mean}, baseline {share:.0%} | {counted[0] / runs:.1%} | "
+          f"{np.mean(ratios):.2f} | {counted[1] / runs:.1%} | "
+          f"{found[0] / runs:.0%} | {found[1] / runs:.0%} |", flush=True)  # fmt: skip
+
+
+def _uplift(
+    reward: npt.NDArray[np.bool_], baseline: npt.NDArray[np.bool_], n: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Give the difference of means and two half widths at each look; (CHUNK, n)."""
+    means, errors, plain = [], [], []
+    for member in (~baseline, baseline):
+        count = np.maximum(np.cumsum(member, axis=1), 1.0)
+        mean = np.cumsum(reward & member, axis=1) / count
+        variance = mean * (1 - mean)
+        means.append(mean)
+        errors.append(padded_variance(count, variance, 1.0) / count)
+        plain.append(variance / count)
+    ours = boundary(n, 1 - RISK) * np.sqrt(n * (errors[0] + errors[1]))
+    return means[0] - means[1], ours, QUANTILE * np.sqrt(plain[0] + plain[1])
+
+
+if __name__ == "__main__":
+    main()
