@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
+from bandit_svc.domain.metric import Metric, check_metrics
 from bandit_svc.domain.variant import KEY_RULE, Variant, check_variants, is_key
 from bandit_svc.errors import InvalidInput
 
@@ -67,6 +68,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learn_from_baseline: bool = False
     request_variants: Literal["refuse", "narrow", "replace"] = "narrow"
     reward: RewardDefinition = RewardDefinition()
+    metrics: tuple[Metric, ...] = ()
     status: Status = "running"
 
     @property
@@ -114,6 +116,7 @@ def check_definition(definition: Definition) -> None:
     _between("/holdout", definition.holdout, 0.0, 0.9)
     _between("/exploration_floor", definition.exploration_floor, 0.0, 1.0)
     check_reward(definition.reward)
+    check_metrics(definition.metrics)
 
 
 def check_reward(reward: RewardDefinition) -> None:

@@ -9,8 +9,9 @@ person. Pure; the store keeps what `SegmentKeys` says from one join to the next.
   value, and any text over MAX_VALUE_LENGTH characters, is folded into one.
 * A key of which more than MAX_FOLDED_SHARE of the decisions had to be folded has
   too many values to be a segment (an id, a timestamp, free text): it is closed for
-  good, and its values are forgotten. MAX_CLOSED closed keys are remembered; after
-  that no new key is taken in.
+  good, and its values are forgotten. After MAX_CLOSED of those no new key is taken
+  in, so that at most MAX_SEGMENTS are ever shown in the life of an experiment; the
+  report's correction for many looks at many segments rests on that number.
 """
 
 from collections.abc import Mapping
@@ -20,8 +21,9 @@ MAX_KEYS = 20
 MAX_VALUES = 20
 MAX_VALUE_LENGTH = 64
 MAX_KEY_LENGTH = 64
-MAX_CLOSED = 200
-MAX_FOLDED_SHARE = 0.05
+MAX_CLOSED = 20
+MAX_SEGMENTS = (MAX_KEYS + MAX_CLOSED) * MAX_VALUES
+MAX_FOLDED_SHARE = 0.02
 JUDGED_FROM = 200
 """A key is judged by its folded share from this many decisions on."""
 

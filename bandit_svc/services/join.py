@@ -12,6 +12,7 @@ from bandit_svc.domain.attribution import (
 )
 from bandit_svc.domain.event import decode_context
 from bandit_svc.domain.experiment import TREATMENT, RewardDefinition
+from bandit_svc.domain.metric import Metric
 from bandit_svc.domain.reward import MAIN_METRIC, Reward
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.storage.interface import Joins
@@ -51,17 +52,13 @@ def _close(due: DueDecision, definitions: Definitions) -> ClosedDecision:
     main = [r for r in rewards if r.metric == MAIN_METRIC]
     reward, counted = joined_reward(main, due.exposed_at_ms, definition.reward)
     in_time = counted_rewards(rewards, due.exposed_at_ms, definition.reward)
-    secondary: dict[str, float] = {}
-    for r in in_time:
-        if r.metric != MAIN_METRIC:
-            secondary[r.metric] = secondary.get(r.metric, 0.0) + r.value
     kept = {(r.metric, r.reward_id) for r in in_time}
     return ClosedDecision(
         due=due,
         reward=reward,
         counted=counted,
         learnable=due.group == TREATMENT or definition.learn_from_baseline,
-        secondary=secondary,
+        secondary=_secondary(in_time, definition.metrics),
         late=tuple(
             (r.metric, r.reward_id)
             for r in rewards
@@ -70,6 +67,20 @@ def _close(due: DueDecision, definitions: Definitions) -> ClosedDecision:
         context=decode_context(due.line),
         latencies=_latencies(main, kept, due.exposed_at_ms, definition.reward),
     )
+
+
+def _secondary(
+    rewards: Sequence[Reward], declared: Sequence[Metric]
+) -> dict[str, float]:
+    """Add up each metric that is not learned from, within its declared range."""
+    sums: dict[str, float] = {}
+    for r in rewards:
+        if r.metric != MAIN_METRIC:
+            sums[r.metric] = sums.get(r.metric, 0.0) + r.value
+    for metric in declared:
+        if metric.name in sums:
+            sums[metric.name] = metric.clip(sums[metric.name])
+    return sums
 
 
 def _latencies(

@@ -207,3 +207,12 @@ def _check_fixed(old: Definition, new: Definition) -> None:
                 f"{name} is {before} for the life of the experiment, since models and "
                 "reports rest on it; create a new experiment to change it",
             )
+    ranges = {m.name: (m.minimum, m.maximum) for m in old.metrics}
+    for index, metric in enumerate(new.metrics):
+        low, high = ranges.get(metric.name, (metric.minimum, metric.maximum))
+        if (metric.minimum, metric.maximum) != (low, high):
+            raise InvalidInput.at(
+                f"/metrics/{index}/minimum",
+                f"the range is {low:g} to {high:g} for the life of the experiment, "
+                "since its sums were clipped to it; declare another metric",
+            )

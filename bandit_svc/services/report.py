@@ -4,25 +4,29 @@ Owns the report in the shape of the contract. Every interval holds at every look
 so that a page may be read every minute. Off-policy evaluation has its own verb.
 """
 
-from datetime import UTC, datetime
-from typing import Any
-
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.domain.snapshot import SnapshotMeta
 from bandit_svc.ope.confidence_sequence import mean_interval
-from bandit_svc.ope.interval import Estimate, Interval
 from bandit_svc.ope.moments import Moments
 from bandit_svc.ope.uplift import absolute_uplift, relative_uplift
 from bandit_svc.services.health import health_checks
+from bandit_svc.services.report_guardrails import metrics
+from bandit_svc.services.report_history import history
+from bandit_svc.services.report_latency import latency
+from bandit_svc.services.report_segments import RULE, segments
+from bandit_svc.services.report_values import (
+    CONFIDENCE,
+    Json,
+    estimate_json,
+    interval_json,
+    timestamp,
+)
 from bandit_svc.services.verdict import verdict
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Tally, Totals
 
-CONFIDENCE = 0.95
 METHOD = "asymptotic-cs"
-
-Json = dict[str, Any]
 
 
 def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Json:
@@ -36,14 +40,18 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Json:
     model = _model(storage, experiment, metas[0] if metas else None, now_ms)
     report: Json = {
         "experiment": experiment.key,
-        "as_of": _timestamp(now_ms),
+        "as_of": timestamp(now_ms),
         "status": experiment.definition.status,
         "revision": experiment.revision,
         "decisions": _decisions(totals),
         "uplift": uplift,
         "groups": [_group(experiment, main, group) for group in (TREATMENT, BASELINE)],
         "variants": _variants(experiment, main),
-        "metrics": _secondary(tallies),
+        "metrics": metrics(experiment, tallies),
+        "history": history(storage, experiment, now_ms),
+        "segments": segments(storage, experiment),
+        "segment_rule": RULE,
+        "latency": latency(storage, experiment),
         "model": model,
         "health": health_checks(storage, experiment, totals, model),
     }
@@ -73,8 +81,8 @@ def _uplift(experiment: Experiment, main: list[Tally]) -> Json:
     reward = experiment.definition.reward
     bounds = (CONFIDENCE, reward.minimum, reward.maximum)
     return {
-        "absolute": _estimate(absolute_uplift(treatment, baseline, *bounds)),
-        "relative": _estimate(relative_uplift(treatment, baseline, *bounds)),
+        "absolute": estimate_json(absolute_uplift(treatment, baseline, *bounds)),
+        "relative": estimate_json(relative_uplift(treatment, baseline, *bounds)),
         "confidence": CONFIDENCE,
         "method": METHOD,
         "anytime_valid": True,
@@ -105,31 +113,6 @@ def _variants(experiment: Experiment, main: list[Tally]) -> list[Json]:
     return rows
 
 
-def _secondary(tallies: list[Tally]) -> list[Json]:
-    """Give sums of the metrics that are reported and not learned from."""
-    joined = {
-        group: sum(t.n for t in tallies if t.group == group and t.metric == MAIN_METRIC)
-        for group in (TREATMENT, BASELINE)
-    }
-    rows = []
-    for metric in sorted({t.metric for t in tallies} - {MAIN_METRIC}):
-        for group in (TREATMENT, BASELINE):
-            mine = [t for t in tallies if t.metric == metric and t.group == group]
-            total = sum(t.total for t in mine)
-            n = joined[group]
-            rows.append(
-                {
-                    "metric": metric,
-                    "group": group,
-                    "n": n,
-                    "reported": sum(t.n for t in mine),
-                    "total": total,
-                    "mean": total / n if n else None,
-                }
-            )
-    return rows
-
-
 def _model(
     storage: Storage, experiment: Experiment, meta: SnapshotMeta | None, now_ms: int
 ) -> Json:
@@ -153,7 +136,7 @@ def _mean(experiment: Experiment, moments: Moments) -> Json:
     return {
         "n": moments.n,
         "mean": moments.mean if moments.n else None,
-        "interval": _interval(interval),
+        "interval": interval_json(interval),
     }
 
 
@@ -167,19 +150,3 @@ def _moments(main: list[Tally], group: str) -> Moments:
 
 def _of(tally: Tally) -> Moments:
     return Moments(tally.n, tally.total, tally.total_squares)
-
-
-def _estimate(estimate: Estimate) -> Json:
-    return {
-        "estimate": estimate.estimate,
-        "interval": _interval(estimate.interval),
-    }
-
-
-def _interval(interval: Interval) -> list[float | None]:
-    return [interval.lower, interval.upper]
-
-
-def _timestamp(at_ms: int) -> str:
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

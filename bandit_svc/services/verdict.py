@@ -14,6 +14,25 @@ def verdict(report: dict[str, Any]) -> str:
     if failed:
         names = ", ".join(failed).replace("_", " ")
         return f"Don't act on these numbers yet: a check fails ({names})."
+    return _uplift(report) + _guardrails(report)
+
+
+def _guardrails(report: dict[str, Any]) -> str:
+    """Name the metrics that got worse by more than was allowed."""
+    breached = sorted(
+        {
+            row["metric"]
+            for row in report["metrics"]
+            if row["guardrail"] and row["guardrail"]["status"] == "breached"
+        }
+    )
+    if not breached:
+        return ""
+    names = ", ".join(breached)
+    return f" But a guardrail is breached ({names}): pause it until you know why."
+
+
+def _uplift(report: dict[str, Any]) -> str:
     absolute = report["uplift"]["absolute"]
     if absolute["estimate"] is None:
         return "Nothing is known yet: wait until decisions of both groups have matured."

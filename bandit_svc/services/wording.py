@@ -5,6 +5,8 @@ Owns their rounding: as many digits as one reads, never a raw float.
 
 NOTHING = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
+_UNITS = (("days", 86_400.0), ("h", 3_600.0), ("min", 60.0))
+_HUNDRED = 100
 _BILLION, _MILLION, _THOUSAND = 1e9, 1e6, 1e3
 
 
@@ -31,6 +33,16 @@ def percent(value: float | None, *, signed: bool = False) -> str:
     if value is None:
         return NOTHING
     return _sign(value, f"{abs(value):,.1%}".replace("%", " %"), signed=signed)
+
+
+def duration(seconds: float | None) -> str:
+    """Write a length of time: 0.25 s, 45 s, 12 min, 3.5 h, 2 days; a dash for None."""
+    if seconds is None:
+        return NOTHING
+    for name, size in _UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.2g} {name}"
+    return f"{seconds:.2g} s" if seconds < _HUNDRED else f"{seconds:.0f} s"
 
 
 def count(value: int) -> str:

@@ -1,0 +1,94 @@
+"""Metrics that are reported and not learned from, and the guardrails among them.
+
+Owns the report's `metrics`. A declared metric is a guardrail: the treatment's mean
+may be worse than the baseline's by no more than its margin. The interval of the
+difference holds at every look, each guardrail by itself.
+"""
+
+from collections.abc import Sequence
+
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment, Group
+from bandit_svc.domain.metric import Metric
+from bandit_svc.domain.reward import MAIN_METRIC
+from bandit_svc.ope.interval import Interval
+from bandit_svc.ope.moments import Moments
+from bandit_svc.ope.uplift import absolute_uplift
+from bandit_svc.services.report_values import CONFIDENCE, Json, estimate_json
+from bandit_svc.services.wording import amount
+from bandit_svc.storage.rows import Tally
+
+GROUPS: tuple[Group, ...] = (TREATMENT, BASELINE)
+
+
+def metrics(experiment: Experiment, tallies: Sequence[Tally]) -> list[Json]:
+    """Give one row for each metric and group; `guardrail` is None if undeclared."""
+    declared = {metric.name: metric for metric in experiment.definition.metrics}
+    seen = {tally.metric for tally in tallies} - {MAIN_METRIC}
+    rows: list[Json] = []
+    for name in sorted(seen | set(declared)):
+        moments = {group: _moments(tallies, name, group) for group in GROUPS}
+        guardrail = _guardrail(declared[name], moments) if name in declared else None
+        for group, sums in moments.items():
+            rows.append(
+                {
+                    "metric": name,
+                    "group": group,
+                    "n": sums.n,
+                    "reported": _count(tallies, name, group),
+                    "total": sums.total,
+                    "mean": sums.mean if sums.n else None,
+                    "guardrail": guardrail,
+                }
+            )
+    return rows
+
+
+def _guardrail(metric: Metric, moments: dict[Group, Moments]) -> Json:
+    difference = absolute_uplift(
+        moments[TREATMENT],
+        moments[BASELINE],
+        CONFIDENCE,
+        metric.minimum,
+        metric.maximum,
+    )
+    status = _status(metric, difference.interval)
+    worse = "below" if metric.direction == "higher" else "above"
+    limit = f"{amount(metric.margin)} {worse} the baseline's"
+    return {
+        "status": status,
+        "direction": metric.direction,
+        "margin": metric.margin,
+        "difference": estimate_json(difference),
+        "detail": {
+            "ok": f"the bandit's mean is not more than {limit}",
+            "breached": f"the bandit's mean is more than {limit}",
+            "undecided": f"it is not known yet whether the bandit's mean is {limit}",
+        }[status],
+    }
+
+
+def _status(metric: Metric, interval: Interval) -> str:
+    """Compare the possible differences with the margin, in the metric's direction."""
+    lower, upper = interval.lower, interval.upper
+    if lower is None or upper is None:
+        return "undecided"
+    if metric.direction == "lower":
+        # What is worse is above; turned round it is below, as for the others.
+        lower, upper = -upper, -lower
+    if upper < -metric.margin:
+        return "breached"
+    return "ok" if lower > -metric.margin else "undecided"
+
+
+def _moments(tallies: Sequence[Tally], name: str, group: Group) -> Moments:
+    """Give the sums over all joined decisions; one without a report counts as 0."""
+    mine = [t for t in tallies if t.metric == name and t.group == group]
+    return Moments(
+        _count(tallies, MAIN_METRIC, group),
+        sum(t.total for t in mine),
+        sum(t.total_squares for t in mine),
+    )
+
+
+def _count(tallies: Sequence[Tally], name: str, group: Group) -> int:
+    return sum(t.n for t in tallies if t.metric == name and t.group == group)

@@ -1,0 +1,231 @@
+"""What a report says over time, by segment and of latency."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bandit_svc.domain.segment import FOLDED, MAX_SEGMENTS
+from bandit_svc.ope.moments import Moments
+from bandit_svc.ope.uplift import absolute_uplift
+from bandit_svc.services.decide import Decided
+from bandit_svc.services.report import build_report
+from bandit_svc.services.report_segments import SEGMENT_CONFIDENCE
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Service
+
+Json = dict[str, Any]
+FIXED: Json = {"policy": {"kind": "fixed", "variant": "b"}, "exploration_floor": 0.0}
+
+
+def report_of(service: "Service") -> Json:
+    experiment = service.storage.experiments.get("hero")
+    return build_report(service.storage, experiment, service.now_ms)
+
+
+def decide(service: "Service", contexts: Sequence[Json]) -> list[Decided]:
+    return [
+        service.decide(unit_id=f"u{service.now_ms}-{i}", context=context)
+        for i, context in enumerate(contexts)
+    ]
+
+
+def is_treated(decided: Decided) -> bool:
+    return decided.decision.group == "treatment"
+
+
+def test_a_point_of_the_history_sums_all_that_was_exposed_before(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.5, **FIXED)
+    first = decide(service, [{}] * 40)
+    for decided in first:
+        service.reward(decided, 1.0 if is_treated(decided) else 0.0)
+    service.now_ms += 1000
+    second = decide(service, [{}] * 40)
+    service.mature()
+    one, two = report_of(service)["history"]
+    treated = sum(map(is_treated, first))
+    later = sum(map(is_treated, second))
+
+    assert (one["joined"], one["treatment"], one["baseline"]) == (40, 1.0, 0.0)
+    assert (one["shown"], one["shares"]) == (treated, {"b": 1.0})
+    assert two["joined"] == 80
+    # The later ones earned nothing.
+    assert two["treatment"] == pytest.approx(treated / (treated + later))
+    assert one["at"] < two["at"]
+
+
+def test_the_last_point_of_the_history_is_the_uplift_of_the_report(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.3)
+    for _ in range(3):
+        service.rounds(150)
+        service.mature()
+    report = report_of(service)
+
+    assert report["history"][-1]["uplift"] == report["uplift"]["absolute"]
+    assert report["history"][-1]["joined"] == report["decisions"]["joined"] == 450
+
+
+def test_the_cost_of_a_report_does_not_grow_with_the_log(service: "Service") -> None:
+    service.create(holdout=0.3)
+    steps: list[int] = []
+    for _ in range(2):
+        for _ in range(4):
+            service.rounds(300)
+            service.mature()
+        steps.append(rows_read(service))
+
+    # 1,200 decisions more, in some seconds more: 24 points at most.
+    assert steps[1] - steps[0] < 400
+
+
+def rows_read(service: "Service") -> int:
+    """Count the rows that the new parts of a report read."""
+    found = service.storage.breakdowns
+    return len(found.history(1)) + len(found.segments(1)) + len(found.latencies(1))
+
+
+def test_the_parts_of_a_report_read_no_decision(service: "Service") -> None:
+    service.create(holdout=0.3)
+    service.rounds(100)
+    service.mature()
+    before = report_of(service)
+    path = f"{service.settings.data}/bandit.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE decisions SET line = x'00'")
+        database.commit()
+    after = report_of(service)
+
+    assert before["segments"]
+    for part in ("history", "segments", "latency", "metrics"):
+        assert after[part] == before[part]
+
+
+def test_a_segment_compares_the_groups_within_it(service: "Service") -> None:
+    service.create(holdout=0.5, **FIXED)
+    devices = [{"device": "mobile"}] * 300 + [{"device": "desktop"}] * 300
+    counts = {"mobile": 0, "desktop": 0}
+    for decided in decide(service, devices):
+        device = decided.decision.context["device"]
+        counts[device] += is_treated(decided)
+        if device == "mobile" and is_treated(decided):
+            service.reward(decided)
+    service.mature()
+    rows = {row["value"]: row for row in report_of(service)["segments"]}
+    mobile, desktop = rows["mobile"], rows["desktop"]
+    treated, rest = counts["mobile"], 300 - counts["mobile"]
+
+    assert mobile["groups"] == [
+        {"group": "treatment", "n": treated, "mean": 1.0},
+        {"group": "baseline", "n": rest, "mean": 0.0},
+    ]
+    assert mobile["uplift"]["estimate"] == 1.0
+    assert mobile["significant"] is True
+    assert (desktop["uplift"]["estimate"], desktop["significant"]) == (0.0, False)
+    interval = absolute_uplift(
+        Moments(treated, treated, treated), Moments(rest), SEGMENT_CONFIDENCE, 0, 1
+    ).interval
+    assert mobile["uplift"]["interval"] == [interval.lower, interval.upper]
+
+
+def test_the_correction_spends_one_error_on_all_segments_together() -> None:
+    # 40 keys in the life of an experiment, of 20 values each.
+    assert MAX_SEGMENTS == 800
+    assert pytest.approx(0.05 / 800) == 1 - SEGMENT_CONFIDENCE
+
+
+def test_a_value_of_few_decisions_is_not_named(service: "Service") -> None:
+    service.create()
+    common = [{"city": "Rome"}] * 30 + [{"city": "Oslo"}] * 20
+    decide(service, [*common, *([{"city": "Thule"}] * 19)])
+    service.mature()
+    rows = report_of(service)["segments"]
+
+    assert [(row["value"], row["folded"]) for row in rows] == [
+        ("Rome", False),
+        ("Oslo", False),
+        ("other", True),
+    ]
+    assert rows[-1]["uplift"] == {"estimate": None, "interval": [None, None]}
+    assert sum(group["n"] for group in rows[-1]["groups"]) == 19
+
+
+def test_a_key_of_one_value_or_of_many_is_no_segment(service: "Service") -> None:
+    service.create()
+    decide(service, [{"site": "shop", "visitor": f"person {i}"} for i in range(250)])
+    service.mature()
+
+    assert report_of(service)["segments"] == []
+    stored = service.storage.breakdowns.segments(1)
+    assert {row.value for row in stored} == {"shop"}
+    assert FOLDED not in {row.value for row in stored}
+
+
+def test_latency_recommends_the_window_that_counts_most_rewards(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.0)
+    for i, decided in enumerate(decide(service, [{}] * 200)):
+        # 150 after 100 ms; 50 after 3.2 s, which is 5 octaves later.
+        occurred_at_ms = decided.decision.decided_at_ms + (3200 if i < 50 else 100)
+        service.reward(decided, occurred_at_ms=occurred_at_ms)
+    service.mature()
+    latency = report_of(service)["latency"]
+
+    assert (latency["rewards"], latency["late"]) == (200, 50)
+    assert latency["late_share"] == 0.25
+    assert latency["windows"] == [
+        {"share": 0.95, "seconds": 3.2},
+        {"share": 0.99, "seconds": 3.2},
+    ]
+    assert "a window of 3.2 s would have counted 95 %" in latency["detail"]
+    assert [(b["counted"], b["late"]) for b in latency["histogram"]] == [
+        (150, 0),
+        (0, 50),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("window_seconds", "words"), [(2, "2 s fits"), (60, "learn sooner than the 60 s")]
+)
+def test_latency_says_whether_the_window_fits(
+    service: "Service", window_seconds: int, words: str
+) -> None:
+    service.create(holdout=0.0, reward={"window_seconds": window_seconds})
+    for decided in decide(service, [{}] * 100):
+        service.reward(decided, occurred_at_ms=decided.decision.decided_at_ms + 1_500)
+    service.now_ms += 100_000
+    service.mature()
+
+    assert words in report_of(service)["latency"]["detail"]
+
+
+def test_a_second_reward_behind_the_first_says_nothing_of_the_window(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.0, reward={"learn_on": "first_reward", "maximum": 9})
+    decided = service.decide()
+    service.now_ms += 100
+    service.reward(decided, reward_id="first")
+    service.now_ms += 100
+    service.learner.tick()
+    service.reward(decided, reward_id="second")
+    service.mature()
+    latency = report_of(service)["latency"]
+
+    assert (latency["rewards"], latency["late"]) == (1, 0)
+
+
+def test_a_report_of_nothing_has_empty_parts(service: "Service") -> None:
+    service.create()
+    report = report_of(service)
+
+    assert (report["history"], report["segments"], report["metrics"]) == ([], [], [])
+    assert report["latency"]["late_share"] is None
+    assert [w["seconds"] for w in report["latency"]["windows"]] == [None, None]
