@@ -19,6 +19,7 @@ from bandit_svc.ope.confidence_sequence import (
     boundary,
     padded_variance,
 )
+from benchmarks import truth_audit
 from benchmarks.truth_worlds import FloatArray, World, draw
 
 ROUNDS = 10_000
@@ -61,6 +62,12 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     for mean, share in UPLIFTS:
         _print_uplift(mean, share, runs)
+    audited = min(runs, 200)
+    print(f"\nPropensity audit: {audited} logs of {truth_audit.ROUNDS:,} decisions a "
+          "cell; share flagged / failed, by what the audit is told\n")  # fmt: skip
+    print("| log | " + " | ".join(truth_audit.TOLD) + " |\n| --- |" + " --- |" * 4)
+    for n_actions in (3, 10):
+        truth_audit.print_audit(n_actions, audited)
 
 
 def _print_world(name: str, world: World, runs: int) -> None:

@@ -103,7 +103,8 @@ def _target(
     chosen = np.full(pmf.shape[0], world.n_actions - 1)
     if world.target == "shadow":
         chosen = (total.sum(axis=1) / count.sum(axis=1)).argmax(axis=1)
-    return np.eye(world.n_actions)[chosen]
+    pmf_of_one: FloatArray = np.eye(world.n_actions)[chosen]
+    return pmf_of_one
 
 
 def _expected(
