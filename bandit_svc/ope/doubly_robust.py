@@ -4,6 +4,10 @@ Owns DR, self-normalised DR, Switch-DR and DR with optimistic shrinkage. Notatio
 in estimators.py; q_p is the model's mean over the target's pmf, q(a) its prediction
 for the logged action. Each needs action, pmf_target and q_hat, and raises
 LoggedDataError without them. The model must be cross-fitted (regression.py).
+
+As sums that merge: Moments of the terms for all but the self-normalised one, which is
+the mean of Moments of q_p plus `snips` of WeightedSums of w and r - q(a). With
+predictions made before each round, the terms of DR go to a MeanSequence.
 """
 
 from bandit_svc.ope.errors import LoggedDataError

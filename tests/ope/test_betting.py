@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bandit_svc.ope.bets import Bets
 from bandit_svc.ope.betting import ValueSequence
@@ -190,3 +192,35 @@ def test_two_looks_at_one_value_intersect() -> None:
     assert narrowed(UNBOUNDED, UNBOUNDED) == UNBOUNDED
     # Nothing is left: one of the two is wrong.
     assert narrowed(Interval(0.1, 0.2), Interval(0.3, 0.6)) == Interval(0.3, 0.6)
+
+
+@given(
+    rounds=st.lists(
+        st.tuples(st.floats(0, 20), st.floats(-1, 1)), min_size=0, max_size=30
+    ),
+    split=st.integers(0, 30),
+)
+def test_any_rounds_give_ordered_ends_in_the_range_and_merge(
+    rounds: list[tuple[float, float]], split: int
+) -> None:
+    table = np.array(rounds).reshape(-1, 2)
+    empty = ValueSequence(20.0, reward_minimum=-1)
+    whole = empty.add(table[:, 0], table[:, 1])
+    merged = empty.add(table[:split, 0], table[:split, 1]).merge(
+        empty.add(table[split:, 0], table[split:, 1])
+    )
+    lower, upper = ends(whole.interval())
+
+    assert -1 <= lower <= upper <= 1
+    assert ends(merged.interval()) == pytest.approx((lower, upper), abs=1e-6)
+
+
+def test_long_logs_are_counted_in_parts() -> None:
+    weight, reward = stream(6, 25_000)
+    halves = ValueSequence(5.0).add(weight[:9_000], reward[:9_000])
+    halves = halves.add(weight[9_000:], reward[9_000:])
+
+    whole = ValueSequence(5.0).add(weight, reward)
+
+    assert whole.n == 25_000
+    assert ends(whole.interval()) == pytest.approx(ends(halves.interval()), abs=1e-9)
