@@ -15,6 +15,8 @@ from policies.base import PolicyError, RewardRange
 
 MAGIC = b"BPOL"
 FORMAT = 1
+"""To be raised when any policy's payload, or what its features are called, changes."""
+
 # Magic, format, digest of the spec, length and digest of the payload; big-endian.
 _HEADER = struct.Struct(">4sH32sQ32s")
 

@@ -49,11 +49,6 @@ class LinearPolicy:
         self._columns = Columns(spec["dimensions"])
         self._regressions = Regressions(*self._prior)
 
-    @property
-    def resumes_exactly(self) -> bool:
-        """Always: the state is dumped to the last bit."""
-        return True
-
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Give the explorer's probabilities from the estimates."""
         check_actions(len(actions))

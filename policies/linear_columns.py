@@ -19,6 +19,9 @@ INTERCEPT = 0
 SHARED_PART = 8
 """One column in so many is shared by the features that came too late."""
 
+LEAST_EXPONENT = -20
+"""Numbers that never pass a millionth stay small; they are not blown up to 1."""
+
 
 class Columns(msgspec.Struct):
     """The column of each feature, and the power of two that each number is cut by.
@@ -82,7 +85,7 @@ class Columns(msgspec.Struct):
             if column is None:
                 column = self.known[name] = len(self.known) + 1
             if name[-1] == "#" and value:
-                needed = math.frexp(value)[1]
+                needed = max(math.frexp(value)[1], LEAST_EXPONENT)
                 old = self.exponents.get(column)
                 if old is None:
                     self.exponents[column] = needed

@@ -24,6 +24,9 @@ Indices = npt.NDArray[np.int64]
 WARM_UP_COUNT = 1000.0
 """Examples that are added to the age, so that a young policy forgets nothing."""
 
+VAGUE = 16.0
+"""A weight of so many prior variances is taken for unknown."""
+
 NOISE_PRIOR = 0.25
 """Largest variance of a reward in [0, 1]; assumed before any residual."""
 
@@ -110,7 +113,8 @@ class Regressions:
         variance = 1.0 + float(gain[indices] @ values)
         error = reward - float(weights[indices] @ values)
         weights += gain * (error / variance)
-        covariance -= np.outer(gain, gain / variance)
+        # Scaled after the product, which is symmetric to the last bit then.
+        covariance -= np.outer(gain, gain) / variance
         self._squares += error * error / variance
 
     def make_room(self, key: str, width: int) -> None:
@@ -137,14 +141,21 @@ class Regressions:
         """Follow columns whose values are halved from now on, each so many times.
 
         Powers of two change no bit of a mantissa, so predictions stay exactly as
-        they were.
+        they were; but a weight that would become far less certain than the prior
+        starts anew from the prior, before rounding eats the matrix.
         """
         used = len(self._slots)
         for column, doubled in doublings.items():
             factor = 2.0**doubled
-            self._weights[:used, column] *= factor
-            self._covariances[:used, column, :] *= factor
-            self._covariances[:used, :, column] *= factor
+            for slot in range(used):
+                weights, covariance = self._weights[slot], self._covariances[slot]
+                weights[column] *= factor
+                covariance[column, :] *= factor
+                covariance[:, column] *= factor
+                if covariance[column, column] > VAGUE * self._prior_variance:
+                    weights[column] = 0.0
+                    covariance[column, :] = covariance[:, column] = 0.0
+                    covariance[column, column] = self._prior_variance
 
     def _kept(self, age: int) -> float:
         """Give the share of a covariance that is left since an age."""

@@ -26,15 +26,15 @@ INTERACTIONS: Mapping[str, tuple[str, ...]] = {
 
 EPSILON = Number("epsilon", 0.05, "share of uniform exploration", 0.0, 1.0)
 GAMMA_SCALE = Number(
-    "gamma_scale", 100.0, "how greedy; larger explores less", 0.001, 1e6
+    "gamma_scale", 20.0, "how greedy; larger explores less", 0.001, 1e6
 )
-SOFTMAX = Number("lambda", 10.0, "how greedy; larger explores less", 0.001, 1e6)
-MELLOWNESS = Number("mellowness", 0.1, "width of the confidence set", 0.0001, 100.0)
+SOFTMAX = Number("lambda", 30.0, "how greedy; larger explores less", 0.001, 1e6)
+MELLOWNESS = Number("mellowness", 0.001, "width of the confidence set", 0.0001, 100.0)
 BAG_SIZE = Count("bag_size", 5, "number of bootstrapped policies", 2, 50)
 COVER_SIZE = Count("cover_size", 5, "number of policies in the cover", 2, 50)
-PSI = Number("psi", 1.0, "weight of disagreement between the policies", 0.0, 100.0)
+PSI = Number("psi", 0.01, "weight of disagreement between the policies", 0.0, 100.0)
 RND_SIZE = Count("rnd_size", 3, "number of random predictors", 1, 50)
-RND_ALPHA = Number("alpha", 0.1, "size of the exploration bonus", 0.0001, 100.0)
+RND_ALPHA = Number("alpha", 0.01, "size of the exploration bonus", 0.0001, 100.0)
 
 
 class Explorer(msgspec.Struct, frozen=True):
@@ -94,7 +94,7 @@ LEARNER_SETTINGS: tuple[tuple[Setting, str], ...] = (
     (Number("l1", 0.0, "lasso penalty a step", 0.0, 1.0), "--l1"),
     (Number("l2", 0.0, "ridge penalty a step", 0.0, 1.0), "--l2"),
     (
-        Number("clip_propensity", 0.0, "smallest propensity to weight by", 0.0, 1.0),
+        Number("clip_propensity", 0.5, "smallest propensity to weight by", 0.0, 1.0),
         "--clip_p",
     ),
     (Count("bits", 18, "log2 of the weight table's size", 10, 24), "-b"),

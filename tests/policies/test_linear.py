@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from policies.base import Action, RewardRange
 from policies.linear_explorers import Estimates, greedy, igw, thompson, ucb
+from policies.pmf import validate_pmf
 from policies.regressions import Regressions
 from policies.spec import build_policy
 
@@ -156,6 +159,42 @@ def test_halved_columns_predict_the_same_to_the_last_bit() -> None:
 
     assert after[0].tolist() == before[0].tolist()
     assert after[1].tolist() == before[1].tolist()
+
+
+def test_weight_learned_from_tiny_numbers_starts_anew_when_large_ones_come() -> None:
+    regressions = Regressions(prior_variance=1.0, forgetting=0.0)
+    regressions.make_room("boots", width=2)
+    indices = np.array([0, 1])
+    regressions.learn("boots", indices, np.array([1.0, 0.5]), 1.0)
+
+    regressions.rescale({1: 10})
+    means, variances = regressions.estimates(
+        np.array([1]), np.array([0.5]), 0.0, ["boots"]
+    )
+
+    # By hand: a prior variance of 1, and 0.5 squared.
+    assert means.tolist() == [0.0]
+    assert variances.tolist() == [0.25]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(allow_nan=False, allow_infinity=False),
+            st.floats(allow_nan=False, allow_infinity=False, width=16),
+            st.booleans(),
+        ),
+        max_size=40,
+    )
+)
+def test_numbers_of_any_size_leave_a_pmf(rows: list[tuple[float, float, bool]]) -> None:
+    policy = build_policy({"kind": "linear"})
+
+    for place, (huge, large, reward) in enumerate(rows):
+        context = {"huge": huge, "large": large}
+        policy.learn(context, ACTIONS, place % 2, 0.5, float(reward))
+        validate_pmf(policy.pmf(context, ACTIONS), 2, floor=0.0)
 
 
 def test_narrow_band_of_a_wide_range_is_explored_like_a_range_that_fits() -> None:
