@@ -266,7 +266,8 @@ class ValueSequence:
             for name, (_, bets) in self._sides.items()
         )
         upper = 1 - mirrored
-        crossed = lower > upper
+        # A side that refutes its whole range is a contradiction as well.
+        crossed = (lower > upper) | (lower >= 1) | (mirrored >= 1)
         width = self.reward_maximum - self.reward_minimum
         return (
             self.reward_minimum + width * np.where(crossed, 0.0, lower),

@@ -115,7 +115,7 @@ class MeanSequence:
             )
             for sums in (self.from_below, self.from_above)
         )
-        if below > width - above:
+        if below > width - above or max(below, above) >= width:
             return Interval(self.minimum, self.maximum)
         return Interval(self.minimum + below, self.maximum - above)
 

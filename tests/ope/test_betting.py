@@ -160,6 +160,21 @@ def test_ends_that_contradict_each_other_give_the_whole_range() -> None:
     assert sequence.interval() == Interval(0, 1)
 
 
+def test_a_log_that_pays_more_than_the_range_allows_gives_the_whole_range() -> None:
+    sequence = ValueSequence(5.0).add(np.full(2_000, 3.0), np.ones(2_000))
+
+    assert sequence.interval() == Interval(0, 1)
+
+
+def test_the_best_rewards_possible_leave_the_upper_end() -> None:
+    lower, upper = ends(
+        ValueSequence(1.0).add(np.ones(2_000), np.ones(2_000)).interval()
+    )
+
+    assert 0.98 < lower < 1
+    assert upper == 1
+
+
 @pytest.mark.parametrize(
     ("weight", "reward", "message"),
     [
