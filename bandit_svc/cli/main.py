@@ -7,7 +7,9 @@ codes in exit_codes.py.
 import click
 
 from bandit_svc import __version__
+from bandit_svc.cli.audit import audit
 from bandit_svc.cli.doctor import doctor
+from bandit_svc.cli.evaluate import evaluate
 from bandit_svc.cli.exit_codes import Group
 from bandit_svc.cli.experiment import experiment
 from bandit_svc.cli.init import init
@@ -41,6 +43,8 @@ for command in (
     experiment,
     keys,
     report,
+    evaluate,
+    audit,
     replay,
     simulate,
     doctor,

@@ -22,6 +22,7 @@ COMMANDS = dict(every_command(main))
 def test_the_commands_are_those_of_the_contract() -> None:
     assert set(COMMANDS) == {
         *("serve", "web", "learner", "init", "report", "replay", "simulate", "doctor"),
+        *("evaluate", "audit"),
         *(f"experiment {w}" for w in ("create", "list", "show")),
         *(f"experiment {w}" for w in ("pause", "resume", "archive")),
         *(f"keys {w}" for w in ("create", "list", "revoke")),

@@ -1,0 +1,100 @@
+"""`bandit-svc audit`: can this log be trusted?
+
+Owns the choice between our own log and a file, and the exit code; the checks are
+services.audit_log's.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from bandit_svc.cli.columns import columns
+from bandit_svc.cli.log_options import LogOptions, log_options
+from bandit_svc.cli.narration import narrating
+from bandit_svc.cli.opening import now_ms, opened
+from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.output import emit
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.audit_log import audit_log, audit_verdict
+from bandit_svc.services.report import build_report
+from bandit_svc.services.stored_log import stored_log
+
+Json = dict[str, Any]
+
+
+@click.command()
+@click.argument("key", required=False)
+@data_option
+@log_options
+@option(
+    "policy",
+    multiple=True,
+    help="What the log is to be asked about: uniform or fixed:ACTION; repeatable.",
+)
+@option("format", type=click.Choice(("text", "json")), default="text", help="Form.")
+@option(
+    "out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write it to, instead of standard output.",
+)
+@click.pass_context
+def audit(
+    context: click.Context,
+    key: str | None,
+    data: str,
+    log: LogOptions,
+    policy: tuple[str, ...],
+    format: str,  # noqa: A002 - the option's name
+    out: Path | None,
+) -> None:
+    """Check whether the logged propensities are those that choices were drawn with.
+
+    Reads an experiment (KEY) or another system's log (--log). Exits 1 if a check
+    fails. The tests of propensities hold at every look, so run it as often as you
+    like.
+
+    Example: bandit-svc audit --log log.csv --action-column item --reward-column click
+    --propensity-column p
+    """
+    if (key is None) == (log.path is None):
+        raise InvalidInput("say either KEY, for our own log, or --log FILE")
+    with narrating() as narrate:
+        if key is None:
+            decisions = log.read(narrate)
+            narrate(f"Auditing {decisions.n:,} decisions")
+            checks = audit_log(decisions, policy)
+        else:
+            with opened(data) as backends:
+                storage = backends.storage
+                experiment = storage.experiments.get(key)
+                decisions = stored_log(
+                    storage,
+                    experiment,
+                    lambda position: narrate(f"Reading {key}: {position:,} decisions"),
+                )
+                checks = audit_log(decisions, policy)
+                checks += build_report(storage, experiment, now_ms())["health"]
+    emit(_written(checks, decisions.source, format), out)
+    if any(check["status"] == "fail" for check in checks):
+        context.exit(1)
+
+
+def _written(checks: list[Json], source: str, form: str) -> str:
+    verdict = audit_verdict(checks)
+    if form == "json":
+        result = {"log": source, "verdict": verdict, "health": checks}
+        return (
+            msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
+        )
+    rows = [("STATUS", "CHECK", "WHAT WAS FOUND")]
+    rows += [
+        (
+            check["status"],
+            check["check"].replace("_", " "),
+            (f"{check['policy']}: " if "policy" in check else "") + check["detail"],
+        )
+        for check in checks
+    ]
+    return "\n".join([source, verdict, "", *columns(rows)]) + "\n"

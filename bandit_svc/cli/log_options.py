@@ -1,0 +1,143 @@
+"""The options that tell where a foreign log keeps what.
+
+Owns their names and helps, for every command that reads such a log.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from bandit_svc.cli.options import option
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.decision_log import DecisionLog
+from bandit_svc.services.foreign_log.read import FORMS, Form, read_log
+from bandit_svc.services.foreign_log.rows import Columns
+
+_OPTIONS = (
+    option(
+        "log",
+        type=click.Path(path_type=Path),
+        help="File of another system's log: CSV, TSV, JSON lines, Parquet, VW text or "
+        "dsjson; .gz is unpacked.",
+    ),
+    option(
+        "log-format",
+        type=click.Choice(FORMS),
+        help="Form of the log, where the file's name does not tell.",
+    ),
+    option("action-column", help="Column of what was chosen."),
+    option("reward-column", help="Column of what it earned; higher is better."),
+    option("propensity-column", help="Column of the chance it was chosen with."),
+    option(
+        "propensity-columns",
+        metavar="PREFIX",
+        help="Columns of all logged chances: PREFIX and the action.",
+    ),
+    option(
+        "target-propensity-column",
+        multiple=True,
+        help="Column of a target policy's chance of the logged action; repeatable.",
+    ),
+    option(
+        "target-columns",
+        metavar="PREFIX",
+        help="Columns of all chances of a target policy: PREFIX and the action.",
+    ),
+    option(
+        "context-columns",
+        metavar="A,B,C",
+        help="Columns that the reward model for dm and dr learns from.",
+    ),
+    option("position-column", help="Column of the place on the page, if several."),
+    option(
+        "actions",
+        type=click.IntRange(2),
+        help="How many actions there were, seen or not.",
+    ),
+    option(
+        "min-propensity",
+        type=click.FloatRange(0, 1, min_open=True),
+        help="What no logged propensity can be below by design; sharpens the audit.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """What these options said."""
+
+    path: Path | None
+    form: Form | None
+    columns: Columns
+    min_propensity: float | None
+
+    def read(self, narrate: Callable[[str], None]) -> DecisionLog:
+        """Read the log.
+
+        Raises:
+            InvalidInput: an option is wrong.
+            UnreadableLog: the file is.
+        """
+        path = self.path
+        if path is None:
+            raise InvalidInput("no log is named; say --log FILE")
+        log = read_log(
+            path,
+            self.columns,
+            self.form,
+            lambda rows: narrate(f"Reading {path}: {rows:,} decisions"),
+        )
+        least = self.min_propensity
+        if least is not None and float(log.propensity.min()) < least * (1 - 1e-9):
+            raise InvalidInput(
+                f"--min-propensity is {least:g}, and {path} has a propensity of "
+                f"{float(log.propensity.min()):g}; it can't be above that"
+            )
+        return replace(log, least_propensity=least)
+
+
+def log_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Declare the options of a log; the command gets them as `log: LogOptions`."""
+
+    @functools.wraps(command)
+    def with_log(  # noqa: PLR0913 - one argument an option
+        *,
+        log: Path | None,
+        log_format: Form | None,
+        action_column: str | None,
+        reward_column: str | None,
+        propensity_column: str | None,
+        propensity_columns: str | None,
+        target_propensity_column: tuple[str, ...],
+        target_columns: str | None,
+        context_columns: str | None,
+        position_column: str | None,
+        actions: int | None,
+        min_propensity: float | None,
+        **others: object,
+    ) -> None:
+        columns = Columns(
+            action=action_column,
+            reward=reward_column,
+            propensity=propensity_column,
+            propensities=propensity_columns,
+            target_propensity=target_propensity_column,
+            targets=target_columns,
+            context=_listed(context_columns),
+            position=position_column,
+            actions=actions,
+        )
+        command(log=LogOptions(log, log_format, columns, min_propensity), **others)
+
+    declared: Callable[..., None] = with_log
+    for declare in reversed(_OPTIONS):
+        declared = declare(declared)
+    return declared
+
+
+def _listed(names: str | None) -> tuple[str, ...]:
+    found = (name.strip() for name in (names or "").split(","))
+    return tuple(dict.fromkeys(name for name in found if name))

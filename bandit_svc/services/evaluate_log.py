@@ -1,0 +1,110 @@
+"""Evaluate target policies on a log that somebody else made.
+
+Owns the rows of `policies` in the contract for a log that is read once: estimates,
+their fixed-sample intervals, and the refusal. The arrays come from foreign_log.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bandit_svc.errors import InvalidInput
+from bandit_svc.ope.diagnostics import Check, refusal
+from bandit_svc.ope.logged import LoggedData
+from bandit_svc.ope.weights import WeightedSums
+from bandit_svc.services.decision_log import DecisionLog, FloatArray
+from bandit_svc.services.fixed_sample import estimates_of, no_estimates
+from bandit_svc.services.log_health import as_json, rows_check, target_checks
+from bandit_svc.services.propensity_health import propensities_check
+from bandit_svc.services.reward_model import has_room, predicted_rewards
+from bandit_svc.services.target_policy import Target, targets_of
+
+Json = dict[str, Any]
+
+AUDITED_ROWS = 200_000
+"""Decisions whose propensities are audited here; `audit` looks at all."""
+
+
+def evaluate_log(
+    log: DecisionLog,
+    specs: Sequence[str],
+    action_features: FloatArray | None = None,
+    on_progress: Callable[[str], None] = lambda _what: None,
+) -> Json:
+    """Give `policies` and `health` for each target policy.
+
+    Args:
+        log: the log.
+        specs: policies beside those that are columns of the file.
+        action_features: (K, f) for the reward model.
+        on_progress: told what is done next.
+
+    Raises:
+        InvalidInput: there is no policy, or a spec can't be understood.
+    """
+    if not (specs or log.targets or log.pmf_targets):
+        raise InvalidInput(
+            "no policy is named; say --policy uniform, --policy fixed:ACTION, "
+            "--target-propensity-column or --target-columns"
+        )
+    room = has_room(log)
+    on_progress("propensities")
+    health = [as_json(rows_check(log)), as_json(propensities_check(log, AUDITED_ROWS))]
+    rows: list[Json] = []
+    unmodelled: list[str] = []
+    q_hat: FloatArray | None = None
+    for target in targets_of(log, specs, with_pmf=room):
+        on_progress(target.name)
+        if target.pmf is None:
+            unmodelled.append(target.name)
+        elif q_hat is None:
+            q_hat = predicted_rewards(log, action_features)
+        rows.append(_row(log, target, q_hat))
+        health += target_checks(log, target, lenient=False)
+    health.append(as_json(_model_check(unmodelled, room=room)))
+    return {"policies": rows, "health": health}
+
+
+def _row(log: DecisionLog, target: Target, q_hat: FloatArray | None) -> Json:
+    """Give one row of the contract's `policies`."""
+    logged = LoggedData(
+        reward=log.reward,
+        propensity=log.propensity,
+        target_probability=target.probability,
+        action=log.action,
+        pmf_target=target.pmf,
+        q_hat=None if target.pmf is None else q_hat,
+        reward_minimum=min(0.0, float(log.reward.min())),
+        reward_maximum=max(1.0, float(log.reward.max())),
+    )
+    sums = WeightedSums.of(logged.weight, logged.reward)
+    refused = refusal(sums)
+    return {
+        "policy": target.name,
+        "n": log.n,
+        "effective_sample_size": sums.effective_sample_size,
+        "mean_weight": sums.mean_weight,
+        "max_weight": sums.max_weight,
+        "refused": refused,
+        "estimates": no_estimates() if refused else estimates_of(logged),
+    }
+
+
+def _model_check(unmodelled: Sequence[str], *, room: bool) -> Check:
+    if not unmodelled:
+        return Check(
+            "reward_model",
+            "ok",
+            "Rewards were predicted by a model that was "
+            "cross-fitted in three folds, for dm and dr.",
+        )
+    reason = (
+        "every action's target chance has to be known; name the columns with "
+        "--target-columns, or the page's places with --position-column"
+        if room
+        else "the log has more decisions times actions than fit into memory"
+    )
+    return Check(
+        "reward_model",
+        "ok",
+        f"No dm and dr for {', '.join(unmodelled)}: {reason}.",
+    )

@@ -1,0 +1,105 @@
+"""Turn the cells of a file into numbers, and blame the line of a wrong one.
+
+Owns the ranges that a log's numbers must be in.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from bandit_svc.services.decision_log import BoolArray, FloatArray
+from bandit_svc.services.foreign_log.rows import UnreadableLog
+
+SUM_TOLERANCE = 1e-3
+"""How far the sum of a row's chances may be from 1: logs print few digits."""
+
+
+def numbers(
+    source: str, lines: Sequence[int], cells: Sequence[object], name: str
+) -> FloatArray:
+    """Give finite numbers.
+
+    Raises:
+        UnreadableLog: the first cell that is not one.
+    """
+    try:
+        values = np.array(cells, dtype=np.float64)
+    except (ValueError, TypeError):
+        values = np.array([_number(cell) for cell in cells])
+    refuse(source, lines, cells, np.isfinite(values), f"{name}, a finite number")
+    return values
+
+
+def chances(
+    source: str,
+    lines: Sequence[int],
+    cells: Sequence[object],
+    name: str,
+    *,
+    zero: bool,
+) -> FloatArray:
+    """Give numbers up to 1, from 0 or above it."""
+    values = numbers(source, lines, cells, name)
+    right = (values >= 0 if zero else values > 0) & (values <= 1)
+    limit = "from 0 to 1" if zero else "above 0 and at most 1"
+    refuse(source, lines, cells, right, f"{name}, {limit}")
+    return values
+
+
+def pmfs(
+    source: str,
+    lines: Sequence[int],
+    rows: Sequence[Sequence[object]],
+    name: str,
+) -> FloatArray:
+    """Give rows of chances that sum to 1, short ones filled up with 0."""
+    width = max(len(row) for row in rows)
+    filled = [[*row, *[0.0] * (width - len(row))] for row in rows]
+    cells = [cell for row in filled for cell in row]
+    where = [line for line in lines for _ in range(width)]
+    values = chances(source, where, cells, name, zero=True).reshape(-1, width)
+    sums = values.sum(axis=1)
+    right = np.abs(sums - 1) <= SUM_TOLERANCE
+    refuse(source, lines, sums.tolist(), right, f"the sum of {name}, 1")
+    return np.asarray(values / sums[:, None])
+
+
+def refuse(
+    source: str,
+    lines: Sequence[int],
+    cells: Sequence[object],
+    right: BoolArray,
+    what: str,
+) -> None:
+    """Name the first wrong cell, what it should be, and the way out.
+
+    Args:
+        source: the file.
+        lines: of the cells.
+        cells: as they stand in the file.
+        right: (n,).
+        what: the column and its limit, "click, a finite number".
+
+    Raises:
+        UnreadableLog: one is wrong.
+    """
+    if right.all():
+        return
+    first = int(np.argmin(right))
+    name, _, limit = what.rpartition(", ")
+    found = cells[first]
+    shown = "empty" if found is None or found == "" else repr(found)
+    raise UnreadableLog.at(
+        source,
+        lines[first],
+        f"{name} is {shown}; it must be {limit}. Correct the line or leave it out of "
+        "the file",
+    )
+
+
+def _number(cell: object) -> float:
+    try:
+        return float(str(cell))
+    except ValueError:
+        return math.nan

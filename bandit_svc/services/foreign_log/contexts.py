@@ -1,0 +1,84 @@
+"""Turn columns of context into features, a few words at a time.
+
+Owns the rule for what is a number and what is a category: a column is numeric if
+every value of it is; it is centred and scaled. Any other value, an empty one too, is
+a category of its own, one column each but for the first.
+"""
+
+import math
+from array import array
+from collections.abc import Sequence
+
+import numpy as np
+
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.decision_log import MAX_CELLS, FloatArray, IntArray
+
+MAX_CATEGORIES = 200
+
+
+class ContextColumn:
+    """One column, held as codes of the values seen so far."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._codes: dict[str, int] = {}
+        self._cells = array("i")
+
+    def add(self, cells: Sequence[object]) -> None:
+        """Take more cells."""
+        codes = self._codes
+        self._cells.extend(
+            codes.setdefault("" if c is None else str(c), len(codes)) for c in cells
+        )
+
+    def features(self) -> FloatArray:
+        """Give (n, d) features.
+
+        Raises:
+            InvalidInput: there are too many categories to learn from.
+        """
+        cells = np.asarray(self._cells, dtype=np.int64)
+        values = [_value(text) for text in self._codes]
+        if all(math.isfinite(value) for value in values):
+            column = np.array(values, dtype=np.float64)[cells]
+            spread = float(column.std())
+            scaled = (column - column.mean()) / (spread or 1.0)
+            return np.asarray(scaled).reshape(-1, 1)
+        if len(values) > MAX_CATEGORIES:
+            raise InvalidInput(
+                f"--context-columns: {self.name} has {len(values):,} different values; "
+                f"at most {MAX_CATEGORIES} are allowed. Leave it out or group it"
+            )
+        shown = self._ranked()[:, None] == np.arange(1, len(values))
+        return np.asarray(shown, dtype=np.float64)
+
+    def cells(self) -> tuple[IntArray, int] | None:
+        """Give the value of each decision as a small number, if there are few."""
+        count = len(self._codes)
+        return (self._ranked(), count) if 1 < count <= MAX_CELLS else None
+
+    def ranks(self, most: int) -> IntArray:
+        """Give the value of each decision as a number from 0.
+
+        Raises:
+            InvalidInput: there are more values than `most`.
+        """
+        if len(self._codes) > most:
+            raise InvalidInput(
+                f"--position-column: {self.name} has {len(self._codes):,} different "
+                f"values; at most {most} are allowed"
+            )
+        return self._ranked()
+
+    def _ranked(self) -> IntArray:
+        """Number the values in their order, whichever came first."""
+        order = np.argsort(np.argsort(np.array(list(self._codes), dtype=np.str_)))
+        return order.astype(np.int64)[np.asarray(self._cells, dtype=np.int64)]
+
+
+def _value(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

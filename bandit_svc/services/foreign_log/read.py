@@ -1,0 +1,214 @@
+"""Read a log of any form that we know.
+
+Owns which reader a file gets, and what a user has to tell of it.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.decision_log import DecisionLog
+from bandit_svc.services.foreign_log.assembly import Assembly, action_name
+from bandit_svc.services.foreign_log.dsjson import read_dsjson
+from bandit_svc.services.foreign_log.rows import Columns, Rows
+from bandit_svc.services.foreign_log.tables import (
+    Delimited,
+    JsonLines,
+    Parquet,
+    Table,
+    json_objects,
+)
+from bandit_svc.services.foreign_log.vw_text import (
+    is_multiline,
+    read_blocks,
+    read_lines,
+)
+
+Form = Literal["csv", "tsv", "jsonl", "parquet", "dsjson", "vw", "vw-adf"]
+FORMS: tuple[Form, ...] = get_args(Form)
+_SUFFIXES: dict[str, Form] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".dsjson": "dsjson",
+}
+_JSON = {".json", ".jsonl", ".ndjson"}
+_VW = {".vw", ".dat", ".txt"}
+NEEDED = ("action", "reward")
+
+
+def read_log(
+    path: Path,
+    columns: Columns,
+    form: Form | None = None,
+    on_progress: Callable[[int], None] = lambda _rows: None,
+) -> DecisionLog:
+    """Read a whole log.
+
+    Args:
+        path: the file; `.gz` is unpacked on the way, but for Parquet.
+        columns: what its columns are called.
+        form: of the file; by its name, and for JSON and VW by its text, if None.
+        on_progress: told how many decisions have been read.
+
+    Raises:
+        InvalidInput: a column is not in the file, or an option does not fit its form.
+        UnreadableLog: the file, or one of its lines, can't be read.
+    """
+    form = form or form_of(path)
+    if form in {"csv", "tsv", "jsonl", "parquet"}:
+        return _from_table(path, _table(path, form), columns, on_progress)
+    _only_tables(columns, form)
+    batches = {"dsjson": read_dsjson, "vw": read_lines, "vw-adf": read_blocks}[form](
+        path, columns.context
+    )
+    return _assembled(Assembly(str(path), columns, None), batches, on_progress)
+
+
+def form_of(path: Path) -> Form:
+    """Tell the form of a file.
+
+    Raises:
+        InvalidInput: its name says nothing.
+    """
+    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    suffix = suffix.lower()
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
+    if suffix in _JSON:
+        first = next(iter(json_objects(path)), (0, {}))[1]
+        return "dsjson" if "a" in first and "p" in first and "c" in first else "jsonl"
+    if suffix in _VW:
+        return "vw-adf" if is_multiline(path) else "vw"
+    raise InvalidInput(
+        f"{path} does not tell its form by its name; say --log-format with one of "
+        f"{', '.join(FORMS)}"
+    )
+
+
+def _table(path: Path, form: Form) -> Table:
+    if form == "jsonl":
+        return JsonLines(path)
+    if form == "parquet":
+        return Parquet(path)
+    return Delimited(path, "\t" if form == "tsv" else ",")
+
+
+def _from_table(
+    path: Path, table: Table, columns: Columns, on_progress: Callable[[int], None]
+) -> DecisionLog:
+    missing = [name for name in NEEDED if getattr(columns, name) is None]
+    if columns.propensity is None and columns.propensities is None:
+        missing.append("propensity")
+    if missing:
+        raise InvalidInput(
+            f"{path} is a table; say which columns hold what: "
+            + ", ".join(f"--{name}-column" for name in missing)
+        )
+    single = (columns.action, columns.reward, columns.propensity, columns.position)
+    asked = [name for name in single if name is not None]
+    asked += [*columns.target_propensity, *columns.context]
+    _known(path, asked, table.names)
+    names, groups = _by_action(path, columns, table.names)
+    wanted = list(dict.fromkeys([*asked, *itertools.chain(*groups.values())]))
+    batches = (
+        _rows(columns, groups, lines, cells) for lines, cells in table.batches(wanted)
+    )
+    return _assembled(Assembly(str(path), columns, names), batches, on_progress)
+
+
+def _known(path: Path, asked: Sequence[str], names: Sequence[str]) -> None:
+    for name in asked:
+        if name not in names:
+            listed = ", ".join(names[:20]) + (" ..." if len(names) > 20 else "")  # noqa: PLR2004 - a line of text
+            raise InvalidInput(f"{path} has no column {name!r}; it has {listed}")
+
+
+def _by_action(
+    path: Path, columns: Columns, names: Sequence[str]
+) -> tuple[tuple[str, ...] | None, dict[str, list[str]]]:
+    """Find the columns that are named after actions.
+
+    Returns:
+        The actions, or None if there are no such columns, and by the beginning of
+        their names the columns in the order of the actions.
+    """
+    groups: dict[str, list[str]] = {}
+    actions: tuple[str, ...] | None = None
+    for option, prefix in (
+        ("--target-columns", columns.targets),
+        ("--propensity-columns", columns.propensities),
+    ):
+        if prefix is None:
+            continue
+        by_action = {
+            action_name(name[len(prefix) :]): name
+            for name in names
+            if name.startswith(prefix) and name != prefix
+        }
+        actions = actions or tuple(by_action)
+        if not by_action or set(by_action) != set(actions):
+            raise InvalidInput(
+                f"{option} {prefix}: {path} has {len(by_action)} columns that begin "
+                "so; it must have one for each action, named after it"
+            )
+        groups[prefix] = [by_action[action] for action in actions]
+    if actions is not None and columns.actions not in {None, len(actions)}:
+        raise InvalidInput(
+            f"--actions is {columns.actions}, and {path} has columns for "
+            f"{len(actions)} actions; leave --actions out"
+        )
+    return actions, groups
+
+
+def _rows(
+    columns: Columns,
+    groups: dict[str, list[str]],
+    lines: list[int],
+    cells: dict[str, list[object]],
+) -> Rows:
+    def of_all(prefix: str) -> list[Sequence[object]]:
+        return list(zip(*(cells[name] for name in groups[prefix]), strict=True))
+
+    pmf = columns.propensities
+    return Rows(
+        line=lines,
+        action=cells[columns.action or ""],
+        reward=cells[columns.reward or ""],
+        propensity=[] if columns.propensity is None else cells[columns.propensity],
+        pmf=None if pmf is None else of_all(pmf),
+        targets={name: cells[name] for name in columns.target_propensity},
+        pmf_targets=(
+            {}
+            if columns.targets is None
+            else {columns.targets: of_all(columns.targets)}
+        ),
+        context={name: cells[name] for name in columns.context},
+        position=None if columns.position is None else cells[columns.position],
+    )
+
+
+def _only_tables(columns: Columns, form: Form) -> None:
+    """Refuse names of columns for a form that has fields of its own."""
+    names = ("action", "reward", "propensity", "propensities", "targets", "position")
+    if any(getattr(columns, name) for name in (*names, "target_propensity")):
+        raise InvalidInput(
+            f"a {form} log has its own fields for actions, rewards and propensities; "
+            "leave the options that name columns out, but for --context-columns, and "
+            "name the target with --policy"
+        )
+
+
+def _assembled(
+    assembly: Assembly, batches: Iterator[Rows], on_progress: Callable[[int], None]
+) -> DecisionLog:
+    done = 0
+    for rows in batches:
+        assembly.add(rows)
+        done += len(rows.line)
+        on_progress(done)
+    return assembly.finish()

@@ -1,0 +1,76 @@
+"""What a reader of a file gives: rows as they stand there, unchecked.
+
+Owns the names of columns that a user tells, the batch that readers yield, and the
+error of a log that can't be read. What the cells mean is checked in assembly.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bandit_svc.errors import Unprocessable
+
+BATCH_ROWS = 20_000
+"""Rows held as Python objects at a time."""
+
+
+class UnreadableLog(Unprocessable):
+    """A log that can't be read; the message names the file, the line and the limit."""
+
+    code = "unreadable_log"
+
+    @classmethod
+    def at(cls, source: str, line: int, fault: str) -> "UnreadableLog":
+        """Blame one line of a file."""
+        return cls(f"{source}, line {line}: {fault}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Where a table keeps what; formats with fields of their own need only `context`.
+
+    Attributes:
+        action: what was chosen.
+        reward: what it earned, higher is better.
+        propensity: the chance with which it was chosen.
+        propensities: what the names of columns with all logged chances begin with;
+            the rest of the name is the action.
+        target_propensity: each a target policy's chance of the logged action.
+        targets: as `propensities`, for a target policy.
+        context: features for the reward model.
+        position: the place on the page, if a log has several.
+        actions: K, where the columns do not tell it.
+    """
+
+    action: str | None = None
+    reward: str | None = None
+    propensity: str | None = None
+    propensities: str | None = None
+    target_propensity: tuple[str, ...] = ()
+    targets: str | None = None
+    context: tuple[str, ...] = ()
+    position: str | None = None
+    actions: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Rows:
+    """Some decisions of a file, by column; cells are text or numbers or None.
+
+    Attributes:
+        line: where each stands in the file, from 1.
+        count: how many actions could be chosen, if that differs.
+        pmf: all logged chances of each, shorter where fewer could be chosen.
+        skipped: decisions without a reward in this part of the file.
+    """
+
+    line: list[int] = field(default_factory=list)
+    action: list[object] = field(default_factory=list)
+    reward: list[object] = field(default_factory=list)
+    propensity: list[object] = field(default_factory=list)
+    count: list[int] | None = None
+    pmf: list[Sequence[object]] | None = None
+    targets: dict[str, list[object]] = field(default_factory=dict)
+    pmf_targets: dict[str, list[Sequence[object]]] = field(default_factory=dict)
+    context: dict[str, list[object]] = field(default_factory=dict)
+    position: list[object] | None = None
+    skipped: int = 0

@@ -1,0 +1,44 @@
+"""Open a log as text, packed or not.
+
+Owns what can go wrong between a path and its lines; every fault is a sentence.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from bandit_svc.services.foreign_log.rows import UnreadableLog
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[TextIO]:
+    """Give the text of a file in UTF-8; a name that ends with .gz is unpacked.
+
+    Raises:
+        UnreadableLog: also for what goes wrong while the text is read.
+    """
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+            if path.suffix == ".gz"
+            else path.open(encoding="utf-8-sig", newline="")
+        ) as text:
+            yield text
+    except UnicodeDecodeError as error:
+        raise UnreadableLog(
+            f"{path} is not text in UTF-8 ({error.reason} at byte {error.start}); "
+            "convert it, or name its form with --log-format"
+        ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableLog(f"{path} can't be read: {reason}") from error
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Give each line with its number, from 1, without its end."""
+    with opened(path) as text:
+        for number, line in enumerate(text, 1):
+            yield number, line.rstrip("\r\n")

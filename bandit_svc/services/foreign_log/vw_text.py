@@ -1,0 +1,149 @@
+"""Read Vowpal Wabbit's text format of contextual bandit logs.
+
+Owns the label `action:cost:probability` in its two forms: `--cb`, one line a
+decision, and `--cb_explore_adf`, one line an action, with a blank line after each
+decision and maybe a line `shared` before the actions. Reward is minus cost. Actions
+are numbered from 1; in the second form by their place among the lines.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bandit_svc.services.foreign_log.rows import BATCH_ROWS, Rows, UnreadableLog
+from bandit_svc.services.foreign_log.text_file import lines_of
+
+Line = tuple[int, str]
+PEEK_LINES = 1_000
+LABEL_PARTS = 3
+
+
+def is_multiline(path: Path) -> bool:
+    """Whether decisions are blocks of lines: `shared`, or blank lines between."""
+    blank = False
+    for _, line in itertools.islice(lines_of(path), PEEK_LINES):
+        if line.startswith("shared"):
+            return True
+        if blank and line:
+            return True
+        blank = not line.strip()
+    return False
+
+
+def read_lines(path: Path, context: Sequence[str]) -> Iterator[Rows]:
+    """Give the decisions of a `--cb` file."""
+    rows = _empty(context)
+    for number, line in lines_of(path):
+        if not line.strip():
+            continue
+        labels = _labels(line)
+        if not labels:
+            rows.skipped += 1
+            continue
+        _add(rows, path, number, labels, context, line)
+        if len(rows.line) == BATCH_ROWS:
+            yield rows
+            rows = _empty(context)
+    yield rows
+
+
+def read_blocks(path: Path, context: Sequence[str]) -> Iterator[Rows]:
+    """Give the decisions of a `--cb_explore_adf` file."""
+    rows = _empty(context)
+    rows.count = []
+    for block in _blocks(path):
+        shared = block[0][1] if block[0][1].startswith("shared") else ""
+        actions = block[1:] if shared else block
+        if not actions:
+            raise UnreadableLog.at(
+                str(path), block[0][0], "no action follows the line `shared`"
+            )
+        labelled = [
+            (place, number, labels)
+            for place, (number, line) in enumerate(actions, 1)
+            if (labels := _labels(line))
+        ]
+        if not labelled:
+            rows.skipped += 1
+            continue
+        if len(labelled) > 1:
+            raise UnreadableLog.at(
+                str(path),
+                labelled[1][1],
+                "it is the second line with a label in one decision; only the chosen "
+                "action has one",
+            )
+        place, number, labels = labelled[0]
+        _add(rows, path, number, labels, context, shared, place)
+        rows.count.append(len(actions))
+        if len(rows.line) == BATCH_ROWS:
+            yield rows
+            rows = _empty(context)
+            rows.count = []
+    yield rows
+
+
+def _empty(context: Sequence[str]) -> Rows:
+    return Rows(context={name: [] for name in context})
+
+
+def _add(
+    rows: Rows,
+    path: Path,
+    number: int,
+    labels: Sequence[str],
+    context: Sequence[str],
+    features: str,
+    place: int | None = None,
+) -> None:
+    parts = labels[0].split(":")
+    if len(labels) > 1 or len(parts) != LABEL_PARTS:
+        raise UnreadableLog.at(
+            str(path),
+            number,
+            f"its label is {' '.join(labels)!r}; it must be one "
+            "action:cost:probability",
+        )
+    try:
+        reward = 0.0 - float(parts[1])
+    except ValueError as error:
+        raise UnreadableLog.at(
+            str(path), number, f"its cost is {parts[1]!r}; it must be a number"
+        ) from error
+    rows.line.append(number)
+    rows.action.append(parts[0] if place is None else str(place))
+    rows.reward.append(reward)
+    rows.propensity.append(parts[2])
+    if context:
+        found = _features(features)
+        for name in context:
+            rows.context[name].append(found.get(name))
+
+
+def _labels(line: str) -> list[str]:
+    """Give what stands before the first bar and has a colon; the rest is a tag."""
+    head = line.partition("|")[0]
+    if head.startswith("shared"):
+        return []
+    return [word for word in head.split() if ":" in word and word[0] != "'"]
+
+
+def _features(line: str) -> dict[str, object]:
+    """Give `name=value`, `name:number` and bare names (as 1) by name."""
+    found: dict[str, object] = {}
+    for part in line.split("|")[1:]:
+        words = part.split()
+        # What touches the bar is a namespace, not a feature.
+        for word in words if part[:1].isspace() else words[1:]:
+            name, equals, value = word.partition("=")
+            if not equals:
+                name, colon, value = word.partition(":")
+                value = value if colon else "1"
+            found[name] = value
+    return found
+
+
+def _blocks(path: Path) -> Iterator[list[Line]]:
+    for blank, lines in itertools.groupby(lines_of(path), lambda at: not at[1].strip()):
+        if not blank:
+            yield list(lines)

@@ -1,0 +1,208 @@
+"""Say whether logged propensities are the chances that actions were chosen with.
+
+Owns the checks of a log's propensities, as the report shows checks; the bets behind
+them are those of ope. At every look together, a true log fails in at most 1 % of
+cases by the bets against its propensities, and in at most 1 % by the mean weights of
+single actions.
+"""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from bandit_svc.ope.bounded_mean import MeanSequence
+from bandit_svc.ope.diagnostics import (
+    MEAN_ERRORS,
+    MEAN_WEIGHT,
+    Check,
+    Status,
+    propensity_check,
+)
+from bandit_svc.ope.propensity_audit import BINS, Choices, PropensityAudit
+from bandit_svc.services.decision_log import DecisionLog, FloatArray
+from bandit_svc.services.wording import percent
+
+BATCH_ROWS = 20_000
+ACTION_RISK = 0.01
+"""The chance of ever failing a true log by the mean weight of any one action."""
+CALIBRATION_ERRORS = 5.0
+"""How many standard errors expected and observed frequency may differ by. In single
+looks chance does that once in 1.7 million cases, so that repeated looks and many bins
+do no harm."""
+MAX_VERSION_BLOCKS = 8
+MOST_UNLIKELY = 0.001
+MIN_DUE = 50
+MISSING_SLACK = 1e-6
+
+
+def propensities_check(log: DecisionLog, most: int | None = None) -> Check:
+    """Bet against the logged propensities; see ope.propensity_audit.
+
+    Args:
+        log: the log.
+        most: how many decisions to look at, from the first one; all if None.
+    """
+    audit = PropensityAudit()
+    stop = log.n if most is None else min(most, log.n)
+    for start in range(0, stop, BATCH_ROWS):
+        audit = audit.add(_choices(log, start, min(start + BATCH_ROWS, stop)))
+    check = propensity_check(audit)
+    return replace(check, detail=_in_names(log, check.detail))
+
+
+def mean_weights_check(log: DecisionLog) -> Check:
+    """Check that the mean weight of every fixed action is 1, at every look.
+
+    Where all chances were logged, decisions in which an action had none count as 1.
+    Where they were not, and no floor is known, an action may have had no chance at
+    times, so that only a mean above 1 is a fault.
+    """
+    count = len(log.actions)
+    two_sided = log.pmf is not None or log.least_propensity is not None
+    least = log.least_propensity
+    if least is None:
+        possible = log.propensity if log.pmf is None else log.pmf[log.pmf > 0]
+        least = float(possible.min())
+    confidence = 1 - ACTION_RISK / count
+    worst = (0.0, 1.0, 1.0, 1.0, 0)
+    for index in range(count):
+        weight = np.where(log.action == index, 1 / log.propensity, 0.0)
+        if log.pmf is not None:
+            weight = weight + (log.pmf[:, index] <= 0)
+        top = max(1 / least, float(weight.max()), 1 + 1e-9)
+        interval = MeanSequence(0.0, top, top).add(weight).interval(confidence)
+        lower, upper = float(interval.lower or 0), float(interval.upper or top)
+        above, below = lower - 1, (1 - upper) if two_sided else -1.0
+        gap = max(above, below)
+        if gap > worst[0] or index == 0:
+            worst = (gap, float(weight.mean()), lower, upper, index)
+    gap, mean, lower, upper, index = worst
+    failed = gap > 0
+    detail = (
+        f"The mean weight of always choosing {log.actions[index]!r} is {mean:.3f} "
+        f"({lower:.3f} to {upper:.3f} at every look) and should be 1: it is chosen "
+        f"{'more' if lower > 1 else 'less'} often than logged."
+        if failed
+        else f"The mean weight of each of {count:,} fixed actions can't be told from "
+        "1, as it should be."
+    )
+    return Check(
+        "mean_weights",
+        "fail" if failed else "ok",
+        detail,
+        {"mean_weight": mean, "lower": lower, "upper": upper},
+    )
+
+
+def calibration_check(log: DecisionLog) -> Check:
+    """Compare logged chances with how often they came true, by size and version."""
+    if log.pmf is None:
+        return Check(
+            "calibration",
+            "ok",
+            "Not tested: only the chance of the chosen action was logged "
+            "(--propensity-columns names the columns of all).",
+        )
+    blocks = _version_blocks(log)
+    rows = np.arange(log.n)
+    worst = (-1.0, 0.0, 0.0, 0, 0.0)
+    for low, high in zip(BINS, [*BINS[1:], np.inf], strict=True):
+        inside = (log.pmf >= low) & (log.pmf < high)
+        expected = np.where(inside, log.pmf, 0.0).sum(axis=1)
+        happened = inside[rows, log.action]
+        for block in np.unique(blocks):
+            here = blocks == block
+            sums = float(expected[here].sum()), float(happened[here].sum())
+            spread = float((expected[here] * (1 - expected[here])).sum())
+            error = abs(sums[1] - sums[0]) / max(spread, 1.0) ** 0.5
+            if error > worst[0]:
+                worst = (error, *sums, int(here.sum()), float(low))
+    error, expected_count, count, n, low = worst
+    status: Status = "fail" if error > CALIBRATION_ERRORS else "ok"
+    where = " of some model versions" if blocks.max() > 0 else ""
+    return Check(
+        "calibration",
+        status,
+        f"Logged chances from {low:.0%} on{where} came true in {percent(count / n)} of "
+        f"{n:,} decisions; they promised {percent(expected_count / n)}. That is the "
+        f"largest difference, {error:.1f} standard errors; up to "
+        f"{CALIBRATION_ERRORS:.0f} is chance.",
+        {"standard_errors": error},
+    )
+
+
+def support_check(log: DecisionLog) -> Check:
+    """Notice a log whose policy acts greedily beside the chances that it logs.
+
+    The mean of 1 / propensity is the mean number of possible actions. It fails if that
+    is far below K although the log itself says that other actions are due, and yet
+    next to none of the choices was an unlikely one: in a round the largest chance is
+    1 / K or more, and the smallest is 1 / K or less. A true log that gives all other
+    actions no chance at all looks the same, and is as little use.
+    """
+    count = log.eligible_count
+    weight = 1 / (log.propensity * count)
+    mean, error = float(weight.mean()), float(weight.std()) / log.n**0.5
+    unlikely = float((weight > 1 + MISSING_SLACK).mean())
+    # A round with a chance p above 1/2 says that (1 - p) / p others are due for each
+    # such choice; one with less says that something else might as well be chosen.
+    odds = np.minimum(1 / log.propensity - 1, 1.0)
+    greedy = (
+        mean < MEAN_WEIGHT[0]
+        and 1 - mean > MEAN_ERRORS * error
+        and unlikely <= MOST_UNLIKELY
+        and float(odds.sum()) >= MIN_DUE
+    )
+    detail = (
+        f"The mean of 1 / propensity is {mean * float(count.mean()):.2f}, and "
+        f"{percent(unlikely)} of the choices were unlikely ones (under 1 / K); with "
+        f"{count.mean():.3g} possible actions "
+    )
+    detail += (
+        "both should be much larger. Either the likeliest action was always taken "
+        "whatever was logged, or the others never had a chance."
+        if greedy
+        else "that is no sign of choices made beside the logged chances."
+    )
+    return Check(
+        "support",
+        "fail" if greedy else "ok",
+        detail,
+        {"mean_inverse_propensity": mean * float(count.mean()), "unlikely": unlikely},
+    )
+
+
+def _choices(log: DecisionLog, start: int, stop: int) -> Choices:
+    rows = slice(start, stop)
+    return Choices(
+        action=log.action[rows],
+        n_actions=len(log.actions),
+        propensity=log.propensity[rows],
+        pmf=None if log.pmf is None else log.pmf[rows],
+        eligible_count=(
+            None if log.eligible is None else log.eligible[rows].sum(axis=1)
+        ),
+        min_propensity=log.least_propensity,
+        cell=None if log.cell is None else log.cell[rows],
+        n_cells=log.n_cells,
+    )
+
+
+def _in_names(log: DecisionLog, detail: str) -> str:
+    """Write actions by their names, and cells with the name of what they are."""
+    named = re.sub(r"action (\d+)", lambda m: f"{log.actions[int(m[1])]!r}", detail)
+    return re.sub(r"cell (\d+)", rf"one group of {log.cell_name} (number \1)", named)
+
+
+def _version_blocks(log: DecisionLog) -> FloatArray:
+    """Number decisions by about equally long runs of model versions."""
+    if log.version is None:
+        return np.zeros(log.n)
+    order = np.argsort(np.argsort(log.version, kind="stable"), kind="stable")
+    first = np.minimum.reduceat(
+        np.sort(order), np.unique(np.sort(log.version), return_index=True)[1]
+    )
+    _, place = np.unique(log.version, return_inverse=True)
+    blocks: FloatArray = np.floor(first[place] * MAX_VERSION_BLOCKS / log.n)
+    return blocks

@@ -1,0 +1,57 @@
+"""Predict rewards of a log for the direct and the doubly robust estimates.
+
+Owns what the model is made of: the context's columns and the actions (their features
+where some are told, else one effect an action), apart for each position; log loss for
+rewards in [0, 1], else squared error; three folds.
+"""
+
+import numpy as np
+
+from bandit_svc.ope.regression import Regression, cross_fitted, folds_of
+from bandit_svc.services.decision_log import DecisionLog, FloatArray
+
+FOLDS = 3
+MAX_MODEL_CELLS = 30_000_000
+"""Decisions times (actions + features) beyond which no model is learned: each matrix
+of this size takes 240 MB, and a few are needed at once."""
+MIN_ROUNDS = 30
+"""A position with fewer decisions gets the mean reward."""
+
+
+def has_room(log: DecisionLog) -> bool:
+    """Whether all actions of all decisions fit into memory."""
+    width = 0 if log.features is None else log.features.shape[1]
+    return log.n * (len(log.actions) + width) <= MAX_MODEL_CELLS
+
+
+def predicted_rewards(
+    log: DecisionLog, action_features: FloatArray | None = None
+) -> FloatArray:
+    """Give (n, K) expected rewards; no decision was seen by the model of its fold.
+
+    Args:
+        log: the log.
+        action_features: (K, f), what is known of each action.
+    """
+    count = len(log.actions)
+    shown = np.eye(count) if action_features is None else action_features
+    features = log.features if log.features is not None else np.zeros((log.n, 0))
+    reward = log.reward
+    logistic = bool(reward.min() >= 0 and reward.max() <= 1)
+    regression = Regression(logistic=logistic)
+    folds = folds_of(log.n, FOLDS)
+    places = log.position if log.position is not None else np.zeros(log.n)
+    predicted = np.full((log.n, count), float(reward.mean()))
+    for place in np.unique(places):
+        here = places == place
+        if int(here.sum()) < MIN_ROUNDS:
+            continue
+        predicted[here] = cross_fitted(
+            features[here],
+            log.action[here],
+            reward[here],
+            shown,
+            regression,
+            folds[here],
+        )
+    return predicted

@@ -1,0 +1,122 @@
+"""The policies under question, as chances over the actions of a log.
+
+Owns the specs that a foreign log can be asked about: `uniform`, `fixed:ACTION`, and
+columns of the file itself.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.decision_log import DecisionLog, FloatArray
+
+UNIFORM = "uniform"
+FIXED = "fixed:"
+MATCH_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target policy on one log.
+
+    Attributes:
+        name: as in the report.
+        probability: (n,), its chance of the logged action.
+        pmf: (n, K), all its chances; None where the log does not tell them.
+    """
+
+    name: str
+    probability: FloatArray
+    pmf: FloatArray | None
+
+
+def targets_of(
+    log: DecisionLog, specs: Sequence[str], *, with_pmf: bool = True
+) -> Iterator[Target]:
+    """Give each policy in turn: the file's own columns, then the specs.
+
+    Args:
+        log: the log.
+        specs: of policies.
+        with_pmf: whether (n, K) chances may be made; a large log has no room.
+
+    Raises:
+        InvalidInput: a spec can't be understood, or names no action of the log.
+    """
+    for spec in specs:
+        _check(log, spec)
+    for name, probability in log.targets.items():
+        pmf = inferred_pmf(log, probability) if with_pmf else None
+        yield Target(name, probability, pmf)
+    rows = np.arange(log.n)
+    for name, matrix in log.pmf_targets.items():
+        yield Target(name, matrix[rows, log.action], matrix)
+    for spec in specs:
+        yield _named(log, spec, with_pmf=with_pmf)
+
+
+def inferred_pmf(log: DecisionLog, probability: FloatArray) -> FloatArray | None:
+    """Give all chances of a target that looks at nothing but the position.
+
+    If, at each position, every action was seen, always with one and the same chance,
+    and these chances sum to 1, then they are the whole policy.
+
+    Returns:
+        (n, K), or None if the column tells less than that.
+    """
+    if log.eligible is not None:
+        return None
+    place = np.zeros(log.n, dtype=np.int64) if log.position is None else log.position
+    count, places = len(log.actions), int(place.max()) + 1
+    key = place * count + log.action
+    table = np.full(places * count, np.nan)
+    table[key] = probability
+    table = np.nan_to_num(table.reshape(places, count), nan=-1.0)
+    same = np.abs(table.reshape(-1)[key] - probability).max() <= MATCH_TOLERANCE
+    seen = np.where(table < 0, 0.0, table)
+    if not same or np.abs(seen.sum(axis=1) - 1).max() > 1e-6:  # noqa: PLR2004 - digits of a log
+        return None
+    return seen[place]
+
+
+def uniform_pmf(log: DecisionLog) -> FloatArray:
+    """Give (n, K) equal chances of what could be chosen."""
+    if log.eligible is None:
+        return np.full((log.n, len(log.actions)), 1 / len(log.actions))
+    return log.eligible / log.eligible_count[:, None]
+
+
+def _check(log: DecisionLog, spec: str) -> None:
+    if spec == UNIFORM:
+        if not log.actions_known:
+            raise InvalidInput(
+                f"--policy uniform needs to know how many actions there were; "
+                f"{log.source} shows {len(log.actions)}. Say --actions "
+                f"{len(log.actions)} if these are all"
+            )
+        return
+    if not spec.startswith(FIXED):
+        raise InvalidInput(
+            f"--policy {spec!r} can't be evaluated on a foreign log; say uniform, "
+            "fixed:ACTION, or put the policy's chances in columns of the file "
+            "(--target-propensity-column, --target-columns)"
+        )
+    action = spec.removeprefix(FIXED)
+    if action not in log.actions:
+        known = ", ".join(log.actions[:20]) + (" ..." if len(log.actions) > 20 else "")  # noqa: PLR2004 - a line of text
+        raise InvalidInput(
+            f"--policy {spec}: {log.source} has no action {action!r}; it has {known}"
+        )
+
+
+def _named(log: DecisionLog, spec: str, *, with_pmf: bool) -> Target:
+    if spec == UNIFORM:
+        pmf = uniform_pmf(log) if with_pmf else None
+        return Target(spec, 1 / log.eligible_count, pmf)
+    index = log.actions.index(spec.removeprefix(FIXED))
+    chosen = (log.action == index).astype(np.float64)
+    if not with_pmf or (log.eligible is not None and not log.eligible[:, index].all()):
+        return Target(spec, chosen, None)
+    return Target(spec, chosen, np.tile(np.eye(len(log.actions))[index], (log.n, 1)))

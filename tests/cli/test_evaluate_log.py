@@ -1,0 +1,165 @@
+"""`bandit-svc evaluate --log` on files, as an analyst calls it."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+NAMES = (
+    *("--action-column", "item_id", "--reward-column", "click"),
+    *("--propensity-column", "propensity_score"),
+)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """400 decisions between two items, each with chance 1/2; item 1 earns 1."""
+    file = tmp_path / "log.csv"
+    rows = "".join(f"{i % 2},{i % 2},0.5,{0.25 + i % 2 / 2}\n" for i in range(400))
+    file.write_text("item_id,click,propensity_score,p\n" + rows)
+    return file
+
+
+def evaluated(run: Run, *arguments: object) -> dict[str, Any]:
+    result = run("evaluate", *arguments, "--format", "json")
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def test_json_is_that_of_the_contract(run: Run, log: Path) -> None:
+    found = evaluated(run, "--log", log, *NAMES, "--target-propensity-column", "p")
+    (row,) = found["policies"]
+
+    assert set(found) == {"policies", "health"}
+    assert {"check", "status", "detail"} <= set(found["health"][0])
+    assert set(row) == {
+        *("policy", "n", "effective_sample_size", "mean_weight", "max_weight"),
+        *("refused", "estimates"),
+    }
+    assert {"ips", "snips", "dm", "dr"} <= set(row["estimates"])
+    assert set(row["estimates"]["ips"]) == {"estimate", "interval"}
+    # Weights are 0.5 for item 0 and 1.5 for item 1: 400 * (1 + 9) / 4 / 2 squares.
+    assert row["effective_sample_size"] == pytest.approx(400**2 / (400 * 1.25))
+    assert row["max_weight"] == 1.5
+    assert row["estimates"]["snips"]["estimate"] == pytest.approx(0.75)
+
+
+def test_several_policies_are_rows_in_their_order(run: Run, log: Path) -> None:
+    policies = ("--policy", "uniform", "--policy", "fixed:1", "--actions", "2")
+    found = evaluated(
+        run, "--log", log, *NAMES, *policies, "--target-propensity-column", "p"
+    )
+
+    assert [r["policy"] for r in found["policies"]] == ["p", "uniform", "fixed:1"]
+
+
+def test_a_refused_policy_has_a_reason_and_no_number(run: Run, log: Path) -> None:
+    options = (*NAMES, "--policy", "fixed:2", "--actions", "3")
+    (row,) = evaluated(run, "--log", log, *options)["policies"]
+    text = run("evaluate", "--log", log, *options).stdout
+
+    assert row["refused"].startswith("None of the 400 logged decisions")
+    assert all(e["estimate"] is None for e in row["estimates"].values())
+    assert "The log can't say what fixed:2 would have earned." in text
+
+
+def test_text_begins_with_a_sentence_and_says_how_to_read_intervals(
+    run: Run, log: Path
+) -> None:
+    text = run("evaluate", "--log", log, *NAMES, "--target-propensity-column", "p")
+    lines = text.stdout.splitlines()
+
+    # IPS terms 0 and 1.5 in equal parts: 0.75 +- 1.96 * 0.75 / sqrt(399) for SNIPS.
+    assert lines[1].startswith("p would have earned 0.75")
+    assert "read once" in text.stdout
+    assert "delta method" in text.stdout
+
+
+def test_csv_has_one_line_for_each_estimate(run: Run, log: Path) -> None:
+    options = ("--target-propensity-column", "p", "--format", "csv")
+    result = run("evaluate", "--log", log, *NAMES, *options)
+    rows = list(csv.DictReader(result.stdout.splitlines()))
+
+    assert [row["estimator"] for row in rows][:4] == ["ips", "snips", "dm", "dr"]
+    assert float(rows[1]["estimate"]) == pytest.approx(0.75)
+
+
+def test_out_writes_the_file_and_prints_nothing(
+    run: Run, log: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "result.txt"
+    target = ("--target-propensity-column", "p", "--out", file)
+    result = run("evaluate", "--log", log, *NAMES, *target)
+
+    assert (result.exit_code, result.output) == (0, "")
+    assert "would have earned" in file.read_text()
+
+
+def test_features_of_actions_serve_the_reward_model(
+    run: Run, log: Path, tmp_path: Path
+) -> None:
+    items = tmp_path / "items.csv"
+    items.write_text("item_id,price\n0,9.5\n1,20\n")
+    options = ("--policy", "fixed:1", "--action-features", items)
+    (row,) = evaluated(run, "--log", log, *NAMES, *options)["policies"]
+
+    assert row["estimates"]["dr"]["estimate"] == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("item_id,price\n0,9\n", "no line for 1 of 2 actions"),
+        ("item_id,price\n0,9\n1,high\n", "is no number"),
+        ("item_id,price\n0,9\n1,nan\n", "not finite"),
+    ],
+)
+def test_wrong_features_of_actions_exit_2(
+    run: Run, log: Path, tmp_path: Path, text: str, said: str
+) -> None:
+    items = tmp_path / "items.csv"
+    items.write_text(text)
+    options = ("--policy", "fixed:1", "--action-features", items)
+    result = run("evaluate", "--log", log, *NAMES, *options)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--policy", "greedy"),
+        ("--policy", "fixed:9"),
+        ("--policy", "uniform"),
+        ("--policy", "fixed:1", "--reward-column", "clicks"),
+        ("--policy", "fixed:1", "--actions", "1"),
+        ("--policy", "fixed:1", "--log-format", "vw"),
+        ("--policy", "fixed:1", "--min-propensity", "0.6"),
+    ],
+)
+def test_wrong_options_exit_2(run: Run, log: Path, arguments: tuple[str, ...]) -> None:
+    result = run("evaluate", "--log", log, *NAMES, *arguments)
+
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+
+
+def test_a_log_that_can_not_be_read_exits_1_with_file_and_line(
+    run: Run, log: Path, tmp_path: Path
+) -> None:
+    log.write_text(log.read_text() + "1,1,0,0.5\n")
+    options = (*NAMES, "--policy", "fixed:1")
+    bad = run("evaluate", "--log", log, *options)
+    missing = run("evaluate", "--log", tmp_path / "none.csv", *options)
+
+    assert bad.exit_code == missing.exit_code == 1
+    assert f"{log}, line 402: propensity_score is '0'" in bad.stderr
+    assert "No such file" in missing.stderr
