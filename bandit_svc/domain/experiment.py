@@ -69,6 +69,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     request_variants: Literal["refuse", "narrow", "replace"] = "narrow"
     reward: RewardDefinition = RewardDefinition()
     metrics: tuple[Metric, ...] = ()
+    candidates: tuple[dict[str, Any], ...] = ()
     status: Status = "running"
 
     @property

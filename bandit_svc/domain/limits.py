@@ -11,6 +11,8 @@ MAX_STRING_LENGTH = 256
 MAX_VARIANTS = 500
 # Active and retired: decisions of the past still name the retired.
 MAX_VARIANTS_EVER = 10_000
+# Policies that are scored beside the served one, named by an analyst.
+MAX_CANDIDATES = 20
 MAX_PAYLOAD_BYTES = 16 * 1024
 MAX_NESTING = 64
 MAX_WINDOW_S = 30 * 86_400

@@ -1,4 +1,4 @@
-"""The learner's tick: ingest, join, train, publish.
+"""The learner's tick: ingest, join, score, train, publish.
 
 Owns the order of the steps and the trainers; each step is a use case of its own.
 Takes the clock; killed anywhere, the next tick repeats work and counts nothing
@@ -14,6 +14,7 @@ import msgspec
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.ingest import Ingested, ingest
 from bandit_svc.services.join import join
+from bandit_svc.services.score import Scored, Scorer
 from bandit_svc.services.train import Trained, Trainer
 from bandit_svc.wiring import Backends
 
@@ -24,11 +25,12 @@ _log = logging.getLogger(__name__)
 
 
 class Tick(msgspec.Struct):
-    """What one tick did; `trained` by experiment key."""
+    """What one tick did; `trained` and `scored` by experiment key."""
 
     ingested: Ingested
     joined: int
     trained: dict[str, Trained] = {}
+    scored: dict[str, Scored] = {}
 
     @property
     def idle(self) -> bool:
@@ -37,6 +39,7 @@ class Tick(msgspec.Struct):
             not self.ingested.records
             and not self.joined
             and not any(t.learned or t.behind for t in self.trained.values())
+            and not any(s.scored for s in self.scored.values())
         )
 
 
@@ -56,7 +59,7 @@ class Learner:
         self._now_ms = now_ms
         self._budget_s = budget_s
         self._definitions = Definitions(backends.storage.experiments)
-        self._trainers: dict[int, Trainer] = {}
+        self._trainers: dict[int, tuple[Scorer, Trainer]] = {}
 
     def tick(self) -> Tick:
         """Do one round of every step."""
@@ -71,10 +74,12 @@ class Learner:
         tick = Tick(ingested=ingested, joined=joined)
         newest = self._storage.snapshots.latest_versions()
         for experiment in self._storage.experiments.all():
-            trainer = self._trainers.get(experiment.number)
-            if trainer is None:
-                trainer = Trainer(self._storage, self._definitions, experiment.number)
-                self._trainers[experiment.number] = trainer
+            scorer, trainer = self._trainer(experiment.number)
+            # Before anything learns from them.
+            scored = scorer.step(experiment, budget_s=self._budget_s)
+            for fault in scored.faults:
+                _log.error("experiment %s: %s", experiment.key, fault)
+            tick.scored[experiment.key] = scored
             trained = trainer.step(
                 experiment,
                 newest.get(experiment.number, 0),
@@ -86,6 +91,14 @@ class Learner:
                 _log.error("experiment %s: %s", experiment.key, trained.fault)
             tick.trained[experiment.key] = trained
         return tick
+
+    def _trainer(self, number: int) -> tuple[Scorer, Trainer]:
+        found = self._trainers.get(number)
+        if found is None:
+            ports = (self._storage, self._definitions, number)
+            scorer = Scorer(*ports, keep_every_ms=self._settings.publish_every_ms)
+            found = self._trainers[number] = (scorer, Trainer(*ports, scorer))
+        return found
 
     def drain(self, timeout_s: float) -> bool:
         """Tick until nothing is left to do or the time is over; say which."""

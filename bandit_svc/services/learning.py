@@ -4,9 +4,10 @@ Owns the one way in which a joined decision is learned, so that training and
 replay can't differ.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from bandit_svc.domain.decision import Decision
 from bandit_svc.domain.event import decode_decision
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.snapshot import Span
@@ -50,22 +51,14 @@ class Learning:
         if not row.learnable:
             return 0
         decision = decode_decision(row.line)
+        return teach(policy, decision, self.actions(decision), row.reward)
+
+    def actions(self, decision: Decision) -> tuple[Action, ...]:
+        """Give the eligible actions of a decision, in the order of its pmf."""
         if decision.inline_variants is not None:
-            actions = actions_of(decision.inline_variants)
-        else:
-            known = self._of_revision(decision.revision)
-            actions = tuple(known[key] for key in decision.variants)
-        try:
-            policy.learn(
-                decision.context,
-                actions,
-                decision.chosen,
-                decision.propensity,
-                row.reward,
-            )
-        except PolicyError:
-            return 0
-        return 1
+            return actions_of(decision.inline_variants)
+        known = self._of_revision(decision.revision)
+        return tuple(known[key] for key in decision.variants)
 
     def replay(
         self,
@@ -97,3 +90,16 @@ class Learning:
             known = {action.key: action for action in actions_of(variants)}
             self._actions[revision] = known
         return known
+
+
+def teach(
+    policy: Policy, decision: Decision, actions: Sequence[Action], reward: float
+) -> int:
+    """Teach one decision; return 0 if the policy refuses it, else 1."""
+    try:
+        policy.learn(
+            decision.context, actions, decision.chosen, decision.propensity, reward
+        )
+    except PolicyError:
+        return 0
+    return 1

@@ -10,12 +10,11 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment, check_definition
-from bandit_svc.domain.json_shape import escape_pointer, located
+from bandit_svc.domain.json_shape import located
 from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta, Span
 from bandit_svc.errors import Conflict, InvalidInput, NotFound
+from bandit_svc.services.candidate_specs import checked_spec, normalised_candidates
 from bandit_svc.storage.interface import Storage
-from policies.base import PolicyError
-from policies.spec import normalise_spec
 
 # What is learned and reported depends on these, so they are fixed for life.
 _FIXED_REWARD = ("aggregate", "default", "minimum", "maximum", "learn_on")
@@ -151,26 +150,18 @@ def _with_retired(listed: list[Any], old: Definition) -> list[Any]:
 def _checked(definition: Definition) -> Definition:
     check_definition(definition)
     definition = msgspec.structs.replace(
-        definition, policy=_spec(definition.policy, "/policy")
+        definition,
+        policy=checked_spec(definition.policy, "/policy"),
+        candidates=normalised_candidates(definition),
     )
     _check_named(definition, definition.policy, "/policy")
     baseline = definition.baseline
     if baseline is None:
         first = definition.active_variants[0].key
         baseline = {"kind": "fixed", "variant": first}
-    baseline = _spec(baseline, "/baseline")
+    baseline = checked_spec(baseline, "/baseline")
     _check_baseline(definition, baseline)
     return msgspec.structs.replace(definition, baseline=baseline)
-
-
-def _spec(spec: Mapping[str, Any], pointer: str) -> dict[str, Any]:
-    try:
-        return normalise_spec(spec)
-    except PolicyError as error:
-        # "weights.KEY" is the only nested field; a key may hold dots itself.
-        steps = [] if error.field is None else error.field.split(".", 1)
-        field = "".join(f"/{escape_pointer(step)}" for step in steps)
-        raise InvalidInput.at(pointer + field, error.message) from error
 
 
 def _check_baseline(definition: Definition, baseline: Mapping[str, Any]) -> None:

@@ -1,11 +1,12 @@
 """Learn from joined decisions and publish the model.
 
 Owns step 3 of the learner's tick for one experiment: the served model, the
-background training of a changed spec, the round trip before each publication.
+background training of a changed spec, the round trip before each publication. What
+services.score knows of the candidates is written here too, with the model.
 """
 
 import hashlib
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -16,6 +17,7 @@ from bandit_svc.services.learning import Learning
 from bandit_svc.services.model import Model, catch_up, fresh_model, model_of
 from bandit_svc.services.running import actions_of, reward_range
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import Action, PolicyError
 from policies.spec import build_policy
 
@@ -40,12 +42,29 @@ class Trained(msgspec.Struct):
     behind: int = 0
 
 
+class Unsaved(Protocol):
+    """What progressive evaluation wants to have kept; see services.score."""
+
+    def changes(self, now_ms: int, *, publishing: bool) -> EvaluationChanges | None:
+        """Give what is due, None if nothing is."""
+
+    def kept(self, changes: EvaluationChanges, now_ms: int) -> None:
+        """Take note that it is in the store."""
+
+
 class Trainer:
     """Trains one experiment's models. The caller holds the learner's lease."""
 
-    def __init__(self, storage: Storage, definitions: Definitions, number: int) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        definitions: Definitions,
+        number: int,
+        unsaved: Unsaved,
+    ) -> None:
         self._storage = storage
         self._number = number
+        self._unsaved = unsaved
         self._learning = Learning(storage.joins, definitions, number)
         self._model: Model | None = None
         self._challenger: Model | None = None
@@ -71,7 +90,7 @@ class Trainer:
             budget_s: seconds of training before other experiments get their turn.
         """
         try:
-            return self._step(
+            done = self._step(
                 experiment,
                 newest_version,
                 now_ms,
@@ -81,7 +100,13 @@ class Trainer:
         except PolicyError as error:
             # The other experiments go on; this one begins anew from the store.
             self._model = None
-            return Trained(fault=f"the model can't be trained: {error.message}")
+            done = Trained(fault=f"the model can't be trained: {error.message}")
+        if done.published is None:
+            changes = self._unsaved.changes(now_ms, publishing=False)
+            if changes is not None:
+                self._storage.evaluations.save(self._number, changes)
+                self._unsaved.kept(changes, now_ms)
+        return done
 
     def _step(
         self,
@@ -180,11 +205,16 @@ class Trainer:
             created_at_ms=now_ms,
         )
         snapshot = Snapshot(meta=meta, state=state)
-        if not self._storage.snapshots.publish(snapshot, self._version, KEEP_SNAPSHOTS):
+        changes = self._unsaved.changes(now_ms, publishing=True)
+        if not self._storage.snapshots.publish(
+            snapshot, self._version, KEEP_SNAPSHOTS, changes
+        ):
             # A restore came between: what was learned on top of the discarded
             # model is dropped, and learned again on top of the restored one.
             self._model = None
             return False
+        if changes is not None:
+            self._unsaved.kept(changes, now_ms)
         self._version = meta.version
         self._published_learned = model.learned
         self._published_at_ms = now_ms

@@ -17,6 +17,8 @@ from bandit_svc.storage.rows import (
     Cursors,
     DecisionView,
     DueDecision,
+    EvaluationChanges,
+    EvaluationRow,
     HistoryRow,
     IngestOutcome,
     JoinedRow,
@@ -181,13 +183,35 @@ class Snapshots(Protocol):
     def metas(self, number: int) -> list[SnapshotMeta]:
         """Give the kept versions without their bytes, newest first."""
 
-    def publish(self, snapshot: Snapshot, parent_version: int, keep: int) -> bool:
+    def publish(
+        self,
+        snapshot: Snapshot,
+        parent_version: int,
+        keep: int,
+        evaluations: EvaluationChanges | None = None,
+    ) -> bool:
         """Keep a model as the newest, and prune all but the newest `keep`.
+
+        Args:
+            evaluations: kept in the same transaction, as `Evaluations.save` would.
 
         Returns:
             False, and nothing was kept, if the newest version is not
             `parent_version`: somebody restored another model meanwhile.
         """
+
+
+class Evaluations(Protocol):
+    """What progressive evaluation knows of each candidate policy."""
+
+    def all(self, number: int) -> list[EvaluationRow]:
+        """Give every candidate of an experiment, by label."""
+
+    def scores(self, number: int) -> list[EvaluationRow]:
+        """Give the same without the states, which may be large: they are empty."""
+
+    def save(self, number: int, changes: EvaluationChanges) -> None:
+        """Replace the rows that changed and drop those that are no candidates."""
 
 
 class Storage(Protocol):
@@ -199,6 +223,7 @@ class Storage(Protocol):
     joins: Joins
     breakdowns: Breakdowns
     snapshots: Snapshots
+    evaluations: Evaluations
 
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork."""

@@ -165,6 +165,31 @@ class Tally(msgspec.Struct, frozen=True):
     total_squares: float
 
 
+class EvaluationRow(msgspec.Struct, frozen=True):
+    """What progressive evaluation knows of one candidate policy.
+
+    Attributes:
+        policy: its label in the report.
+        spec: its normalised spec; another one under the same label begins anew.
+        cursor: the last joined position that is in the scores and in the state.
+        scores: services.scores' own form.
+        state: what a learning policy has learned; empty for the others.
+    """
+
+    policy: str
+    spec: dict[str, Any]
+    cursor: int
+    scores: bytes
+    state: bytes
+
+
+class EvaluationChanges(NamedTuple):
+    """Rows to keep; those of other labels than `labels` are dropped."""
+
+    rows: tuple[EvaluationRow, ...]
+    labels: tuple[str, ...]
+
+
 class HistoryRow(NamedTuple):
     """Sums of the decisions exposed in a stretch of time, of a group and variant."""
 

@@ -14,6 +14,7 @@ import pytest
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.ingest import ingest
 from bandit_svc.services.join import join
+from bandit_svc.storage.rows import EvaluationRow
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service
@@ -25,6 +26,7 @@ State = tuple[
     list[tuple[int, float, bool, str]],
     list[Tallied],
     list[tuple[object, ...]],
+    list[EvaluationRow],
     bytes,
 ]
 
@@ -45,8 +47,10 @@ def written(
     service = new_service("written")
     service.start()
     policy = request.param
-    service.create(policy=policy, reward={"grace_seconds": 0.5})
-    service.create("quick", policy=policy, reward={"learn_on": "first_reward"})
+    # Beside the standing ones, to the last bit as the served model.
+    shared = {"policy": policy, "candidates": [policy, {"kind": "thompson"}]}
+    service.create(**shared, reward={"grace_seconds": 0.5})
+    service.create("quick", **shared, reward={"learn_on": "first_reward"})
     for i in range(ROUNDS // 2):
         one = service.round(service.workers[i % 2], defer=i % 5 == 0)
         other = service.round(service.workers[i % 3 % 2], experiment="quick")
@@ -106,7 +110,9 @@ def state_of(service: "Service", key: str) -> State:
         )
         for t in service.storage.joins.tallies(number)
     ]
-    return joined, tallies, breakdowns_of(service, number), service.model(key).state
+    evaluations = service.storage.evaluations.all(number)
+    breakdowns = breakdowns_of(service, number)
+    return joined, tallies, breakdowns, evaluations, service.model(key).state
 
 
 def breakdowns_of(service: "Service", number: int) -> list[tuple[object, ...]]:
@@ -186,6 +192,8 @@ def test_the_end_is_the_same_as_without_an_interruption(
         assert state_of(killed, key) == state
         # 40 of the 200 decisions on `hero` were deferred, 20 of them activated.
         assert len(state[0]) == {"hero": 180, "quick": 200}[key]
+        # uniform, baseline, three fixed variants, and the two that are named.
+        assert [row.cursor for row in state[3]] == [len(state[0])] * 7
         assert killed.replay(key).matches
     assert killed.storage.facts.check() == []
 
@@ -204,3 +212,7 @@ def test_five_restarts_and_one_go_give_the_same_bytes(
     assert restarts.model().meta.version >= 6
     assert restarts.model().state == one_go.model().state
     assert restarts.model("quick").state == one_go.model("quick").state
+    kept, expected = (
+        [s.storage.evaluations.all(n) for n in (1, 2)] for s in (restarts, one_go)
+    )
+    assert kept == expected

@@ -10,6 +10,7 @@ from bandit_svc.services import lifecycle
 if TYPE_CHECKING:
     from tests.services.conftest import Service
 
+LINEAR = {"kind": "linear"}
 KEYS = {"key": "hero", "variants": [{"key": "a"}, {"key": "b"}]}
 
 
@@ -36,6 +37,15 @@ def test_a_key_and_variants_give_a_whole_definition(service: "Service") -> None:
             {"baseline": {"kind": "weighted", "weights": {"a/b.c": -1}}},
             "/baseline/weights/a~1b.c",
         ),
+        ({"candidates": [{"kind": "nothing"}]}, "/candidates/0/kind"),
+        ({"candidates": [{"kind": "vw", "x": 1}]}, "/candidates/0/x"),
+        ({"candidates": [LINEAR, LINEAR]}, "/candidates/1/name"),
+        ({"candidates": [LINEAR | {"name": "fixed:a"}]}, "/candidates/0/name"),
+        ({"candidates": [LINEAR | {"name": 5}]}, "/candidates/0/name"),
+        ({"candidates": [{"kind": "uniform"}]}, "/candidates/0/name"),
+        ({"candidates": [{"kind": "fixed", "variant": "z"}]}, "/candidates/0/variant"),
+        ({"candidates": ["linear"]}, "/candidates/0"),
+        ({"candidates": [LINEAR] * 21}, "/candidates"),
         ({"reward": {"minimum": 2}}, "/reward/maximum"),
         ({"reward": {"aggregate": "mean"}}, "/reward/aggregate"),
         ({"holdout": "0.1"}, "/holdout"),
@@ -70,6 +80,27 @@ def test_a_patch_changes_the_fields_that_it_names(service: "Service") -> None:
     assert (after.reward.window_seconds, after.reward.grace_seconds) == (60.0, 3.0)
     assert (after.holdout, after.description) == (0.5, "x")
     assert after.policy == before.policy
+
+
+def test_candidates_are_filled_in_named_and_replaced_as_a_list(
+    service: "Service",
+) -> None:
+    greedy = {"kind": "epsilon_greedy", "name": "shadow"}
+    service.create(candidates=[{"kind": "vw", "explorer": "bag"}, greedy])
+    first = service.storage.experiments.get("hero").definition.candidates
+    second = service.change(candidates=[greedy]).definition.candidates
+    last = service.change(candidates=None).definition.candidates
+
+    assert [c["name"] for c in first] == ["vw-bag", "shadow"]
+    assert first[1]["epsilon"] == 0.1
+    assert second == first[1:]
+    assert last == ()
+
+
+def test_a_candidate_does_not_stand_in_the_way_of_retiring(service: "Service") -> None:
+    service.create(candidates=[{"kind": "fixed", "variant": "c"}])
+
+    assert service.change(variants=[{"key": "a"}, {"key": "b"}]).revision == 2
 
 
 def test_a_patch_that_changes_nothing_is_no_revision(service: "Service") -> None:

@@ -133,6 +133,23 @@ def m003_derived(db: Database) -> None:
 
 
 @migrations()
+def m004_evaluations(db: Database) -> None:
+    """What progressive evaluation knows of each candidate policy."""
+    db.table("evaluations").create(
+        {
+            "number": int,
+            "policy": str,
+            "spec": str,
+            "cursor": int,
+            "scores": bytes,
+            "state": bytes,
+        },
+        pk=("number", "policy"),
+        not_null={"spec", "cursor", "scores", "state"},
+    )
+
+
+@migrations()
 def m005_history(db: Database) -> None:
     """Sums of the joined decisions by time, segment and latency."""
     db.table("history_widths").create({"number": int, "width_ms": int}, pk="number")

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta
+from bandit_svc.storage.rows import EvaluationChanges
 from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.evaluations import save_evaluations
 
 _META = "number, version, policy, spans, learned, sha256, created_at_ms, restored_from"
 _META_COUNT = 8
@@ -52,7 +54,13 @@ class SqliteSnapshots:
             ).fetchall()
         return [_meta(row) for row in rows]
 
-    def publish(self, snapshot: Snapshot, parent_version: int, keep: int) -> bool:
+    def publish(
+        self,
+        snapshot: Snapshot,
+        parent_version: int,
+        keep: int,
+        evaluations: EvaluationChanges | None = None,
+    ) -> bool:
         """See the interface."""
         meta = snapshot.meta
         with self._database.write() as connection:
@@ -81,6 +89,8 @@ class SqliteSnapshots:
                 "DELETE FROM snapshots WHERE number = ? AND version <= ?",
                 [meta.number, meta.version - keep],
             )
+            if evaluations is not None:
+                save_evaluations(connection, meta.number, evaluations)
         return True
 
     def _one(self, where: str, parameters: list[int]) -> Snapshot | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.interface import (
     Breakdowns,
+    Evaluations,
     Experiments,
     Facts,
     Joins,
@@ -21,6 +22,7 @@ from bandit_svc.storage.interface import (
 )
 from bandit_svc.storage.sqlite.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
 from bandit_svc.storage.sqlite.facts import SqliteFacts
 from bandit_svc.storage.sqlite.joins import SqliteJoins
@@ -46,6 +48,7 @@ class SqliteStorage:
         self.joins: Joins = SqliteJoins(self._database)
         self.breakdowns: Breakdowns = SqliteBreakdowns(self._database)
         self.snapshots: Snapshots = SqliteSnapshots(self._database)
+        self.evaluations: Evaluations = SqliteEvaluations(self._database)
 
     def migrate(self) -> None:
         """See the interface."""

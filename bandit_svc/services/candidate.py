@@ -1,0 +1,195 @@
+"""A policy that is scored on the decisions of another one.
+
+Owns how a joined decision is scored under it and then learned from, the same way in
+the learner's tick and in an evaluation on demand, so that they can't differ.
+
+A candidate's value is that of its own pmf, without the exploration floor. Only
+decisions of the treatment group are scored: they were drawn by the served policy,
+with its floor. A policy that learns is scored on each of them before it learns from
+it, so that its pmf is predictable and the estimate honest.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.experiment import TREATMENT, Definition
+from bandit_svc.ope.errors import LoggedDataError
+from bandit_svc.services.candidate_specs import FIXED
+from bandit_svc.services.definitions import Definitions
+from bandit_svc.services.learning import Learning, teach
+from bandit_svc.services.running import reward_range
+from bandit_svc.services.scores import Scores
+from bandit_svc.storage.rows import EvaluationRow, JoinedRow
+from policies.base import Policy, PolicyError
+from policies.pmf import validate_pmf
+from policies.spec import build_policy
+
+REFERENCES = frozenset({"fixed", "uniform", "weighted"})
+"""Kinds that don't learn: their chances follow from the spec alone."""
+
+
+class Bounds:
+    """How large weights could be, from what was known before each choice."""
+
+    def __init__(self, definitions: Definitions, number: int) -> None:
+        self._definitions = definitions
+        self._number = number
+        self._of_revision: dict[int, tuple[float, int]] = {}
+
+    def bound(self, decision: Decision) -> float | None:
+        """Give K / f, or None where the decision had no exploration floor.
+
+        K is the number of the experiment's active variants, or of the request's own
+        if those are more; narrowed requests so have the bound of the others.
+        """
+        known = self._of_revision.get(decision.revision)
+        if known is None:
+            definition = self._definitions.at(self._number, decision.revision)
+            known = (0.0, 0)
+            if definition is not None:
+                count = len(definition.active_variants)
+                known = (definition.exploration_floor, count)
+            self._of_revision[decision.revision] = known
+        floor, count = known
+        if floor <= 0.0 or decision.propensity <= 0.0:
+            return None
+        return max(count, len(decision.variants)) / floor
+
+
+class Candidate:
+    """One candidate: what it is, how far it has come, what it has earned so far.
+
+    Attributes:
+        cursor: the last joined position that was scored and learned from.
+        changed: whether it has moved since it was last kept.
+    """
+
+    def __init__(
+        self, label: str, spec: Mapping[str, Any], policy: Policy | None
+    ) -> None:
+        self.label = label
+        self.spec = dict(spec)
+        self.policy = policy
+        self.scores = Scores(audited=label.startswith(FIXED))
+        self.cursor = 0
+        self.changed = False
+        self._only: str | None = spec["variant"] if spec["kind"] == "fixed" else None
+        self._weights: Mapping[str, float] = spec.get("weights", {})
+        # What always shows one variant is asked about only where it was eligible;
+        # the baseline shows another one there, as it does in the holdout.
+        self._strict = label.startswith(FIXED)
+
+    def row(self) -> EvaluationRow:
+        """Give what is to be kept."""
+        state = b"" if self.policy is None else self.policy.dump()
+        scores = self.scores.encode()
+        return EvaluationRow(self.label, self.spec, self.cursor, scores, state)
+
+    def probability(self, decision: Decision, learning: Learning) -> float | None:
+        """Give its chance of the logged choice; None where it has no answer.
+
+        Raises:
+            PolicyError: a policy that learns gives no valid pmf.
+        """
+        variants, chosen = decision.variants, decision.chosen
+        if self.policy is not None:
+            actions = learning.actions(decision)
+            pmf = self.policy.pmf(decision.context, actions)
+            validate_pmf(pmf, len(actions), 0.0)
+            return pmf[chosen]
+        if self._only in variants:
+            return float(variants[chosen] == self._only)
+        if self._strict:
+            return None
+        total = 0.0
+        if self._weights:
+            total = math.fsum(self._weights.get(key, 0.0) for key in variants)
+        if total == 0.0:
+            # As the policy itself does where none of its variants is eligible.
+            return 1.0 / len(variants)
+        return self._weights.get(variants[chosen], 0.0) / total
+
+    def score(
+        self, decision: Decision, reward: float, bound: float | None, learning: Learning
+    ) -> None:
+        """Count one decision of the treatment group.
+
+        Args:
+            reward: scaled to [0, 1].
+            bound: how large a weight could be; None where it can't be told.
+        """
+        if bound is None:
+            self.scores.unbounded += 1
+            return
+        try:
+            probability = self.probability(decision, learning)
+        except PolicyError:
+            # As in learning: one decision can't hold up those behind it.
+            return
+        if probability is not None:
+            self.scores.add(probability / decision.propensity, reward, bound)
+
+
+def new_candidate(
+    label: str, spec: Mapping[str, Any], definition: Definition
+) -> Candidate:
+    """Build a candidate that has seen nothing.
+
+    Raises:
+        PolicyError: the spec is refused.
+    """
+    if spec["kind"] in REFERENCES:
+        return Candidate(label, spec, None)
+    return Candidate(label, spec, build_policy(spec, reward_range(definition)))
+
+
+def kept_candidate(row: EvaluationRow, definition: Definition) -> Candidate:
+    """Build a candidate that goes on where it was kept; anew if that can't be read.
+
+    Raises:
+        PolicyError: the spec is refused.
+    """
+    candidate = new_candidate(row.policy, row.spec, definition)
+    try:
+        scores = Scores.decode(row.scores)
+        if candidate.policy is not None:
+            candidate.policy.load(row.state)
+    except (LoggedDataError, PolicyError):
+        return new_candidate(row.policy, row.spec, definition)
+    candidate.scores, candidate.cursor = scores, row.cursor
+    return candidate
+
+
+def walk(
+    candidates: Sequence[Candidate],
+    rows: Sequence[JoinedRow],
+    definition: Definition,
+    learning: Learning,
+    bounds: Bounds,
+) -> None:
+    """Score the next joined decisions under each candidate, then let it learn.
+
+    Args:
+        candidates: all at the same cursor, right before the first row.
+        rows: in the recorded order.
+        definition: for the reward range, which is the same for life.
+    """
+    scale = reward_range(definition)
+    learners = [c for c in candidates if c.policy is not None]
+    for row in rows:
+        decision = decode_decision(row.line)
+        if decision.group == TREATMENT:
+            reward, bound = scale.scaled(row.reward), bounds.bound(decision)
+            for candidate in candidates:
+                candidate.score(decision, reward, bound, learning)
+        if row.learnable and learners:
+            actions = learning.actions(decision)
+            for candidate in learners:
+                if candidate.policy is not None:
+                    teach(candidate.policy, decision, actions, row.reward)
+    for candidate in candidates:
+        candidate.cursor = rows[-1].position
+        candidate.changed = True

@@ -1,0 +1,70 @@
+"""Progressive evaluation in SQLite.
+
+Owns the table evaluations; see storage.interface.Evaluations.
+"""
+
+import sqlite3
+
+import msgspec
+
+from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
+from bandit_svc.storage.sqlite.database import Database
+
+
+class SqliteEvaluations:
+    """See storage.interface.Evaluations."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self, number: int) -> list[EvaluationRow]:
+        """See the interface."""
+        return self._read(number, "state")
+
+    def scores(self, number: int) -> list[EvaluationRow]:
+        """See the interface."""
+        return self._read(number, "x''")
+
+    def save(self, number: int, changes: EvaluationChanges) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            save_evaluations(connection, number, changes)
+
+    def _read(self, number: int, state: str) -> list[EvaluationRow]:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT policy, spec, cursor, scores, {state} FROM evaluations"  # noqa: S608 - constants
+                " WHERE number = ? ORDER BY policy",
+                [number],
+            ).fetchall()
+        return [
+            EvaluationRow(policy, msgspec.json.decode(spec), *rest)
+            for policy, spec, *rest in rows
+        ]
+
+
+def save_evaluations(
+    connection: sqlite3.Connection, number: int, changes: EvaluationChanges
+) -> None:
+    """Write the changes; the caller owns the transaction."""
+    known = connection.execute(
+        "SELECT policy FROM evaluations WHERE number = ?", (number,)
+    ).fetchall()
+    connection.executemany(
+        "DELETE FROM evaluations WHERE number = ? AND policy = ?",
+        [(number, policy) for (policy,) in known if policy not in changes.labels],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (
+                number,
+                row.policy,
+                msgspec.json.encode(row.spec).decode(),
+                row.cursor,
+                row.scores,
+                row.state,
+            )
+            for row in changes.rows
+        ],
+    )

@@ -1,0 +1,260 @@
+"""Candidates are scored on the treatment's decisions, before they learn from them."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.variant import Variant
+from bandit_svc.ope.weights import WeightedSums
+from bandit_svc.services import lifecycle
+from bandit_svc.services.score import Scored
+from bandit_svc.services.scores import Scores, Summary
+from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
+from policies.base import Action
+from policies.spec import build_policy
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Service
+
+LINEAR = {"kind": "linear"}
+ACTIONS = [Action("a"), Action("b"), Action("c")]
+
+
+def rows_of(service: "Service") -> dict[str, EvaluationRow]:
+    return {row.policy: row for row in service.storage.evaluations.all(1)}
+
+
+def summary(service: "Service", policy: str) -> Summary:
+    return Scores.decode(rows_of(service)[policy].scores).summary()
+
+
+def joined(service: "Service") -> list[tuple[Decision, float]]:
+    """The treatment's decisions with their reward, in the recorded order."""
+    rows = service.storage.joins.after(1, 0, 10**6)
+    pairs = [(decode_decision(row.line), row.reward) for row in rows]
+    return [(d, reward) for d, reward in pairs if d.group == "treatment"]
+
+
+def test_every_experiment_has_uniform_the_baseline_and_each_variant(
+    service: "Service",
+) -> None:
+    service.create(candidates=[{"kind": "vw", "explorer": "epsilon"}])
+    service.rounds(20)
+    service.mature()
+
+    assert set(rows_of(service)) == {
+        *("uniform", "baseline", "fixed:a", "fixed:b", "fixed:c"),
+        "vw-epsilon",
+    }
+
+
+def test_weights_are_target_over_logged_probability_of_the_treatment(
+    service: "Service",
+) -> None:
+    weighted = {"kind": "weighted", "weights": {"a": 3, "c": 1}, "name": "mostly-a"}
+    service.create(holdout=0.4, candidates=[weighted])
+    service.rounds(80)
+    service.mature()
+    service.rounds(80)
+    service.mature()
+    log = joined(service)
+    chances = {
+        "uniform": dict.fromkeys("abc", 1 / 3),
+        "fixed:b": {"b": 1.0},
+        "baseline": {"a": 1.0},
+        "mostly-a": {"a": 0.75, "c": 0.25},
+    }
+
+    assert 0 < len(log) < 160
+    for policy, chance in chances.items():
+        expected = WeightedSums.of(
+            [chance.get(d.variant, 0.0) / d.propensity for d, _ in log],
+            [reward for _, reward in log],
+        )
+        sums = summary(service, policy).sums
+        assert (sums.n, sums.max_weight) == (len(log), expected.max_weight)
+        assert sums.ips == pytest.approx(expected.ips, abs=1e-12)
+        assert sums.weight_squared == pytest.approx(expected.weight_squared)
+
+
+def test_rewards_are_scaled_by_the_declared_range(service: "Service") -> None:
+    service.create(holdout=0.0, reward={"minimum": -1, "maximum": 3, "default": 0})
+    service.rounds(60)
+    service.mature()
+    log = joined(service)
+    expected = WeightedSums.of(
+        [1 / 3 / d.propensity for d, _ in log], [(r + 1) / 4 for _, r in log]
+    )
+
+    assert summary(service, "uniform").sums.ips == pytest.approx(expected.ips)
+
+
+def test_a_policy_that_learns_is_scored_before_it_learns(service: "Service") -> None:
+    service.create(holdout=0.3, candidates=[LINEAR | {"name": "shadow"}])
+    for _ in range(3):
+        service.rounds(50)
+        service.mature()
+    policy = build_policy(rows_of(service)["shadow"].spec)
+    weights, rewards = [], []
+    for d, reward in joined(service):
+        weights.append(policy.pmf(d.context, ACTIONS)[d.chosen] / d.propensity)
+        rewards.append(reward)
+        policy.learn(d.context, ACTIONS, d.chosen, d.propensity, reward)
+    sums = summary(service, "shadow").sums
+
+    assert sums.ips == pytest.approx(WeightedSums.of(weights, rewards).ips, abs=1e-12)
+    assert rows_of(service)["shadow"].state == policy.dump()
+
+
+def steps(service: "Service") -> list[Scored]:
+    """Tick without any budget, so one batch at a time, until all have caught up."""
+    learner = service.new_learner(budget_s=0.0)
+    found = [learner.tick().scored["hero"]]
+    while found[-1].behind:
+        found.append(learner.tick().scored["hero"])
+    return found
+
+
+def test_a_new_candidate_catches_up_in_the_background(service: "Service") -> None:
+    service.create()
+    service.rounds(1100)
+    service.mature()
+    others = set(map(repr, rows_of(service).values()))
+    service.change(candidates=[{"kind": "thompson"}])
+    behind = [s.behind for s in steps(service)]
+    rows = rows_of(service)
+
+    assert behind == [600, 100, 0]
+    assert rows["thompson"].cursor == 1100
+    assert others <= {repr(row) for row in rows.values()}
+
+
+def test_who_came_later_knows_the_same_as_who_was_there_from_the_start(
+    service: "Service",
+) -> None:
+    service.create(candidates=[LINEAR | {"name": "early"}])
+    service.rounds(120)
+    service.mature()
+    service.change(candidates=[LINEAR | {"name": "early"}, LINEAR | {"name": "late"}])
+    service.rounds(30)
+    service.mature()
+    early, late = (rows_of(service)[name] for name in ("early", "late"))
+
+    assert (early.cursor, late.cursor) == (150, 150)
+    assert (early.scores, early.state) == (late.scores, late.state)
+
+
+def test_another_spec_under_the_same_name_begins_anew(service: "Service") -> None:
+    greedy = {"kind": "epsilon_greedy", "name": "shadow"}
+    service.create(candidates=[greedy])
+    service.rounds(60)
+    service.mature()
+    before = rows_of(service)["shadow"]
+    service.change(candidates=[greedy | {"epsilon": 0.5}])
+    service.mature()
+    after = rows_of(service)["shadow"]
+
+    assert after.cursor == before.cursor == 60
+    assert after.spec["epsilon"] == 0.5
+    assert after.scores != before.scores
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_is_no_candidate_any_more_is_forgotten(
+    service: "Service", *, restarted: bool
+) -> None:
+    service.create(candidates=[{"kind": "thompson"}])
+    service.rounds(20)
+    service.mature()
+    service.change(candidates=[], variants=[{"key": "a"}, {"key": "b"}])
+    (service.new_learner() if restarted else service.learner).tick()
+
+    assert set(rows_of(service)) == {"uniform", "baseline", "fixed:a", "fixed:b"}
+
+
+def test_a_restored_model_leaves_the_candidates_alone(service: "Service") -> None:
+    service.create(candidates=[LINEAR])
+    for _ in range(2):
+        service.rounds(30)
+        service.mature()
+    before = service.storage.evaluations.all(1)
+    lifecycle.restore(service.storage, "hero", 1, service.now_ms)
+    service.learner.tick()
+
+    assert service.model().meta.version == 3
+    assert service.storage.evaluations.all(1) == before
+
+
+def test_damaged_scores_are_computed_again_from_the_log(service: "Service") -> None:
+    service.create(candidates=[LINEAR])
+    service.rounds(50)
+    service.mature()
+    service.rounds(10)
+    rows = service.storage.evaluations.all(1)
+    damaged = tuple(msgspec.structs.replace(row, scores=b"\x00") for row in rows)
+    labels = tuple(row.policy for row in rows)
+    service.storage.evaluations.save(1, EvaluationChanges(damaged, labels))
+    service.now_ms += 2000
+    service.new_learner().tick()
+
+    assert {row.cursor for row in rows_of(service).values()} == {60}
+    assert summary(service, "uniform").sums.n == len(joined(service))
+
+
+def test_a_fixed_variant_is_asked_about_only_where_it_was_eligible(
+    service: "Service",
+) -> None:
+    service.create(holdout=0.0)
+    service.rounds(40, exclude=("a",))
+    service.rounds(60)
+    service.mature()
+
+    assert summary(service, "fixed:a").sums.n == 60
+    assert summary(service, "fixed:b").sums.n == 100
+    # The holdout's visitors see something there, too.
+    assert summary(service, "baseline").sums.n == 100
+
+
+def test_decisions_without_a_floor_are_left_out(service: "Service") -> None:
+    service.create(holdout=0.0, exploration_floor=0.0)
+    service.rounds(30)
+    service.change(exploration_floor=0.1)
+    service.rounds(50)
+    service.mature()
+    scores = summary(service, "uniform")
+
+    assert (scores.unbounded, scores.sums.n) == (30, 50)
+
+
+def limits(service: "Service") -> list[tuple[float, int]]:
+    return [(round(s.limit, 9), s.n) for s in summary(service, "uniform").stretches]
+
+
+def test_the_bound_follows_the_floor(service: "Service") -> None:
+    service.create(holdout=0.0, exploration_floor=0.1)
+    for floor in (0.1, 0.3, 0.01):
+        service.change(exploration_floor=floor)
+        service.rounds(20)
+    service.mature()
+
+    # 3 / 0.1 holds for 3 / 0.3 too; 3 / 0.01 is beyond it.
+    assert limits(service) == [(30.0, 40), (300.0, 20)]
+
+
+def test_the_bound_follows_what_a_request_brings(service: "Service") -> None:
+    service.create(holdout=0.0, exploration_floor=0.1, request_variants="replace")
+    service.rounds(10, exclude=("a", "b"))
+    service.rounds(20)
+    service.rounds(30, variants=inline(4))
+    service.rounds(40, variants=inline(6))
+    service.mature()
+
+    # 4 variants begin a stretch for 6 of them.
+    assert limits(service) == [(30.0, 30), (60.0, 70)]
+
+
+def inline(count: int) -> tuple[Variant, ...]:
+    return tuple(Variant(f"v{i}") for i in range(count))
