@@ -13,9 +13,10 @@ from bandit_svc.cli.options import data_option, option
 from bandit_svc.cli.report_text import report_text
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.report import build_report
+from bandit_svc.services.report_html.page import report_html
 from bandit_svc.services.report_rows import report_csv
 
-FORMATS = ("text", "json", "csv")
+FORMATS = ("text", "json", "csv", "html")
 
 
 @click.command()
@@ -32,7 +33,7 @@ def report(key: str, data: str, format: str, out: Path | None) -> None:  # noqa:
 
     Every interval holds at every look, so it may be read as often as you like.
 
-    Example: bandit-svc report homepage-hero --format json --out report.json
+    Example: bandit-svc report homepage-hero --format html --out report.html
     """
     with opened(data) as backends:
         experiment = backends.storage.experiments.get(key)
@@ -41,6 +42,8 @@ def report(key: str, data: str, format: str, out: Path | None) -> None:  # noqa:
         text = msgspec.json.format(msgspec.json.encode(built), indent=2).decode() + "\n"
     elif format == "csv":
         text = report_csv(built)
+    elif format == "html":
+        text = report_html(built, experiment.definition.description)
     else:
         text = report_text(built)
     if out is None:

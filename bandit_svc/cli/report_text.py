@@ -26,7 +26,11 @@ def report_text(report: Json) -> str:
     ]
     if report["metrics"]:
         parts.append(_table(_metrics(report)))
-    parts += [_decisions(report), "\n".join(_health(report))]
+    if report["segments"]:
+        parts.append(_table(_segments(report)))
+    latency = report["latency"]["detail"]
+    parts += [_decisions(report) + f"\nOf rewards: {latency}."]
+    parts.append("\n".join(_health(report)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -64,13 +68,27 @@ def _variants(report: Json) -> Iterator[Sequence[str]]:
 
 
 def _metrics(report: Json) -> Iterator[Sequence[str]]:
-    yield ("METRIC", "GROUP", "REPORTED", "MEAN A DECISION")
+    yield ("METRIC", "GROUP", "REPORTED", "MEAN A DECISION", "GUARDRAIL")
     for row in report["metrics"]:
         yield (
             row["metric"],
             row["group"],
             str(row["reported"]),
             _number(row["mean"], ".4f"),
+            row["guardrail"]["status"] if row["guardrail"] else UNKNOWN,
+        )
+
+
+def _segments(report: Json) -> Iterator[Sequence[str]]:
+    yield ("SEGMENT", "DECISIONS", "UPLIFT", "INTERVAL OF ALL TOGETHER", "DECIDED")
+    for row in report["segments"]:
+        uplift = row["uplift"]
+        yield (
+            f"{row['key']}: {row['value']}",
+            str(sum(group["n"] for group in row["groups"])),
+            _number(uplift["estimate"], "+.4f"),
+            _interval(uplift["interval"], "+.4f"),
+            "yes" if row["significant"] else "no",
         )
 
 

@@ -8,6 +8,8 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from bandit_svc.domain.experiment import TREATMENT
+
 Row = tuple[str, str, str, Any]
 HEADER = ("section", "name", "measure", "value")
 
@@ -28,8 +30,12 @@ def report_rows(report: dict[str, Any]) -> Iterator[Row]:
         yield ("variants", row["variant"], "share", row["share"])
         yield from _measured("variants", row["variant"], row, "mean")
     for row in report["metrics"]:
-        for measure in ("n", "reported", "total", "mean"):
-            yield ("metrics", f"{row['metric']}/{row['group']}", measure, row[measure])
+        yield from _metric(row)
+    for row in report["segments"]:
+        yield from _segment(row)
+    yield from _latency(report["latency"])
+    for point in report["history"]:
+        yield from _point(point)
     for name in ("version", "learned", "age_seconds", "lag_seconds"):
         yield ("model", "served", name, report["model"][name])
     for check in report["health"]:
@@ -43,6 +49,42 @@ def report_csv(report: dict[str, Any]) -> str:
     writer.writerow(HEADER)
     writer.writerows(report_rows(report))
     return text.getvalue()
+
+
+def _point(point: dict[str, Any]) -> Iterator[Row]:
+    for measure in ("joined", "treatment", "baseline"):
+        yield ("history", point["at"], measure, point[measure])
+    yield from _measured("history", point["at"], point["uplift"], "estimate")
+
+
+def _metric(row: dict[str, Any]) -> Iterator[Row]:
+    name = f"{row['metric']}/{row['group']}"
+    for measure in ("n", "reported", "total", "mean"):
+        yield ("metrics", name, measure, row[measure])
+    guardrail = row["guardrail"]
+    if guardrail and row["group"] == TREATMENT:
+        for measure in ("status", "margin", "direction"):
+            yield ("guardrails", row["metric"], measure, guardrail[measure])
+        difference = guardrail["difference"]
+        yield from _measured("guardrails", row["metric"], difference, "estimate")
+
+
+def _segment(row: dict[str, Any]) -> Iterator[Row]:
+    section = "segments/folded" if row["folded"] else "segments"
+    name = f"{row['key']}={row['value']}"
+    for group in row["groups"]:
+        yield (section, name, f"n/{group['group']}", group["n"])
+        yield (section, name, f"mean/{group['group']}", group["mean"])
+    yield from _measured(section, name, row["uplift"], "estimate")
+    yield (section, name, "significant", row["significant"])
+
+
+def _latency(latency: dict[str, Any]) -> Iterator[Row]:
+    for measure in ("rewards", "late", "late_share", "window_seconds", "detail"):
+        yield ("latency", "reward", measure, latency[measure])
+    for window in latency["windows"]:
+        yield ("latency", f"window for {window['share']:.0%}", "seconds",
+               window["seconds"])  # fmt: skip
 
 
 def _checked(check: dict[str, Any]) -> Iterator[Row]:

@@ -35,9 +35,9 @@ RULE: Json = {
     "segments_at_most": MAX_SEGMENTS,
     "detail": (
         f"Each interval is made so wide that all of them together are right with "
-        f"{CONFIDENCE:.0%} confidence at every look, although there are many "
+        f"{CONFIDENCE * 100:.0f} % confidence at every look, although there are many "
         f"(Bonferroni over the {MAX_SEGMENTS} that could ever be shown). A value with "
-        f"fewer than {LEAST_SHOWN} decisions stands under other."
+        f"fewer than {LEAST_SHOWN} decisions stands under “other”."
     ),
 }
 

@@ -1,4 +1,4 @@
-"""`bandit-svc report`: one report in three forms."""
+"""`bandit-svc report`: one report in four forms."""
 
 import csv
 import json
@@ -70,6 +70,37 @@ def test_csv_has_one_row_for_each_number(run: Run, trained: Path) -> None:
 
     assert header == ["section", "name", "measure", "value"]
     assert int(n["treatment"]) + int(n["baseline"]) == 40
+
+
+def test_csv_and_text_have_the_segments_and_the_latency(
+    run: Run, trained: Path
+) -> None:
+    text = run("report", "hero", "--data", trained).stdout
+    result = run("report", "hero", "--format", "csv", "--data", trained)
+    rows = {tuple(row[:3]) for row in csv.reader(result.stdout.splitlines())}
+
+    assert "device: mobile" in text
+    assert "rewards have been reported" in text
+    assert ("segments", "device=mobile", "mean/treatment") in rows
+    assert ("latency", "window for 95%", "seconds") in rows
+    assert {row[2] for row in rows if row[0] == "history"} == {
+        *("joined", "treatment", "baseline", "estimate", "lower", "upper"),
+    }
+
+
+def test_html_is_one_file_with_the_verdict_and_charts(
+    run: Run, trained: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.html"
+    result = run(
+        *("report", "hero", "--format", "html", "--out", file, "--data", trained)
+    )
+    page = file.read_text()
+
+    assert (result.exit_code, result.output) == (0, "")
+    assert built(run, trained)["verdict"].split(":")[0] in page
+    assert page.startswith("<!doctype html>")
+    assert page.count("<svg") >= 4
 
 
 def test_out_writes_the_file_and_prints_nothing(

@@ -1,0 +1,134 @@
+"""The page: one file, every number of the report, nothing that a name can break."""
+
+import re
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bandit_svc.services.report import build_report
+from bandit_svc.services.report_html.page import report_html
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Service
+
+Json = dict[str, Any]
+HOSTILE = '"><script>alert(1)</script>'
+
+
+def report_of(service: "Service") -> Json:
+    experiment = service.storage.experiments.get("hero")
+    return build_report(service.storage, experiment, service.now_ms)
+
+
+def policy(name: str, **fields: Any) -> Json:
+    nothing: Json = {"estimate": None, "interval": [None, None]}
+    row: Json = {"policy": name, "n": 10, "effective_sample_size": 7.5}
+    estimates = {"ips": nothing, "snips": nothing}
+    return row | {"refused": None, "estimates": estimates} | fields
+
+
+@pytest.fixture
+def earned(service: "Service") -> Json:
+    """A report with every part, after 600 decisions."""
+    metric = {"name": "calls", "minimum": 0, "maximum": 1, "margin": 0.2}
+    service.create(holdout=0.4, metrics=[metric])
+    for _ in range(3):
+        for decided in service.rounds(200):
+            service.reward(decided, 1.0, metric="calls")
+        service.mature()
+    report = report_of(service)
+    good = {"ips": {"estimate": 0.25, "interval": [0.2, 0.3]}}
+    return report | {
+        "policies": [
+            policy("uniform", estimates=good),
+            policy("fixed:c", refused="only 3 decisions speak for it"),
+        ]
+    }
+
+
+def drawings(page: str) -> list[ET.Element]:
+    found = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    return [ET.fromstring(svg) for svg in found]  # noqa: S314 - our own drawings
+
+
+def test_the_verdict_is_on_top_and_every_part_has_a_chart_with_a_table(
+    earned: Json,
+) -> None:
+    page = report_html(earned, "The picture on top.")
+    top = page.index(earned["verdict"])
+
+    assert top < page.index("<section>")
+    assert "The picture on top." in page[:top]
+    # Uplift, means, shares, segments, policies, guardrail, latency; in two widths.
+    assert len(drawings(page)) == 2 * 7
+    assert page.count("<details>") == 7
+
+
+def test_the_file_needs_nothing_else(earned: Json) -> None:
+    page = report_html(earned)
+
+    assert "<script" not in page
+    assert re.findall(r"(?:src|href)=|url\(|@import", page) == []
+
+
+def test_sample_sizes_and_refusals_are_said(earned: Json) -> None:
+    page = report_html(earned)
+    n = [group["n"] for group in earned["groups"]]
+
+    assert f"{n[0]} decisions of the bandit, {n[1]} of the baseline" in page
+    assert "only 3 decisions speak for it" in page
+    assert "uniform" in page
+    assert "0.2500" in page
+
+
+def test_no_number_has_more_digits_than_one_reads(earned: Json) -> None:
+    body = report_html(earned).split("</style>")[1]
+    visible = re.sub(r"<[^>]*>", " ", body)
+
+    assert re.findall(r"\d\.\d{5,}", visible) == []
+    for word in ("None", "nan", "inf "):
+        assert word not in visible
+
+
+def test_hostile_names_are_text_everywhere(earned: Json) -> None:
+    earned["segments"][0] |= {"key": HOSTILE, "value": HOSTILE}
+    earned["metrics"] = [row | {"metric": HOSTILE} for row in earned["metrics"]]
+    earned["policies"][0]["policy"] = HOSTILE
+    earned["policies"][1]["refused"] = HOSTILE
+    earned["health"][0]["detail"] = HOSTILE
+    for point in earned["history"]:
+        point["shares"] = {HOSTILE: 1.0}
+    page = report_html(earned | {"experiment": HOSTILE, "verdict": HOSTILE}, HOSTILE)
+
+    assert "<script" not in page
+    assert len(drawings(page)) == 2 * 7
+    assert "&lt;script&gt;" in page
+
+
+def test_many_variants_share_the_last_band(earned: Json) -> None:
+    for point in earned["history"]:
+        point["shares"] = {f"v{i}": 0.1 for i in range(10)}
+    page = report_html(earned)
+
+    # Six of 10 % have a band of their own; four are together.
+    assert "other variants" in page
+    assert "v6" not in page
+    assert "40.0 %" in page
+
+
+def test_a_report_of_nothing_is_a_page_without_charts(service: "Service") -> None:
+    service.create()
+    page = report_html(report_of(service))
+
+    assert "Nothing is known yet" in page
+    assert drawings(page) == []
+    assert "None" not in page
+
+
+def test_one_joined_decision_is_drawn(service: "Service") -> None:
+    service.create(holdout=0.0)
+    service.reward(service.decide())
+    service.mature()
+
+    assert drawings(report_html(report_of(service)))
