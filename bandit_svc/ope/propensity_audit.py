@@ -16,9 +16,9 @@ propensity is 1 for each action a, and that of 1 / propensity is K.
 Of 200 logs of 5,000 decisions (`benchmarks/truth.py`) it finds at least 97.5 % of those
 with 10 % of choices overridden, with an argmax that acted beside a logged softmax, and
 with half of the traffic from another policy, for 3 and 10 variants; and flags at most
-0.5 % of true ones. It lies quiet in one case: told nothing but propensities (no pmf, floor
-or contexts), it finds 86 % of the argmax logs, since a true log could look like the
-others. Give it the floor.
+0.5 % of true ones. It lies quiet in one case: told nothing but propensities (no pmf,
+floor or contexts), it finds 86 % of the argmax logs, since a true log could look like
+the others. Give it the floor.
 """
 
 import itertools
