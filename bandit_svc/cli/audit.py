@@ -97,4 +97,4 @@ def _written(checks: list[Json], source: str, form: str) -> str:
         )
         for check in checks
     ]
-    return "\n".join([source, verdict, "", *columns(rows)]) + "\n"
+    return "\n".join([verdict, source, "", *columns(rows)]) + "\n"

@@ -36,14 +36,17 @@ def evaluation_text(result: Json, source: str, mean: float) -> str:
     """
     rows = result["policies"]
     sentences = [_sentence(row) for row in rows]
-    sentences.append(f"The log itself earned {amount(mean)} a decision.")
+    n = rows[0]["n"]
+    sentences.append(
+        f"The log itself ({source}, {n:,} decisions) earned {amount(mean)} a decision."
+    )
     tables = [
         "\n".join(columns(list(_estimates(rows)))),
         "\n".join(columns(list(_weights(rows)))),
     ]
     health = "\n".join(health_lines(result["health"]))
     parts = ["\n".join(sentences), *tables, FIXED_SAMPLE, health]
-    return f"{source}\n" + "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def evaluation_csv(result: Json) -> str:

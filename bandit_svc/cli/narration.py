@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 
 from bandit_svc.cli.progress import LINE_EVERY_S
 
@@ -23,7 +24,7 @@ def narrating() -> Iterator[Callable[[str], None]]:
     console = Console(stderr=True)
     if console.is_terminal:
         with console.status("") as status:
-            yield status.update
+            yield lambda words: status.update(escape(words))
         return
     # Quick work stays silent.
     due_s = time.monotonic() + LINE_EVERY_S

@@ -71,7 +71,7 @@ def mean_weights_check(log: DecisionLog) -> Check:
         if log.pmf is not None:
             weight = weight + (log.pmf[:, index] <= 0)
         top = max(1 / least, float(weight.max()), 1 + 1e-9)
-        interval = MeanSequence(0.0, top, top).add(weight).interval(confidence)
+        interval = _sequence(weight, top).interval(confidence)
         lower, upper = float(interval.lower or 0), float(interval.upper or top)
         above, below = lower - 1, (1 - upper) if two_sided else -1.0
         gap = max(above, below)
@@ -92,6 +92,20 @@ def mean_weights_check(log: DecisionLog) -> Check:
         "fail" if failed else "ok",
         detail,
         {"mean_weight": mean, "lower": lower, "upper": upper},
+    )
+
+
+def _sequence(weight: FloatArray, top: float) -> MeanSequence:
+    """Give the sequence of all weights; most are 0, and their sums are known."""
+    empty = MeanSequence(0.0, top, top)
+    sequence, counted = empty, weight[weight > 0]
+    for start in range(0, counted.size, BATCH_ROWS):
+        sequence = sequence.add(counted[start : start + BATCH_ROWS])
+    zeros = weight.size - counted.size
+    return replace(
+        sequence,
+        n=sequence.n + zeros,
+        from_above=sequence.from_above + zeros * empty.add(0.0).from_above,
     )
 
 
@@ -154,22 +168,21 @@ def support_check(log: DecisionLog) -> Check:
         and unlikely <= MOST_UNLIKELY
         and float(odds.sum()) >= MIN_DUE
     )
+    inverse, possible = mean * float(count.mean()), float(count.mean())
     detail = (
-        f"The mean of 1 / propensity is {mean * float(count.mean()):.2f}, and "
-        f"{percent(unlikely)} of the choices were unlikely ones (under 1 / K); with "
-        f"{count.mean():.3g} possible actions "
-    )
-    detail += (
-        "both should be much larger. Either the likeliest action was always taken "
-        "whatever was logged, or the others never had a chance."
+        f"The mean of 1 / propensity is {inverse:.2f}, and {percent(unlikely)} of the "
+        f"choices had a chance under 1 / K; with {possible:.3g} possible actions both "
+        "should be much larger. Either the likeliest action was always taken whatever "
+        "was logged, or the others never had a chance."
         if greedy
-        else "that is no sign of choices made beside the logged chances."
+        else "Nothing says that the likeliest action was always taken, whatever was "
+        f"logged (the mean of 1 / propensity is {inverse:.2f})."
     )
     return Check(
         "support",
         "fail" if greedy else "ok",
         detail,
-        {"mean_inverse_propensity": mean * float(count.mean()), "unlikely": unlikely},
+        {"mean_inverse_propensity": inverse, "unlikely": unlikely},
     )
 
 

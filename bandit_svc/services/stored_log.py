@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import decode_event
+from bandit_svc.domain.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.errors import Unprocessable
 from bandit_svc.services.decision_log import DecisionLog, FloatArray
@@ -35,9 +35,9 @@ def stored_log(
     position = 0
     while rows := storage.joins.after(experiment.number, position, BATCH_ROWS):
         for row in rows:
-            event = decode_event(row.line)
-            if isinstance(event, Decision) and event.group == TREATMENT:
-                growing.add(event, row.reward)
+            decision = decode_decision(row.line)
+            if decision.group == TREATMENT:
+                growing.add(decision, row.reward)
         growing.end_batch()
         position = rows[-1].position
         on_progress(position)

@@ -76,7 +76,7 @@ def test_text_begins_with_a_sentence_and_says_how_to_read_intervals(
     lines = text.stdout.splitlines()
 
     # IPS terms 0 and 1.5 in equal parts: 0.75 +- 1.96 * 0.75 / sqrt(399) for SNIPS.
-    assert lines[1].startswith("p would have earned 0.75")
+    assert lines[0].startswith("p would have earned 0.75")
     assert "read once" in text.stdout
     assert "delta method" in text.stdout
 

@@ -83,6 +83,21 @@ def test_json_lines_name_nested_fields_with_a_dot(tmp_path: Path) -> None:
     assert read_log(file, columns).propensity.tolist() == [0.5]
 
 
+def test_a_field_of_json_lines_may_be_missing_from_some(tmp_path: Path) -> None:
+    lines = [
+        {"item": "a", "click": 0, "p": 0.5},
+        {"item": "b", "click": 1, "p": 0.5, "device": "tv"},
+    ]
+    columns = Columns(
+        action="item", reward="click", propensity="p", context=("device",)
+    )
+    file = written(tmp_path, "\n".join(map(json.dumps, lines)), "log.jsonl")
+    log = read_log(file, columns)
+
+    assert log.features is not None
+    assert log.features.tolist() == [[0], [1]]
+
+
 @pytest.mark.parametrize(
     ("seen", "told", "expected"),
     [
@@ -188,7 +203,7 @@ def test_chances_that_do_not_sum_to_1_are_named(tmp_path: Path) -> None:
 def test_an_action_without_its_column_is_named(tmp_path: Path) -> None:
     columns = Columns(action="item", reward="click", propensity="p", targets="t_")
 
-    assert "line 2: the action is c" in refusal(
+    assert "line 2: the action is c; there is no column t_c" in refusal(
         tmp_path, "item,click,p,t_a,t_b\nc,1,0.5,0.5,0.5\n", columns
     )
 

@@ -123,16 +123,18 @@ class Assembly:
             name = action_name(cell)
             if name not in codes:
                 if not name or self._names is not None:
-                    known = f", as in {self._columns.targets or ''}*" if name else ""
                     raise UnreadableLog.at(
-                        self._source,
-                        rows.line[index],
-                        f"the action is {name or 'empty'}; it must be one of the "
-                        f"{len(self._names or ()) or ''} known actions{known}",
+                        self._source, rows.line[index], self._unknown(name)
                     )
                 codes[name] = len(codes)
             found[index] = codes[name]
         return found
+
+    def _unknown(self, name: str) -> str:
+        if not name:
+            return "the action is empty; each decision must have one"
+        prefix = self._columns.targets or self._columns.propensities
+        return f"the action is {name}; there is no column {prefix}{name} for it"
 
     def _propensity(self, rows: Rows) -> FloatArray:
         if (

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from bandit_svc.services.foreign_log.rows import BATCH_ROWS, UnreadableLog
 from bandit_svc.services.foreign_log.text_file import lines_of, opened
 
+PEEK_LINES = 1_000
 Batch = tuple[list[int], dict[str, list[object]]]
 
 
@@ -80,14 +81,19 @@ class Delimited:
 
 
 class JsonLines:
-    """One JSON object a line; a nested field is named with a dot: "user.segment"."""
+    """One JSON object a line; a nested field is named with a dot: "user.segment".
+
+    A field need not be in every line, but in one of the first PEEK_LINES.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        first = next(self._objects(), None)
-        if first is None:
+        names: dict[str, None] = {}
+        for _, row in itertools.islice(self._objects(), PEEK_LINES):
+            names |= dict.fromkeys(flat_names(row))
+        if not names:
             raise UnreadableLog(f"{path} is empty; it must have one object a line")
-        self.names = tuple(flat_names(first[1]))
+        self.names = tuple(names)
 
     def batches(self, names: Sequence[str]) -> Iterator[Batch]:
         """As Table says."""
@@ -111,7 +117,7 @@ class Parquet:
         except ImportError as error:
             raise UnreadableLog(
                 f"{path} is Parquet, and nothing that reads it is installed; run "
-                "`pip install 'bandit_svc[parquet]'`, or write the log as CSV"
+                "`pip install pyarrow` (the extra `parquet`), or write the log as CSV"
             ) from error
         try:
             self._file = reader.ParquetFile(path)
