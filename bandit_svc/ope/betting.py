@@ -2,15 +2,15 @@
 
 Owns the confidence sequence that holds at every n, not only in the limit: of a
 policy's value here, of any bounded mean in bounded_mean.py. Looked at after each of
-10,000 rounds of logs that learn, 300 logs a row (`benchmarks/truth.py`):
+10,000 rounds of logs that learn, 1,000 logs a row (`benchmarks/truth.py`):
 
     largest weight    ever wrong    end width against a normal interval (wrong in)
-      1                3.3 %        1.60    (56 %)
-     10                3.7 %        1.68    (82 %)
-     50                0.7 %        1.70    (95 %)
-    500                1.7 %        2.11    (100 %)
+      1                2.8 %        1.60    (59 %)
+     10                1.9 %        1.69    (82 %)
+     50                1.6 %        1.69    (95 %)
+    500                0.9 %        2.06    (100 %)
 
-Rewards of mean 0.1; at 0.5 the widths are 1.35 (50) and 1.24 (500) times the normal
+Rewards of mean 0.1; at 0.5 the widths are 1.34 (50) and 1.22 (500) times the normal
 ones. Where nearly all weights are 1 and the largest possible one is 50, it is 2.6:
 what did not happen could still outweigh what did.
 

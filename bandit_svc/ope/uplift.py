@@ -58,7 +58,9 @@ def absolute_uplift(
     difference = treatment.mean - baseline.mean
     if min(treatment.n, baseline.n) < MINIMAL_COUNT:
         return Estimate(difference, Interval(-width, width))
-    squared_error = _squared_error(treatment, width) + _squared_error(baseline, width)
+    squared_error = sum(
+        _squared_error(group, width, confidence) for group in (treatment, baseline)
+    )
     n = treatment.n + baseline.n
     half_width = boundary(n, confidence) * math.sqrt(n * squared_error)
     return Estimate(
@@ -106,8 +108,8 @@ def relative_uplift(
     n = treatment.n + baseline.n
     width = maximum - minimum
     scale = n * boundary(n, confidence) ** 2
-    top_spread = scale * _squared_error(treatment, width)
-    bottom_spread = scale * _squared_error(baseline, width)
+    top_spread = scale * _squared_error(treatment, width, confidence)
+    bottom_spread = scale * _squared_error(baseline, width, confidence)
     # (top - r bottom)² <= top_spread + r² bottom_spread, a quadratic in r. It is
     # an interval only if its leading coefficient is positive.
     leading = bottom**2 - bottom_spread
@@ -123,6 +125,6 @@ def relative_uplift(
     )
 
 
-def _squared_error(group: Moments, width: float) -> float:
+def _squared_error(group: Moments, width: float, confidence: float) -> float:
     """The squared standard error of a group's mean, from its padded variance."""
-    return padded_variance(group.n, group.variance, width) / group.n
+    return padded_variance(group.n, group.variance, width, confidence) / group.n
