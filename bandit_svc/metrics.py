@@ -74,6 +74,13 @@ UPLIFT_BOUND = _latest(
     "kind",
     "side",
 )
+POLICY_VALUE = _latest(
+    "bandit_policy_value",
+    "Mean reward that another policy would have earned, estimated from the treatment.",
+    "experiment",
+    "policy",
+    "estimator",
+)
 MODEL_VERSION = _latest(
     "bandit_model_version", "Newest published model version.", "experiment"
 )

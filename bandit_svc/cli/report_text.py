@@ -23,6 +23,7 @@ def report_text(report: Json) -> str:
         _table(_uplift(report)),
         _table(_groups(report)),
         _table(_variants(report)),
+        "\n".join([_table(_policies(report)), *_refused(report)]),
     ]
     if report["metrics"]:
         parts.append(_table(_metrics(report)))
@@ -90,6 +91,30 @@ def _segments(report: Json) -> Iterator[Sequence[str]]:
             _interval(uplift["interval"], "+.4f"),
             "yes" if row["significant"] else "no",
         )
+
+
+def _policies(report: Json) -> Iterator[Sequence[str]]:
+    yield ("POLICY", "DECISIONS", "WORTH OF ITS OWN", "WOULD EARN", "INTERVAL")
+    for row in report["policies"]:
+        ips = row["estimates"]["ips"]
+        behind = f" (and {row['behind']} to come)" if row["behind"] else ""
+        yield (
+            row["policy"],
+            f"{row['n']}{behind}",
+            _number(row["effective_sample_size"], ".0f"),
+            _number(ips["estimate"], ".4f"),
+            _interval(ips["interval"], ".4f"),
+        )
+
+
+def _refused(report: Json) -> Iterator[str]:
+    """Give each reason once, with the policies that it holds for."""
+    reasons: dict[str, list[str]] = {}
+    for row in report["policies"]:
+        if row["refused"] is not None:
+            reasons.setdefault(row["refused"], []).append(row["policy"])
+    for reason, names in reasons.items():
+        yield f"Nothing to say of {', '.join(names)}: {reason}"
 
 
 def _decisions(report: Json) -> str:

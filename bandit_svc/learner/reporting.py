@@ -41,6 +41,7 @@ class Reporting:
         self._storage = storage
         self._reader = reader
         self._keys: dict[int, str] = {}
+        self._values: set[tuple[str, str, str]] = set()
         self._due_s = 0.0
 
     def count(self, tick: Tick) -> None:
@@ -70,8 +71,15 @@ class Reporting:
     def _refresh(self, now_ms: int) -> None:
         backlog = self._reader.backlog_bytes(self._storage.facts.cursors())
         metrics.BACKLOG.set(backlog)
+        values: set[tuple[str, str, str]] = set()
         for experiment in self._storage.experiments.all():
-            set_gauges(build_report(self._storage, experiment, now_ms))
+            report = build_report(self._storage, experiment, now_ms)
+            set_gauges(report)
+            values |= set_policy_values(report)
+        # A label can't be taken back; what is no candidate any more has no value.
+        for labels in self._values - values:
+            _set(metrics.POLICY_VALUE.labels(*labels), None)
+        self._values = values
 
     def _key(self, number: int) -> str | None:
         if number not in self._keys:
@@ -95,6 +103,17 @@ def set_gauges(report: Mapping[str, Any]) -> None:
         lower, upper = uplift.get("interval") or (None, None)
         _set(metrics.UPLIFT_BOUND.labels(key, kind, "lower"), lower)
         _set(metrics.UPLIFT_BOUND.labels(key, kind, "upper"), upper)
+
+
+def set_policy_values(report: Mapping[str, Any]) -> set[tuple[str, str, str]]:
+    """Set what other policies would have earned; give the labels that were set."""
+    found = set()
+    for row in report["policies"]:
+        for estimator, one in row["estimates"].items():
+            labels = (report["experiment"], row["policy"], estimator)
+            _set(metrics.POLICY_VALUE.labels(*labels), one["estimate"])
+            found.add(labels)
+    return found
 
 
 def _set(gauge: Gauge, value: float | None) -> None:

@@ -1,7 +1,8 @@
 """Say what an experiment earned, from sums whose number does not grow.
 
 Owns the report in the shape of the contract. Every interval holds at every look,
-so that a page may be read every minute. Off-policy evaluation has its own verb.
+so that a page may be read every minute. What other policies would have earned is
+read from sums too; services.evaluate computes it from the log.
 """
 
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
@@ -10,10 +11,16 @@ from bandit_svc.domain.snapshot import SnapshotMeta
 from bandit_svc.ope.confidence_sequence import mean_interval
 from bandit_svc.ope.moments import Moments
 from bandit_svc.ope.uplift import absolute_uplift, relative_uplift
+from bandit_svc.services.evaluation_health import propensity_audit, scorecard
 from bandit_svc.services.health import health_checks
 from bandit_svc.services.report_guardrails import metrics
 from bandit_svc.services.report_history import history
 from bandit_svc.services.report_latency import latency
+from bandit_svc.services.report_policies import (
+    kept_evaluations,
+    policies,
+    variants_with_ips,
+)
 from bandit_svc.services.report_segments import RULE, segments
 from bandit_svc.services.report_values import (
     CONFIDENCE,
@@ -38,6 +45,9 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Json:
     main = [t for t in tallies if t.metric == MAIN_METRIC]
     uplift = _uplift(experiment, main)
     model = _model(storage, experiment, metas[0] if metas else None, now_ms)
+    evaluations = kept_evaluations(storage, experiment, totals.joined)
+    other = policies(experiment, evaluations)
+    holdout = _moments(main, BASELINE)
     report: Json = {
         "experiment": experiment.key,
         "as_of": timestamp(now_ms),
@@ -46,14 +56,19 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Json:
         "decisions": _decisions(totals),
         "uplift": uplift,
         "groups": [_group(experiment, main, group) for group in (TREATMENT, BASELINE)],
-        "variants": _variants(experiment, main),
+        "variants": variants_with_ips(_variants(experiment, main), other),
+        "policies": other,
         "metrics": metrics(experiment, tallies),
         "history": history(storage, experiment, now_ms),
         "segments": segments(storage, experiment),
         "segment_rule": RULE,
         "latency": latency(storage, experiment),
         "model": model,
-        "health": health_checks(storage, experiment, totals, model),
+        "health": [
+            *health_checks(storage, experiment, totals, model),
+            propensity_audit(evaluations),
+            scorecard(storage, experiment, evaluations, holdout),
+        ],
     }
     report["verdict"] = verdict(report)
     return report

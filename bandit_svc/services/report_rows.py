@@ -11,6 +11,10 @@ from typing import Any
 from bandit_svc.domain.experiment import TREATMENT
 
 Row = tuple[str, str, str, Any]
+POLICY_MEASURES = (
+    *("n", "behind", "effective_sample_size", "mean_weight", "max_weight"),
+    "refused",
+)
 HEADER = ("section", "name", "measure", "value")
 
 
@@ -29,6 +33,8 @@ def report_rows(report: dict[str, Any]) -> Iterator[Row]:
         yield ("variants", row["variant"], "n", row["n"])
         yield ("variants", row["variant"], "share", row["share"])
         yield from _measured("variants", row["variant"], row, "mean")
+        yield from _estimated("variants", row["variant"], {"ips": row["ips"]})
+    yield from _policies(report)
     for row in report["metrics"]:
         yield from _metric(row)
     for row in report["segments"]:
@@ -99,3 +105,17 @@ def _measured(
     yield (section, name, measure, row[measure])
     yield (section, name, "lower", row["interval"][0])
     yield (section, name, "upper", row["interval"][1])
+
+
+def _policies(report: dict[str, Any]) -> Iterator[Row]:
+    for row in report["policies"]:
+        for measure in POLICY_MEASURES:
+            yield ("policies", row["policy"], measure, row[measure])
+        yield from _estimated("policies", row["policy"], row["estimates"])
+
+
+def _estimated(section: str, name: str, estimates: dict[str, Any]) -> Iterator[Row]:
+    for estimator, one in estimates.items():
+        yield (section, name, estimator, one["estimate"])
+        yield (section, name, f"{estimator}_lower", one["interval"][0])
+        yield (section, name, f"{estimator}_upper", one["interval"][1])

@@ -43,6 +43,20 @@ def test_text_begins_with_the_verdict_and_shows_every_number(
     assert "40 decisions, 40 joined" in text
 
 
+def test_text_says_what_other_policies_would_have_earned_or_why_not(
+    run: Run, trained: Path
+) -> None:
+    report = built(run, trained)
+    row, other = report["policies"][:2]
+    row["refused"] = None
+    row["estimates"]["ips"] = {"estimate": 0.1234, "interval": [0.05, 0.25]}
+    other["refused"] = "One decision carries it all."
+    text = report_text(report)
+
+    assert "0.1234      0.0500 to 0.2500" in text
+    assert "Nothing to say of baseline: One decision carries it all." in text
+
+
 def test_what_is_not_known_yet_is_a_dash(
     run: Run, initialised: Path, definition_file: Path
 ) -> None:

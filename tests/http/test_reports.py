@@ -48,7 +48,9 @@ def test_a_report_has_every_field_of_the_contract(earned: dict[str, Any]) -> Non
     assert earned["uplift"]["anytime_valid"] is True
     assert [g["group"] for g in earned["groups"]] == ["treatment", "baseline"]
     assert set(earned["groups"][0]) == {"group", "n", "mean", "interval"}
-    assert set(earned["variants"][0]) == {"variant", "n", "share", "mean", "interval"}
+    assert set(earned["variants"][0]) == {
+        *("variant", "n", "share", "mean", "interval", "ips"),
+    }
     for check in earned["health"]:
         assert {"check", "status", "detail"} <= set(check)
         assert check["status"] in {"ok", "warn", "fail"}

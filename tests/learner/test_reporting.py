@@ -9,7 +9,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from bandit_svc.learner.loop import Tick
-from bandit_svc.learner.reporting import OUTCOMES, Reporting, set_gauges
+from bandit_svc.learner.reporting import (
+    OUTCOMES,
+    Reporting,
+    set_gauges,
+    set_policy_values,
+)
 from bandit_svc.services.ingest import Ingested
 from bandit_svc.settings import Settings
 from bandit_svc.storage.rows import COUNTERS
@@ -29,6 +34,10 @@ def report_of(key: str, **uplift: Any) -> dict[str, Any]:
         ],
         "uplift": {"absolute": absolute, "relative": relative, **uplift},
     }
+
+
+def policy_row(policy: str, estimate: float | None) -> dict[str, Any]:
+    return {"policy": policy, "estimates": {"ips": {"estimate": estimate}}}
 
 
 def value(name: str, **labels: str) -> float | None:
@@ -134,3 +143,18 @@ def test_a_store_that_can_not_be_read_stops_no_learning(
         Reporting(backends.storage, backends.reader).refresh(now_ms=1_000)
 
     assert "the metrics could not be refreshed" in caplog.text
+
+
+def test_what_other_policies_would_have_earned_is_a_gauge_each() -> None:
+    report = {
+        "experiment": "p1",
+        "policies": [policy_row("uniform", 0.25), policy_row("fixed:a", None)],
+    }
+    labels = set_policy_values(report)
+    uniform = {"experiment": "p1", "policy": "uniform", "estimator": "ips"}
+
+    assert value("bandit_policy_value", **uniform) == 0.25
+    assert math.isnan(
+        value("bandit_policy_value", **uniform | {"policy": "fixed:a"}) or 0.0
+    )
+    assert labels == {("p1", "uniform", "ips"), ("p1", "fixed:a", "ips")}

@@ -59,7 +59,7 @@ def figures(report: Json) -> dict[str, Figure]:
         made["shares"] = over_time.shares(shown)
     if report.get("segments"):
         made["segments"] = compared.segments(report["segments"])
-    if report.get("policies"):
+    if any(row["n"] for row in report["policies"]):
         made["policies"] = compared.policies(report)
     if report["latency"]["histogram"]:
         made["latency"] = compared.latency(report["latency"])

@@ -1,0 +1,123 @@
+"""Tell whether what other policies would have earned can be relied on.
+
+Owns two checks of the report. They look at sums that hold at every look, so that a
+sound experiment fails the audit in at most 1 % of cases in its whole life, and is
+warned by the scorecard in at most 5 %.
+"""
+
+from collections.abc import Mapping
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.ope.confidence_sequence import MINIMAL_COUNT, mean_interval
+from bandit_svc.ope.interval import Interval
+from bandit_svc.ope.moments import Moments
+from bandit_svc.services.candidate_specs import BASELINE, FIXED
+from bandit_svc.services.report_policies import Evaluated, refused, scaled_back
+from bandit_svc.services.report_values import Json
+from bandit_svc.services.running import reward_range
+from bandit_svc.services.wording import amount
+from bandit_svc.storage.interface import Storage
+
+AUDIT_RISK = 0.01
+SCORECARD_CONFIDENCE = 0.975
+"""Of each side, so that both hold together with 95 %."""
+
+
+def propensity_audit(evaluations: Mapping[str, Evaluated]) -> Json:
+    """Check that the mean weight of every fixed variant is 1.
+
+    So it is if logged propensities are the chances that variants were chosen with:
+    a variant of propensity p comes once in 1 / p decisions, and then weighs 1 / p.
+    """
+    means = {
+        label.removeprefix(FIXED): one.summary
+        for label, one in evaluations.items()
+        if label.startswith(FIXED) and one.summary.sums.n
+    }
+    if not means:
+        return _check("propensity_audit", "ok", "not tested: nothing has matured yet")
+    confidence = 1 - AUDIT_RISK / len(means)
+    for key, summary in means.items():
+        lower, upper = _ends(summary.mean_weight_interval(confidence))
+        if not lower <= 1 <= upper:
+            often = "more" if lower > 1 else "less"
+            return _check(
+                "propensity_audit",
+                "fail",
+                f"the mean weight of always showing {key!r} is "
+                f"{summary.sums.mean_weight:.3f} ({lower:.3f} to {upper:.3f} at every "
+                f"look) and should be 1: it is shown {often} often than logged, so no "
+                "estimate of another policy is true",
+            )
+    return _check(
+        "propensity_audit",
+        "ok",
+        f"the mean weight of each of {len(means)} fixed variants can't be told from 1, "
+        "as it should be",
+    )
+
+
+def scorecard(
+    storage: Storage,
+    experiment: Experiment,
+    evaluations: Mapping[str, Evaluated],
+    holdout: Moments,
+) -> Json:
+    """Compare the baseline's estimate from the treatment with what the holdout earned.
+
+    Both are the value of one policy on the same visitors, so they agree unless
+    propensities, rewards or groups are not what they seem.
+    """
+    open_question = _not_compared(storage, experiment, evaluations[BASELINE], holdout)
+    if open_question is not None:
+        return _check("scorecard", "ok", f"not compared: {open_question}")
+    scale = reward_range(experiment.definition)
+    summary = evaluations[BASELINE].summary
+    estimated = _ends(scaled_back(summary.value_interval(SCORECARD_CONFIDENCE), scale))
+    earned = _ends(
+        mean_interval(holdout, SCORECARD_CONFIDENCE, scale.minimum, scale.maximum)
+    )
+    agree = max(estimated[0], earned[0]) <= min(estimated[1], earned[1])
+    sentence = (
+        f"by the treatment's decisions the baseline would have earned between "
+        f"{amount(estimated[0])} and {amount(estimated[1])}; the holdout earned "
+        f"{amount(holdout.mean)} ({amount(earned[0])} to {amount(earned[1])})"
+    )
+    if agree:
+        return _check("scorecard", "ok", sentence)
+    return _check(
+        "scorecard",
+        "warn",
+        sentence + ": propensities, rewards or groups are not what they seem",
+    )
+
+
+def _not_compared(
+    storage: Storage, experiment: Experiment, one: Evaluated, holdout: Moments
+) -> str | None:
+    """Give the reason why the two can't be compared, or None."""
+    if experiment.revision > 1:
+        revisions = storage.experiments.revisions(experiment.number)
+        for name in ("holdout", "baseline"):
+            values = [r.definition.get(name) for r in revisions]
+            if any(value != values[0] for value in values):
+                return f"the {name} was changed, so the two are of different visitors"
+    if holdout.n < MINIMAL_COUNT:
+        return (
+            f"{holdout.n} decisions of the holdout have matured; {MINIMAL_COUNT} are "
+            "needed"
+        )
+    if one.behind > 0 and one.summary.sums.n == 0:
+        return "the baseline has still to be scored on the log"
+    reason = refused(one.summary)
+    return None if reason is None else reason[0].lower() + reason[1:].rstrip(".")
+
+
+def _ends(interval: Interval | None) -> tuple[float, float]:
+    if interval is None or interval.lower is None or interval.upper is None:
+        return 0.0, float("inf")
+    return interval.lower, interval.upper
+
+
+def _check(name: str, status: str, detail: str) -> Json:
+    return {"check": name, "status": status, "detail": detail}

@@ -1,0 +1,119 @@
+"""What other policies would have earned, as the report shows it.
+
+Owns the row of one policy in the contract's `policies`, and what a report reads for
+it: sums that were kept, never the log. Every interval holds at every look. The
+interval is one for the policy's value, so that each estimator of it has the same.
+
+For a policy that learns the value is the mean, over the decisions so far, of what it
+was worth as it stood at each. `n` counts the treatment's matured decisions in which
+the policy could be asked: those with an exploration floor, and for a fixed variant
+those in which it was eligible.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.ope.diagnostics import refusal
+from bandit_svc.ope.errors import LoggedDataError
+from bandit_svc.ope.interval import Interval
+from bandit_svc.services.candidate_specs import FIXED, candidate_specs
+from bandit_svc.services.report_values import CONFIDENCE, Json, interval_json
+from bandit_svc.services.running import reward_range
+from bandit_svc.services.scores import Scores, Summary
+from bandit_svc.storage.interface import Storage
+from policies.base import RewardRange
+
+NOTHING: Json = {"estimate": None, "interval": [None, None]}
+
+
+class Evaluated(NamedTuple):
+    """What is known of one policy; `behind` decisions have still to be scored."""
+
+    summary: Summary
+    behind: int = 0
+
+
+def kept_evaluations(
+    storage: Storage, experiment: Experiment, joined: int
+) -> dict[str, Evaluated]:
+    """Read what the learner has kept of each candidate, by label.
+
+    Args:
+        joined: how many decisions have been joined, which is their last position.
+    """
+    kept = {r.policy: r for r in storage.evaluations.scores(experiment.number)}
+    found = {}
+    for label, spec in candidate_specs(experiment.definition).items():
+        row = kept.get(label)
+        summary, cursor = Summary((), 0), 0
+        if row is not None and row.spec == spec:
+            # If they can't be read, the learner computes them again from the log.
+            with suppress(LoggedDataError):
+                summary, cursor = Scores.decode(row.scores).summary(), row.cursor
+        found[label] = Evaluated(summary, joined - cursor)
+    return found
+
+
+def policies(
+    experiment: Experiment, evaluations: Mapping[str, Evaluated]
+) -> list[Json]:
+    """Give one row a policy, in the contract's shape."""
+    scale = reward_range(experiment.definition)
+    return [_row(label, one, scale) for label, one in evaluations.items()]
+
+
+def variants_with_ips(variants: list[Json], rows: list[Json]) -> list[Json]:
+    """Give each variant what always showing it would have earned."""
+    ips = {row["policy"]: row["estimates"]["ips"] for row in rows}
+    return [v | {"ips": ips.get(FIXED + v["variant"], NOTHING)} for v in variants]
+
+
+def refused(summary: Summary) -> str | None:
+    """Give the reason why no estimate may be shown, or None; see ope.diagnostics."""
+    sums = summary.sums
+    if summary.unbounded > sums.n:
+        return (
+            f"{summary.unbounded:,} of {summary.unbounded + sums.n:,} decisions were "
+            "made without an exploration floor, so that some variants may have had no "
+            "chance; set exploration_floor above 0."
+        )
+    return refusal(sums)
+
+
+def scaled_back(interval: Interval, scale: RewardRange) -> Interval:
+    """Turn an interval in [0, 1] into one in rewards' units."""
+    lower, upper = interval.lower, interval.upper
+    return Interval(
+        None if lower is None else _scaled_back(lower, scale),
+        None if upper is None else _scaled_back(upper, scale),
+    )
+
+
+def _scaled_back(share: float, scale: RewardRange) -> float:
+    return scale.minimum + share * (scale.maximum - scale.minimum)
+
+
+def _row(label: str, one: Evaluated, scale: RewardRange) -> Json:
+    sums, reason = one.summary.sums, refused(one.summary)
+    estimates = {"ips": NOTHING, "snips": NOTHING}
+    if reason is None:
+        interval = scaled_back(one.summary.value_interval(CONFIDENCE), scale)
+        estimates = {
+            name: {
+                "estimate": _scaled_back(value, scale),
+                "interval": interval_json(interval),
+            }
+            for name, value in (("ips", sums.ips), ("snips", sums.snips))
+        }
+    return {
+        "policy": label,
+        "n": sums.n,
+        "behind": one.behind,
+        "effective_sample_size": sums.effective_sample_size,
+        "mean_weight": sums.mean_weight if sums.n else None,
+        "max_weight": sums.max_weight,
+        "refused": reason,
+        "estimates": estimates,
+    }

@@ -1,0 +1,231 @@
+"""What other policies would have earned, in the report, and whether to believe it."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from bandit_svc.domain.event import decode_decision
+from bandit_svc.ope.moments import Moments
+from bandit_svc.services.evaluation_health import propensity_audit, scorecard
+from bandit_svc.services.report import build_report
+from bandit_svc.services.report_policies import Evaluated
+from bandit_svc.services.report_rows import report_rows
+from bandit_svc.services.scores import Scores
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Service
+
+LIMIT = 20.0
+Json = dict[str, Any]
+
+
+def report_of(service: "Service") -> Json:
+    experiment = service.storage.experiments.get("hero")
+    return build_report(service.storage, experiment, service.now_ms)
+
+
+def policies_of(service: "Service") -> dict[str, Json]:
+    return {row["policy"]: row for row in report_of(service)["policies"]}
+
+
+def check_of(service: "Service", name: str) -> Json:
+    (check,) = (c for c in report_of(service)["health"] if c["check"] == name)
+    return dict(check)
+
+
+@pytest.fixture
+def earned(service: "Service") -> "Service":
+    """400 decisions of a policy that learned after 200 of them; rewards -1 to 3."""
+    reward = {"minimum": -1, "maximum": 3, "default": -1}
+    service.create(
+        holdout=0.3, exploration_floor=0.5, reward=reward, candidates=[
+            {"kind": "thompson", "name": "shadow"}
+        ],
+    )  # fmt: skip
+    for _ in range(2):
+        service.rounds(200)
+        service.mature()
+    return service
+
+
+def test_a_row_has_the_shape_of_the_contract_for_each_candidate(
+    earned: "Service",
+) -> None:
+    rows = policies_of(earned)
+
+    assert list(rows) == [
+        *("uniform", "baseline", "fixed:a", "fixed:b", "fixed:c", "shadow"),
+    ]
+    for row in rows.values():
+        assert set(row) == {
+            *("policy", "n", "behind", "effective_sample_size", "mean_weight"),
+            *("max_weight", "refused", "estimates"),
+        }
+        assert set(row["estimates"]) == {"ips", "snips"}
+        for one in row["estimates"].values():
+            assert set(one) == {"estimate", "interval"}
+
+
+def test_estimates_are_those_of_the_log_in_the_rewards_own_units(
+    earned: "Service",
+) -> None:
+    log = [
+        (decode_decision(row.line), row.reward)
+        for row in earned.storage.joins.after(1, 0, 10**6)
+    ]
+    treated = [(d, r) for d, r in log if d.group == "treatment"]
+    weight = np.array([1 / 3 / d.propensity for d, _ in treated])
+    reward = np.array([r for _, r in treated])
+    row = policies_of(earned)["uniform"]
+    snips = float((weight * reward).sum() / weight.sum())
+    # Of rewards above the minimum, so that the minimum is the zero.
+    ips = float((weight * (reward + 1)).mean()) - 1
+
+    assert (row["n"], row["behind"], row["refused"]) == (len(treated), 0, None)
+    assert row["mean_weight"] == pytest.approx(weight.mean())
+    assert row["max_weight"] == pytest.approx(weight.max())
+    assert row["estimates"]["snips"]["estimate"] == pytest.approx(snips)
+    assert row["estimates"]["ips"]["estimate"] == pytest.approx(ips)
+    lower, upper = row["estimates"]["ips"]["interval"]
+    assert -1 <= lower < ips < upper <= 3
+
+
+def test_a_variant_shows_what_always_showing_it_would_have_earned(
+    earned: "Service",
+) -> None:
+    rows = policies_of(earned)
+
+    for variant in report_of(earned)["variants"]:
+        fixed = rows[f"fixed:{variant['variant']}"]
+        assert variant["ips"] == fixed["estimates"]["ips"]
+
+
+def test_every_number_is_in_the_csv(earned: "Service") -> None:
+    cells = {(s, n, m): v for s, n, m, v in report_rows(report_of(earned))}
+    row = policies_of(earned)["shadow"]
+
+    assert cells["policies", "shadow", "n"] == row["n"]
+    for name, one in row["estimates"].items():
+        assert [cells["policies", "shadow", name + end] for end in ENDS] == [
+            one["estimate"],
+            *one["interval"],
+        ]
+    assert ("variants", "a", "ips_lower") in cells
+
+
+ENDS = ("", "_lower", "_upper")
+
+
+def test_too_few_decisions_are_refused_with_a_sentence(service: "Service") -> None:
+    service.create(holdout=0.0)
+    before = policies_of(service)["uniform"]
+    service.rounds(20)
+    service.mature()
+    after = policies_of(service)["uniform"]
+
+    assert (before["n"], before["mean_weight"]) == (0, None)
+    assert before["refused"] == "No decision has matured yet."
+    assert after["n"] == 20
+    assert "at least 50 are needed" in after["refused"]
+    for row in (before, after):
+        for one in row["estimates"].values():
+            assert one == {"estimate": None, "interval": [None, None]}
+
+
+def test_without_an_exploration_floor_there_is_no_estimate(service: "Service") -> None:
+    service.create(holdout=0.0, exploration_floor=0.0)
+    service.rounds(200)
+    service.mature()
+
+    for row in policies_of(service).values():
+        assert "without an exploration floor" in row["refused"]
+        assert row["estimates"]["ips"]["estimate"] is None
+    assert check_of(service, "propensity_audit")["status"] == "ok"
+
+
+def test_a_changed_candidate_says_how_far_it_is_behind(earned: "Service") -> None:
+    earned.change(candidates=[{"kind": "epsilon_greedy", "name": "shadow"}])
+    row = policies_of(earned)["shadow"]
+
+    assert (row["n"], row["behind"]) == (0, 400)
+
+
+def test_both_checks_are_ok_on_a_sound_log(earned: "Service") -> None:
+    assert check_of(earned, "propensity_audit")["detail"].startswith(
+        "the mean weight of each of 3 fixed variants can't be told from 1"
+    )
+    assert check_of(earned, "scorecard")["status"] == "ok"
+    assert "the holdout earned" in check_of(earned, "scorecard")["detail"]
+
+
+def forged(share: float, chance: float, propensity: float) -> Evaluated:
+    """A variant that is chosen with one chance and logged with another."""
+    rng = np.random.default_rng(5)
+    scores = Scores(audited=True)
+    for chosen, acted in zip(
+        rng.random(4_000) < chance, rng.random(4_000) < share, strict=True
+    ):
+        scores.add(chosen / propensity, float(acted), LIMIT)
+    return Evaluated(scores.summary())
+
+
+@pytest.mark.parametrize(
+    ("chance", "propensity", "status", "word"),
+    [
+        (0.2, 0.2, "ok", "can't be told from 1"),
+        (0.3, 0.2, "fail", "more often than logged"),
+        (0.2, 0.3, "fail", "less often than logged"),
+    ],
+)
+def test_the_audit_finds_a_variant_that_is_not_shown_as_often_as_logged(
+    chance: float, propensity: float, status: str, word: str
+) -> None:
+    sound = forged(0.1, 0.5, 0.5)
+    check = propensity_audit(
+        {"fixed:a": sound, "fixed:b": forged(0.1, chance, propensity)}
+    )
+
+    assert check["status"] == status
+    assert word in check["detail"]
+
+
+@pytest.mark.parametrize(("mean", "status"), [(0.1, "ok"), (0.5, "warn")])
+def test_the_scorecard_compares_the_baseline_with_the_holdout(
+    service: "Service", mean: float, status: str
+) -> None:
+    experiment = service.create()
+    n = 3_000
+    holdout = Moments(n, mean * n, mean * n)
+    evaluations = {"baseline": forged(0.1, 0.5, 0.5)}
+    check = scorecard(service.storage, experiment, evaluations, holdout)
+
+    assert check["status"] == status
+    assert f"the holdout earned {mean:.4f}" in check["detail"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "reason"),
+    [
+        ({"holdout": 0.5}, "the holdout was changed"),
+        ({"baseline": {"kind": "uniform"}}, "the baseline was changed"),
+    ],
+)
+def test_the_scorecard_does_not_compare_what_was_changed(
+    earned: "Service", patch: Json, reason: str
+) -> None:
+    earned.change(**patch)
+    check = check_of(earned, "scorecard")
+
+    assert (check["status"], reason in check["detail"]) == ("ok", True)
+
+
+def test_the_scorecard_waits_for_the_holdout(service: "Service") -> None:
+    service.create(holdout=0.1)
+    service.rounds(100)
+    service.mature()
+
+    assert (
+        "of the holdout have matured; 50 are needed"
+        in check_of(service, "scorecard")["detail"]
+    )
