@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench bench-quality bench-soak lock clean
+.PHONY: help install demo test lint bench bench-quality bench-soak bench-truth lock clean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench-quality: $(VENV)/.bench-installed  ## learning quality against other bandi
 
 bench-soak: install  ## 24 h of traffic compressed: memory of learner and worker
 	$(BIN)/python -m benchmarks.soak
+
+bench-truth: install  ## coverage, widths and power of the intervals
+	$(BIN)/python -m benchmarks.truth
 
 lock:  ## pin what setup.cfg allows, anew
 	$(BIN)/python -m pip install --quiet pip-tools
