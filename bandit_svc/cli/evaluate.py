@@ -1,27 +1,29 @@
 """`bandit-svc evaluate`: what would another policy have earned?
 
-Owns the options and the choice between our own log and a file. Only the form with
---log is here so far; KEY, an experiment of our own, is refused until it comes.
+Owns the options and the choice between our own log and a file.
 """
-# For the engineer of `evaluate KEY --policy ...`: take this file over. `log` is
-# LogOptions (log.path is None without --log), all of its options come from
-# @log_options, and evaluate_log(...) does everything for a file.
 
 from pathlib import Path
 
 import click
 
+from bandit_svc.cli.evaluate_key import evaluate_key
 from bandit_svc.cli.evaluate_log import FORMATS, evaluate_log
 from bandit_svc.cli.log_options import LogOptions, log_options
-from bandit_svc.cli.options import option
+from bandit_svc.cli.options import data_option, option
+from bandit_svc.errors import InvalidInput
 
 
 @click.command()
+@click.argument("key", required=False)
+@data_option
 @log_options
 @option(
     "policy",
     multiple=True,
-    help="A target policy: uniform or fixed:ACTION; repeatable.",
+    metavar="SPEC",
+    help="A target policy: uniform or fixed:VARIANT; of an experiment also baseline, "
+    "the name of a candidate, a spec as JSON, or @FILE with one. Repeatable.",
 )
 @option(
     "action-features",
@@ -35,17 +37,28 @@ from bandit_svc.cli.options import option
     help="File to write it to, instead of standard output.",
 )
 def evaluate(
+    *,
+    key: str | None,
+    data: str,
     log: LogOptions,
     policy: tuple[str, ...],
     action_features: Path | None,
     format: str,  # noqa: A002 - the option's name
     out: Path | None,
 ) -> None:
-    """Say what target policies would have earned on a log that others made.
+    """Say what target policies would have earned.
 
-    The policy is named with --policy, or its chances are columns of the file.
+    On the log of an experiment (KEY), where --policy names any policy, one that
+    learns too: it is trained as the log goes, each decision scored before it is
+    learned from. Or on another system's log (--log), where the policy is named, or
+    its chances are columns of the file.
 
-    Example: bandit-svc evaluate --log log.csv --action-column item --reward-column
-    click --propensity-column p --policy uniform --actions 80
+    Example: bandit-svc evaluate homepage-hero --policy uniform --policy '{"kind":
+    "linear"}'
     """
-    evaluate_log(log, policy, format, out, action_features)
+    if (key is None) == (log.path is None):
+        raise InvalidInput("say either KEY, for our own log, or --log FILE")
+    if key is None:
+        evaluate_log(log, policy, format, out, action_features)
+    else:
+        evaluate_key(key, data, policy, format, out)

@@ -26,13 +26,16 @@ CSV_HEADER = (
 )
 
 
-def evaluation_text(result: Json, source: str, mean: float) -> str:
+def evaluation_text(
+    result: Json, source: str, mean: float | None, note: str = FIXED_SAMPLE
+) -> str:
     """Give a sentence a policy, then the numbers it rests on.
 
     Args:
         result: `policies` and `health`.
         source: what the log is called.
         mean: the mean reward of the log itself.
+        note: what is to be known of the intervals.
     """
     rows = result["policies"]
     sentences = [_sentence(row) for row in rows]
@@ -45,7 +48,7 @@ def evaluation_text(result: Json, source: str, mean: float) -> str:
         "\n".join(columns(list(_weights(rows)))),
     ]
     health = "\n".join(health_lines(result["health"]))
-    parts = ["\n".join(sentences), *tables, FIXED_SAMPLE, health]
+    parts = ["\n".join(sentences), *tables, note, health]
     return "\n\n".join(parts) + "\n"
 
 
@@ -76,7 +79,8 @@ def health_lines(checks: Sequence[Json]) -> Iterator[str]:
     for check in wrong:
         about = f" ({check['policy']})" if "policy" in check else ""
         name = check["check"].replace("_", " ")
-        yield f"{check['status'].upper()}  {name}{about}: {check['detail']}"
+        detail = check["detail"].rstrip(".")
+        yield f"{check['status'].upper()}  {name}{about}: {detail}."
 
 
 def _sentence(row: Json) -> str:
@@ -86,7 +90,7 @@ def _sentence(row: Json) -> str:
     found = (
         (key, row["estimates"][key])
         for key in HEADLINES
-        if row["estimates"][key]["estimate"] is not None
+        if row["estimates"].get(key, {}).get("estimate") is not None
     )
     key, estimate = next(found)
     lower, upper = estimate["interval"]

@@ -1,14 +1,11 @@
 """`bandit-svc experiment`: create, list, show, pause, resume, archive.
 
-Owns how a definition is read from a file. Works on the data folder itself; a
-running service sees each change at its next request.
+Works on the data folder itself; a running service sees each change at its next
+request.
 """
 
 import secrets
-import sys
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
@@ -16,8 +13,8 @@ import msgspec
 from bandit_svc.cli.columns import echo_rows, moment
 from bandit_svc.cli.opening import now_ms, opened
 from bandit_svc.cli.options import data_option
+from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.domain.experiment import Experiment, Status
-from bandit_svc.errors import InvalidInput
 from bandit_svc.services import lifecycle
 
 SALT_BYTES = 16
@@ -41,7 +38,7 @@ def create(file: Path, data: str) -> None:
 
     Example: bandit-svc experiment create homepage-hero.toml
     """
-    definition = lifecycle.convert_definition(_read(file))
+    definition = lifecycle.convert_definition(plain_values(file))
     with opened(data) as backends:
         made = lifecycle.create(
             backends.storage, definition, secrets.token_hex(SALT_BYTES), now_ms()
@@ -134,28 +131,3 @@ def _row(found: Experiment) -> list[str]:
         str(found.revision),
         moment(found.created_at_ms),
     ]
-
-
-def _read(file: Path) -> Any:  # noqa: ANN401 - any JSON
-    """Read plain JSON values from a file, by its suffix.
-
-    Raises:
-        InvalidInput: it can't be read or parsed, or its suffix is unknown.
-    """
-    try:
-        if str(file) == "-":
-            return msgspec.json.decode(sys.stdin.buffer.read())
-        if file.suffix == ".json":
-            return msgspec.json.decode(file.read_bytes())
-        if file.suffix == ".toml":
-            # Through JSON, so that both forms of a file mean the same definition.
-            parsed = tomllib.loads(file.read_text(encoding="utf-8"))
-            return msgspec.json.decode(msgspec.json.encode(parsed))
-    except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{file} can't be parsed: {error}") from error
-    except OSError as error:
-        raise InvalidInput(f"{file} can't be read: {error.strerror}") from error
-    raise InvalidInput(
-        f"{file} ends in {file.suffix!r}; name it .toml or .json, or give - and send "
-        "JSON on stdin"
-    )

@@ -3,7 +3,7 @@
 Owns the labels of a report's policies and the checks of those that an analyst names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bandit_svc.domain.experiment import Definition
@@ -69,6 +69,43 @@ def normalised_candidates(definition: Definition) -> tuple[Spec, ...]:
     return tuple(checked.values())
 
 
+def asked_specs(
+    definition: Definition, asked: Sequence[str | Mapping[str, Any]]
+) -> dict[str, Spec]:
+    """Give the policies that somebody asks about, by label.
+
+    Args:
+        asked: each a label (`uniform`, `baseline`, `fixed:KEY` of any variant, the
+            name of a candidate), or a spec with or without a name. Nothing asks about
+            all candidates.
+
+    Raises:
+        InvalidInput: a label is unknown, a spec is refused, or two have one label.
+    """
+    known = candidate_specs(definition)
+    if not asked:
+        return known
+    for variant in definition.variants:
+        label = f"{FIXED}{variant.key}"
+        known.setdefault(label, {"kind": "fixed", "variant": variant.key})
+    found: dict[str, Spec] = {}
+    for one in asked:
+        if isinstance(one, str):
+            if one not in known:
+                raise InvalidInput(
+                    f"--policy {one!r} is not known; say uniform, baseline, fixed:KEY, "
+                    "the name of a candidate, a spec as JSON, or @FILE"
+                )
+            label, spec = one, known[one]
+        else:
+            spec = checked_spec(without_name(one), "/policy")
+            label = one.get("name", default_name(spec))
+            if spec != known.get(label):
+                _check_name(label, found, "/policy")
+        found[label] = spec
+    return found
+
+
 def without_name(candidate: Mapping[str, Any]) -> Spec:
     """Give the policy's own settings."""
     return {key: value for key, value in candidate.items() if key != "name"}
@@ -111,11 +148,11 @@ def _check_name(name: object, taken: Mapping[str, Spec], pointer: str) -> None:
     if name in {UNIFORM, BASELINE}:
         raise InvalidInput.at(
             f"{pointer}/name",
-            f"{name!r} is evaluated anyway; leave it out, or give this policy another "
-            "name",
+            f"every experiment has a policy {name!r}, which is evaluated anyway; leave "
+            "this one out, or give it another name",
         )
     if name in taken:
         raise InvalidInput.at(
             f"{pointer}/name",
-            f"two candidates are called {name!r}; give one another name",
+            f'two policies are called {name!r}; give one another "name"',
         )

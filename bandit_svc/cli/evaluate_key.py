@@ -1,0 +1,83 @@
+"""`bandit-svc evaluate KEY`: any policy on an experiment of our own.
+
+Owns how a policy is named on the command line, and the choice of form; the numbers
+are services.evaluate's.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bandit_svc.cli.evaluate_text import evaluation_csv, evaluation_text
+from bandit_svc.cli.opening import now_ms, opened
+from bandit_svc.cli.output import emit
+from bandit_svc.cli.plain_file import plain_values
+from bandit_svc.cli.progress import counting
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.candidate_specs import asked_specs
+from bandit_svc.services.evaluate import evaluate
+from bandit_svc.services.report import build_report
+
+ANYTIME = (
+    "The intervals (95 %) hold at every look. Those of a policy that learns bound the\n"
+    "mean of what it was worth as it stood at each decision."
+)
+
+
+def evaluate_key(
+    key: str, data: str, policies: Sequence[str], form: str, out: Path | None
+) -> None:
+    """Evaluate policies over the log of an experiment and print the result.
+
+    Args:
+        key: of the experiment.
+        data: the data folder.
+        policies: labels, specs as JSON, or @FILE; without any, all candidates.
+        form: text, json or csv.
+        out: where to write it, or None for standard output.
+
+    Raises:
+        InvalidInput: a policy is not known or refused.
+        NotFound: there is no experiment of that key.
+    """
+    asked = [_parsed(policy) for policy in policies]
+    with opened(data) as backends:
+        storage = backends.storage
+        experiment = storage.experiments.get(key)
+        specs = asked_specs(experiment.definition, asked)
+        total = storage.joins.last_position(experiment.number)
+        with counting(f"Evaluating {key}", total) as show:
+            result = evaluate(
+                storage,
+                experiment,
+                specs,
+                lambda done, _total: show(done, "joined decisions"),
+            )
+        treatment = build_report(storage, experiment, now_ms())["groups"][0]
+    if form == "json":
+        encoded = msgspec.json.encode(result)
+        emit(msgspec.json.format(encoded, indent=2).decode() + "\n", out)
+    elif form == "csv":
+        emit(evaluation_csv(result), out)
+    else:
+        emit(evaluation_text(result, key, treatment["mean"], ANYTIME), out)
+
+
+def _parsed(policy: str) -> str | Mapping[str, Any]:
+    if policy.startswith("@"):
+        values = plain_values(Path(policy[1:]))
+    elif policy.startswith("{"):
+        try:
+            values = msgspec.json.decode(policy)
+        except msgspec.DecodeError as error:
+            raise InvalidInput(f"--policy {policy}: not valid JSON, {error}") from error
+    else:
+        return policy
+    if not isinstance(values, Mapping):
+        raise InvalidInput(
+            f'--policy {policy} holds no policy; write an object like {{"kind": '
+            '"linear"}'
+        )
+    return values
