@@ -69,8 +69,6 @@ def _is_number(value: Scalar) -> bool:
 class MabwiserPolicy:
     """Lets a mabwiser bandit choose; it gives no propensities, so they are 0 or 1."""
 
-    resumes_exactly = False
-
     def __init__(self, bandit: MAB, encoder: NumericEncoder) -> None:
         self._bandit = bandit
         self._encoder = encoder
