@@ -10,8 +10,8 @@ import msgspec
 
 from bandit_svc.cli.opening import now_ms, opened
 from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.output import emit
 from bandit_svc.cli.report_text import report_text
-from bandit_svc.errors import InvalidInput
 from bandit_svc.services.report import build_report
 from bandit_svc.services.report_html.page import report_html
 from bandit_svc.services.report_rows import report_csv
@@ -46,10 +46,4 @@ def report(key: str, data: str, format: str, out: Path | None) -> None:  # noqa:
         text = report_html(built, experiment.definition.description)
     else:
         text = report_text(built)
-    if out is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        out.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise InvalidInput(f"{out} can't be written: {error.strerror}") from error
+    emit(text, out)

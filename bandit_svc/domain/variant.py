@@ -52,6 +52,28 @@ def check_variants(variants: Sequence[Variant], pointer: str = "/variants") -> N
             malformed key, features that are not flat, or a payload over 16 KiB or
             64 levels.
     """
+    check_listing(variants, pointer)
+    for index, variant in enumerate(variants):
+        check_features(variant.features, f"{pointer}/{index}/features")
+        if variant.payload is not None:
+            check_nesting(variant.payload, f"{pointer}/{index}/payload")
+            size = _size(variant.payload, f"{pointer}/{index}/payload")
+            if size > MAX_PAYLOAD_BYTES:
+                raise InvalidInput.at(
+                    f"{pointer}/{index}/payload",
+                    f"the payload has {size} bytes; at most {MAX_PAYLOAD_BYTES} are "
+                    "allowed. Send a reference to larger content.",
+                )
+
+
+def check_listing(variants: Sequence[Variant], pointer: str = "/variants") -> None:
+    """Refuse a list by its length and its keys alone.
+
+    Enough, and cheap, for variants whose contents were checked before.
+
+    Raises:
+        InvalidInput: none, too many, a key twice, or a malformed key.
+    """
     _check_count(variants, pointer)
     seen: set[str] = set()
     for index, variant in enumerate(variants):
@@ -63,16 +85,6 @@ def check_variants(variants: Sequence[Variant], pointer: str = "/variants") -> N
                 f"the key {variant.key!r} stands in the list twice; keys are unique",
             )
         seen.add(variant.key)
-        check_features(variant.features, f"{pointer}/{index}/features")
-        if variant.payload is not None:
-            check_nesting(variant.payload, f"{pointer}/{index}/payload")
-            size = _size(variant.payload, f"{pointer}/{index}/payload")
-            if size > MAX_PAYLOAD_BYTES:
-                raise InvalidInput.at(
-                    f"{pointer}/{index}/payload",
-                    f"the payload has {size} bytes; at most {MAX_PAYLOAD_BYTES} are "
-                    "allowed. Send a reference to larger content.",
-                )
 
 
 def _size(payload: Any, pointer: str) -> int:  # noqa: ANN401 - any JSON

@@ -3,7 +3,6 @@
 Owns the response shapes of decisions and rewards, and the form of times.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ from flask import Response
 
 from bandit_svc.domain.reward import Reward
 from bandit_svc.services.decide import Decided
+from bandit_svc.services.report_values import timestamp
 from bandit_svc.storage.rows import DecisionView, RewardRow
 
 _encode = msgspec.json.Encoder().encode
@@ -115,9 +115,3 @@ def json_response(
     return Response(
         _encode(value), status=status, mimetype="application/json", headers=headers
     )
-
-
-def timestamp(at_ms: int) -> str:
-    """Give a time as RFC 3339 in UTC, to the millisecond."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

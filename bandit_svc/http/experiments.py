@@ -13,9 +13,10 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
 from bandit_svc.domain.snapshot import SnapshotMeta
 from bandit_svc.http import parsing
-from bandit_svc.http.answers import json_response, timestamp
+from bandit_svc.http.answers import json_response
 from bandit_svc.http.edge import Edge
 from bandit_svc.services import lifecycle
+from bandit_svc.services.report_values import timestamp
 
 SALT_BYTES = 8
 # What every store can hold as a number.

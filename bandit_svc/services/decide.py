@@ -13,7 +13,7 @@ from bandit_svc.domain.decision import Decision, PmfSource
 from bandit_svc.domain.decision_id import DecisionIds, uniform_from_id
 from bandit_svc.domain.event import encode_event
 from bandit_svc.domain.experiment import BASELINE, Definition, assign_group, group_of
-from bandit_svc.domain.variant import Variant, check_variants
+from bandit_svc.domain.variant import Variant, check_listing, check_variants
 from bandit_svc.errors import InvalidInput, Unprocessable
 from bandit_svc.eventlog.interface import EventLogWriter
 from bandit_svc.services.catalog import Catalog
@@ -237,7 +237,11 @@ def _request_variants(
                 f"{item[:128]!r} is not an active variant of this experiment; they are "
                 f"{_listed(definition)}",
             )
-    check_variants(variants)
+    if any(isinstance(item, Variant) for item in asked):
+        check_variants(variants)
+    else:
+        # Their contents were checked when the experiment was defined.
+        check_listing(variants)
     return tuple(variants)
 
 
