@@ -12,6 +12,7 @@ from bandit_svc.cli.doctor import doctor
 from bandit_svc.cli.evaluate import evaluate
 from bandit_svc.cli.exit_codes import Group
 from bandit_svc.cli.experiment import experiment
+from bandit_svc.cli.export import export
 from bandit_svc.cli.init import init
 from bandit_svc.cli.keys import keys
 from bandit_svc.cli.replay import replay
@@ -46,6 +47,7 @@ for command in (
     evaluate,
     audit,
     replay,
+    export,
     simulate,
     doctor,
 ):

@@ -1,0 +1,97 @@
+"""`bandit-svc export`: joined decisions for other tools.
+
+Owns the file: it appears whole or not at all.
+"""
+
+import gzip
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import click
+
+from bandit_svc.cli.opening import opened
+from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.progress import counting
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.export import GroupChoice
+from bandit_svc.services.export import export as exported
+from bandit_svc.services.export_dsjson import dsjson_line
+from bandit_svc.services.export_parquet import write_parquet
+from bandit_svc.services.exported import Exported
+
+FORMATS = ("parquet", "dsjson")
+GROUPS = ("treatment", "baseline", "all")
+Batches = Iterable[list[Exported]]
+
+
+@click.command()
+@click.argument("key")
+@data_option
+@option("format", type=click.Choice(FORMATS), required=True, help="Form of the file.")
+@option(
+    "out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write; dsjson goes to standard output without it, and is packed if "
+    "the name ends in .gz.",
+)
+@option(
+    "group",
+    type=click.Choice(GROUPS),
+    default="treatment",
+    help="Whose decisions; only the treatment's can tell what other policies earn.",
+)
+def export(key: str, data: str, format: str, out: Path | None, group: str) -> None:  # noqa: A002 - the option's name
+    """Write the joined decisions of an experiment to a file.
+
+    Each has its context, what could be chosen with the chance of each, the choice, its
+    propensity and the reward that counted. dsjson is Vowpal Wabbit's own log format.
+
+    Example: bandit-svc export homepage-hero --format parquet --out hero.parquet
+    """
+    if out is None and format == "parquet":
+        raise InvalidInput("Parquet is no text for standard output; say --out FILE")
+    with opened(data) as backends:
+        storage = backends.storage
+        experiment = storage.experiments.get(key)
+        total = storage.joins.last_position(experiment.number)
+        with counting(f"Exporting {key}", total) as show:
+            batches = exported(
+                storage,
+                experiment,
+                cast("GroupChoice", group),
+                lambda done: show(done, "joined decisions"),
+            )
+            if out is None:
+                n = _write_lines(batches, sys.stdout.buffer)
+            else:
+                n = _write_whole(batches, out, format)
+    click.echo(f"{n:,} joined decisions of {key} written.", err=True)
+
+
+def _write_whole(batches: Batches, out: Path, form: str) -> int:
+    """Write beside the file and put it in its place when it is complete."""
+    part = out.with_name(f"{out.name}.part")
+    try:
+        if form == "parquet":
+            n = write_parquet(batches, part)
+        else:
+            opener = gzip.open if out.suffix == ".gz" else open
+            with opener(part, "wb") as file:
+                n = _write_lines(batches, cast("BinaryIO", file))
+        part.replace(out)
+    except OSError as error:
+        raise InvalidInput(f"{out} can't be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return n
+
+
+def _write_lines(batches: Batches, file: BinaryIO) -> int:
+    n = 0
+    for batch in batches:
+        file.writelines(dsjson_line(one) for one in batch)
+        n += len(batch)
+    file.flush()
+    return n

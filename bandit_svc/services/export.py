@@ -1,0 +1,70 @@
+"""Give the joined decisions of an experiment to other tools.
+
+Owns the walk over the recorded order; the forms of files are export_dsjson.py's and
+export_parquet.py's.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.services.definitions import Definitions
+from bandit_svc.services.exported import Exported
+from bandit_svc.services.learning import Learning
+from bandit_svc.storage.interface import Storage
+
+GroupChoice = Literal["treatment", "baseline", "all"]
+BATCH_ROWS = 2_000
+
+
+def export(
+    storage: Storage,
+    experiment: Experiment,
+    group: GroupChoice = "treatment",
+    on_progress: Callable[[int], None] = lambda _position: None,
+) -> Iterator[list[Exported]]:
+    """Give every joined decision in the recorded order, a batch at a time.
+
+    What is joined meanwhile is left out.
+
+    Args:
+        storage: where the experiment is.
+        experiment: whose decisions.
+        group: of the decisions. Only the treatment's were drawn with a chance for
+            every variant, so that other policies can be estimated from them.
+        on_progress: told the position that has been reached, after each batch.
+    """
+    learning = Learning(
+        storage.joins, Definitions(storage.experiments), experiment.number
+    )
+    last = storage.joins.last_position(experiment.number)
+    position = 0
+    while position < last:
+        limit = min(BATCH_ROWS, last - position)
+        rows = storage.joins.after(experiment.number, position, limit)
+        batch = []
+        for row in rows:
+            decision = decode_decision(row.line)
+            if group not in {"all", decision.group}:
+                continue
+            batch.append(
+                Exported(
+                    decision_id=decision.id,
+                    revision=decision.revision,
+                    model_version=decision.model_version,
+                    decided_at_ms=decision.decided_at_ms,
+                    group=decision.group,
+                    unit_id=decision.unit_id,
+                    context=decision.context,
+                    actions=learning.actions(decision),
+                    pmf=decision.pmf,
+                    chosen=decision.chosen,
+                    propensity=decision.propensity,
+                    reward=row.reward,
+                )
+            )
+        if batch:
+            yield batch
+        position = rows[-1].position
+        on_progress(position)

@@ -1,0 +1,72 @@
+"""Write joined decisions as Parquet.
+
+Owns the columns. Lists hold one entry a variant that could be chosen; the context is
+JSON text, since its keys may change from one decision to the next. Needs the extra
+`parquet`.
+"""
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bandit_svc.errors import Unprocessable
+from bandit_svc.services.exported import Exported
+
+
+def write_parquet(batches: Iterable[list[Exported]], path: Path) -> int:
+    """Write a file; return how many decisions are in it.
+
+    Raises:
+        Unprocessable: nothing that writes Parquet is installed.
+    """
+    try:
+        arrow = importlib.import_module("pyarrow")
+        parquet = importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise Unprocessable(
+            "nothing that writes Parquet is installed; run `pip install pyarrow` (the "
+            "extra `parquet`), or export as dsjson"
+        ) from error
+    schema = arrow.schema(
+        [
+            ("decision_id", arrow.string()),
+            ("decided_at", arrow.timestamp("ms", tz="UTC")),
+            ("revision", arrow.int32()),
+            ("model_version", arrow.int32()),
+            ("group", arrow.string()),
+            ("unit_id", arrow.string()),
+            ("context", arrow.string()),
+            ("variant", arrow.string()),
+            ("propensity", arrow.float64()),
+            ("reward", arrow.float64()),
+            ("variants", arrow.list_(arrow.string())),
+            ("pmf", arrow.list_(arrow.float64())),
+        ]
+    )
+    n = 0
+    with parquet.ParquetWriter(path, schema) as writer:
+        for batch in batches:
+            rows = [_row(one) for one in batch]
+            writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
+            n += len(rows)
+    return n
+
+
+def _row(one: Exported) -> dict[str, Any]:
+    return {
+        "decision_id": one.decision_id,
+        "decided_at": one.decided_at_ms,
+        "revision": one.revision,
+        "model_version": one.model_version,
+        "group": one.group,
+        "unit_id": one.unit_id,
+        "context": msgspec.json.encode(one.context).decode(),
+        "variant": one.actions[one.chosen].key,
+        "propensity": one.propensity,
+        "reward": one.reward,
+        "variants": [a.key for a in one.actions],
+        "pmf": list(one.pmf),
+    }
