@@ -103,6 +103,21 @@ class Regressions:
         variances += self._prior_variance * unseen
         return means, variances
 
+    def means(self, indices: Indices, values: Floats, keys: Sequence[str]) -> Floats:
+        """Predict one row for some actions, without the variances of `estimates`.
+
+        Returns:
+            Shape (K,); 0 for an action that was never learned.
+        """
+        means = np.zeros(len(keys))
+        known = [place for place, key in enumerate(keys) if key in self._slots]
+        if known:
+            slots = [self._slots[keys[place]] for place in known]
+            kept = [math.sqrt(self._kept(self._ages[slot])) for slot in slots]
+            rows = self._weights[np.array(slots)[:, None], indices]
+            means[known] = (rows @ values) * kept
+        return means
+
     def learn(self, key: str, indices: Indices, values: Floats, reward: float) -> None:
         """Update an action's regression by one row and its scaled reward."""
         slot = self._slots[key]
@@ -117,8 +132,15 @@ class Regressions:
         covariance -= np.outer(gain, gain) / variance
         self._squares += error * error / variance
 
-    def make_room(self, key: str, width: int) -> None:
-        """Make sure that an action has a slot, and each slot `width` columns."""
+    def make_room(self, key: str, width: int, most: int | None = None) -> None:
+        """Make sure that an action has a slot, and each slot `width` columns.
+
+        Args:
+            most: how many slots there may be; beyond them the action that was learned
+                longest ago gives up its own.
+        """
+        if key not in self._slots and len(self._slots) == most:
+            self._take_over(key)
         if key not in self._slots:
             self._slots[key] = len(self._slots)
             self._ages.append(self._age)
@@ -136,6 +158,17 @@ class Regressions:
         weights[:slots, :columns] = self._weights
         covariances[:slots, :columns, :columns] = self._covariances
         self._weights, self._covariances = weights, covariances
+
+    def _take_over(self, key: str) -> None:
+        oldest = self._ages.index(min(self._ages))
+        keys = list(self._slots)
+        keys[oldest] = key
+        # Slots are dumped in the order of the keys.
+        self._slots = {name: slot for slot, name in enumerate(keys)}
+        self._ages[oldest] = self._age
+        self._weights[oldest] = 0.0
+        columns = self._weights.shape[1]
+        self._covariances[oldest] = np.eye(columns) * self._prior_variance
 
     def rescale(self, doublings: Mapping[int, int]) -> None:
         """Follow columns whose values are halved from now on, each so many times.
