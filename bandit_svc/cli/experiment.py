@@ -72,12 +72,18 @@ def list_experiments(data: str) -> None:
 def show(key: str, data: str) -> None:
     """Print an experiment's definition as JSON, every default filled in.
 
-    What it prints can be edited and given to `create` under another key.
+    What it prints can be edited and given to `create` under another key. Notes of its
+    revisions, such as why a policy was promoted, go to standard error.
 
     Example: bandit-svc experiment show homepage-hero
     """
     with opened(data) as backends:
         found = backends.storage.experiments.get(key)
+        revisions = backends.storage.experiments.revisions(found.number)
+    for one in revisions:
+        if one.note:
+            at = moment(one.revised_at_ms)
+            click.echo(f"Revision {one.revision}, {at}: {one.note}.", err=True)
     encoded = msgspec.json.encode(found.definition)
     click.echo(msgspec.json.format(encoded, indent=2))
 

@@ -59,6 +59,7 @@ def blueprint(edge: Edge) -> Blueprint:
             {
                 "revision": r.revision,
                 "revised_at": timestamp(r.revised_at_ms),
+                "note": r.note,
                 "definition": r.definition,
             }
             for r in storage.experiments.revisions(number)

@@ -92,7 +92,7 @@ OPERATIONS = (
     ),
     Operation(
         "get", "/v1/experiments/{key}/revisions",
-        "Read every definition that an experiment has had.",
+        "Read every definition that an experiment has had, and why it was changed.",
         200, "secret", None, None, _READ,
     ),
     Operation(

@@ -36,12 +36,15 @@ def create(
 
 
 def change(
-    storage: Storage, key: str, patch: Mapping[str, Any], now_ms: int
+    storage: Storage, key: str, patch: Mapping[str, Any], now_ms: int, note: str = ""
 ) -> Experiment:
     """Apply a JSON merge patch (RFC 7396) as the next revision.
 
     `variants` is replaced as a list; a variant that is missing from it is
     retired, since decisions of the past still name it.
+
+    Args:
+        note: who or what changes it and why, kept with the revision.
 
     Raises:
         NotFound: there is no experiment of that key.
@@ -61,7 +64,7 @@ def change(
     _check_fixed(old, definition)
     if definition == old:
         return experiment
-    return storage.experiments.revise(experiment, definition, now_ms)
+    return storage.experiments.revise(experiment, definition, now_ms, note)
 
 
 def restore(storage: Storage, key: str, version: int, now_ms: int) -> SnapshotMeta:
@@ -96,7 +99,8 @@ def restore(storage: Storage, key: str, version: int, now_ms: int) -> SnapshotMe
     )
     if experiment.definition.policy != meta.policy:
         definition = msgspec.structs.replace(experiment.definition, policy=meta.policy)
-        storage.experiments.revise(experiment, definition, now_ms)
+        note = f"restore: model version {version} and the policy that it was made by"
+        storage.experiments.revise(experiment, definition, now_ms, note)
     snapshot = Snapshot(meta=meta, state=old.state)
     if not storage.snapshots.publish(snapshot, newest.meta.version, KEEP_ON_RESTORE):
         raise Conflict("the learner published a model at the same moment; repeat")

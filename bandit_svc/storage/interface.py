@@ -43,9 +43,16 @@ class Experiments(Protocol):
         """
 
     def revise(
-        self, experiment: Experiment, definition: Definition, now_ms: int
+        self,
+        experiment: Experiment,
+        definition: Definition,
+        now_ms: int,
+        note: str = "",
     ) -> Experiment:
         """Store the next revision; the older ones stay.
+
+        Args:
+            note: who or what made it and why, kept beside it.
 
         Raises:
             Conflict: somebody revised it since `experiment` was read.

@@ -33,6 +33,8 @@ class Revision(msgspec.Struct, frozen=True):
     revision: int
     revised_at_ms: int
     definition: dict[str, Any]
+    note: str = ""
+    """Who or what made it and why; empty where nobody said."""
 
 
 class ClosingRule(NamedTuple):

@@ -2,10 +2,15 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+
+from bandit_svc.services import lifecycle
+from bandit_svc.settings import Settings
+from bandit_svc.wiring import Backends
 
 Run = Callable[..., Result]
 SMALL = {"key": "small", "variants": [{"key": "a"}, {"key": "b"}]}
@@ -107,6 +112,17 @@ def test_what_show_prints_can_be_created_again_under_another_key(
 
     assert result.exit_code == 0
     assert shown(run, trained, "copy") == {**original, "key": "copy"}
+
+
+def test_show_tells_why_a_revision_was_made_beside_the_definition(
+    run: Run, trained: Path
+) -> None:
+    with closing(Backends(Settings(data=str(trained)))) as backends:
+        lifecycle.change(backends.storage, "hero", {"holdout": 0.3}, 0, "a test")
+    result = run("experiment", "show", "hero", "--data", trained)
+
+    assert result.stderr == "Revision 2, 1970-01-01 00:00:00Z: a test.\n"
+    assert json.loads(result.stdout)["holdout"] == 0.3
 
 
 def test_pause_resume_and_archive_set_the_status(run: Run, trained: Path) -> None:

@@ -78,11 +78,11 @@ def test_each_change_is_a_revision_that_is_kept(service: Service) -> None:
     assert (changed.status_code, changed.json["revision"]) == (200, 2)
     assert same.json == changed.json
     assert [
-        (r["revision"], r["revised_at"], r["definition"]["holdout"])
+        (r["revision"], r["revised_at"], r["note"], r["definition"]["holdout"])
         for r in found["revisions"]
     ] == [
-        (1, "2027-01-15T08:00:00.000Z", 0.1),
-        (2, "2027-01-15T08:00:01.000Z", 0.2),
+        (1, "2027-01-15T08:00:00.000Z", "", 0.1),
+        (2, "2027-01-15T08:00:01.000Z", "", 0.2),
     ]
 
 

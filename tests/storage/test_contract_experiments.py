@@ -54,7 +54,7 @@ def test_a_revision_replaces_the_current_one_and_keeps_the_older(
     storage: Storage, hero: Experiment
 ) -> None:
     changed = msgspec.structs.replace(hero.definition, holdout=0.25)
-    revised = storage.experiments.revise(hero, changed, 9)
+    revised = storage.experiments.revise(hero, changed, 9, "why not")
 
     assert (revised.revision, revised.created_at_ms, revised.revised_at_ms) == (2, 0, 9)
     assert storage.experiments.get("hero") == revised
@@ -62,9 +62,9 @@ def test_a_revision_replaces_the_current_one_and_keeps_the_older(
     assert storage.experiments.at_revision(1, 2) == changed
     assert storage.experiments.at_revision(1, 3) is None
     assert [
-        (r.revision, r.revised_at_ms, r.definition["holdout"])
+        (r.revision, r.revised_at_ms, r.definition["holdout"], r.note)
         for r in storage.experiments.revisions(1)
-    ] == [(1, 0, 0.1), (2, 9, 0.25)]
+    ] == [(1, 0, 0.1, ""), (2, 9, 0.25, "why not")]
 
 
 def test_the_second_of_two_revisions_of_one_state_conflicts(

@@ -14,6 +14,10 @@ from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.version_file import VersionFile
 
 _COLUMNS = "number, revision, salt, created_at_ms, revised_at_ms, definition"
+_ADD_REVISION = (
+    "INSERT INTO revisions (number, revision, revised_at_ms, definition, note)"
+    " VALUES (?, ?, ?, ?, ?)"
+)
 
 
 class SqliteExperiments:
@@ -40,13 +44,15 @@ class SqliteExperiments:
                 " revised_at_ms, definition) VALUES (?, 1, ?, ?, ?, ?)",
                 [definition.key, salt, now_ms, now_ms, encoded],
             ).lastrowid
-            connection.execute(
-                "INSERT INTO revisions VALUES (?, 1, ?, ?)", [number, now_ms, encoded]
-            )
+            connection.execute(_ADD_REVISION, [number, 1, now_ms, encoded, ""])
         return self.get(definition.key)
 
     def revise(
-        self, experiment: Experiment, definition: Definition, now_ms: int
+        self,
+        experiment: Experiment,
+        definition: Definition,
+        now_ms: int,
+        note: str = "",
     ) -> Experiment:
         """See the interface."""
         encoded = msgspec.json.encode(definition).decode()
@@ -63,8 +69,7 @@ class SqliteExperiments:
                     f"revision {experiment.revision}; read it again and repeat"
                 )
             connection.execute(
-                "INSERT INTO revisions VALUES (?, ?, ?, ?)",
-                [experiment.number, revision, now_ms, encoded],
+                _ADD_REVISION, [experiment.number, revision, now_ms, encoded, note]
             )
         return self.get(definition.key)
 
@@ -101,6 +106,7 @@ class SqliteExperiments:
                     revision=row["revision"],
                     revised_at_ms=row["revised_at_ms"],
                     definition=msgspec.json.decode(row["definition"]),
+                    note=row["note"],
                 )
                 for row in rows
             ]

@@ -179,3 +179,9 @@ def m005_history(db: Database) -> None:
             number INTEGER NOT NULL, bin INTEGER NOT NULL, counted INTEGER NOT NULL,
             late INTEGER NOT NULL, PRIMARY KEY (number, bin)) WITHOUT ROWID"""
     )
+
+
+@migrations()
+def m009_revision_notes(db: Database) -> None:
+    """Why a revision was made."""
+    db.table("revisions").add_column("note", str, not_null_default="")
