@@ -30,7 +30,8 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: bench-quality  ## every benchmark
+bench: install  ## speed against bare Flask, a naive service and VW; BENCH=full is longer
+	$(BIN)/python -m benchmarks.speed
 
 $(VENV)/.bench-installed: $(VENV)/.installed benchmarks/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.lock

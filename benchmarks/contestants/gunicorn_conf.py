@@ -1,0 +1,29 @@
+"""The service's own gunicorn settings, for the contestants: the same flags for all."""
+
+from bandit_svc.http.gunicorn_conf import (
+    accesslog,
+    bind,
+    control_socket_disable,
+    graceful_timeout,
+    keepalive,
+    loglevel,
+    threads,
+    timeout,
+    worker_class,
+    worker_tmp_dir,
+    workers,
+)
+
+__all__ = [
+    "accesslog",
+    "bind",
+    "control_socket_disable",
+    "graceful_timeout",
+    "keepalive",
+    "loglevel",
+    "threads",
+    "timeout",
+    "worker_class",
+    "worker_tmp_dir",
+    "workers",
+]

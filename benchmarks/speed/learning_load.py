@@ -1,0 +1,75 @@
+"""What a training learner costs the web workers beside it.
+
+One service, loaded with 1 decision : 0.3 reward, first alone, then while its learner
+trains on that very traffic (reward window 1 s), all on the same two cores.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bandit_svc.settings import Settings
+from benchmarks.speed.processes import drive
+from benchmarks.speed.rows import Figures, Goal
+from benchmarks.speed.service import (
+    Service,
+    decision_bodies,
+    learned_count,
+    learning,
+    service,
+)
+from benchmarks.speed.serving import CONNECTIONS
+
+REWARD_SHARE = 0.3
+
+
+class LearningLoad:
+    """The service without and with its learner at work."""
+
+    name = "learning_load"
+    goals = (
+        Goal(
+            "mixed load: decision throughput, learner training / idle",
+            "mixed decisions_per_s learner training",
+            "mixed decisions_per_s learner idle",
+            ">=",
+            0.75,
+        ),
+    )
+
+    def __init__(self) -> None:
+        self._service: Service | None = None
+        self._bodies = decision_bodies()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Start the web workers; the learner comes and goes with each round."""
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            service(Path(folder), Settings()) as found,
+        ):
+            self._service = found
+            yield
+
+    def measure(self, seconds: float) -> Figures:
+        """Load it without, then with a learner that has work all the time."""
+        found = self._service
+        assert found is not None, "measure() is called inside running()"  # noqa: S101
+        mixed = found.plan("/v1/decisions", self._bodies) | {
+            "loop": "closed",
+            "connections": CONNECTIONS,
+            "seconds": seconds,
+            "reward_share": REWARD_SHARE,
+        }
+        idle = drive(mixed)
+        with learning(found):
+            before = learned_count(found)
+            training = drive(mixed)
+            learned = learned_count(found) - before
+        return {
+            "mixed decisions_per_s learner idle": idle["decisions_per_s"],
+            "mixed decisions_per_s learner training": training["decisions_per_s"],
+            "mixed rewards_per_s learner training": training["rewards_per_s"],
+            "learned_per_s while loaded": learned / training["took_s"],
+        }

@@ -1,0 +1,69 @@
+"""What a benchmark measures, and what it is asked to reach.
+
+A scenario gives figures, one set a round; a goal is a ratio of two figures of the same
+round. To add rows: write a scenario beside serving.py, name it in __main__.py.
+"""
+
+import statistics
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Literal, NamedTuple, Protocol
+
+Figures = dict[str, float]
+"""One round: figures by name, such as "decisions_per_s ours"."""
+
+
+class Goal(NamedTuple):
+    """A ratio of two figures, and its limit.
+
+    `above` and `below` are names of figures; None as `below` is 1.
+    """
+
+    title: str
+    above: str
+    below: str | None
+    sense: Literal[">=", "<="]
+    limit: float
+
+
+class Scenario(Protocol):
+    """Contestants that are measured in turn, round by round."""
+
+    @property
+    def name(self) -> str:
+        """A word for `--only` and the results."""
+
+    @property
+    def goals(self) -> Sequence[Goal]:
+        """What its figures are asked to reach."""
+
+    def running(self) -> AbstractContextManager[None]:
+        """Start what is measured; end it when the block is left."""
+
+    def measure(self, seconds: float) -> Figures:
+        """Measure each contestant once, each for about that many seconds."""
+
+
+class Outcome(NamedTuple):
+    """A goal over all rounds."""
+
+    goal: Goal
+    median: float
+    least: float
+    most: float
+
+    @property
+    def reached(self) -> bool:
+        """Whether the median keeps the limit."""
+        if self.goal.sense == ">=":
+            return self.median >= self.goal.limit
+        return self.median <= self.goal.limit
+
+
+def outcome(goal: Goal, rounds: Sequence[Figures]) -> Outcome:
+    """Take the ratio in each round, then the median of the ratios."""
+    ratios = [
+        figures[goal.above] / (1.0 if goal.below is None else figures[goal.below])
+        for figures in rounds
+    ]
+    return Outcome(goal, statistics.median(ratios), min(ratios), max(ratios))
