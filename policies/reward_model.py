@@ -1,10 +1,23 @@
 """An online model of the reward of each action in each context.
 
 Owns the predictions that doubly robust estimates and feature values rest on; it
-chooses nothing. A regression that all actions share says what a context is worth,
-and one for each action what it adds to that, so that an action that is seldom shown
-falls back on the others, not on 0. The arithmetic stands in `regressions`, the
-columns in `linear_columns`. An action's own features aren't looked at.
+chooses nothing. A ridge regression for each action predicts what it adds to the mean
+reward of all, so that an action that is seldom shown falls back on that, not on 0.
+The arithmetic stands in `regressions`, the columns in `linear_columns`. An action's
+own features aren't looked at.
+
+Squared error against the true mean reward, of all actions alike, of predictions made
+before learning; 20,000 decisions of `vw` with a floor of 0.02, the first tenth left
+out (hero, artwork, drift):
+
+    this model                           0.0057   0.0024   0.0171
+    the same around 0, not the mean      0.0060   0.0031   0.0151
+    around a regression of all actions   0.0058   0.0029   0.0195
+    the mean reward alone                0.0454   0.0265   0.0467
+
+After 8,000 it was 0.012 and 0.019 with examples weighted by 1 / propensity, and 0.024
+and 0.039 with Vowpal Wabbit (mtr). A decision of 5 actions takes some 40 microseconds,
+with Vowpal Wabbit 70.
 """
 
 from collections.abc import Sequence
@@ -26,14 +39,15 @@ MOST_ACTIONS = 128
 """Actions with a regression of their own; the one that was learned from longest ago
 makes room for a new one. At 64 columns all of them take 4 MiB."""
 
-SHARED = ""
+PRIOR_MEAN = 0.5
 _SPEC = {"kind": "reward_model", "version": 1}
 
 
 class _State(msgspec.Struct, frozen=True):
     columns: Columns
-    shared: Packed
-    own: Packed
+    count: int
+    total: float
+    regressions: Packed
 
 
 class RewardModel:
@@ -48,8 +62,15 @@ class RewardModel:
         self._reward_range = reward_range
         self._digest = spec_digest(_SPEC, reward_range)
         self._columns = Columns(DIMENSIONS)
-        self._shared = Regressions(1.0 / RIDGE, FORGETTING)
-        self._own = Regressions(1.0 / RIDGE, FORGETTING)
+        self._regressions = Regressions(1.0 / RIDGE, FORGETTING)
+        # Of all rewards, and one of PRIOR_MEAN before them.
+        self._count = 1
+        self._total = PRIOR_MEAN
+
+    @property
+    def mean(self) -> float:
+        """The mean of the scaled rewards so far, one of 0.5 before them included."""
+        return self._total / self._count
 
     def predict(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Give the expected reward of each action, scaled to [0, 1] and clipped.
@@ -61,12 +82,10 @@ class RewardModel:
             PolicyError: there is no action, or a feature is refused.
         """
         check_actions(len(actions))
-        if not self._shared.learned_count:
-            return [0.5] * len(actions)
         indices, values, _ = self._columns.vector(context)
-        common = float(self._shared.means(indices, values, [SHARED])[0])
-        own = self._own.means(indices, values, [action.key for action in actions])
-        predicted: list[float] = np.clip(common + own, 0.0, 1.0).tolist()
+        keys = [action.key for action in actions]
+        added = self._regressions.means(indices, values, keys)
+        predicted: list[float] = np.clip(self.mean + added, 0.0, 1.0).tolist()
         return predicted
 
     def learn(
@@ -89,22 +108,17 @@ class RewardModel:
         scaled = self._reward_range.scaled(reward)
         key = actions[chosen].key
         doublings = self._columns.admit(context)
-        width = self._columns.width
-        self._shared.make_room(SHARED, width)
-        self._own.make_room(key, width, MOST_ACTIONS)
-        self._shared.rescale(doublings)
-        self._own.rescale(doublings)
+        self._regressions.make_room(key, self._columns.width, MOST_ACTIONS)
+        self._regressions.rescale(doublings)
         indices, values, _ = self._columns.vector(context)
-        common = float(self._shared.means(indices, values, [SHARED])[0])
-        self._own.learn(key, indices, values, scaled - common)
-        self._shared.learn(SHARED, indices, values, scaled)
+        self._count += 1
+        self._total += scaled
+        self._regressions.learn(key, indices, values, scaled - self.mean)
 
     def dump(self) -> bytes:
         """Give the state as bytes: equal states give equal bytes."""
-        width = self._columns.width
-        state = _State(
-            self._columns, self._shared.packed(width), self._own.packed(width)
-        )
+        packed = self._regressions.packed(self._columns.width)
+        state = _State(self._columns, self._count, self._total, packed)
         return seal(self._digest, msgspec.msgpack.encode(state))
 
     def load(self, state: bytes) -> None:
@@ -115,8 +129,8 @@ class RewardModel:
                 the old state is kept.
         """
         loaded = msgspec.msgpack.decode(unseal(self._digest, state), type=_State)
-        width = loaded.columns.width
-        prior = (1.0 / RIDGE, FORGETTING)
-        self._shared = Regressions.unpacked(loaded.shared, width, *prior)
-        self._own = Regressions.unpacked(loaded.own, width, *prior)
+        self._regressions = Regressions.unpacked(
+            loaded.regressions, loaded.columns.width, 1.0 / RIDGE, FORGETTING
+        )
         self._columns = loaded.columns
+        self._count, self._total = loaded.count, loaded.total

@@ -60,7 +60,7 @@ def test_rewards_are_scaled_by_the_declared_range() -> None:
     for _ in range(300):
         model.learn({}, (BOOTS, COAT), 0, 1.0, 20.0)
 
-    assert model.predict({}, (BOOTS,)) == pytest.approx([0.75], abs=0.02)
+    assert model.predict({}, (BOOTS,)) == pytest.approx([0.75], abs=0.01)
 
 
 def test_predictions_stay_within_the_range() -> None:
