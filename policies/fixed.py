@@ -26,31 +26,13 @@ MAX_WEIGHT = 1e9
 _COUNT = struct.Struct(">Q")
 
 
-class WeightedPolicy:
-    """Chooses by fixed weights, whatever the context and the rewards.
+class ReferenceState:
+    """What a policy keeps that learns nothing: how many examples it was given."""
 
-    The weights are renormalised over the eligible actions; an action that is not
-    listed weighs 0. Where all eligible actions weigh 0 the pmf is uniform over
-    them, so that a decision can always be made.
-    """
-
-    def __init__(
-        self, spec: Mapping[str, Any], reward_range: RewardRange, weights: Weights
-    ) -> None:
+    def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
         self._digest = spec_digest(spec, reward_range)
         self._reward_range = reward_range
-        self._weights = dict(weights)
         self._learned_count = 0
-
-    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Give each action its share of the eligible weights."""
-        del context
-        check_actions(len(actions))
-        weights = [self._weights.get(action.key, 0.0) for action in actions]
-        total = math.fsum(weights)
-        if total == 0.0:
-            return [1.0 / len(actions)] * len(actions)
-        return [weight / total for weight in weights]
 
     def learn(
         self,
@@ -74,6 +56,35 @@ class WeightedPolicy:
         """Replace the count."""
         payload = unseal(self._digest, state)
         (self._learned_count,) = _COUNT.unpack(payload)
+
+
+class WeightedPolicy(ReferenceState):
+    """Chooses by fixed weights, whatever the context and the rewards.
+
+    The weights are renormalised over the eligible actions; an action that is not
+    listed weighs 0. Where all eligible actions weigh 0 the pmf is uniform over
+    them, so that a decision can always be made.
+    """
+
+    def __init__(
+        self, spec: Mapping[str, Any], reward_range: RewardRange, weights: Weights
+    ) -> None:
+        super().__init__(spec, reward_range)
+        self._weights = dict(weights)
+
+    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
+        """Give each action its share of the eligible weights."""
+        del context
+        check_actions(len(actions))
+        shares = eligible_shares(self._weights, actions)
+        return shares or [1.0 / len(actions)] * len(actions)
+
+
+def eligible_shares(weights: Weights, actions: Sequence[Action]) -> list[float] | None:
+    """Renormalise weights over the eligible actions; None where all of them weigh 0."""
+    found = [weights.get(action.key, 0.0) for action in actions]
+    total = math.fsum(found)
+    return None if total == 0.0 else [weight / total for weight in found]
 
 
 def normalise_uniform(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,14 +124,29 @@ def normalise_weighted(spec: Mapping[str, Any]) -> dict[str, Any]:
             'keys and weights, like {"summer-dress": 3, "sandals": 1}',
             "weights",
         )
-    checked = {str(key): _weight(key, value) for key, value in weights.items()}
+    return {"kind": "weighted", "weights": checked_weights(weights, "weights")}
+
+
+def checked_weights(weights: Mapping[str, Any], field: str) -> dict[str, float]:
+    """Give weights as floats, by key.
+
+    Args:
+        field: where they stand in the spec.
+
+    Raises:
+        PolicyError: one is not a finite number >= 0, or all are 0.
+    """
+    checked = {
+        str(key): _weight(key, value, f"{field}.{key}")
+        for key, value in weights.items()
+    }
     total = math.fsum(checked.values())
     if not 0.0 < total <= MAX_WEIGHT * len(checked):
-        raise PolicyError("every weight is 0; at least one must be above 0", "weights")
-    return {"kind": "weighted", "weights": dict(sorted(checked.items()))}
+        raise PolicyError("every weight is 0; at least one must be above 0", field)
+    return dict(sorted(checked.items()))
 
 
-def _weight(key: object, value: object) -> float:
+def _weight(key: object, value: object, field: str) -> float:
     if (
         isinstance(value, int | float)
         and not isinstance(value, bool)
@@ -130,7 +156,7 @@ def _weight(key: object, value: object) -> float:
     raise PolicyError(
         f"the weight of {key!r} is {value!r}; it must be a number between 0 and "
         f"{MAX_WEIGHT:g}",
-        f"weights.{key}",
+        field,
     )
 
 

@@ -14,6 +14,7 @@ from policies import (
     epsilon_greedy,
     fixed,
     linear,
+    rules,
     thompson,
     vw_explorers,
 )
@@ -35,6 +36,7 @@ KINDS: Mapping[str, Kind] = {
     "fixed": Kind(fixed.normalise_fixed, fixed.build),
     "uniform": Kind(fixed.normalise_uniform, fixed.build),
     "weighted": Kind(fixed.normalise_weighted, fixed.build),
+    "rules": Kind(rules.normalise, rules.RulesPolicy),
     "epsilon_greedy": Kind(
         epsilon_greedy.normalise, epsilon_greedy.EpsilonGreedyPolicy
     ),
@@ -62,6 +64,18 @@ def normalise_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
             f"kind is {name!r}; it must be one of {', '.join(KINDS)}", "kind"
         )
     return kind.normalise(spec)
+
+
+def named_variants(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Give the variants that a normalised spec must find in its experiment.
+
+    Returns:
+        (field, key), the field as in PolicyError. Weights of kind `weighted` are not
+        among them: what isn't eligible weighs nothing there.
+    """
+    if spec["kind"] == "rules":
+        return list(rules.named_variants(spec))
+    return [("variant", spec["variant"])] if spec["kind"] == "fixed" else []
 
 
 def build_policy(

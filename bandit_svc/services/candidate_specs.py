@@ -8,12 +8,13 @@ from typing import Any
 
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.json_shape import escape_pointer
-from bandit_svc.domain.limits import MAX_CANDIDATES
+from bandit_svc.domain.limits import MAX_CANDIDATES, MAX_STRING_LENGTH
+from bandit_svc.domain.snapshot import SnapshotMeta
 from bandit_svc.domain.variant import KEY_RULE, is_key
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.running import baseline_spec
 from policies.base import PolicyError
-from policies.spec import normalise_spec
+from policies.spec import named_variants, normalise_spec
 
 Spec = dict[str, Any]
 
@@ -21,6 +22,8 @@ UNIFORM = "uniform"
 BASELINE = "baseline"
 FIXED = "fixed:"
 """Before a variant's key. A name can't hold a colon, so no other label looks so."""
+MODEL = "model"
+"""The kind of a published model as a target, `model:17`; see services.frozen_model."""
 
 
 def standing_specs(definition: Definition) -> dict[str, Spec]:
@@ -62,7 +65,7 @@ def normalised_candidates(definition: Definition) -> tuple[Spec, ...]:
     for index, candidate in enumerate(definition.candidates):
         pointer = f"/candidates/{index}"
         spec = checked_spec(without_name(candidate), pointer)
-        _check_variant(definition, spec, pointer)
+        _check_variants(definition, spec, pointer)
         name = candidate.get("name", default_name(spec))
         _check_name(name, checked, pointer)
         checked[name] = {"name": name, **spec}
@@ -70,14 +73,19 @@ def normalised_candidates(definition: Definition) -> tuple[Spec, ...]:
 
 
 def asked_specs(
-    definition: Definition, asked: Sequence[str | Mapping[str, Any]]
+    definition: Definition,
+    asked: Sequence[str | Mapping[str, Any]],
+    models: Sequence[SnapshotMeta] = (),
+    pointer: str = "/policy",
 ) -> dict[str, Spec]:
     """Give the policies that somebody asks about, by label.
 
     Args:
         asked: each a label (`uniform`, `baseline`, `fixed:KEY` of any variant, the
-            name of a candidate), or a spec with or without a name. Nothing asks about
-            all candidates.
+            name of a candidate, `model:VERSION`), or a spec with or without a name.
+            Nothing asks about all candidates.
+        models: the kept versions.
+        pointer: where a policy stands; `{}` in it is its place.
 
     Raises:
         InvalidInput: a label is unknown, a spec is refused, or two have one label.
@@ -89,21 +97,43 @@ def asked_specs(
         label = f"{FIXED}{variant.key}"
         known.setdefault(label, {"kind": "fixed", "variant": variant.key})
     found: dict[str, Spec] = {}
-    for one in asked:
+    for index, one in enumerate(asked):
+        at = pointer.format(index)
         if isinstance(one, str):
-            if one not in known:
-                raise InvalidInput(
-                    f"--policy {one!r} is not known; say uniform, baseline, fixed:KEY, "
-                    "the name of a candidate, a spec as JSON, or @FILE"
-                )
-            label, spec = one, known[one]
+            label, spec = one, known.get(one) or _model_spec(one, models, at)
         else:
-            spec = checked_spec(without_name(one), "/policy")
+            spec = checked_spec(without_name(one), at)
+            _check_variants(definition, spec, at)
             label = one.get("name", default_name(spec))
-            if spec != known.get(label):
-                _check_name(label, found, "/policy")
+            if not isinstance(label, str) or spec != known.get(label):
+                _check_name(label, found, at)
         found[label] = spec
     return found
+
+
+def _model_spec(label: str, models: Sequence[SnapshotMeta], pointer: str) -> Spec:
+    """Give what a version was learned from: enough to build it when it is pruned."""
+    kind, _, version = label.partition(":")
+    if kind != MODEL:
+        raise InvalidInput.at(
+            pointer,
+            f"policy {label[:MAX_STRING_LENGTH]!r} is not known; say uniform, "
+            "baseline, fixed:KEY, model:VERSION, the name of a candidate, or give a "
+            "spec",
+        )
+    for meta in models:
+        if version == str(meta.version):
+            return {
+                "kind": MODEL,
+                "version": meta.version,
+                "policy": meta.policy,
+                "spans": [list(span) for span in meta.spans],
+            }
+    kept = [meta.version for meta in models]
+    which = f"{min(kept)} to {max(kept)} are" if kept else "no model is published yet"
+    raise InvalidInput.at(
+        pointer, f"{label[:MAX_STRING_LENGTH]!r} is not a kept model version; {which}"
+    )
 
 
 def without_name(candidate: Mapping[str, Any]) -> Spec:
@@ -125,21 +155,31 @@ def checked_spec(spec: Mapping[str, Any], pointer: str) -> Spec:
     try:
         return normalise_spec(spec)
     except PolicyError as error:
-        # "weights.KEY" is the only nested field; a key may hold dots itself.
-        steps = [] if error.field is None else error.field.split(".", 1)
-        field = "".join(f"/{escape_pointer(step)}" for step in steps)
+        field = "" if error.field is None else field_pointer(error.field)
         raise InvalidInput.at(pointer + field, error.message) from error
 
 
-def _check_variant(
+def field_pointer(field: str) -> str:
+    """Give a policy's field as a JSON pointer: `rules.3.when` is `/rules/3/when`.
+
+    What ends a field may be a variant's key, which may hold dots itself:
+    `weights.KEY`, `rules.3.then.KEY`.
+    """
+    steps = field.split(".", 3 if field.startswith("rules.") else 1)
+    return "".join(f"/{escape_pointer(step)}" for step in steps)
+
+
+def _check_variants(
     definition: Definition, spec: Mapping[str, Any], pointer: str
 ) -> None:
-    # A retired one too, so that a candidate never stands in the way of retiring.
-    named = spec.get("variant")
-    if named is not None and named not in {v.key for v in definition.variants}:
-        raise InvalidInput.at(
-            f"{pointer}/variant", f"{named!r} is not a variant of this experiment"
-        )
+    # Retired ones too, so that a candidate never stands in the way of retiring.
+    known = {v.key for v in definition.variants}
+    for field, key in named_variants(spec):
+        if key not in known:
+            raise InvalidInput.at(
+                pointer + field_pointer(field),
+                f"{key!r} is not a variant of this experiment",
+            )
 
 
 def _check_name(name: object, taken: Mapping[str, Spec], pointer: str) -> None:

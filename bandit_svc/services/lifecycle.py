@@ -13,8 +13,13 @@ from bandit_svc.domain.experiment import Definition, Experiment, check_definitio
 from bandit_svc.domain.json_shape import located
 from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta, Span
 from bandit_svc.errors import Conflict, InvalidInput, NotFound
-from bandit_svc.services.candidate_specs import checked_spec, normalised_candidates
+from bandit_svc.services.candidate_specs import (
+    checked_spec,
+    field_pointer,
+    normalised_candidates,
+)
 from bandit_svc.storage.interface import Storage
+from policies.spec import named_variants
 
 # What is learned and reported depends on these, so they are fixed for life.
 _FIXED_REWARD = ("aggregate", "default", "minimum", "maximum", "learn_on")
@@ -170,25 +175,25 @@ def _checked(definition: Definition) -> Definition:
 
 def _check_baseline(definition: Definition, baseline: Mapping[str, Any]) -> None:
     """The holdout is a fixed reference: it neither learns nor names the retired."""
-    if baseline["kind"] not in {"fixed", "uniform", "weighted"}:
+    if baseline["kind"] not in {"fixed", "uniform", "weighted", "rules"}:
         raise InvalidInput.at(
             "/baseline/kind",
             f"the baseline is {baseline['kind']!r}; a reference does not learn, so it "
-            "must be fixed, uniform or weighted",
+            "must be fixed, uniform, weighted or rules",
         )
     _check_named(definition, baseline, "/baseline")
 
 
 def _check_named(definition: Definition, spec: Mapping[str, Any], pointer: str) -> None:
-    """A fixed policy must name an active variant."""
-    named = spec.get("variant")
-    if named is None or named in {v.key for v in definition.active_variants}:
-        return
-    raise InvalidInput.at(
-        f"{pointer}/variant",
-        f"{named!r} is not an active variant; name one of the active variants, or "
-        f"change the {pointer[1:]} together with the variants",
-    )
+    """A fixed policy and a rule table must name active variants."""
+    active = {v.key for v in definition.active_variants}
+    for field, key in named_variants(spec):
+        if key not in active:
+            raise InvalidInput.at(
+                pointer + field_pointer(field),
+                f"{key!r} is not an active variant; name one of the active variants, "
+                f"or change the {pointer[1:]} together with the variants",
+            )
 
 
 def _check_fixed(old: Definition, new: Definition) -> None:

@@ -31,6 +31,7 @@ OTHER_SPECS: list[Spec] = [
     {"kind": "fixed", "variant": "boots"},
     {"kind": "uniform"},
     {"kind": "weighted", "weights": {"boots": 3, "sandals": 1}},
+    {"kind": "rules", "rules": [{"when": "hour > 9", "then": "boots"}]},
     {"kind": "epsilon_greedy"},
     {"kind": "thompson"},
     {"kind": "thompson", "prior_successes": 0.5, "prior_failures": 0.5},

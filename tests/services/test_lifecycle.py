@@ -10,6 +10,11 @@ from bandit_svc.services import lifecycle
 if TYPE_CHECKING:
     from tests.services.conftest import Service
 
+RULE = {"when": "hour > 9", "then": "a"}
+RULES = {"kind": "rules", "rules": [RULE]}
+PLACE = "/baseline/rules/0/then"
+WHEN = "/candidates/0/rules/1/when"
+CHOICE = "/candidates/0/otherwise/y.z"
 LINEAR = {"kind": "linear"}
 KEYS = {"key": "hero", "variants": [{"key": "a"}, {"key": "b"}]}
 
@@ -45,6 +50,11 @@ def test_a_key_and_variants_give_a_whole_definition(service: "Service") -> None:
         ({"candidates": [{"kind": "uniform"}]}, "/candidates/0/name"),
         ({"candidates": [{"kind": "fixed", "variant": "z"}]}, "/candidates/0/variant"),
         ({"candidates": ["linear"]}, "/candidates/0"),
+        ({"policy": RULES | {"otherwise": "z"}}, "/policy/otherwise"),
+        ({"policy": RULES | {"rules": ["when a ="]}}, "/policy/rules/0"),
+        ({"baseline": RULES | {"rules": [RULE | {"then": "z"}]}}, PLACE),
+        ({"candidates": [RULES | {"rules": [RULE, {"when": "a"}]}]}, WHEN),
+        ({"candidates": [RULES | {"otherwise": {"y.z": 1}}]}, CHOICE),
         ({"candidates": [LINEAR] * 21}, "/candidates"),
         ({"reward": {"minimum": 2}}, "/reward/maximum"),
         ({"reward": {"aggregate": "mean"}}, "/reward/aggregate"),

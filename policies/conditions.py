@@ -1,0 +1,90 @@
+"""Questions to a context, to be asked often.
+
+Owns what a comparison means. A key that the context does not have makes its
+comparison false, `!=` too. Only values of one kind are equal, and true is not 1;
+numbers are ordered with numbers and texts with texts.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from policies.base import Context, Scalar
+
+Condition = Callable[[Context], bool]
+
+ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def any_of(conditions: list[Condition]) -> Condition:
+    """Hold where one of them holds."""
+    return lambda context: any(condition(context) for condition in conditions)
+
+
+def all_of(conditions: list[Condition]) -> Condition:
+    """Hold where all of them hold."""
+    return lambda context: all(condition(context) for condition in conditions)
+
+
+def negated(condition: Condition) -> Condition:
+    """Hold where it does not."""
+    return lambda context: not condition(context)
+
+
+def one_of(path: tuple[str, ...], values: list[Scalar]) -> Condition:
+    """Hold where the key has one of these values."""
+
+    def holds(context: Context) -> bool:
+        found = _look_up(context, path)
+        return any(_equal(found, value) for value in values)
+
+    return holds
+
+
+def compared(path: tuple[str, ...], sign: str, value: Scalar) -> Condition:
+    """Hold where the comparison of the key with a value does."""
+    order = ORDERS.get(sign)
+
+    def holds(context: Context) -> bool:
+        found = _look_up(context, path)
+        if found is _MISSING:
+            return False
+        if order is not None:
+            return _kind(found) == _kind(value) in _ORDERED and order(found, value)
+        return _equal(found, value) == (sign != "!=")
+
+    return holds
+
+
+_MISSING = object()
+_ORDERED = frozenset({"number", "text"})
+
+
+def _look_up(context: Context, path: tuple[str, ...]) -> object:
+    """Give the scalar at a path; a namespace is no value."""
+    found: object = context
+    for key in path:
+        if not isinstance(found, Mapping) or key not in found:
+            return _MISSING
+        found = found[key]
+    return _MISSING if isinstance(found, Mapping) else found
+
+
+def _kind(value: object) -> str:
+    # In Python True is 1; in a context it is not.
+    if isinstance(value, bool):
+        return "truth"
+    if isinstance(value, int | float):
+        return "number"
+    return "text" if isinstance(value, str) else "nothing"
+
+
+def _equal(found: object, value: Scalar) -> bool:
+    if found is _MISSING:
+        return False
+    return _kind(found) == _kind(value) and found == value

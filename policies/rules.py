@@ -1,0 +1,152 @@
+"""A rule table: the first rule whose condition holds decides.
+
+Owns the kind `rules`: its spec, in two forms, and its policy, which does not learn.
+The language of the conditions is rule_language.py's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from policies import settings
+from policies.base import Action, Context, PolicyError, RewardRange, check_actions
+from policies.conditions import Condition
+from policies.fixed import ReferenceState, Weights, checked_weights, eligible_shares
+from policies.rule_language import (
+    MAX_LENGTH,
+    RuleError,
+    parse_condition,
+    split_rule,
+)
+
+MAX_RULES = 200
+MAX_KEY_LENGTH = 256
+UNIFORM = "uniform"
+_FORM = (
+    'write {"when": "device = \\"mobile\\"", "then": "sandals"}, or '
+    "\"when device = 'mobile' then sandals\""
+)
+
+
+class _Rule(NamedTuple):
+    condition: Condition
+    weights: Weights
+
+
+class RulesPolicy(ReferenceState):
+    """Chooses as the first rule says whose condition holds.
+
+    A rule whose variants aren't eligible is passed over, then `otherwise`, then the
+    choice is uniform, so that a decision can always be made.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
+        super().__init__(spec, reward_range)
+        self._rules = [
+            _Rule(parse_condition(rule["when"]), _weights(rule["then"]))
+            for rule in spec["rules"]
+        ]
+        otherwise = spec["otherwise"]
+        self._otherwise = {} if otherwise == UNIFORM else _weights(otherwise)
+
+    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
+        """Give what the first rule says that holds and can be followed."""
+        check_actions(len(actions))
+        for rule in self._rules:
+            if rule.condition(context):
+                shares = eligible_shares(rule.weights, actions)
+                if shares is not None:
+                    return shares
+        shares = eligible_shares(self._otherwise, actions)
+        return shares or [1.0 / len(actions)] * len(actions)
+
+
+def normalise(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the spec of kind `rules`.
+
+    Args:
+        spec: `rules`, a list of {"when", "then"} or of lines `when … then …`, and
+            `otherwise` (default uniform). What follows `then` or `otherwise` is a
+            variant, or an object of weights.
+
+    Raises:
+        PolicyError: a part is refused; `field` names it, as in `rules.3.when`.
+    """
+    settings.refuse_unknown("rules", spec, ["rules", "otherwise"])
+    rules = spec.get("rules")
+    if not (isinstance(rules, list | tuple) and rules):
+        raise PolicyError(f"policy rules needs a list of rules; {_FORM}", "rules")
+    if len(rules) > MAX_RULES:
+        raise PolicyError(
+            f"there are {len(rules)} rules; at most {MAX_RULES} are allowed", "rules"
+        )
+    return {
+        "kind": "rules",
+        "rules": [_rule(rule, f"rules.{at}") for at, rule in enumerate(rules)],
+        "otherwise": _choice(spec.get("otherwise", UNIFORM), "otherwise"),
+    }
+
+
+def named_variants(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give each variant that a normalised table names, with the field that does."""
+    for at, rule in enumerate(spec["rules"]):
+        yield from _named(rule["then"], f"rules.{at}.then")
+    if spec["otherwise"] != UNIFORM:
+        yield from _named(spec["otherwise"], "otherwise")
+
+
+def _rule(rule: object, field: str) -> dict[str, Any]:
+    if isinstance(rule, str):
+        try:
+            when, then = split_rule(rule)
+        except RuleError as error:
+            raise PolicyError(f"the rule can't be read {error}", field) from error
+        return {"when": when, "then": _choice(then, f"{field}.then")}
+    if not isinstance(rule, Mapping):
+        raise PolicyError(f"a rule is {type(rule).__name__}; {_FORM}", field)
+    for name in rule:
+        if name not in {"when", "then"}:
+            raise PolicyError(
+                f"{name!r} is no part of a rule; {_FORM}", f"{field}.{name}"
+            )
+    return {
+        "when": _condition(rule.get("when"), f"{field}.when"),
+        "then": _choice(rule.get("then"), f"{field}.then"),
+    }
+
+
+def _condition(text: object, field: str) -> str:
+    if not isinstance(text, str):
+        raise PolicyError(
+            "a rule needs a condition as text of at most "
+            f"{MAX_LENGTH} characters; {_FORM}",
+            field,
+        )
+    try:
+        parse_condition(text)
+    except RuleError as error:
+        raise PolicyError(f"the condition can't be read {error}", field) from error
+    return text
+
+
+def _choice(choice: object, field: str) -> str | dict[str, float]:
+    if isinstance(choice, str) and 0 < len(choice) <= MAX_KEY_LENGTH:
+        return choice
+    if isinstance(choice, Mapping) and choice:
+        return checked_weights(choice, field)
+    name = field.rsplit(".", 1)[-1]
+    raise PolicyError(
+        f"{name} is missing or no choice; give a variant's key, or weights like "
+        '{"summer-dress": 3, "sandals": 1}',
+        field,
+    )
+
+
+def _weights(choice: str | Mapping[str, float]) -> Weights:
+    return {choice: 1.0} if isinstance(choice, str) else choice
+
+
+def _named(choice: str | Mapping[str, float], field: str) -> Iterator[tuple[str, str]]:
+    if isinstance(choice, str):
+        yield field, choice
+    else:
+        yield from ((f"{field}.{key}", key) for key in choice)
