@@ -76,8 +76,7 @@ class VwPolicy:
         check_actions(len(actions))
         text = self._writer.unlabelled(context, actions)
         self._predicted_count += 1
-        scores: list[float] = self._workspace.predict(text)
-        return distribution(scores, len(actions))
+        return distribution(_predicted(self._workspace, text), len(actions))
 
     def learn(
         self,
@@ -94,7 +93,7 @@ class VwPolicy:
             context, actions, chosen, propensity, scaled_reward
         )
         for _ in range(self._passes):
-            self._workspace.learn(text)
+            _learn(self._workspace, text)
         self._learned_count += 1
 
     def dump(self) -> bytes:
@@ -114,6 +113,31 @@ class VwPolicy:
         replaced, self._workspace = self._workspace, loaded
         self._learned_count, self._predicted_count = learned_count, 0
         replaced.finish()
+
+
+def _predicted(workspace: Workspace, text: str) -> list[float]:
+    """Give an action's probability each, as `Workspace.predict` does.
+
+    That one wraps each line's example in an object of Python and asks for its types,
+    which costs three times as much as parsing and predicting.
+    """
+    examples = workspace._parse(text)  # noqa: SLF001 - what `predict` itself calls
+    try:
+        workspace.predict_multi(examples)
+        scores: list[float] = examples[0].get_action_scores()
+    finally:
+        # Examples that are not handed back leak.
+        workspace._finish_example_multi_ex(examples)  # noqa: SLF001 - see above
+    return scores
+
+
+def _learn(workspace: Workspace, text: str) -> None:
+    """Learn as `Workspace.learn` does, without its wrapping; see `_predicted`."""
+    examples = workspace._parse(text)  # noqa: SLF001 - what `learn` itself calls
+    try:
+        workspace.learn_multi(examples)
+    finally:
+        workspace._finish_example_multi_ex(examples)  # noqa: SLF001 - see above
 
 
 def distribution(scores: list[float], n_actions: int) -> list[float]:
