@@ -3,9 +3,14 @@
 Owns every metric of the service. Imported by entry points only. Under several
 processes PROMETHEUS_MULTIPROC_DIR must be set before the first import; gauges
 are of the `live` kinds, so that a dead process leaves no value behind.
+
+Labels are keys of definitions, and few: the experiments and variants beyond the
+caps share the label `(other)`. No label comes from a request.
 """
 
 import os
+from collections.abc import Iterable
+from itertools import islice
 from typing import Literal
 
 from prometheus_client import (
@@ -19,9 +24,17 @@ from prometheus_client import (
 )
 
 from bandit_svc import __version__
+from bandit_svc.domain.experiment import Definition, Experiment
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 LATEST: Literal["livemostrecent"] = "livemostrecent"
+
+# Experiments with labels of their own, and variants of each of those.
+MAX_EXPERIMENTS = 200
+MAX_VARIANTS = 100
+# Neither can be a key, since keys begin with a letter or a digit.
+OTHER = "(other)"
+INLINE = "(request)"
 
 DECISIONS = Counter(
     "bandit_decisions_total",
@@ -100,11 +113,42 @@ PENDING = _latest(
 BACKLOG = _latest(
     "bandit_event_log_backlog_bytes", "Bytes of the event log not yet in the store."
 )
+HEALTH = _latest(
+    "bandit_health_status",
+    "A check of the report's health: 0 ok, 1 warn, 2 fail.",
+    "experiment",
+    "check",
+)
+GUARDRAIL = _latest(
+    "bandit_guardrail_status",
+    "A declared secondary metric: 0 ok, 1 undecided, 2 breached.",
+    "experiment",
+    "metric",
+)
+
+
+def labelled_experiments(experiments: Iterable[Experiment]) -> frozenset[str]:
+    """Give the keys of those with labels of their own, archived ones last.
+
+    Every process gives the same ones, so that a counter is not half its own and
+    half `(other)`.
+    """
+    ranked = sorted(
+        experiments, key=lambda e: (e.definition.status == "archived", e.number)
+    )
+    return frozenset(e.key for e in ranked[:MAX_EXPERIMENTS])
+
+
+def labelled_variants(definition: Definition) -> frozenset[str]:
+    """Give the keys of the active variants with labels of their own."""
+    return frozenset(v.key for v in islice(definition.active_variants, MAX_VARIANTS))
 
 
 def render() -> bytes:
     """Give the metrics of every process in Prometheus' text format."""
     BUILD.labels(__version__).set(1)
+    # A counter that is there from the start shows its first increase too.
+    REWARDS.labels("", "invalid")
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()

@@ -7,7 +7,6 @@ children, and the thread that swaps in newer models.
 import logging
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 
 from prometheus_client import Counter
 
@@ -34,16 +33,35 @@ class Edge:
         self.entropy = entropy
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        # Looking a metric's child up costs as much as counting.
+        self._counters: dict[tuple[str, str, str], Counter] = {}
 
     def count_decision(self, decision: Decision) -> None:
         """Count one answered decision."""
         # A variant that the request brought itself is free text: it gets no label
         # of its own.
         inline = decision.inline_variants is not None
-        variant = "(request)" if inline else decision.variant
-        _decisions(decision.experiment, variant, decision.group).inc()
+        variant = metrics.INLINE if inline else decision.variant
+        labels = (decision.experiment, variant, decision.group)
+        counter = self._counters.get(labels)
+        if counter is None:
+            counter = self._counters[labels] = self._counter(*labels)
+        counter.inc()
         if decision.source == "fallback":
-            metrics.FALLBACKS.labels(decision.experiment).inc()
+            metrics.FALLBACKS.labels(self._experiment_label(decision.experiment)).inc()
+
+    def _counter(self, experiment: str, variant: str, group: str) -> Counter:
+        """Give the counter of a kind of decisions, under `(other)` beyond the caps."""
+        label = self._experiment_label(experiment)
+        definition = self.worker.catalog.experiment(experiment).definition
+        own = {metrics.INLINE} | metrics.labelled_variants(definition)
+        if label == metrics.OTHER or variant not in own:
+            variant = metrics.OTHER
+        return metrics.DECISIONS.labels(label, variant, group)
+
+    def _experiment_label(self, key: str) -> str:
+        own = metrics.labelled_experiments(self.worker.catalog.all())
+        return key if key in own else metrics.OTHER
 
     def start(self, model_poll_ms: int) -> None:
         """Look for newer models in the background until `close`."""
@@ -67,9 +85,3 @@ class Edge:
             except (BanditError, PolicyError) as error:
                 # The loaded models go on serving; the next look tries again.
                 _log.error("newer models can't be loaded: %s", error)
-
-
-@lru_cache(maxsize=10_000)
-def _decisions(experiment: str, variant: str, group: str) -> Counter:
-    """Keep metric children: looking one up costs as much as counting."""
-    return metrics.DECISIONS.labels(experiment, variant, group)

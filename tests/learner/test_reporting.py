@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from bandit_svc import metrics
 from bandit_svc.learner.loop import Tick
 from bandit_svc.learner.reporting import (
     OUTCOMES,
     Reporting,
+    Rest,
     set_gauges,
     set_policy_values,
+    set_statuses,
 )
+from bandit_svc.services import lifecycle
 from bandit_svc.services.ingest import Ingested
 from bandit_svc.settings import Settings
 from bandit_svc.storage.rows import COUNTERS
@@ -82,7 +86,7 @@ def test_every_counter_of_rewards_has_an_outcome() -> None:
     assert set(OUTCOMES) == {name for name in COUNTERS if name.startswith("rewards_")}
 
 
-def test_ingested_rewards_and_fallbacks_are_counted_under_the_experiment(
+def test_ingested_rewards_are_counted_under_the_experiment(
     settings: Settings, initialise: Callable[[], None]
 ) -> None:
     def counted(outcome: str) -> float:
@@ -104,7 +108,8 @@ def test_ingested_rewards_and_fallbacks_are_counted_under_the_experiment(
     after = [counted(outcome) for outcome in ("accepted", "duplicate")]
 
     assert [b - a for a, b in zip(before, after, strict=True)] == [3, 3]
-    assert value("bandit_fallback_decisions_total", experiment="hero") == 4
+    # The worker that fell back has counted it already.
+    assert not value("bandit_fallback_decisions_total", experiment="hero")
 
 
 def test_refreshing_sets_the_gauges_of_every_experiment_of_the_store(
@@ -158,3 +163,93 @@ def test_what_other_policies_would_have_earned_is_a_gauge_each() -> None:
         value("bandit_policy_value", **uniform | {"policy": "fixed:a"}) or 0.0
     )
     assert labels == {("p1", "uniform", "ips"), ("p1", "fixed:a", "ips")}
+
+
+def status_report(key: str, audit: str, guardrail: str) -> dict[str, Any]:
+    judged = {"status": guardrail}
+    return report_of(key) | {
+        "status": "running",
+        "health": [
+            {"check": "sample_ratio", "status": "ok"},
+            {"check": "propensity_audit", "status": audit},
+        ],
+        "metrics": [
+            {"metric": "returns", "group": "treatment", "guardrail": judged},
+            {"metric": "returns", "group": "baseline", "guardrail": judged},
+            {"metric": "undeclared", "group": "treatment", "guardrail": None},
+        ],
+    }
+
+
+@pytest.mark.parametrize(("status", "level"), [("ok", 0), ("warn", 1), ("fail", 2)])
+def test_a_check_is_a_gauge_of_its_level(status: str, level: int) -> None:
+    set_statuses(status_report("h1", status, "ok"))
+
+    assert value("bandit_health_status", experiment="h1", check="sample_ratio") == 0
+    audit = {"experiment": "h1", "check": "propensity_audit"}
+    assert value("bandit_health_status", **audit) == level
+
+
+@pytest.mark.parametrize(
+    ("status", "level"), [("ok", 0), ("undecided", 1), ("breached", 2)]
+)
+def test_a_declared_metric_is_a_gauge_and_one_of_a_request_is_not(
+    status: str, level: int
+) -> None:
+    set_statuses(status_report("h2", "ok", status))
+
+    returns = {"experiment": "h2", "metric": "returns"}
+    assert value("bandit_guardrail_status", **returns) == level
+    undeclared = {"experiment": "h2", "metric": "undeclared"}
+    assert value("bandit_guardrail_status", **undeclared) is None
+
+
+def test_what_vanishes_from_the_reports_is_not_a_number_any_more(
+    settings: Settings,
+    initialise: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    initialise()
+    clock_s = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock_s[0])
+    sample_ratio = {"experiment": "hero", "check": "sample_ratio"}
+    with closing(Backends(settings)) as backends:
+        reporting = Reporting(backends.storage, backends.reader)
+        reporting.refresh(now_ms=1_000)
+        shown = value("bandit_health_status", **sample_ratio)
+        lifecycle.change(backends.storage, "hero", {"status": "archived"}, 2_000)
+        clock_s[0] = 102.0
+        reporting.refresh(now_ms=2_000)
+
+    # Nobody acts on the checks of an experiment that is over.
+    assert shown == 0
+    assert math.isnan(value("bandit_health_status", **sample_ratio) or 0.0)
+
+
+def test_experiments_beyond_the_cap_show_their_sum_and_the_worst_of_them() -> None:
+    rest = Rest()
+    rest.add(status_report("x1", "ok", "breached"))
+    rest.add(
+        status_report("x2", "fail", "undecided")
+        | {"model": {"version": 1, "age_seconds": None, "lag_seconds": 90.0}}
+    )
+    rest.set_gauges()
+    other = {"experiment": "(other)"}
+
+    assert value("bandit_pending_decisions", **other) == 14
+    assert value("bandit_learner_lag_seconds", **other) == 90.0
+    assert value("bandit_model_age_seconds", **other) == 1.5
+    assert value("bandit_health_status", **other, check="propensity_audit") == 2
+    assert value("bandit_guardrail_status", **other, metric="(other)") == 2
+    assert value("bandit_uplift", **other, kind="absolute") is None
+
+
+def test_fixed_variants_beyond_the_cap_have_no_value_of_their_own() -> None:
+    count = metrics.MAX_VARIANTS + 3
+    fixed = [policy_row(f"fixed:v{number}", 0.1) for number in range(count)]
+    rows = [policy_row("uniform", 0.2), *fixed, policy_row("named", 0.3)]
+    labels = set_policy_values({"experiment": "p2", "policies": rows})
+
+    assert len(labels) == metrics.MAX_VARIANTS + 2
+    assert ("p2", "named", "ips") in labels
+    assert ("p2", f"fixed:v{count - 1}", "ips") not in labels
