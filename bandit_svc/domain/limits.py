@@ -13,6 +13,9 @@ MAX_VARIANTS = 500
 MAX_VARIANTS_EVER = 10_000
 # Policies that are scored beside the served one, named by an analyst.
 MAX_CANDIDATES = 20
+MAX_POLICIES_ASKED = 50
+# Of one experiment; what waits longer than that nobody waits for.
+MAX_JOBS_QUEUED = 20
 MAX_PAYLOAD_BYTES = 16 * 1024
 MAX_NESTING = 64
 MAX_WINDOW_S = 30 * 86_400

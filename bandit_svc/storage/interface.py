@@ -11,6 +11,7 @@ from typing import Protocol
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta
+from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.rows import (
     Arrival,
     ClosedDecision,
@@ -231,6 +232,7 @@ class Storage(Protocol):
     breakdowns: Breakdowns
     snapshots: Snapshots
     evaluations: Evaluations
+    jobs: Jobs
 
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork."""

@@ -182,6 +182,35 @@ def m005_history(db: Database) -> None:
 
 
 @migrations()
+def m007_jobs(db: Database) -> None:
+    """Work that is asked for now and done later."""
+    db.table("jobs").create(
+        {
+            "sequence": int,
+            "id": str,
+            "number": int,
+            "kind": str,
+            "request": str,
+            "created_at_ms": int,
+            "status": str,
+            "attempts": int,
+            "done": int,
+            "total": int,
+            "started_at_ms": int,
+            "finished_at_ms": int,
+            "error": str,
+            "result": str,
+        },
+        pk="sequence",
+        not_null={"id", "number", "kind", "request", "created_at_ms", "status"},
+    ).create_index(["id"], unique=True)
+    db.table("jobs").create_index(["number", "kind"])
+    db.execute(
+        "CREATE INDEX jobs_unfinished ON jobs (sequence) WHERE finished_at_ms IS NULL"
+    )
+
+
+@migrations()
 def m009_revision_notes(db: Database) -> None:
     """Why a revision was made."""
     db.table("revisions").add_column("note", str, not_null_default="")

@@ -20,11 +20,13 @@ from bandit_svc.storage.interface import (
     Keys,
     Snapshots,
 )
+from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.sqlite.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
 from bandit_svc.storage.sqlite.facts import SqliteFacts
+from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteKeys
 from bandit_svc.storage.sqlite.schema import migrations
@@ -49,6 +51,7 @@ class SqliteStorage:
         self.breakdowns: Breakdowns = SqliteBreakdowns(self._database)
         self.snapshots: Snapshots = SqliteSnapshots(self._database)
         self.evaluations: Evaluations = SqliteEvaluations(self._database)
+        self.jobs: Jobs = SqliteJobs(self._database)
 
     def migrate(self) -> None:
         """See the interface."""

@@ -1,0 +1,88 @@
+"""Work that is asked for now and done later, one piece at a time.
+
+Owns the record of a job and the protocol that every backend implements; see
+storage.interface for the words that hold of all protocols. What a kind of job means,
+and what stands in its request and its result, is none of the store's business.
+"""
+
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+JobStatus = Literal["queued", "running", "done", "failed"]
+
+
+class JobRow(msgspec.Struct, frozen=True):
+    """One job.
+
+    Attributes:
+        number: of the experiment that it is about.
+        request: all that the one who does it needs to know, as JSON.
+        attempts: how often it was begun.
+        done: how many steps of `total` are done; 0 of 0 before the first word.
+        error: why it failed, in a sentence.
+        result: JSON; None until it is done.
+    """
+
+    id: str
+    number: int
+    kind: str
+    request: dict[str, Any]
+    created_at_ms: int
+    status: JobStatus = "queued"
+    attempts: int = 0
+    done: int = 0
+    total: int = 0
+    started_at_ms: int | None = None
+    finished_at_ms: int | None = None
+    error: str | None = None
+    result: dict[str, Any] | None = None
+
+
+class Jobs(Protocol):
+    """A queue, oldest first, and what came of each job.
+
+    Who claims holds the lease `jobs`, so at most one job is running.
+    """
+
+    def add(self, row: JobRow, limit: int) -> None:
+        """Put a job at the end of the queue.
+
+        Raises:
+            Conflict: so many of its experiment are queued already.
+        """
+
+    def get(self, number: int, job_id: str) -> JobRow | None:
+        """Give one job of an experiment, or None."""
+
+    def all(self, number: int, kind: str) -> list[JobRow]:
+        """Give the jobs of an experiment and a kind, newest first, without results."""
+
+    def unfinished(self) -> bool:
+        """Say whether any job is queued or running; cheap."""
+
+    def recover(self, attempts: int, reason: str, now_ms: int) -> None:
+        """Put what was running back to the queue: who did it is dead.
+
+        What was begun `attempts` times has failed for that reason.
+        """
+
+    def claim(self, now_ms: int) -> JobRow | None:
+        """Take the oldest queued job: it is running now. None if there is none."""
+
+    def progress(self, job_id: str, done: int, total: int) -> None:
+        """Keep how far a running job has come."""
+
+    def release(self, job_id: str) -> None:
+        """Put a running job back to the queue as if it had not been begun."""
+
+    def complete(
+        self, job_id: str, result: dict[str, Any], now_ms: int, keep: int
+    ) -> None:
+        """Keep the result of a running job, and forget all but the newest `keep`.
+
+        Of the finished ones of its experiment and kind, that is.
+        """
+
+    def fail(self, job_id: str, error: str, now_ms: int, keep: int) -> None:
+        """Keep why a running job failed; forgets as `complete` does."""
