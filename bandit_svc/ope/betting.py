@@ -26,24 +26,26 @@ References:
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from bandit_svc.ope.bets import FloatArray, no_sums
+from bandit_svc.ope.bets import Bets, FloatArray
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.interval import Interval
-from bandit_svc.ope.pivots import Sides, sides_of
+from bandit_svc.ope.pivots import sides_of
+from bandit_svc.ope.two_sided import SLACK, TwoSided
 
-SLACK = 1e-9
 CHUNK = 10_000
 
 
 @dataclass(frozen=True, eq=False)
-class ValueSequence:
+class ValueSequence(TwoSided):
     """A policy's value from weighted rewards, in rewards' units.
+
+    For a policy that learns it is the mean, over the rounds so far, of what the
+    policy of that round is worth.
 
     Attributes:
         max_weight: the largest weight that was possible: 1 on-policy, K / f for an
@@ -51,20 +53,16 @@ class ValueSequence:
             values of policies unlike the logging one less well from above.
         reward_minimum: the smallest reward that was possible.
         reward_maximum: the largest.
-        n: rounds so far.
-        from_below: (J,), sums for the lower end; empty stands for zeros.
-        from_above: (J,), sums for the upper end.
 
     Needs, given the past, a mean weight of 1: true propensities, above 0 wherever
     the target's are. `diagnostics` tests that.
     """
 
+    declared: ClassVar = ("max_weight", "reward_minimum", "reward_maximum")
+
     max_weight: float = math.inf
     reward_minimum: float = 0.0
     reward_maximum: float = 1.0
-    n: int = 0
-    from_below: FloatArray = field(default_factory=no_sums)
-    from_above: FloatArray = field(default_factory=no_sums)
 
     def __post_init__(self) -> None:
         if not self.max_weight >= 1:
@@ -77,13 +75,23 @@ class ValueSequence:
                 f"reward_minimum is {self.reward_minimum} and reward_maximum "
                 f"{self.reward_maximum}; the minimum must be the smaller"
             )
-        for name, (_, bets) in self._sides.items():
-            if getattr(self, name).size == 0:
-                object.__setattr__(self, name, np.zeros(bets.size.size))
+        super().__post_init__()
 
     @property
-    def _sides(self) -> Sides:
-        return sides_of(self.max_weight)
+    def bets(self) -> tuple[Bets, Bets]:
+        """On each pivot; see pivots.py."""
+        below, above = sides_of(self.max_weight)
+        return below.bets, above.bets
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The range of rewards."""
+        return self.reward_minimum, self.reward_maximum
+
+    @property
+    def span(self) -> float:
+        """Bets are on rewards scaled to [0, 1]."""
+        return 1.0
 
     def add(self, weight: npt.ArrayLike, reward: npt.ArrayLike) -> "ValueSequence":
         """Count more rounds: one (two numbers) or many (two arrays of one shape).
@@ -93,48 +101,12 @@ class ValueSequence:
                 outside of its range.
         """
         w, r = np.ravel(weight), np.ravel(reward)
-        n, below, above = self.n, self.from_below, self.from_above
+        sums = np.zeros((2, self.from_below.size))
         # In parts, since a round's logarithms are a hundred times the round.
         for start in range(0, w.size, CHUNK):
             logs = self._logs(w[start : start + CHUNK], r[start : start + CHUNK])
-            below = below + logs["from_below"].sum(axis=0)
-            above = above + logs["from_above"].sum(axis=0)
-        return replace(self, n=n + w.size, from_below=below, from_above=above)
-
-    def merge(self, other: "ValueSequence") -> "ValueSequence":
-        """Give the sequence of both streams together.
-
-        Raises:
-            LoggedDataError: the two differ in largest weight or range of rewards.
-        """
-        mine = (self.max_weight, self.reward_minimum, self.reward_maximum)
-        theirs = (other.max_weight, other.reward_minimum, other.reward_maximum)
-        if mine != theirs:
-            raise LoggedDataError(
-                f"sequences of (max_weight, reward_minimum, reward_maximum) {mine} and "
-                f"{theirs} can't be merged"
-            )
-        return replace(
-            self,
-            n=self.n + other.n,
-            from_below=self.from_below + other.from_below,
-            from_above=self.from_above + other.from_above,
-        )
-
-    def interval(self, confidence: float = 0.95) -> Interval:
-        """Bound the value; valid at every look, for all looks together.
-
-        For a policy that learns it is the mean, over the rounds so far, of what the
-        policy of that round is worth. Ends lie within the range of rewards. If the
-        two sides contradict each other (at most once in 1 / (1 - confidence) logs
-        with true propensities), the whole range comes back.
-        """
-        ends = self._bounds(
-            {name: np.atleast_2d(getattr(self, name)) for name in self._sides},
-            np.array([float(self.n)]),
-            confidence,
-        )
-        return Interval(float(ends[0][0]), float(ends[1][0]))
+            sums += [side.sum(axis=0) for side in logs]
+        return self.plus(w.size, *sums)
 
     def over(
         self,
@@ -156,11 +128,16 @@ class ValueSequence:
         Returns:
             lower and upper ends, (L,) each.
         """
-        sums = {
-            name: getattr(self, name) + np.cumsum(more, axis=0)[looks - 1]
-            for name, more in self._logs(weight, reward).items()
-        }
-        return self._bounds(sums, (self.n + looks).astype(np.float64), confidence)
+        below, above = (
+            kept + np.cumsum(logs, axis=0)[looks - 1]
+            for kept, logs in zip(
+                (self.from_below, self.from_above),
+                self._logs(weight, reward),
+                strict=True,
+            )
+        )
+        n = (self.n + looks).astype(np.float64)
+        return self.ends(below, above, n, confidence)
 
     def log_capitals(
         self, weight: FloatArray, reward: FloatArray, value: FloatArray
@@ -178,64 +155,22 @@ class ValueSequence:
         Returns:
             Logarithms, (n,): betting that the value is higher, and that it is lower.
         """
-        share = (value - self.reward_minimum) / (
-            self.reward_maximum - self.reward_minimum
-        )
+        share = self._scaled(value)
         n = self.n + np.arange(1.0, weight.size + 1)
         higher, lower = (
-            bets.log_capital(getattr(self, name) + np.cumsum(logs, axis=0), n, claim)
-            for (name, (_, bets)), logs, claim in zip(
-                self._sides.items(),
-                self._logs(weight, reward).values(),
+            bets.log_capital(kept + np.cumsum(logs, axis=0), n, claim)
+            for bets, kept, logs, claim in zip(
+                self.bets,
+                (self.from_below, self.from_above),
+                self._logs(weight, reward),
                 (share, 1 - share),
                 strict=True,
             )
         )
         return higher, lower
 
-    def to_dict(self) -> dict[str, float | list[float] | None]:
-        """Give the state as plain numbers; None for an unknown largest weight."""
-        return {
-            "max_weight": self.max_weight if math.isfinite(self.max_weight) else None,
-            "reward_minimum": self.reward_minimum,
-            "reward_maximum": self.reward_maximum,
-            "n": self.n,
-            "from_below": [float(s) for s in self.from_below],
-            "from_above": [float(s) for s in self.from_above],
-        }
-
-    @classmethod
-    def from_dict(cls, state: Mapping[str, object]) -> "ValueSequence":
-        """Restore what `to_dict` gave, to the last bit.
-
-        Raises:
-            LoggedDataError: the state is of another version: its arrays don't fit.
-        """
-        limit = state["max_weight"]
-        empty = cls(
-            math.inf if limit is None else float(str(limit)),
-            float(str(state["reward_minimum"])),
-            float(str(state["reward_maximum"])),
-        )
-        arrays = {
-            name: np.asarray(state[name], dtype=np.float64) for name in empty._sides
-        }
-        for name, (_, bets) in empty._sides.items():
-            if arrays[name].shape != bets.size.shape:
-                raise LoggedDataError(
-                    f"{name} has shape {arrays[name].shape}; this version's sequences "
-                    f"have {bets.size.shape}. Compute it again from the log"
-                )
-        return replace(
-            empty,
-            n=int(str(state["n"])),
-            from_below=arrays["from_below"],
-            from_above=arrays["from_above"],
-        )
-
-    def _logs(
-        self, weight: npt.ArrayLike, reward: npt.ArrayLike
-    ) -> dict[str, FloatArray]:
+    def _logs(self, weight: npt.ArrayLike, reward: npt.ArrayLike) -> list[FloatArray]:
+        """Give what each round adds to both sums, (n, J) each."""
         w = np.asarray(weight, dtype=np.float64).reshape(-1, 1)
         r = np.asarray(reward, dtype=np.float64).reshape(-1, 1)
         limit = self.max_weight
@@ -249,27 +184,14 @@ class ValueSequence:
                 f"rewards go from {r.min()} to {r.max()}; they must be between "
                 f"{self.reward_minimum} and {self.reward_maximum}"
             )
-        share = (r - self.reward_minimum) / (self.reward_maximum - self.reward_minimum)
-        logs = {}
-        for name, (pivot, bets) in self._sides.items():
-            towards = share if name == "from_below" else 1 - share
-            base = limit * pivot if math.isfinite(limit) else 0.0
-            logs[name] = bets.logs(np.maximum(w * (towards - pivot) + base, 0.0))
+        share, sides = self._scaled(r), sides_of(limit)
+        logs = []
+        for (pivots, bets), towards in zip(sides, (share, 1 - share), strict=True):
+            base = limit * pivots if math.isfinite(limit) else 0.0
+            logs.append(bets.logs(np.maximum(w * (towards - pivots) + base, 0.0)))
         return logs
 
-    def _bounds(
-        self, sums: Mapping[str, FloatArray], n: FloatArray, confidence: float
-    ) -> tuple[FloatArray, FloatArray]:
-        risk = (1 - confidence) / 2
-        lower, mirrored = (
-            bets.refuted_below(sums[name], n, (0.0, 1.0), risk)
-            for name, (_, bets) in self._sides.items()
-        )
-        upper = 1 - mirrored
-        # A side that refutes its whole range is a contradiction as well.
-        crossed = (lower > upper) | (lower >= 1) | (mirrored >= 1)
-        width = self.reward_maximum - self.reward_minimum
-        return (
-            self.reward_minimum + width * np.where(crossed, 0.0, lower),
-            self.reward_minimum + width * np.where(crossed, 1.0, upper),
+    def _scaled(self, reward: FloatArray) -> FloatArray:
+        return (reward - self.reward_minimum) / (
+            self.reward_maximum - self.reward_minimum
         )

@@ -5,6 +5,7 @@ Owns the pivots, their bets, and how much is staked on each.
 
 import math
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,20 +20,21 @@ the nearer c is to the rewards. Rare rewards are common, so 0 gets most.
 UNKNOWN_MAX_WEIGHT = 10.0
 """What bets are sized for where no largest weight is known."""
 
-Sides = dict[str, tuple[FloatArray, Bets]]
-"""Pivots and bets, (J,) both, for the lower end and for the upper end."""
+
+class Side(NamedTuple):
+    """Pivots and bets of one end, (J,) both."""
+
+    pivots: FloatArray
+    bets: Bets
 
 
 @cache
-def sides_of(max_weight: float) -> Sides:
-    """Give both ends' pivots and bets; the same few largest weights come back."""
-    return {
-        "from_below": _side(max_weight, upwards=True),
-        "from_above": _side(max_weight, upwards=False),
-    }
+def sides_of(max_weight: float) -> tuple[Side, Side]:
+    """Give those of the lower and of the upper end; few largest weights ever come."""
+    return _side(max_weight, upwards=True), _side(max_weight, upwards=False)
 
 
-def _side(max_weight: float, *, upwards: bool) -> tuple[FloatArray, Bets]:
+def _side(max_weight: float, *, upwards: bool) -> Side:
     """Give pivots and bets, (J,), for rewards as they are, or turned upside down.
 
     With pivot c, w (r - c) + max_weight c is never negative; its mean is the value
@@ -43,14 +45,14 @@ def _side(max_weight: float, *, upwards: bool) -> tuple[FloatArray, Bets]:
         # Only w r and w (1 - r) are bounded by what is known, at 0.
         variance = next(v for c, _, v in mirrored if c == 0)
         bets = Bets.around(variance * UNKNOWN_MAX_WEIGHT)
-        return np.zeros(bets.size.size), bets
+        return Side(np.zeros(bets.size.size), bets)
     if max_weight == 1:
         # All weights are 1, and then all pivots are the same.
         bets = Bets.around(PIVOTS[0][2])
-        return np.zeros(bets.size.size), bets
+        return Side(np.zeros(bets.size.size), bets)
     parts = [
         (share, Bets.around(v * max_weight, (max_weight - 1) * c))
         for c, share, v in mirrored
     ]
     each = parts[0][1].size.size
-    return np.repeat([c for c, _, _ in mirrored], each), Bets.joined(parts)
+    return Side(np.repeat([c for c, _, _ in mirrored], each), Bets.joined(parts))

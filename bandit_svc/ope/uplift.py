@@ -1,6 +1,7 @@
 """Compare the mean rewards of two groups, at every look.
 
-Owns absolute and relative uplift of the treatment group over the baseline group.
+Owns absolute and relative uplift of the treatment group over the baseline group, now
+(`absolute_uplift`, `relative_uplift`) and after each decision of a log (`..._over`).
 Needs units assigned at random, each decision's group independent of its reward.
 
 Both intervals rest on one sequence. After n = n_T + n_B decisions the difference of
@@ -15,12 +16,18 @@ n (s_T² / n_T + s_B² / n_B), which is the variance that the boundary of
 confidence_sequence.py multiplies at count n. The variances are padded as told
 there, and both groups need MINIMAL_COUNT rewards.
 
-When it lies: the treatment group's policy learns, so its mean reward drifts. The
-interval is then for the difference of what the groups were exposed to so far, not
-for the difference of a frozen policy.
+If the treatment group's policy learns, its mean reward drifts. The interval is then
+for the mean, over the treatment's decisions so far, of what the policy was worth as it
+stood at each, against the baseline; not for a frozen policy. Looked at after each of
+1,000 decisions by policies that learn, it was ever wrong about that in 0.4 % of 1,000
+runs (tests/services/test_live_coverage.py).
 """
 
 import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from bandit_svc.ope.confidence_sequence import (
     MINIMAL_COUNT,
@@ -29,6 +36,10 @@ from bandit_svc.ope.confidence_sequence import (
 )
 from bandit_svc.ope.interval import UNBOUNDED, Estimate, Interval
 from bandit_svc.ope.moments import Moments
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Ends = tuple[FloatArray, FloatArray]
 
 
 def absolute_uplift(
@@ -52,23 +63,12 @@ def absolute_uplift(
         ends; while a group has fewer than MINIMAL_COUNT rewards they are the
         largest differences possible.
     """
-    width = maximum - minimum
-    if treatment.n == 0 or baseline.n == 0:
-        return Estimate(None, Interval(-width, width))
-    difference = treatment.mean - baseline.mean
-    if min(treatment.n, baseline.n) < MINIMAL_COUNT:
-        return Estimate(difference, Interval(-width, width))
-    squared_error = sum(
-        _squared_error(group, width, confidence) for group in (treatment, baseline)
-    )
-    n = treatment.n + baseline.n
-    half_width = boundary(n, confidence) * math.sqrt(n * squared_error)
-    return Estimate(
-        difference,
-        Interval(
-            max(-width, difference - half_width), min(width, difference + half_width)
-        ),
-    )
+    groups = _Group.now(treatment), _Group.now(baseline)
+    lower, upper = _absolute(*groups, confidence, maximum - minimum)
+    estimate = None
+    if treatment.n and baseline.n:
+        estimate = treatment.mean - baseline.mean
+    return Estimate(estimate, Interval(float(lower[0]), float(upper[0])))
 
 
 def relative_uplift(
@@ -101,30 +101,125 @@ def relative_uplift(
     """
     if treatment.n == 0 or baseline.n == 0 or baseline.mean == 0:
         return Estimate(None, UNBOUNDED)
-    top, bottom = treatment.mean, baseline.mean
-    estimate = (top - bottom) / abs(bottom)
-    if min(treatment.n, baseline.n) < MINIMAL_COUNT:
-        return Estimate(estimate, UNBOUNDED)
-    n = treatment.n + baseline.n
-    width = maximum - minimum
-    scale = n * boundary(n, confidence) ** 2
-    top_spread = scale * _squared_error(treatment, width, confidence)
-    bottom_spread = scale * _squared_error(baseline, width, confidence)
-    # (top - r bottom)² <= top_spread + r² bottom_spread, a quadratic in r. It is
-    # an interval only if its leading coefficient is positive.
-    leading = bottom**2 - bottom_spread
-    if leading <= 0:
-        return Estimate(estimate, UNBOUNDED)
-    root = math.sqrt(top_spread * leading + bottom_spread * top**2)
-    ratios = ((top * bottom - root) / leading, (top * bottom + root) / leading)
-    sign = math.copysign(1, bottom)
-    lower, upper = sorted(sign * (ratio - 1) for ratio in ratios)
-    # Rewards that can't be negative can't lose more than everything.
+    groups = _Group.now(treatment), _Group.now(baseline)
+    lower, upper = _relative(*groups, confidence, minimum, maximum)
+    interval = Interval(float(lower[0]), float(upper[0]))
     return Estimate(
-        estimate, Interval(max(lower, -1) if minimum >= 0 else lower, upper)
+        (treatment.mean - baseline.mean) / abs(baseline.mean),
+        interval if math.isfinite(upper[0]) else UNBOUNDED,
     )
 
 
-def _squared_error(group: Moments, width: float, confidence: float) -> float:
-    """The squared standard error of a group's mean, from its padded variance."""
-    return padded_variance(group.n, group.variance, width, confidence) / group.n
+def absolute_uplift_over(
+    reward: FloatArray,
+    treated: BoolArray,
+    confidence: float,
+    minimum: float,
+    maximum: float,
+) -> Ends:
+    """Give both ends of `absolute_uplift` as they stand after each decision.
+
+    Args:
+        reward: (..., n), of n decisions in order; logs side by side before that.
+        treated: (..., n), whether it was one of the treatment group.
+        confidence: in (0, 1), for all looks together.
+        minimum: the smallest possible reward.
+        maximum: the largest possible reward.
+
+    Returns:
+        Lower and upper ends, (..., n) each.
+    """
+    groups = _Group.over(reward, treated), _Group.over(reward, ~treated)
+    return _absolute(*groups, confidence, maximum - minimum)
+
+
+def relative_uplift_over(
+    reward: FloatArray,
+    treated: BoolArray,
+    confidence: float,
+    minimum: float,
+    maximum: float,
+) -> Ends:
+    """Give both ends of `relative_uplift` as they stand after each decision.
+
+    Arguments and shapes are those of `absolute_uplift_over`; ends are infinite where
+    no ratio is excluded.
+    """
+    groups = _Group.over(reward, treated), _Group.over(reward, ~treated)
+    return _relative(*groups, confidence, minimum, maximum)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What a group has earned at each look; all of one shape, 0 where n is 0."""
+
+    n: FloatArray
+    mean: FloatArray
+    variance: FloatArray
+
+    @classmethod
+    def now(cls, moments: Moments) -> "_Group":
+        if moments.n == 0:
+            return cls(np.zeros(1), np.zeros(1), np.zeros(1))
+        numbers = (moments.n, moments.mean, moments.variance)
+        return cls(*(np.array([number], dtype=np.float64) for number in numbers))
+
+    @classmethod
+    def over(cls, reward: FloatArray, member: BoolArray) -> "_Group":
+        counted = np.where(member, reward, 0.0)
+        n = np.cumsum(member, axis=-1, dtype=np.float64)
+        some = np.maximum(n, 1.0)
+        mean = np.cumsum(counted, axis=-1) / some
+        squares = np.cumsum(counted * counted, axis=-1) / some
+        return cls(n, mean, np.maximum(squares - mean * mean, 0.0))
+
+    def squared_error(self, width: float, confidence: float) -> FloatArray:
+        """The squared standard error of the mean, from the padded variance."""
+        some = np.maximum(self.n, 1.0)
+        return padded_variance(some, self.variance, width, confidence) / some
+
+
+def _absolute(
+    treatment: _Group, baseline: _Group, confidence: float, width: float
+) -> Ends:
+    difference = treatment.mean - baseline.mean
+    n = np.maximum(treatment.n + baseline.n, 1.0)
+    squared_error = sum(
+        group.squared_error(width, confidence) for group in (treatment, baseline)
+    )
+    half_width = boundary(n, confidence) * np.sqrt(n * squared_error)
+    enough = np.minimum(treatment.n, baseline.n) >= MINIMAL_COUNT
+    return (
+        np.where(enough, np.maximum(difference - half_width, -width), -width),
+        np.where(enough, np.minimum(difference + half_width, width), width),
+    )
+
+
+def _relative(
+    treatment: _Group,
+    baseline: _Group,
+    confidence: float,
+    minimum: float,
+    maximum: float,
+) -> Ends:
+    top, bottom = treatment.mean, baseline.mean
+    n = np.maximum(treatment.n + baseline.n, 1.0)
+    width = maximum - minimum
+    scale = n * boundary(n, confidence) ** 2
+    top_spread = scale * treatment.squared_error(width, confidence)
+    bottom_spread = scale * baseline.squared_error(width, confidence)
+    # (top - r bottom)² <= top_spread + r² bottom_spread, a quadratic in r. It is
+    # an interval only if its leading coefficient is positive.
+    leading = bottom**2 - bottom_spread
+    enough = np.minimum(treatment.n, baseline.n) >= MINIMAL_COUNT
+    bounded = enough & (leading > 0)
+    leading = np.where(bounded, leading, 1.0)
+    root = np.sqrt(np.maximum(top_spread * leading + bottom_spread * top**2, 0.0))
+    # Mirrored where the baseline is negative, so that plus is better there too.
+    sign = np.where(bottom < 0, -1.0, 1.0)
+    middle = sign * (top * bottom / leading - 1)
+    lower, upper = middle - root / leading, middle + root / leading
+    if minimum >= 0:
+        # Rewards that can't be negative can't lose more than everything.
+        lower = np.maximum(lower, -1.0)
+    return np.where(bounded, lower, -np.inf), np.where(bounded, upper, np.inf)

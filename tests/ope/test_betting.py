@@ -43,9 +43,9 @@ def test_a_mean_is_refuted_where_the_capital_reaches_one_over_the_risk() -> None
     sums = bets.logs(np.ones((50, 1))).sum(axis=0)[None, :]
     n = np.array([50.0])
 
-    limit = bets.refuted_below(sums, n, (0.0, 1.0), 0.05)
+    limit = bets.refuted_below(sums, n, 1.0, 0.05)
 
-    assert bets.log_capital(sums, n, limit)[0] == pytest.approx(math.log(20), abs=1e-6)
+    assert bets.log_capital(sums, n, limit)[0] == pytest.approx(math.log(20), abs=1e-9)
 
 
 def test_the_prior_of_the_bets_is_a_distribution() -> None:

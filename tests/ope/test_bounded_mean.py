@@ -1,6 +1,7 @@
 """The sequence for any bounded mean, and for doubly robust terms."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,6 +98,6 @@ def test_at_most_5_percent_of_streams_ever_exclude_the_mean() -> None:
 def test_values_that_no_mean_explains_give_the_whole_range() -> None:
     # Sums of two different streams: all at the top, and all at the bottom.
     top, bottom = (MeanSequence(0, 1, 0.1).add(np.full(500, x)) for x in (1.0, 0.0))
-    torn = MeanSequence(0, 1, 0.1, 500, top.from_below, bottom.from_above)
+    torn = replace(top, from_above=bottom.from_above)
 
     assert torn.interval() == Interval(0, 1)
