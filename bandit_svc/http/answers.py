@@ -3,7 +3,8 @@
 Owns the response shapes of decisions and rewards, and the form of times.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 from flask import Response
@@ -14,6 +15,15 @@ from bandit_svc.services.report_values import timestamp
 from bandit_svc.storage.rows import DecisionView, RewardRow
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Reply(NamedTuple):
+    """An answer before anybody's response object; `headers` are its own ones only."""
+
+    status: int
+    body: bytes
+    mimetype: str = "application/json"
+    headers: Mapping[str, str] | None = None
 
 
 class DecisionAnswer(msgspec.Struct):
@@ -108,10 +118,25 @@ def _maybe(at_ms: int | None) -> str | None:
     return None if at_ms is None else timestamp(at_ms)
 
 
-def json_response(
-    value: object, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
+def json_reply(
+    value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Reply:
     """Encode any msgspec value."""
+    return Reply(status, _encode(value), headers=headers)
+
+
+def response_of(reply: Reply) -> Response:
+    """Give a reply as Flask wants it."""
     return Response(
-        _encode(value), status=status, mimetype="application/json", headers=headers
+        reply.body,
+        status=reply.status,
+        mimetype=reply.mimetype,
+        headers=dict(reply.headers or {}),
     )
+
+
+def json_response(
+    value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Encode any msgspec value, as Flask wants it."""
+    return response_of(json_reply(value, status, headers))

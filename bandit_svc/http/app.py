@@ -4,12 +4,8 @@ Owns the order in which the parts are put together. Opens nothing: the worker
 comes ready from its caller.
 """
 
-from functools import lru_cache
-
 from flask import Flask, Response, request
-from prometheus_client import Counter
 
-from bandit_svc import metrics
 from bandit_svc.http import (
     auth,
     decisions,
@@ -21,7 +17,8 @@ from bandit_svc.http import (
     reports,
     rewards,
 )
-from bandit_svc.http.edge import Edge
+from bandit_svc.http.edge import Edge, count_answer
+from bandit_svc.http.fast_lane import FastLane
 from bandit_svc.web import pages
 
 
@@ -38,6 +35,7 @@ def create_app(edge: Edge) -> Flask:
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(pages.blueprint(edge.worker.storage, edge.now_ms))
     app.after_request(_count)
+    app.wsgi_app = FastLane(edge, app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 
@@ -45,11 +43,5 @@ def _count(response: Response) -> Response:
     rule = request.url_rule
     # A path that is no route is free text: it gets no label of its own.
     route = "unmatched" if rule is None else rule.rule
-    _requests(route, response.status_code).inc()
+    count_answer(route, response.status_code)
     return response
-
-
-@lru_cache(maxsize=1_000)
-def _requests(route: str, status: int) -> Counter:
-    """Keep metric children: looking one up costs as much as counting."""
-    return metrics.REQUESTS.labels(route, str(status))

@@ -43,20 +43,29 @@ def register(app: Flask, catalog: Catalog, *, dev: bool) -> None:
         if dev:
             _check_origin(request)
             return
-        secret = _secret(request)
-        row = catalog.key(secret) if secret else None
-        if row is None:
-            raise Unauthenticated(
-                "this route needs a key that is valid: send `Authorization: Bearer "
-                "KEY`; `bandit-svc keys create` makes one"
-            )
-        if row.scope != "secret" and endpoint not in PUBLISHABLE:
-            raise Forbidden(
-                "a publishable key may ask for decisions and report rewards; this "
-                "route needs a secret key"
-            )
+        check_key(catalog, _secret(request), endpoint)
 
     app.before_request(check)
+
+
+def check_key(catalog: Catalog, secret: str | None, endpoint: str) -> None:
+    """Refuse a key that may not call an endpoint.
+
+    Raises:
+        Unauthenticated: there is no such key, or it was revoked.
+        Forbidden: it is publishable and the endpoint is not.
+    """
+    row = catalog.key(secret) if secret else None
+    if row is None:
+        raise Unauthenticated(
+            "this route needs a key that is valid: send `Authorization: Bearer "
+            "KEY`; `bandit-svc keys create` makes one"
+        )
+    if row.scope != "secret" and endpoint not in PUBLISHABLE:
+        raise Forbidden(
+            "a publishable key may ask for decisions and report rewards; this "
+            "route needs a secret key"
+        )
 
 
 def _check_origin(incoming: Request) -> None:
@@ -76,11 +85,16 @@ def _check_origin(incoming: Request) -> None:
         )
 
 
-def _secret(incoming: Request) -> str | None:
-    header = incoming.headers.get("Authorization", "")
+def key_in(header: str) -> str | None:
+    """Give the key of an `Authorization` header; None under another scheme."""
     scheme, _, rest = header.partition(" ")
-    if scheme.lower() == "bearer":
-        return rest.strip()
+    return rest.strip() if scheme.lower() == "bearer" else None
+
+
+def _secret(incoming: Request) -> str | None:
+    secret = key_in(incoming.headers.get("Authorization", ""))
+    if secret is not None:
+        return secret
     # A browser asks its user for a name and a password: the key is the password.
     # It would also send them along with a form of any other page, so they open
     # nothing that changes anything.

@@ -14,9 +14,12 @@ from bandit_svc.errors import BanditError, FieldError, InvalidInput, NotFound
 from bandit_svc.http import parsing
 from bandit_svc.http.answers import (
     DecisionAnswer,
+    Reply,
     decision_answer,
     decision_record,
+    json_reply,
     json_response,
+    response_of,
 )
 from bandit_svc.http.edge import Edge
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
@@ -32,17 +35,11 @@ def blueprint(edge: Edge) -> Blueprint:
 
     @routes.post("/v1/decisions")
     def create() -> Response:
-        parsed = parsing.parse_decision(parsing.read_body(request))
-        return json_response(_decide(edge, parsed), 201)
+        return response_of(decide_one(edge, parsing.read_body(request)))
 
     @routes.post("/v1/decisions/batch")
     def create_batch() -> Response:
-        items = parsing.parse_decision_batch(parsing.read_batch(request))
-        answers = [
-            _decide_one_of_many(edge, item, f"/decisions/{index}")
-            for index, item in enumerate(items)
-        ]
-        return json_response({"decisions": answers}, 200, retry_headers(answers))
+        return response_of(decide_many(edge, parsing.read_batch(request)))
 
     @routes.post("/v1/decisions/<decision_id>/activate")
     def activate_one(decision_id: str) -> Response:
@@ -68,6 +65,21 @@ def blueprint(edge: Edge) -> Blueprint:
         return json_response(decision_record(found))
 
     return routes
+
+
+def decide_one(edge: Edge, body: bytes) -> Reply:
+    """Answer POST /v1/decisions."""
+    return json_reply(_decide(edge, parsing.parse_decision(body)), 201)
+
+
+def decide_many(edge: Edge, body: bytes) -> Reply:
+    """Answer POST /v1/decisions/batch."""
+    items = parsing.parse_decision_batch(body)
+    answers = [
+        _decide_one_of_many(edge, item, f"/decisions/{index}")
+        for index, item in enumerate(items)
+    ]
+    return json_reply({"decisions": answers}, 200, retry_headers(answers))
 
 
 def _decide(edge: Edge, parsed: DecisionRequest) -> DecisionAnswer:

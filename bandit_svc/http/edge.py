@@ -7,6 +7,7 @@ children, and the thread that swaps in newer models.
 import logging
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 
 from prometheus_client import Counter
 
@@ -85,3 +86,14 @@ class Edge:
             except (BanditError, PolicyError) as error:
                 # The loaded models go on serving; the next look tries again.
                 _log.error("newer models can't be loaded: %s", error)
+
+
+def count_answer(route: str, status: int) -> None:
+    """Count one answered request of a route."""
+    _answers(route, status).inc()
+
+
+@lru_cache(maxsize=1_000)
+def _answers(route: str, status: int) -> Counter:
+    """Keep metric children: looking one up costs as much as counting."""
+    return metrics.REQUESTS.labels(route, str(status))

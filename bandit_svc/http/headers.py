@@ -15,6 +15,14 @@ PAGE_POLICY = (
 )
 _PREFLIGHT_SECONDS = 86_400
 
+ALWAYS = {"X-Content-Type-Options": "nosniff"}
+# Decisions are made anew at every call, and reports grow.
+NEVER_KEPT = {"Cache-Control": "no-store"}
+ANY_ORIGIN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After",
+}
+
 
 def register(app: Flask) -> None:
     """Answer preflights before any key is asked for, and finish every answer."""
@@ -44,14 +52,12 @@ def _preflight() -> Response | None:
 
 def _finish(response: Response) -> Response:
     headers = response.headers
-    headers["X-Content-Type-Options"] = "nosniff"
+    headers.update(ALWAYS)
     endpoint = request.endpoint
     if endpoint != "pages.static":
-        # Decisions are made anew at every call, and reports grow.
-        headers["Cache-Control"] = "no-store"
+        headers.update(NEVER_KEPT)
     if endpoint in PUBLISHABLE:
-        headers["Access-Control-Allow-Origin"] = "*"
-        headers["Access-Control-Expose-Headers"] = "Retry-After"
+        headers.update(ANY_ORIGIN)
     elif response.mimetype == "text/html":
         headers["Content-Security-Policy"] = PAGE_POLICY
     return response

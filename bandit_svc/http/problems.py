@@ -5,7 +5,7 @@ Owns the one table of statuses. No view catches an error; this file does.
 
 import logging
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from flask import Flask, Response
@@ -23,6 +23,7 @@ from bandit_svc.errors import (
     Unavailable,
     Unprocessable,
 )
+from bandit_svc.http.answers import Reply, response_of
 
 _log = logging.getLogger(__name__)
 
@@ -74,16 +75,17 @@ def problem_of(error: BanditError, prefix: str = "") -> Problem:
     )
 
 
+def problem_reply(problem: Problem, headers: Mapping[str, str] | None = None) -> Reply:
+    """Give a problem as an answer."""
+    body = msgspec.json.encode(problem)
+    return Reply(problem.status, body, "application/problem+json", headers)
+
+
 def problem_response(
-    problem: Problem, headers: dict[str, str] | None = None
+    problem: Problem, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Give a problem as a response."""
-    return Response(
-        msgspec.json.encode(problem),
-        status=problem.status,
-        mimetype="application/problem+json",
-        headers=headers,
-    )
+    return response_of(problem_reply(problem, headers))
 
 
 def retry_headers(answers: Sequence[object]) -> dict[str, str] | None:
@@ -94,12 +96,24 @@ def retry_headers(answers: Sequence[object]) -> dict[str, str] | None:
 
 def register(app: Flask) -> None:
     """Answer every error of every route with a problem."""
-    app.register_error_handler(BanditError, _bandit_error)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _unexpected)
+    for kind in (BanditError, HTTPException, Exception):
+        app.register_error_handler(kind, _answer)
 
 
-def _bandit_error(error: BanditError) -> Response:
+def translated(error: Exception) -> tuple[Problem, dict[str, str]]:
+    """Give what is told of an error, and the headers that go with it."""
+    if isinstance(error, BanditError):
+        return _bandit_error(error)
+    if isinstance(error, HTTPException):
+        return _http_error(error)
+    return _unexpected(error), {}
+
+
+def _answer(error: Exception) -> Response:
+    return problem_response(*translated(error))
+
+
+def _bandit_error(error: BanditError) -> tuple[Problem, dict[str, str]]:
     headers = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.retry_after_s)
@@ -107,10 +121,10 @@ def _bandit_error(error: BanditError) -> Response:
         headers["WWW-Authenticate"] = (
             'Bearer realm="bandit_svc", Basic realm="bandit_svc"'
         )
-    return problem_response(problem_of(error), headers)
+    return problem_of(error), headers
 
 
-def _http_error(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> tuple[Problem, dict[str, str]]:
     status = error.code or 500
     problem = Problem(
         type="about:blank",
@@ -119,11 +133,10 @@ def _http_error(error: HTTPException) -> Response:
         detail=_ROUTING.get(status) or error.description or error.name,
     )
     kept = {"Allow", "Retry-After", "Location"}
-    headers = {k: v for k, v in error.get_headers() if k in kept}
-    return problem_response(problem, headers)
+    return problem, {k: v for k, v in error.get_headers() if k in kept}
 
 
-def _unexpected(error: Exception) -> Response:
+def _unexpected(error: Exception) -> Problem:
     # The message of an unknown error may hold a context value, so the log gets its
     # type and the places in the code, and no message.
     places = traceback.extract_tb(error.__traceback__)
@@ -132,13 +145,12 @@ def _unexpected(error: Exception) -> Response:
         type(error).__name__,
         " < ".join(f"{p.name}:{p.lineno}" for p in reversed(places[-8:])),
     )
-    problem = Problem(
+    return Problem(
         type="about:blank",
         title="Internal error",
         status=500,
         detail="an unexpected error; the log of the service has its place",
     )
-    return problem_response(problem)
 
 
 def _field(field: FieldError, prefix: str) -> dict[str, str]:

@@ -9,7 +9,13 @@ from flask import Blueprint, Response, request
 from bandit_svc import metrics
 from bandit_svc.errors import BanditError, InvalidInput
 from bandit_svc.http import parsing
-from bandit_svc.http.answers import RewardAnswer, json_response, reward_answer
+from bandit_svc.http.answers import (
+    Reply,
+    RewardAnswer,
+    json_reply,
+    response_of,
+    reward_answer,
+)
 from bandit_svc.http.edge import Edge
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.services.reward import record_reward
@@ -21,18 +27,28 @@ def blueprint(edge: Edge) -> Blueprint:
 
     @routes.post("/v1/rewards")
     def create() -> Response:
-        return json_response(_record(edge, parsing.read_body(request)), 202)
+        return response_of(reward_one(edge, parsing.read_body(request)))
 
     @routes.post("/v1/rewards/batch")
     def create_batch() -> Response:
-        items = parsing.parse_reward_batch(parsing.read_batch(request))
-        answers = [
-            _record_one_of_many(edge, item, f"/rewards/{index}")
-            for index, item in enumerate(items)
-        ]
-        return json_response({"rewards": answers}, 202, retry_headers(answers))
+        return response_of(reward_many(edge, parsing.read_batch(request)))
 
     return routes
+
+
+def reward_one(edge: Edge, body: bytes) -> Reply:
+    """Answer POST /v1/rewards."""
+    return json_reply(_record(edge, body), 202)
+
+
+def reward_many(edge: Edge, body: bytes) -> Reply:
+    """Answer POST /v1/rewards/batch."""
+    items = parsing.parse_reward_batch(body)
+    answers = [
+        _record_one_of_many(edge, item, f"/rewards/{index}")
+        for index, item in enumerate(items)
+    ]
+    return json_reply({"rewards": answers}, 202, retry_headers(answers))
 
 
 def _record(edge: Edge, body: bytes) -> RewardAnswer:

@@ -1,5 +1,8 @@
 """A worker with experiments in every state, and the check that a request is refused.
 
+A refusal is asked for twice: as callers do, and of Flask without the fast lane, which
+must say the same, byte by byte.
+
 See tests/conftest.py for the worker itself.
 """
 
@@ -8,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from werkzeug.test import Client
 
 from bandit_svc.domain.decision_id import ENTROPY_BYTES, SECRET_BYTES, DecisionIds
 
@@ -60,6 +64,9 @@ def refused(crowded: Any, named_ids: dict[str, str]) -> Callable[..., None]:
         method, path = route.split(" ", 1)
         before = crowded.stored()
         answer = crowded.call(method, path, body)
+        headers = {"Authorization": f"Bearer {crowded.secret}"}
+        flask = Client(crowded.app.wsgi_app.beyond)
+        same = flask.open(path, method=method, data=body, headers=headers)
         problem = answer.json
 
         assert (answer.status_code, answer.mimetype) == (
@@ -76,5 +83,10 @@ def refused(crowded: Any, named_ids: dict[str, str]) -> Callable[..., None]:
         else:
             assert pointers == ([] if pointer is None else [pointer])
         assert crowded.stored() == before
+        assert (answer.status, list(answer.headers), answer.data) == (
+            same.status,
+            list(same.headers),
+            same.data,
+        )
 
     return check
