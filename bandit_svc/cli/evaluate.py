@@ -22,8 +22,8 @@ from bandit_svc.errors import InvalidInput
     "policy",
     multiple=True,
     metavar="SPEC",
-    help="A target policy: uniform or fixed:VARIANT; of an experiment also baseline, "
-    "the name of a candidate, a spec as JSON, or @FILE with one. Repeatable.",
+    help="A target policy: uniform or fixed:VARIANT; of an experiment also those "
+    "above. Repeatable.",
 )
 @option(
     "action-features",
@@ -53,9 +53,18 @@ def evaluate(
     learned from. Or on another system's log (--log), where the policy is named, or
     its chances are columns of the file.
 
+    \b
+    Targets on our own log, after --policy:
+      uniform, baseline, fixed:sandals   every variant alike, the holdout's, one
+      bagging                            a candidate of the experiment, by name
+      '{"kind": "linear", "ridge": 5}'   any spec as JSON
+      @table.toml                        the same in a file; kind = "rules" too
+      model:17                           a published version, on what it hadn't seen
+      callable:mine.targets:by_weather   a function (context, variant_keys) of yours
+
     Example: bandit-svc evaluate homepage-hero --policy uniform --policy '{"kind":
     "linear"}'
-    """
+    """  # noqa: D301 - click's own mark of lines that stay as they are
     if (key is None) == (log.path is None):
         raise InvalidInput("say either KEY, for our own log, or --log FILE")
     if key is None:

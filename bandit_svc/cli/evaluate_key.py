@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bandit_svc.cli.called_policy import CALLABLE, CalledPolicy
 from bandit_svc.cli.evaluate_text import evaluation_csv, evaluation_text
 from bandit_svc.cli.opening import now_ms, opened
 from bandit_svc.cli.output import emit
@@ -17,7 +18,7 @@ from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.cli.progress import counting
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.candidate_specs import asked_specs
-from bandit_svc.services.evaluate import evaluate
+from bandit_svc.services.evaluate import Target, evaluate
 from bandit_svc.services.report import build_report
 
 ANYTIME = (
@@ -34,7 +35,8 @@ def evaluate_key(
     Args:
         key: of the experiment.
         data: the data folder.
-        policies: labels, specs as JSON, or @FILE; without any, all candidates.
+        policies: labels, specs as JSON, @FILE, or `callable:MODULE:FUNCTION`;
+            without any, all candidates.
         form: text, json or csv.
         out: where to write it, or None for standard output.
 
@@ -42,11 +44,17 @@ def evaluate_key(
         InvalidInput: a policy is not known or refused.
         NotFound: there is no experiment of that key.
     """
-    asked = [_parsed(policy) for policy in policies]
+    named = [policy for policy in policies if policy.startswith(CALLABLE)]
+    asked = [_parsed(policy) for policy in policies if policy not in named]
+    given = {policy: CalledPolicy(policy) for policy in named}
     with opened(data) as backends:
         storage = backends.storage
         experiment = storage.experiments.get(key)
-        specs = asked_specs(experiment.definition, asked)
+        specs: dict[str, Target] = {}
+        if asked or not given:
+            models = storage.snapshots.metas(experiment.number)
+            specs.update(asked_specs(experiment.definition, asked, models))
+        specs.update(given)
         total = storage.joins.last_position(experiment.number)
         with counting(f"Evaluating {key}", total) as show:
             result = evaluate(

@@ -39,7 +39,7 @@ def evaluation_text(
     """
     rows = result["policies"]
     sentences = [_sentence(row) for row in rows]
-    n = rows[0]["n"]
+    n = max(row["n"] for row in rows)
     sentences.append(
         f"The log itself ({source}, {n:,} decisions) earned {amount(mean)} a decision."
     )
@@ -94,10 +94,12 @@ def _sentence(row: Json) -> str:
     )
     key, estimate = next(found)
     lower, upper = estimate["interval"]
-    return (
+    sentence = (
         f"{name} would have earned {amount(estimate['estimate'])} a decision, between "
         f"{amount(lower)} and {amount(upper)} ({key})."
     )
+    note = row.get("note")
+    return sentence if note is None else f"{sentence} {note}"
 
 
 def _estimates(rows: Sequence[Json]) -> Iterator[Sequence[str]]:

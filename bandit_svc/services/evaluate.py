@@ -4,7 +4,9 @@ Owns the full recomputation: it walks the joined decisions from nothing, as the
 learner's candidates did while they came, so for these both give the same numbers.
 """
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from bandit_svc.domain.experiment import BASELINE, Experiment
@@ -12,47 +14,63 @@ from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.moments import Moments
 from bandit_svc.services.candidate import Bounds, Candidate, new_candidate, walk
-from bandit_svc.services.candidate_specs import standing_specs
+from bandit_svc.services.candidate_specs import MODEL, standing_specs
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.evaluation_health import propensity_audit, scorecard
+from bandit_svc.services.frozen_target import (
+    FrozenPolicy,
+    frozen_model,
+    learned_until,
+    with_training,
+)
 from bandit_svc.services.learning import Learning
 from bandit_svc.services.report_policies import Evaluated, policies
 from bandit_svc.services.report_values import Json
 from bandit_svc.storage.interface import Storage
-from policies.base import PolicyError
+from bandit_svc.storage.rows import JoinedRow
+from policies.base import Policy, PolicyError
+
+Target = Mapping[str, Any] | Policy
 
 
 def evaluate(
     storage: Storage,
     experiment: Experiment,
-    asked: Mapping[str, Mapping[str, Any]],
+    asked: Mapping[str, Target],
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Json:
     """Give the contract's `policies` and `health` for the policies asked about.
 
     Args:
-        asked: normalised specs by label; see candidate_specs.asked_specs.
+        asked: normalised specs by label, see candidate_specs.asked_specs; or
+            policies, taken as they are, which learn nothing.
         on_progress: told how many joined decisions are done, of how many.
 
     Raises:
         InvalidInput: a policy can't be built.
     """
     # The standing ones cost little, and the health rests on them.
-    specs = {**standing_specs(experiment.definition), **asked}
-    candidates = {
-        label: _built(label, spec, experiment) for label, spec in specs.items()
-    }
+    targets: dict[str, Target] = {**standing_specs(experiment.definition), **asked}
     definitions = Definitions(storage.experiments)
     learning = Learning(storage.joins, definitions, experiment.number)
     bounds = Bounds(definitions, experiment.number)
+    candidates = {
+        label: _built(label, target, experiment, storage, learning)
+        for label, target in targets.items()
+    }
+    # A published model counts from where it had stopped learning.
+    begins = {label: _begins(target) for label, target in targets.items()}
     total = storage.joins.last_position(experiment.number)
     for rows in learning.rows((0, total)):
-        group = list(candidates.values())
-        walk(group, rows, experiment.definition, learning, bounds)
+        for part in split(rows, set(begins.values())):
+            first = part[0].position
+            group = [c for label, c in candidates.items() if begins[label] < first]
+            walk(group, part, experiment.definition, learning, bounds)
         on_progress(rows[-1].position, total)
     found = {label: Evaluated(c.scores.summary()) for label, c in candidates.items()}
+    rows_of = policies(experiment, {label: found[label] for label in asked})
     return {
-        "policies": policies(experiment, {label: found[label] for label in asked}),
+        "policies": [_told(r, t) for r, t in zip(rows_of, asked.values(), strict=True)],
         "health": [
             propensity_audit(found),
             scorecard(storage, experiment, found, _holdout(storage, experiment)),
@@ -60,11 +78,41 @@ def evaluate(
     }
 
 
-def _built(label: str, spec: Mapping[str, Any], experiment: Experiment) -> Candidate:
+def split(rows: Sequence[JoinedRow], positions: Iterable[int]) -> list[list[JoinedRow]]:
+    """Cut rows in order behind each of these positions."""
+    known = [row.position for row in rows]
+    cuts = sorted({0, len(rows), *(bisect_right(known, at) for at in positions)})
+    return [list(rows[i:j]) for i, j in pairwise(cuts)]
+
+
+def _built(
+    label: str,
+    target: Target,
+    experiment: Experiment,
+    storage: Storage,
+    learning: Learning,
+) -> Candidate:
     try:
-        return new_candidate(label, spec, experiment.definition)
+        if not isinstance(target, Mapping):
+            return Candidate(label, {"kind": "given"}, FrozenPolicy(target))
+        if target["kind"] == MODEL:
+            policy = frozen_model(storage.snapshots, experiment, target, learning)
+            return Candidate(label, target, policy)
+        return new_candidate(label, target, experiment.definition)
     except PolicyError as error:
         raise InvalidInput(f"policy {label} is refused: {error.message}") from error
+
+
+def _begins(target: Target) -> int:
+    if isinstance(target, Mapping) and target["kind"] == MODEL:
+        return learned_until(target)
+    return 0
+
+
+def _told(row: Json, target: Target) -> Json:
+    if isinstance(target, Mapping) and target["kind"] == MODEL:
+        return with_training(row, target)
+    return row
 
 
 def _holdout(storage: Storage, experiment: Experiment) -> Moments:

@@ -1,0 +1,154 @@
+"""A published model as a target: frozen, and only on what it has not seen."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from bandit_svc.domain.event import decode_decision
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.candidate_specs import asked_specs
+from bandit_svc.services.evaluate import evaluate, split
+from bandit_svc.services.running import actions_of, load_policy
+from bandit_svc.services.train import KEEP_SNAPSHOTS
+from bandit_svc.storage.rows import JoinedRow
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Service
+
+Json = dict[str, Any]
+BEFORE, AFTER = 120, 480
+
+
+@pytest.fixture
+def played(service: "Service") -> "Service":
+    """Version 1 learned from 120 decisions; 480 more have matured since."""
+    service.create(policy={"kind": "linear"}, holdout=0.0, exploration_floor=0.5)
+    service.rounds(BEFORE)
+    service.mature()
+    service.rounds(AFTER)
+    service.mature()
+    return service
+
+
+def asked(service: "Service", *labels: Any) -> Json:
+    experiment = service.storage.experiments.get("hero")
+    models = service.storage.snapshots.metas(experiment.number)
+    return asked_specs(experiment.definition, labels, models, "/policies/{}")
+
+
+def evaluated(service: "Service", specs: Json) -> list[Json]:
+    experiment = service.storage.experiments.get("hero")
+    rows: list[Json] = evaluate(service.storage, experiment, specs)["policies"]
+    return rows
+
+
+def by_hand(service: "Service") -> float:
+    """IPS of version 1 over the decisions behind its cursor."""
+    experiment = service.storage.experiments.get("hero")
+    snapshot = service.storage.snapshots.get(1, 1)
+    policy = load_policy(experiment.definition, snapshot)
+    actions = actions_of(experiment.definition.variants)
+    total = 0.0
+    for row in service.storage.joins.after(1, BEFORE, 10_000):
+        decision = decode_decision(row.line)
+        chance = policy.pmf(decision.context, actions)[decision.chosen]
+        total += chance / decision.propensity * row.reward
+    return total / AFTER
+
+
+def test_a_version_is_worth_what_it_would_have_earned_on_what_it_had_not_seen(
+    played: "Service",
+) -> None:
+    model, uniform = evaluated(played, asked(played, "model:1", "uniform"))
+
+    assert (model["policy"], model["n"], uniform["n"]) == ("model:1", 480, 600)
+    assert model["refused"] is None
+    assert model["estimates"]["ips"]["estimate"] == pytest.approx(by_hand(played))
+    assert "learned from the first 120 joined decisions" in model["note"]
+
+
+def test_beside_it_the_others_are_worth_what_they_are_without_it(
+    played: "Service",
+) -> None:
+    linear = {"kind": "linear", "ridge": 2.0}
+    _, beside = evaluated(played, asked(played, "model:1", linear))
+    (alone,) = evaluated(played, asked(played, linear))
+
+    assert beside == alone
+
+
+def test_a_version_that_has_seen_everything_is_refused_with_a_sentence(
+    played: "Service",
+) -> None:
+    (row,) = evaluated(played, asked(played, "model:2"))
+
+    assert row["n"] == 0
+    assert row["estimates"]["ips"]["estimate"] is None
+    assert (
+        "Version 2 had learned from the log up to joined decision 600"
+        in (row["refused"])
+    )
+
+
+def test_a_version_that_is_pruned_meanwhile_is_built_again_from_the_log(
+    played: "Service",
+) -> None:
+    specs = asked(played, "model:1")
+    before = evaluated(played, specs)
+    newest = played.model()
+    for version in range(3, KEEP_SNAPSHOTS + 3):
+        meta = msgspec.structs.replace(newest.meta, version=version)
+        snapshot = msgspec.structs.replace(newest, meta=meta)
+        assert played.storage.snapshots.publish(snapshot, version - 1, KEEP_SNAPSHOTS)
+
+    assert played.storage.snapshots.get(1, 1) is None
+    assert evaluated(played, specs) == before
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("model:3", "'model:3' is not a kept model version; 1 to 2 are"),
+        ("model:01", "not a kept model version"),
+        ("model:", "not a kept model version"),
+        ("model", "not a kept model version"),
+        ("models:1", "'models:1' is not known"),
+        ("callable:os:getcwd", "'callable:os:getcwd' is not known"),
+        ({"kind": "model", "version": 1}, "kind is 'model'"),
+        ({"kind": "callable", "callable": "os:getcwd"}, "kind is 'callable'"),
+        ({"kind": "linear", "name": ["x"]}, "a name is 1 to 128"),
+        ({"kind": "fixed", "variant": "z"}, "'z' is not a variant"),
+    ],
+)
+def test_what_is_no_target_is_refused_with_its_place(
+    played: "Service", label: Any, words: str
+) -> None:
+    with pytest.raises(InvalidInput, match=words) as caught:
+        asked(played, "uniform", label)
+
+    assert caught.value.fields[0].pointer.startswith("/policies/1")
+
+
+def test_without_a_published_model_the_refusal_says_so(service: "Service") -> None:
+    service.create()
+
+    with pytest.raises(InvalidInput, match="no model is published yet"):
+        asked(service, "model:1")
+
+
+@pytest.mark.parametrize(
+    ("positions", "parts"),
+    [
+        ((), [[3, 4, 6]]),
+        ((0, 2, 6, 9), [[3, 4, 6]]),
+        ((3,), [[3], [4, 6]]),
+        ((5, 4, 3), [[3], [4], [6]]),
+    ],
+)
+def test_rows_are_cut_behind_each_position(
+    positions: tuple[int, ...], parts: list[list[int]]
+) -> None:
+    rows = [JoinedRow(at, 0.0, True, b"") for at in (3, 4, 6)]  # noqa: FBT003 - a row
+
+    assert [[r.position for r in part] for part in split(rows, positions)] == parts
