@@ -15,7 +15,7 @@ import numpy as np
 from bandit_svc.ope.bounded_mean import MeanSequence
 from bandit_svc.ope.logged import FloatArray, LoggedData
 from bandit_svc.ope.propensity_audit import PropensityAudit
-from bandit_svc.ope.weight_tail import MINIMAL_TAIL, tail_index
+from bandit_svc.ope.weight_tail import LEAST_COUNT, tail_index
 from bandit_svc.ope.weights import WeightedSums
 
 Status = Literal["ok", "warn", "fail"]
@@ -145,11 +145,7 @@ def weight_tail_check(weight: FloatArray) -> Check:
     positive = weight[weight > 0]
     index = tail_index(positive)
     if index is None:
-        detail = (
-            f"{positive.size} positive weights are too few, or too alike, to judge "
-            f"their tail; {MINIMAL_TAIL} different large ones are needed."
-        )
-        return Check("weight_tail", "ok", detail)
+        return Check("weight_tail", "ok", _no_tail(positive))
     heavy = index > HEAVY_TAIL
     return Check(
         "weight_tail",
@@ -157,6 +153,25 @@ def weight_tail_check(weight: FloatArray) -> Check:
         f"The tail index of the weights is {index:.2f}; above {HEAVY_TAIL} rare large "
         "weights that were not drawn yet can turn the estimate around.",
         {"tail_index": index},
+    )
+
+
+def _no_tail(positive: FloatArray) -> str:
+    """Say why weights above 0 have no tail that an index could be given to."""
+    n = positive.size
+    if n == 0:
+        return "No weight is above 0, so there is no tail."
+    largest = float(positive.max())
+    if n > 1 and float(positive.min()) == largest:
+        return f"All {n:,} positive weights are {largest:.2f}, so there is no tail."
+    if n < LEAST_COUNT:
+        return (
+            f"{n:,} positive weights are too few to judge their tail; {LEAST_COUNT} "
+            "are needed."
+        )
+    return (
+        f"The largest of {n:,} positive weights are alike, none above {largest:,.2f}, "
+        "so there is no tail."
     )
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from bandit_svc.ope.logged import FloatArray
 
 MINIMAL_TAIL = 5
+LEAST_COUNT = 5 * (MINIMAL_TAIL - 1) + 1
+"""Of weights; the largest fifth of fewer is less than MINIMAL_TAIL."""
 PRIOR_INDEX = 0.5
 PRIOR_COUNT = 10
 

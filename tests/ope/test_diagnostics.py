@@ -14,7 +14,7 @@ from bandit_svc.ope.diagnostics import (
     weight_checks,
     weight_tail_check,
 )
-from bandit_svc.ope.logged import LoggedData
+from bandit_svc.ope.logged import FloatArray, LoggedData
 from bandit_svc.ope.propensity_audit import Choices, PropensityAudit
 from bandit_svc.ope.weights import WeightedSums
 
@@ -95,7 +95,28 @@ def test_a_heavy_tail_warns_and_a_light_one_does_not() -> None:
 
     assert weight_tail_check(uniform**-1.2).status == "warn"
     assert weight_tail_check(uniform**-0.2).status == "ok"
-    assert "too few, or too alike" in weight_tail_check(np.ones(100)).detail
+
+
+@pytest.mark.parametrize(
+    ("weight", "sentence"),
+    [
+        (np.zeros(9), "No weight is above 0, so there is no tail."),
+        (np.ones(100), "All 100 positive weights are 1.00, so there is no tail."),
+        (
+            np.arange(21.0),
+            "20 positive weights are too few to judge their tail; 21 are needed.",
+        ),
+        (
+            np.tile([1.0, 50.0], 500),
+            "The largest of 1,000 positive weights are alike, none above 50.00, so "
+            "there is no tail.",
+        ),
+    ],
+)
+def test_weights_without_a_tail_are_described(
+    weight: FloatArray, sentence: str
+) -> None:
+    assert weight_tail_check(weight) == Check("weight_tail", "ok", sentence)
 
 
 @pytest.mark.parametrize("max_weight", [None, 2.5])
