@@ -19,11 +19,16 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(
 _decision_decoder = msgspec.json.Decoder(Decision)
 
 
-class _Contextual(msgspec.Struct, tag="decision"):
+class LoggedChoice(msgspec.Struct, tag="decision", gc=False):
+    """What a join reads of a logged decision; see domain.decision."""
+
     context: dict[str, Any]
+    pmf: tuple[float, ...]
+    chosen: int
+    model_version: int
 
 
-_context_decoder = msgspec.json.Decoder(_Contextual)
+_choice_decoder = msgspec.json.Decoder(LoggedChoice)
 
 
 class UnreadableEvent(Exception):
@@ -59,13 +64,13 @@ def decode_decision(line: bytes) -> Decision:
         raise UnreadableEvent(str(error)) from error
 
 
-def decode_context(line: bytes) -> dict[str, Any]:
-    """Read no more than the context of a line that is known to hold a decision.
+def decode_choice(line: bytes) -> LoggedChoice:
+    """Read no more than the choice of a line that is known to hold a decision.
 
     Raises:
         UnreadableEvent: it does not.
     """
     try:
-        return _context_decoder.decode(line).context
+        return _choice_decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableEvent(str(error)) from error

@@ -14,6 +14,7 @@ person. Pure; the store keeps what `SegmentKeys` says from one join to the next.
   report's correction for many looks at many segments rests on that number.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +43,10 @@ class KeyCount:
 
 
 class SegmentKeys:
-    """The keys of one experiment: those that are open with their values."""
+    """The keys of one experiment: those that are open with their values.
+
+    `wide_present` counts the decisions that had a key which is closed.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class SegmentKeys:
     ) -> None:
         self.counts = dict(counts)
         self.closed = closed
+        self.wide_present: Counter[str] = Counter()
         self._values = {key: set(values.get(key, ())) for key in counts}
 
     def segments(self, context: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -60,6 +65,8 @@ class SegmentKeys:
         for key, value in _flat(context).items():
             count = self.counts.get(key) or self._opened(key)
             if count is None:
+                if key in self.closed and value not in (None, FOLDED):
+                    self.wide_present[key] += 1
                 continue
             text = value if isinstance(value, str) else _text(value)
             if text == FOLDED:

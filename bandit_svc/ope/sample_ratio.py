@@ -5,6 +5,7 @@ loses one group more than the other, and then no uplift can be believed.
 """
 
 import math
+from collections.abc import Iterable
 
 PRIOR_COUNT = 100.0
 """How strongly the alternative leans towards the expected share.
@@ -34,7 +35,7 @@ def sample_ratio_p_value(count: int, other_count: int, expected_share: float) ->
 
     Returns:
         A p-value in [0, 1]: near 0 is a mismatch; 1 with no data. It may rise again
-        later; the smallest one seen counts.
+        later; the smallest one seen counts (`smallest_p_value`).
 
     References:
         Lindon and Malek (2022), "Anytime-valid inference for multinomial count
@@ -52,6 +53,17 @@ def sample_ratio_p_value(count: int, other_count: int, expected_share: float) ->
         - other_count * math.log1p(-expected_share)
     )
     return math.exp(min(0.0, -log_bayes_factor))
+
+
+def smallest_p_value(looks: Iterable[tuple[int, int]], expected_share: float) -> float:
+    """Give the smallest p-value of several looks at (count, other_count).
+
+    It never rises again, and is below a with a chance of at most a if the share is
+    right. Count each unit once: the decisions of one unit share its group, so that as
+    decisions they are no independent draws and the test would be wrong.
+    """
+    tests = (sample_ratio_p_value(*counts, expected_share) for counts in looks)
+    return min(tests, default=1.0)
 
 
 def _log_beta(a: float, b: float) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from bandit_svc.services.decision_log import DecisionLog
 from bandit_svc.services.log_health import as_json, rows_check, target_checks
 from bandit_svc.services.propensity_health import (
-    calibration_check,
+    log_calibration,
     mean_weights_check,
     propensities_check,
     support_check,
@@ -37,7 +37,7 @@ def audit_log(log: DecisionLog, specs: Sequence[str] = ()) -> list[Json]:
         as_json(propensities_check(log)),
         as_json(mean_weights_check(log)),
         as_json(support_check(log)),
-        as_json(calibration_check(log)),
+        as_json(log_calibration(log)),
     ]
     targets = list(targets_of(log, specs, with_pmf=False))
     if not targets:

@@ -1,32 +1,29 @@
 """Tell whether an experiment's numbers can be relied on.
 
-Owns the checks of the report, each with a status and a sentence.
+Owns the report's checks of the loop's own workings, each with a status and a sentence;
+those of the log that it keeps are report_trust's and report_drift's.
 """
 
 from typing import Any, Literal
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.ope.sample_ratio import sample_ratio_p_value
-from bandit_svc.services.wording import percent
-from bandit_svc.storage.interface import Storage
+from bandit_svc.services.wording import duration, percent
 from bandit_svc.storage.rows import Totals
 
 Json = dict[str, Any]
 Status = Literal["ok", "warn", "fail"]
 
-MISMATCH_WARN = 0.01
 LATE_WARN = 0.05
 LAG_WARN_S = 10.0
 LAG_FAIL_S = 60.0
 
 
 def health_checks(
-    storage: Storage, experiment: Experiment, totals: Totals, model: Json
+    experiment: Experiment, totals: Totals, model: Json, latency: Json
 ) -> list[Json]:
     """Give every check, whatever its outcome, in a fixed order."""
     return [
-        _sample_ratio(storage, experiment, totals),
-        _late_rewards(totals),
+        _late_rewards(totals, latency),
         _orphans(totals),
         _ambiguous(totals),
         _fallback(totals),
@@ -39,49 +36,25 @@ def _check(name: str, status: Status, detail: str, **more: float) -> Json:
     return {"check": name, "status": status, "detail": detail, **more}
 
 
-def _sample_ratio(storage: Storage, experiment: Experiment, totals: Totals) -> Json:
-    """Compare the holdout that arrived with the one that was asked for.
-
-    It counts decisions, and a few units with very many decisions each can set it
-    off, so that it warns and does not fail.
-    """
-    holdout = experiment.definition.holdout
-    if experiment.revision > 1:
-        shares = {
-            r.definition.get("holdout")
-            for r in storage.experiments.revisions(experiment.number)
-        }
-        if len(shares) > 1:
-            return _check(
-                "sample_ratio",
-                "ok",
-                "not tested: the holdout was changed, so no one share is expected",
-            )
-    treatment = totals.counts.get("decisions_treatment", 0)
-    baseline = totals.counts.get("decisions_baseline", 0)
-    p_value = sample_ratio_p_value(baseline, treatment, holdout)
-    share = baseline / max(1, baseline + treatment)
-    sentence = (
-        f"{percent(share)} of the decisions are in the baseline group; "
-        f"{percent(holdout)} were asked for"
-    )
-    status: Status = "warn" if p_value < MISMATCH_WARN else "ok"
-    return _check("sample_ratio", status, sentence, p_value=p_value)
-
-
-def _late_rewards(totals: Totals) -> Json:
+def _late_rewards(totals: Totals, latency: Json) -> Json:
     counts = totals.counts
     late = counts.get("rewards_late", 0)
     taken = counts.get("rewards_accepted", 0) + counts.get("rewards_orphan", 0)
     share = late / max(1, late + taken)
     sentence = f"{late} rewards came too late to count ({percent(share)})"
-    if share > LATE_WARN:
-        return _check(
-            "late_rewards",
-            "warn",
-            sentence + "; a longer reward window would count them",
-        )
-    return _check("late_rewards", "ok", sentence)
+    if share <= LATE_WARN:
+        return _check("late_rewards", "ok", sentence)
+    most, nearly_all = (window["seconds"] for window in latency["windows"])
+    if most is None or most <= latency["window_seconds"]:
+        # They came after decisions that had closed at a first reward, say.
+        return _check("late_rewards", "warn", sentence)
+    return _check(
+        "late_rewards",
+        "warn",
+        f"{sentence}; set reward.window_seconds to {most:.0f} to count 95 % of those "
+        f"that were reported ({duration(most)}), or to {nearly_all:.0f} for 99 % "
+        f"({duration(nearly_all)}), instead of {duration(latency['window_seconds'])}",
+    )
 
 
 def _orphans(totals: Totals) -> Json:

@@ -4,11 +4,14 @@ Owns step 1 of the learner's tick. Each batch and its cursors are one
 transaction; a segment is deleted only after that.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from bandit_svc.domain.cursor import START, Cursor
 from bandit_svc.domain.decision import Decision
 from bandit_svc.domain.event import UnreadableEvent, decode_event
+from bandit_svc.domain.experiment import RewardDefinition
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.storage.interface import Facts
@@ -17,6 +20,8 @@ from bandit_svc.storage.rows import Arrival, ClosingRule, Cursors
 # Small enough that the largest batch after an outage does not raise the learner's
 # memory for good, large enough that commits don't dominate.
 READ_BYTES = 524_288
+
+RULES_KEPT = 1_000
 
 
 class Ingested(msgspec.Struct):
@@ -93,10 +98,13 @@ def _arrival(record: bytes, definitions: Definitions) -> Arrival:
     if definition is None:
         # A decision of an experiment that this store never had: set aside.
         return Arrival(record, None)
-    reward = definition.reward
-    rule = ClosingRule(
+    return Arrival(record, event, _rule(definition.reward))
+
+
+@lru_cache(maxsize=RULES_KEPT)
+def _rule(reward: RewardDefinition) -> ClosingRule:
+    return ClosingRule(
         closes_after_ms=reward.closes_after_ms,
         window_ms=reward.window_ms,
         on_first_reward=reward.learn_on == "first_reward",
     )
-    return Arrival(record, event, rule)

@@ -10,13 +10,14 @@ from bandit_svc.domain.attribution import (
     joined_reward,
     timing,
 )
-from bandit_svc.domain.event import decode_context
+from bandit_svc.domain.event import LoggedChoice, decode_choice
 from bandit_svc.domain.experiment import TREATMENT, RewardDefinition
 from bandit_svc.domain.metric import Metric
 from bandit_svc.domain.reward import MAIN_METRIC, Reward
 from bandit_svc.services.definitions import Definitions
+from bandit_svc.services.live_calibration import calibration_of
 from bandit_svc.storage.interface import Joins
-from bandit_svc.storage.rows import ClosedDecision, DueDecision
+from bandit_svc.storage.rows import ClosedDecision, DueDecision, JoinSums
 
 BATCH = 2_000
 
@@ -35,18 +36,31 @@ def join(joins: Joins, definitions: Definitions, now_ms: int) -> int:
     while True:
         due = joins.due(now_ms - MARGIN_MS, BATCH)
         if due:
-            joins.close([_close(decision, definitions) for decision in due], now_ms)
+            choices = [decode_choice(decision.line) for decision in due]
+            closed = [
+                _close(decision, choice, definitions)
+                for decision, choice in zip(due, choices, strict=True)
+            ]
+            sums = JoinSums(calibration=calibration_of(closed, choices))
+            joins.close(closed, now_ms, sums)
             count += len(due)
         if len(due) < BATCH:
             return count
 
 
-def _close(due: DueDecision, definitions: Definitions) -> ClosedDecision:
+def _close(
+    due: DueDecision, choice: LoggedChoice, definitions: Definitions
+) -> ClosedDecision:
     definition = definitions.at(due.number, due.revision)
     if definition is None:
         # Ingest sets such decisions aside, so the store has lost its revisions.
         raise LookupError(
             f"revision {due.revision} of experiment number {due.number} is gone"
+        )
+    learnable = due.group == TREATMENT or definition.learn_from_baseline
+    if not due.rewards:
+        return ClosedDecision(
+            due, definition.reward.default, 0, learnable, {}, (), choice.context
         )
     rewards = [_reward(due, row) for row in due.rewards]
     main = [r for r in rewards if r.metric == MAIN_METRIC]
@@ -57,14 +71,14 @@ def _close(due: DueDecision, definitions: Definitions) -> ClosedDecision:
         due=due,
         reward=reward,
         counted=counted,
-        learnable=due.group == TREATMENT or definition.learn_from_baseline,
+        learnable=learnable,
         secondary=_secondary(in_time, definition.metrics),
         late=tuple(
             (r.metric, r.reward_id)
             for r in rewards
             if (r.metric, r.reward_id) not in kept
         ),
-        context=decode_context(due.line),
+        context=choice.context,
         latencies=_latencies(main, kept, due.exposed_at_ms, definition.reward),
     )
 

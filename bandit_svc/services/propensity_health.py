@@ -2,8 +2,8 @@
 
 Owns the checks of a log's propensities, as the report shows checks; the bets behind
 them are those of ope. At every look together, a true log fails in at most 1 % of
-cases by the bets against its propensities, and in at most 1 % by the mean weights of
-single actions.
+cases by the bets against its propensities, in at most 1 % by the mean weights of
+single actions, and in at most 1 % by their calibration.
 """
 
 import re
@@ -12,24 +12,22 @@ from dataclasses import replace
 import numpy as np
 
 from bandit_svc.ope.bounded_mean import MeanSequence
+from bandit_svc.ope.calibration import CalibrationSums
 from bandit_svc.ope.diagnostics import (
     MEAN_ERRORS,
     MEAN_WEIGHT,
     Check,
-    Status,
     propensity_check,
 )
-from bandit_svc.ope.propensity_audit import BINS, Choices, PropensityAudit
+from bandit_svc.ope.propensity_audit import Choices, PropensityAudit
 from bandit_svc.services.decision_log import DecisionLog, FloatArray
 from bandit_svc.services.wording import percent
 
 BATCH_ROWS = 20_000
 ACTION_RISK = 0.01
 """The chance of ever failing a true log by the mean weight of any one action."""
-CALIBRATION_ERRORS = 5.0
-"""How many standard errors expected and observed frequency may differ by. In single
-looks chance does that once in 1.7 million cases, so that repeated looks and many bins
-do no harm."""
+CALIBRATION_RISK = 0.01
+"""The chance of ever failing a true log because chances seem not to come true."""
 MAX_VERSION_BLOCKS = 8
 MOST_UNLIKELY = 0.001
 MIN_DUE = 50
@@ -109,7 +107,7 @@ def _sequence(weight: FloatArray, top: float) -> MeanSequence:
     )
 
 
-def calibration_check(log: DecisionLog) -> Check:
+def log_calibration(log: DecisionLog) -> Check:
     """Compare logged chances with how often they came true, by size and version."""
     if log.pmf is None:
         return Check(
@@ -118,31 +116,37 @@ def calibration_check(log: DecisionLog) -> Check:
             "Not tested: only the chance of the chosen action was logged "
             "(--propensity-columns names the columns of all).",
         )
-    blocks = _version_blocks(log)
-    rows = np.arange(log.n)
-    worst = (-1.0, 0.0, 0.0, 0, 0.0)
-    for low, high in zip(BINS, [*BINS[1:], np.inf], strict=True):
-        inside = (log.pmf >= low) & (log.pmf < high)
-        expected = np.where(inside, log.pmf, 0.0).sum(axis=1)
-        happened = inside[rows, log.action]
-        for block in np.unique(blocks):
-            here = blocks == block
-            sums = float(expected[here].sum()), float(happened[here].sum())
-            spread = float((expected[here] * (1 - expected[here])).sum())
-            error = abs(sums[1] - sums[0]) / max(spread, 1.0) ** 0.5
-            if error > worst[0]:
-                worst = (error, *sums, int(here.sum()), float(low))
-    error, expected_count, count, n, low = worst
-    status: Status = "fail" if error > CALIBRATION_ERRORS else "ok"
-    where = " of some model versions" if blocks.max() > 0 else ""
+    blocks = _version_blocks(log).astype(np.int64)
+    sums = CalibrationSums.of(log.pmf, log.action, blocks, MAX_VERSION_BLOCKS)
+    return calibration_check(sums, MAX_VERSION_BLOCKS)
+
+
+def calibration_check(
+    sums: CalibrationSums, most_blocks: int, doublings: int = 0
+) -> Check:
+    """Judge sums of a log that was read once, or of a live one at every look.
+
+    See ope.calibration for the arguments and for why looks may be repeated: a true log
+    ever fails in at most CALIBRATION_RISK of cases.
+    """
+    worst = sums.worst
+    p_value = sums.p_value(most_blocks, doublings)
+    where = " of some model versions" if (sums.n.max(axis=1) > 0).sum() > 1 else ""
+    failed = p_value <= CALIBRATION_RISK
+    n = max(worst.n, 1)
     return Check(
         "calibration",
-        status,
-        f"Logged chances from {low:.0%} on{where} came true in {percent(count / n)} of "
-        f"{n:,} decisions; they promised {percent(expected_count / n)}. That is the "
-        f"largest difference, {error:.1f} standard errors; up to "
-        f"{CALIBRATION_ERRORS:.0f} is chance.",
-        {"standard_errors": error},
+        "fail" if failed else "ok",
+        f"Logged chances from {worst.low:.0%} on{where} came true in "
+        f"{percent(worst.happened / n)} of {worst.n:,} decisions; they promised "
+        f"{percent(worst.expected / n)}. That is the largest difference, "
+        f"{worst.standard_errors:.1f} standard errors, and "
+        + (
+            f"too large for chance (p = {p_value:.2g}, valid at every look)."
+            if failed
+            else "may be chance."
+        ),
+        {"standard_errors": worst.standard_errors, "p_value": p_value},
     )
 
 

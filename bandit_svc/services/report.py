@@ -13,6 +13,7 @@ from bandit_svc.ope.moments import Moments
 from bandit_svc.ope.uplift import absolute_uplift, relative_uplift
 from bandit_svc.services.evaluation_health import propensity_audit, scorecard
 from bandit_svc.services.health import health_checks
+from bandit_svc.services.report_drift import context_drift
 from bandit_svc.services.report_guardrails import metrics
 from bandit_svc.services.report_history import history
 from bandit_svc.services.report_latency import latency
@@ -22,6 +23,11 @@ from bandit_svc.services.report_policies import (
     variants_with_ips,
 )
 from bandit_svc.services.report_segments import RULE, segments
+from bandit_svc.services.report_trust import (
+    calibration,
+    missing_rewards,
+    sample_ratio,
+)
 from bandit_svc.services.report_values import (
     CONFIDENCE,
     Json,
@@ -48,6 +54,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Json:
     evaluations = kept_evaluations(storage, experiment, totals.joined)
     other = policies(experiment, evaluations)
     holdout = _moments(main, BASELINE)
+    latency_curve = latency(storage, experiment)
     report: Json = {
         "experiment": experiment.key,
         "as_of": timestamp(now_ms),
@@ -62,10 +69,14 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Json:
         "history": history(storage, experiment, now_ms),
         "segments": segments(storage, experiment),
         "segment_rule": RULE,
-        "latency": latency(storage, experiment),
+        "latency": latency_curve,
         "model": model,
         "health": [
-            *health_checks(storage, experiment, totals, model),
+            sample_ratio(storage, experiment),
+            *health_checks(experiment, totals, model, latency_curve),
+            missing_rewards(storage, experiment),
+            context_drift(storage, experiment),
+            calibration(storage, experiment),
             propensity_audit(evaluations),
             scorecard(storage, experiment, evaluations, holdout),
         ],

@@ -28,7 +28,8 @@ def history(storage: Storage, experiment: Experiment, now_ms: int) -> list[Json]
 
     Means and uplift are of all that was exposed up to the point, with the interval
     that holds at all points at once; the last one is the report's own. `shares` are
-    those of the treatment's decisions within the stretch, `shown` how many they are.
+    those of the treatment's decisions within the stretch, `shown` how many they are;
+    `rewarded` is the share of its `matured` decisions that got a reward.
     """
     reward = experiment.definition.reward
     bounds = (CONFIDENCE, reward.minimum, reward.maximum)
@@ -41,6 +42,7 @@ def history(storage: Storage, experiment: Experiment, now_ms: int) -> list[Json]
             mine = Moments(row.n, row.total, row.total_squares)
             sums[row.group] = sums[row.group].merge(mine)
         treatment, baseline = sums[TREATMENT], sums[BASELINE]
+        matured = sum(row.n for row in stretch)
         shown = sum(row.n for row in stretch if row.group == TREATMENT)
         uplift = absolute_uplift(treatment, baseline, *bounds)
         points.append(
@@ -52,6 +54,8 @@ def history(storage: Storage, experiment: Experiment, now_ms: int) -> list[Json]
                 "baseline": baseline.mean if baseline.n else None,
                 "shown": shown,
                 "shares": _shares(stretch, shown),
+                "matured": matured,
+                "rewarded": sum(row.rewarded for row in stretch) / matured,
             }
         )
     return points

@@ -30,3 +30,8 @@ def timestamp(at_ms: int) -> str:
     """Give a moment as RFC 3339 in UTC, with milliseconds."""
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(at_ms: int) -> str:
+    """Give a moment in a sentence: 2030-01-31 14:00 UTC."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"

@@ -14,15 +14,18 @@ from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.rows import (
     Arrival,
+    CalibrationRow,
     ClosedDecision,
     Cursors,
     DecisionView,
+    DriftRow,
     DueDecision,
     EvaluationChanges,
     EvaluationRow,
     HistoryRow,
     IngestOutcome,
     JoinedRow,
+    JoinSums,
     KeyRow,
     LatencyRow,
     OrphanRow,
@@ -30,7 +33,10 @@ from bandit_svc.storage.rows import (
     SegmentRow,
     Tally,
     Totals,
+    UnitRow,
 )
+
+NO_SUMS = JoinSums()
 
 
 class Experiments(Protocol):
@@ -135,8 +141,13 @@ class Joins(Protocol):
     def due(self, now_ms: int, limit: int) -> list[DueDecision]:
         """Give open decisions that are ready by now, by readiness and id."""
 
-    def close(self, closed: Sequence[ClosedDecision], now_ms: int) -> None:
-        """Append to the joined order, mark as joined and add to the tallies."""
+    def close(
+        self,
+        closed: Sequence[ClosedDecision],
+        now_ms: int,
+        sums: JoinSums = NO_SUMS,
+    ) -> None:
+        """Append to the joined order, mark as joined and add to the sums."""
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         """Give joined decisions of one experiment behind a position, in order."""
@@ -174,6 +185,28 @@ class Breakdowns(Protocol):
 
     def latencies(self, number: int) -> list[LatencyRow]:
         """Give the counts of rewards by latency, quickest first."""
+
+    def units(self, number: int) -> list[UnitRow]:
+        """Give the counts of units by group at each look, and those of now.
+
+        `Facts.ingest` counts each unit at its first exposed decision, in the group
+        that it had then; a decision without a unit counts by itself. Looks are at
+        fixed numbers of units, some 35 for each doubling. The one thing that grows
+        with the log is a hash of each unit, which is never given back.
+        """
+
+    def calibration(self, number: int) -> list[CalibrationRow]:
+        """Give the sums of at most 16 blocks of model versions, oldest first."""
+
+    def drift(self, number: int) -> list[DriftRow]:
+        """Give at most 16 stretches of the joined order, oldest first.
+
+        The newest are short and the oldest long; keys and values are those of
+        `segments`, and of a key with too many values only whether it was there.
+        """
+
+    def adjusted(self, number: int) -> bytes | None:
+        """Give the state of the adjusted uplift that the last join left, or None."""
 
 
 class Snapshots(Protocol):

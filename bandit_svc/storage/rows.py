@@ -3,7 +3,7 @@
 Owns plain records; no behaviour and no SQL.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -203,6 +203,8 @@ class HistoryRow(NamedTuple):
     n: int
     total: float
     total_squares: float
+    rewarded: int = 0
+    """Decisions for which at least one reward counted."""
 
 
 class SegmentRow(NamedTuple):
@@ -223,6 +225,60 @@ class LatencyRow(NamedTuple):
     bin: int
     counted: int
     late: int
+
+
+class UnitRow(NamedTuple):
+    """How many units were in each group at one look."""
+
+    since: int
+    """The revision in which the holdout last changed."""
+    treatment: int
+    baseline: int
+    looked: bool
+    """Whether a sequential test may look here; else these are the counts of now."""
+
+
+class VersionSums(NamedTuple):
+    """Logged chances of one model version in one bin, and what came of them."""
+
+    number: int
+    version: int
+    bin: int
+    n: int
+    expected: float
+    variance: float
+    happened: int
+
+
+class CalibrationRow(NamedTuple):
+    """The sums of a block of model versions; blocks are numbered from 0."""
+
+    block: int
+    width: int
+    """How many versions a block holds: a power of 2."""
+    bin: int
+    n: int
+    expected: float
+    variance: float
+    happened: int
+
+
+class JoinSums(NamedTuple):
+    """What services know of a batch of closed decisions, to be kept with it."""
+
+    calibration: Sequence[VersionSums] = ()
+    adjusted: Mapping[int, bytes] = {}
+    """The state of the adjusted uplift, by experiment number."""
+
+
+class DriftRow(NamedTuple):
+    """A stretch of the joined order, and how often it had each value of a key."""
+
+    begins_at_ms: int
+    """When the first of its decisions was exposed."""
+    n: int
+    present: Mapping[str, Mapping[str, int]]
+    """Decisions by key and value; `segment.FOLDED` for values that are not kept."""
 
 
 class Totals(msgspec.Struct, frozen=True):

@@ -1,10 +1,21 @@
 """Sums by time, segment and latency, as a report reads them from SQLite.
 
 Owns the reading alone; see storage.interface.Breakdowns. The writing is in
-history.py, segments.py and latencies.py, inside the transactions of joins and facts.
+history.py, segments.py, drift.py, latencies.py, units.py and calibration.py, inside
+the transactions of joins and facts.
 """
 
-from bandit_svc.storage.rows import HistoryRow, LatencyRow, SegmentRow
+from collections import defaultdict
+
+from bandit_svc.storage.rows import (
+    CalibrationRow,
+    DriftRow,
+    HistoryRow,
+    LatencyRow,
+    SegmentRow,
+    UnitRow,
+)
+from bandit_svc.storage.sqlite.calibration import calibration_width
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.history import width_of
 
@@ -20,8 +31,8 @@ class SqliteBreakdowns:
         with self._database.read() as connection:
             width_ms = width_of(connection, number)
             rows = connection.execute(
-                "SELECT bucket, grp, variant, n, total, total_squares FROM history"
-                " WHERE number = ? ORDER BY bucket, grp, variant",
+                "SELECT bucket, grp, variant, n, total, total_squares, rewarded"
+                " FROM history WHERE number = ? ORDER BY bucket, grp, variant",
                 [number],
             ).fetchall()
         return [
@@ -48,3 +59,53 @@ class SqliteBreakdowns:
                 [number],
             ).fetchall()
         return [LatencyRow(*row) for row in rows]
+
+    def units(self, number: int) -> list[UnitRow]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT since, treatment, baseline, 1 FROM unit_looks WHERE number = ?1"
+                " UNION ALL SELECT since, treatment, baseline, 0 FROM unit_counts"
+                " WHERE number = ?1 ORDER BY 1, 2, 3, 4 DESC",
+                [number],
+            ).fetchall()
+        return [
+            UnitRow(since, treatment, baseline, looked=bool(looked))
+            for since, treatment, baseline, looked in rows
+        ]
+
+    def calibration(self, number: int) -> list[CalibrationRow]:
+        """See the interface."""
+        with self._database.read() as connection:
+            width = calibration_width(connection, number)
+            rows = connection.execute(
+                "SELECT block, bin, n, expected, variance, happened FROM calibration"
+                " WHERE number = ? ORDER BY block, bin",
+                [number],
+            ).fetchall()
+        return [CalibrationRow(block, width, *rest) for block, *rest in rows]
+
+    def drift(self, number: int) -> list[DriftRow]:
+        """See the interface."""
+        with self._database.read() as connection:
+            stretches = connection.execute(
+                "SELECT begins, begins_at_ms, n FROM drift_stretches WHERE number = ?"
+                " ORDER BY begins",
+                [number],
+            ).fetchall()
+            present: dict[int, defaultdict[str, dict[str, int]]] = {
+                begins: defaultdict(dict) for begins, _, _ in stretches
+            }
+            for begins, key, value, n in connection.execute(
+                "SELECT begins, key, value, n FROM drift WHERE number = ?", [number]
+            ):
+                present[begins][key][value] = n
+        return [DriftRow(at_ms, n, present[begins]) for begins, at_ms, n in stretches]
+
+    def adjusted(self, number: int) -> bytes | None:
+        """See the interface."""
+        with self._database.read() as connection:
+            (state,) = connection.execute(
+                "SELECT state FROM adjusted WHERE number = ?", [number]
+            ).fetchone() or (None,)
+        return state

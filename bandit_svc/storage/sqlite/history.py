@@ -32,15 +32,17 @@ def add_history(
         for c in mine:
             variant = c.due.variant if c.due.variant in names else OTHER
             key = (c.due.exposed_at_ms // width_ms, c.due.group, variant)
-            entry = sums.setdefault(key, [0, 0.0, 0.0])
+            entry = sums.setdefault(key, [0, 0.0, 0.0, 0])
             entry[0] += 1
             entry[1] += c.reward
             entry[2] += c.reward * c.reward
+            entry[3] += c.counted > 0
         connection.executemany(
-            "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (number, bucket, grp, variant) DO UPDATE SET"
             " n = n + excluded.n, total = total + excluded.total,"
-            " total_squares = total_squares + excluded.total_squares",
+            " total_squares = total_squares + excluded.total_squares,"
+            " rewarded = rewarded + excluded.rewarded",
             [(number, *key, *entry) for key, entry in sums.items()],
         )
         _bound(connection, number, width_ms)
@@ -81,11 +83,14 @@ def _bound(connection: sqlite3.Connection, number: int, width_ms: int) -> None:
         return
     merged: Sequence[tuple[object, ...]] = connection.execute(
         "SELECT number, bucket / ?, grp, variant, sum(n), sum(total),"
-        " sum(total_squares) FROM history WHERE number = ? GROUP BY 2, 3, 4",
+        " sum(total_squares), sum(rewarded) FROM history WHERE number = ?"
+        " GROUP BY 2, 3, 4",
         (doubled, number),
     ).fetchall()
     connection.execute("DELETE FROM history WHERE number = ?", (number,))
-    connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)", merged)
+    connection.executemany(
+        "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?)", merged
+    )
     connection.execute(
         "INSERT OR REPLACE INTO history_widths VALUES (?, ?)",
         (number, width_ms * doubled),

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bandit_svc.domain.decision import Activation, Decision
+from bandit_svc.domain.event import decode_decision
 from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.domain.reward import MAIN_METRIC, Reward
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
 from bandit_svc.storage.sqlite.latencies import Latencies, add_latencies
+from bandit_svc.storage.sqlite.units import Units
 
 DEFERRED, OPEN, JOINED, AMBIGUOUS = range(4)
 
@@ -37,6 +39,7 @@ class Ingesting:
         self._connection = connection
         self._counts: Counter[tuple[int, str]] = Counter()
         self._latencies: Latencies = Counter()
+        self._units = Units(connection)
         self._unreadable = 0
 
     def run(self, arrivals: Sequence[Arrival]) -> IngestOutcome:
@@ -89,6 +92,7 @@ class Ingesting:
             self._counts[decision.number, "decisions_fallback"] += 1
         if exposed:
             self._count_exposed(decision.number, decision.group, 1)
+            self._count_unit(decision)
         else:
             self._earlier_activation(decision)
         attached = self._connection.execute(
@@ -135,14 +139,14 @@ class Ingesting:
     def _expose(self, decision_id: str, at_ms: int) -> None:
         """Open a deferred decision, if it is known and its time has not run out."""
         found = self._connection.execute(
-            "SELECT number, grp, decided_at_ms + window_ms, on_first_reward"
+            "SELECT number, grp, decided_at_ms + window_ms, on_first_reward, line"
             " FROM decisions"
             " WHERE id = ? AND state = ?",
             (decision_id, DEFERRED),
         ).fetchone()
         if found is None:
             return
-        number, group, last_ms, on_first_reward = found
+        number, group, last_ms, on_first_reward, line = found
         if at_ms > last_ms:
             self._counts[number, "activations_expired"] += 1
             return
@@ -155,6 +159,7 @@ class Ingesting:
         if on_first_reward:
             self._ready_at_first_reward(decision_id)
         self._count_exposed(number, group, 1)
+        self._count_unit(decode_decision(line))
 
     def _reward(self, reward: Reward) -> None:
         known = self._connection.execute(
@@ -219,6 +224,10 @@ class Ingesting:
     def _count_exposed(self, number: int, group: Group, change: int) -> None:
         self._counts[number, f"decisions_{group}"] += change
 
+    def _count_unit(self, decision: Decision) -> None:
+        unit_id = decision.unit_id
+        self._units.count(decision.number, decision.revision, decision.group, unit_id)
+
     def _set_aside(self, line: bytes) -> None:
         self._unreadable += self._connection.execute(
             "INSERT INTO unreadable (line) SELECT ?1 WHERE NOT EXISTS"
@@ -229,6 +238,7 @@ class Ingesting:
     def _write_counts(self) -> None:
         add_counts(self._connection, self._counts)
         add_latencies(self._connection, self._latencies)
+        self._units.write()
 
 
 def add_counts(

@@ -8,7 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from bandit_svc.domain.reward import MAIN_METRIC
-from bandit_svc.storage.rows import ClosedDecision, DueDecision, JoinedRow, Tally
+from bandit_svc.storage.interface import NO_SUMS
+from bandit_svc.storage.rows import (
+    ClosedDecision,
+    DueDecision,
+    JoinedRow,
+    JoinSums,
+    Tally,
+)
+from bandit_svc.storage.sqlite.calibration import add_calibration
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.history import add_history
 from bandit_svc.storage.sqlite.ingesting import JOINED, add_counts
@@ -38,7 +46,12 @@ class SqliteJoins:
                 for *columns, line in found
             ]
 
-    def close(self, closed: Sequence[ClosedDecision], now_ms: int) -> None:
+    def close(
+        self,
+        closed: Sequence[ClosedDecision],
+        now_ms: int,
+        sums: JoinSums = NO_SUMS,
+    ) -> None:
         """See the interface."""
         with self._database.write() as connection:
             _append(connection, closed, now_ms)
@@ -66,6 +79,10 @@ class SqliteJoins:
             add_history(connection, closed)
             add_segments(connection, closed)
             add_latencies(connection, latencies_of(closed))
+            add_calibration(connection, sums.calibration)
+            connection.executemany(
+                "INSERT OR REPLACE INTO adjusted VALUES (?, ?)", sums.adjusted.items()
+            )
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         """See the interface."""

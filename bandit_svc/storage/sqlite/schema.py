@@ -214,3 +214,60 @@ def m007_jobs(db: Database) -> None:
 def m009_revision_notes(db: Database) -> None:
     """Why a revision was made."""
     db.table("revisions").add_column("note", str, not_null_default="")
+
+
+@migrations()
+def m008_trust(db: Database) -> None:
+    """Sums that tell whether the log can be trusted, and the adjusted uplift.
+
+    Whether a joined decision got a reward is known of the old ones too.
+    """
+    db.execute(
+        "CREATE TABLE units (number INTEGER NOT NULL, unit INTEGER NOT NULL,"
+        " PRIMARY KEY (number, unit)) WITHOUT ROWID"
+    )
+    db.execute(
+        """CREATE TABLE unit_counts (
+            number INTEGER NOT NULL, since INTEGER NOT NULL,
+            treatment INTEGER NOT NULL, baseline INTEGER NOT NULL,
+            looked INTEGER NOT NULL, PRIMARY KEY (number, since)) WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE unit_looks (
+            number INTEGER NOT NULL, since INTEGER NOT NULL,
+            treatment INTEGER NOT NULL, baseline INTEGER NOT NULL,
+            PRIMARY KEY (number, since, treatment, baseline)) WITHOUT ROWID"""
+    )
+    db.execute("ALTER TABLE history ADD COLUMN rewarded INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        """UPDATE history SET rewarded = found.n FROM (
+            SELECT j.number AS number, d.exposed_at_ms / coalesce(w.width_ms, 1000)
+                AS bucket, d.grp AS grp, coalesce(v.variant, '') AS variant,
+                count(*) AS n
+            FROM joined j JOIN decisions d USING (row_id)
+            LEFT JOIN history_widths w ON w.number = j.number
+            LEFT JOIN history_variants v
+                ON v.number = j.number AND v.variant = d.variant
+            WHERE j.counted > 0 GROUP BY 1, 2, 3, 4) AS found
+        WHERE history.number = found.number AND history.bucket = found.bucket
+            AND history.grp = found.grp AND history.variant = found.variant"""
+    )
+    db.table("calibration_widths").create({"number": int, "width": int}, pk="number")
+    db.execute(
+        """CREATE TABLE calibration (
+            number INTEGER NOT NULL, block INTEGER NOT NULL, bin INTEGER NOT NULL,
+            n INTEGER NOT NULL, expected REAL NOT NULL, variance REAL NOT NULL,
+            happened INTEGER NOT NULL,
+            PRIMARY KEY (number, block, bin)) WITHOUT ROWID"""
+    )
+    db.table("drift_stretches").create(
+        {"number": int, "begins": int, "begins_at_ms": int, "n": int},
+        pk=("number", "begins"),
+    )
+    db.execute(
+        """CREATE TABLE drift (
+            number INTEGER NOT NULL, begins INTEGER NOT NULL, key TEXT NOT NULL,
+            value TEXT NOT NULL, n INTEGER NOT NULL,
+            PRIMARY KEY (number, begins, key, value)) WITHOUT ROWID"""
+    )
+    db.table("adjusted").create({"number": int, "state": bytes}, pk="number")

@@ -5,34 +5,33 @@ domain.segment's. The caller owns the transaction.
 """
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 from bandit_svc.domain.segment import FOLDED, KeyCount, SegmentKeys
 from bandit_svc.storage.rows import ClosedDecision
+from bandit_svc.storage.sqlite.drift import Stretches, forget_values
+
+_Sums = dict[tuple[str, str, str], list[float]]
+"""Count, sum and sum of squares by (key, value, group)."""
 
 
 def add_segments(
     connection: sqlite3.Connection, closed: Iterable[ClosedDecision]
 ) -> None:
-    """Add each decision to the segments of its context."""
+    """Add each decision to the segments of its context, and to the drift of them."""
     by_number: defaultdict[int, list[ClosedDecision]] = defaultdict(list)
     for c in closed:
-        if c.context:
-            by_number[c.due.number].append(c)
+        by_number[c.due.number].append(c)
     for number, mine in by_number.items():
         keys = _load(connection, number)
-        sums: dict[tuple[str, str, str], list[float]] = {}
-        for c in mine:
-            reward, group = c.reward, c.due.group
-            for key, value in keys.segments(c.context):
-                place = (key, value, group)
-                entry = sums.get(place)
-                if entry is None:
-                    entry = sums[place] = [0, 0.0, 0.0]
-                entry[0] += 1
-                entry[1] += reward
-                entry[2] += reward * reward
+        stretches = Stretches(connection, number)
+        sums: _Sums = {}
+        begins = 0
+        while begins < len(mine):
+            ends = begins + stretches.room(mine[begins].due.exposed_at_ms)
+            _add_stretch(stretches, keys, mine[begins:ends], sums)
+            begins = ends
         connection.executemany(
             "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (number, key, value, grp) DO UPDATE SET"
@@ -41,6 +40,36 @@ def add_segments(
             [(number, *key, *entry) for key, entry in sums.items()],
         )
         _save(connection, number, keys, {key for key, _, _ in sums})
+
+
+def _add_stretch(
+    stretches: Stretches,
+    keys: SegmentKeys,
+    closed: Sequence[ClosedDecision],
+    sums: _Sums,
+) -> None:
+    """Add decisions of one stretch of the joined order to it and to the sums."""
+    mine: _Sums = {}
+    for c in closed:
+        reward, group = c.reward, c.due.group
+        for key, value in keys.segments(c.context):
+            place = (key, value, group)
+            entry = mine.get(place)
+            if entry is None:
+                entry = mine[place] = [0, 0.0, 0.0]
+            entry[0] += 1
+            entry[1] += reward
+            entry[2] += reward * reward
+    present: Counter[tuple[str, str]] = Counter()
+    for (key, value, of_group), entry in mine.items():
+        present[key, value] += int(entry[0])
+        total = sums.setdefault((key, value, of_group), [0, 0.0, 0.0])
+        for index, one in enumerate(entry):
+            total[index] += one
+    for key, n in keys.wide_present.items():
+        present[key, FOLDED] += n
+    keys.wide_present.clear()
+    stretches.add(len(closed), present)
 
 
 def _load(connection: sqlite3.Connection, number: int) -> SegmentKeys:
@@ -81,3 +110,4 @@ def _save(
         "DELETE FROM segments WHERE number = ? AND key = ?",
         [(number, key) for key in wide],
     )
+    forget_values(connection, number, wide)

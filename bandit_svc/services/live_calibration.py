@@ -1,0 +1,53 @@
+"""What a batch of joined decisions says of the chances that were logged with them.
+
+Owns how logged choices become ope's calibration sums, one set for each model version.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bandit_svc.domain.event import LoggedChoice
+from bandit_svc.ope.calibration import CalibrationSums
+from bandit_svc.ope.logged import FloatArray
+from bandit_svc.storage.rows import ClosedDecision, VersionSums
+
+
+def calibration_of(
+    closed: Sequence[ClosedDecision], choices: Sequence[LoggedChoice]
+) -> list[VersionSums]:
+    """Sum up logged chances and choices by experiment, model version and bin."""
+    blocks: dict[tuple[int, int], int] = {}
+    block = [
+        blocks.setdefault((c.due.number, choice.model_version), len(blocks))
+        for c, choice in zip(closed, choices, strict=True)
+    ]
+    sums = CalibrationSums.of(
+        _matrix([choice.pmf for choice in choices]),
+        np.array([choice.chosen for choice in choices]),
+        np.array(block),
+        len(blocks),
+    )
+    return [
+        VersionSums(
+            *key,
+            bin=int(place),
+            n=int(sums.n[index, place]),
+            expected=float(sums.expected[index, place]),
+            variance=float(sums.variance[index, place]),
+            happened=int(sums.happened[index, place]),
+        )
+        for key, index in blocks.items()
+        for place in np.flatnonzero(sums.n[index])
+    ]
+
+
+def _matrix(pmfs: Sequence[tuple[float, ...]]) -> FloatArray:
+    """Give pmfs as rows, short ones with zeros behind."""
+    lengths = np.array([len(pmf) for pmf in pmfs])
+    widest = int(lengths.max())
+    if lengths.min() == widest:
+        return np.array(pmfs, dtype=np.float64)
+    matrix = np.zeros((len(pmfs), widest))
+    matrix[np.arange(widest) < lengths[:, None]] = np.concatenate(pmfs)
+    return matrix

@@ -1,0 +1,113 @@
+"""What contexts looked like in a few stretches of the joined order.
+
+Owns the tables drift and drift_stretches, and the rule that keeps them small: a
+stretch has STRETCH decisions; of three stretches of one size the two oldest become
+one, and of more than MAX_STRETCHES the two oldest of all. So the newest are short and
+the oldest long, and there are the same ones however the joins were batched. Which keys
+and values are told apart is domain.segment's. The caller owns the transaction.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+from bandit_svc.domain.segment import FOLDED
+
+STRETCH = 250
+MAX_STRETCHES = 16
+_LAST_OF_A_SIZE = 3
+
+Present = Mapping[tuple[str, str], int]
+"""Decisions by (context key, value or FOLDED)."""
+
+
+class Stretches:
+    """The stretches of one experiment in one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, number: int) -> None:
+        self._connection = connection
+        self._number = number
+        self._known: list[list[int]] = [
+            list(row)
+            for row in connection.execute(
+                "SELECT begins, begins_at_ms, n FROM drift_stretches WHERE number = ?"
+                " ORDER BY begins",
+                (number,),
+            )
+        ]
+
+    def room(self, at_ms: int) -> int:
+        """Give how many decisions the newest stretch still takes, from a moment on."""
+        if not self._known or self._known[-1][2] >= STRETCH:
+            begins = sum(n for _, _, n in self._known)
+            self._known.append([begins, at_ms, 0])
+            self._merge()
+        return STRETCH - self._known[-1][2]
+
+    def add(self, n: int, present: Present) -> None:
+        """Add decisions to the newest stretch; at most as many as it takes."""
+        newest = self._known[-1]
+        newest[2] += n
+        self._connection.executemany(
+            _ADD,
+            [
+                (self._number, newest[0], key, value, count)
+                for (key, value), count in present.items()
+            ],
+        )
+        self._connection.execute(
+            "INSERT OR REPLACE INTO drift_stretches VALUES (?, ?, ?, ?)",
+            (self._number, *newest),
+        )
+
+    def _merge(self) -> None:
+        sizes = [n for _, _, n in self._known[:-1]]
+        for at, size in enumerate(sizes):
+            if sizes[at:].count(size) >= _LAST_OF_A_SIZE:
+                self._merge_at(at)
+                self._merge()
+                return
+        if len(self._known) > MAX_STRETCHES:
+            self._merge_at(0)
+
+    def _merge_at(self, at: int) -> None:
+        """Make the stretches at and behind this place one."""
+        kept, gone = self._known[at], self._known.pop(at + 1)
+        kept[2] += gone[2]
+        ends = (self._number, gone[0])
+        rows = self._connection.execute(
+            "SELECT number, ?, key, value, n FROM drift"
+            " WHERE number = ? AND begins = ?",
+            (kept[0], *ends),
+        ).fetchall()
+        self._connection.executemany(_ADD, rows)
+        for table in ("drift", "drift_stretches"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE number = ? AND begins = ?",  # noqa: S608 - our own names
+                ends,
+            )
+        self._connection.execute(
+            "UPDATE drift_stretches SET n = ? WHERE number = ? AND begins = ?",
+            (kept[2], self._number, kept[0]),
+        )
+
+
+def forget_values(
+    connection: sqlite3.Connection, number: int, keys: Iterable[str]
+) -> None:
+    """Keep of these keys only in how many decisions they were there."""
+    for key in keys:
+        rows = connection.execute(
+            "SELECT number, begins, key, ?, sum(n) FROM drift"
+            " WHERE number = ? AND key = ? GROUP BY begins",
+            (FOLDED, number, key),
+        ).fetchall()
+        connection.execute(
+            "DELETE FROM drift WHERE number = ? AND key = ?", (number, key)
+        )
+        connection.executemany(_ADD, rows)
+
+
+_ADD = (
+    "INSERT INTO drift VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (number, begins, key, value) DO UPDATE SET n = n + excluded.n"
+)
