@@ -13,9 +13,12 @@ from bandit_svc.http import (
     headers,
     openapi,
     ops,
+    page_access,
+    page_errors,
     problems,
     reports,
     rewards,
+    sign_in,
 )
 from bandit_svc.http.edge import Edge, count_answer
 from bandit_svc.http.fast_lane import FastLane
@@ -33,7 +36,12 @@ def create_app(edge: Edge) -> Flask:
     for room in (ops, decisions, rewards, experiments, reports):
         app.register_blueprint(room.blueprint(edge))
     app.register_blueprint(openapi.blueprint())
-    app.register_blueprint(pages.blueprint(edge.worker.storage, edge.now_ms))
+    gate = page_access.Gate(edge)
+    page_access.register(app, gate)
+    seen = (sign_in.blueprint(edge, gate), pages.blueprint(edge.worker, edge.now_ms))
+    page_errors.register(app, seen)
+    for routes in seen:
+        app.register_blueprint(routes)
     app.after_request(_count)
     app.wsgi_app = FastLane(edge, app.wsgi_app)  # type: ignore[method-assign]
     return app

@@ -1,7 +1,7 @@
 """Who may call what.
 
-Owns the scopes of routes and the reading of keys. A key never reaches a log line
-or a message.
+Owns the scopes of the interface's routes and the reading of keys; who may see a page
+is page_access.py's. A key never reaches a log line or a message.
 """
 
 from flask import Flask, Request, request
@@ -16,7 +16,6 @@ OPEN = frozenset(
         "ops.show_metrics",
         "openapi.document",
         "openapi.docs",
-        "pages.static",
     }
 )
 PUBLISHABLE = frozenset(
@@ -28,8 +27,8 @@ PUBLISHABLE = frozenset(
         "rewards.create_batch",
     }
 )
-
-
+PAGES = ("pages.", "sign_in.")
+"""Blueprints that are no part of the interface: page_access.py checks them."""
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -40,10 +39,12 @@ def register(app: Flask, catalog: Catalog, *, dev: bool) -> None:
         endpoint = request.endpoint
         if endpoint is None or endpoint in OPEN or request.method == "OPTIONS":
             return
-        if dev:
-            _check_origin(request)
+        if endpoint.startswith(PAGES):
             return
-        check_key(catalog, _secret(request), endpoint)
+        if dev:
+            check_origin(request)
+            return
+        check_key(catalog, bearer(request), endpoint)
 
     app.before_request(check)
 
@@ -68,8 +69,8 @@ def check_key(catalog: Catalog, secret: str | None, endpoint: str) -> None:
         )
 
 
-def _check_origin(incoming: Request) -> None:
-    """Keep web pages of other origins from a service that asks for no key.
+def check_origin(incoming: Request) -> None:
+    """Keep web pages of other origins from what needs no key, or only a cookie.
 
     A browser sends a page's simple POST anywhere, loopback included, without a
     preflight, and tells that it does.
@@ -80,26 +81,17 @@ def _check_origin(incoming: Request) -> None:
         and incoming.method not in _SAFE_METHODS
     ):
         raise Forbidden(
-            "without keys (--dev), a web page of another origin may not change "
-            "anything; call this route from a program"
+            "a web page of another origin may not change anything here; call this "
+            "route from a program, or from the service's own pages"
         )
+
+
+def bearer(incoming: Request) -> str | None:
+    """Give the key that a request carries in its header, or None."""
+    return key_in(incoming.headers.get("Authorization", ""))
 
 
 def key_in(header: str) -> str | None:
     """Give the key of an `Authorization` header; None under another scheme."""
     scheme, _, rest = header.partition(" ")
     return rest.strip() if scheme.lower() == "bearer" else None
-
-
-def _secret(incoming: Request) -> str | None:
-    secret = key_in(incoming.headers.get("Authorization", ""))
-    if secret is not None:
-        return secret
-    # A browser asks its user for a name and a password: the key is the password.
-    # It would also send them along with a form of any other page, so they open
-    # nothing that changes anything.
-    if incoming.method in _SAFE_METHODS:
-        basic = incoming.authorization
-        if basic is not None and basic.type == "basic":
-            return basic.password
-    return None

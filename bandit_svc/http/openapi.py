@@ -121,10 +121,6 @@ OPERATIONS = (
     Operation("get", "/metrics", "Metrics for Prometheus.", 200, "open"),
     Operation("get", "/openapi.json", "This description.", 200, "open"),
     Operation("get", "/docs", "This description, to be read.", 200, "open"),
-    Operation(
-        "get", "/", "The status page; signs in with a secret key as the password.",
-        200, "secret", None, None, (401, 403),
-    ),
 )  # fmt: skip
 
 
@@ -171,11 +167,6 @@ def build() -> Json:
             "schemas": schemas,
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer"},
-                "browser": {
-                    "type": "http",
-                    "scheme": "basic",
-                    "description": "A secret key as the password; GET only.",
-                },
             },
         },
     }
@@ -222,10 +213,7 @@ def _operation_id(operation: Operation) -> str:
 
 
 def _security(operation: Operation) -> list[Json]:
-    if operation.access == "open":
-        return []
-    schemes: list[Json] = [{"key": []}]
-    return [*schemes, {"browser": []}] if operation.method == "get" else schemes
+    return [] if operation.access == "open" else [{"key": []}]
 
 
 def _patch_of(definition: Json) -> Json:

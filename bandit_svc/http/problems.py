@@ -118,9 +118,7 @@ def _bandit_error(error: BanditError) -> tuple[Problem, dict[str, str]]:
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = (
-            'Bearer realm="bandit_svc", Basic realm="bandit_svc"'
-        )
+        headers["WWW-Authenticate"] = 'Bearer realm="bandit_svc"'
     return problem_of(error), headers
 
 

@@ -1,7 +1,8 @@
-"""What the learner tells Prometheus.
+"""What the learner tells Prometheus, and the dashboard's list.
 
-Owns the gauges that come from the store and the counts of what was ingested.
-Reads only; a fault here never stops the learning.
+Owns the gauges that come from the store and the counts of what was ingested. Keeps
+the headline of each report, so that a list of all experiments makes none. A fault
+here never stops the learning.
 """
 
 import logging
@@ -18,6 +19,7 @@ from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.learner.loop import Tick
 from bandit_svc.services.candidate_specs import FIXED
 from bandit_svc.services.report import build_report
+from bandit_svc.services.summaries import headline_of
 from bandit_svc.storage.interface import Storage
 
 REFRESH_EVERY_S = 1.0
@@ -80,13 +82,16 @@ class Reporting:
         self._choose_labels(experiments)
         rest = Rest()
         series: set[Series] = set()
+        headlines = []
         for experiment in experiments:
             report = build_report(self._storage, experiment, now_ms)
+            headlines.append(headline_of(report, experiment.number, now_ms))
             if self._labels[experiment.number] == metrics.OTHER:
                 rest.add(report)
                 continue
             series |= set_gauges(report) | set_statuses(report)
             series |= {(metrics.POLICY_VALUE, one) for one in set_policy_values(report)}
+        self._storage.overview.keep(headlines)
         series |= rest.set_gauges()
         # A label can't be taken back; what is no candidate any more has no value.
         for gauge, labels in self._series - series:

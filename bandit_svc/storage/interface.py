@@ -12,6 +12,7 @@ from typing import Protocol
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta
 from bandit_svc.storage.jobs import Jobs
+from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.rows import (
     Arrival,
     CalibrationRow,
@@ -96,6 +97,9 @@ class Keys(Protocol):
 
     def all(self) -> list[KeyRow]:
         """Give every key, revoked ones too, oldest first."""
+
+    def get(self, key_id: str) -> KeyRow | None:
+        """Give one key, revoked or not, or None."""
 
     def revoke(self, key_id: str, now_ms: int) -> None:
         """End a key; it stays in the list.
@@ -266,6 +270,7 @@ class Storage(Protocol):
     snapshots: Snapshots
     evaluations: Evaluations
     jobs: Jobs
+    overview: Overview
 
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork."""

@@ -1,35 +1,43 @@
-"""The plain status page.
+"""The dashboard's pages, put together.
 
-Owns the page that shows every experiment at a glance; no script, server-rendered.
-The dashboard proper comes with its own issue.
+Owns the blueprint and what all templates share. Each page is a file of its own that
+adds its routes here. Who may see a page is http/page_access.py's; every form carries
+`visitor.form_token`.
 """
 
 from collections.abc import Callable
 
-from flask import Blueprint, render_template
+from flask import Blueprint
 
-from bandit_svc.services.report import build_report
-from bandit_svc.services.wording import amount, count, percent
-from bandit_svc.storage.interface import Storage
+from bandit_svc.charts.interval import small_interval
+from bandit_svc.services.report_html import page as report_page
+from bandit_svc.services.wording import amount, count, duration, percent
+from bandit_svc.web import (
+    decision_pages,
+    experiment_list,
+    experiment_page,
+    ops_page,
+)
+from bandit_svc.web.assets import Assets
+from bandit_svc.web.desk import Desk, moment, size
+from bandit_svc.web.pretty_json import one_line, pretty
+from bandit_svc.wiring import Backends
 
 
-def blueprint(storage: Storage, now_ms: Callable[[], int]) -> Blueprint:
+def blueprint(backends: Backends, now_ms: Callable[[], int]) -> Blueprint:
     """Make the pages over a store."""
-    routes = Blueprint(
-        "pages", __name__, template_folder="templates", static_folder="static",
-        static_url_path="/static",
-    )  # fmt: skip
-
-    @routes.get("/")
-    def status() -> str:
-        experiments = storage.experiments.all()
-        at_ms = now_ms()
-        return render_template(
-            "status.html",
-            reports=[build_report(storage, e, at_ms) for e in experiments],
-            descriptions={e.key: e.definition.description for e in experiments},
-        )
-
-    for write in (amount, percent, count):
+    routes = Blueprint("pages", __name__, template_folder="templates")
+    # The macro that shows a figure is the report's own.
+    routes.register_blueprint(
+        Blueprint("figures", report_page.__name__, template_folder="templates")
+    )
+    Assets().add_to(routes)
+    desk = Desk(backends, now_ms)
+    for file in (experiment_list, experiment_page, decision_pages, ops_page):
+        file.add_routes(routes, desk)
+    for write in (amount, percent, count, duration, moment, size):
         routes.add_app_template_filter(write)
+    routes.add_app_template_filter(pretty)
+    routes.add_app_template_filter(one_line)
+    routes.add_app_template_global(small_interval)
     return routes

@@ -11,6 +11,7 @@ import pytest
 from bandit_svc.http.openapi import OPERATIONS
 
 Service = Any
+NAMES = {"key": "hero", "decision_id": "x", "version": 1, "id": "x"}
 
 each_operation = pytest.mark.parametrize(
     "operation", OPERATIONS, ids=lambda o: f"{o.method.upper()} {o.path}"
@@ -25,7 +26,7 @@ def keyed(start_worker: Callable[..., Any]) -> Any:
 
 
 def status_with(service: Service, operation: Any, authorization: str | None) -> int:
-    path = operation.path.format(key="hero", decision_id="x", version=1)
+    path = operation.path.format(**NAMES)
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = service.client.open(path, method=operation.method, headers=headers)
     return int(answer.status_code)
@@ -67,22 +68,31 @@ def test_a_secret_key_reaches_everything(keyed: Service, operation: Any) -> None
 
 
 @each_operation
-def test_basic_credentials_open_what_only_reads(keyed: Service, operation: Any) -> None:
-    """A browser sends them along with forms of other pages, so they change nothing."""
+def test_a_key_as_a_password_opens_nothing(keyed: Service, operation: Any) -> None:
+    """A browser would send it along with forms of other pages."""
     status = status_with(keyed, operation, basic(keyed.secret, "me"))
 
-    if operation.method == "get":
-        assert status not in {401, 403}
-    elif operation.access != "open":
-        assert status == 401
+    assert (status == 401) == (operation.access != "open")
 
 
-def test_401_tells_a_browser_to_ask_for_the_key(keyed: Service) -> None:
-    answer = keyed.client.get("/")
+@each_operation
+def test_the_cookie_of_the_pages_opens_no_route_of_the_interface(
+    keyed: Service, operation: Any
+) -> None:
+    client = keyed.app.test_client()
+    assert client.post("/sign-in", data={"key": keyed.secret}).status_code == 303
+    path = operation.path.format(key="hero", decision_id="x", version=1, id="x")
+    answer = client.open(path, method=operation.method)
+
+    assert client.get("/").status_code == 200
+    assert (answer.status_code == 401) == (operation.access != "open")
+
+
+def test_401_tells_a_program_what_to_send(keyed: Service) -> None:
+    answer = keyed.client.get("/v1/experiments")
 
     assert answer.status_code == 401
-    assert "Basic" in answer.headers["WWW-Authenticate"]
-    assert "Bearer" in answer.headers["WWW-Authenticate"]
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert answer.mimetype == "application/problem+json"
 
 
@@ -112,7 +122,7 @@ def test_a_key_is_in_no_log_line_and_in_no_answer(
     told = ""
     for key in (service.secret, service.publishable, unknown):
         for operation in OPERATIONS:
-            path = operation.path.format(key="hero", decision_id="x", version=1)
+            path = operation.path.format(**NAMES)
             for scheme in (f"Bearer {key}", basic(key)):
                 answer = service.client.open(
                     path,

@@ -32,9 +32,9 @@ def figure(
     return Figure(draw(WIDE), draw(NARROW), tuple(head), [tuple(row) for row in rows])
 
 
-def thinned(rows: Sequence[T]) -> list[T]:
-    """Give at most MOST_ROWS of many moments, evenly, the last one among them."""
-    step = -(-len(rows) // MOST_ROWS) or 1
+def thinned(rows: Sequence[T], most: int = MOST_ROWS) -> list[T]:
+    """Give at most so many of many moments, evenly, the last one among them."""
+    step = -(-len(rows) // most) or 1
     return list(rows[::-1][::step])[::-1]
 
 

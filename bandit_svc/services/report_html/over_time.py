@@ -95,6 +95,24 @@ def shares(points: list[Json]) -> Figure:
     )
 
 
+def variant_means(points: list[Json]) -> Figure:
+    """Draw the mean reward of the variants that were shown most."""
+    last = points[-1]["counts"]
+    names = sorted(last, key=lambda variant: -last[variant])[:SERIES]
+    shown = thinned(points, MOST_MOMENTS)
+    series = [Series(n, [p["means"].get(n) for p in shown]) for n in names]
+    at_s = [_seconds(p) for p in shown]
+    title, y_title = "Mean reward where each variant was shown", "Reward a decision"
+    return figure(
+        lambda width: line_chart(at_s, series, title, y_title, short, width),
+        ("Up to (UTC)", *names),
+        [
+            (_moment(p), *(amount(p["means"].get(n)) for n in names))
+            for p in thinned(points)
+        ],
+    )
+
+
 def _bands(counts: Sequence[dict[str, float]]) -> tuple[list[str], list[str]]:
     """Give the variants that get a band, and the names of all bands."""
     totals: defaultdict[str, float] = defaultdict(float)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from bandit_svc.services.report_html import compared, over_time
 from bandit_svc.services.report_html.figure import Figure, Json
@@ -38,7 +38,7 @@ def report_html(report: Json, description: str = "") -> str:
     page = template.render(
         report=report,
         description=description,
-        outcome=_outcome(report),
+        outcome=outcome_of(report),
         figures=figures(report),
         checks=CHECKS,
     )
@@ -70,7 +70,7 @@ def figures(report: Json) -> dict[str, Figure]:
     return made
 
 
-def _outcome(report: Mapping[str, Any]) -> str:
+def outcome_of(report: Mapping[str, Any]) -> str:
     """Say how the verdict is coloured: good, bad, or open."""
     if any(check["status"] == "fail" for check in report["health"]):
         return "bad"
@@ -84,7 +84,12 @@ def _outcome(report: Mapping[str, Any]) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("bandit_svc.services.report_html", "templates"),
+        loader=ChoiceLoader(
+            [
+                PackageLoader("bandit_svc.services.report_html", "templates"),
+                PackageLoader("bandit_svc.charts", ""),
+            ]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

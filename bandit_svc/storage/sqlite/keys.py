@@ -30,6 +30,12 @@ class SqliteKeys:
             rows = tables.table("keys").rows_where(order_by="created_at_ms, id")
             return [KeyRow(**row) for row in rows]
 
+    def get(self, key_id: str) -> KeyRow | None:
+        """See the interface."""
+        with self._database.tables() as tables:
+            rows = tables.table("keys").rows_where("id = ?", [key_id])
+            return next((KeyRow(**row) for row in rows), None)
+
     def revoke(self, key_id: str, now_ms: int) -> None:
         """See the interface."""
         with self._version_file.changing(), self._database.write() as connection:

@@ -271,3 +271,13 @@ def m008_trust(db: Database) -> None:
             PRIMARY KEY (number, begins, key, value)) WITHOUT ROWID"""
     )
     db.table("adjusted").create({"number": int, "state": bytes}, pk="number")
+
+
+@migrations()
+def m012_headlines(db: Database) -> None:
+    """What the newest report of each experiment said."""
+    db.table("headlines").create(
+        {"number": int, "as_of_ms": int, "content": bytes},
+        pk="number",
+        not_null={"as_of_ms", "content"},
+    )

@@ -21,6 +21,7 @@ from bandit_svc.storage.interface import (
     Snapshots,
 )
 from bandit_svc.storage.jobs import Jobs
+from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.sqlite.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
@@ -29,6 +30,7 @@ from bandit_svc.storage.sqlite.facts import SqliteFacts
 from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteKeys
+from bandit_svc.storage.sqlite.overview import SqliteOverview
 from bandit_svc.storage.sqlite.schema import migrations
 from bandit_svc.storage.sqlite.snapshots import SqliteSnapshots
 from bandit_svc.storage.sqlite.version_file import VersionFile
@@ -52,6 +54,7 @@ class SqliteStorage:
         self.snapshots: Snapshots = SqliteSnapshots(self._database)
         self.evaluations: Evaluations = SqliteEvaluations(self._database)
         self.jobs: Jobs = SqliteJobs(self._database)
+        self.overview: Overview = SqliteOverview(self._database)
 
     def migrate(self) -> None:
         """See the interface."""

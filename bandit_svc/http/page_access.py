@@ -1,0 +1,134 @@
+"""Who may see a page and send its forms.
+
+Owns the session cookie and the check of every form's token. Pages are open to the
+holder of a secret key: in a session, or with the key as a Bearer token where a
+program only reads. A session opens no route of the interface; see auth.py for those.
+"""
+
+from typing import NamedTuple, cast
+from urllib.parse import quote
+
+from flask import Flask, Response, g, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from bandit_svc.errors import Forbidden, Unauthenticated
+from bandit_svc.http import auth
+from bandit_svc.http.edge import Edge
+from bandit_svc.http.sessions import SESSION_MS, Session, Sessions
+from bandit_svc.storage.interface import Storage
+
+COOKIE = "bandit_session"
+FORM_FIELD = "form_token"
+OPEN = frozenset({"pages.static", "sign_in.show", "sign_in.enter"})
+MAX_FORM_BYTES = 512 * 1024
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+_NOBODY = "dev"
+"""Forms are bound to this where nobody signs in."""
+
+
+class Visitor(NamedTuple):
+    """Who looks at a page; the templates' `visitor`."""
+
+    form_token: str
+    signed_in: bool = False
+    key_id: str | None = None
+
+
+class Gate:
+    """Checks page requests of one worker."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self.dev = edge.worker.settings.dev
+        self._storage: Storage = edge.worker.storage
+        self.sessions = Sessions(edge.worker.storage.secret())
+
+    def check(self) -> AnyResponse | None:
+        """Let a page request in, send it to the sign-in page, or refuse it.
+
+        Raises:
+            Unauthenticated: a form came without a session.
+            Forbidden: the form is not of this session, or the key not a secret one.
+        """
+        endpoint = request.endpoint
+        if not is_page(endpoint) or request.method == "OPTIONS":
+            return None
+        request.max_content_length = MAX_FORM_BYTES
+        reads = request.method in _SAFE_METHODS
+        if not reads:
+            auth.check_origin(request)
+        session = None if self.dev else self._session()
+        if session is not None:
+            token = self.sessions.form_token(session.text)
+            g.visitor = Visitor(token, signed_in=True, key_id=session.key_id)
+        elif self.dev:
+            g.visitor = Visitor(self.sessions.form_token(_NOBODY))
+        if endpoint in OPEN:
+            return None
+        if "visitor" not in g:
+            return self._without_session(reads=reads)
+        if not reads:
+            self._check_form(_NOBODY if session is None else session.text)
+        return None
+
+    def begin(self, response: AnyResponse, key_id: str) -> None:
+        """Put a new session into an answer's cookie."""
+        now_ms = self._edge.now_ms()
+        response.set_cookie(
+            COOKIE,
+            self.sessions.issue(key_id, now_ms, self._edge.entropy(9)),
+            max_age=SESSION_MS // 1000,
+            path="/",
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+        )
+
+    def _session(self) -> Session | None:
+        text = request.cookies.get(COOKIE)
+        session = self.sessions.read(text, self._edge.now_ms()) if text else None
+        if session is None:
+            return None
+        # Read from the store at each request, so that a revoked key ends it at once.
+        row = self._storage.keys.get(session.key_id)
+        valid = row is not None and row.revoked_at_ms is None and row.scope == "secret"
+        return session if valid else None
+
+    def _without_session(self, *, reads: bool) -> AnyResponse | None:
+        secret = auth.bearer(request)
+        row = self._edge.worker.catalog.key(secret) if secret and reads else None
+        if row is not None and row.scope == "secret":
+            # A program reads; there is no form for it to send.
+            g.visitor = Visitor("")
+            return None
+        if row is not None:
+            raise Forbidden("a publishable key opens no page; use a secret key")
+        if not reads:
+            raise Unauthenticated(
+                "the session has ended, and nothing was changed; sign in and repeat"
+            )
+        if secret:
+            raise Unauthenticated("the key is not valid, or was revoked")
+        place = f"/sign-in?next={quote(request.full_path.rstrip('?'))}"
+        if "HX-Request" in request.headers:
+            # A part of a page that refreshes itself; the whole page must go.
+            return Response(status=401, headers={"HX-Redirect": "/sign-in"})
+        return redirect(place, 303)
+
+    def _check_form(self, text: str) -> None:
+        if not self.sessions.is_form_token(text, request.form.get(FORM_FIELD, "")):
+            raise Forbidden(
+                "the form is not of this session, so nothing was changed; go back, "
+                "load the page again, and repeat"
+            )
+
+
+def register(app: Flask, gate: Gate) -> None:
+    """Check every page request before its view, and tell templates who looks."""
+    app.before_request(gate.check)
+    app.context_processor(lambda: {"visitor": cast("Visitor | None", g.get("visitor"))})
+
+
+def is_page(endpoint: str | None) -> bool:
+    """Whether a route is one of the pages, and none of the interface."""
+    return endpoint is not None and endpoint.startswith(auth.PAGES)

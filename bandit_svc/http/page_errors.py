@@ -1,0 +1,45 @@
+"""Errors as pages, for people.
+
+Owns which errors become a page: all those of page routes, and unknown addresses that
+a browser asks for. What they say is problems.py's.
+"""
+
+from collections.abc import Iterable
+
+from flask import Blueprint, Flask, Response, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from bandit_svc.errors import BanditError
+from bandit_svc.http.page_access import is_page
+from bandit_svc.http.problems import problem_response, translated
+
+
+def register(app: Flask, pages: Iterable[Blueprint]) -> None:
+    """Answer with a page where a person waits.
+
+    Call it after problems.register, and before the blueprints are put into the app.
+    """
+    app.register_error_handler(HTTPException, _http_error)
+    for blueprint in pages:
+        for kind in (BanditError, Exception):
+            blueprint.register_error_handler(kind, _page)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if is_page(request.endpoint) or (request.url_rule is None and _wants_a_page()):
+        return _page(error)
+    return problem_response(*translated(error))
+
+
+def _wants_a_page() -> bool:
+    accepted = request.accept_mimetypes
+    return accepted["text/html"] > accepted["application/json"]
+
+
+def _page(error: Exception) -> Response:
+    problem, headers = translated(error)
+    response = make_response(
+        render_template("error.html", problem=problem), problem.status
+    )
+    response.headers.extend(headers)
+    return response

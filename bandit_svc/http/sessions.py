@@ -1,0 +1,75 @@
+"""Sessions of people in browsers: signed text that a cookie carries.
+
+Owns what a session says (a key's id and an end) and its signature. Pure: the clock,
+the randomness and the service's secret are passed in. Nothing is stored, and the key
+itself is in no cookie; whoever reads a session asks the store whether its key is
+still valid.
+"""
+
+import base64
+import hashlib
+import hmac
+from typing import NamedTuple
+
+NONCE_BYTES = 9
+SESSION_MS = 12 * 3_600_000
+_MAC_BYTES = 20
+_PARTS = 4
+_LONGEST = 200
+
+
+class Session(NamedTuple):
+    """A session whose signature is right and which has not ended."""
+
+    key_id: str
+    expires_at_ms: int
+    text: str
+    """What the cookie holds; forms are bound to it."""
+
+
+class Sessions:
+    """Issues and reads the sessions of one service, which share its secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def issue(self, key_id: str, now_ms: int, nonce: bytes) -> str:
+        """Begin a session of twelve hours for the holder of a key.
+
+        Args:
+            nonce: random bytes, so that two sessions of a key differ.
+        """
+        body = f"{key_id}.{now_ms + SESSION_MS}.{_text(nonce)}"
+        return f"{body}.{self._mac(body, b'session')}"
+
+    def read(self, text: str, now_ms: int) -> Session | None:
+        """Give a session that this service issued and that goes on, or None."""
+        parts = text.split(".")
+        if len(parts) != _PARTS or len(text) > _LONGEST or not text.isascii():
+            return None
+        body, mac = text.rsplit(".", 1)
+        if not hmac.compare_digest(mac, self._mac(body, b"session")):
+            return None
+        key_id, expires_at_ms = parts[0], int(parts[1])
+        if now_ms >= expires_at_ms:
+            return None
+        return Session(key_id, expires_at_ms, text)
+
+    def form_token(self, text: str) -> str:
+        """Give the token that the forms of one session carry (CSRF)."""
+        return self._mac(text, b"form")
+
+    def is_form_token(self, text: str, given: str) -> bool:
+        """Whether a form came from a page of this very session."""
+        expected = self.form_token(text).encode()
+        return hmac.compare_digest(expected, given.encode("utf-8", "replace"))
+
+    def _mac(self, body: str, purpose: bytes) -> str:
+        digest = hashlib.blake2b(
+            body.encode(), digest_size=_MAC_BYTES, key=self._secret, person=purpose
+        ).digest()
+        return _text(digest)
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -1,0 +1,61 @@
+"""Signing in and out.
+
+Owns the two forms around a session; what a session is stands in sessions.py, who
+needs one in page_access.py.
+"""
+
+import re
+
+from flask import Blueprint, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from bandit_svc.http.edge import Edge
+from bandit_svc.http.page_access import COOKIE, Gate
+
+# A path of this service: not "//elsewhere", and nothing that a browser reads as that.
+_OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
+_WRONG = (
+    "That key is not valid, or was revoked. `bandit-svc keys list` shows the keys, "
+    "`bandit-svc keys create --scope secret` makes one."
+)
+_TOO_LITTLE = (
+    "That is a publishable key: it may ask for decisions and report rewards. The pages "
+    "need a secret key; it begins with bsk_."
+)
+
+
+def blueprint(edge: Edge, gate: Gate) -> Blueprint:
+    """Make the routes of one worker."""
+    routes = Blueprint("sign_in", __name__)
+
+    @routes.get("/sign-in")
+    def show() -> str | Response:
+        place = _place(request.args.get("next", ""))
+        return redirect(place, 303) if gate.dev else _form(place)
+
+    @routes.post("/sign-in")
+    def enter() -> str | Response:
+        place = _place(request.form.get("next", ""))
+        row = edge.worker.catalog.key(request.form.get("key", "").strip())
+        if row is None or row.scope != "secret":
+            problem = _WRONG if row is None else _TOO_LITTLE
+            return make_response(_form(place, problem), 403)
+        answer = redirect(place, 303)
+        gate.begin(answer, row.id)
+        return answer
+
+    @routes.post("/sign-out")
+    def leave() -> Response:
+        answer = redirect("/sign-in", 303)
+        answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")
+        return answer
+
+    return routes
+
+
+def _form(place: str, problem: str = "") -> str:
+    return render_template("sign_in.html", place=place, problem=problem)
+
+
+def _place(wanted: str) -> str:
+    return wanted if _OWN_PATH.fullmatch(wanted) else "/"

@@ -1,0 +1,193 @@
+"""Tell how one decision came about, and draw it again.
+
+Owns the receipt: what was eligible and why the rest was not, the chances, the draw
+that the id seeds, the group, and what each context key did. Reads the store; changes
+nothing. What can be computed again is, and the receipt says whether it agrees.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.decision_id import uniform_from_id
+from bandit_svc.domain.experiment import (
+    Definition,
+    Experiment,
+    assign_group,
+    group_of,
+)
+from bandit_svc.services.running import LoadedPolicy, actions_of, load_policy, run
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.rows import DecisionView
+from policies.base import Action, PolicyError
+from policies.pmf import mix_floor, sample
+
+Json = dict[str, Any]
+
+SAME = 1e-9
+"""Chances that differ by less are the same ones."""
+MOST_KEYS = 12
+
+
+def receipt(storage: Storage, experiment: Experiment, view: DecisionView) -> Json:
+    """Give the receipt of a decision.
+
+    Args:
+        experiment: the one that decided, as it is now.
+    """
+    decision = view.decision
+    definition = storage.experiments.at_revision(experiment.number, decision.revision)
+    if definition is None:
+        definition = experiment.definition
+    draw = uniform_from_id(decision.id, b"draw")
+    return {
+        "variants": _variants(decision),
+        "left_out": _left_out(definition, decision),
+        "draw": draw,
+        "drawn_again": decision.variants[sample(decision.pmf, draw)],
+        "draw_agrees": sample(decision.pmf, draw) == decision.chosen,
+        "group": _group(experiment, definition, decision),
+        "floor": definition.exploration_floor,
+        "model": _model(storage, experiment, definition, decision),
+    }
+
+
+def _variants(decision: Decision) -> list[Json]:
+    """Give each eligible variant with its chance and its part of [0, 1)."""
+    found, begins = [], 0.0
+    for index, (key, chance) in enumerate(
+        zip(decision.variants, decision.pmf, strict=True)
+    ):
+        found.append(
+            {
+                "variant": key,
+                "probability": chance,
+                "from": begins,
+                "to": begins + chance,
+                "chosen": index == decision.chosen,
+            }
+        )
+        begins += chance
+    return found
+
+
+def _left_out(definition: Definition, decision: Decision) -> list[Json]:
+    """Say why a variant of that revision could not be chosen."""
+    request = (
+        "the request brought its own variants"
+        if decision.inline_variants
+        else "the request left it out, by `exclude` or by its list of `variants`"
+    )
+    return [
+        {
+            "variant": variant.key,
+            "why": f"retired before revision {decision.revision + 1}"
+            if variant.retired
+            else request,
+        }
+        for variant in definition.variants
+        if variant.key not in decision.variants
+    ]
+
+
+def _group(experiment: Experiment, definition: Definition, decision: Decision) -> Json:
+    """Assign the group again."""
+    if decision.unit_id is None:
+        uniform = uniform_from_id(decision.id, b"group")
+        again, how = group_of(uniform, definition.holdout), "drawn for this decision"
+    else:
+        again = assign_group(experiment.salt, decision.unit_id, definition.holdout)
+        how = "fixed for the unit"
+    return {
+        "group": decision.group,
+        "how": how,
+        "holdout": definition.holdout,
+        "agrees": again == decision.group,
+    }
+
+
+def _model(
+    storage: Storage, experiment: Experiment, definition: Definition, decision: Decision
+) -> Json:
+    """Ask the model of that moment again, if its version is still kept."""
+    found: Json = {"version": decision.model_version, "kept": False}
+    try:
+        policy = _policy(storage, experiment, definition, decision)
+        if policy is None:
+            return found
+        floor = 0.0 if decision.source == "baseline" else definition.exploration_floor
+        actions = _actions(definition, decision)
+        again = mix_floor(policy.pmf(decision.context, actions), floor)
+        effects = []
+        if decision.source == "policy":
+            effects = _effects(policy, actions, decision, again, floor)
+    except PolicyError:
+        return found
+    difference = max(abs(a - b) for a, b in zip(again, decision.pmf, strict=True))
+    return found | {"kept": True, "agrees": difference < SAME, "effects": effects}
+
+
+def _policy(
+    storage: Storage, experiment: Experiment, definition: Definition, decision: Decision
+) -> LoadedPolicy | None:
+    if decision.source != "policy":
+        old = Experiment(
+            number=experiment.number,
+            revision=decision.revision,
+            salt=experiment.salt,
+            created_at_ms=experiment.created_at_ms,
+            revised_at_ms=experiment.revised_at_ms,
+            definition=definition,
+        )
+        return run(old, load_policy(definition, None)).baseline
+    if not decision.model_version:
+        return load_policy(definition, None)
+    snapshot = storage.snapshots.get(experiment.number, decision.model_version)
+    return None if snapshot is None else load_policy(definition, snapshot)
+
+
+def _actions(definition: Definition, decision: Decision) -> tuple[Action, ...]:
+    known = {v.key: v for v in decision.inline_variants or definition.variants}
+    return actions_of([known[key] for key in decision.variants])
+
+
+def _effects(
+    policy: LoadedPolicy,
+    actions: Sequence[Action],
+    decision: Decision,
+    pmf: Sequence[float],
+    floor: float,
+) -> list[Json]:
+    """Say how the chances change when one context key is left out.
+
+    `moved` is the total variation distance between the two distributions, and
+    `chosen` what the key added to the chance of the variant that was chosen.
+    """
+    found: list[Json] = []
+    for key, without in _leaving_one_out(decision.context):
+        other = mix_floor(policy.pmf(without, actions), floor)
+        found.append(
+            {
+                "key": key,
+                "moved": sum(abs(a - b) for a, b in zip(pmf, other, strict=True)) / 2,
+                "chosen": pmf[decision.chosen] - other[decision.chosen],
+            }
+        )
+    return sorted(found, key=lambda one: -one["moved"])[:MOST_KEYS]
+
+
+def _leaving_one_out(context: Mapping[str, Any]) -> list[tuple[str, Json]]:
+    found: list[tuple[str, Json]] = []
+    for name, value in context.items():
+        rest = {n: v for n, v in context.items() if n != name}
+        if isinstance(value, Mapping):
+            found += [
+                (
+                    f"{name}.{inner}",
+                    {**rest, name: {n: v for n, v in value.items() if n != inner}},
+                )
+                for inner in value
+            ]
+        else:
+            found.append((name, rest))
+    return found

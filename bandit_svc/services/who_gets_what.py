@@ -1,0 +1,192 @@
+"""Which variants the bandit shows to whom, by two context keys at once.
+
+Owns the sample, the bins of each key and the cells. It reads the newest matured
+decisions of the treatment group, a fixed number of them, so that it tells what the
+bandit does now and costs the same however long the log is.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.experiment import TREATMENT, Experiment
+from bandit_svc.storage.interface import Storage
+
+Json = dict[str, Any]
+
+SAMPLE = 4_000
+MOST_VALUES = 8
+NUMBER_BINS = 5
+OTHER = "other values"
+MISSING = "missing"
+_LEAST_PRESENT = 0.2
+"""A key that fewer decisions have is not offered."""
+
+
+class _Shown(NamedTuple):
+    features: Mapping[str, Any]
+    variant: str
+    reward: float
+
+
+def who_gets_what(
+    storage: Storage,
+    experiment: Experiment,
+    row_key: str | None = None,
+    column_key: str | None = None,
+) -> Json:
+    """Give the cells of two context keys; the keys that tell most, unless named.
+
+    Returns:
+        `n` decisions looked at, `keys` to choose from, `row_key` and `column_key`
+        (None where the context has too few keys), `rows` and `columns` as values,
+        and `cells`: row, column, n, mean reward, and the share and mean reward of
+        each variant.
+    """
+    shown = _sample(storage, experiment.number)
+    labels = {key: _labels(shown, key) for key in _keys(shown)}
+    labels = {key: one for key, one in labels.items() if len(set(one)) > 1}
+    told = {key: _information(one, shown) for key, one in labels.items()}
+    ranked = sorted(told, key=lambda key: (-told[key], key))
+    rows = row_key if row_key in labels else next(iter(ranked), None)
+    others = [key for key in ranked if key != rows]
+    columns = column_key if column_key in others else next(iter(others), None)
+    nothing = [""] * len(shown)
+    row_labels = labels[rows] if rows else nothing
+    column_labels = labels[columns] if columns else nothing
+    cells = defaultdict(list)
+    for row, column, one in zip(row_labels, column_labels, shown, strict=True):
+        cells[row, column].append(one)
+    return {
+        "n": len(shown),
+        "keys": sorted(labels),
+        "row_key": rows,
+        "column_key": columns,
+        "rows": _ordered(row_labels),
+        "columns": _ordered(column_labels),
+        "cells": [_cell(row, column, mine) for (row, column), mine in cells.items()],
+    }
+
+
+def _sample(storage: Storage, number: int) -> list[_Shown]:
+    last = storage.joins.last_position(number)
+    rows = storage.joins.after(number, max(0, last - SAMPLE), SAMPLE)
+    decisions = ((decode_decision(row.line), row.reward) for row in rows)
+    return [
+        _Shown(_flat(decision.context), decision.variant, reward)
+        for decision, reward in decisions
+        if decision.group == TREATMENT
+    ]
+
+
+def _flat(context: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in context.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{inner}": feature for inner, feature in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _keys(shown: Sequence[_Shown]) -> list[str]:
+    present = Counter(key for one in shown for key in one.features)
+    return [key for key, n in present.items() if n >= _LEAST_PRESENT * len(shown)]
+
+
+def _labels(shown: Sequence[_Shown], key: str) -> list[str]:
+    """Give the bin of each decision: few values as they are, numbers in ranges."""
+    values = [one.features.get(key) for one in shown]
+    numbers = [float(v) for v in values if v is not None and _is_number(v)]
+    if len(set(numbers)) > MOST_VALUES and len(numbers) >= len(values) / 2:
+        write = _ranges(numbers)
+    else:
+        counts = Counter(_text(v) for v in values if v is not None)
+        kept = {value for value, _ in counts.most_common(MOST_VALUES)}
+        if len(counts) > len(kept) and _is_free_text(counts, len(values)):
+            # Every value is another one: an id, which tells nothing.
+            return [""] * len(values)
+
+        def write(value: Any) -> str:  # noqa: ANN401 - any feature
+            text = _text(value)
+            return text if text in kept else OTHER
+
+    return [MISSING if v is None else write(v) for v in values]
+
+
+def _is_free_text(counts: Mapping[str, int], n: int) -> bool:
+    return max(counts.values()) < n / (4 * MOST_VALUES)
+
+
+def _ranges(numbers: Sequence[float]) -> Callable[[Any], str]:
+    """Cut numbers into ranges of about the same number of decisions."""
+    ordered = sorted(numbers)
+    cuts = [ordered[i * len(ordered) // NUMBER_BINS] for i in range(1, NUMBER_BINS)]
+    edges = sorted({ordered[0], *cuts, ordered[-1]})
+
+    def write(value: Any) -> str:  # noqa: ANN401 - any feature
+        if not _is_number(value):
+            return OTHER
+        inner = edges[1:-1]
+        index = next((i for i, e in enumerate(inner) if value < e), len(inner))
+        below = "" if index == len(inner) else "< "
+        return f"{edges[index]:.3g} to {below}{edges[index + 1]:.3g}"
+
+    return write
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401 - any feature
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - any feature
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.12g}" if _is_number(value) else str(value)
+
+
+def _information(labels: Sequence[str], shown: Sequence[_Shown]) -> float:
+    """Say how much a key tells about the variant: mutual information, in nats."""
+    n = len(shown)
+    pairs = Counter(zip(labels, (one.variant for one in shown), strict=True))
+    of_label = Counter(labels)
+    of_variant = Counter(one.variant for one in shown)
+    return sum(
+        count / n * math.log(count * n / (of_label[label] * of_variant[variant]))
+        for (label, variant), count in pairs.items()
+    )
+
+
+def _ordered(labels: Sequence[str]) -> list[str]:
+    """Give the values in the order that a person looks for them."""
+
+    def place(label: str) -> tuple[int, float, str]:
+        if label in {OTHER, MISSING}:
+            return 2, 0.0, label
+        try:
+            return 0, float(label.split(" ", 1)[0]), label
+        except ValueError:
+            return 1, 0.0, label
+
+    return sorted(set(labels), key=place)
+
+
+def _cell(row: str, column: str, shown: Sequence[_Shown]) -> Json:
+    rewards: defaultdict[str, list[float]] = defaultdict(list)
+    for one in shown:
+        rewards[one.variant].append(one.reward)
+    return {
+        "row": row,
+        "column": column,
+        "n": len(shown),
+        "mean": sum(one.reward for one in shown) / len(shown),
+        "variants": {
+            variant: {
+                "share": len(mine) / len(shown),
+                "mean": sum(mine) / len(mine),
+            }
+            for variant, mine in sorted(rewards.items(), key=lambda i: -len(i[1]))
+        },
+    }

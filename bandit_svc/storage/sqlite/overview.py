@@ -1,0 +1,129 @@
+"""What pages read, from SQLite.
+
+Owns the table headlines, and queries that go down an index or the newest few rows;
+see storage.overview.Overview.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from bandit_svc.domain.event import decode_decision
+from bandit_svc.storage.overview import (
+    Headline,
+    Place,
+    RecentDecision,
+    RecentState,
+    SummaryRow,
+)
+from bandit_svc.storage.sqlite.database import Database
+
+MOST_SAMPLED = 5_000
+_MINUTE_MS = 60_000
+
+# One step down an index for each column of each experiment.
+_ROWS = """
+    SELECT e.number,
+        coalesce((SELECT max(position) FROM joined j WHERE j.number = e.number), 0),
+        coalesce((SELECT max(version) FROM snapshots s WHERE s.number = e.number), 0),
+        (SELECT created_at_ms FROM snapshots s WHERE s.number = e.number
+            ORDER BY version DESC LIMIT 1),
+        (SELECT min(ready_at_ms) FROM decisions d
+            WHERE d.number = e.number AND state = 1 AND ready_at_ms <= ?)
+    FROM experiments e ORDER BY e.number"""
+_RATES = """
+    SELECT number, count(*), min(decided_at_ms) FROM (
+        SELECT number, decided_at_ms FROM decisions ORDER BY row_id DESC LIMIT ?)
+    WHERE decided_at_ms > ? GROUP BY number"""
+_RECENT: Mapping[RecentState, str] = {
+    # Both orders follow an index, partial to the state.
+    "open": (
+        "SELECT ready_at_ms, row_id, line, NULL FROM decisions"
+        " WHERE number = ?1 AND state = 1 AND (ready_at_ms, row_id) < (?2, ?3)"
+        " ORDER BY ready_at_ms DESC, row_id DESC LIMIT ?4"
+    ),
+    "deferred": (
+        "SELECT row_id, ?3, line, NULL FROM decisions"
+        " WHERE number = ?1 AND state = 0 AND row_id < ?2"
+        " ORDER BY row_id DESC LIMIT ?4"
+    ),
+    "joined": (
+        "SELECT j.position, ?3, d.line, j.reward FROM joined j"
+        " JOIN decisions d USING (row_id)"
+        " WHERE j.number = ?1 AND j.position < ?2 ORDER BY j.position DESC LIMIT ?4"
+    ),
+}
+_NEWEST: Place = (2**62, 0)
+
+
+class SqliteOverview:
+    """See storage.overview.Overview."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def summaries(self, now_ms: int) -> list[SummaryRow]:
+        """See the interface."""
+        counts: defaultdict[int, dict[str, int]] = defaultdict(dict)
+        with self._database.read() as connection:
+            rows = connection.execute(_ROWS, [now_ms]).fetchall()
+            for number, name, value in connection.execute(
+                "SELECT number, name, value FROM counters"
+            ):
+                counts[number][name] = value
+            kept = {
+                number: Headline(number, as_of_ms, msgspec.json.decode(content))
+                for number, as_of_ms, content in connection.execute(
+                    "SELECT number, as_of_ms, content FROM headlines"
+                )
+            }
+        return [
+            SummaryRow(
+                number=number,
+                counts=counts[number],
+                joined=joined,
+                model_version=version,
+                model_at_ms=model_at_ms,
+                ready_since_ms=ready_since_ms,
+                headline=kept.get(number),
+            )
+            for number, joined, version, model_at_ms, ready_since_ms in rows
+        ]
+
+    def rates(self, now_ms: int) -> Mapping[int, float]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                _RATES, [MOST_SAMPLED, now_ms - _MINUTE_MS]
+            ).fetchall()
+        sampled = sum(n for _, n, _ in rows)
+        span_ms = _MINUTE_MS
+        if sampled >= MOST_SAMPLED:
+            span_ms = max(1, now_ms - min(begun_at_ms for *_, begun_at_ms in rows))
+        return {number: n * _MINUTE_MS / span_ms for number, n, _ in rows}
+
+    def recent(
+        self, number: int, state: RecentState, limit: int, before: Place | None = None
+    ) -> list[RecentDecision]:
+        """See the interface."""
+        place = _NEWEST if before is None else before
+        with self._database.read() as connection:
+            rows = connection.execute(
+                _RECENT[state], [number, *place, limit]
+            ).fetchall()
+        return [
+            RecentDecision((first, second), decode_decision(line), reward)
+            for first, second, line, reward in rows
+        ]
+
+    def keep(self, headlines: Sequence[Headline]) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO headlines VALUES (?, ?, ?)",
+                [
+                    (h.number, h.as_of_ms, msgspec.json.encode(h.content))
+                    for h in headlines
+                ],
+            )

@@ -1,0 +1,67 @@
+"""The files that pages load: style sheets and scripts, ours and vendored.
+
+Owns their addresses. An address has a hash of the content in it, so that a browser
+may keep the file for ever and a new release is seen at once.
+"""
+
+import hashlib
+import mimetypes
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import NamedTuple
+
+from flask import Blueprint, Response, abort
+
+_YEAR_S = 31_536_000
+_DIGEST_LENGTH = 12
+_SUFFIXES = (".css", ".js")
+
+
+class _Asset(NamedTuple):
+    content: bytes
+    digest: str
+    media_type: str
+
+
+class Assets:
+    """Every style sheet and script, read once."""
+
+    def __init__(self) -> None:
+        found = {"charts.css": files("bandit_svc.charts") / "charts.css"}
+        static = files("bandit_svc.web") / "static"
+        for folder in (static, static / "vendor"):
+            found |= {f.name: f for f in folder.iterdir() if f.name.endswith(_SUFFIXES)}
+        self._assets = {name: _read(file) for name, file in found.items()}
+
+    def url(self, name: str) -> str:
+        """Give the address of a file.
+
+        Raises:
+            KeyError: there is no such file.
+        """
+        return f"/static/{self._assets[name].digest}/{name}"
+
+    def add_to(self, routes: Blueprint) -> None:
+        """Serve the files, and give templates `asset(name)`."""
+
+        @routes.get("/static/<digest>/<name>", endpoint="static")
+        def static(digest: str, name: str) -> Response:
+            asset = self._assets.get(name)
+            if asset is None:
+                abort(404)
+            # A page of another release may ask for its own hash: it gets our file,
+            # and asks again next time.
+            kept = digest == asset.digest
+            response = Response(asset.content, mimetype=asset.media_type)
+            response.headers["Cache-Control"] = (
+                f"public, max-age={_YEAR_S}, immutable" if kept else "no-cache"
+            )
+            return response
+
+        routes.add_app_template_global(self.url, "asset")
+
+
+def _read(file: Traversable) -> _Asset:
+    content = file.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()[:_DIGEST_LENGTH]
+    return _Asset(content, digest, mimetypes.guess_type(file.name)[0] or "text/plain")

@@ -1,0 +1,82 @@
+"""The numbers of Grafana for those without it, from the same metrics.
+
+Owns their sums over experiments and processes, since the service started.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from bandit_svc import metrics
+
+QUANTILES = (0.5, 0.99)
+
+
+class Counters(NamedTuple):
+    """Sums of all processes."""
+
+    decisions: float
+    fallbacks: float
+    rewards: Mapping[str, float]
+    """By outcome."""
+    statuses: Mapping[str, float]
+    """Requests by class of status: 2xx, 4xx, …"""
+    seconds: Mapping[float, float | None]
+    """Time to answer a decision by quantile; None where none was made."""
+
+    @property
+    def requests(self) -> float:
+        """All requests."""
+        return sum(self.statuses.values())
+
+    @property
+    def server_errors(self) -> float:
+        """Those that ended in a 5xx."""
+        return self.statuses.get("5xx", 0.0)
+
+
+def read_counters() -> Counters:
+    """Read the metrics of every process."""
+    sums: defaultdict[str, float] = defaultdict(float)
+    rewards: defaultdict[str, float] = defaultdict(float)
+    statuses: defaultdict[str, float] = defaultdict(float)
+    buckets: defaultdict[float, float] = defaultdict(float)
+    for family in text_string_to_metric_families(metrics.render().decode()):
+        for sample in family.samples:
+            sums[sample.name] += sample.value
+            if sample.name == "bandit_rewards_total":
+                rewards[sample.labels["outcome"]] += sample.value
+            elif sample.name == "bandit_http_requests_total":
+                statuses[f"{sample.labels['status'][0]}xx"] += sample.value
+            elif sample.name == "bandit_decision_seconds_bucket":
+                buckets[float(sample.labels["le"])] += sample.value
+    return Counters(
+        decisions=sums["bandit_decisions_total"],
+        fallbacks=sums["bandit_fallback_decisions_total"],
+        rewards=dict(sorted(rewards.items())),
+        statuses=dict(sorted(statuses.items())),
+        seconds={q: quantile(buckets, q) for q in QUANTILES},
+    )
+
+
+def quantile(buckets: Mapping[float, float], share: float) -> float | None:
+    """Estimate a quantile from cumulative buckets, as Prometheus does.
+
+    Within a bucket values are taken to be spread evenly; beyond the last finite one
+    its edge is given.
+    """
+    edges = sorted(buckets)
+    total = buckets[edges[-1]] if edges else 0.0
+    if not total:
+        return None
+    below, low = 0.0, 0.0
+    for edge in edges:
+        if buckets[edge] >= share * total:
+            if edge == float("inf"):
+                return low
+            inside = buckets[edge] - below
+            return low + (edge - low) * (share * total - below) / inside
+        below, low = buckets[edge], edge
+    return low

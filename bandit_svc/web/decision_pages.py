@@ -1,0 +1,136 @@
+"""The pages of decisions: the newest ones, a search, and the receipt of one.
+
+Owns the paging and how a receipt is drawn.
+"""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from flask import Blueprint, redirect, request
+from werkzeug.wrappers import Response
+
+from bandit_svc.charts.chances import Chance, chances
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.errors import NotFound
+from bandit_svc.services.look_up import look_up
+from bandit_svc.services.receipt import receipt
+from bandit_svc.services.report_html.figure import Figure, figure
+from bandit_svc.services.wording import amount, percent
+from bandit_svc.storage.overview import Place, RecentState
+from bandit_svc.storage.rows import DecisionView
+from bandit_svc.web.desk import Desk, moment, render
+
+Json = dict[str, Any]
+PAGE = 25
+_ID = re.compile(r"[0-9A-Za-z_~]{40}")
+_PLACE = re.compile(r"(\d{1,18})-(\d{1,18})")
+STATES: Mapping[RecentState, str] = MappingProxyType(
+    {
+        "open": "Waiting for rewards",
+        "joined": "Matured",
+        "deferred": "Not shown yet",
+    }
+)
+
+
+def add_routes(routes: Blueprint, desk: Desk) -> None:
+    """Add both pages."""
+
+    @routes.get("/experiments/<key>/decisions")
+    def decisions(key: str) -> str | Response:
+        experiment = desk.storage.experiments.get(key)
+        wanted = request.args.get("id", "").strip()
+        if _ID.fullmatch(wanted):
+            return redirect(f"/experiments/{key}/decisions/{wanted}", 303)
+        return render("decisions.html", wanted=wanted, **_recent(desk, experiment))
+
+    @routes.get("/experiments/<key>/decisions/<decision_id>")
+    def decision(key: str, decision_id: str) -> str:
+        experiment = desk.storage.experiments.get(key)
+        view = look_up(desk.storage.facts, desk.backends.reader, decision_id)
+        if view.decision.number != experiment.number:
+            raise NotFound(
+                f"this decision is not of the experiment {key!r}, but of "
+                f"{view.decision.experiment!r}"
+            )
+        found = receipt(desk.storage, experiment, view)
+        return render(
+            "decision.html",
+            experiment=experiment,
+            view=view,
+            receipt=found,
+            chances=_chances(found),
+            standing=_standing(view, desk.now_ms()),
+            rewards=sorted(view.rewards, key=lambda r: r.received_at_ms),
+        )
+
+
+def _recent(desk: Desk, experiment: Experiment) -> Json:
+    asked = request.args.get("state", "")
+    state = next((s for s in STATES if s == asked), None)
+    before = _place(request.args.get("before", ""))
+    overview, number = desk.storage.overview, experiment.number
+    # The newest wait for their rewards; where none does, those that have matured.
+    for one in (state,) if state else ("open", "joined", "deferred"):
+        shown: RecentState = one
+        found = overview.recent(number, shown, PAGE + 1, before)
+        if found:
+            break
+    return {
+        "experiment": experiment,
+        "states": STATES,
+        "state": shown,
+        "found": found[:PAGE],
+        "is_first": before is None,
+        "older": "{}-{}".format(*found[PAGE - 1].place) if len(found) > PAGE else None,
+    }
+
+
+def _place(text: str) -> Place | None:
+    match = _PLACE.fullmatch(text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _chances(found: Json) -> Figure:
+    """Draw the pmf; the line is the draw."""
+    bars = [
+        Chance(v["variant"], v["probability"], chosen=v["chosen"])
+        for v in found["variants"]
+    ]
+    return figure(
+        lambda width: chances(bars, "The chance of each variant", percent, width),
+        ("Variant", "Chance", "Its part of the draw", "Chosen"),
+        [
+            (
+                v["variant"],
+                percent(v["probability"]),
+                f"{v['from']:.4f} to {v['to']:.4f}",
+                "yes" if v["chosen"] else "no",
+            )
+            for v in found["variants"]
+        ],
+    )
+
+
+def _standing(view: DecisionView, now_ms: int) -> str:
+    """Say in a sentence what became of a decision, or why nothing yet."""
+    closes = moment(view.closes_at_ms)
+    if view.state == "joined":
+        return f"Joined with a reward of {amount(view.joined_reward)}."
+    if view.state == "ambiguous":
+        return (
+            "Never joined: two different variants went out under its request_id, so it "
+            "is left out of learning and of reports."
+        )
+    if view.state == "deferred":
+        return (
+            "Not joined: it was asked for with `defer`, and nobody has said that its "
+            "variant was shown. Without that it is neither learned from nor reported."
+        )
+    if view.closes_at_ms is None:
+        return "Not joined yet: the learner has not read it from the event log."
+    if view.closes_at_ms > now_ms:
+        return f"Not joined yet: rewards count until {closes} UTC."
+    return f"Its window closed at {closes} UTC; the learner joins it at its next tick."

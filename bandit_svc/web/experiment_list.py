@@ -1,0 +1,53 @@
+"""The page `/`: every experiment at a glance.
+
+Owns the list, its filter and its order.
+"""
+
+from flask import Blueprint, request
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.services.report import build_report
+from bandit_svc.services.summaries import Json, headline_of, summary
+from bandit_svc.storage.overview import Headline
+from bandit_svc.web.desk import Desk, render
+
+MOST_REPORTS = 20
+"""Reports made for one view: of experiments that the learner has not yet reported."""
+
+
+def add_routes(routes: Blueprint, desk: Desk) -> None:
+    """Add the page."""
+
+    @routes.get("/")
+    def experiments() -> str:
+        wanted = request.args.get("q", "").strip()
+        found = _summaries(desk, desk.storage.experiments.all())
+        shown = [s for s in found if wanted.lower() in s["experiment"].lower()]
+        return render(
+            "experiments.html",
+            summaries=sorted(shown, key=lambda s: s["status"] == "archived"),
+            total=len(found),
+            wanted=wanted,
+        )
+
+
+def _summaries(desk: Desk, experiments: list[Experiment]) -> list[Json]:
+    now_ms = desk.now_ms()
+    rows = {row.number: row for row in desk.storage.overview.summaries(now_ms)}
+    rates = desk.storage.overview.rates(now_ms)
+    found = []
+    reports_left = MOST_REPORTS
+    for experiment in experiments:
+        row = rows[experiment.number]
+        headline = row.headline
+        if headline is None and reports_left:
+            reports_left -= 1
+            headline = _headline(desk, experiment, now_ms)
+        rate = rates.get(experiment.number, 0.0)
+        found.append(summary(experiment, row, headline, rate, now_ms))
+    return found
+
+
+def _headline(desk: Desk, experiment: Experiment, now_ms: int) -> Headline:
+    report = build_report(desk.storage, experiment, now_ms)
+    return headline_of(report, experiment.number, now_ms)

@@ -1,0 +1,107 @@
+"""The page of one experiment: what it earns, shows, and whether to believe it.
+
+Owns the page and its parts that refresh themselves. Figures are the report's own.
+"""
+
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.services.report import build_report
+from bandit_svc.services.report_html import over_time
+from bandit_svc.services.report_html.page import CHECKS, figures, outcome_of
+from bandit_svc.services.report_rows import report_csv
+from bandit_svc.services.revision_changes import revision_changes
+from bandit_svc.services.variant_means import variant_means
+from bandit_svc.services.who_gets_what import who_gets_what
+from bandit_svc.web.check_advice import ADVICE
+from bandit_svc.web.desk import Desk, render
+from bandit_svc.web.pretty_json import pretty
+from bandit_svc.web.who_figure import who_figure
+
+Json = dict[str, Any]
+MOST_MODELS = 10
+
+
+def add_routes(routes: Blueprint, desk: Desk) -> None:
+    """Add the page, its parts and its downloads."""
+    experiments = desk.storage.experiments
+
+    @routes.get("/experiments/<key>")
+    def experiment(key: str) -> str:
+        found = experiments.get(key)
+        shown = _live(desk, found) | _who(desk, found) | _kept(desk, found)
+        return render("experiment.html", **shown)
+
+    @routes.get("/experiments/<key>/live")
+    def experiment_live(key: str) -> str:
+        shown = _live(desk, experiments.get(key))
+        return render_template("experiment_parts.html", **shown)
+
+    @routes.get("/experiments/<key>/who")
+    def experiment_who(key: str) -> str:
+        shown = _who(desk, experiments.get(key))
+        return render_template("experiment_who.html", **shown)
+
+    @routes.get("/experiments/<key>/report.json")
+    def experiment_json(key: str) -> Response:
+        report = build_report(desk.storage, experiments.get(key), desk.now_ms())
+        return Response(pretty(report), mimetype="application/json")
+
+    @routes.get("/experiments/<key>/report.csv")
+    def experiment_csv(key: str) -> Response:
+        report = build_report(desk.storage, experiments.get(key), desk.now_ms())
+        named = {"Content-Disposition": f'attachment; filename="{key}.csv"'}
+        return Response(report_csv(report), mimetype="text/csv", headers=named)
+
+
+def _live(desk: Desk, experiment: Experiment) -> Json:
+    """Give what changes with every decision."""
+    report = build_report(desk.storage, experiment, desk.now_ms())
+    drawn = figures(report)
+    points = variant_means(desk.storage, experiment)
+    if points:
+        drawn["variant_means"] = over_time.variant_means(points)
+    return {
+        "experiment": experiment,
+        "report": report,
+        "figures": drawn,
+        "outcome": outcome_of(report),
+        "checks": CHECKS,
+        "advice": ADVICE,
+        "payloads": {v.key: v.payload for v in experiment.definition.variants},
+        "retired": {v.key for v in experiment.definition.variants if v.retired},
+    }
+
+
+def _who(desk: Desk, experiment: Experiment) -> Json:
+    """Give the heat map of the keys that the address names."""
+    asked = request.args
+    found = who_gets_what(
+        desk.storage, experiment, asked.get("rows"), asked.get("columns")
+    )
+    variants = [v.key for v in experiment.definition.variants]
+    variant = asked.get("variant")
+    variant = variant if variant in variants else None
+    drawn = who_figure(found, variants, variant) if found["n"] else None
+    return {
+        "experiment": experiment,
+        "who": found,
+        "who_figure": drawn,
+        "variant": variant,
+        "variants": variants,
+    }
+
+
+def _kept(desk: Desk, experiment: Experiment) -> Json:
+    """Give what changes only when somebody or the learner changes it."""
+    metas = desk.storage.snapshots.metas(experiment.number)
+    return {
+        "revisions": revision_changes(
+            desk.storage.experiments.revisions(experiment.number)
+        ),
+        "models": metas[:MOST_MODELS],
+        "models_kept": len(metas),
+        "now_ms": desk.now_ms(),
+    }

@@ -1,0 +1,88 @@
+"""The page `/ops`: event log, learner, models, keys and the counters of now.
+
+Owns what an operator sees without Grafana. Of a key it shows the id, never the key.
+"""
+
+import shutil
+from typing import Any
+
+from flask import Blueprint
+
+from bandit_svc import __version__
+from bandit_svc.eventlog.files.inspect import PartitionStatus, inspect
+from bandit_svc.services.operations import Measured, operation_checks
+from bandit_svc.storage.overview import SummaryRow
+from bandit_svc.web.counters import Counters, read_counters
+from bandit_svc.web.desk import Desk, render
+from bandit_svc.wiring import log_folder
+
+Json = dict[str, Any]
+MOST_LISTED = 50
+
+
+def add_routes(routes: Blueprint, desk: Desk) -> None:
+    """Add the page."""
+
+    @routes.get("/ops")
+    def operations() -> str:
+        now_ms = desk.now_ms()
+        storage = desk.storage
+        keys = {e.number: e.key for e in storage.experiments.all()}
+        rows = storage.overview.summaries(now_ms)
+        partitions = inspect(log_folder(desk.backends.settings))
+        counters = read_counters()
+        measured = _measured(desk, rows, partitions, counters, now_ms)
+        return render(
+            "ops.html",
+            version=__version__,
+            measured=measured,
+            checks=operation_checks(measured),
+            partitions=partitions[-MOST_LISTED:],
+            partition_count=len(partitions),
+            log_bytes=sum(p.bytes for p in partitions),
+            store_bytes=storage.size_bytes(),
+            models=[_model(row, keys, now_ms) for row in rows[:MOST_LISTED]],
+            experiment_count=len(rows),
+            keys=storage.keys.all()[-MOST_LISTED:],
+            counters=counters,
+            per_minute=sum(storage.overview.rates(now_ms).values()),
+        )
+
+
+def _measured(
+    desk: Desk,
+    rows: list[SummaryRow],
+    partitions: list[PartitionStatus],
+    counters: Counters,
+    now_ms: int,
+) -> Measured:
+    backends = desk.backends
+    disk = shutil.disk_usage(backends.folder)
+    waiting = [r.ready_since_ms for r in rows if r.ready_since_ms is not None]
+    # Whoever gets the lease here gives it back at once; a learner that starts in
+    # this very moment tries again.
+    with backends.storage.lease("learner") as free:
+        held = not free
+    return Measured(
+        learner_holds_lease=held,
+        backlog_bytes=backends.reader.backlog_bytes(backends.storage.facts.cursors()),
+        lag_s=max(0, now_ms - min(waiting)) / 1000 if waiting else None,
+        free_bytes=disk.free,
+        disk_bytes=disk.total,
+        requests=counters.requests,
+        server_errors=counters.server_errors,
+        dead_partitions=sum(not p.alive for p in partitions),
+    )
+
+
+def _model(row: SummaryRow, keys: dict[int, str], now_ms: int) -> Json:
+    at_ms = row.model_at_ms
+    return {
+        "experiment": keys.get(row.number, str(row.number)),
+        "version": row.model_version,
+        "age_s": None if at_ms is None else max(0, now_ms - at_ms) / 1000,
+        "joined": row.joined,
+        "lag_s": None
+        if row.ready_since_ms is None
+        else max(0, now_ms - row.ready_since_ms) / 1000,
+    }

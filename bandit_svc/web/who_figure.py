@@ -1,0 +1,66 @@
+"""The heat map of who gets what, and its table.
+
+Owns how services.who_gets_what becomes a figure.
+"""
+
+from typing import Any
+
+from bandit_svc.charts.heat_map import Cell, Side, heat_map
+from bandit_svc.services.report_html.figure import Figure, figure
+from bandit_svc.services.wording import amount, count, percent
+
+Json = dict[str, Any]
+MOST_LISTED = 60
+
+
+def who_figure(found: Json, variants: list[str], variant: str | None) -> Figure:
+    """Draw the leading variant of each cell, or the share of one variant.
+
+    Args:
+        found: from services.who_gets_what.
+        variants: all of them in their order, which is that of their colours.
+        variant: the one whose share is drawn.
+    """
+    known = [*variants, *sorted(_named(found) - set(variants))]
+    cells = {
+        (cell["row"], cell["column"]): _cell(cell, known, variant)
+        for cell in found["cells"]
+    }
+    rows = Side(found["row_key"] or "", found["rows"])
+    columns = Side(found["column_key"] or "all decisions", found["columns"])
+    title = f"Share of {variant}" if variant else "The variant that is shown most"
+    listed = sorted(found["cells"], key=lambda cell: -cell["n"])[:MOST_LISTED]
+    return figure(
+        lambda width: heat_map(rows, columns, cells, title, width),
+        (
+            *(rows.name or "Decisions", columns.name, "Decisions", "Variant"),
+            *("Share", "Its mean reward", "Mean reward of all"),
+        ),
+        [_listed(cell, variant) for cell in listed],
+    )
+
+
+def _named(found: Json) -> set[str]:
+    return {variant for cell in found["cells"] for variant in cell["variants"]}
+
+
+def _chosen(cell: Json, variant: str | None) -> tuple[str, float, float | None]:
+    """Give the variant that a cell is about, its share and its mean reward."""
+    name = variant or next(iter(cell["variants"]))
+    one = cell["variants"].get(name, {"share": 0.0, "mean": None})
+    return name, one["share"], one["mean"]
+
+
+def _cell(cell: Json, known: list[str], variant: str | None) -> Cell:
+    name, share, mean = _chosen(cell, variant)
+    first = (percent(share),) if variant else (name, percent(share))
+    reward = "" if mean is None else f"earns {amount(mean)}"
+    return Cell(known.index(name), share, (*first, reward))
+
+
+def _listed(cell: Json, variant: str | None) -> tuple[str, ...]:
+    name, share, mean = _chosen(cell, variant)
+    return (
+        *(cell["row"] or "all", cell["column"] or "all", count(cell["n"]), name),
+        *(percent(share), amount(mean), amount(cell["mean"])),
+    )

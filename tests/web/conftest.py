@@ -1,0 +1,148 @@
+"""Pages as a reader of HTML sees them, and a service that has something to show."""
+
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+Service = Any
+SCRIPT = "<script>alert('x')</script>"
+WORDS = "\"><img src=x onerror=alert(1)>'"
+_VOID = frozenset({"meta", "link", "input", "img", "br"})
+# An SVG's empty elements are closed by themselves.
+_INLINE = ("style", "on", "hx-on")
+
+
+class Page(HTMLParser):
+    """The text of a page and its tags; refuses tags left open and inline code."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.fields: dict[str, str] = {}
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(source)
+        self.close()
+        assert self._open == []
+        assert len(self.ids) == len(set(self.ids))
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._element(tag, attrs)
+        if tag not in _VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._element(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] == "script":
+            assert data.strip() == "", "a script within the page"
+        self.words.append(data)
+
+    def _element(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        assert not [name for name in given if name.startswith(_INLINE)], (tag, given)
+        assert tag != "style"
+        assert tag != "script" or "src" in given
+        self.tags.append(tag)
+        if "id" in given:
+            self.ids.append(given["id"])
+        if tag == "a":
+            self.links.append(given["href"])
+        if tag == "input":
+            self.fields[given.get("name", "")] = given.get("value", "")
+
+
+@pytest.fixture(scope="session")
+def parse_page() -> type[Page]:
+    """Give what reads the source of a page."""
+    return Page
+
+
+@pytest.fixture(scope="session")
+def read_page() -> Callable[..., Page]:
+    """Fetch a page, as the holder of a secret key unless told; check its form."""
+
+    def read(service: Service, path: str, status: int = 200) -> Page:
+        answer = service.get(path)
+        assert (answer.status_code, answer.mimetype) == (status, "text/html"), path
+        return Page(answer.text)
+
+    return read
+
+
+def live(service: Service) -> None:
+    """Let an experiment earn, change, and be attacked by its callers' words."""
+    service.create(
+        "hero",
+        description=SCRIPT,
+        holdout=0.3,
+        variants=[{"key": "a", "payload": {"title": SCRIPT}}, {"key": "b"}],
+        reward={"window_seconds": 60},
+        metrics=[{"name": "returns", "minimum": 0, "maximum": 1, "margin": 0.2}],
+    )
+    requests = [
+        {
+            "experiment": "hero",
+            "unit_id": f"u{n}" if n % 2 else WORDS,
+            "context": {
+                "device": "phone" if n % 3 else SCRIPT,
+                "hour": n % 24,
+                "user": {WORDS: n % 2 == 0},
+            },
+        }
+        for n in range(400)
+    ]
+    decided = service.post("/v1/decisions/batch", {"decisions": requests}).json
+    rewards = [
+        {"decision_id": d["decision_id"], "value": 1.0}
+        for n, d in enumerate(decided["decisions"])
+        if (d["variant"] == "a") == (n % 3 > 0)
+    ]
+    service.post("/v1/rewards/batch", {"rewards": rewards})
+    service.learn(after_s=61)
+    service.patch("/v1/experiments/hero", {"description": WORDS, "holdout": 0.2})
+    deferred = service.decide("hero", defer=True, request_id=SCRIPT)
+    service.decide("hero", exclude=["a"], context={"device": WORDS})
+    service.reward(deferred["decision_id"], 1.0, reward_id=SCRIPT)
+    service.learn()
+
+
+@pytest.fixture(scope="session")
+def lived_in(start_worker: Callable[..., Any]) -> Iterator[Any]:
+    """Give a service with data that no test may change."""
+    service = start_worker()
+    live(service)
+    service.create("untouched")
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="session")
+def one_of_each(lived_in: Service) -> list[str]:
+    """Give the address of every page with something to show."""
+    overview = lived_in.worker.storage.overview
+    ids = [
+        overview.recent(1, state, 1)[0].decision.id
+        for state in ("open", "joined", "deferred")
+    ]
+    return [
+        *("/", "/?q=her", "/?q=nothing", "/ops", "/docs"),
+        *("/experiments/hero", "/experiments/untouched", "/experiments/hero/live"),
+        "/experiments/hero/who?rows=hour&columns=device&variant=a",
+        "/experiments/hero/decisions",
+        *(f"/experiments/hero/decisions?state={s}" for s in ("joined", "deferred")),
+        "/experiments/untouched/decisions",
+        *(f"/experiments/hero/decisions/{one}" for one in ids),
+    ]
