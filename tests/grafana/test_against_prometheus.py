@@ -1,0 +1,145 @@
+"""Every query of every panel gives data, asked of a Prometheus that scrapes a service.
+
+The dashboards' variables are filled as Grafana fills them.
+"""
+
+import json
+import math
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulators.traffic import simulate
+from simulators.worlds.registry import world
+
+pytestmark = pytest.mark.e2e
+
+WORLD = "hero"
+KEY = world(WORLD).key
+# Long enough for four scrapes, as Grafana chooses it.
+RATE_INTERVAL = "4s"
+WITHIN_S = 60.0
+LOOK_BACK_S = 60.0
+# These would be true of the very machine that runs the test.
+MUST_BE_QUIET = {
+    "BanditTargetDown",
+    "BanditServerErrors",
+    "BanditFallbacks",
+    "BanditLearnerDown",
+    "BanditLearnerFrozen",
+    "BanditLearnerStalled",
+    "BanditModelNotPublished",
+    "BanditLogBacklog",
+}
+
+Board = dict[str, Any]
+Target = dict[str, Any]
+
+
+@pytest.fixture
+def scraped(
+    tmp_path: Path,
+    start_service: Callable[[Path], Any],
+    start_prometheus: Callable[[str], Any],
+) -> Iterator[Any]:
+    """A Prometheus over a service that has visitors and a guardrail."""
+    service = start_service(tmp_path / "data")
+    definition = world(WORLD).experiment()
+    definition |= {
+        "holdout": 0.3,
+        "metrics": [{"name": "returns", "minimum": 0, "maximum": 1, "margin": 0.1}],
+    }
+    definition["reward"] |= {"window_seconds": 1.0, "grace_seconds": 0.2}
+    assert service.text("/v1/experiments", definition) is not None
+    prometheus = start_prometheus(f"127.0.0.1:{service.port}")
+    stop = threading.Event()
+    visitors = threading.Thread(
+        target=simulate,
+        args=(WORLD, service.url, 1_000_000, 7),
+        kwargs={"rate": 200.0, "stop": stop},
+    )
+    visitors.start()
+    yield prometheus
+    stop.set()
+    visitors.join()
+
+
+def variables(prometheus: Any, board: Board) -> dict[str, str]:
+    """Choose what Grafana would on import: all of it, or the first that there is."""
+    chosen = {"__rate_interval": RATE_INTERVAL}
+    for variable in board["templating"]["list"]:
+        if variable["type"] != "query":
+            continue
+        query = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]["query"])
+        assert query is not None
+        selector = filled(query[1], chosen)
+        path = f"/api/v1/label/{query[2]}/values"
+        found = prometheus.ask(path, **{"match[]": selector})
+        assert found, f"{variable['name']} of {board['title']} has nothing to choose"
+        chosen[variable["name"]] = variable.get("allValue") or found[0]
+    return chosen
+
+
+def filled(text: str, chosen: dict[str, str]) -> str:
+    """Put values in the place of variables."""
+    return re.sub(r"\$(\w+)", lambda found: chosen[found[1]], text)
+
+
+def answer(prometheus: Any, target: Target, chosen: dict[str, str]) -> list[Any]:
+    """Ask a panel's query as Grafana does; give the series with a number in them."""
+    query, now_s = filled(target["expr"], chosen), time.time()
+    if target.get("instant"):
+        found = prometheus.ask("/api/v1/query", query=query, time=str(now_s))
+        series = [(one["metric"], [one["value"]]) for one in found["result"]]
+    else:
+        span = {"start": str(now_s - LOOK_BACK_S), "end": str(now_s), "step": "1"}
+        found = prometheus.ask("/api/v1/query_range", query=query, **span)
+        series = [(one["metric"], one["values"]) for one in found["result"]]
+    return [
+        labels
+        for labels, values in series
+        if any(math.isfinite(float(value)) for _, value in values)
+    ]
+
+
+def unanswered(
+    prometheus: Any, boards: dict[str, Board], chosen: dict[str, dict[str, str]]
+) -> list[str]:
+    """Name the queries that give no number, or not the labels of their legend."""
+    missing = []
+    for name, board in boards.items():
+        for panel in board["panels"]:
+            for target in panel.get("targets", []):
+                series = answer(prometheus, target, chosen[name])
+                legend = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+                if not series or not all(legend <= set(labels) for labels in series):
+                    missing.append(f"{name}, {panel['title']}: {target['expr']}")
+    return missing
+
+
+def test_every_panel_has_data_and_no_alert_is_mistaken(
+    scraped: Any, dashboards: dict[str, Board]
+) -> None:
+    scraped.wait_for(lambda: has_policy_values(scraped), "estimating policies")
+    chosen = {name: variables(scraped, board) for name, board in dashboards.items()}
+    deadline = time.monotonic() + WITHIN_S
+    while missing := unanswered(scraped, dashboards, chosen):
+        assert time.monotonic() < deadline, "\n".join(missing)
+        time.sleep(0.5)
+
+    groups = scraped.ask("/api/v1/rules")["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert {rule["health"] for rule in rules} == {"ok"}
+    active = {rule["name"] for rule in rules if rule["state"] != "inactive"}
+    assert active & MUST_BE_QUIET == set(), json.dumps(rules, indent=1)
+
+
+def has_policy_values(prometheus: Any) -> bool:
+    selector = f'bandit_policy_value{{experiment="{KEY}"}}'
+    found = prometheus.ask("/api/v1/query", query=f"count({selector} > -1)")
+    return bool(found["result"])
