@@ -4,6 +4,8 @@ Owns which storage and which event log the settings mean. Opens nothing at
 import, and nothing that would not survive a fork before `open_worker`.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bandit_svc.domain.decision_id import DecisionIds
@@ -26,6 +28,11 @@ class Backends:
         self.folder = Path(settings.data).resolve()
         self.storage: Storage = open_storage(self.folder)
         self.reader: EventLogReader = FileReader(log_folder(settings))
+
+    @property
+    def opener(self) -> Callable[[], Storage]:
+        """Gives the store anew; can be sent to another process."""
+        return partial(open_storage, self.folder)
 
     def close(self) -> None:
         """Let go of files and connections; idempotent."""

@@ -45,7 +45,7 @@ def evaluate_key(
         NotFound: there is no experiment of that key.
     """
     named = [policy for policy in policies if policy.startswith(CALLABLE)]
-    asked = [_parsed(policy) for policy in policies if policy not in named]
+    asked = [asked_policy(policy) for policy in policies if policy not in named]
     given = {policy: CalledPolicy(policy) for policy in named}
     with opened(data) as backends:
         storage = backends.storage
@@ -73,7 +73,12 @@ def evaluate_key(
         emit(evaluation_text(result, key, treatment["mean"], ANYTIME), out)
 
 
-def _parsed(policy: str) -> str | Mapping[str, Any]:
+def asked_policy(policy: str) -> str | Mapping[str, Any]:
+    """Read a policy as it is named on the command line: a label, JSON, or @FILE.
+
+    Raises:
+        InvalidInput: it can't be read, or is no object.
+    """
     if policy.startswith("@"):
         values = plain_values(Path(policy[1:]))
     elif policy.startswith("{"):

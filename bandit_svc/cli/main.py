@@ -19,6 +19,7 @@ from bandit_svc.cli.replay import replay
 from bandit_svc.cli.report import report
 from bandit_svc.cli.serve import learner, serve, web
 from bandit_svc.cli.simulate import simulate
+from bandit_svc.cli.tune import tune
 
 
 @click.group(
@@ -46,6 +47,7 @@ for command in (
     report,
     evaluate,
     audit,
+    tune,
     replay,
     export,
     simulate,

@@ -1,0 +1,132 @@
+"""`bandit-svc tune`: would other settings of the policy earn more?
+
+Owns the options and the order of search, leaderboard and promotion; the numbers are
+services.tune's.
+"""
+
+import os
+from pathlib import Path
+
+import click
+import msgspec
+
+from bandit_svc.cli.opening import now_ms, opened
+from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.output import emit
+from bandit_svc.cli.plain_file import plain_values
+from bandit_svc.cli.progress import counting
+from bandit_svc.cli.tune_text import board_csv, board_text
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.services import lifecycle
+from bandit_svc.services.search_space import Search, Spec, space_of, specs_to_try
+from bandit_svc.services.tune import (
+    check_still_served,
+    promotion,
+    verdict_of,
+)
+from bandit_svc.services.tune import (
+    tune as searched,
+)
+from bandit_svc.wiring import Backends
+
+FORMATS = ("text", "json", "csv")
+
+
+@click.command()
+@click.argument("key")
+@data_option
+@option(
+    "search",
+    type=click.Choice(("grid", "random")),
+    default="grid",
+    help="Everything in the space, or a sample of it.",
+)
+@option("trials", type=click.IntRange(min=1), help="Size of the sample.")
+@option("seed", type=int, default=1, help="Seed of the sample.")
+@option(
+    "processes",
+    type=click.IntRange(min=1),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="as many as there are cores",
+    help="How many work at the same time; the result is the same.",
+)
+@option(
+    "space",
+    type=click.Path(path_type=Path),
+    help="TOML or JSON file with the values to try, a list for each setting; a table a "
+    "kind, such as [linear], beside those of vw.",
+)
+@option(
+    "promote",
+    is_flag=True,
+    show_default=False,
+    help="Serve the best spec if it beats the incumbent for sure; else exit 1.",
+)
+@option("format", type=click.Choice(FORMATS), default="text", help="Form of it.")
+@option(
+    "out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write it to, instead of standard output.",
+)
+def tune(  # noqa: PLR0913 - one argument an option
+    *,
+    key: str,
+    data: str,
+    search: Search,
+    trials: int | None,
+    seed: int,
+    processes: int,
+    space: Path | None,
+    promote: bool,
+    format: str,  # noqa: A002 - the option's name
+    out: Path | None,
+) -> None:
+    """Search settings of the policy on an experiment's own log.
+
+    Every spec is trained as the log goes, each decision scored before it is learned
+    from. All intervals of the leaderboard hold together.
+
+    Example: bandit-svc tune homepage-hero --promote
+    """
+    listed = None if space is None else space_of(plain_values(space))
+    with opened(data) as backends:
+        experiment = backends.storage.experiments.get(key)
+        incumbent = experiment.definition.policy
+        specs = specs_to_try(incumbent, listed, search, trials, seed)
+        board = _board(backends, experiment, specs, processes)
+        found = promotion(board)
+        verdict = verdict_of(board)
+        if promote and found is not None:
+            check_still_served(experiment, backends.storage.experiments.get(key))
+            changed = lifecycle.change(
+                backends.storage, key, {"policy": found.spec}, now_ms(), found.note
+            )
+            verdict += (
+                f" It is the policy from revision {changed.revision} on; the old one "
+                "serves until it has caught up with the log."
+            )
+    board = {"verdict": verdict, "promoted": promote and found is not None, **board}
+    if format == "json":
+        encoded = msgspec.json.encode(board)
+        emit(msgspec.json.format(encoded, indent=2).decode() + "\n", out)
+    elif format == "csv":
+        emit(board_csv(board), out)
+    else:
+        emit(board_text(board, verdict), out)
+    if promote and found is None:
+        raise click.ClickException(f"nothing was changed. {verdict}")
+
+
+def _board(
+    backends: Backends, experiment: Experiment, specs: list[Spec], processes: int
+) -> dict[str, object]:
+    total = backends.storage.joins.last_position(experiment.number)
+    words = f"joined decisions under {len(specs)} specs"
+    with counting(f"Tuning {experiment.key}", total) as show:
+        return searched(
+            backends.opener,
+            experiment,
+            specs,
+            processes,
+            lambda done: show(done, words),
+        )

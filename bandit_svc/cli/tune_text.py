@@ -1,0 +1,96 @@
+"""A leaderboard for a person at a terminal, and as CSV.
+
+Owns the words and the columns; every number comes with the leaderboard.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bandit_svc.cli.columns import columns
+from bandit_svc.services.search_space import described, written
+from bandit_svc.services.wording import NOTHING, amount
+
+Json = dict[str, Any]
+
+CSV_HEADER = (
+    *("rank", "policy", "incumbent", "n", "effective_sample_size"),
+    *("estimate", "lower", "upper"),
+    *("difference", "difference_lower", "difference_upper", "refused"),
+)
+
+
+def board_text(board: Json, verdict: str) -> str:
+    """Give the verdict, the leaderboard, what was refused, and how to read it."""
+    rows = board["leaderboard"]
+    refused = [
+        f"{_name(row)}: {row['refused']}" for row in rows if row["refused"] is not None
+    ]
+    count = 2 * board["specs"] - 1
+    note = (
+        f"All {count} intervals hold together at every look "
+        f"({board['confidence']:.0%}, Bonferroni): the best of\n{board['specs']} specs "
+        "looks better than it is, and a wider interval each is the price of looking at "
+        "all.\nDIFFERENCE compares with the incumbent on the same decisions, so it is "
+        "much narrower\nthan the gap between two intervals. Each spec is scored on a "
+        "decision before it learns\nfrom it; the exploration floor is not mixed in."
+    )
+    parts = [verdict, "\n".join(columns(list(_lines(rows))))]
+    if refused:
+        parts.append("Refused:\n" + "\n".join(refused))
+    return "\n\n".join([*parts, note]) + "\n"
+
+
+def board_csv(board: Json) -> str:
+    """Give one line a spec."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(CSV_HEADER)
+    for row in board["leaderboard"]:
+        writer.writerow(
+            [
+                row["rank"],
+                described(row["policy"]),
+                row["incumbent"],
+                row["n"],
+                row["effective_sample_size"],
+                row["estimate"],
+                *row["interval"],
+                row["difference"]["estimate"],
+                *row["difference"]["interval"],
+                row["refused"],
+            ]
+        )
+    return text.getvalue()
+
+
+def _lines(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+    yield (
+        *("RANK", "DIFFERS IN", "WORTH OF ITS OWN", "ESTIMATE", "INTERVAL"),
+        *("DIFFERENCE", "INTERVAL"),
+    )
+    for row in rows:
+        if row["refused"] is not None:
+            continue
+        gain = row["difference"]
+        yield (
+            str(row["rank"]),
+            _name(row),
+            f"{row['effective_sample_size']:,.0f}",
+            amount(row["estimate"]),
+            _range(row["interval"]),
+            NOTHING if row["incumbent"] else amount(gain["estimate"], signed=True),
+            NOTHING if row["incumbent"] else _range(gain["interval"], signed=True),
+        )
+
+
+def _name(row: Json) -> str:
+    if row["incumbent"]:
+        return f"(incumbent: {described(row['policy'])})"
+    return " ".join(written(row["differs"]))
+
+
+def _range(ends: Sequence[float | None], *, signed: bool = False) -> str:
+    lower, upper = ends
+    return f"{amount(lower, signed=signed)} to {amount(upper, signed=signed)}"

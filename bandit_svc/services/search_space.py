@@ -1,0 +1,251 @@
+"""Which policy specs a search tries.
+
+Owns the default spaces, the neighbours of the incumbent, and the way from listed
+values to specs. The settings and their limits are the policies' own.
+
+A setting that a space does not list has the incumbent's value where the incumbent is
+of that kind (and of that explorer, for what only this explorer has), else its default.
+"""
+
+import math
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, Literal
+
+import msgspec
+
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.candidate_specs import default_name
+from policies import linear_explorers, vw_explorers
+from policies.base import PolicyError
+from policies.spec import DEFAULT_KIND, KINDS, normalise_spec
+
+Spec = dict[str, Any]
+Space = Mapping[str, Mapping[str, Sequence[Any]]]
+"""Values by setting, by kind."""
+Search = Literal["grid", "random"]
+
+MAX_SPECS = 200
+MAX_COMBINATIONS = 50_000
+
+GRID: Space = {
+    "vw": {
+        "explorer": ["squarecb", "epsilon", "softmax", "regcb"],
+        "cb_type": ["mtr"],
+        "interactions": ["context:variant", "quadratic"],
+        "learning_rate": [0.5, 0.25],
+    }
+}
+"""16 specs; with the incumbent and its neighbours at most 24."""
+WIDE: Space = {
+    "vw": {
+        "explorer": ["squarecb", "epsilon", "softmax", "regcb"],
+        "cb_type": ["mtr", "dr", "ips"],
+        "interactions": ["none", "context:variant", "quadratic"],
+        "learning_rate": [0.05, 0.1, 0.25, 0.5, 1.0, 2.0],
+        "power_t": [0.0, 0.25, 0.5],
+        "l1": [0.0, 1e-7, 1e-6],
+        "l2": [0.0, 1e-6, 1e-4],
+    }
+}
+"""What a random search draws from where no space is given."""
+TRIALS = 23
+
+_OWN: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "vw": {
+        name: frozenset(setting.name for setting, _ in explorer.own)
+        for name, explorer in vw_explorers.EXPLORERS.items()
+    },
+    "linear": {
+        name: frozenset(setting.name for setting in own)
+        for name, (_, own) in linear_explorers.EXPLORERS.items()
+    },
+}
+"""Settings that only some explorers of a kind have, by explorer."""
+
+
+def space_of(raw: object) -> Space:
+    """Read a space: lists of values under a table a kind; top-level ones are of vw.
+
+    Raises:
+        InvalidInput: it has another shape, or names a kind that there is not.
+    """
+    if not isinstance(raw, Mapping) or not raw:
+        raise InvalidInput(
+            "a space lists values for each setting, such as learning_rate = [0.1, 0.5]"
+        )
+    found: dict[str, dict[str, list[Any]]] = {}
+    for name, value in raw.items():
+        table = value if isinstance(value, Mapping) else {name: value}
+        kind = name if isinstance(value, Mapping) else DEFAULT_KIND
+        if kind not in KINDS:
+            raise InvalidInput.at(
+                f"/{name}", f"{name!r} is no kind of policy; say {', '.join(KINDS)}"
+            )
+        for setting, values in table.items():
+            if not isinstance(values, list) or not values:
+                raise InvalidInput.at(
+                    f"/{kind}/{setting}",
+                    f"{setting} is {values!r}; write the values to try as a list",
+                )
+            found.setdefault(kind, {})[setting] = values
+        found.setdefault(kind, {})
+    return found
+
+
+def specs_to_try(
+    incumbent: Mapping[str, Any],
+    space: Space | None,
+    search: Search,
+    trials: int | None,
+    seed: int,
+) -> list[Spec]:
+    """Give normalised specs without repetition, the incumbent first.
+
+    Args:
+        incumbent: the served policy's spec, normalised.
+        space: None for the default one; a grid then has the incumbent's neighbours
+            too.
+        search: everything in the space, or a sample of it.
+        trials: the size of the sample, by default TRIALS.
+        seed: of the sample.
+
+    Raises:
+        InvalidInput: a value is refused in every combination, or there are too many.
+    """
+    chosen = space or (GRID if search == "grid" else WIDE)
+    found = _unique([incumbent, *_combinations(chosen, incumbent)])
+    if search == "random":
+        wanted = min(TRIALS if trials is None else trials, len(found) - 1)
+        drawn = random.Random(seed).sample(range(1, len(found)), wanted)  # noqa: S311 - a search
+        found = [found[0], *(found[index] for index in sorted(drawn))]
+    elif space is None:
+        found = _unique([found[0], *_neighbours(incumbent), *found[1:]])
+    if len(found) > MAX_SPECS:
+        raise InvalidInput(
+            f"the space has {len(found)} specs; at most {MAX_SPECS} are tried at once, "
+            "since each one widens the intervals of all. Say --search random --trials N"
+        )
+    return found
+
+
+def _combinations(space: Space, incumbent: Mapping[str, Any]) -> Iterator[Spec]:
+    for kind, listed in space.items():
+        count = math.prod(len(values) for values in listed.values())
+        if count > MAX_COMBINATIONS:
+            raise InvalidInput(
+                f"the space has {count:,} combinations of {kind}; at most "
+                f"{MAX_COMBINATIONS:,} are looked at. List fewer values"
+            )
+        used: set[tuple[str, int]] = set()
+        refusals: dict[tuple[str, int], PolicyError] = {}
+        for places in product(*(range(len(values)) for values in listed.values())):
+            numbered = dict(zip(listed, places, strict=True))
+            given = {name: listed[name][place] for name, place in numbered.items()}
+            spec = _with_base(kind, given, incumbent)
+            try:
+                yield normalise_spec(spec)
+            except PolicyError as error:
+                refusals.update(dict.fromkeys(numbered.items(), error))
+                continue
+            used |= {(name, at) for name, at in numbered.items() if name in spec}
+        for name, values in listed.items():
+            for place, value in enumerate(values):
+                if (name, place) not in used:
+                    _refuse(kind, name, value, refusals.get((name, place)))
+
+
+def _refuse(kind: str, name: str, value: object, error: PolicyError | None) -> None:
+    why = (
+        f"{name} is a setting of none of the explorers that are listed"
+        if error is None
+        else error.message
+    )
+    raise InvalidInput.at(
+        f"/{kind}/{name}", f"{name} = {value!r} fits no combination: {why}"
+    )
+
+
+def _with_base(kind: str, given: Spec, incumbent: Mapping[str, Any]) -> Spec:
+    """Fill in the incumbent's values, and leave out what other explorers have."""
+    same = incumbent["kind"] == kind
+    base = dict(incumbent) if same else {}
+    spec = {**base, **given, "kind": kind}
+    own = _OWN.get(kind, {})
+    if not own:
+        return spec
+    explorer = str(spec.get("explorer", normalise_spec({"kind": kind})["explorer"]))
+    if explorer not in own:
+        return spec
+    foreign = frozenset[str]().union(*own.values()) - own[explorer]
+    moved = own[explorer] if base.get("explorer") != explorer else frozenset()
+    # An alpha of one explorer means nothing to another that has one too.
+    dropped = foreign | {name for name in moved if name not in given}
+    return {name: value for name, value in spec.items() if name not in dropped}
+
+
+def _neighbours(incumbent: Mapping[str, Any]) -> Iterator[Spec]:
+    """Give the incumbent with one setting changed, at most seven."""
+    changes: list[Spec] = []
+    explorers = _OWN.get(incumbent["kind"], {})
+    own = explorers.get(incumbent.get("explorer", ""), frozenset())
+    for name in sorted({"learning_rate", "ridge", *own} & set(incumbent)):
+        if isinstance(incumbent[name], float):
+            changes += [{name: incumbent[name] * factor} for factor in (0.5, 2.0)]
+    if incumbent["kind"] == "vw":
+        changes += [{"power_t": 0.25}, {"l2": 1e-6}]
+        changes += [{"interactions": name} for name in ("context:variant", "quadratic")]
+    for change in changes[:7]:
+        try:
+            yield normalise_spec({**incumbent, **change})
+        except PolicyError:
+            # Half or twice of a value may lie outside of its limits.
+            continue
+
+
+def _unique(specs: Iterable[Mapping[str, Any]]) -> list[Spec]:
+    known = {msgspec.json.encode(spec, order="sorted"): dict(spec) for spec in specs}
+    return list(known.values())
+
+
+def differs(spec: Mapping[str, Any], incumbent: Mapping[str, Any]) -> Spec:
+    """Give what a spec has that the incumbent has not.
+
+    Settings that the incumbent lacks and that have their defaults are left out.
+    """
+    names, defaults = _names_and_defaults(spec)
+    return {
+        name: value
+        for name, value in spec.items()
+        if incumbent.get(name) != value
+        and (name in incumbent or name in names or defaults.get(name) != value)
+    }
+
+
+def described(spec: Mapping[str, Any]) -> str:
+    """Name a spec by its kind, its explorer, and what differs from their defaults."""
+    names, defaults = _names_and_defaults(spec)
+    own = {
+        name: value
+        for name, value in spec.items()
+        if name not in names and defaults.get(name) != value
+    }
+    return " ".join([default_name(dict(spec)), *written(own)])
+
+
+def _names_and_defaults(spec: Mapping[str, Any]) -> tuple[Spec, Spec]:
+    names = {name: spec[name] for name in ("kind", "explorer") if name in spec}
+    try:
+        return names, normalise_spec(names)
+    except PolicyError:
+        # Such as a fixed policy, which has no default for its variant.
+        return names, {}
+
+
+def written(settings: Mapping[str, Any]) -> list[str]:
+    """Give settings as name=value."""
+    return [
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in settings.items()
+    ]

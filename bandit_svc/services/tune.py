@@ -1,0 +1,237 @@
+"""Search settings of the policy on an experiment's own log.
+
+Owns the leaderboard: what each spec would have earned, trained progressively on the
+log, and what that is more than the incumbent's; and which spec, if any, has earned
+its promotion. Changes nothing: the promotion itself is services.lifecycle's.
+
+All intervals of a leaderboard, those of M values and of M - 1 differences, hold
+together, at every look, with the report's confidence (Bonferroni). So the best of
+many specs isn't promoted for its luck: where none is better than the incumbent, a
+look promotes one with a chance of at most 5 %, and so do all looks together at the
+same specs of a growing log.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.errors import Conflict
+from bandit_svc.ope.interval import Interval
+from bandit_svc.services.paired_walk import PairedWalk, Walked
+from bandit_svc.services.parallel_walk import (
+    Opener,
+    dealt,
+    gathered,
+    in_processes,
+)
+from bandit_svc.services.report_policies import refused, scaled_back
+from bandit_svc.services.report_values import CONFIDENCE, Json, interval_json
+from bandit_svc.services.running import reward_range
+from bandit_svc.services.search_space import described, differs
+from bandit_svc.services.wording import amount
+from bandit_svc.storage.interface import Storage
+from policies.spec import build_policy
+
+Spec = Mapping[str, Any]
+
+
+class SpecsPiece(NamedTuple):
+    """What one process walks: the incumbent, and some of the challengers."""
+
+    experiment: Experiment
+    incumbent: Spec
+    challengers: Sequence[Spec]
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """The spec that beats the incumbent, and what to write into the history."""
+
+    spec: dict[str, Any]
+    sentence: str
+
+    @property
+    def note(self) -> str:
+        """What the history of the experiment keeps."""
+        return f"tune: {self.sentence}"
+
+
+def tune(
+    opener: Opener,
+    experiment: Experiment,
+    specs: Sequence[Spec],
+    processes: int,
+    on_progress: Callable[[int], None] = lambda _done: None,
+) -> Json:
+    """Walk the log once under every spec and rank them.
+
+    The result does not depend on the number of processes.
+
+    Args:
+        opener: gives the store; called in each process.
+        experiment: as it is now.
+        specs: normalised; the first is the incumbent.
+        processes: how many work at the same time.
+        on_progress: told how many joined decisions are done.
+
+    Returns:
+        `leaderboard`: a row a spec, best first, refused ones last; `specs`, their
+        number; `decisions`, the joined ones; `confidence`.
+    """
+    incumbent, *challengers = specs
+    storage = opener()
+    try:
+        last = storage.joins.last_position(experiment.number)
+    finally:
+        storage.close()
+    hands = dealt(challengers, processes)
+    pieces = [SpecsPiece(experiment, incumbent, hand, last) for hand in hands]
+    found = in_processes(walk_specs, pieces, opener, on_progress)
+    walked = [found[0][0], *gathered([one[1:] for one in found])]
+    rows = [
+        _row(experiment, spec, specs[0], one, 2 * len(specs) - 1)
+        for spec, one in zip(specs, walked, strict=True)
+    ]
+    rows.sort(key=_rank)
+    return {
+        "experiment": experiment.key,
+        "incumbent": dict(incumbent),
+        "decisions": last,
+        "specs": len(specs),
+        "confidence": CONFIDENCE,
+        "leaderboard": [{"rank": at, **row} for at, row in enumerate(rows, 1)],
+    }
+
+
+def walk_specs(
+    storage: Storage, piece: SpecsPiece, on_progress: Callable[[int], None]
+) -> list[Walked]:
+    """Walk one piece; the incumbent first."""
+    scale = reward_range(piece.experiment.definition)
+    walk = PairedWalk(
+        storage,
+        piece.experiment,
+        build_policy(piece.incumbent, scale),
+        [build_policy(spec, scale) for spec in piece.challengers],
+    )
+    return walk.run(piece.last, on_progress)
+
+
+def promotion(board: Json) -> Promotion | None:
+    """Give the spec that beats the incumbent for sure, or None.
+
+    Of those whose difference lies above 0 with its whole interval, the one that earns
+    most more at least. Nothing beats an incumbent whose own value is refused.
+    """
+    rows = board["leaderboard"]
+    incumbent = next(row for row in rows if row["incumbent"])
+    left = challengers_of(board)
+    better = [row for row in left if row["difference"]["interval"][0] > 0]
+    if incumbent["refused"] is not None or not better:
+        return None
+    best = max(better, key=lambda row: row["difference"]["interval"][0])
+    lower, upper = best["difference"]["interval"]
+    return Promotion(
+        best["policy"],
+        f"{described(best['policy'])} beats {described(board['incumbent'])} by "
+        f"{amount(best['difference']['estimate'])} ({amount(lower)} to "
+        f"{amount(upper)}), {board['specs']} specs, {best['n']:,} decisions",
+    )
+
+
+def verdict_of(board: Json) -> str:
+    """Say in a sentence whether a spec beats the incumbent, or how far the best is."""
+    found = promotion(board)
+    name = described(board["incumbent"])
+    incumbent = next(row for row in board["leaderboard"] if row["incumbent"])
+    if found is not None:
+        return f"{found.sentence}."
+    if incumbent["refused"] is not None:
+        return (
+            f"The log can't say what the incumbent ({name}) would earn, so nothing "
+            f"can beat it. {incumbent['refused']}"
+        )
+    left = challengers_of(board)
+    if not left:
+        return f"The log can't say what any spec but the incumbent ({name}) would earn."
+    best = left[0]["difference"]
+    lower, upper = best["interval"]
+    return (
+        f"Nothing beats {name}, the incumbent, for sure: the best challenger, "
+        f"{described(left[0]['policy'])}, would have earned "
+        f"{amount(best['estimate'], signed=True)} a decision, between "
+        f"{amount(lower, signed=True)} and {amount(upper, signed=True)}."
+        f"{_needed(left[0])}"
+    )
+
+
+def challengers_of(board: Json) -> list[Json]:
+    """Give the rows that are neither refused nor the incumbent, best first."""
+    rows = board["leaderboard"]
+    return [row for row in rows if not row["incumbent"] and row["refused"] is None]
+
+
+def check_still_served(before: Experiment, now: Experiment) -> None:
+    """Refuse to replace another policy than the one that was beaten.
+
+    Raises:
+        Conflict: the experiment got another policy meanwhile.
+    """
+    if before.definition.policy != now.definition.policy:
+        raise Conflict(
+            f"{now.key} got another policy while the search ran (revision "
+            f"{now.revision}); nothing was changed. Search again"
+        )
+
+
+def _needed(row: Json) -> str:
+    """Say how long a log would settle it, if it went on like this."""
+    gain, lower = row["difference"]["estimate"], row["difference"]["interval"][0]
+    if gain <= 0:
+        return ""
+    # Half a width shrinks with the root of the number of decisions.
+    times = ((gain - lower) / gain) ** 2
+    if times > MOST_TIMES:
+        return " A log a thousand times as long would not settle it."
+    return f" About {times:.1f} times as many decisions like these would settle it."
+
+
+MOST_TIMES = 1000
+
+
+def _row(
+    experiment: Experiment, spec: Spec, incumbent: Spec, walked: Walked, count: int
+) -> Json:
+    scale = reward_range(experiment.definition)
+    width = scale.maximum - scale.minimum
+    confidence = 1 - (1 - CONFIDENCE) / count
+    sums, reason = walked.summary.sums, refused(walked.summary)
+    estimate = gain = None
+    interval = difference = Interval(None, None)
+    if reason is None and walked.value is not None:
+        estimate = scale.minimum + walked.value * width
+        interval = scaled_back(walked.summary.value_interval(confidence), scale)
+        gain, difference = 0.0, Interval(0.0, 0.0)
+        if walked.difference is not None:
+            gain = walked.difference.mean * width
+            found = walked.difference.interval(confidence)
+            ends = (found.lower or 0.0, found.upper or 0.0)
+            difference = Interval(ends[0] * width, ends[1] * width)
+    return {
+        "policy": dict(spec),
+        "differs": differs(spec, incumbent),
+        "incumbent": spec == incumbent,
+        "n": sums.n,
+        "effective_sample_size": sums.effective_sample_size,
+        "refused": reason,
+        "estimate": estimate,
+        "interval": interval_json(interval),
+        "difference": {"estimate": gain, "interval": interval_json(difference)},
+    }
+
+
+def _rank(row: Json) -> tuple[bool, float]:
+    gain = row["difference"]["estimate"]
+    return row["refused"] is not None, 0.0 if gain is None else -gain

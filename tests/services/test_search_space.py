@@ -1,0 +1,105 @@
+"""Which specs a search tries."""
+
+from typing import Any
+
+import pytest
+
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.search_space import (
+    TRIALS,
+    described,
+    differs,
+    space_of,
+    specs_to_try,
+)
+from policies.spec import normalise_spec
+
+VW = normalise_spec({"kind": "vw", "seed": 7, "interactions": "none"})
+LINEAR = normalise_spec({"kind": "linear"})
+
+
+def tried(raw: object, incumbent: dict[str, Any] = VW, **more: Any) -> list[Any]:
+    options: dict[str, Any] = {"search": "grid", "trials": None, "seed": 1} | more
+    space = None if raw is None else space_of(raw)
+    return specs_to_try(incumbent, space, **options)
+
+
+@pytest.mark.parametrize(
+    "incumbent", [VW, LINEAR, normalise_spec({"kind": "vw"}), {"kind": "uniform"}]
+)
+def test_the_default_is_small_and_begins_with_the_incumbent(
+    incumbent: dict[str, Any],
+) -> None:
+    specs = tried(None, incumbent)
+
+    assert specs[0] == incumbent
+    assert 16 <= len(specs) <= 24
+    assert all(normalise_spec(spec) == spec for spec in specs)
+    assert all(specs.count(spec) == 1 for spec in specs)
+
+
+def test_what_is_not_listed_is_the_incumbents() -> None:
+    (_, spec) = tried({"learning_rate": [0.1]})
+
+    assert spec == VW | {"learning_rate": 0.1}
+
+
+def test_settings_of_one_explorer_are_not_given_to_another() -> None:
+    raw = {"explorer": ["squarecb", "epsilon"], "epsilon": [0.1, 0.2]}
+    specs = tried(raw)
+
+    assert [differs(spec, VW) for spec in specs] == [
+        {},
+        {"explorer": "epsilon", "epsilon": 0.1},
+        {"explorer": "epsilon", "epsilon": 0.2},
+    ]
+
+
+def test_a_combination_that_no_policy_takes_is_passed_over() -> None:
+    raw = {"explorer": ["squarecb", "softmax"], "cb_type": ["mtr", "dr"]}
+
+    assert [(s["explorer"], s["cb_type"]) for s in tried(raw)] == [
+        *(("squarecb", "mtr"), ("softmax", "mtr"), ("softmax", "dr")),
+    ]
+
+
+def test_tables_name_other_kinds() -> None:
+    raw = {"learning_rate": [0.1], "linear": {"explorer": ["ucb", "igw"]}}
+
+    assert [described(spec) for spec in tried(raw)] == [
+        "vw-squarecb interactions=none seed=7",
+        "vw-squarecb interactions=none learning_rate=0.1 seed=7",
+        "linear-ucb",
+        "linear-igw",
+    ]
+
+
+def test_a_random_search_is_a_sample_that_its_seed_decides() -> None:
+    first, again, other = (
+        tried(None, search="random", seed=seed, trials=None) for seed in (1, 1, 2)
+    )
+
+    assert len(first) == TRIALS + 1
+    assert first == again
+    assert first != other
+    assert len(tried({"power_t": [0.1, 0.2]}, search="random", trials=9)) == 3
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        ([], "lists values for each setting"),
+        ({"explorer": "epsilon"}, "as a list"),
+        ({"explorer": []}, "as a list"),
+        ({"other": {}}, "no kind of policy"),
+        ({"learning": [1]}, "'learning' is not a setting"),
+        ({"learning_rate": [0.1, -1]}, "learning_rate = -1 fits no combination"),
+        ({"epsilon": [0.1]}, "none of the explorers that are listed"),
+        ({"cb_type": ["dr"]}, "explorer squarecb takes"),
+        ({"learning_rate": [i / 1000 for i in range(1, 300)]}, "at most 200"),
+        ({name: [0.1] * 300 for name in ("l1", "l2")}, "90,000 combinations"),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_refused(raw: object, sentence: str) -> None:
+    with pytest.raises(InvalidInput, match=sentence):
+        tried(raw)
