@@ -19,6 +19,8 @@ from policies.base import Action, Context, Features, PolicyError, Scalar
 
 Named = tuple[str, float]
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
 LINEAR_UNTIL = 1000.0
 """Numbers up to here are taken as they are; larger ones grow by their logarithm."""
 
@@ -78,7 +80,8 @@ def feature(name: str, value: Scalar) -> Named:
 def context_features(context: Context) -> Iterator[Named]:
     """Name every feature of a context, in its order."""
     for name, value in context.items():
-        if isinstance(value, Mapping):
+        # Asking for a Mapping costs more than all the rest, so scalars go first.
+        if type(value) not in _SCALARS and isinstance(value, Mapping):
             yield from _features(value, f"{escaped(name)}/")
         else:
             yield feature(escaped(name), value)

@@ -8,7 +8,13 @@ becomes a cost (cost = -scaled reward) here and nowhere else.
 from collections.abc import Iterable, Sequence
 
 from policies.base import Action, Context
-from policies.features import Named, action_features, context_features
+from policies.features import (
+    LINEAR_UNTIL,
+    Named,
+    action_features,
+    context_features,
+    escaped,
+)
 
 CACHED_ACTIONS = 4096
 
@@ -16,21 +22,34 @@ CONSTANT = "*"
 """A feature of every context; times an action's features it is their own effect."""
 
 
-def _written(features: Iterable[Named]) -> str:
+def _terms(features: Iterable[Named]) -> list[str]:
     # A number's name ends in "#", so that "x#:1" and a string's "x=1" differ.
-    return " ".join(
-        [f"{name}:{value:.9g}" if name[-1] == "#" else name for name, value in features]
-    )
+    return [
+        f"{name}:{value:.9g}" if name[-1] == "#" else name for name, value in features
+    ]
 
 
 def shared_line(context: Context) -> str:
     """Render the context after a constant; nested mappings are flattened."""
-    return f"shared |c {CONSTANT} {_written(context_features(context))}"
+    written = []
+    for name, value in context.items():
+        # The two kinds that nearly all features are, named as features.feature does.
+        if isinstance(value, str):
+            written.append(f"{escaped(name)}={escaped(value)}")
+        elif (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and -LINEAR_UNTIL <= value <= LINEAR_UNTIL
+        ):
+            written.append(f"{escaped(name)}#:{value:.9g}")
+        else:
+            written += _terms(context_features({name: value}))
+    return f"shared |c {CONSTANT} {' '.join(written)}"
 
 
 def action_line(action: Action) -> str:
     """Render an action: its key as a feature, then its own features."""
-    return f"|a {_written(action_features(action))}"
+    return f"|a {' '.join(_terms(action_features(action)))}"
 
 
 class ExampleWriter:
@@ -42,10 +61,18 @@ class ExampleWriter:
 
     def __init__(self) -> None:
         self._lines: dict[int, tuple[Action, str]] = {}
+        # The actions of the last example, and their lines joined: in a service nearly
+        # every example is of the same tuple.
+        self._last: tuple[Sequence[Action], str] = ((), "")
 
     def unlabelled(self, context: Context, actions: Sequence[Action]) -> str:
         """Render an example to predict on."""
-        return "\n".join(self._all_lines(context, actions))
+        known, lines = self._last
+        if actions is not known:
+            lines = "\n".join(self._action_lines(actions))
+            # A list could change behind our back.
+            self._last = (actions, lines) if type(actions) is tuple else ((), "")
+        return f"{shared_line(context)}\n{lines}"
 
     def labelled(
         self,
@@ -64,13 +91,13 @@ class ExampleWriter:
             propensity: in (0, 1].
             scaled_reward: in [0, 1]; the cost is its negative.
         """
-        lines = self._all_lines(context, actions)
+        lines = self._action_lines(actions)
         label = f"0:{0.0 - scaled_reward:.9g}:{propensity:.9g}"
-        lines[1 + chosen] = f"{label} {lines[1 + chosen]}"
-        return "\n".join(lines)
+        lines[chosen] = f"{label} {lines[chosen]}"
+        return "\n".join([shared_line(context), *lines])
 
-    def _all_lines(self, context: Context, actions: Sequence[Action]) -> list[str]:
-        lines = [shared_line(context)]
+    def _action_lines(self, actions: Sequence[Action]) -> list[str]:
+        lines = []
         for action in actions:
             known = self._lines.get(id(action))
             lines.append(known[1] if known else self._remembered(action))

@@ -27,7 +27,9 @@ def check_context(context: Mapping[str, Any], pointer: str = "/context") -> None
     """
     count = 0
     for name, value in context.items():
-        if isinstance(value, dict):
+        if _is_small(value) and len(name) <= MAX_STRING_LENGTH:
+            count += 1
+        elif isinstance(value, dict):
             _check_name(name, pointer)
             check_features(value, f"{pointer}/{escape_pointer(name)}")
             # An empty namespace is logged too, so it counts as one.
@@ -55,6 +57,16 @@ def check_features(features: Mapping[str, Any], pointer: str) -> None:
         )
     for name, value in features.items():
         _check_feature(name, value, pointer)
+
+
+def _is_small(value: object) -> bool:
+    """Whether a value is one of nearly all that come, so that nothing else is asked."""
+    kind = type(value)
+    if kind is str:
+        return len(value) <= MAX_STRING_LENGTH
+    if kind is int or kind is float:
+        return -MAX_INTEGER <= value <= MAX_INTEGER
+    return False
 
 
 def _check_feature(name: str, value: object, pointer: str) -> None:

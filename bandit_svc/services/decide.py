@@ -141,7 +141,11 @@ def _decide_new(
         decided_at_ms=now_ms,
         group=group,
         context=request.context,
-        variants=tuple(action.key for action in actions),
+        variants=(
+            running.keys
+            if variants is running.variants
+            else tuple(action.key for action in actions)
+        ),
         pmf=tuple(pmf),
         chosen=chosen,
         propensity=pmf[chosen],

@@ -4,6 +4,7 @@ Owns their shape and the report's confidence; every part of a report uses it.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from bandit_svc.ope.interval import Estimate, Interval
@@ -28,8 +29,14 @@ def interval_json(interval: Interval) -> list[float | None]:
 
 def timestamp(at_ms: int) -> str:
     """Give a moment as RFC 3339 in UTC, with milliseconds."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, millisecond = divmod(at_ms, 1000)
+    return f"{_whole_second(second)}.{millisecond:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _whole_second(second: int) -> str:
+    """Keep what every answer of the same second shares."""
+    return datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
 
 
 def moment(at_ms: int) -> str:

@@ -41,6 +41,7 @@ class Running(msgspec.Struct, frozen=True):
     experiment: Experiment
     variants: tuple[Variant, ...]
     actions: tuple[Action, ...]
+    keys: tuple[str, ...]
     policy: LoadedPolicy
     baseline: LoadedPolicy
 
@@ -85,6 +86,7 @@ def run(experiment: Experiment, policy: LoadedPolicy) -> Running:
         experiment=experiment,
         variants=variants,
         actions=actions_of(variants),
+        keys=tuple(v.key for v in variants),
         policy=policy,
         baseline=LoadedPolicy(baseline, 0, 0),
     )

@@ -222,7 +222,8 @@ def run(plan: dict[str, Any]) -> dict[str, Any]:
     """Warm up, measure, and sum up."""
     requests = Requests(plan)
     connections = [Connection(plan["port"]) for _ in range(plan["connections"])]
-    closed_loop(connections, requests, plan.get("warm_up_s", 0.5), Book(None))
+    warm_up_s = plan.get("warm_up_s", 0.4)
+    closed_loop(connections, requests, warm_up_s, Book(None))
     kept: list[bytes] | None = [] if plan.get("keep_ids") else None
     book = Book(kept)
     gc.collect()
@@ -241,6 +242,7 @@ def run(plan: dict[str, Any]) -> dict[str, Any]:
         "failed": measured.failed,
         "lost": measured.lost,
         "took_s": measured.took_s,
+        "warm_up_s": warm_up_s,
         "driver_cpu_share": measured.cpu_s / measured.took_s,
         "p50_ms": _percentile_ms(measured.latencies, 0.5),
         "p99_ms": _percentile_ms(measured.latencies, 0.99),

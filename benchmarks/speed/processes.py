@@ -6,6 +6,7 @@ by Ctrl-C or SIGTERM. Listens on loopback alone.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -17,14 +18,14 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
-from bandit_svc.cli.supervisor import bind_to_parent
 from bandit_svc.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 20.0
+_PR_SET_PDEATHSIG = 1
 BANDIT_SVC = str(Path(sys.executable).with_name("bandit-svc"))
 
 
@@ -52,12 +53,18 @@ def running(
             stdout=file,
             stderr=file,
             process_group=0,
-            preexec_fn=bind_to_parent,  # noqa: PLW1509 - no threads here
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads here
         )
     try:
         yield process
     finally:
         _end(process)
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the benchmark is killed (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -94,13 +101,30 @@ def wait_for_port(process: "subprocess.Popen[bytes]", port: int, output: Path) -
     raise RuntimeError(f"nothing listens on {port}: {output.read_text()[-2000:]}")
 
 
-@contextlib.contextmanager
-def contestant(name: str, folder: Path, settings: Settings) -> Iterator[int]:
-    """Run benchmarks/contestants/NAME.py under the service's gunicorn flags.
+def cpu_seconds(group: int) -> float:
+    """Give the CPU time that a process group has used so far (Linux).
 
-    Yields:
-        Its port.
+    Noise of a shared machine moves it far less than it moves throughput.
     """
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Listening(NamedTuple):
+    """Where a contestant listens, and its process group."""
+
+    port: int
+    group: int
+
+
+@contextlib.contextmanager
+def contestant(name: str, folder: Path, settings: Settings) -> Iterator[Listening]:
+    """Run benchmarks/contestants/NAME.py under the service's gunicorn flags."""
     port, output = free_port(), folder / f"{name}.log"
     environment = {
         "BANDIT_PORT": str(port),
@@ -115,7 +139,7 @@ def contestant(name: str, folder: Path, settings: Settings) -> Iterator[int]:
     )
     with running(command, output, environment) as process:
         wait_for_port(process, port, output)
-        yield port
+        yield Listening(port, process.pid)
 
 
 def drive(plan: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class Service(NamedTuple):
     """A running service with its keys."""
 
     port: int
+    group: int
     folder: Path
     secret: str
     publishable: str
@@ -106,7 +107,7 @@ def service(folder: Path, settings: Settings) -> Iterator[Service]:
     )
     with running(command, output) as process:
         wait_for_port(process, port, output)
-        found = Service(port, folder, secret, publishable)
+        found = Service(port, process.pid, folder, secret, publishable)
         _create_experiment(found)
         _train(found)
         yield found

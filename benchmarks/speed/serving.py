@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from bandit_svc.settings import Settings
-from benchmarks.speed.processes import ROOT, contestant, drive
+from benchmarks.speed.processes import (
+    ROOT,
+    Listening,
+    contestant,
+    cpu_seconds,
+    drive,
+)
 from benchmarks.speed.rows import Figures, Goal
 from benchmarks.speed.service import (
     VARIANTS,
@@ -87,7 +93,7 @@ class Serving:
 
     def __init__(self) -> None:
         self._settings = Settings()
-        self._ports: dict[str, int] = {}
+        self._others: dict[str, Listening] = {}
         self._bodies = decision_bodies()
         self._rewards: list[str] = []
         self._service: Service | None = None
@@ -98,7 +104,7 @@ class Serving:
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             for name in ("bare_flask", "naive", "raw_wsgi"):
-                self._ports[name] = stack.enter_context(
+                self._others[name] = stack.enter_context(
                     contestant(name, folder, self._settings)
                 )
             self._service = stack.enter_context(service(folder, self._settings))
@@ -111,10 +117,12 @@ class Serving:
         for name in ("bare_flask", "naive", "raw_wsgi", "ours"):
             got = self._closed(name, _DECISIONS, self._bodies, seconds)
             figures[f"decisions_per_s {name}"] = got["decisions_per_s"]
+            figures[f"cpu_us a decision {name}"] = got["cpu_us"]
             figures[f"driver_cpu_share {name}"] = got["driver_cpu_share"]
         for name in ("bare_flask", "ours"):
             got = self._closed(name, _REWARDS, self._rewards, seconds)
             figures[f"rewards_per_s {name}"] = got["rewards_per_s"]
+            figures[f"cpu_us a reward {name}"] = got["cpu_us"]
         naive = SHARE_OF_NAIVE_PEAK * figures["decisions_per_s naive"]
         bare = SHARE_OF_BARE_PEAK * figures["decisions_per_s bare_flask"]
         for load, rate, names in (
@@ -141,7 +149,13 @@ class Serving:
         connections: int = CONNECTIONS,
     ) -> dict[str, Any]:
         load = {"loop": "closed", "connections": connections, "seconds": seconds}
-        return drive(self._plan(name, path, bodies) | load)
+        group = self._ours.group if name == "ours" else self._others[name].group
+        before_s = cpu_seconds(group)
+        got = drive(self._plan(name, path, bodies) | load)
+        used_s = cpu_seconds(group) - before_s
+        # The warm-up is not in the number of answers, but in the time used.
+        answered = got["answered"] * (1.0 + got["warm_up_s"] / got["took_s"])
+        return got | {"cpu_us": 1e6 * used_s / answered}
 
     def _open(self, name: str, rate: float, seconds: float) -> dict[str, Any]:
         load = {
@@ -152,12 +166,15 @@ class Serving:
         }
         return drive(self._plan(name, _DECISIONS, self._bodies) | load)
 
+    @property
+    def _ours(self) -> Service:
+        assert self._service is not None, "only inside running()"  # noqa: S101
+        return self._service
+
     def _plan(self, name: str, path: str, bodies: list[str]) -> dict[str, Any]:
-        ours = self._service
-        assert ours is not None, "measure() is called inside running()"  # noqa: S101
-        plan = ours.plan(path, bodies)
+        plan = self._ours.plan(path, bodies)
         # The others get the same bytes; they don't look at the key.
-        return plan if name == "ours" else plan | {"port": self._ports[name]}
+        return plan if name == "ours" else plan | {"port": self._others[name].port}
 
     def _reward_bodies(self) -> list[str]:
         """Give rewards for decisions that were made just now."""
