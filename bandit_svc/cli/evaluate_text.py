@@ -108,12 +108,11 @@ def _estimates(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
         for name, estimate in row["estimates"].items():
             if estimate["estimate"] is None:
                 continue
-            lower, upper = estimate["interval"]
             yield (
                 row["policy"],
                 name,
                 _number(estimate["estimate"], ".6f"),
-                f"{_number(lower, '.6f')} to {_number(upper, '.6f')}",
+                _interval(estimate["interval"]),
             )
 
 
@@ -127,6 +126,12 @@ def _weights(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
             _number(row["mean_weight"], ".4f"),
             _number(row["max_weight"], ",.2f"),
         )
+
+
+def _interval(ends: Sequence[float | None]) -> str:
+    if list(ends) == [None, None]:
+        return NOTHING
+    return " to ".join(_number(end, ".6f") for end in ends)
 
 
 def _number(value: float | None, form: str) -> str:

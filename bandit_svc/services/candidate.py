@@ -20,10 +20,12 @@ from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.services.candidate_specs import FIXED
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.learning import Learning, teach
+from bandit_svc.services.predictor import Predictor
 from bandit_svc.services.running import reward_range
 from bandit_svc.services.scores import Scores
+from bandit_svc.services.weighing import Weighed, weighed_pmf, weighed_variant
 from bandit_svc.storage.rows import EvaluationRow, JoinedRow
-from policies.base import Policy, PolicyError
+from policies.base import Action, Policy, PolicyError
 from policies.pmf import validate_pmf
 from policies.spec import build_policy
 
@@ -88,20 +90,28 @@ class Candidate:
         scores = self.scores.encode()
         return EvaluationRow(self.label, self.spec, self.cursor, scores, state)
 
-    def probability(self, decision: Decision, learning: Learning) -> float | None:
-        """Give its chance of the logged choice; None where it has no answer.
+    def weighed(
+        self,
+        decision: Decision,
+        learning: Learning,
+        predicted: Sequence[float] | None = None,
+    ) -> Weighed | None:
+        """Weigh a decision by its chances; None where it has no answer.
+
+        Args:
+            predicted: rewards of the eligible variants in [0, 1], if there is a model.
 
         Raises:
             PolicyError: a policy that learns gives no valid pmf.
         """
-        variants, chosen = decision.variants, decision.chosen
+        variants = decision.variants
         if self.policy is not None:
             actions = learning.actions(decision)
             pmf = self.policy.pmf(decision.context, actions)
             validate_pmf(pmf, len(actions), 0.0)
-            return pmf[chosen]
+            return weighed_pmf(decision, pmf, predicted)
         if self._only in variants:
-            return float(variants[chosen] == self._only)
+            return weighed_variant(decision, variants.index(self._only), predicted)
         if self._strict:
             return None
         total = 0.0
@@ -109,28 +119,35 @@ class Candidate:
             total = math.fsum(self._weights.get(key, 0.0) for key in variants)
         if total == 0.0:
             # As the policy itself does where none of its variants is eligible.
-            return 1.0 / len(variants)
-        return self._weights.get(variants[chosen], 0.0) / total
+            return weighed_pmf(decision, [1 / len(variants)] * len(variants), predicted)
+        pmf = [self._weights.get(key, 0.0) / total for key in variants]
+        return weighed_pmf(decision, pmf, predicted)
 
     def score(
-        self, decision: Decision, reward: float, bound: float | None, learning: Learning
+        self,
+        decision: Decision,
+        reward: float,
+        bound: float | None,
+        learning: Learning,
+        predicted: Sequence[float] | None = None,
     ) -> None:
         """Count one decision of the treatment group.
 
         Args:
             reward: scaled to [0, 1].
             bound: how large a weight could be; None where it can't be told.
+            predicted: as for `weighed`.
         """
         if bound is None:
             self.scores.unbounded += 1
             return
         try:
-            probability = self.probability(decision, learning)
+            weighed = self.weighed(decision, learning, predicted)
         except PolicyError:
             # As in learning: one decision can't hold up those behind it.
             return
-        if probability is not None:
-            self.scores.add(probability / decision.propensity, reward, bound)
+        if weighed is not None:
+            self.scores.add(weighed.weight, reward, bound, weighed.correction)
 
 
 def new_candidate(
@@ -169,6 +186,7 @@ def walk(
     definition: Definition,
     learning: Learning,
     bounds: Bounds,
+    predictor: Predictor | None = None,
 ) -> None:
     """Score the next joined decisions under each candidate, then let it learn.
 
@@ -176,20 +194,38 @@ def walk(
         candidates: all at the same cursor, right before the first row.
         rows: in the recorded order.
         definition: for the reward range, which is the same for life.
+        predictor: at the same cursor; learns what the policies learn from. Without
+            one there are only weighted rewards.
     """
     scale = reward_range(definition)
-    learners = [c for c in candidates if c.policy is not None]
+    learners = [c.policy for c in candidates if c.policy is not None]
     for row in rows:
         decision = decode_decision(row.line)
         if decision.group == TREATMENT:
             reward, bound = scale.scaled(row.reward), bounds.bound(decision)
+            predicted = None
+            if predictor is not None:
+                actions = learning.actions(decision)
+                predicted = predictor.predicted(decision, actions, reward)
             for candidate in candidates:
-                candidate.score(decision, reward, bound, learning)
-        if row.learnable and learners:
-            actions = learning.actions(decision)
-            for candidate in learners:
-                if candidate.policy is not None:
-                    teach(candidate.policy, decision, actions, row.reward)
+                candidate.score(decision, reward, bound, learning, predicted)
+        if row.learnable and (learners or predictor is not None):
+            _learn(learners, predictor, row, decision, learning.actions(decision))
     for candidate in candidates:
         candidate.cursor = rows[-1].position
         candidate.changed = True
+    if predictor is not None:
+        predictor.cursor = rows[-1].position
+
+
+def _learn(
+    learners: Sequence[Policy],
+    predictor: Predictor | None,
+    row: JoinedRow,
+    decision: Decision,
+    actions: Sequence[Action],
+) -> None:
+    for policy in learners:
+        teach(policy, decision, actions, row.reward)
+    if predictor is not None:
+        predictor.learn(decision, actions, row.reward)

@@ -24,7 +24,8 @@ from bandit_svc.services.frozen_target import (
     with_training,
 )
 from bandit_svc.services.learning import Learning
-from bandit_svc.services.report_policies import Evaluated, policies
+from bandit_svc.services.predictor import Predictor
+from bandit_svc.services.report_policies import Evaluated, policies, quality_json
 from bandit_svc.services.report_values import Json
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
@@ -39,7 +40,7 @@ def evaluate(
     asked: Mapping[str, Target],
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Json:
-    """Give the contract's `policies` and `health` for the policies asked about.
+    """Give `policies`, `reward_model` and `health` for the policies asked about.
 
     Args:
         asked: normalised specs by label, see candidate_specs.asked_specs; or
@@ -60,17 +61,19 @@ def evaluate(
     }
     # A published model counts from where it had stopped learning.
     begins = {label: _begins(target) for label, target in targets.items()}
+    predictor = Predictor(experiment.definition)
     total = storage.joins.last_position(experiment.number)
     for rows in learning.rows((0, total)):
         for part in split(rows, set(begins.values())):
             first = part[0].position
             group = [c for label, c in candidates.items() if begins[label] < first]
-            walk(group, part, experiment.definition, learning, bounds)
+            walk(group, part, experiment.definition, learning, bounds, predictor)
         on_progress(rows[-1].position, total)
     found = {label: Evaluated(c.scores.summary()) for label, c in candidates.items()}
     rows_of = policies(experiment, {label: found[label] for label in asked})
     return {
         "policies": [_told(r, t) for r, t in zip(rows_of, asked.values(), strict=True)],
+        "reward_model": quality_json(predictor.quality),
         "health": [
             propensity_audit(found),
             scorecard(storage, experiment, found, _holdout(storage, experiment)),

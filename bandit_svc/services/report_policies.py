@@ -1,8 +1,11 @@
 """What other policies would have earned, as the report shows it.
 
 Owns the row of one policy in the contract's `policies`, and what a report reads for
-it: sums that were kept, never the log. Every interval holds at every look. The
-interval is one for the policy's value, so that each estimator of it has the same.
+it: sums that were kept, never the log. Every interval holds at every look.
+
+`ips` and `snips` share one interval, which bounds the policy's value without a model.
+`dr` has its own, which bounds the same value and is valid however wrong the model is.
+`dm` has none: how far its model is off is not known from the log.
 
 For a policy that learns the value is the mean, over the decisions so far, of what it
 was worth as it stood at each. `n` counts the treatment's matured decisions in which
@@ -17,14 +20,16 @@ from typing import NamedTuple
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.ope.diagnostics import refusal
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.interval import Interval
+from bandit_svc.ope.interval import UNBOUNDED, Interval
 from bandit_svc.services.candidate_specs import FIXED, candidate_specs
+from bandit_svc.services.predictor import PREDICTOR, Quality, kept_quality
 from bandit_svc.services.report_values import CONFIDENCE, Json, interval_json
 from bandit_svc.services.running import reward_range
 from bandit_svc.services.scores import Scores, Summary
 from bandit_svc.storage.interface import Storage
 from policies.base import RewardRange
 
+ESTIMATORS = ("ips", "snips", "dm", "dr")
 NOTHING: Json = {"estimate": None, "interval": [None, None]}
 
 
@@ -54,6 +59,24 @@ def kept_evaluations(
                 summary, cursor = Scores.decode(row.scores).summary(), row.cursor
         found[label] = Evaluated(summary, joined - cursor)
     return found
+
+
+def kept_quality_json(storage: Storage, experiment: Experiment) -> Json:
+    """Say how good the reward model of the candidates is that have come furthest."""
+    for row in storage.evaluations.scores(experiment.number):
+        if row.policy == f"{PREDICTOR}0":
+            return quality_json(kept_quality(row) or Quality())
+    return quality_json(Quality())
+
+
+def quality_json(quality: Quality) -> Json:
+    """Say how good predictions were that were made before each reward was known.
+
+    `r_squared` is the share of the squared error of the mean reward so far that the
+    model takes away: 0 says nothing, and a model of clicks seldom has over 0.3, since
+    even the true chance of a click has its noise.
+    """
+    return {"n": quality.n, "r_squared": quality.r_squared}
 
 
 def policies(
@@ -97,16 +120,16 @@ def _scaled_back(share: float, scale: RewardRange) -> float:
 
 def _row(label: str, one: Evaluated, scale: RewardRange) -> Json:
     sums, reason = one.summary.sums, refused(one.summary)
-    estimates = {"ips": NOTHING, "snips": NOTHING}
+    estimates = dict.fromkeys(ESTIMATORS, NOTHING)
     if reason is None:
         interval = scaled_back(one.summary.value_interval(CONFIDENCE), scale)
-        estimates = {
-            name: {
-                "estimate": _scaled_back(value, scale),
-                "interval": interval_json(interval),
-            }
-            for name, value in (("ips", sums.ips), ("snips", sums.snips))
-        }
+        estimates["ips"] = _estimate(sums.ips, interval, scale)
+        estimates["snips"] = _estimate(sums.snips, interval, scale)
+        corrected = one.summary.corrected
+        if corrected is not None:
+            interval = scaled_back(corrected.interval(CONFIDENCE), scale)
+            estimates["dm"] = _estimate(corrected.direct, UNBOUNDED, scale)
+            estimates["dr"] = _estimate(corrected.doubly_robust, interval, scale)
     return {
         "policy": label,
         "n": sums.n,
@@ -117,3 +140,7 @@ def _row(label: str, one: Evaluated, scale: RewardRange) -> Json:
         "refused": reason,
         "estimates": estimates,
     }
+
+
+def _estimate(value: float, interval: Interval, scale: RewardRange) -> Json:
+    return {"estimate": _scaled_back(value, scale), "interval": interval_json(interval)}

@@ -21,13 +21,15 @@ from bandit_svc.services.candidate import (
 from bandit_svc.services.candidate_specs import candidate_specs
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.learning import Learning
+from bandit_svc.services.predictor import PREDICTOR
+from bandit_svc.services.predictors import Predictors
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import PolicyError
 
 LEARNERS_KEPT_EVERY = 10
-"""The state of a policy that learns may be large, so it is kept at every tenth
-publication only; a killed learner repeats what came after it."""
+"""The state of a policy that learns, and of the reward model, may be large, so it is
+kept at every tenth publication only; a killed learner repeats what came after it."""
 
 
 class Scored(msgspec.Struct):
@@ -57,6 +59,7 @@ class Scorer:
         self._number = number
         self._learning = Learning(storage.joins, definitions, number)
         self._bounds = Bounds(definitions, number)
+        self._predictors = Predictors(self._learning, self._bounds)
         self._revision = 0
         self._candidates: dict[str, Candidate] = {}
         self._dropped = False
@@ -74,15 +77,10 @@ class Scorer:
         done = Scored(faults=tuple(self._follow(experiment)))
         last = self._storage.joins.last_position(self._number)
         deadline = time.monotonic() + budget_s
-        cursors = {c.cursor for c in self._candidates.values()} - {last}
         # Those that have come furthest go first, so that a new one holds up nobody.
-        for cursor in sorted(cursors, reverse=True):
-            group = [c for c in self._candidates.values() if c.cursor == cursor]
-            for rows in self._learning.rows((cursor, last)):
-                walk(group, rows, experiment.definition, self._learning, self._bounds)
-                done.scored += len(rows)
-                if time.monotonic() >= deadline:
-                    break
+        for cursor in sorted(self._cursors() - {last}, reverse=True):
+            done.scored += self._advance(experiment, cursor, last, deadline)
+        self._predictors.prune(self._cursors())
         least = min((c.cursor for c in self._candidates.values()), default=last)
         done.behind = last - least
         return done
@@ -93,8 +91,9 @@ class Scorer:
         Args:
             publishing: whether it can go along with a model, and so costs little.
         """
-        due = publishing or self._due(self._kept_at_ms, now_ms, 1)
         learners_due = self._due(self._learners_kept_at_ms, now_ms, LEARNERS_KEPT_EVERY)
+        # A kept reward model must not be ahead of who needs it again.
+        due = publishing or learners_due or self._due(self._kept_at_ms, now_ms, 1)
         changed = [
             c
             for c in self._candidates.values()
@@ -103,18 +102,48 @@ class Scorer:
         if not changed and not (self._dropped and due):
             return None
         rows = tuple(candidate.row() for candidate in changed)
-        return EvaluationChanges(rows, tuple(self._candidates))
+        if learners_due and self._predictors.changed:
+            rows += self._predictors.rows()
+        labels = (*self._candidates, *self._predictors.labels)
+        return EvaluationChanges(rows, labels)
 
     def kept(self, changes: EvaluationChanges, now_ms: int) -> None:
         """Take note that these changes are in the store."""
         self._dropped = False
+        models = [row for row in changes.rows if row.policy.startswith(PREDICTOR)]
+        if models:
+            self._predictors.kept(models)
+            self._learners_kept_at_ms = now_ms
         for row in changes.rows:
+            if row in models:
+                continue
             candidate = self._candidates[row.policy]
             candidate.changed = False
             if candidate.policy is None:
                 self._kept_at_ms = now_ms
             else:
                 self._learners_kept_at_ms = now_ms
+
+    def _cursors(self) -> set[int]:
+        return {candidate.cursor for candidate in self._candidates.values()}
+
+    def _advance(
+        self, experiment: Experiment, cursor: int, last: int, deadline_s: float
+    ) -> int:
+        """Score on from a position, for a batch at least; say how many decisions."""
+        group = [c for c in self._candidates.values() if c.cursor == cursor]
+        definition, taken = experiment.definition, self._cursors()
+        predictor = self._predictors.at(cursor, taken, definition, deadline_s)
+        if predictor is None:
+            return 0
+        ports = (definition, self._learning, self._bounds, predictor)
+        scored = 0
+        for rows in self._learning.rows((cursor, last)):
+            walk(group, rows, *ports)
+            scored += len(rows)
+            if time.monotonic() >= deadline_s:
+                break
+        return scored
 
     def _due(self, since_ms: int, now_ms: int, times: int) -> bool:
         # A clock that was set back must not hold it back.
@@ -144,7 +173,11 @@ class Scorer:
 
     def _stored(self, definition: Definition) -> dict[str, Candidate]:
         found = {}
-        for row in self._storage.evaluations.all(self._number):
+        rows = self._storage.evaluations.all(self._number)
+        self._predictors.load(rows, definition)
+        for row in rows:
+            if row.policy.startswith(PREDICTOR):
+                continue
             try:
                 found[row.policy] = kept_candidate(row, definition)
             except PolicyError:

@@ -1,6 +1,7 @@
 """Keep what a policy's weighted rewards add up to.
 
-Owns the sums and confidence sequences of one candidate policy, and their bytes. The
+Owns the sums and confidence sequences of one candidate policy, and their bytes; what
+a reward model adds to them stands in corrected_scores.py. The
 bytes are a function of what was added, in order: not of when they were written or
 how often somebody began again from them. Their size does not grow with the log.
 
@@ -20,6 +21,12 @@ from bandit_svc.ope.bounded_mean import MeanSequence
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.weights import WeightedSums
+from bandit_svc.services.corrected_scores import (
+    Corrected,
+    CorrectedScores,
+    Correction,
+    PackedCorrections,
+)
 
 CHUNK = 128
 """Weights above 0 are taken into the sums in chunks of this many, so that the last
@@ -117,6 +124,7 @@ class Scores:
             valid and begins none.
         unbounded: decisions that were left out, since they had no exploration floor:
             some of their variants may have had no chance at all.
+        corrected: by a reward model, where there was one.
     """
 
     def __init__(
@@ -129,14 +137,22 @@ class Scores:
         self.audited = audited
         self.stretches = list(stretches)
         self.unbounded = unbounded
+        self.corrected = CorrectedScores()
 
-    def add(self, weight: float, reward: float, bound: float) -> None:
+    def add(
+        self,
+        weight: float,
+        reward: float,
+        bound: float,
+        correction: Correction | None = None,
+    ) -> None:
         """Count one more decision.
 
         Args:
             weight: target probability over propensity.
             reward: in [0, 1].
             bound: what the weight could have been at most, known before the choice.
+            correction: by a reward model; for every decision, or for none.
         """
         stretches = self.stretches
         if not stretches or bound > stretches[-1].limit:
@@ -146,10 +162,13 @@ class Scores:
             stretches[-1].add(weight, reward)
         else:
             stretches[-1].zeros += 1
+        if correction is not None:
+            self.corrected.add(weight, reward, correction, bound)
 
     def summary(self) -> "Summary":
         """Take in what waits, to be read."""
-        return Summary([s.whole() for s in self.stretches], self.unbounded)
+        stretches = [s.whole() for s in self.stretches]
+        return Summary(stretches, self.unbounded, self.corrected.summary())
 
     def encode(self) -> bytes:
         """Give the state as bytes: equal states give equal bytes."""
@@ -164,7 +183,10 @@ class Scores:
             )
             for s in self.stretches
         ]
-        return msgspec.msgpack.encode(_Scores(rows, self.unbounded, self.audited))
+        corrected = self.corrected.packed()
+        return msgspec.msgpack.encode(
+            _Scores(rows, self.unbounded, self.audited, corrected)
+        )
 
     @classmethod
     def decode(cls, state: bytes) -> "Scores":
@@ -192,7 +214,9 @@ class Scores:
             )
             for row in kept.stretches
         ]
-        return cls(stretches, kept.unbounded, audited=kept.audited)
+        new = cls(stretches, kept.unbounded, audited=kept.audited)
+        new.corrected = CorrectedScores.unpacked(kept.corrected)
+        return new
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +225,7 @@ class Summary:
 
     stretches: Sequence[Stretch]
     unbounded: int
+    corrected: Corrected | None = None
 
     @property
     def sums(self) -> WeightedSums:
@@ -260,3 +285,4 @@ class _Scores(msgspec.Struct, array_like=True):
     stretches: list[_Stretch]
     unbounded: int
     audited: bool
+    corrected: PackedCorrections

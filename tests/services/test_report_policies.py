@@ -62,7 +62,7 @@ def test_a_row_has_the_shape_of_the_contract_for_each_candidate(
             *("policy", "n", "behind", "effective_sample_size", "mean_weight"),
             *("max_weight", "refused", "estimates"),
         }
-        assert set(row["estimates"]) == {"ips", "snips"}
+        assert set(row["estimates"]) == {"ips", "snips", "dm", "dr"}
         for one in row["estimates"].values():
             assert set(one) == {"estimate", "interval"}
 

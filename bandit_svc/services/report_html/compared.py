@@ -77,7 +77,10 @@ def _is_bounded(row: Json) -> bool:
 
 
 def policies(report: Json) -> Figure:
-    """Draw what each policy would have earned, or why that can't be said."""
+    """Draw what each policy would have earned, or why that can't be said.
+
+    The doubly robust estimate is drawn; what weights alone say stands beside it.
+    """
     rows, cells = [], []
     for one in report["policies"]:
         name, found = _best(one)
@@ -88,6 +91,7 @@ def policies(report: Json) -> Figure:
         n = f"n = {count(one['n'])}"
         numbers = n if estimate is None else f"{amount(estimate)} · {n}"
         rows.append(Row(one["policy"], estimate, lower, upper, numbers, note))
+        weighted = {} if one["refused"] else one["estimates"].get("ips", {})
         cells.append(
             (
                 one["policy"],
@@ -96,6 +100,8 @@ def policies(report: Json) -> Figure:
                 name or NOTHING,
                 amount(estimate),
                 span((lower, upper)),
+                amount(weighted.get("estimate")),
+                span(weighted.get("interval") or (None, None)),
                 one["refused"] or "",
             )
         )
@@ -106,7 +112,7 @@ def policies(report: Json) -> Figure:
         lambda width: forest(rows, marks, title, x_title, short, width),
         (
             *("Policy", "Decisions", "Worth", "Estimator", "Estimate"),
-            *("Interval", "Refused because"),
+            *("Interval", "ips", "Its interval", "Refused because"),
         ),
         cells,
     )
@@ -117,7 +123,8 @@ def _best(policy: Json) -> tuple[str, Json]:
     estimates = {} if policy["refused"] else policy["estimates"]
     for name in ("dr", "ips", "snips", *estimates):
         found = estimates.get(name) or {}
-        if found.get("estimate") is not None and found.get("interval"):
+        bounded = found.get("interval") or (None, None)
+        if found.get("estimate") is not None and bounded[0] is not None:
             return name, found
     return "", {}
 

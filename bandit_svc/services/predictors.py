@@ -1,0 +1,89 @@
+"""The reward models of one experiment: one for each position where candidates stand.
+
+Owns which there are. Usually there is one; a candidate that catches up from the start
+of the log needs the model as it was then, and so has its own until it has caught up.
+"""
+
+import time
+from collections.abc import Iterable
+
+from bandit_svc.domain.experiment import Definition
+from bandit_svc.services.candidate import Bounds, walk
+from bandit_svc.services.learning import Learning
+from bandit_svc.services.predictor import PREDICTOR, Predictor
+from bandit_svc.storage.rows import EvaluationRow
+
+
+class Predictors:
+    """What predicts for an experiment's candidates.
+
+    Attributes:
+        labels: of the rows that were kept last.
+    """
+
+    def __init__(self, learning: Learning, bounds: Bounds) -> None:
+        self._learning = learning
+        self._bounds = bounds
+        self._all: list[Predictor] = []
+        self._kept_cursors: list[int] = []
+        self.labels: tuple[str, ...] = ()
+
+    def load(self, rows: Iterable[EvaluationRow], definition: Definition) -> None:
+        """Go on where the rows were kept; one that can't be read is computed again."""
+        kept = [row for row in rows if row.policy.startswith(PREDICTOR)]
+        self.labels = tuple(row.policy for row in kept)
+        found = [Predictor.kept(row, definition) for row in kept]
+        self._all = [predictor for predictor in found if predictor is not None]
+
+    def at(
+        self, cursor: int, taken: set[int], definition: Definition, deadline_s: float
+    ) -> Predictor | None:
+        """Give the one at a position; None if it has not come so far by the deadline.
+
+        Then it goes on at the next call, which does at least one batch.
+
+        Args:
+            taken: positions of all candidates: what stands there has to stay.
+            deadline_s: of time.monotonic.
+        """
+        predictor = self._nearest(cursor)
+        if predictor is None:
+            predictor = Predictor(definition)
+            self._all.append(predictor)
+        elif predictor.cursor < cursor and predictor.cursor in taken:
+            predictor = predictor.copy()
+            self._all.append(predictor)
+        for rows in self._learning.rows((predictor.cursor, cursor)):
+            walk((), rows, definition, self._learning, self._bounds, predictor)
+            if time.monotonic() >= deadline_s:
+                break
+        return predictor if predictor.cursor == cursor else None
+
+    def prune(self, taken: set[int]) -> None:
+        """Forget those that no candidate will need."""
+        nearest = [self._nearest(cursor) for cursor in sorted(taken, reverse=True)]
+        found: list[Predictor] = []
+        for predictor in nearest:
+            if predictor is not None and predictor not in found:
+                found.append(predictor)
+        self._all = found
+
+    @property
+    def changed(self) -> bool:
+        """Whether one has moved since they were last kept."""
+        return [p.cursor for p in self._all] != self._kept_cursors
+
+    def rows(self) -> tuple[EvaluationRow, ...]:
+        """Give what is to be kept; the one that has come furthest is the first."""
+        rows = tuple(p.row(f"{PREDICTOR}{n}") for n, p in enumerate(self._all))
+        self.labels = tuple(row.policy for row in rows)
+        return rows
+
+    def kept(self, rows: Iterable[EvaluationRow]) -> None:
+        """Take note that these rows are in the store."""
+        self._kept_cursors = [row.cursor for row in rows]
+
+    def _nearest(self, cursor: int) -> Predictor | None:
+        """Give the one that has come furthest, but not beyond a position."""
+        before = [p for p in self._all if p.cursor <= cursor]
+        return max(before, key=lambda p: p.cursor, default=None)
