@@ -1,15 +1,29 @@
 """How a process of the service is told to stop.
 
-Owns the handlers of SIGTERM and SIGINT and a wait that they end. A signal is
-only noted; whoever waits decides what to do. For the main thread of a process.
+Owns the handlers of SIGTERM and SIGINT and a wait that they end, and the bond of a
+process to its parent. A signal is only noted; whoever waits decides what to do. For
+the main thread of a process.
 """
 
+import ctypes
 import os
 import select
 import signal
+import sys
 from types import FrameType
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
+_PR_SET_PDEATHSIG = 1
+
+
+def bind_to_parent() -> None:
+    """Make the kernel send SIGTERM to this process when its parent dies.
+
+    Linux only; elsewhere a parent that is killed leaves this process behind,
+    unless it looks for its parent itself.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class StopSignal:

@@ -55,8 +55,8 @@ class Number(msgspec.Struct, frozen=True):
         if (
             isinstance(value, int | float)
             and not isinstance(value, bool)
-            and math.isfinite(value)
             and self.minimum <= value <= self.maximum
+            and math.isfinite(value)
         ):
             return float(value)
         raise PolicyError(

@@ -5,17 +5,15 @@ what the children do. For the main thread of a process without other threads.
 """
 
 import contextlib
-import ctypes
 import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bandit_svc.errors import Unavailable
-from bandit_svc.signals import StopSignal
+from bandit_svc.signals import StopSignal, bind_to_parent
 
 DRAIN_S = 15.0
 # Pause before the restart after so many deaths in a row; then always the last.
@@ -25,7 +23,6 @@ WELL_AFTER_S = 5.0
 # A child that ends itself so often without ever having been well never will be.
 GIVE_UP_AFTER = 3
 _LOOK_EVERY_S = 0.5
-_PR_SET_PDEATHSIG = 1
 
 _log = logging.getLogger(__name__)
 
@@ -157,16 +154,6 @@ def supervise(
             stop.wait(pause_s)
     finally:
         _drain(children, drain_s)
-
-
-def bind_to_parent() -> None:
-    """Make the kernel send SIGTERM to this process when its parent dies.
-
-    Linux only; elsewhere a parent that is killed leaves this process behind,
-    unless it looks for its parent itself.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _start(

@@ -9,6 +9,7 @@ from flask import Flask, Response, request
 from bandit_svc.http import (
     auth,
     decisions,
+    evaluations,
     experiments,
     headers,
     openapi,
@@ -33,7 +34,7 @@ def create_app(edge: Edge) -> Flask:
     problems.register(app)
     headers.register(app)
     auth.register(app, edge.worker.catalog, dev=edge.worker.settings.dev)
-    for room in (ops, decisions, rewards, experiments, reports):
+    for room in (ops, decisions, rewards, experiments, evaluations, reports):
         app.register_blueprint(room.blueprint(edge))
     app.register_blueprint(openapi.blueprint())
     gate = page_access.Gate(edge)

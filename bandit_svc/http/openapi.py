@@ -12,6 +12,7 @@ from flask import Blueprint, Response, render_template
 from bandit_svc import __version__
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.http.answers import DecisionAnswer, RewardAnswer, json_response
+from bandit_svc.http.evaluations import EvaluationAnswer, EvaluationBody
 from bandit_svc.http.parsing import (
     DecisionBatchBody,
     DecisionBody,
@@ -113,6 +114,21 @@ OPERATIONS = (
         "Serve an older model again, and learn on from now on top of it.",
         200, "secret", None, None, (401, 403, 404, 409, 503),
     ),
+    Operation(
+        "post", "/v1/experiments/{key}/evaluations",
+        "Ask what policies would have earned; a job, whose place is in Location.",
+        202, "secret", "EvaluationBody", "EvaluationAnswer", _WRITE,
+    ),
+    Operation(
+        "get", "/v1/experiments/{key}/evaluations",
+        "List the evaluations of an experiment, newest first, without results.",
+        200, "secret", None, None, _READ,
+    ),
+    Operation(
+        "get", "/v1/experiments/{key}/evaluations/{id}",
+        "Read one evaluation: how far it is, and its result.",
+        200, "secret", None, "EvaluationAnswer", _READ,
+    ),
     Operation("get", "/healthz", "Whether the process is up.", 200, "open"),
     Operation(
         "get", "/readyz", "Whether decisions can be made durably.",
@@ -148,7 +164,7 @@ def build() -> Json:
     """Give the OpenAPI 3.1 document."""
     bodies = (
         DecisionBody, DecisionBatchBody, RewardBody, RewardBatchBody, Definition,
-        DecisionAnswer, RewardAnswer, Problem,
+        DecisionAnswer, RewardAnswer, EvaluationBody, EvaluationAnswer, Problem,
     )  # fmt: skip
     _, schemas = msgspec.json.schema_components(
         bodies,

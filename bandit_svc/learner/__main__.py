@@ -7,11 +7,12 @@ from the environment.
 import logging
 import os
 import sys
-import time
 from contextlib import closing
 
 from bandit_svc import logs
 from bandit_svc.errors import BanditError, InvalidInput
+from bandit_svc.learner.clock import now_ms
+from bandit_svc.learner.jobs_child import JobsChild
 from bandit_svc.learner.loop import Learner
 from bandit_svc.learner.reporting import Reporting
 from bandit_svc.settings import settings_from
@@ -52,6 +53,7 @@ class Process:
         self._stop = stop
         self._supervisor = supervisor
         self._waiting = False
+        self._jobs = JobsChild()
 
     def run(self, backends: Backends) -> None:
         """Take the lease when it is free, then learn; return when told to stop."""
@@ -68,7 +70,13 @@ class Process:
             self._wait(LEASE_POLL_S)
 
     def _learn(self, backends: Backends) -> None:
-        """Tick for ever; what fails is logged and begun anew."""
+        """Tick until told to stop; what fails is logged and begun anew."""
+        try:
+            self._tick_for_ever(backends)
+        finally:
+            self._jobs.stop()
+
+    def _tick_for_ever(self, backends: Backends) -> None:
         while not self._wait(0.0):
             reporting = Reporting(backends.storage, backends.reader)
             learner = Learner(backends, now_ms)
@@ -90,6 +98,7 @@ class Process:
             tick = learner.tick()
             reporting.count(tick)
             reporting.refresh(now_ms())
+            self._jobs.look(backends.storage.jobs)
             # Only a changed policy leaves work behind; a tick reads all the rest.
             behind = any(trained.behind for trained in tick.trained.values())
             stopped = self._wait(0.0 if behind else pause_s)
@@ -103,11 +112,6 @@ class Process:
         if not self._waiting:
             _log.info("another learner holds the lease; waiting for it to end")
         self._waiting = True
-
-
-def now_ms() -> int:
-    """Give the machine's time in milliseconds since the epoch, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 if __name__ == "__main__":

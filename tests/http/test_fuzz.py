@@ -87,6 +87,11 @@ ROUTES: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("POST", "/v1/decisions/GOOD/activate", {}),
     ("POST", "/v1/experiments/hero/models/1/restore", {}),
+    (
+        "POST",
+        "/v1/experiments/hero/evaluations",
+        {"policies": ["uniform", {"kind": "rules", "rules": ["when a = 1 then a"]}]},
+    ),
 ]
 each_route = pytest.mark.parametrize(
     ("method", "path", "good"), ROUTES, ids=[f"{m} {p}" for m, p, _ in ROUTES]

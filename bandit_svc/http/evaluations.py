@@ -1,0 +1,119 @@
+"""Routes of evaluations on demand.
+
+Owns the HTTP shape of a job that evaluates policies; what may be asked is
+services.queue_job's, and the learner's child does it.
+"""
+
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
+from bandit_svc.errors import NotFound
+from bandit_svc.http.answers import json_response
+from bandit_svc.http.edge import Edge
+from bandit_svc.http.parsing import decoded, parse_object, read_body
+from bandit_svc.services.queue_job import (
+    EVALUATION,
+    ID_BYTES,
+    labels,
+    queue_evaluation,
+)
+from bandit_svc.services.report_values import timestamp
+from bandit_svc.storage.jobs import JobRow, JobStatus
+
+
+class EvaluationBody(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /v1/experiments/{key}/evaluations.
+
+    Each policy is `uniform`, `baseline`, `fixed:KEY`, `model:VERSION`, the name of a
+    candidate, or a spec; none asks about all candidates.
+    """
+
+    policies: list[str | dict[str, Any]] = []
+
+
+class Progress(msgspec.Struct):
+    """How many joined decisions are done, of how many; 0 of 0 at first."""
+
+    done: int
+    total: int
+
+
+class EvaluationAnswer(msgspec.Struct):
+    """An evaluation; `result` has the report's `policies` and `health`."""
+
+    id: str
+    experiment: str
+    policies: list[str]
+    status: JobStatus
+    progress: Progress
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    error: str | None
+    result: dict[str, Any] | msgspec.UnsetType | None = None
+
+
+_body = msgspec.json.Decoder(EvaluationBody).decode
+
+
+def blueprint(edge: Edge) -> Blueprint:
+    """Make the routes of one worker."""
+    routes = Blueprint("evaluations", __name__)
+    storage = edge.worker.storage
+
+    @routes.post("/v1/experiments/<key>/evaluations")
+    def create(key: str) -> Response:
+        body = read_body(request, MAX_BATCH_BODY_BYTES)
+        # For what msgspec does not look at: how deeply a spec nests.
+        parse_object(body)
+        asked = decoded(_body, body).policies
+        experiment = storage.experiments.get(key)
+        entropy = edge.entropy(ID_BYTES)
+        row = queue_evaluation(storage, experiment, asked, entropy, edge.now_ms())
+        location = f"/v1/experiments/{key}/evaluations/{row.id}"
+        return json_response(evaluation_answer(row, key), 202, {"Location": location})
+
+    @routes.get("/v1/experiments/<key>/evaluations")
+    def list_all(key: str) -> Response:
+        number = storage.experiments.get(key).number
+        found = [
+            msgspec.structs.replace(evaluation_answer(row, key), result=msgspec.UNSET)
+            for row in storage.jobs.all(number, EVALUATION)
+        ]
+        return json_response({"experiment": key, "evaluations": found})
+
+    @routes.get("/v1/experiments/<key>/evaluations/<id>")
+    def show(key: str, id: str) -> Response:  # noqa: A002 - as in the path
+        number = storage.experiments.get(key).number
+        row = storage.jobs.get(number, id)
+        if row is None or row.kind != EVALUATION:
+            raise NotFound(
+                f"experiment {key!r} has no evaluation {id[:64]!r}; GET "
+                f"/v1/experiments/{key}/evaluations lists those that are kept"
+            )
+        return json_response(evaluation_answer(row, key))
+
+    return routes
+
+
+def evaluation_answer(row: JobRow, key: str) -> EvaluationAnswer:
+    """Shape an evaluation of the experiment of a key."""
+    return EvaluationAnswer(
+        id=row.id,
+        experiment=key,
+        policies=labels(row),
+        status=row.status,
+        progress=Progress(row.done, row.total),
+        created_at=timestamp(row.created_at_ms),
+        started_at=_maybe(row.started_at_ms),
+        finished_at=_maybe(row.finished_at_ms),
+        error=row.error,
+        result=row.result,
+    )
+
+
+def _maybe(at_ms: int | None) -> str | None:
+    return None if at_ms is None else timestamp(at_ms)

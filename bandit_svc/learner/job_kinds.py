@@ -1,0 +1,28 @@
+"""The kinds of work that can be queued, and what does each.
+
+Owns the one list of them. A kind's request is made, and checked, where it is queued
+(services.queue_job); here its verb is called.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.services.evaluate import evaluate
+from bandit_svc.services.queue_job import EVALUATION
+from bandit_svc.services.run_job import Kind, OnProgress
+from bandit_svc.storage.interface import Storage
+
+
+def evaluation(
+    storage: Storage,
+    experiment: Experiment,
+    request: Mapping[str, Any],
+    on_progress: OnProgress,
+) -> dict[str, Any]:
+    """Evaluate the policies of a request over the log as it is now."""
+    specs = {one["label"]: one["spec"] for one in request["policies"]}
+    return evaluate(storage, experiment, specs, on_progress)
+
+
+KINDS: Mapping[str, Kind] = {EVALUATION: evaluation}

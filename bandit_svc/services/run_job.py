@@ -1,0 +1,133 @@
+"""Do the next job of the queue.
+
+Owns the life of a job from its claim to its end, whatever its kind: progress, result,
+failure, being stopped. What a kind does is passed in.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.errors import BanditError, NotFound, Unavailable
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.jobs import JobRow
+from policies.base import PolicyError
+
+MAX_ATTEMPTS = 3
+KEEP_FINISHED = 100
+PROGRESS_EVERY_MS = 1_000
+DIED = (
+    f"the process that did it died {MAX_ATTEMPTS} times; the service's log says of "
+    "what, and asking for less at once may help"
+)
+
+OnProgress = Callable[[int, int], None]
+Kind = Callable[[Storage, Experiment, Mapping[str, Any], OnProgress], dict[str, Any]]
+"""Does a request; tells its progress as (done, total) and gives the result as JSON."""
+
+_log = logging.getLogger(__name__)
+
+
+class Stopped(BaseException):
+    """The process was told to stop; no error, so that nothing on the way catches it."""
+
+
+def recover_jobs(storage: Storage, now_ms: int) -> None:
+    """Queue again what a dead process has left. The caller holds the lease."""
+    storage.jobs.recover(MAX_ATTEMPTS, DIED, now_ms)
+
+
+def run_job(
+    storage: Storage,
+    kinds: Mapping[str, Kind],
+    now_ms: Callable[[], int],
+    check: Callable[[], None] = lambda: None,
+) -> bool:
+    """Do the oldest queued job; say whether there was one.
+
+    Args:
+        kinds: what does each kind of job.
+        now_ms: the clock.
+        check: raises Stopped where it is time to end; called at every progress.
+
+    Raises:
+        Stopped: told so on the way; the job is queued as if it had not been begun.
+        Unavailable: the store can't be used; the job is queued again when it can.
+    """
+    row = storage.jobs.claim(now_ms())
+    if row is None:
+        return False
+    try:
+        result = _done(storage, kinds, row, _Progress(storage, row.id, now_ms, check))
+    except Stopped:
+        storage.jobs.release(row.id)
+        raise
+    except Unavailable:
+        raise
+    except (BanditError, PolicyError) as error:
+        _fail(storage, row, error.message, now_ms)
+    except Exception as error:  # noqa: BLE001 - logged, and the next one is done
+        # As at the edge: the message may hold a context value, so it stays out.
+        places = traceback.extract_tb(error.__traceback__)
+        _log.error(
+            "job %s failed: %s at %s",
+            row.id,
+            type(error).__name__,
+            " < ".join(f"{p.name}:{p.lineno}" for p in reversed(places[-8:])),
+        )
+        sentence = (
+            f"a fault of the service ({type(error).__name__}); its log has the place"
+        )
+        _fail(storage, row, sentence, now_ms)
+    else:
+        storage.jobs.complete(row.id, result, now_ms(), KEEP_FINISHED)
+        _log.info("job %s (%s) is done", row.id, row.kind)
+    return True
+
+
+def _done(
+    storage: Storage,
+    kinds: Mapping[str, Kind],
+    row: JobRow,
+    progress: "_Progress",
+) -> dict[str, Any]:
+    experiments = (e for e in storage.experiments.all() if e.number == row.number)
+    experiment = next(experiments, None)
+    kind = kinds.get(row.kind)
+    if experiment is None or kind is None:
+        raise NotFound(f"this version of the service knows no job {row.kind!r}")
+    return kind(storage, experiment, row.request, progress.told)
+
+
+def _fail(
+    storage: Storage, row: JobRow, reason: str, now_ms: Callable[[], int]
+) -> None:
+    storage.jobs.fail(row.id, reason, now_ms(), KEEP_FINISHED)
+    _log.warning("job %s (%s) failed: %s", row.id, row.kind, reason)
+
+
+class _Progress:
+    """Writes down how far a job is, about once a second."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        job_id: str,
+        now_ms: Callable[[], int],
+        check: Callable[[], None],
+    ) -> None:
+        self._storage = storage
+        self._job_id = job_id
+        self._now_ms = now_ms
+        self._check = check
+        self._written_at_ms: int | None = None
+
+    def told(self, done: int, total: int) -> None:
+        self._check()
+        now_ms, written = self._now_ms(), self._written_at_ms
+        # A clock that was set back must not hold it back.
+        if written is None or not 0 <= now_ms - written < PROGRESS_EVERY_MS:
+            self._storage.jobs.progress(self._job_id, done, total)
+            self._written_at_ms = now_ms

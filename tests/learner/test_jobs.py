@@ -1,0 +1,156 @@
+"""The process that does jobs: its lease, its end, and what a kill leaves behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bandit_svc.learner.jobs import BUSY
+from bandit_svc.learner.loop import Learner
+from bandit_svc.services.decide import DecisionRequest, decide
+from bandit_svc.services.queue_job import queue_evaluation
+from bandit_svc.settings import Settings
+from bandit_svc.storage.jobs import JobRow
+from bandit_svc.wiring import Backends, Worker
+
+pytestmark = pytest.mark.e2e
+
+DECISIONS = 1_000
+# Slow enough to be met midway: a few policies that learn, on each decision.
+SLOW = [
+    {"kind": "vw", "explorer": "bag", "name": f"bag-{seed}", "seed": seed}
+    for seed in range(4)
+]
+QUICK = ["uniform"]
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+def storage(settings: Settings, initialise: Callable[[], None]) -> Iterator[Any]:
+    """The store of an experiment with matured decisions, joined long ago."""
+    initialise()
+    with closing(Worker(settings, 1_000_000, "ab12")) as worker:
+        for number in range(DECISIONS):
+            request = DecisionRequest(
+                experiment="hero", context={"hour": number % 24, "n": number % 7}
+            )
+            decide(worker.decider, request, 1_000_000, number.to_bytes(9, "big"))
+    with closing(Backends(settings)) as backends:
+        Learner(backends, lambda: 2_000_000).drain(60)
+        yield backends.storage
+
+
+def queue(storage: Any, policies: list[Any]) -> str:
+    """Queue an evaluation; give its id."""
+    experiment = storage.experiments.get("hero")
+    row: JobRow = queue_evaluation(storage, experiment, policies, os.urandom(9), 1)
+    return row.id
+
+
+def child_of(learner: Any) -> int | None:
+    """The pid of the learner's child, if there is one."""
+    pid = learner.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(children[0]) if children else None
+
+
+def gone(pid: int) -> bool:
+    try:
+        # After the name in brackets comes the state; Z is dead, but not yet buried.
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def midway(storage: Any, job: str) -> bool:
+    row = storage.jobs.get(1, job)
+    return bool(row.status == "running" and 0 < row.done < row.total)
+
+
+def done(storage: Any, job: str) -> bool:
+    row = storage.jobs.get(1, job)
+    assert row.status != "failed", row.error
+    return bool(row.status == "done")
+
+
+def test_it_is_done_by_a_niced_child_that_ends_when_nothing_is_left(
+    start: Start, storage: Any
+) -> None:
+    job = queue(storage, SLOW)
+    learner = start()
+    learner.wait_for(lambda: midway(storage, job), "midway")
+    child = child_of(learner)
+    assert child is not None
+    assert os.getpriority(os.PRIO_PROCESS, child) == 10
+    quick = queue(storage, QUICK)
+    learner.wait_for(lambda: done(storage, job) and done(storage, quick), "done")
+    learner.wait_for(lambda: gone(child), "gone")
+
+    assert learner.said.count("jobs are waiting: started pid") == 1
+
+
+def test_a_killed_child_begins_again_and_ends_done(start: Start, storage: Any) -> None:
+    job = queue(storage, SLOW)
+    learner = start()
+    learner.wait_for(lambda: midway(storage, job), "midway")
+    child = child_of(learner)
+    assert child is not None
+    os.kill(child, signal.SIGKILL)
+    learner.wait_for(lambda: done(storage, job), "done")
+
+    assert storage.jobs.get(1, job).attempts == 2
+    assert learner.process.poll() is None
+
+
+def test_with_a_killed_learner_its_child_ends_and_the_next_one_goes_on(
+    start: Start, storage: Any
+) -> None:
+    job = queue(storage, SLOW)
+    first = start()
+    first.wait_for(lambda: midway(storage, job), "midway")
+    child = child_of(first)
+    assert child is not None
+    first.process.kill()
+    first.process.wait()
+    first.wait_for(lambda: gone(child), "gone")
+    second = start()
+    second.wait_for(lambda: done(storage, job), "done")
+
+    assert storage.jobs.get(1, job).attempts <= 2
+
+
+def test_a_stopped_learner_stops_its_child_and_the_job_waits(
+    start: Start, storage: Any
+) -> None:
+    job = queue(storage, SLOW)
+    learner = start()
+    learner.wait_for(lambda: midway(storage, job), "midway")
+    child = child_of(learner)
+    assert child is not None
+    learner.process.terminate()
+
+    assert learner.process.wait(20) == 0
+    assert gone(child)
+    row = storage.jobs.get(1, job)
+    assert (row.status, row.attempts, row.done) == ("queued", 0, 0)
+    assert "Traceback" not in learner.said
+
+
+def test_there_is_only_one_at_a_time(settings: Settings, storage: Any) -> None:
+    job = queue(storage, QUICK)
+    with storage.lease("jobs") as held:
+        assert held
+        status = subprocess.run(
+            [sys.executable, "-m", "bandit_svc.learner.jobs", str(os.getpid())],
+            env={**os.environ, **settings.environment()},
+            check=False,
+        ).returncode
+
+    assert status == BUSY
+    assert storage.jobs.get(1, job).status == "queued"
