@@ -1,0 +1,123 @@
+"""Estimates of the baseline from treatment data, against the truth and the holdout.
+
+`python -m benchmarks.live_check [DECISIONS] [SEEDS] [WORLD ...]` lets the default
+policy decide and learn in simulated worlds, a tenth of the decisions being a holdout,
+at exploration floors of 0.02 and 0.1. The treatment's decisions are scored by the
+service's own code as they come. It prints, of each run, what the baseline's doubly
+robust and IPS estimates are off by, relative to the truth, and whether the interval
+holds the truth and meets the holdout's mean; then the mean of each.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bandit_svc.domain.decision import Decision
+from bandit_svc.ope.confidence_sequence import mean_interval
+from bandit_svc.ope.moments import Moments
+from bandit_svc.services.report_policies import refused
+from bandit_svc.services.scores import Scores
+from bandit_svc.services.weighing import weighed_variant
+from policies.pmf import mix_floor, sample
+from policies.reward_model import RewardModel
+from policies.spec import build_policy, normalise_spec
+from simulators.environment import expected_rewards
+from simulators.worlds.registry import WORLDS, world
+
+DECISIONS, SEEDS = 100_000, 3
+HOLDOUT = 0.1
+FLOORS = (0.02, 0.1)
+
+
+@dataclass
+class Check:
+    """What one run says of the baseline; rewards are 0 or 1 in every world."""
+
+    truth: float
+    scores: Scores
+    holdout: Moments
+
+    @property
+    def dr_error(self) -> float:
+        """Of the doubly robust estimate, as a share of the truth."""
+        corrected = self.scores.summary().corrected
+        value = float("nan") if corrected is None else corrected.doubly_robust
+        return value / self.truth - 1
+
+    @property
+    def ips_error(self) -> float:
+        """Of IPS, likewise."""
+        return self.scores.summary().sums.ips / self.truth - 1
+
+    def line(self) -> str:
+        """Give the numbers of the run."""
+        summary = self.scores.summary()
+        assert summary.corrected is not None  # noqa: S101 - every decision has one
+        interval = summary.corrected.interval(0.95)
+        lower, upper = float(interval.lower or 0), float(interval.upper or 1)
+        weighted = summary.value_interval(0.95)
+        earned = mean_interval(self.holdout, 0.95, 0.0, 1.0)
+        agree = max(lower, earned.lower or 0) <= min(upper, earned.upper or 1)
+        return (
+            f"truth {self.truth:.4f}  holdout {self.holdout.mean:.4f}  dr "
+            f"{summary.corrected.doubly_robust:.4f} [{lower:.4f}, {upper:.4f}] "
+            f"{self.dr_error:+.1%}  ips {summary.sums.ips:.4f} "
+            f"[{weighted.lower:.4f}, {weighted.upper:.4f}] {self.ips_error:+.1%}  "
+            f"{'holds' if lower <= self.truth <= upper else 'MISSES'} the truth, "
+            f"{'meets' if agree else 'MISSES'} the holdout"
+            f"{'' if refused(summary) is None else ', refused by the report'}"
+        )
+
+
+def checked(name: str, decisions: int, floor: float, seed: int) -> Check:
+    """Let the default policy decide and learn; score the baseline on its decisions."""
+    place, rng = world(name), np.random.default_rng([seed, 17])
+    keys = tuple(action.key for action in place.actions)
+    baseline = keys.index(place.experiment()["baseline"]["variant"])
+    policy = build_policy(normalise_spec({"kind": "vw"}), place.reward_range)
+    model, scores, holdout = RewardModel(place.reward_range), Scores(), Moments()
+    truth = 0.0
+    for number in range(decisions):
+        context = place.draw_context(rng, number)
+        expected = expected_rewards(place, context, number)
+        truth += expected[baseline]
+        if rng.random() < HOLDOUT:
+            reward = float(rng.random() < expected[baseline])
+            holdout = holdout.merge(Moments(1, reward, reward))
+            continue
+        pmf = mix_floor(policy.pmf(context, place.actions), floor)
+        chosen = sample(pmf, rng.random())
+        reward = float(rng.random() < expected[chosen])
+        decision = Decision(
+            id="", experiment=name, number=1, revision=1, decided_at_ms=number,
+            group="treatment", context={}, variants=keys, pmf=tuple(pmf),
+            chosen=chosen, propensity=pmf[chosen], model_version=0,
+        )  # fmt: skip
+        predicted = model.predict(context, place.actions)
+        weighed = weighed_variant(decision, baseline, predicted)
+        scores.add(weighed.weight, reward, len(keys) / floor, weighed.correction)
+        example = (place.actions, chosen, pmf[chosen], reward)
+        model.learn(context, *example)
+        policy.learn(context, *example)
+    return Check(truth / decisions, scores, holdout)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run every world and print the lines."""
+    numbers = [int(text) for text in arguments[:2]]
+    decisions, seeds = (*numbers, *(DECISIONS, SEEDS)[len(numbers) :])
+    for name in arguments[2:] or WORLDS:
+        for floor in FLOORS:
+            checks = [checked(name, decisions, floor, s) for s in range(seeds)]
+            print(f"{name}, floor {floor}, {decisions:,} decisions")
+            for check in checks:
+                print("  " + check.line(), flush=True)
+            dr = np.mean([abs(check.dr_error) for check in checks])
+            ips = np.mean([abs(check.ips_error) for check in checks])
+            print(f"  mean relative error: dr {dr:.1%}, ips {ips:.1%}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
