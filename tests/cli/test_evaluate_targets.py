@@ -20,9 +20,12 @@ class Table:
     def sandals(context, variant_keys):
         return [float(key == "sandals") for key in variant_keys]
 
-def fails_on_desktop(context, variant_keys):
-    if context["device"] == "desktop":
-        raise RuntimeError("no desktop")
+asked = []
+
+def fails_at_the_second(context, variant_keys):
+    asked.append(context["device"])
+    if len(asked) == 2:
+        raise RuntimeError("no more")
     return half(context, variant_keys)
 
 def too_much(context, variant_keys):
@@ -120,8 +123,11 @@ def test_a_function_alone_is_evaluated_alone(run: Run, trained: Path, own: str) 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("{own}:fails_on_desktop", "at decision 2 that it was asked about: it raised "),
-        ("{own}:fails_on_desktop", "RuntimeError: no desktop"),
+        (
+            "{own}:fails_at_the_second",
+            "at decision 2 that it was asked about: it raised ",
+        ),
+        ("{own}:fails_at_the_second", "RuntimeError: no more"),
         (
             "{own}:too_much",
             "at decision 1 that it was asked about: what it gave is no ",
