@@ -94,16 +94,20 @@ def _segments(report: Json) -> Iterator[Sequence[str]]:
 
 
 def _policies(report: Json) -> Iterator[Sequence[str]]:
-    yield ("POLICY", "DECISIONS", "WORTH OF ITS OWN", "WOULD EARN", "INTERVAL")
+    yield (
+        *("POLICY", "DECISIONS", "WORTH OF ITS OWN"),
+        *("WOULD EARN (DR)", "INTERVAL", "BY WEIGHTS ALONE (IPS)"),
+    )
     for row in report["policies"]:
-        ips = row["estimates"]["ips"]
+        ips, dr = row["estimates"]["ips"], row["estimates"]["dr"]
         behind = f" (and {row['behind']} to come)" if row["behind"] else ""
         yield (
             row["policy"],
             f"{row['n']}{behind}",
             _number(row["effective_sample_size"], ".0f"),
+            _number(dr["estimate"], ".4f"),
+            _interval(dr["interval"], ".4f"),
             _number(ips["estimate"], ".4f"),
-            _interval(ips["interval"], ".4f"),
         )
 
 

@@ -35,6 +35,8 @@ def report_rows(report: dict[str, Any]) -> Iterator[Row]:
         yield from _measured("variants", row["variant"], row, "mean")
         yield from _estimated("variants", row["variant"], {"ips": row["ips"]})
     yield from _policies(report)
+    for measure, value in report["reward_model"].items():
+        yield ("reward_model", "treatment", measure, value)
     for row in report["metrics"]:
         yield from _metric(row)
     for row in report["segments"]:

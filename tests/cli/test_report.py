@@ -49,11 +49,13 @@ def test_text_says_what_other_policies_would_have_earned_or_why_not(
     report = built(run, trained)
     row, other = report["policies"][:2]
     row["refused"] = None
-    row["estimates"]["ips"] = {"estimate": 0.1234, "interval": [0.05, 0.25]}
+    row["estimates"]["ips"] = {"estimate": 0.1235, "interval": [0.05, 0.3]}
+    row["estimates"]["dr"] = {"estimate": 0.1234, "interval": [0.05, 0.25]}
     other["refused"] = "One decision carries it all."
     text = report_text(report)
 
-    assert "0.1234      0.0500 to 0.2500" in text
+    line = next(one for one in text.splitlines() if one.startswith("uniform"))
+    assert line.split()[-5:] == ["0.1234", "0.0500", "to", "0.2500", "0.1235"]
     assert "Nothing to say of baseline: One decision carries it all." in text
 
 
