@@ -13,6 +13,7 @@ from bandit_svc.cli.evaluate import evaluate
 from bandit_svc.cli.exit_codes import Group
 from bandit_svc.cli.experiment import experiment
 from bandit_svc.cli.export import export
+from bandit_svc.cli.features import features
 from bandit_svc.cli.init import init
 from bandit_svc.cli.keys import keys
 from bandit_svc.cli.replay import replay
@@ -48,6 +49,7 @@ for command in (
     evaluate,
     audit,
     tune,
+    features,
     replay,
     export,
     simulate,

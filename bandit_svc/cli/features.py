@@ -1,0 +1,152 @@
+"""`bandit-svc features`: what is each key of the context worth?
+
+Owns the options, the words and the columns; the numbers are services.feature_value's.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from bandit_svc.cli.columns import columns
+from bandit_svc.cli.evaluate_key import asked_policy
+from bandit_svc.cli.opening import opened
+from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.output import emit
+from bandit_svc.cli.progress import counting
+from bandit_svc.services.candidate_specs import asked_specs
+from bandit_svc.services.feature_value import feature_values
+from bandit_svc.services.search_space import described
+from bandit_svc.services.wording import NOTHING, amount
+
+Json = dict[str, Any]
+
+FORMATS = ("text", "json", "csv")
+BAR_WIDTH = 20
+BAR = "\N{FULL BLOCK}"
+CSV_HEADER = ("key", "share", "value", "lower", "upper", "refused")
+NOTE = (
+    "All intervals hold together at every look (95 %, Bonferroni). VALUE is what the\n"
+    "policy would have earned less without the key, both trained on the same log. A "
+    "key\nwhose interval holds 0 may be worth nothing; so is one of which another key "
+    "tells the\nsame."
+)
+
+
+@click.command()
+@click.argument("key")
+@data_option
+@option(
+    "policy", help="A policy that learns: as for evaluate. Default: the served one."
+)
+@option(
+    "processes",
+    type=click.IntRange(min=1),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="as many as there are cores",
+    help="How many work at the same time; the result is the same.",
+)
+@option("format", type=click.Choice(FORMATS), default="text", help="Form of it.")
+@option(
+    "out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write it to, instead of standard output.",
+)
+def features(
+    *,
+    key: str,
+    data: str,
+    policy: str | None,
+    processes: int,
+    format: str,  # noqa: A002 - the option's name
+    out: Path | None,
+) -> None:
+    """Say what each key of the context is worth to the policy.
+
+    Each key in turn, and each namespace, is left out of what the policy sees.
+
+    Example: bandit-svc features homepage-hero
+    """
+    with opened(data) as backends:
+        experiment = backends.storage.experiments.get(key)
+        spec = experiment.definition.policy
+        if policy is not None:
+            asked = asked_specs(experiment.definition, [asked_policy(policy)])
+            (spec,) = asked.values()
+        total = backends.storage.joins.last_position(experiment.number)
+        with counting(f"Weighing the context of {key}", total) as show:
+            found = feature_values(
+                backends.opener,
+                experiment,
+                spec,
+                processes,
+                lambda done: show(done, "joined decisions"),
+            )
+    if format == "json":
+        encoded = msgspec.json.encode(found)
+        emit(msgspec.json.format(encoded, indent=2).decode() + "\n", out)
+    elif format == "csv":
+        emit(features_csv(found), out)
+    else:
+        emit(features_text(found), out)
+
+
+def features_text(found: Json) -> str:
+    """Give a sentence, the ranked list, and what was left out."""
+    parts = [_sentence(found)]
+    if found["keys"]:
+        parts += ["\n".join(columns(list(_lines(found["keys"])))), NOTE]
+    for row in found["keys"]:
+        if row["refused"] is not None:
+            parts.append(f"Without {row['key']}: {row['refused']}")
+    if found["left_out"]:
+        names = ", ".join(f"{r['key']} ({r['share']:.1%})" for r in found["left_out"])
+        parts.append(f"Left out, since few decisions have them: {names}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def features_csv(found: Json) -> str:
+    """Give one line a key."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(CSV_HEADER)
+    for row in found["keys"]:
+        ends = row["interval"]
+        writer.writerow([row["key"], row["share"], row["value"], *ends, row["refused"]])
+    return text.getvalue()
+
+
+def _sentence(found: Json) -> str:
+    name = described(found["policy"])
+    if found["refused"] is not None:
+        return f"The log can't say what keys are worth to {name}. {found['refused']}"
+    sure = [row["key"] for row in found["keys"] if (row["interval"][0] or 0.0) > 0]
+    if not sure:
+        sure = ["none"]
+    return (
+        f"Worth something to {name} for sure, after {found['n']:,} decisions: "
+        f"{', '.join(sure)}."
+    )
+
+
+def _lines(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+    most = max((row["value"] or 0.0 for row in rows), default=0.0)
+    yield ("KEY", "IN", "VALUE", "INTERVAL", "")
+    for row in rows:
+        value = row["value"]
+        lower, upper = row["interval"]
+        share = max(0.0, value or 0.0) / most if most > 0 else 0.0
+        yield (
+            row["key"],
+            f"{row['share']:.0%}",
+            amount(value, signed=True),
+            f"{amount(lower, signed=True)} to {amount(upper, signed=True)}"
+            if value is not None
+            else NOTHING,
+            BAR * round(share * BAR_WIDTH),
+        )
