@@ -15,6 +15,7 @@ from bandit_svc.services.candidate_specs import BASELINE, FIXED
 from bandit_svc.services.report_policies import Evaluated, refused, scaled_back
 from bandit_svc.services.report_values import Json
 from bandit_svc.services.running import reward_range
+from bandit_svc.services.scores import mean_weight_intervals
 from bandit_svc.services.wording import amount
 from bandit_svc.storage.interface import Storage
 
@@ -37,8 +38,9 @@ def propensity_audit(evaluations: Mapping[str, Evaluated]) -> Json:
     if not means:
         return _check("propensity_audit", "ok", "not tested: nothing has matured yet")
     confidence = 1 - AUDIT_RISK / len(means)
-    for key, summary in means.items():
-        lower, upper = _ends(summary.mean_weight_interval(confidence))
+    found = mean_weight_intervals(list(means.values()), confidence)
+    for (key, summary), interval in zip(means.items(), found, strict=True):
+        lower, upper = _ends(interval)
         if not lower <= 1 <= upper:
             often = "more" if lower > 1 else "less"
             return _check(

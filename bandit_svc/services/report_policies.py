@@ -25,7 +25,7 @@ from bandit_svc.services.candidate_specs import FIXED, candidate_specs
 from bandit_svc.services.predictor import PREDICTOR, Quality, kept_quality
 from bandit_svc.services.report_values import CONFIDENCE, Json, interval_json
 from bandit_svc.services.running import reward_range
-from bandit_svc.services.scores import Scores, Summary
+from bandit_svc.services.scores import Scores, Summary, value_intervals
 from bandit_svc.storage.interface import Storage
 from policies.base import RewardRange
 
@@ -84,7 +84,15 @@ def policies(
 ) -> list[Json]:
     """Give one row a policy, in the contract's shape."""
     scale = reward_range(experiment.definition)
-    return [_row(label, one, scale) for label, one in evaluations.items()]
+    reasons = {label: refused(one.summary) for label, one in evaluations.items()}
+    shown = [label for label, reason in reasons.items() if reason is None]
+    summaries = [evaluations[label].summary for label in shown]
+    # All at once, since there may be hundreds.
+    ends = dict(zip(shown, value_intervals(summaries, CONFIDENCE), strict=True))
+    return [
+        _row(label, one, reasons[label], ends.get(label), scale)
+        for label, one in evaluations.items()
+    ]
 
 
 def variants_with_ips(variants: list[Json], rows: list[Json]) -> list[Json]:
@@ -118,11 +126,17 @@ def _scaled_back(share: float, scale: RewardRange) -> float:
     return scale.minimum + share * (scale.maximum - scale.minimum)
 
 
-def _row(label: str, one: Evaluated, scale: RewardRange) -> Json:
-    sums, reason = one.summary.sums, refused(one.summary)
+def _row(
+    label: str,
+    one: Evaluated,
+    reason: str | None,
+    ends: Interval | None,
+    scale: RewardRange,
+) -> Json:
+    sums = one.summary.sums
     estimates = dict.fromkeys(ESTIMATORS, NOTHING)
-    if reason is None:
-        interval = scaled_back(one.summary.value_interval(CONFIDENCE), scale)
+    if ends is not None:
+        interval = scaled_back(ends, scale)
         estimates["ips"] = _estimate(sums.ips, interval, scale)
         estimates["snips"] = _estimate(sums.snips, interval, scale)
         corrected = one.summary.corrected

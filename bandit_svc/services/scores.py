@@ -27,13 +27,11 @@ from bandit_svc.services.corrected_scores import (
     Correction,
     PackedCorrections,
 )
+from bandit_svc.services.pooled_intervals import pooled_intervals
 
 CHUNK = 128
 """Weights above 0 are taken into the sums in chunks of this many, so that the last
 bit of a sum does not depend on where a batch of the log ended."""
-FIRST_RISK = 0.9
-"""The share of the risk that the first stretch gets; each later one gets this share
-of what is left, so that all together keep the promise."""
 
 
 @dataclass(slots=True)
@@ -237,32 +235,29 @@ class Summary:
 
     def value_interval(self, confidence: float) -> Interval:
         """Bound the policy's mean value over the decisions so far, in [0, 1]."""
-        return _pooled([s.value for s in self.stretches], confidence)
+        return value_intervals([self], confidence)[0]
 
     def mean_weight_interval(self, confidence: float) -> Interval | None:
         """Bound the mean weight; None if it is not audited."""
-        sequences = [s.mean_weight for s in self.stretches if s.mean_weight is not None]
-        return _pooled(sequences, confidence) if sequences else None
+        return mean_weight_intervals([self], confidence)[0]
 
 
-def _pooled(
-    sequences: Sequence[ValueSequence | MeanSequence], confidence: float
-) -> Interval:
-    """Bound the mean over all stretches from what bounds it in each.
+def value_intervals(summaries: Sequence[Summary], confidence: float) -> list[Interval]:
+    """Give `value_interval` of many, searched together."""
+    return pooled_intervals(
+        [[s.value for s in one.stretches] for one in summaries], confidence
+    )
 
-    Each stretch begins at a moment that the past decides, and its own sequence holds
-    from there on; the weighted mean of the ends holds if all of them do.
-    """
-    total = sum(s.n for s in sequences)
-    lower = upper = 0.0
-    left = 1 - confidence
-    for sequence in sequences:
-        risk = FIRST_RISK * left
-        left -= risk
-        interval = sequence.interval(1 - risk)
-        lower += sequence.n / total * float(interval.lower or 0.0)
-        upper += sequence.n / total * float(interval.upper or 0.0)
-    return Interval(lower, upper)
+
+def mean_weight_intervals(
+    summaries: Sequence[Summary], confidence: float
+) -> list[Interval | None]:
+    """Give `mean_weight_interval` of many, searched together."""
+    sequences = [
+        [s.mean_weight for s in one.stretches if s.mean_weight] for one in summaries
+    ]
+    found = iter(pooled_intervals([some for some in sequences if some], confidence))
+    return [next(found) if some else None for some in sequences]
 
 
 @cache
