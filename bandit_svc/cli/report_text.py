@@ -49,6 +49,13 @@ def _uplift(report: Json) -> Iterator[Sequence[str]]:
         _number(relative["estimate"], "+.1%"),
         _interval(relative["interval"], "+.1%"),
     )
+    adjusted = uplift.get("adjusted")
+    if adjusted:
+        yield (
+            f"adjusted for {adjusted['covariate']}",
+            _number(adjusted["estimate"], "+.4f"),
+            _interval(adjusted["interval"], "+.4f"),
+        )
 
 
 def _groups(report: Json) -> Iterator[Sequence[str]]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from bandit_svc.domain.covariate import Covariate, check_covariate
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
 from bandit_svc.domain.metric import Metric, check_metrics
 from bandit_svc.domain.variant import KEY_RULE, Variant, check_variants, is_key
@@ -70,6 +71,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reward: RewardDefinition = RewardDefinition()
     metrics: tuple[Metric, ...] = ()
     candidates: tuple[dict[str, Any], ...] = ()
+    covariate: Covariate | None = None
     status: Status = "running"
 
     @property
@@ -118,6 +120,7 @@ def check_definition(definition: Definition) -> None:
     _between("/exploration_floor", definition.exploration_floor, 0.0, 1.0)
     check_reward(definition.reward)
     check_metrics(definition.metrics)
+    check_covariate(definition.covariate)
 
 
 def check_reward(reward: RewardDefinition) -> None:

@@ -14,6 +14,7 @@ from bandit_svc.domain.event import LoggedChoice, decode_choice
 from bandit_svc.domain.experiment import TREATMENT, RewardDefinition
 from bandit_svc.domain.metric import Metric
 from bandit_svc.domain.reward import MAIN_METRIC, Reward
+from bandit_svc.services.adjusted_uplift import adjusted_after
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.live_calibration import calibration_of
 from bandit_svc.storage.interface import Joins
@@ -41,7 +42,10 @@ def join(joins: Joins, definitions: Definitions, now_ms: int) -> int:
                 _close(decision, choice, definitions)
                 for decision, choice in zip(due, choices, strict=True)
             ]
-            sums = JoinSums(calibration=calibration_of(closed, choices))
+            sums = JoinSums(
+                calibration=calibration_of(closed, choices),
+                adjusted=adjusted_after(joins, definitions, closed, choices),
+            )
             joins.close(closed, now_ms, sums)
             count += len(due)
         if len(due) < BATCH:

@@ -11,6 +11,7 @@ from bandit_svc.domain.snapshot import SnapshotMeta
 from bandit_svc.ope.confidence_sequence import mean_interval
 from bandit_svc.ope.moments import Moments
 from bandit_svc.ope.uplift import absolute_uplift, relative_uplift
+from bandit_svc.services.adjusted_uplift import adjusted
 from bandit_svc.services.evaluation_health import propensity_audit, scorecard
 from bandit_svc.services.health import health_checks
 from bandit_svc.services.report_drift import context_drift
@@ -51,6 +52,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Json:
     metas = storage.snapshots.metas(number)
     main = [t for t in tallies if t.metric == MAIN_METRIC]
     uplift = _uplift(experiment, main)
+    uplift |= adjusted(storage.joins, experiment)
     model = _model(storage, experiment, metas[0] if metas else None, now_ms)
     evaluations = kept_evaluations(storage, experiment, totals.joined)
     other = policies(experiment, evaluations)

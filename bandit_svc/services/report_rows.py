@@ -24,8 +24,7 @@ def report_rows(report: dict[str, Any]) -> Iterator[Row]:
     yield ("report", report["experiment"], "verdict", report["verdict"])
     for name, value in report["decisions"].items():
         yield ("decisions", name, "count", value)
-    for kind in ("absolute", "relative"):
-        yield from _measured("uplift", kind, report["uplift"][kind], "estimate")
+    yield from _uplift(report["uplift"])
     for row in report["groups"]:
         yield ("groups", row["group"], "n", row["n"])
         yield from _measured("groups", row["group"], row, "mean")
@@ -57,6 +56,16 @@ def report_csv(report: dict[str, Any]) -> str:
     writer.writerow(HEADER)
     writer.writerows(report_rows(report))
     return text.getvalue()
+
+
+def _uplift(uplift: dict[str, Any]) -> Iterator[Row]:
+    for kind in ("absolute", "relative"):
+        yield from _measured("uplift", kind, uplift[kind], "estimate")
+    adjusted = uplift.get("adjusted")
+    if adjusted:
+        yield from _measured("uplift", "adjusted", adjusted, "estimate")
+        for measure in ("covariate", "variance_reduction", "n", "missing"):
+            yield ("uplift", "adjusted", measure, adjusted[measure])
 
 
 def _point(point: dict[str, Any]) -> Iterator[Row]:

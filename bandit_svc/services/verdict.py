@@ -14,7 +14,18 @@ def verdict(report: dict[str, Any]) -> str:
     if failed:
         names = ", ".join(failed).replace("_", " ")
         return f"Don't act on these numbers yet: a check fails ({names})."
-    return _uplift(report) + _guardrails(report)
+    return _uplift(report) + _adjusted(report) + _guardrails(report)
+
+
+def _adjusted(report: dict[str, Any]) -> str:
+    adjusted = report["uplift"].get("adjusted")
+    if not adjusted or adjusted["estimate"] is None:
+        return ""
+    lower, upper = adjusted["interval"]
+    return (
+        f" Adjusted for {adjusted['covariate']} the difference lies between "
+        f"{amount(lower, signed=True)} and {amount(upper, signed=True)}."
+    )
 
 
 def _guardrails(report: dict[str, Any]) -> str:

@@ -169,6 +169,9 @@ class Joins(Protocol):
     def tallies(self, number: int) -> list[Tally]:
         """Give the sums; their number does not grow with the log."""
 
+    def adjusted(self, number: int) -> bytes | None:
+        """Give the state of the adjusted uplift that the last join left, or None."""
+
 
 class Breakdowns(Protocol):
     """Sums of the joined decisions by time, segment and latency.
@@ -208,9 +211,6 @@ class Breakdowns(Protocol):
         The newest are short and the oldest long; keys and values are those of
         `segments`, and of a key with too many values only whether it was there.
         """
-
-    def adjusted(self, number: int) -> bytes | None:
-        """Give the state of the adjusted uplift that the last join left, or None."""
 
 
 class Snapshots(Protocol):

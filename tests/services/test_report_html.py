@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bandit_svc.services.report import build_report
-from bandit_svc.services.report_html.page import report_html
+from bandit_svc.services.report_html.page import figures, report_html
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service
@@ -60,9 +60,10 @@ def test_the_verdict_is_on_top_and_every_part_has_a_chart_with_a_table(
 
     assert top < page.index("<section>")
     assert "The picture on top." in page[:top]
-    # Uplift, means, shares, segments, policies, guardrail, latency; in two widths.
-    assert len(drawings(page)) == 2 * 7
-    assert page.count("<details>") == 7
+    # Uplift, means, shares, segments, policies, guardrail, latency, rewards; in two
+    # widths.
+    assert len(drawings(page)) == 2 * 8
+    assert page.count("<details>") == 8
 
 
 def test_the_file_needs_nothing_else(earned: Json) -> None:
@@ -102,7 +103,7 @@ def test_hostile_names_are_text_everywhere(earned: Json) -> None:
     page = report_html(earned | {"experiment": HOSTILE, "verdict": HOSTILE}, HOSTILE)
 
     assert "<script" not in page
-    assert len(drawings(page)) == 2 * 7
+    assert len(drawings(page)) == 2 * 8
     assert "&lt;script&gt;" in page
 
 
@@ -132,3 +133,24 @@ def test_one_joined_decision_is_drawn(service: "Service") -> None:
     service.mature()
 
     assert drawings(report_html(report_of(service)))
+
+
+def test_rewards_over_time_and_the_adjusted_uplift_are_shown(
+    service: "Service",
+) -> None:
+    spend = {"key": "spend", "minimum": 0, "maximum": 10}
+    service.create(holdout=0.5, covariate=spend, policy={"kind": "uniform"})
+    for i in range(120):
+        service.now_ms += 50
+        decided = service.decide(context={"spend": i % 11})
+        if i % 4 == 0:
+            service.reward(decided)
+    service.mature()
+    report = report_of(service)
+    figure = figures(report)["rewarded"]
+    page = report_html(report)
+
+    assert figure.head == ("Up to (UTC)", "Decisions", "Got a reward")
+    assert sum(int(row[1]) for row in figure.rows) == 120
+    assert "Do rewards keep coming?" in page
+    assert "With what spend had said of each visitor" in page

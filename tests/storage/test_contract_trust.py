@@ -232,9 +232,9 @@ def test_drift_keeps_of_an_id_only_whether_it_was_there(
 def test_the_adjusted_state_is_what_the_last_join_left(
     storage: Storage, decide: Callable[..., None], close_all: Callable[..., None]
 ) -> None:
-    before = storage.breakdowns.adjusted(1)
+    before = storage.joins.adjusted(1)
     for state in (b"one", b"two"):
         decide("a")
         close_all(sums=JoinSums(adjusted={1: state}))
 
-    assert (before, storage.breakdowns.adjusted(1)) == (None, b"two")
+    assert (before, storage.joins.adjusted(1)) == (None, b"two")

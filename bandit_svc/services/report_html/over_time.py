@@ -1,4 +1,4 @@
-"""The charts over time: uplift, means of the groups, shares of the variants.
+"""The charts over time: uplift, means of the groups, shares of variants and rewards.
 
 Owns how the report's history becomes charts and tables.
 """
@@ -113,6 +113,26 @@ def variant_means(points: list[Json]) -> Figure:
     )
 
 
+def rewarded(points: list[Json]) -> Figure:
+    """Draw the share of decisions that got a reward, stretch by stretch."""
+    stretches = [points[a:b] for a, b in _cuts(len(points))]
+    matured = [sum(p["matured"] for p in stretch) for stretch in stretches]
+    got = [sum(p["rewarded"] * p["matured"] for p in s) for s in stretches]
+    values = [one / n for one, n in zip(got, matured, strict=True)]
+    at_s = [_seconds(stretch[-1]) for stretch in stretches]
+    title, y_title = "Decisions that got a reward", "Share of the decisions"
+    rows = [
+        (_moment(stretch[-1]), count(n), percent(value))
+        for stretch, n, value in zip(stretches, matured, values, strict=True)
+    ]
+    series = [Series("got a reward", values)]
+    return figure(
+        lambda width: line_chart(at_s, series, title, y_title, _fine_percent, width),
+        ("Up to (UTC)", "Decisions", "Got a reward"),
+        thinned(rows),
+    )
+
+
 def _bands(counts: Sequence[dict[str, float]]) -> tuple[list[str], list[str]]:
     """Give the variants that get a band, and the names of all bands."""
     totals: defaultdict[str, float] = defaultdict(float)
@@ -151,3 +171,7 @@ def _moment(point: Json) -> str:
 
 def _percent(value: float) -> str:
     return f"{value:.0%}".replace("%", " %")
+
+
+def _fine_percent(value: float) -> str:
+    return f"{value:.3g}" if value == 0 else f"{value * 100:.3g} %"

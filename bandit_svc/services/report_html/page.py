@@ -22,6 +22,9 @@ CHECKS = {
     "ambiguous_decisions": "Every decision showed one variant",
     "fallback_decisions": "The bandit could always decide",
     "learner": "The bandit keeps up with learning",
+    "missing_rewards": "Rewards keep coming",
+    "context_drift": "Visitors are described as before",
+    "calibration": "Things are shown as often as their logged chance says",
     "learn_on": "Rewards are complete before they count",
 }
 """What a check makes sure of, for those who don't know its name."""
@@ -57,6 +60,8 @@ def figures(report: Json) -> dict[str, Figure]:
     shown = [point for point in history if point["shown"]]
     if shown:
         made["shares"] = over_time.shares(shown)
+    if any(point["rewarded"] for point in history):
+        made["rewarded"] = over_time.rewarded(history)
     if report.get("segments"):
         made["segments"] = compared.segments(report["segments"])
     if any(row["n"] for row in report["policies"]):

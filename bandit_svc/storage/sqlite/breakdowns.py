@@ -101,11 +101,3 @@ class SqliteBreakdowns:
             ):
                 present[begins][key][value] = n
         return [DriftRow(at_ms, n, present[begins]) for begins, at_ms, n in stretches]
-
-    def adjusted(self, number: int) -> bytes | None:
-        """See the interface."""
-        with self._database.read() as connection:
-            (state,) = connection.execute(
-                "SELECT state FROM adjusted WHERE number = ?", [number]
-            ).fetchone() or (None,)
-        return state

@@ -130,6 +130,14 @@ class SqliteJoins:
             ).fetchall()
         return [Tally(*row) for row in rows]
 
+    def adjusted(self, number: int) -> bytes | None:
+        """See the interface."""
+        with self._database.read() as connection:
+            (state,) = connection.execute(
+                "SELECT state FROM adjusted WHERE number = ?", [number]
+            ).fetchone() or (None,)
+        return state
+
 
 def _rewards(
     connection: sqlite3.Connection, decision_id: str

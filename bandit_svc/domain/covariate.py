@@ -1,0 +1,72 @@
+"""A number known before the choice, by which the uplift is adjusted.
+
+Owns its declaration, the check of it and how a context gives it. Pure; what is made of
+it is ope.adjusted's.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from bandit_svc.errors import InvalidInput
+
+MAX_KEY_LENGTH = 256
+MAX_VALUE = 1e12
+
+
+class Covariate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A numeric context key; a value beyond the range is clipped to it.
+
+    Attributes:
+        key: of the context, `user.past_spend` inside a namespace. It must be known
+            before the choice: what the choice can change hides its own effect.
+        minimum: the smallest value that counts.
+        maximum: the largest.
+    """
+
+    key: str
+    minimum: float
+    maximum: float
+
+    def of(self, context: Mapping[str, Any]) -> float:
+        """Give the value on a scale of 0 to 1; NaN if it is missing or no number."""
+        value = context.get(self.key)
+        if value is None:
+            namespace, _, name = self.key.partition(".")
+            inside = context.get(namespace)
+            value = inside.get(name) if isinstance(inside, dict) else None
+        if not isinstance(value, int | float):
+            return math.nan
+        clipped = min(max(float(value), self.minimum), self.maximum)
+        return (clipped - self.minimum) / (self.maximum - self.minimum)
+
+
+def check_covariate(covariate: Covariate | None) -> None:
+    """Refuse a declaration that nothing can be scaled by.
+
+    Raises:
+        InvalidInput: with the pointer to the field at fault.
+    """
+    if covariate is None:
+        return
+    if not 0 < len(covariate.key) <= MAX_KEY_LENGTH:
+        raise InvalidInput.at(
+            "/covariate/key", f"a key has 1 to {MAX_KEY_LENGTH} characters"
+        )
+    for name in ("minimum", "maximum"):
+        value = getattr(covariate, name)
+        # NaN fails the comparison too.
+        if not abs(value) <= MAX_VALUE:
+            raise InvalidInput.at(
+                f"/covariate/{name}",
+                f"{name} is {value}; it must be between {-MAX_VALUE:g} and "
+                f"{MAX_VALUE:g}",
+            )
+    if not covariate.minimum < covariate.maximum:
+        raise InvalidInput.at(
+            "/covariate/maximum",
+            f"maximum is {covariate.maximum:g}; it must be above minimum, "
+            f"{covariate.minimum:g}",
+        )

@@ -1,0 +1,136 @@
+"""The uplift adjusted by the covariate that an experiment declares.
+
+Owns which joined decisions count for it, when its sums start anew, and how they are
+kept. They start anew with a changed covariate or reward range, and with a holdout at
+which a group is rarer than the sums allow for; decisions of a revision from before that
+count no more. With no holdout there is nothing to compare, and none counts.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bandit_svc.domain.covariate import Covariate
+from bandit_svc.domain.event import LoggedChoice
+from bandit_svc.domain.experiment import TREATMENT, Definition, Experiment
+from bandit_svc.ope.adjusted import AdjustedUplift
+from bandit_svc.services.definitions import Definitions
+from bandit_svc.services.report_values import CONFIDENCE, Json
+from bandit_svc.storage.interface import Joins
+from bandit_svc.storage.rows import ClosedDecision
+
+_Scale = tuple[str, float, float, float, float]
+
+
+class _Kept(msgspec.Struct):
+    """The state as bytes hold it; `revision` is the newest that began or went on."""
+
+    revision: int
+    scale: _Scale
+    sums: dict[str, Any]
+
+
+class _Growing:
+    """The sums of one experiment while a batch is joined."""
+
+    def __init__(self, kept: _Kept | None) -> None:
+        self.revision = kept.revision if kept else 0
+        self.scale = kept.scale if kept else None
+        self.sums = AdjustedUplift.from_dict(kept.sums) if kept else None
+        self.rows: list[tuple[float, ...]] = []
+
+    def add(self, closed: ClosedDecision, choice: LoggedChoice, d: Definition) -> None:
+        """Count one decision, if it belongs to the sums or begins new ones."""
+        if d.covariate is None or not 0 < d.holdout < 1:
+            return
+        chance = min(d.holdout, 1 - d.holdout)
+        fits = self.scale == _scale(d) and self.sums is not None
+        if not fits or (self.sums and chance < self.sums.least_chance):
+            if closed.due.revision < self.revision:
+                return
+            self.rows = []
+            start = (d.reward.default - d.reward.minimum) / _width(d)
+            self.sums, self.scale = AdjustedUplift(chance, start), _scale(d)
+        self.revision = max(self.revision, closed.due.revision)
+        reward = (closed.reward - d.reward.minimum) / _width(d)
+        treated = float(closed.due.group == TREATMENT)
+        x = d.covariate.of(choice.context)
+        self.rows.append((x, reward, treated, d.holdout))
+
+    def kept(self) -> bytes | None:
+        """Give the state behind the batch, None if nothing of it counted."""
+        if not self.rows or self.sums is None or self.scale is None:
+            return None
+        sums = self.sums.add(self.rows).to_dict()
+        return msgspec.msgpack.encode(_Kept(self.revision, self.scale, sums))
+
+
+def adjusted_after(
+    joins: Joins,
+    definitions: Definitions,
+    closed: Sequence[ClosedDecision],
+    choices: Sequence[LoggedChoice],
+) -> dict[int, bytes]:
+    """Give the new state of each experiment for which a decision of a batch counts."""
+    growing: dict[int, _Growing] = {}
+    for one, choice in zip(closed, choices, strict=True):
+        number = one.due.number
+        definition = definitions.at(number, one.due.revision)
+        if definition is None or definition.covariate is None:
+            continue
+        if number not in growing:
+            growing[number] = _Growing(_decoded(joins.adjusted(number)))
+        growing[number].add(one, choice, definition)
+    states = {number: one.kept() for number, one in growing.items()}
+    return {number: state for number, state in states.items() if state is not None}
+
+
+def adjusted(joins: Joins, experiment: Experiment) -> Json:
+    """Give the report's `uplift.adjusted`; nothing without a declared covariate."""
+    covariate = experiment.definition.covariate
+    if covariate is None:
+        return {}
+    return {"adjusted": _adjusted(joins, experiment, covariate)}
+
+
+def _adjusted(joins: Joins, experiment: Experiment, covariate: Covariate) -> Json:
+    definition = experiment.definition
+    row: Json = {
+        "covariate": covariate.key,
+        "estimate": None,
+        "interval": [-_width(definition), _width(definition)],
+        "variance_reduction": None,
+        "n": 0,
+        "missing": 0,
+    }
+    kept = _decoded(joins.adjusted(experiment.number))
+    if kept is None or kept.scale != _scale(definition):
+        return row
+    sums = AdjustedUplift.from_dict(kept.sums).now
+    found, width = sums.estimate(CONFIDENCE), _width(definition)
+    return row | {
+        "estimate": None if found.estimate is None else found.estimate * width,
+        "interval": [
+            (end or 0.0) * width for end in (found.interval.lower, found.interval.upper)
+        ],
+        "variance_reduction": sums.variance_reduction,
+        "n": sums.n,
+        "missing": sums.missing,
+    }
+
+
+def _decoded(state: bytes | None) -> _Kept | None:
+    return None if state is None else msgspec.msgpack.decode(state, type=_Kept)
+
+
+def _scale(definition: Definition) -> _Scale | None:
+    covariate, reward = definition.covariate, definition.reward
+    if covariate is None:
+        return None
+    ends = (covariate.minimum, covariate.maximum, reward.minimum, reward.maximum)
+    return (covariate.key, *ends)
+
+
+def _width(definition: Definition) -> float:
+    return definition.reward.maximum - definition.reward.minimum
