@@ -3,6 +3,7 @@
 Owns the reading of the environment and the real clock and randomness.
 """
 
+import gc
 import os
 import secrets
 import time
@@ -47,3 +48,6 @@ class Application:
 
 
 application = Application()
+# What is there now stays until the end; a collection that walks through it is a pause
+# in somebody's page.
+gc.freeze()

@@ -221,9 +221,8 @@ def _watched(
 def run(plan: dict[str, Any]) -> dict[str, Any]:
     """Warm up, measure, and sum up."""
     requests = Requests(plan)
-    connections = [Connection(plan["port"]) for _ in range(plan["connections"])]
     warm_up_s = plan.get("warm_up_s", 0.4)
-    closed_loop(connections, requests, warm_up_s, Book(None))
+    connections = _opened(plan, requests, warm_up_s)
     kept: list[bytes] | None = [] if plan.get("keep_ids") else None
     book = Book(kept)
     gc.collect()
@@ -248,6 +247,21 @@ def run(plan: dict[str, Any]) -> dict[str, Any]:
         "p99_ms": _percentile_ms(measured.latencies, 0.99),
         "ids": [match[1].decode() for match in found if match],
     }
+
+
+def _opened(
+    plan: dict[str, Any], requests: Requests, warm_up_s: float
+) -> list[Connection]:
+    """Open connections one by one, under load all the while, which also warms up.
+
+    Of workers that share a socket the idle one accepts; opened at once, connections
+    crowd on one worker, and chance decides a round.
+    """
+    connections: list[Connection] = []
+    for _ in range(plan["connections"]):
+        connections.append(Connection(plan["port"]))
+        closed_loop(connections, requests, warm_up_s / plan["connections"], Book(None))
+    return connections
 
 
 def _percentile_ms(latencies: list[float], share: float) -> float:

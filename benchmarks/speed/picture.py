@@ -7,6 +7,10 @@ from bandit_svc.charts.scale import Scale
 from bandit_svc.charts.svg import WIDE, element, frame, label, line
 from benchmarks.speed.rows import Outcome
 
+_STYLE = (
+    "svg{background:#fff;font:12px sans-serif}.zero{stroke:#b00}"
+    ".axis{stroke:#567;stroke-width:2}.s0{fill:#26a}"
+)
 _ROW, _TOP, _BOTTOM, _LEFT = 34.0, 30.0, 40.0, 340.0
 
 
@@ -31,6 +35,7 @@ def picture(outcomes: Sequence[Outcome]) -> str:
         label(x(step), bottom + 18, _times(step), text_anchor="middle")
         for step in range(-int(reach), int(reach) + 1)
     ]
+    parts.insert(0, element("style", _STYLE))
     return frame(WIDE, bottom + _BOTTOM, "Ratio over its goal; right is better", parts)
 
 
