@@ -93,6 +93,23 @@ def test_a_sound_log_is_flagged_in_at_most_5_percent(told: str) -> None:
     assert flagged / RUNS <= 0.05
 
 
+@pytest.mark.statistical
+def test_an_argmax_is_found_by_its_propensities_alone() -> None:
+    """Seeds 0 to 39: all must be found, as above."""
+    for seed in range(40):
+        assert PropensityAudit().add(log(seed, "argmax", "alone")).p_value <= 0.01
+
+
+@pytest.mark.statistical
+def test_a_sound_log_of_propensities_alone_is_not_flagged() -> None:
+    """Seeds 0 to 19: at most 1, which is 5 %; none is measured."""
+    found = [
+        PropensityAudit().add(log(seed, "sound", "alone")).p_value for seed in range(20)
+    ]
+
+    assert sum(p_value <= 0.05 for p_value in found) <= 1
+
+
 def test_the_suspicion_names_what_is_wrong() -> None:
     by_floor = PropensityAudit().add(log(1, "overridden", "floor"))
     by_pmf = PropensityAudit().add(log(1, "argmax", "pmf"))

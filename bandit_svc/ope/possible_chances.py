@@ -1,0 +1,123 @@
+"""Bet that logged propensities, with nothing else, can't come from any pmf.
+
+Owns the bet of the propensity audit that needs neither pmf, floor, contexts nor the
+number of actions. Give each propensity p a prize c(p) / p. Whatever the pmf was, the
+mean prize is then the sum of c over its actions, so at most
+
+    M = max { sum of c(p_a) : p_a > 0, sum of p_a <= 1 },
+
+the most valuable set of actions that fit into a whole: a knapsack. An argmax that
+acts beside a logged softmax shows 0.81, 0.51, 0.46 and nothing else, where each of
+them leaves a rest that would have come too. Factors 1 - s + s c(p) / (p M) have a mean
+of at most 1 for a true log, so their product is a bet as in propensity_audit.py.
+
+Prizes are chosen from earlier rounds, by how often each p came against how often it
+could at most: the mixture of pmfs nearest to what came (in relative entropy), found by
+the method of Frank and Wolfe (1956), whose every step is one knapsack. By duality
+no prizes win faster: Larsson, Ramdas and Ruf (2025), "The numeraire e-variable and
+reverse information projection", Annals of Statistics 53(3).
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bandit_svc.ope.logged import FloatArray, IntArray
+
+CELLS = 2_000
+"""Propensities are taken as up to 2 / CELLS smaller than logged. So more of them fit,
+and a true log is not wronged, also if its numbers were rounded to three digits."""
+LEAST = CELLS // 10
+"""Smaller propensities get no prize: so many of them fit that nothing is surprising."""
+MOST_PRIZES = 24
+"""Only the propensities that came most often get one, for the time it takes."""
+STEPS = 100
+SHARES = np.array([0.1, 0.5, 0.9])
+FIRST_CHOICE = 250
+"""Prizes are chosen after so many rounds, and anew whenever their count doubled."""
+
+
+@dataclass(frozen=True, slots=True)
+class PossibleChances:
+    """What came so far, and the prizes that it suggests.
+
+    Attributes:
+        counts: (CELLS + 1,), rounds by rounded propensity.
+        due: the count of rounds at which prizes are chosen next.
+        prizes: (CELLS + 1,), c / M; 0 everywhere before the first choice.
+    """
+
+    counts: FloatArray = field(default_factory=lambda: np.zeros(CELLS + 1))
+    due: int = FIRST_CHOICE
+    prizes: FloatArray = field(default_factory=lambda: np.zeros(CELLS + 1))
+
+    def won(self, propensity: FloatArray) -> FloatArray:
+        """Give the logarithms of what further rounds win, a bet each: (J,)."""
+        if not self.prizes.any():
+            return np.zeros(SHARES.size)
+        prize = self.prizes[_cells(propensity)] / propensity
+        total: FloatArray = np.log1p(SHARES * (prize[:, None] - 1)).sum(axis=0)
+        return total
+
+    def add(self, propensity: FloatArray) -> "PossibleChances":
+        """Count further rounds, after they were bet on."""
+        came = np.bincount(_cells(propensity), minlength=CELLS + 1)
+        counts = self.counts + came
+        n = int(counts.sum())
+        if n < self.due:
+            return replace(self, counts=counts)
+        return PossibleChances(counts, 2 * n, _chosen(counts / n))
+
+
+def _cells(propensity: FloatArray) -> IntArray:
+    # One less than rounding down gives, for logs that were rounded to three digits.
+    return np.clip((propensity * CELLS).astype(np.int64) - 1, 0, CELLS)
+
+
+def _chosen(share: FloatArray) -> FloatArray:
+    """Choose prizes for propensities that come with these shares, (CELLS + 1,)."""
+    often = np.argsort(share[LEAST:], kind="stable")[::-1][:MOST_PRIZES] + LEAST
+    cells = np.sort(often[share[often] > 0])
+    prizes = np.zeros(CELLS + 1)
+    if cells.size == 0:
+        return prizes
+    came, chance = share[cells], cells / CELLS
+    # Each alone, as often as it fits: pmfs that are possible, to begin with.
+    possible = came * chance * (CELLS // cells)
+    for step in range(STEPS):
+        _, held = _most_valuable(came / possible * chance, cells)
+        pace = 2 / (step + 3)
+        possible = np.maximum((1 - pace) * possible + pace * held * chance, 1e-12)
+    worth = came / possible * chance
+    prizes[cells] = worth / _most_valuable(worth, cells)[0]
+    return prizes
+
+
+def _most_valuable(worth: FloatArray, cells: IntArray) -> tuple[float, FloatArray]:
+    """Fill a knapsack of CELLS with any number of each kind, one item a round.
+
+    Args:
+        worth: (I,), of one item of each kind.
+        cells: (I,), what it takes.
+
+    Returns:
+        The largest total, and how many of each kind make it up, (I,).
+    """
+    left = np.arange(CELLS + 1) - cells[:, None]
+    fits, left = left >= 0, np.maximum(left, 0)
+    best, added = np.zeros(CELLS + 1), []
+    for _ in range(CELLS // int(cells.min())):
+        totals = np.where(fits, best[left] + worth[:, None], -1.0)
+        kind = totals.argmax(axis=0)
+        total = totals[kind, np.arange(CELLS + 1)]
+        better = total > best * (1 + 1e-12)
+        if not better.any():
+            break
+        added.append(np.where(better, kind, -1))
+        best = np.where(better, total, best)
+    held, room = np.zeros(cells.size), CELLS
+    for kinds in reversed(added):
+        if kinds[room] >= 0:
+            held[kinds[room]] += 1
+            room -= int(cells[kinds[room]])
+    return float(best[CELLS]), held
