@@ -34,7 +34,7 @@ def chances(
     """
     wide = width >= WIDE
     row = _ROW_WIDE if wide else _ROW_NARROW
-    start, end = (_LABELS, width - _NUMBERS) if wide else (4.0, width - 96)
+    start, end = (_LABELS, width - _NUMBERS) if wide else (4.0, width - 124)
     x = Scale(0.0, 1.0, start, end)
     parts: list[str] = []
     y = 4.0

@@ -51,9 +51,11 @@ def heat_map(
     left = min(max(longest, 60.0), 150.0 if wide else 88.0)
     each = (width - left - 4) / max(1, len(columns.values))
     height = 52.0 if wide else 46.0
+    corner = f"{rows.name} \N{DOWNWARDS ARROW}"
+    beside = max(left, (len(corner) + 2) * CHARACTER)
     parts = [
-        label(4.0, 14.0, f"{rows.name} \N{DOWNWARDS ARROW}", class_="title"),
-        label(left, 14.0, f"{columns.name} \N{RIGHTWARDS ARROW}", class_="title"),
+        label(4.0, 14.0, corner, class_="title"),
+        label(beside, 14.0, f"{columns.name} \N{RIGHTWARDS ARROW}", class_="title"),
     ]
     for index, value in enumerate(columns.values):
         middle = left + (index + 0.5) * each

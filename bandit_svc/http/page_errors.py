@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from flask import Blueprint, Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import NotFound as NotFoundPage
 
 from bandit_svc.errors import BanditError
 from bandit_svc.http.page_access import is_page
@@ -38,6 +39,8 @@ def _wants_a_page() -> bool:
 
 def _page(error: Exception) -> Response:
     problem, headers = translated(error)
+    if isinstance(error, NotFoundPage):
+        problem.detail = "there is no page at this address"
     response = make_response(
         render_template("error.html", problem=problem), problem.status
     )

@@ -16,7 +16,7 @@ from bandit_svc.storage.interface import Storage
 
 Json = dict[str, Any]
 
-SAMPLE = 4_000
+SAMPLE = 2_000
 MOST_VALUES = 8
 NUMBER_BINS = 5
 OTHER = "other values"

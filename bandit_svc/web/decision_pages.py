@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from bandit_svc.charts.chances import Chance, chances
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.errors import NotFound
 from bandit_svc.services.look_up import look_up
 from bandit_svc.services.receipt import receipt
@@ -116,21 +117,32 @@ def _chances(found: Json) -> Figure:
 
 def _standing(view: DecisionView, now_ms: int) -> str:
     """Say in a sentence what became of a decision, or why nothing yet."""
-    closes = moment(view.closes_at_ms)
     if view.state == "joined":
-        return f"Joined with a reward of {amount(view.joined_reward)}."
-    if view.state == "ambiguous":
-        return (
-            "Never joined: two different variants went out under its request_id, so it "
-            "is left out of learning and of reports."
-        )
-    if view.state == "deferred":
-        return (
-            "Not joined: it was asked for with `defer`, and nobody has said that its "
-            "variant was shown. Without that it is neither learned from nor reported."
-        )
-    if view.closes_at_ms is None:
+        reward = f"Joined with a reward of {amount(view.joined_reward)}"
+        if any(not r.late and r.metric == MAIN_METRIC for r in view.rewards):
+            return reward + "."
+        return reward + ", the default: none was reported in time."
+    if view.state == "open":
+        return _waiting(view.closes_at_ms, now_ms)
+    return _NEVER_JOINED[view.state]
+
+
+def _waiting(closes_at_ms: int | None, now_ms: int) -> str:
+    if closes_at_ms is None:
         return "Not joined yet: the learner has not read it from the event log."
-    if view.closes_at_ms > now_ms:
+    closes = moment(closes_at_ms)
+    if closes_at_ms > now_ms:
         return f"Not joined yet: rewards count until {closes} UTC."
     return f"Its window closed at {closes} UTC; the learner joins it at its next tick."
+
+
+_NEVER_JOINED = {
+    "ambiguous": (
+        "Never joined: two different variants went out under its request_id, so it "
+        "is left out of learning and of reports."
+    ),
+    "deferred": (
+        "Not joined: it was asked for with `defer`, and nobody has said that its "
+        "variant was shown. Without that it is neither learned from nor reported."
+    ),
+}

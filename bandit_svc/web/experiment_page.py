@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 
-from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.experiment import TREATMENT, Experiment
+from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.services.report import build_report
 from bandit_svc.services.report_html import over_time
 from bandit_svc.services.report_html.page import CHECKS, figures, outcome_of
@@ -81,7 +82,7 @@ def _who(desk: Desk, experiment: Experiment) -> Json:
     found = who_gets_what(
         desk.storage, experiment, asked.get("rows"), asked.get("columns")
     )
-    variants = [v.key for v in experiment.definition.variants]
+    variants = _most_shown_first(desk, experiment)
     variant = asked.get("variant")
     variant = variant if variant in variants else None
     drawn = who_figure(found, variants, variant) if found["n"] else None
@@ -92,6 +93,17 @@ def _who(desk: Desk, experiment: Experiment) -> Json:
         "variant": variant,
         "variants": variants,
     }
+
+
+def _most_shown_first(desk: Desk, experiment: Experiment) -> list[str]:
+    """Give the variants in the order of their colours, as in the charts over time."""
+    shown = {
+        tally.variant: tally.n
+        for tally in desk.storage.joins.tallies(experiment.number)
+        if tally.group == TREATMENT and tally.metric == MAIN_METRIC
+    }
+    keys = [v.key for v in experiment.definition.variants]
+    return sorted(keys, key=lambda key: -shown.get(key, 0))
 
 
 def _kept(desk: Desk, experiment: Experiment) -> Json:

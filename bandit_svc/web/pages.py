@@ -20,7 +20,7 @@ from bandit_svc.web import (
 )
 from bandit_svc.web.assets import Assets
 from bandit_svc.web.desk import Desk, moment, size
-from bandit_svc.web.pretty_json import one_line, pretty
+from bandit_svc.web.pretty_json import brief, one_line, pretty
 from bandit_svc.wiring import Backends
 
 
@@ -37,7 +37,7 @@ def blueprint(backends: Backends, now_ms: Callable[[], int]) -> Blueprint:
         file.add_routes(routes, desk)
     for write in (amount, percent, count, duration, moment, size):
         routes.add_app_template_filter(write)
-    routes.add_app_template_filter(pretty)
-    routes.add_app_template_filter(one_line)
+    for spell in (pretty, one_line, brief):
+        routes.add_app_template_filter(spell)
     routes.add_app_template_global(small_interval)
     return routes

@@ -3,6 +3,9 @@
 Owns how values of callers (contexts, payloads, definitions) are written on pages.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 
@@ -14,3 +17,18 @@ def pretty(value: object) -> str:
 def one_line(value: object) -> str:
     """Write a value on one line."""
     return msgspec.json.encode(value).decode()
+
+
+def brief(context: Mapping[str, Any]) -> str:
+    """Write a context in a line of words: device phone, user.segment new."""
+    words = []
+    for name, value in context.items():
+        if isinstance(value, Mapping):
+            words += [f"{name}.{inner} {_word(v)}" for inner, v in value.items()]
+        else:
+            words.append(f"{name} {_word(value)}")
+    return ", ".join(words)
+
+
+def _word(value: Any) -> str:  # noqa: ANN401 - any feature
+    return value if isinstance(value, str) else one_line(value)
