@@ -26,7 +26,7 @@ def test_json_has_the_policies_and_the_health_of_the_contract(
 ) -> None:
     found = evaluated(run, trained, "uniform", "fixed:dress", "baseline", LINEAR)
 
-    assert set(found) == {"policies", "health"}
+    assert set(found) == {"policies", "reward_model", "health"}
     assert [row["policy"] for row in found["policies"]] == [
         *("uniform", "fixed:dress", "baseline", "ridge-2"),
     ]
