@@ -84,7 +84,8 @@ def context_features(context: Context) -> Iterator[Named]:
         if type(value) not in _SCALARS and isinstance(value, Mapping):
             yield from _features(value, f"{escaped(name)}/")
         else:
-            yield feature(escaped(name), value)
+            # By its type a scalar; what is none, such as a list, is refused there.
+            yield feature(escaped(name), value)  # type: ignore[arg-type]
 
 
 def action_features(action: Action) -> Iterator[Named]:

@@ -61,10 +61,9 @@ def check_features(features: Mapping[str, Any], pointer: str) -> None:
 
 def _is_small(value: object) -> bool:
     """Whether a value is one of nearly all that come, so that nothing else is asked."""
-    kind = type(value)
-    if kind is str:
+    if type(value) is str:
         return len(value) <= MAX_STRING_LENGTH
-    if kind is int or kind is float:
+    if type(value) is int or type(value) is float:
         return -MAX_INTEGER <= value <= MAX_INTEGER
     return False
 
