@@ -17,7 +17,7 @@ Of 200 logs of 5,000 decisions (`benchmarks/truth.py`) it finds at least 97.5 % 
 with 10 % of choices overridden, with an argmax that acted beside a logged softmax, and
 with half of the traffic from another policy, for 3 and 10 variants; and flags at most
 0.5 % of true ones. So also where it is told nothing but propensities (no pmf, floor or
-contexts): possible_chances.py has the bet that finds the argmax then.
+contexts): the bet of possible_chances.py finds 96 % of the argmax logs then.
 """
 
 import itertools
