@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from flask import render_template, request
+from markupsafe import Markup, escape
 
 from bandit_svc.storage.interface import Storage
 from bandit_svc.wiring import Backends
@@ -40,6 +41,17 @@ def moment(at: int | str | None) -> str:
     if isinstance(at, str):
         return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S}"
     return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def said(sentence: str) -> Markup:
+    """Show what stands between backquotes as code; everything is escaped."""
+    parts = sentence.split("`")
+    if len(parts) % 2 == 0:
+        return escape(sentence)
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
 
 
 def size(size_bytes: float) -> str:

@@ -19,7 +19,7 @@ from bandit_svc.web import (
     ops_page,
 )
 from bandit_svc.web.assets import Assets
-from bandit_svc.web.desk import Desk, moment, size
+from bandit_svc.web.desk import Desk, moment, said, size
 from bandit_svc.web.pretty_json import brief, one_line, pretty
 from bandit_svc.wiring import Backends
 
@@ -37,7 +37,7 @@ def blueprint(backends: Backends, now_ms: Callable[[], int]) -> Blueprint:
         file.add_routes(routes, desk)
     for write in (amount, percent, count, duration, moment, size):
         routes.add_app_template_filter(write)
-    for spell in (pretty, one_line, brief):
+    for spell in (pretty, one_line, brief, said):
         routes.add_app_template_filter(spell)
     routes.add_app_template_global(small_interval)
     return routes

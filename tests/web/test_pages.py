@@ -8,6 +8,7 @@ import pytest
 
 from bandit_svc.learner.reporting import Reporting
 from bandit_svc.services.wording import amount, count, percent
+from bandit_svc.web.desk import said
 
 Service = Any
 Read = Callable[..., Any]
@@ -244,7 +245,7 @@ def test_a_decision_that_only_the_event_log_has_has_a_receipt(
     page = read_page(service, f"/experiments/hero/decisions/{made['decision_id']}")
 
     assert "has not read it from the event log" in page.text
-    assert "a : the request left it out" in page.text
+    assert "a : the request left it out, by exclude or by" in page.text
 
 
 def test_operations_show_ids_of_keys_and_no_key(
@@ -270,3 +271,18 @@ def test_operations_see_the_lease_of_a_learner(
 
     assert held
     assert "it holds the lease" in text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("plain & <b>", "plain &amp; &lt;b&gt;"),
+        ("run `a <b>` now", "run <code>a &lt;b&gt;</code> now"),
+        ("`one` and `two`", "<code>one</code> and <code>two</code>"),
+        ("a lone ` stays", "a lone ` stays"),
+    ],
+)
+def test_what_stands_between_backquotes_is_shown_as_code(
+    sentence: str, shown: str
+) -> None:
+    assert str(said(sentence)) == shown
