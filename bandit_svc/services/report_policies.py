@@ -21,6 +21,7 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.ope.diagnostics import refusal
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.interval import UNBOUNDED, Interval
+from bandit_svc.ope.two_sided import intervals
 from bandit_svc.services.candidate_specs import FIXED, candidate_specs
 from bandit_svc.services.predictor import PREDICTOR, Quality, kept_quality
 from bandit_svc.services.report_values import CONFIDENCE, Json, interval_json
@@ -89,8 +90,18 @@ def policies(
     summaries = [evaluations[label].summary for label in shown]
     # All at once, since there may be hundreds.
     ends = dict(zip(shown, value_intervals(summaries, CONFIDENCE), strict=True))
+    sequences = {
+        label: one.corrected.sequence
+        for label, one in zip(shown, summaries, strict=True)
+        if one.corrected is not None
+    }
+    found = intervals(list(sequences.values()), [CONFIDENCE] * len(sequences))
+    corrected = dict(zip(sequences, found, strict=True))
     return [
-        _row(label, one, reasons[label], ends.get(label), scale)
+        _row(
+            Shown(label, one, reasons[label], ends.get(label), corrected.get(label)),
+            scale,
+        )
         for label, one in evaluations.items()
     ]
 
@@ -126,32 +137,36 @@ def _scaled_back(share: float, scale: RewardRange) -> float:
     return scale.minimum + share * (scale.maximum - scale.minimum)
 
 
-def _row(
-    label: str,
-    one: Evaluated,
-    reason: str | None,
-    ends: Interval | None,
-    scale: RewardRange,
-) -> Json:
-    sums = one.summary.sums
+class Shown(NamedTuple):
+    """One policy, why it is refused or not, and its two intervals in [0, 1]."""
+
+    label: str
+    one: Evaluated
+    reason: str | None
+    ends: Interval | None
+    corrected: Interval | None
+
+
+def _row(shown: Shown, scale: RewardRange) -> Json:
+    one, sums = shown.one, shown.one.summary.sums
     estimates = dict.fromkeys(ESTIMATORS, NOTHING)
-    if ends is not None:
-        interval = scaled_back(ends, scale)
+    if shown.ends is not None:
+        interval = scaled_back(shown.ends, scale)
         estimates["ips"] = _estimate(sums.ips, interval, scale)
         estimates["snips"] = _estimate(sums.snips, interval, scale)
         corrected = one.summary.corrected
-        if corrected is not None:
-            interval = scaled_back(corrected.interval(CONFIDENCE), scale)
+        if corrected is not None and shown.corrected is not None:
+            interval = scaled_back(shown.corrected, scale)
             estimates["dm"] = _estimate(corrected.direct, UNBOUNDED, scale)
             estimates["dr"] = _estimate(corrected.doubly_robust, interval, scale)
     return {
-        "policy": label,
+        "policy": shown.label,
         "n": sums.n,
         "behind": one.behind,
         "effective_sample_size": sums.effective_sample_size,
         "mean_weight": sums.mean_weight if sums.n else None,
         "max_weight": sums.max_weight,
-        "refused": reason,
+        "refused": shown.reason,
         "estimates": estimates,
     }
 
