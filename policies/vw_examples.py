@@ -6,6 +6,7 @@ becomes a cost (cost = -scaled reward) here and nowhere else.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from policies.base import Action, Context
 from policies.features import (
@@ -29,17 +30,21 @@ def _terms(features: Iterable[Named]) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=16384)
+def _equality(name: str, value: str) -> str:
+    return f"{escaped(name)}={escaped(value)}"
+
+
 def shared_line(context: Context) -> str:
     """Render the context after a constant; nested mappings are flattened."""
     written = []
     for name, value in context.items():
-        # The two kinds that nearly all features are, named as features.feature does.
-        if isinstance(value, str):
-            written.append(f"{escaped(name)}={escaped(value)}")
-        elif (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and -LINEAR_UNTIL <= value <= LINEAR_UNTIL
+        # The kinds that nearly all features are, named as features.feature does.
+        kind = type(value)
+        if kind is str:
+            written.append(_equality(name, value))  # type: ignore[arg-type]
+        elif (kind is float or kind is int) and (
+            -LINEAR_UNTIL <= value <= LINEAR_UNTIL  # type: ignore[operator]
         ):
             written.append(f"{escaped(name)}#:{value:.9g}")
         else:
@@ -64,6 +69,7 @@ class ExampleWriter:
         # The actions of the last example, and their lines joined: in a service nearly
         # every example is of the same tuple.
         self._last: tuple[Sequence[Action], str] = ((), "")
+        self._last_learned: tuple[Sequence[Action], list[tuple[str, str]]] = ((), [])
 
     def unlabelled(self, context: Context, actions: Sequence[Action]) -> str:
         """Render an example to predict on."""
@@ -91,10 +97,23 @@ class ExampleWriter:
             propensity: in (0, 1].
             scaled_reward: in [0, 1]; the cost is its negative.
         """
+        before, behind = self._parts(actions)[chosen]
+        cost = 0.0 - scaled_reward
+        return f"{shared_line(context)}\n{before}0:{cost:.9g}:{propensity:.9g} {behind}"
+
+    def _parts(self, actions: Sequence[Action]) -> list[tuple[str, str]]:
+        """Give what stands before and behind the label, for each action."""
+        known, parts = self._last_learned
+        if actions is known:
+            return parts
         lines = self._action_lines(actions)
-        label = f"0:{0.0 - scaled_reward:.9g}:{propensity:.9g}"
-        lines[chosen] = f"{label} {lines[chosen]}"
-        return "\n".join([shared_line(context), *lines])
+        parts = [
+            ("".join(f"{line}\n" for line in lines[:at]), "\n".join(lines[at:]))
+            for at in range(len(lines))
+        ]
+        # A list could change behind our back.
+        self._last_learned = (actions, parts) if type(actions) is tuple else ((), [])
+        return parts
 
     def _action_lines(self, actions: Sequence[Action]) -> list[str]:
         lines = []

@@ -31,6 +31,9 @@ JUDGED_FROM = 200
 FOLDED = ""
 """Stands for all values that are not kept; no real value is the empty text."""
 
+_REMEMBERED = frozenset({str, int, float})
+"""Types of values that are equal only if they are written alike; a bool is not."""
+
 
 class KeyCount:
     """How many decisions had a key, and how many of those were folded."""
@@ -58,24 +61,34 @@ class SegmentKeys:
         self.closed = closed
         self.wide_present: Counter[str] = Counter()
         self._values = {key: set(values.get(key, ())) for key in counts}
+        # What became of a value before: most come again and again.
+        self._kept: dict[str, dict[object, tuple[str, str]]] = {k: {} for k in counts}
 
     def segments(self, context: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Give (key, value or FOLDED) for each open key of a context, and count it."""
         found = []
+        counts, values, kept = self.counts, self._values, self._kept
         for key, value in _flat(context).items():
-            count = self.counts.get(key) or self._opened(key)
+            count = counts.get(key) or self._opened(key)
             if count is None:
                 if key in self.closed and value not in (None, FOLDED):
                     self.wide_present[key] += 1
                 continue
-            text = value if isinstance(value, str) else _text(value)
-            if text == FOLDED:
-                continue
+            known = type(value) in _REMEMBERED
+            place = kept[key].get(value) if known else None
+            if place is None:
+                text = value if isinstance(value, str) else _text(value)
+                if text == FOLDED:
+                    continue
+                if text not in values[key] and not self._taken_in(key, text):
+                    text = FOLDED
+                    count.folded += 1
+                place = (key, text)
+                # 0 equals -0, and is written in another way.
+                if known and value and text:
+                    kept[key][value] = place
             count.n += 1
-            if text not in self._values[key] and not self._taken_in(key, text):
-                text = FOLDED
-                count.folded += 1
-            found.append((key, text))
+            found.append(place)
         return found
 
     def close_wide(self) -> set[str]:
@@ -86,7 +99,7 @@ class SegmentKeys:
             if count.n >= JUDGED_FROM and count.folded > MAX_FOLDED_SHARE * count.n
         }
         for key in wide:
-            del self.counts[key], self._values[key]
+            del self.counts[key], self._values[key], self._kept[key]
         self.closed |= wide
         return wide
 
@@ -98,7 +111,7 @@ class SegmentKeys:
             or len(key) > MAX_KEY_LENGTH
         ):
             return None
-        self._values[key] = set()
+        self._values[key], self._kept[key] = set(), {}
         return self.counts.setdefault(key, KeyCount())
 
     def _taken_in(self, key: str, text: str) -> bool:
@@ -109,8 +122,10 @@ class SegmentKeys:
         return True
 
 
-def _flat(context: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(context: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give every feature once; of two with the same written name the first."""
+    if dict not in map(type, context.values()):
+        return context
     flat: dict[str, Any] = {}
     for name, value in context.items():
         if isinstance(value, dict):

@@ -4,8 +4,6 @@ Owns step 1 of the learner's tick. Each batch and its cursors are one
 transaction; a segment is deleted only after that.
 """
 
-from functools import lru_cache
-
 import msgspec
 
 from bandit_svc.domain.cursor import START, Cursor
@@ -20,8 +18,6 @@ from bandit_svc.storage.rows import Arrival, ClosingRule, Cursors
 # Small enough that the largest batch after an outage does not raise the learner's
 # memory for good, large enough that commits don't dominate.
 READ_BYTES = 524_288
-
-RULES_KEPT = 1_000
 
 
 class Ingested(msgspec.Struct):
@@ -41,6 +37,7 @@ def ingest(facts: Facts, reader: EventLogReader, definitions: Definitions) -> In
     before the call can be joined with all of its rewards.
     """
     done = Ingested()
+    rules = _Rules(definitions)
     ends = {partition: reader.end(partition) for partition in reader.partitions()}
     cursors = {
         partition: cursor
@@ -48,7 +45,7 @@ def ingest(facts: Facts, reader: EventLogReader, definitions: Definitions) -> In
         if partition in ends
     }
     while True:
-        arrivals, moved, torn = _next_batches(reader, definitions, cursors, ends)
+        arrivals, moved, torn = _next_batches(reader, rules, cursors, ends)
         done.torn += torn
         if not moved:
             break
@@ -66,7 +63,7 @@ def ingest(facts: Facts, reader: EventLogReader, definitions: Definitions) -> In
 
 def _next_batches(
     reader: EventLogReader,
-    definitions: Definitions,
+    rules: "_Rules",
     cursors: Cursors,
     ends: dict[str, Cursor],
 ) -> tuple[list[Arrival], Cursors, int]:
@@ -82,26 +79,42 @@ def _next_batches(
         torn += batch.torn
         if batch.cursor == cursor:
             continue
-        arrivals.extend(_arrival(record, definitions) for record in batch.records)
+        arrivals.extend([_arrival(record, rules) for record in batch.records])
         moved[partition] = batch.cursor
     return arrivals, moved, torn
 
 
-def _arrival(record: bytes, definitions: Definitions) -> Arrival:
+def _arrival(record: bytes, rules: "_Rules") -> Arrival:
     try:
         event = decode_event(record)
     except UnreadableEvent:
         return Arrival(record, None)
     if not isinstance(event, Decision):
         return Arrival(record, event)
-    definition = definitions.at(event.number, event.revision)
-    if definition is None:
+    rule = rules.of(event.number, event.revision)
+    if rule is None:
         # A decision of an experiment that this store never had: set aside.
         return Arrival(record, None)
-    return Arrival(record, event, _rule(definition.reward))
+    return Arrival(record, event, rule)
 
 
-@lru_cache(maxsize=RULES_KEPT)
+class _Rules:
+    """Closing rules by experiment number and revision, for one call."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._known: dict[tuple[int, int], ClosingRule] = {}
+
+    def of(self, number: int, revision: int) -> ClosingRule | None:
+        """Give the rule of a revision, None where the store never had it."""
+        rule = self._known.get((number, revision))
+        if rule is None:
+            definition = self._definitions.at(number, revision)
+            if definition is not None:
+                rule = self._known[number, revision] = _rule(definition.reward)
+        return rule
+
+
 def _rule(reward: RewardDefinition) -> ClosingRule:
     return ClosingRule(
         closes_after_ms=reward.closes_after_ms,

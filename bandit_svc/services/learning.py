@@ -19,6 +19,7 @@ from policies.base import Action, Policy, PolicyError
 from policies.spec import build_policy
 
 BATCH = 500
+ELIGIBLE_KEPT = 1_000
 
 
 class Learning:
@@ -29,6 +30,7 @@ class Learning:
         self._definitions = definitions
         self._number = number
         self._actions: dict[int, dict[str, Action]] = {}
+        self._eligible: dict[tuple[int, tuple[str, ...]], tuple[Action, ...]] = {}
 
     def rows(self, span: Span) -> Iterator[list[JoinedRow]]:
         """Give the joined decisions of a span, first < position <= last, in batches."""
@@ -57,8 +59,16 @@ class Learning:
         """Give the eligible actions of a decision, in the order of its pmf."""
         if decision.inline_variants is not None:
             return actions_of(decision.inline_variants)
-        known = self._of_revision(decision.revision)
-        return tuple(known[key] for key in decision.variants)
+        place = (decision.revision, decision.variants)
+        found = self._eligible.get(place)
+        if found is None:
+            known = self._of_revision(decision.revision)
+            found = tuple(known[key] for key in decision.variants)
+            if len(self._eligible) >= ELIGIBLE_KEPT:
+                self._eligible.clear()
+            # The very same tuple each time, by which policies know it again.
+            self._eligible[place] = found
+        return found
 
     def replay(
         self,

@@ -135,8 +135,9 @@ def learned_count(found: Service) -> int:
     return max((model["learned"] for model in models["models"]), default=0)
 
 
-def _create_experiment(found: Service) -> None:
-    definition = {
+def definition() -> dict[str, Any]:
+    """Give the experiment that is measured."""
+    return {
         "key": EXPERIMENT,
         "variants": [
             {
@@ -149,7 +150,10 @@ def _create_experiment(found: Service) -> None:
         "holdout": 0.0,
         "reward": {"window_seconds": REWARD_WINDOW_S},
     }
-    ask(found.port, "POST", "/v1/experiments", found.secret, definition)
+
+
+def _create_experiment(found: Service) -> None:
+    ask(found.port, "POST", "/v1/experiments", found.secret, definition())
 
 
 def _train(found: Service) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bandit_svc.domain.decision import Activation, Decision
 from bandit_svc.domain.event import decode_decision
-from bandit_svc.domain.experiment import Group
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.domain.reward import MAIN_METRIC, Reward
@@ -19,6 +19,8 @@ from bandit_svc.storage.sqlite.latencies import Latencies, add_latencies
 from bandit_svc.storage.sqlite.units import Units
 
 DEFERRED, OPEN, JOINED, AMBIGUOUS = range(4)
+
+_EXPOSED = {TREATMENT: "decisions_treatment", BASELINE: "decisions_baseline"}
 
 _INSERT_DECISION = """
     INSERT INTO decisions (id, number, revision, decided_at_ms, grp, variant, state,
@@ -41,11 +43,13 @@ class Ingesting:
         self._latencies: Latencies = Counter()
         self._units = Units(connection)
         self._unreadable = 0
+        self._orphans = True
 
     def run(self, arrivals: Sequence[Arrival]) -> IngestOutcome:
         """Keep every arrival: decisions first, so that fewer rewards are orphans."""
         activations: list[Activation] = []
         rewards: list[Reward] = []
+        self._orphans = self._any_orphans()
         for arrival in arrivals:
             event = arrival.event
             if isinstance(event, Decision) and arrival.rule is not None:
@@ -95,6 +99,17 @@ class Ingesting:
             self._count_unit(decision)
         else:
             self._earlier_activation(decision)
+        if self._orphans:
+            self._attach(decision, rule)
+
+    def _any_orphans(self) -> bool:
+        """Whether a reward waits for its decision; usually none does."""
+        found = self._connection.execute(
+            "SELECT 1 FROM rewards WHERE attached = 0 LIMIT 1"
+        ).fetchone()
+        return found is not None
+
+    def _attach(self, decision: Decision, rule: ClosingRule) -> None:
         attached = self._connection.execute(
             "UPDATE rewards SET attached = 1 WHERE decision_id = ? AND attached = 0",
             (decision.id,),
@@ -222,7 +237,7 @@ class Ingesting:
         )
 
     def _count_exposed(self, number: int, group: Group, change: int) -> None:
-        self._counts[number, f"decisions_{group}"] += change
+        self._counts[number, _EXPOSED[group]] += change
 
     def _count_unit(self, decision: Decision) -> None:
         unit_id = decision.unit_id

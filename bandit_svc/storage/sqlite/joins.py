@@ -5,7 +5,7 @@ Owns the tables joined and tallies; see storage.interface.Joins.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.storage.interface import NO_SUMS
@@ -24,6 +24,7 @@ from bandit_svc.storage.sqlite.latencies import add_latencies, latencies_of
 from bandit_svc.storage.sqlite.segments import add_segments
 
 _TallyKey = tuple[int, str, str, str]
+_RewardRow = tuple[str, str, float, int, int]
 
 
 class SqliteJoins:
@@ -41,10 +42,30 @@ class SqliteJoins:
                 " ORDER BY ready_at_ms, id LIMIT ?",
                 [now_ms, limit],
             ).fetchall()
-            return [
-                DueDecision._make((*columns, _rewards(connection, columns[1]), line))
-                for *columns, line in found
-            ]
+            rewards = _rewards(connection, now_ms, limit) if found else {}
+        return [
+            DueDecision(
+                row_id=row_id,
+                decision_id=decision_id,
+                number=number,
+                revision=revision,
+                group=group,
+                variant=variant,
+                exposed_at_ms=exposed_at_ms,
+                rewards=tuple(rewards.get(decision_id, ())),
+                line=line,
+            )
+            for (
+                row_id,
+                decision_id,
+                number,
+                revision,
+                group,
+                variant,
+                exposed_at_ms,
+                line,
+            ) in found
+        ]
 
     def close(
         self,
@@ -104,6 +125,18 @@ class SqliteJoins:
         with self._database.read() as connection:
             return _last_position(connection, number)
 
+    def last_positions(self) -> Mapping[int, int]:
+        """See the interface."""
+        with self._database.read() as connection:
+            # As SqliteSnapshots.latest_versions: a step down the key for each.
+            return dict(
+                connection.execute(
+                    "SELECT e.number, (SELECT max(position) FROM joined j"
+                    " WHERE j.number = e.number) AS p FROM experiments e"
+                    " WHERE p IS NOT NULL"
+                ).fetchall()
+            )
+
     def waiting_since_ms(self, number: int, position: int, now_ms: int) -> int | None:
         """See the interface."""
         with self._database.read() as connection:
@@ -140,15 +173,23 @@ class SqliteJoins:
 
 
 def _rewards(
-    connection: sqlite3.Connection, decision_id: str
-) -> tuple[tuple[str, str, float, int, int], ...]:
-    return tuple(
-        connection.execute(
-            "SELECT metric, reward_id, value, occurred_at_ms, received_at_ms"
-            " FROM rewards WHERE decision_id = ?",
-            (decision_id,),
-        ).fetchall()
-    )
+    connection: sqlite3.Connection, now_ms: int, limit: int
+) -> dict[str, list[_RewardRow]]:
+    """Give the rewards of the decisions that are due, in the order of their keys."""
+    found: dict[str, list[_RewardRow]] = {}
+    for decision_id, *row in connection.execute(
+        "SELECT r.decision_id, r.metric, r.reward_id, r.value, r.occurred_at_ms,"
+        " r.received_at_ms FROM (SELECT id FROM decisions WHERE state = 1"
+        "  AND ready_at_ms <= ? ORDER BY ready_at_ms, id LIMIT ?) d"
+        # A cross join keeps its order: SQLite looks up the rewards of each decision.
+        " CROSS JOIN rewards r ON r.decision_id = d.id",
+        [now_ms, limit],
+    ):
+        metric, reward_id, value, occurred_at_ms, received_at_ms = row
+        found.setdefault(decision_id, []).append(
+            (metric, reward_id, value, occurred_at_ms, received_at_ms)
+        )
+    return found
 
 
 def _last_position(connection: sqlite3.Connection, number: int) -> int:

@@ -8,6 +8,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.segment import FOLDED, KeyCount, SegmentKeys
 from bandit_svc.storage.rows import ClosedDecision
 from bandit_svc.storage.sqlite.drift import Stretches, forget_values
@@ -49,27 +50,36 @@ def _add_stretch(
     sums: _Sums,
 ) -> None:
     """Add decisions of one stretch of the joined order to it and to the sums."""
-    mine: _Sums = {}
+    seen: defaultdict[Group, list[tuple[str, str]]] = defaultdict(list)
+    earned: defaultdict[tuple[str, str, Group], list[float]] = defaultdict(_nothing)
     for c in closed:
         reward, group = c.reward, c.due.group
-        for key, value in keys.segments(c.context):
-            place = (key, value, group)
-            entry = mine.get(place)
-            if entry is None:
-                entry = mine[place] = [0, 0.0, 0.0]
-            entry[0] += 1
-            entry[1] += reward
-            entry[2] += reward * reward
+        found = keys.segments(c.context)
+        seen[group] += found
+        # Most rewards are 0, and change no sum.
+        if reward:
+            for key, value in found:
+                entry = earned[key, value, group]
+                entry[0] += reward
+                entry[1] += reward * reward
     present: Counter[tuple[str, str]] = Counter()
-    for (key, value, of_group), entry in mine.items():
-        present[key, value] += int(entry[0])
-        total = sums.setdefault((key, value, of_group), [0, 0.0, 0.0])
-        for index, one in enumerate(entry):
-            total[index] += one
+    for group, places in seen.items():
+        counts = Counter(places)
+        present.update(counts)
+        for (key, value), n in counts.items():
+            total = sums.setdefault((key, value, group), [0, 0.0, 0.0])
+            total[0] += n
+            reward, squared = earned.get((key, value, group), (0.0, 0.0))
+            total[1] += reward
+            total[2] += squared
     for key, n in keys.wide_present.items():
         present[key, FOLDED] += n
     keys.wide_present.clear()
     stretches.add(len(closed), present)
+
+
+def _nothing() -> list[float]:
+    return [0.0, 0.0]
 
 
 def _load(connection: sqlite3.Connection, number: int) -> SegmentKeys:
