@@ -19,10 +19,11 @@ Run = Callable[..., Result]
 COMMANDS = dict(every_command(main))
 
 
-def test_the_commands_are_those_of_the_contract() -> None:
+def test_the_commands_are_those_of_the_contract_and_what_keys_are_worth() -> None:
     assert set(COMMANDS) == {
+        "features",
         *("serve", "web", "learner", "init", "report", "replay", "simulate", "doctor"),
-        *("evaluate", "audit"),
+        *("evaluate", "audit", "tune", "export"),
         *(f"experiment {w}" for w in ("create", "list", "show")),
         *(f"experiment {w}" for w in ("pause", "resume", "archive")),
         *(f"keys {w}" for w in ("create", "list", "revoke")),
