@@ -61,8 +61,10 @@ class VwPolicy:
         self._reward_range = reward_range
         self._writer = ExampleWriter()
         # A loaded model goes on with its own seed, and refuses another one.
-        seed = ["--random_seed", str(spec["seed"])]
-        self._workspace = Workspace(arg_list=[*self._arguments, *seed])
+        self._seed = ["--random_seed", str(spec["seed"])]
+        # Made when it is first needed: a policy that is loaded never needs this one,
+        # whose making would cost as much time and memory as the loading.
+        self._made: Workspace | None = None
         self._learned_count = 0
         self._predicted_count = 0
 
@@ -110,9 +112,16 @@ class VwPolicy:
         payload = unseal(self._digest, state)
         (learned_count,) = _COUNT.unpack_from(payload)
         loaded = _loaded(self._arguments, payload[_COUNT.size :])
-        replaced, self._workspace = self._workspace, loaded
+        replaced, self._made = self._made, loaded
         self._learned_count, self._predicted_count = learned_count, 0
-        replaced.finish()
+        if replaced is not None:
+            replaced.finish()
+
+    @property
+    def _workspace(self) -> Workspace:
+        if self._made is None:
+            self._made = Workspace(arg_list=[*self._arguments, *self._seed])
+        return self._made
 
 
 def _predicted(workspace: Workspace, text: str) -> list[float]:

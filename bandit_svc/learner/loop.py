@@ -1,16 +1,18 @@
 """The learner's tick: ingest, join, score, train, publish.
 
-Owns the order of the steps and the trainers; each step is a use case of its own.
-Takes the clock; killed anywhere, the next tick repeats work and counts nothing
-twice.
+Owns the order of the steps and the trainers; each step is a use case of its own, and
+which experiments there is work for is wakefulness.py's. Takes the clock; killed
+anywhere, the next tick repeats work and counts nothing twice.
 """
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.ingest import Ingested, ingest
 from bandit_svc.services.join import join
@@ -21,16 +23,23 @@ from bandit_svc.wiring import Backends
 # A changed policy trains this long before the other experiments get their turn.
 BUDGET_S = 0.25
 
+_NEVER = -1
+
 _log = logging.getLogger(__name__)
 
 
 class Tick(msgspec.Struct):
-    """What one tick did; `trained` and `scored` by experiment key."""
+    """What one tick did; `trained` and `scored` by experiment key.
+
+    Those that there was no work for are not named. `unseen` is how many experiments a
+    learner that has just begun has still to look at.
+    """
 
     ingested: Ingested
     joined: int
     trained: dict[str, Trained] = {}
     scored: dict[str, Scored] = {}
+    unseen: int = 0
 
     @property
     def idle(self) -> bool:
@@ -38,6 +47,7 @@ class Tick(msgspec.Struct):
         return (
             not self.ingested.records
             and not self.joined
+            and not self.unseen
             and not any(t.learned or t.behind for t in self.trained.values())
             and not any(s.scored for s in self.scored.values())
         )
@@ -60,37 +70,87 @@ class Learner:
         self._budget_s = budget_s
         self._definitions = Definitions(backends.storage.experiments)
         self._trainers: dict[int, tuple[Scorer, Trainer]] = {}
+        self._wakefulness = Wakefulness(self._settings.publish_every_ms)
+        self._experiments: list[Experiment] = []
+        self._experiments_version = _NEVER
+        self._positions: Mapping[int, int] | None = None
 
     def tick(self) -> Tick:
         """Do one round of every step."""
         # Read before the ingest, so that what closed by then has all its rewards.
         now_ms = self._now_ms()
+        before = self._positions
+        if before is None:
+            before = self._storage.joins.last_positions()
         ingested = ingest(self._storage.facts, self._reader, self._definitions)
         if ingested.torn:
             _log.warning("%d torn last lines of dead workers skipped", ingested.torn)
         if ingested.unreadable:
             _log.error("%d unreadable log lines set aside", ingested.unreadable)
         joined = join(self._storage.joins, self._definitions, now_ms)
+        positions = self._storage.joins.last_positions() if joined else before
+        self._positions = positions
         tick = Tick(ingested=ingested, joined=joined)
-        newest = self._storage.snapshots.latest_versions()
-        for experiment in self._storage.experiments.all():
-            scorer, trainer = self._trainer(experiment.number)
-            # Before anything learns from them.
-            scored = scorer.step(experiment, budget_s=self._budget_s)
-            for fault in scored.faults:
-                _log.error("experiment %s: %s", experiment.key, fault)
-            tick.scored[experiment.key] = scored
-            trained = trainer.step(
-                experiment,
-                newest.get(experiment.number, 0),
-                now_ms,
-                publish_every_ms=self._settings.publish_every_ms,
-                budget_s=self._budget_s,
-            )
-            if trained.fault is not None:
-                _log.error("experiment %s: %s", experiment.key, trained.fault)
-            tick.trained[experiment.key] = trained
+        versions = self._storage.snapshots.latest_versions()
+        for experiment in self._due(versions, before, positions):
+            self._step(experiment, versions, positions, now_ms, tick)
+        tick.unseen = len(self._wakefulness.new(self._experiments))
         return tick
+
+    def _due(
+        self,
+        versions: Mapping[int, int],
+        before: Mapping[int, int],
+        positions: Mapping[int, int],
+    ) -> Iterator[Experiment]:
+        """Give those with work, then new ones: with rows of now all, else a few."""
+        experiments = self._all()
+        new = self._wakefulness.new(experiments)
+        yield from self._wakefulness.due(experiments, versions, positions)
+        deadline = time.monotonic() + self._budget_s
+        moved = {n for n, last in positions.items() if before.get(n) != last}
+        for index, experiment in enumerate(new):
+            if index == 0 or experiment.number in moved or time.monotonic() < deadline:
+                yield experiment
+
+    def _all(self) -> list[Experiment]:
+        version = self._storage.experiments.version()
+        if version != self._experiments_version:
+            self._experiments = self._storage.experiments.all()
+            self._experiments_version = version
+        return self._experiments
+
+    def _step(
+        self,
+        experiment: Experiment,
+        versions: Mapping[int, int],
+        positions: Mapping[int, int],
+        now_ms: int,
+        tick: Tick,
+    ) -> None:
+        """Score and train one experiment; let go of it when it has become quiet."""
+        number, key = experiment.number, experiment.key
+        newest = versions.get(number, 0)
+        scorer, trainer = self._trainer(number)
+        # Before anything learns from them.
+        scored = tick.scored[key] = scorer.step(experiment, budget_s=self._budget_s)
+        for fault in scored.faults:
+            _log.error("experiment %s: %s", key, fault)
+        trained = tick.trained[key] = trainer.step(
+            experiment,
+            newest,
+            now_ms,
+            publish_every_ms=self._settings.publish_every_ms,
+            budget_s=self._budget_s,
+        )
+        if trained.fault is not None:
+            _log.error("experiment %s: %s", key, trained.fault)
+        version = newest if trained.published is None else trained.published
+        sight = Sight(experiment.revision, version, positions.get(number, 0))
+        busy = is_busy(trained, scored)
+        if self._wakefulness.leave(number, sight, now_ms, busy=busy):
+            # What is not in the store by now is learned again from the log.
+            del self._trainers[number]
 
     def _trainer(self, number: int) -> tuple[Scorer, Trainer]:
         found = self._trainers.get(number)
@@ -107,3 +167,15 @@ class Learner:
             if self.tick().idle:
                 return True
         return False
+
+
+def is_busy(trained: Trained, scored: Scored) -> bool:
+    """Whether a step has done anything, or has left anything to do."""
+    return bool(
+        trained.learned
+        or trained.published
+        or trained.fault
+        or trained.behind
+        or scored.scored
+        or scored.behind
+    )

@@ -159,6 +159,9 @@ class Joins(Protocol):
     def last_position(self, number: int) -> int:
         """Give the last joined position, 0 where there is none."""
 
+    def last_positions(self) -> Mapping[int, int]:
+        """Give the last joined position of each experiment that has one."""
+
     def waiting_since_ms(self, number: int, position: int, now_ms: int) -> int | None:
         """Give since when the oldest decision waits that a model could learn from.
 
@@ -286,10 +289,7 @@ class Storage(Protocol):
         """Keep the secret of a new store; False if it has one already."""
 
     def lease(self, name: str) -> AbstractContextManager[bool]:
-        """Try to become the one holder of a name; the value says whether.
-
-        The lease ends with the context or with the process, whichever is first.
-        """
+        """Hold a name until the block or the process ends; False if another does."""
 
     def size_bytes(self) -> int:
         """Say how much room the store takes."""

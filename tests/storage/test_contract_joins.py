@@ -63,6 +63,7 @@ def test_positions_are_dense_within_each_experiment(
     ]
     assert [row.position for row in storage.joins.after(1, 2, 2)] == [3, 4]
     assert [storage.joins.last_position(number) for number in (1, 2, 3)] == [5, 4, 0]
+    assert storage.joins.last_positions() == {1: 5, 2: 4}
 
 
 def test_a_joined_decision_is_not_due_again_and_shows_its_reward(

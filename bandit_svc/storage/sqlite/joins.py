@@ -128,12 +128,15 @@ class SqliteJoins:
     def last_positions(self) -> Mapping[int, int]:
         """See the interface."""
         with self._database.read() as connection:
-            # As SqliteSnapshots.latest_versions: a step down the key for each.
+            # Two steps down the primary key for each experiment, instead of a walk
+            # over every joined decision.
             return dict(
                 connection.execute(
-                    "SELECT e.number, (SELECT max(position) FROM joined j"
-                    " WHERE j.number = e.number) AS p FROM experiments e"
-                    " WHERE p IS NOT NULL"
+                    "WITH RECURSIVE n(number) AS (SELECT min(number) FROM joined"
+                    " UNION ALL SELECT (SELECT min(number) FROM joined j"
+                    "  WHERE j.number > n.number) FROM n WHERE n.number IS NOT NULL)"
+                    " SELECT number, (SELECT max(position) FROM joined j"
+                    "  WHERE j.number = n.number) FROM n WHERE number IS NOT NULL"
                 ).fetchall()
             )
 

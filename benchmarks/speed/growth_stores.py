@@ -1,0 +1,185 @@
+"""Stores of any size for the growth curves, made quickly.
+
+Owns two shortcuts. A log of millions is a block of BLOCK real events, taken through
+decide, ingest, join and train, and copied inside SQLite under new ids with every sum
+multiplied; `bandit-svc doctor` finds no fault in it. A thousand experiments with models
+share one trained model, published for each.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bandit_svc.learner.loop import Learner
+from bandit_svc.services import lifecycle
+from bandit_svc.services.decide import DecisionRequest, decide
+from bandit_svc.services.reward import RewardReport, record_reward
+from bandit_svc.settings import Settings
+from bandit_svc.storage.factory import open_storage
+from bandit_svc.wiring import Backends, Worker
+from benchmarks.speed.service import contexts
+
+BLOCK = 10_000
+"""Events of a block: decisions, and rewards for three in ten of them."""
+REWARDED_EVERY = (3, 10)
+START_MS = 1_790_000_000_000
+WINDOW_S = 1
+_SECRET = bytes(32)
+_DRAIN_S = 3_600.0
+
+# Copies get ids that sort as they are written: the number of the copy, then the rest.
+_COPY = (
+    """INSERT INTO decisions SELECT row_id + :shift, :mark || substr(id, 7), number,
+        revision, decided_at_ms, grp, variant, state, exposed_at_ms, closes_at_ms,
+        ready_at_ms, closes_after_ms, window_ms, on_first_reward,
+        CAST(replace(CAST(line AS TEXT), id, :mark || substr(id, 7)) AS BLOB)
+        FROM decisions WHERE row_id <= :last ORDER BY row_id""",
+    """INSERT INTO joined SELECT number, position + :shift, row_id + :shift, reward,
+        counted, learnable, joined_at_ms FROM joined WHERE position <= :last
+        ORDER BY position""",
+    """INSERT INTO rewards SELECT :mark || substr(decision_id, 7), metric, reward_id,
+        number, value, occurred_at_ms, received_at_ms, attached, late, conflicts
+        FROM rewards WHERE decision_id >= :first ORDER BY decision_id""",
+)
+_MULTIPLY = """
+    UPDATE counters SET value = value * :times;
+    UPDATE tallies SET n = n * :times, total = total * :times,
+        total_squares = total_squares * :times;
+    UPDATE history SET n = n * :times, total = total * :times,
+        total_squares = total_squares * :times, rewarded = rewarded * :times;
+    UPDATE segments SET n = n * :times, total = total * :times,
+        total_squares = total_squares * :times;
+    UPDATE segment_keys SET n = n * :times;
+    UPDATE latencies SET counted = counted * :times, late = late * :times;
+    UPDATE unit_counts SET treatment = treatment * :times,
+        baseline = baseline * :times, looked = looked * :times;
+    UPDATE calibration SET n = n * :times, expected = expected * :times,
+        variance = variance * :times, happened = happened * :times;
+    UPDATE drift_stretches SET n = n * :times;
+    UPDATE drift SET n = n * :times;
+    UPDATE evaluations SET cursor = cursor * :times;
+    UPDATE snapshots SET learned = learned * :times,
+        spans = '[[0,' || (SELECT max(position) FROM joined) || ']]';
+    INSERT OR IGNORE INTO units SELECT number, random() AS unit FROM joined
+        WHERE position > :last ORDER BY unit"""
+
+
+def settings_of(folder: Path, **fields: Any) -> Settings:  # noqa: ANN401 - of a setting
+    """Give the settings of a store: as shipped, but without keys."""
+    return Settings(data=str(folder), dev=True, **fields)
+
+
+def definition(key: str, variants: int, **fields: object) -> dict[str, Any]:
+    """Give an experiment as benchmarks.speed.service has it, of other sizes."""
+    return {
+        "key": key,
+        "variants": [
+            {"key": f"hero-{n}", "features": {"category": f"c{n % 3}", "price": n / 5}}
+            for n in range(variants)
+        ],
+        "holdout": 0.0,
+        "reward": {"window_seconds": WINDOW_S},
+    } | fields
+
+
+def create(folder: Path, definitions: Sequence[dict[str, Any]]) -> None:
+    """Make a store of these experiments."""
+    with closing(open_storage(folder)) as storage:
+        storage.migrate()
+        storage.initialise(_SECRET, START_MS)
+        for one in definitions:
+            made = lifecycle.convert_definition(one)
+            lifecycle.create(storage, made, f"salt-{one['key']}", START_MS)
+
+
+@contextmanager
+def worker_of(folder: Path, suffix: str = "aa") -> Iterator[Worker]:
+    """Open a store as a web worker does."""
+    worker = Worker(settings_of(folder, fsync="never"), START_MS, suffix)
+    with closing(worker):
+        yield worker
+
+
+def write_events(
+    folder: Path, key: str, decisions: int, drawn: Sequence[dict[str, Any]]
+) -> None:
+    """Append decisions, and rewards for three in ten, to the event log."""
+    rewarded, of = REWARDED_EVERY
+    with worker_of(folder, "bb") as worker:
+        for n in range(decisions):
+            now_ms = START_MS + n
+            context = drawn[n % len(drawn)]
+            request = DecisionRequest(key, unit_id=f"u-{n}", context=context)
+            made = decide(worker.decider, request, now_ms, n.to_bytes(9, "big"))
+            if n % of < rewarded:
+                report = RewardReport(made.decision.id, float(n % 2))
+                record_reward(worker.catalog, worker.log, worker.ids, report, now_ms)
+
+
+def learn(folder: Path, now_ms: int) -> None:
+    """Take the event log through the learner until nothing is left."""
+    settings = settings_of(folder, publish_every_ms=0)
+    with closing(Backends(settings)) as backends:
+        Learner(backends, lambda: now_ms).drain(_DRAIN_S)
+
+
+def trained(
+    folder: Path,
+    decisions: int = 2_000,
+    *,
+    definitions: Sequence[dict[str, Any]] = (),
+    drawn: Sequence[dict[str, Any]] = (),
+) -> None:
+    """Make a store whose experiments all serve a model, learned by the first one."""
+    definitions = definitions or [definition("bench", 5)]
+    create(folder, definitions)
+    if decisions:
+        write_events(folder, definitions[0]["key"], decisions, drawn or contexts(500))
+        learn(folder, START_MS + 10**7)
+    with closing(open_storage(folder)) as storage:
+        first, *others = storage.experiments.all()
+        snapshot = storage.snapshots.latest(first.number)
+        if snapshot is not None:
+            for other in others:
+                meta = msgspec.structs.replace(
+                    snapshot.meta, number=other.number, version=1, spans=()
+                )
+                one = msgspec.structs.replace(snapshot, meta=meta)
+                storage.snapshots.publish(one, 0, 1)
+
+
+def with_events(folder: Path, events: int) -> None:
+    """Make a store of one trained experiment and that many events, a whole BLOCK each.
+
+    Raises:
+        ValueError: the number is no multiple of BLOCK.
+    """
+    times, rest = divmod(events, BLOCK)
+    if rest or not times:
+        raise ValueError(f"events is {events}; it must be a multiple of {BLOCK}")
+    rewarded, of = REWARDED_EVERY
+    trained(folder, BLOCK * of // (of + rewarded))
+    _multiply(folder / "bandit.db", times)
+
+
+def _multiply(path: Path, times: int) -> None:
+    """Copy the block `times - 1` times; nothing else may use the store meanwhile."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        # Made anew where it fails, so no journal is kept.
+        for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1e6"):
+            connection.execute(f"PRAGMA {setting}")
+        (last,) = connection.execute("SELECT max(row_id) FROM decisions").fetchone()
+        (first,) = connection.execute("SELECT min(id) FROM decisions").fetchone()
+        connection.execute("BEGIN")
+        for copy in range(1, times):
+            place = {"last": last, "shift": copy * last, "mark": f"!{copy:05d}"}
+            for statement in _COPY:
+                connection.execute(statement, place | {"first": first})
+        for statement in _MULTIPLY.split(";") if times > 1 else ():
+            connection.execute(statement, {"times": times, "last": last})
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
