@@ -1,5 +1,7 @@
 """A worker with experiments in every state, and the check that a request is refused.
 
+A module of refusals lists them as CASES; its test takes `case`, one of them.
+
 A refusal is asked for twice: as callers do, and of Flask without the fast lane, which
 must say the same, byte by byte.
 
@@ -16,6 +18,17 @@ from werkzeug.test import Client
 from bandit_svc.domain.decision_id import ENTROPY_BYTES, SECRET_BYTES, DecisionIds
 
 DAY_MS = 86_400_000
+
+Case = tuple[str, str, bytes | str, int, str | None]
+"""Route, name, body, status, and where the fault is (see `refused`)."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes `case` with each of its module's CASES."""
+    if "case" in metafunc.fixturenames:
+        cases: list[Case] = metafunc.module.CASES
+        names = [f"{route}: {name}" for route, name, *_ in cases]
+        metafunc.parametrize("case", cases, ids=names)
 
 
 @pytest.fixture(scope="session")
@@ -49,14 +62,15 @@ def named_ids(crowded: Any) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def refused(crowded: Any, named_ids: dict[str, str]) -> Callable[..., None]:
+def refused(crowded: Any, named_ids: dict[str, str]) -> Callable[[Case], None]:
     """Send a request; require a problem of this status and place, and nothing stored.
 
     `pointer` is of the one field at fault, None where no field is, or "*" where it
     depends on the order in which a parser looks.
     """
 
-    def check(route: str, body: bytes | str, status: int, pointer: str | None) -> None:
+    def check(case: Case) -> None:
+        route, _, body, status, pointer = case
         for word, decision_id in named_ids.items():
             route = route.replace(word, decision_id)
             if isinstance(body, str):

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import pytest
-
 Case = tuple[str, str, bytes | str, int, str | None]
 
 REWARD = "POST /v1/rewards"
@@ -109,15 +107,7 @@ CASES: list[Case] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("route", "body", "status", "pointer"),
-    [pytest.param(r, b, s, p, id=f"{r}: {name}") for r, name, b, s, p in CASES],
-)
 def test_a_bad_reward_is_refused_with_its_place_and_nothing_is_stored(
-    refused: Callable[..., None],
-    route: str,
-    body: bytes | str,
-    status: int,
-    pointer: str | None,
+    refused: Callable[[Case], None], case: Case
 ) -> None:
-    refused(route, body, status, pointer)
+    refused(case)
