@@ -32,7 +32,8 @@ class Tick(msgspec.Struct):
     """What one tick did; `trained` and `scored` by experiment key.
 
     Those that there was no work for are not named. `unseen` is how many experiments a
-    learner that has just begun has still to look at.
+    learner that has just begun has still to look at; `stepped` are the numbers of
+    those that were scored and trained.
     """
 
     ingested: Ingested
@@ -40,6 +41,7 @@ class Tick(msgspec.Struct):
     trained: dict[str, Trained] = {}
     scored: dict[str, Scored] = {}
     unseen: int = 0
+    stepped: set[int] = set()
 
     @property
     def idle(self) -> bool:
@@ -130,6 +132,7 @@ class Learner:
     ) -> None:
         """Score and train one experiment; let go of it when it has become quiet."""
         number, key = experiment.number, experiment.key
+        tick.stepped.add(number)
         newest = versions.get(number, 0)
         scorer, trainer = self._trainer(number)
         # Before anything learns from them.

@@ -1,30 +1,34 @@
 """What the learner tells Prometheus, and the dashboard's list.
 
-Owns the gauges that come from the store and the counts of what was ingested. Keeps
-the headline of each report, so that a list of all experiments makes none. A fault
-here never stops the learning.
+Owns when a report is made for the gauges, and the counts of what was ingested. Keeps
+the headline of each report, so that a list of all experiments makes none. However many
+experiments there are, a turn takes little time, and those to which nothing has
+happened get no new report. A fault here never stops the learning.
 """
 
 import logging
-import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-
-from prometheus_client import Gauge
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from bandit_svc import metrics
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.learner.gauges import Rest, Series, set_all, set_value
 from bandit_svc.learner.loop import Tick
-from bandit_svc.services.candidate_specs import FIXED
 from bandit_svc.services.report import build_report
 from bandit_svc.services.summaries import headline_of
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.overview import Headline
 
 REFRESH_EVERY_S = 1.0
-# Reports take at most this share of the learner's time.
+# Reports take at most this share of the learner's time, and of one tick so long: what
+# waits to be learned would wait for them.
 LARGEST_SHARE = 0.1
+TURN_S = 0.05
+# A headline without news is kept again so often, which tells that the learner lives.
+KEPT_AGAIN_EVERY_MS = 30_000
 
 OUTCOMES: Mapping[str, str] = {
     "rewards_accepted": "accepted",
@@ -35,13 +39,28 @@ OUTCOMES: Mapping[str, str] = {
     "rewards_orphan": "orphan",
 }
 
-HEALTH_LEVELS: Mapping[str, int] = {"ok": 0, "warn": 1, "fail": 2}
-GUARDRAIL_LEVELS: Mapping[str, int] = {"ok": 0, "undecided": 1, "breached": 2}
-
-Report = Mapping[str, Any]
-Series = tuple[Gauge, tuple[str, ...]]
+_REST_READS = ("experiment", "status", "decisions", "model", "health", "metrics")
 
 _log = logging.getLogger(__name__)
+
+
+class _Shown(NamedTuple):
+    """What was last reported of one experiment."""
+
+    experiment: Experiment
+    label: str
+    headline: Headline
+    series: set[Series]
+    report: dict[str, Any]
+    """The parts that `Rest` and the gauge of the age read."""
+
+    def at(self, now_ms: int) -> dict[str, Any]:
+        """Give the report as it would be now, if nothing has happened since."""
+        age_s = self.report["model"]["age_seconds"]
+        if age_s is None:
+            return self.report
+        age_s += max(0, now_ms - self.headline.as_of_ms) / 1000
+        return self.report | {"model": self.report["model"] | {"age_seconds": age_s}}
 
 
 class Reporting:
@@ -51,11 +70,17 @@ class Reporting:
         self._storage = storage
         self._reader = reader
         self._labels: dict[int, str] = {}
-        self._series: set[Series] = set()
+        self._shown: dict[int, _Shown] = {}
+        self._happened: set[int] = set()
+        self._waiting: deque[Experiment] = deque()
+        self._rest: set[Series] = set()
+        self._kept_again_at_ms = 0
         self._due_s = 0.0
 
     def count(self, tick: Tick) -> None:
-        """Add what a tick has ingested to the counters."""
+        """Add what a tick has ingested to the counters; note whom it concerned."""
+        self._happened |= {number for number, _ in tick.ingested.counts}
+        self._happened |= tick.stepped
         for (number, name), count in tick.ingested.counts.items():
             if name in OUTCOMES:
                 label = self._label(number)
@@ -63,40 +88,86 @@ class Reporting:
                     metrics.REWARDS.labels(label, OUTCOMES[name]).inc(count)
 
     def refresh(self, now_ms: int) -> None:
-        """Set the gauges, if they are due."""
+        """Set the gauges, if they are due: a few experiments a turn."""
         begun_s = time.monotonic()
         if begun_s < self._due_s:
             return
         try:
-            self._refresh(now_ms)
+            self._refresh(now_ms, begun_s + TURN_S)
         except Exception:  # noqa: BLE001 - logged, and tried again
             # The numbers of a graph are not worth a model.
             _log.exception("the metrics could not be refreshed")
-        took_s = time.monotonic() - begun_s
-        self._due_s = begun_s + max(REFRESH_EVERY_S, took_s / LARGEST_SHARE)
+            self._waiting.clear()
+        pause_s = (time.monotonic() - begun_s) / LARGEST_SHARE
+        if not self._waiting:
+            pause_s = max(REFRESH_EVERY_S, pause_s)
+        self._due_s = begun_s + pause_s
 
-    def _refresh(self, now_ms: int) -> None:
+    def _refresh(self, now_ms: int, deadline_s: float) -> None:
         backlog = self._reader.backlog_bytes(self._storage.facts.cursors())
         metrics.BACKLOG.set(backlog)
+        if not self._waiting:
+            self._begin_round()
+        headlines = []
+        while self._waiting:
+            headlines.append(self._report(self._waiting.popleft(), now_ms))
+            if time.monotonic() >= deadline_s:
+                break
+        if not self._waiting:
+            headlines += self._end_round(now_ms)
+        if headlines:
+            self._storage.overview.keep(headlines)
+
+    def _begin_round(self) -> None:
+        """Choose who gets a new report: whom something has happened to."""
         experiments = self._storage.experiments.all()
         self._choose_labels(experiments)
-        rest = Rest()
-        series: set[Series] = set()
-        headlines = []
         for experiment in experiments:
-            report = build_report(self._storage, experiment, now_ms)
-            headlines.append(headline_of(report, experiment.number, now_ms))
-            if self._labels[experiment.number] == metrics.OTHER:
+            shown = self._shown.get(experiment.number)
+            if (
+                shown is None
+                or experiment.number in self._happened
+                or shown.experiment.revision != experiment.revision
+                or shown.label != self._labels[experiment.number]
+            ):
+                self._waiting.append(experiment)
+        self._happened.clear()
+
+    def _report(self, experiment: Experiment, now_ms: int) -> Headline:
+        """Make one report, and set its gauges or keep them for the rest."""
+        number = experiment.number
+        report = build_report(self._storage, experiment, now_ms)
+        label = self._labels.get(number, metrics.OTHER)
+        shown = _Shown(
+            experiment=experiment,
+            label=label,
+            headline=headline_of(report, number, now_ms),
+            series=set() if label == metrics.OTHER else set_all(report),
+            report={name: report[name] for name in _REST_READS},
+        )
+        before = self._shown.get(number)
+        if before is not None:
+            _forget(before.series - shown.series)
+        self._shown[number] = shown
+        return shown.headline
+
+    def _end_round(self, now_ms: int) -> list[Headline]:
+        """Set what goes on without news; give headlines that are to be kept again."""
+        rest = Rest()
+        for shown in self._shown.values():
+            report = shown.at(now_ms)
+            if shown.label == metrics.OTHER:
                 rest.add(report)
-                continue
-            series |= set_gauges(report) | set_statuses(report)
-            series |= {(metrics.POLICY_VALUE, one) for one in set_policy_values(report)}
-        self._storage.overview.keep(headlines)
-        series |= rest.set_gauges()
-        # A label can't be taken back; what is no candidate any more has no value.
-        for gauge, labels in self._series - series:
-            _set(gauge.labels(*labels), None)
-        self._series = series
+            else:
+                age = metrics.MODEL_AGE.labels(shown.label)
+                set_value(age, report["model"]["age_seconds"])
+        series = rest.set_gauges()
+        _forget(self._rest - series)
+        self._rest = series
+        if 0 <= now_ms - self._kept_again_at_ms < KEPT_AGAIN_EVERY_MS:
+            return []
+        self._kept_again_at_ms = now_ms
+        return [s.headline._replace(as_of_ms=now_ms) for s in self._shown.values()]
 
     def _label(self, number: int) -> str | None:
         if number not in self._labels:
@@ -117,106 +188,7 @@ class Reporting:
                 metrics.REWARDS.labels(label, outcome)
 
 
-class Rest:
-    """The experiments beyond the cap of labels: their sum, and the worst of them.
-
-    Alerts reach them all so; a mean or a version of many would say nothing.
-    """
-
-    def __init__(self) -> None:
-        self._values: dict[Series, float] = {}
-
-    def add(self, report: Report) -> None:
-        """Count one experiment in."""
-        other = (metrics.OTHER,)
-        pending: Series = (metrics.PENDING, other)
-        count = self._values.get(pending, 0.0) + report["decisions"]["pending"]
-        self._values[pending] = count
-        self._worsen((metrics.LEARNER_LAG, other), report["model"]["lag_seconds"])
-        self._worsen((metrics.MODEL_AGE, other), report["model"]["age_seconds"])
-        for gauge, (_, name), level in statuses(report):
-            # The checks are ours; a metric's name is one experiment's own.
-            shown = name if gauge is metrics.HEALTH else metrics.OTHER
-            self._worsen((gauge, (metrics.OTHER, shown)), level)
-
-    def set_gauges(self) -> set[Series]:
-        """Set what was counted in; give the labels that were set."""
-        for (gauge, labels), value in self._values.items():
-            _set(gauge.labels(*labels), value)
-        return set(self._values)
-
-    def _worsen(self, series: Series, value: float | None) -> None:
-        if value is not None:
-            self._values[series] = max(value, self._values.get(series, value))
-
-
-def set_gauges(report: Report) -> set[Series]:
-    """Set the gauges of one experiment from its report; give the labels set."""
-    key = report["experiment"]
-    model = report["model"]
-    values: dict[Series, float | None] = {
-        (metrics.PENDING, (key,)): report["decisions"]["pending"],
-        (metrics.MODEL_VERSION, (key,)): model["version"],
-        (metrics.MODEL_AGE, (key,)): model["age_seconds"],
-        (metrics.LEARNER_LAG, (key,)): model["lag_seconds"],
-    }
-    for group in report["groups"]:
-        values[metrics.REWARD_MEAN, (key, group["group"])] = group["mean"]
-    for kind in ("absolute", "relative"):
-        uplift = report["uplift"][kind] or {}
-        values[metrics.UPLIFT, (key, kind)] = uplift.get("estimate")
-        lower, upper = uplift.get("interval") or (None, None)
-        values[metrics.UPLIFT_BOUND, (key, kind, "lower")] = lower
-        values[metrics.UPLIFT_BOUND, (key, kind, "upper")] = upper
-    for (gauge, labels), value in values.items():
-        _set(gauge.labels(*labels), value)
-    return set(values)
-
-
-def set_statuses(report: Report) -> set[Series]:
-    """Set what the checks and guardrails say; give the labels that were set."""
-    found: set[Series] = set()
-    for gauge, labels, level in statuses(report):
-        gauge.labels(*labels).set(level)
-        found.add((gauge, labels))
-    return found
-
-
-def statuses(report: Report) -> Iterator[tuple[Gauge, tuple[str, str], int]]:
-    """Give every check and declared metric; an archived experiment has none."""
-    key = report["experiment"]
-    if report["status"] == "archived":
-        return
-    for row in report["health"]:
-        yield metrics.HEALTH, (key, row["check"]), HEALTH_LEVELS[row["status"]]
-    for row in report["metrics"]:
-        # A name without a guardrail came with a request, and is no label.
-        if row["guardrail"] is not None:
-            level = GUARDRAIL_LEVELS[row["guardrail"]["status"]]
-            yield metrics.GUARDRAIL, (key, row["metric"]), level
-
-
-def set_policy_values(report: Mapping[str, Any]) -> set[tuple[str, str, str]]:
-    """Set what other policies would have earned; give the labels that were set."""
-    found = set()
-    for row in _labelled_policies(report["policies"]):
-        for estimator, one in row["estimates"].items():
-            labels = (report["experiment"], row["policy"], estimator)
-            _set(metrics.POLICY_VALUE.labels(*labels), one["estimate"])
-            found.add(labels)
-    return found
-
-
-def _labelled_policies(rows: Iterable[Report]) -> Iterator[Report]:
-    """Leave out the fixed variants that have no label of their own."""
-    fixed_count = 0
-    for row in rows:
-        is_fixed = row["policy"].startswith(FIXED)
-        fixed_count += is_fixed
-        if not is_fixed or fixed_count <= metrics.MAX_VARIANTS:
-            yield row
-
-
-def _set(gauge: Gauge, value: float | None) -> None:
-    """Set a gauge; what is not known yet is not a number, rather than zero."""
-    gauge.set(math.nan if value is None else value)
+def _forget(series: Iterable[Series]) -> None:
+    """Set what is no more: a label can't be taken back, but it has no value."""
+    for gauge, labels in series:
+        set_value(gauge.labels(*labels), None)

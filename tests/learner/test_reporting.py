@@ -9,15 +9,14 @@ import pytest
 from prometheus_client import REGISTRY
 
 from bandit_svc import metrics
-from bandit_svc.learner.loop import Tick
-from bandit_svc.learner.reporting import (
-    OUTCOMES,
-    Reporting,
+from bandit_svc.learner.gauges import (
     Rest,
     set_gauges,
     set_policy_values,
     set_statuses,
 )
+from bandit_svc.learner.loop import Tick
+from bandit_svc.learner.reporting import OUTCOMES, Reporting
 from bandit_svc.services import lifecycle
 from bandit_svc.services.ingest import Ingested
 from bandit_svc.settings import Settings

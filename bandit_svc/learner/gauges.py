@@ -1,0 +1,131 @@
+"""From a report to Prometheus' gauges.
+
+Owns which number of a report is which gauge, and what stands for the experiments
+beyond the cap of labels.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from prometheus_client import Gauge
+
+from bandit_svc import metrics
+from bandit_svc.services.candidate_specs import FIXED
+
+HEALTH_LEVELS: Mapping[str, int] = {"ok": 0, "warn": 1, "fail": 2}
+GUARDRAIL_LEVELS: Mapping[str, int] = {"ok": 0, "undecided": 1, "breached": 2}
+
+Report = Mapping[str, Any]
+Series = tuple[Gauge, tuple[str, ...]]
+
+
+class Rest:
+    """The experiments beyond the cap of labels: their sum, and the worst of them.
+
+    Alerts reach them all so; a mean or a version of many would say nothing.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[Series, float] = {}
+
+    def add(self, report: Report) -> None:
+        """Count one experiment in."""
+        other = (metrics.OTHER,)
+        pending: Series = (metrics.PENDING, other)
+        count = self._values.get(pending, 0.0) + report["decisions"]["pending"]
+        self._values[pending] = count
+        self._worsen((metrics.LEARNER_LAG, other), report["model"]["lag_seconds"])
+        self._worsen((metrics.MODEL_AGE, other), report["model"]["age_seconds"])
+        for gauge, (_, name), level in statuses(report):
+            # The checks are ours; a metric's name is one experiment's own.
+            shown = name if gauge is metrics.HEALTH else metrics.OTHER
+            self._worsen((gauge, (metrics.OTHER, shown)), level)
+
+    def set_gauges(self) -> set[Series]:
+        """Set what was counted in; give the labels that were set."""
+        for (gauge, labels), value in self._values.items():
+            set_value(gauge.labels(*labels), value)
+        return set(self._values)
+
+    def _worsen(self, series: Series, value: float | None) -> None:
+        if value is not None:
+            self._values[series] = max(value, self._values.get(series, value))
+
+
+def set_all(report: Report) -> set[Series]:
+    """Set every gauge of one experiment; give the labels that were set."""
+    values = {(metrics.POLICY_VALUE, one) for one in set_policy_values(report)}
+    return set_gauges(report) | set_statuses(report) | values
+
+
+def set_gauges(report: Report) -> set[Series]:
+    """Set the gauges of one experiment from its report; give the labels set."""
+    key = report["experiment"]
+    model = report["model"]
+    values: dict[Series, float | None] = {
+        (metrics.PENDING, (key,)): report["decisions"]["pending"],
+        (metrics.MODEL_VERSION, (key,)): model["version"],
+        (metrics.MODEL_AGE, (key,)): model["age_seconds"],
+        (metrics.LEARNER_LAG, (key,)): model["lag_seconds"],
+    }
+    for group in report["groups"]:
+        values[metrics.REWARD_MEAN, (key, group["group"])] = group["mean"]
+    for kind in ("absolute", "relative"):
+        uplift = report["uplift"][kind] or {}
+        values[metrics.UPLIFT, (key, kind)] = uplift.get("estimate")
+        lower, upper = uplift.get("interval") or (None, None)
+        values[metrics.UPLIFT_BOUND, (key, kind, "lower")] = lower
+        values[metrics.UPLIFT_BOUND, (key, kind, "upper")] = upper
+    for (gauge, labels), value in values.items():
+        set_value(gauge.labels(*labels), value)
+    return set(values)
+
+
+def set_statuses(report: Report) -> set[Series]:
+    """Set what the checks and guardrails say; give the labels that were set."""
+    found: set[Series] = set()
+    for gauge, labels, level in statuses(report):
+        gauge.labels(*labels).set(level)
+        found.add((gauge, labels))
+    return found
+
+
+def statuses(report: Report) -> Iterator[tuple[Gauge, tuple[str, str], int]]:
+    """Give every check and declared metric; an archived experiment has none."""
+    key = report["experiment"]
+    if report["status"] == "archived":
+        return
+    for row in report["health"]:
+        yield metrics.HEALTH, (key, row["check"]), HEALTH_LEVELS[row["status"]]
+    for row in report["metrics"]:
+        # A name without a guardrail came with a request, and is no label.
+        if row["guardrail"] is not None:
+            level = GUARDRAIL_LEVELS[row["guardrail"]["status"]]
+            yield metrics.GUARDRAIL, (key, row["metric"]), level
+
+
+def set_policy_values(report: Mapping[str, Any]) -> set[tuple[str, str, str]]:
+    """Set what other policies would have earned; give the labels that were set."""
+    found = set()
+    for row in _labelled_policies(report["policies"]):
+        for estimator, one in row["estimates"].items():
+            labels = (report["experiment"], row["policy"], estimator)
+            set_value(metrics.POLICY_VALUE.labels(*labels), one["estimate"])
+            found.add(labels)
+    return found
+
+
+def _labelled_policies(rows: Iterable[Report]) -> Iterator[Report]:
+    """Leave out the fixed variants that have no label of their own."""
+    fixed_count = 0
+    for row in rows:
+        is_fixed = row["policy"].startswith(FIXED)
+        fixed_count += is_fixed
+        if not is_fixed or fixed_count <= metrics.MAX_VARIANTS:
+            yield row
+
+
+def set_value(gauge: Gauge, value: float | None) -> None:
+    """Set a gauge; what is not known yet is not a number, rather than zero."""
+    gauge.set(math.nan if value is None else value)
