@@ -18,7 +18,6 @@ from bandit_svc.http.edge import Edge
 from bandit_svc.services import lifecycle
 from bandit_svc.services.report_values import timestamp
 
-SALT_BYTES = 8
 # What every store can hold as a number.
 MAX_VERSION = 2**31 - 1
 
@@ -32,7 +31,7 @@ def blueprint(edge: Edge) -> Blueprint:
     def create() -> Response:
         raw = parsing.parse_object(parsing.read_body(request, MAX_BATCH_BODY_BYTES))
         definition = lifecycle.convert_definition(raw)
-        salt = secrets.token_hex(SALT_BYTES)
+        salt = secrets.token_hex(lifecycle.SALT_BYTES)
         experiment = lifecycle.create(storage, definition, salt, edge.now_ms())
         location = {"Location": f"/v1/experiments/{experiment.key}"}
         return json_response(experiment_record(experiment), 201, location)

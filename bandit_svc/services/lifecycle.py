@@ -21,6 +21,9 @@ from bandit_svc.services.candidate_specs import (
 from bandit_svc.storage.interface import Storage
 from policies.spec import named_variants
 
+SALT_BYTES = 8
+"""Of an experiment's salt."""
+
 # What is learned and reported depends on these, so they are fixed for life.
 _FIXED_REWARD = ("aggregate", "default", "minimum", "maximum", "learn_on")
 
@@ -37,19 +40,22 @@ def create(
         InvalidInput: a field is out of its range; the pointer names it.
         Conflict: the key is taken.
     """
-    return storage.experiments.create(_checked(definition), salt, now_ms)
+    return storage.experiments.create(checked_definition(definition), salt, now_ms)
 
 
 def change(
-    storage: Storage, key: str, patch: Mapping[str, Any], now_ms: int, note: str = ""
+    storage: Storage,
+    key: str,
+    patch: Mapping[str, Any],
+    now_ms: int,
+    note: str = "",
+    revision: int | None = None,
 ) -> Experiment:
     """Apply a JSON merge patch (RFC 7396) as the next revision.
 
-    `variants` is replaced as a list; a variant that is missing from it is
-    retired, since decisions of the past still name it.
-
     Args:
         note: who or what changes it and why, kept with the revision.
+        revision: the one that the caller has seen; None takes the current one.
 
     Raises:
         NotFound: there is no experiment of that key.
@@ -57,32 +63,58 @@ def change(
         Conflict: it is archived, or was changed by somebody else meanwhile.
     """
     experiment = storage.experiments.get(key)
-    old = experiment.definition
-    if old.status == "archived":
-        raise Conflict(
-            f"experiment {key!r} is archived and can't be changed; create a new one"
-        )
-    merged = _merge(msgspec.to_builtins(old), patch)
-    if isinstance(merged.get("variants"), list):
-        merged["variants"] = _with_retired(merged["variants"], old)
-    definition = _checked(convert_definition(merged))
-    _check_fixed(old, definition)
-    if definition == old:
+    _check_revision(experiment, revision)
+    definition = changed_definition(experiment, patch)
+    if definition == experiment.definition:
         return experiment
     return storage.experiments.revise(experiment, definition, now_ms, note)
 
 
-def restore(storage: Storage, key: str, version: int, now_ms: int) -> SnapshotMeta:
+def changed_definition(experiment: Experiment, patch: Mapping[str, Any]) -> Definition:
+    """Give what a patch would make of an experiment; store nothing.
+
+    `variants` is replaced as a list; a variant that is missing from it is
+    retired, since decisions of the past still name it.
+
+    Raises:
+        InvalidInput: the result is not valid, or a fixed field would change.
+        Conflict: the experiment is archived.
+    """
+    old = experiment.definition
+    if old.status == "archived":
+        raise Conflict(
+            f"experiment {old.key!r} is archived and can't be changed; create a new one"
+        )
+    merged = _merge(msgspec.to_builtins(old), patch)
+    if isinstance(merged.get("variants"), list):
+        merged["variants"] = _with_retired(merged["variants"], old)
+    definition = checked_definition(convert_definition(merged))
+    _check_fixed(old, definition)
+    return definition
+
+
+def restore(
+    storage: Storage,
+    key: str,
+    version: int,
+    now_ms: int,
+    revision: int | None = None,
+) -> SnapshotMeta:
     """Serve an older model again, and learn on from now on top of it.
 
     What the newer models had learned since is left out for good, so that a model
     spoilt by bad rewards stays out. A changed spec goes back with its model.
 
+    Args:
+        revision: the one that the caller has seen; None takes the current one.
+
     Raises:
         NotFound: there is no experiment of that key, or no such version is kept.
-        Conflict: the learner published at the same moment; repeat.
+        Conflict: the learner published at the same moment, or somebody changed the
+            experiment meanwhile; repeat.
     """
     experiment = storage.experiments.get(key)
+    _check_revision(experiment, revision)
     number = experiment.number
     newest = storage.snapshots.latest(number)
     old = storage.snapshots.get(number, version)
@@ -156,7 +188,12 @@ def _with_retired(listed: list[Any], old: Definition) -> list[Any]:
     ]
 
 
-def _checked(definition: Definition) -> Definition:
+def checked_definition(definition: Definition) -> Definition:
+    """Check a whole definition, and fill in every default.
+
+    Raises:
+        InvalidInput: a field is out of its range; the pointer names it.
+    """
     check_definition(definition)
     definition = msgspec.structs.replace(
         definition,
@@ -194,6 +231,15 @@ def _check_named(definition: Definition, spec: Mapping[str, Any], pointer: str) 
                 f"{key!r} is not an active variant; name one of the active variants, "
                 f"or change the {pointer[1:]} together with the variants",
             )
+
+
+def _check_revision(experiment: Experiment, seen: int | None) -> None:
+    if seen is not None and seen != experiment.revision:
+        raise Conflict(
+            f"experiment {experiment.key!r} was changed by somebody else: revision "
+            f"{seen} was seen, {experiment.revision} is the newest; look at it again "
+            "and repeat"
+        )
 
 
 def _check_fixed(old: Definition, new: Definition) -> None:

@@ -5,7 +5,8 @@ Owns the page and its parts that refresh themselves. Figures are the report's ow
 
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.domain.reward import MAIN_METRIC
@@ -16,6 +17,7 @@ from bandit_svc.services.report_rows import report_csv
 from bandit_svc.services.revision_changes import revision_changes
 from bandit_svc.services.variant_means import variant_means
 from bandit_svc.services.who_gets_what import who_gets_what
+from bandit_svc.web.change_pages import told
 from bandit_svc.web.check_advice import ADVICE
 from bandit_svc.web.desk import Desk, render
 from bandit_svc.web.pretty_json import pretty
@@ -30,7 +32,9 @@ def add_routes(routes: Blueprint, desk: Desk) -> None:
     experiments = desk.storage.experiments
 
     @routes.get("/experiments/<key>")
-    def experiment(key: str) -> str:
+    def experiment(key: str) -> str | AnyResponse:
+        if key == "new" and key not in {e.key for e in experiments.all()}:
+            return redirect("/new", 303)
         found = experiments.get(key)
         shown = _live(desk, found) | _who(desk, found) | _kept(desk, found)
         return render("experiment.html", **shown)
@@ -109,10 +113,10 @@ def _most_shown_first(desk: Desk, experiment: Experiment) -> list[str]:
 def _kept(desk: Desk, experiment: Experiment) -> Json:
     """Give what changes only when somebody or the learner changes it."""
     metas = desk.storage.snapshots.metas(experiment.number)
+    revisions = desk.storage.experiments.revisions(experiment.number)
     return {
-        "revisions": revision_changes(
-            desk.storage.experiments.revisions(experiment.number)
-        ),
+        "told": told(request.args, revisions, metas, desk.now_ms()),
+        "revisions": revision_changes(revisions),
         "models": metas[:MOST_MODELS],
         "models_kept": len(metas),
         "now_ms": desk.now_ms(),

@@ -13,15 +13,30 @@ from bandit_svc.charts.interval import small_interval
 from bandit_svc.services.report_html import page as report_page
 from bandit_svc.services.wording import amount, count, duration, percent
 from bandit_svc.web import (
+    change_pages,
     decision_pages,
     experiment_list,
     experiment_page,
+    new_experiment,
     ops_page,
+    playground_page,
+    start_page,
 )
 from bandit_svc.web.assets import Assets
 from bandit_svc.web.desk import Desk, moment, said, size
 from bandit_svc.web.pretty_json import brief, one_line, pretty
 from bandit_svc.wiring import Backends
+
+_FILES = (
+    experiment_list,
+    experiment_page,
+    change_pages,
+    start_page,
+    new_experiment,
+    playground_page,
+    decision_pages,
+    ops_page,
+)
 
 
 def blueprint(backends: Backends, now_ms: Callable[[], int]) -> Blueprint:
@@ -33,7 +48,7 @@ def blueprint(backends: Backends, now_ms: Callable[[], int]) -> Blueprint:
     )
     Assets().add_to(routes)
     desk = Desk(backends, now_ms)
-    for file in (experiment_list, experiment_page, decision_pages, ops_page):
+    for file in _FILES:
         file.add_routes(routes, desk)
     for write in (amount, percent, count, duration, moment, size):
         routes.add_app_template_filter(write)

@@ -1,8 +1,10 @@
 """Pages as a reader of HTML sees them, and a service that has something to show."""
 
+import json
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -11,6 +13,7 @@ SCRIPT = "<script>alert('x')</script>"
 WORDS = "\"><img src=x onerror=alert(1)>'"
 _VOID = frozenset({"meta", "link", "input", "img", "br"})
 # An SVG's empty elements are closed by themselves.
+_ASKED = ("holdout", "exploration_floor", "variant", "candidate", "baseline")
 _INLINE = ("style", "on", "hx-on")
 
 
@@ -144,5 +147,16 @@ def one_of_each(lived_in: Service) -> list[str]:
         "/experiments/hero/decisions",
         *(f"/experiments/hero/decisions?state={s}" for s in ("joined", "deferred")),
         "/experiments/untouched/decisions",
+        *("/new", "/experiments/hero/start", "/experiments/untouched/start"),
+        *("/playground/hero", "/playground/untouched"),
+        f"/playground/hero?{urlencode({'asked': 1, '/' + WORDS: json.dumps(SCRIPT)})}",
+        f"/playground/hero?{urlencode({'context': SCRIPT})}",
+        "/experiments/hero/models/1/restore",
+        *(f"/experiments/hero/change/{name}" for name in ("pause", "archive")),
+        "/experiments/hero/change/retire?variant=b",
+        *(
+            f"/experiments/hero/change/{name}?{urlencode(dict.fromkeys(_ASKED, WORDS))}"
+            for name in ("holdout", "floor", "retire", "bring-back", "promote")
+        ),
         *(f"/experiments/hero/decisions/{one}" for one in ids),
     ]

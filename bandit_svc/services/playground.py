@@ -1,0 +1,156 @@
+"""What the bandit would choose for a context that somebody makes up.
+
+Owns what can be varied, as the newest decisions had it, and the chances under the
+newest published model. It loads its own copy from the store: nothing is logged, and
+the policy that decides is never asked.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from bandit_svc.domain.context import check_context
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.services.running import LoadedPolicy, Running, load_policy, run
+from bandit_svc.storage.interface import Storage
+from policies.base import PolicyError
+from policies.pmf import mix_floor
+
+Json = dict[str, Any]
+Path = tuple[str, ...]
+"""The way to a feature: its key, or its namespace and its key."""
+
+SAMPLE = 300
+MOST_FIELDS = 20
+MOST_VALUES = 12
+_STEPS = 100
+
+
+class ContextField(NamedTuple):
+    """One feature that can be varied."""
+
+    path: Path
+    kind: Literal["choice", "number", "text"]
+    values: tuple[Any, ...] = ()
+    """Of a choice: what came, the most frequent first."""
+    low: float = 0.0
+    high: float = 0.0
+    step: float = 1.0
+
+
+class Playground:
+    """Asks models of the store; keeps the last one loaded. For any thread."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._loaded: tuple[tuple[int, int, int], Running] | None = None
+
+    def chances(self, experiment: Experiment, context: Mapping[str, Any]) -> Json:
+        """Give the chances of each active variant for a context.
+
+        Returns:
+            `version` of the model (0 is untrained), `floor`, `holdout`, `fell_back`
+            (the policy failed, so that the baseline would serve) and `variants`:
+            each with `probability`, `by_floor` (its part that the floor gives), and
+            `baseline` (its chance in the holdout).
+
+        Raises:
+            InvalidInput: the context is not one that a decision could have.
+        """
+        check_context(context)
+        running = self._running(experiment)
+        floor = experiment.definition.exploration_floor
+        baseline = running.baseline.pmf(context, running.actions)
+        pmf, fell_back = self._served(running, context)
+        mixed = mix_floor(baseline if fell_back else pmf, floor)
+        by_floor = floor / len(running.keys)
+        rows = zip(running.keys, mixed, baseline, strict=True)
+        return {
+            "version": running.policy.version,
+            "floor": floor,
+            "holdout": experiment.definition.holdout,
+            "fell_back": fell_back,
+            "variants": [
+                {"variant": v, "probability": p, "by_floor": by_floor, "baseline": b}
+                for v, p, b in rows
+            ],
+        }
+
+    @staticmethod
+    def _served(
+        running: Running, context: Mapping[str, Any]
+    ) -> tuple[Sequence[float], bool]:
+        try:
+            return running.policy.pmf(context, running.actions), False
+        except PolicyError:
+            return (), True
+
+    def _running(self, experiment: Experiment) -> Running:
+        number = experiment.number
+        metas = self._storage.snapshots.metas(number)
+        version = metas[0].version if metas else 0
+        wanted = (number, experiment.revision, version)
+        kept = self._loaded
+        if kept is None or kept[0] != wanted:
+            kept = (wanted, run(experiment, self._load(experiment)))
+            self._loaded = kept
+        return kept[1]
+
+    def _load(self, experiment: Experiment) -> LoadedPolicy:
+        snapshot = self._storage.snapshots.latest(experiment.number)
+        return load_policy(experiment.definition, snapshot)
+
+
+def newest_contexts(storage: Storage, experiment: Experiment) -> list[Json]:
+    """Give the contexts of the newest decisions, newest first."""
+    overview, number = storage.overview, experiment.number
+    found = overview.recent(number, "open", SAMPLE)
+    if len(found) < SAMPLE:
+        found = [*found, *overview.recent(number, "joined", SAMPLE - len(found))]
+    return [one.decision.context for one in found]
+
+
+def context_fields(contexts: Sequence[Mapping[str, Any]]) -> list[ContextField]:
+    """Say what can be varied: the features that most contexts have, in their order."""
+    seen: dict[Path, list[Any]] = {}
+    for context in contexts:
+        for path, value in features_of(context):
+            seen.setdefault(path, []).append(value)
+    often = sorted(seen, key=lambda path: -len(seen[path]))[:MOST_FIELDS]
+    return [_field(path, seen[path]) for path in seen if path in often]
+
+
+def features_of(context: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Give every feature with its path."""
+    for name, value in context.items():
+        if isinstance(value, Mapping):
+            for inner, one in value.items():
+                yield (name, inner), one
+        else:
+            yield (name,), value
+
+
+def context_of(features: Mapping[Path, Any]) -> Json:
+    """Put features together to a context."""
+    context: Json = {}
+    for path, value in features.items():
+        if len(path) == 1:
+            context[path[0]] = value
+        elif isinstance(inner := context.setdefault(path[0], {}), dict):
+            inner[path[1]] = value
+    return context
+
+
+def _field(path: Path, values: list[Any]) -> ContextField:
+    # A boolean equals a number in Python, so that values are counted with their type.
+    counts = Counter((type(value), value) for value in values)
+    numbers = [v for v in values if type(v) in {int, float}]
+    if len(numbers) == len(values) and len(counts) > MOST_VALUES:
+        low, high = min(numbers), max(numbers)
+        whole = all(isinstance(v, int) for v in numbers)
+        step = 1 if whole else (high - low) / _STEPS
+        return ContextField(path, "number", (), low, high, step)
+    if len(counts) > MOST_VALUES:
+        return ContextField(path, "text")
+    listed = tuple(value for (_, value), _ in counts.most_common())
+    return ContextField(path, "choice", listed)

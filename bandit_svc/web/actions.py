@@ -1,0 +1,167 @@
+"""What the page of an experiment can change, as forms.
+
+Owns the list of changes: what each is called, what its form asks for, and the merge
+patch that services.lifecycle gets. What a change does is said by services.consequences.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bandit_svc.domain.experiment import Definition
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.candidate_specs import without_name
+
+Json = dict[str, Any]
+Given = Mapping[str, str]
+
+
+class Field(NamedTuple):
+    """One value that a form asks for."""
+
+    name: str
+    label: str
+    pointer: str
+    """Where the value stands in a definition."""
+    options: tuple[str, ...] = ()
+    """What can be chosen; nothing where a number is asked for."""
+    value: str = ""
+
+
+class Action(NamedTuple):
+    """One change that a person can make."""
+
+    title: str
+    """`{}` is what it is done to."""
+    button: str
+    patch: Callable[[Definition, Given], Json]
+    fields: Callable[[Definition, Given], list[Field]] = lambda _d, _g: []
+    name: str = ""
+    """The field that the title and the note name."""
+    is_final: bool = False
+
+    def said(self, given: Given) -> str:
+        """Give the title with the thing that it is done to."""
+        return self.title.format(given.get(self.name, "")[:128])
+
+
+def _status(status: str) -> Callable[[Definition, Given], Json]:
+    return lambda _definition, _given: {"status": status}
+
+
+def _number(name: str) -> Callable[[Definition, Given], Json]:
+    return lambda _definition, given: {name: number(given.get(name, ""), f"/{name}")}
+
+
+def number(text: str, pointer: str) -> float:
+    """Read a number that somebody typed.
+
+    Raises:
+        InvalidInput: it is none, or not finite.
+    """
+    try:
+        found = float(text.strip())
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise InvalidInput.at(
+            pointer, f"{text.strip()[:40]!r} is not a number; write one like 0.1"
+        )
+    return found
+
+
+def _number_field(name: str, label: str) -> Callable[[Definition, Given], list[Field]]:
+    def fields(definition: Definition, given: Given) -> list[Field]:
+        value = given.get(name, f"{getattr(definition, name):g}")
+        return [Field(name, label, f"/{name}", value=value)]
+
+    return fields
+
+
+def _retire(definition: Definition, given: Given) -> Json:
+    return _with_variant(definition, given, retired=True) | _new_baseline(
+        definition, given
+    )
+
+
+def _bring_back(definition: Definition, given: Given) -> Json:
+    return _with_variant(definition, given, retired=False)
+
+
+def _with_variant(definition: Definition, given: Given, *, retired: bool) -> Json:
+    key = given.get("variant", "")
+    if key not in {v.key for v in definition.variants}:
+        raise InvalidInput.at("/variants", f"there is no variant {key[:128]!r}")
+    return {
+        "variants": [
+            msgspec.to_builtins(
+                msgspec.structs.replace(v, retired=retired) if v.key == key else v
+            )
+            for v in definition.variants
+        ]
+    }
+
+
+def _new_baseline(definition: Definition, given: Given) -> Json:
+    """A baseline that always shows what is retired must show something else."""
+    if not _is_baseline(definition, given) or not given.get("baseline"):
+        return {}
+    return {"baseline": {"kind": "fixed", "variant": given["baseline"]}}
+
+
+def _is_baseline(definition: Definition, given: Given) -> bool:
+    baseline = definition.baseline or {}
+    key = given.get("variant", "")
+    return baseline.get("kind") == "fixed" and baseline.get("variant") == key
+
+
+def _retire_fields(definition: Definition, given: Given) -> list[Field]:
+    if not _is_baseline(definition, given):
+        return []
+    others = tuple(
+        v.key for v in definition.active_variants if v.key != given.get("variant")
+    )
+    label = "The baseline shows it; it shows instead"
+    value = given.get("baseline", "")
+    return [Field("baseline", label, "/baseline/variant", others, value)]
+
+
+def _promote(definition: Definition, given: Given) -> Json:
+    name = given.get("candidate", "")
+    for candidate in definition.candidates:
+        if candidate["name"] == name:
+            return {"policy": without_name(candidate)}
+    raise InvalidInput.at("/candidates", f"there is no candidate {name[:128]!r}")
+
+
+ACTIONS: Mapping[str, Action] = MappingProxyType(
+    {
+        "pause": Action("Pause", "Pause", _status("paused")),
+        "resume": Action("Resume", "Resume", _status("running")),
+        "archive": Action("Archive", "Archive", _status("archived"), is_final=True),
+        "holdout": Action(
+            "Change the holdout",
+            "Change the holdout",
+            _number("holdout"),
+            _number_field("holdout", "Holdout, as a share between 0 and 0.9"),
+        ),
+        "floor": Action(
+            "Change the exploration floor",
+            "Change the floor",
+            _number("exploration_floor"),
+            _number_field(
+                "exploration_floor", "Exploration floor, as a share between 0 and 1"
+            ),
+        ),
+        "retire": Action(
+            "Retire {}", "Retire it", _retire, _retire_fields, name="variant"
+        ),
+        "bring-back": Action(
+            "Bring {} back", "Bring it back", _bring_back, name="variant"
+        ),
+        "promote": Action("Promote {}", "Promote it", _promote, name="candidate"),
+    }
+)

@@ -1,0 +1,196 @@
+"""Changing an experiment: a page that says what will happen, then the change.
+
+Owns the way from a form to services.lifecycle and back: a form carries the revision
+that its reader has seen, and a conflict or a field at fault is shown where it is.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, abort, redirect, request
+from werkzeug.wrappers import Response
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.snapshot import SnapshotMeta
+from bandit_svc.errors import Conflict
+from bandit_svc.services import lifecycle
+from bandit_svc.services.consequences import consequences, restore_consequences
+from bandit_svc.storage.rows import Revision
+from bandit_svc.web.actions import ACTIONS, Action, Given
+from bandit_svc.web.attempts import Attempt, attempt
+from bandit_svc.web.desk import Desk, render
+
+Page = str | tuple[str, int] | Response
+Json = dict[str, Any]
+NOTE = "dashboard: "
+TOLD_FOR_MS = 10 * 60_000
+"""How long after a change its page says that it was made."""
+MAX_VERSION = 2**31 - 1
+_REVISION = re.compile("[0-9]{1,9}")
+
+
+def add_routes(routes: Blueprint, desk: Desk) -> None:
+    """Add the confirmation of each change, and of a restored model."""
+    _add_changes(routes, desk)
+    _add_restore(routes, desk)
+
+
+def _add_changes(routes: Blueprint, desk: Desk) -> None:
+    experiments = desk.storage.experiments
+
+    @routes.get("/experiments/<key>/change/<name>")
+    def change(key: str, name: str) -> Page:
+        return _confirmation(experiments.get(key), name, request.args)
+
+    @routes.post("/experiments/<key>/change/<name>")
+    def make_change(key: str, name: str) -> Page:
+        experiment, given = experiments.get(key), request.form
+        action = _action(name)
+
+        def call() -> Experiment:
+            return lifecycle.change(
+                desk.storage,
+                key,
+                action.patch(experiment.definition, given),
+                desk.now_ms(),
+                note=NOTE + _lowered(action.said(given)),
+                revision=_revision(given),
+            )
+
+        made = attempt(call)
+        if made.result is None:
+            return _confirmation(experiments.get(key), name, given, made)
+        if made.result == experiment:
+            # It was so already: the page says that, and nothing was stored.
+            return _confirmation(experiment, name, given)
+        return redirect(f"/experiments/{key}?done={made.result.revision}", 303)
+
+
+def _confirmation(
+    experiment: Experiment,
+    name: str,
+    given: Given,
+    refused: Attempt[Any] | None = None,
+) -> Page:
+    """Say what will happen, or why it can't."""
+    action = _action(name)
+    definition = experiment.definition
+    tried = attempt(
+        lambda: lifecycle.changed_definition(
+            experiment, action.patch(definition, given)
+        )
+    )
+    fields = action.fields(definition, given)
+    sentences = consequences(experiment, tried.result) if tried.result else []
+    shown = refused or tried
+    page = render(
+        "change.html",
+        experiment=experiment,
+        action=action,
+        address=f"/experiments/{experiment.key}/change/{name}",
+        title=action.said(given),
+        fields=fields,
+        kept=_kept(action, given, [f.name for f in fields]),
+        values={f.name: given.get(f.name, f.value) for f in fields},
+        sentences=sentences,
+        ready=tried.refusal is None,
+        problems=shown.problems,
+        own={f.pointer for f in fields},
+    )
+    # A form that asks gets a page; one that changes, the status of its refusal.
+    return page, refused.status if refused else 200
+
+
+def _kept(action: Action, given: Given, asked: list[str]) -> Json:
+    """Give what the form carries on and does not ask for."""
+    names = {action.name} - {"", *asked}
+    return {name: given.get(name, "") for name in names}
+
+
+def _action(name: str) -> Action:
+    return ACTIONS.get(name) or abort(404)
+
+
+def _revision(given: Given) -> int:
+    text = given.get("revision", "")
+    # A form without one has seen nothing, so that it is always a conflict.
+    return int(text) if _REVISION.fullmatch(text) else 0
+
+
+def _lowered(title: str) -> str:
+    return title[0].lower() + title[1:]
+
+
+def _add_restore(routes: Blueprint, desk: Desk) -> None:
+    address = f"/experiments/<key>/models/<int(max={MAX_VERSION}):version>/restore"
+
+    @routes.get(address)
+    def restore(key: str, version: int) -> Page:
+        return _restore_page(desk, key, version)
+
+    @routes.post(address)
+    def make_restore(key: str, version: int) -> Page:
+        made = attempt(
+            lambda: lifecycle.restore(
+                desk.storage, key, version, desk.now_ms(), _revision(request.form)
+            )
+        )
+        if made.result is None:
+            return _restore_page(desk, key, version, made)
+        return redirect(f"/experiments/{key}?model={made.result.version}", 303)
+
+
+def _restore_page(
+    desk: Desk, key: str, version: int, refused: Attempt[Any] | None = None
+) -> Page:
+    experiment = desk.storage.experiments.get(key)
+    metas = desk.storage.snapshots.metas(experiment.number)
+    old = next((m for m in metas if m.version == version), None) or abort(404)
+    if experiment.definition.status == "archived":
+        refused = Attempt(None, Conflict("an archived experiment can't be changed"))
+    page = render(
+        "change.html",
+        experiment=experiment,
+        action=None,
+        address=f"/experiments/{key}/models/{version}/restore",
+        title=f"Restore model version {version}",
+        fields=[],
+        kept={},
+        values={},
+        sentences=restore_consequences(metas[0], old, experiment.definition.policy)
+        if old is not metas[0]
+        else [],
+        ready=experiment.definition.status != "archived",
+        problems=refused.problems if refused else {},
+        own=set(),
+    )
+    return page, refused.status if refused else 200
+
+
+def told(
+    args: Mapping[str, str],
+    revisions: list[Revision],
+    metas: list[SnapshotMeta],
+    now_ms: int,
+) -> str | None:
+    """Say what was just changed, as the store knows it; the address alone names it."""
+    newest = revisions[-1]
+    if args.get("done") == str(newest.revision) and _is_new(
+        newest.revised_at_ms, now_ms
+    ):
+        what = newest.note.removeprefix(NOTE) or "saved"
+        return f"Revision {newest.revision}: {what}. It is in effect."
+    for meta in metas:
+        if args.get("model") == str(meta.version) and meta.restored_from:
+            if not _is_new(meta.created_at_ms, now_ms):
+                return None
+            return (
+                f"Model version {meta.restored_from} serves again, as version "
+                f"{meta.version}."
+            )
+    return None
+
+
+def _is_new(at_ms: int, now_ms: int) -> bool:
+    return now_ms - at_ms < TOLD_FOR_MS

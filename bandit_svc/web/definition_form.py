@@ -1,0 +1,187 @@
+"""A definition as a form: the fields, what was typed, and what is wrong where.
+
+Owns the names of the fields and their way to a definition and back to the field that
+an error is about. What makes a definition valid is services.lifecycle's.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import msgspec
+from werkzeug.datastructures import MultiDict
+
+from bandit_svc.domain.experiment import Definition
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.lifecycle import checked_definition, convert_definition
+from bandit_svc.web.actions import number
+from bandit_svc.web.attempts import attempt
+
+Json = dict[str, Any]
+
+MOST_ROWS = 100
+POLICIES: Mapping[str, str] = MappingProxyType(
+    {
+        "vw": "vw: learns from the context and from features of variants",
+        "linear": "linear: learns faster where variants are few and stay",
+        "thompson": "thompson: the same for everybody, whatever the context",
+        "epsilon_greedy": "epsilon_greedy: the same, mostly the best one so far",
+        "uniform": "uniform: even chances; learns nothing",
+    }
+)
+AGGREGATES = ("sum", "first", "last", "max")
+DEFAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "key": "",
+        "description": "",
+        "baseline": "",
+        "policy_kind": "vw",
+        "policy_settings": "",
+        "holdout": "0.1",
+        "exploration_floor": "0.02",
+        "window_seconds": "1800",
+        "aggregate": "sum",
+        "minimum": "0",
+        "maximum": "1",
+        "default": "0",
+    }
+)
+_REWARD_NUMBERS = ("window_seconds", "minimum", "maximum", "default")
+_ROW_FIELDS = ("key", "features", "payload")
+
+
+class Row(NamedTuple):
+    """What was typed for one variant."""
+
+    key: str = ""
+    features: str = ""
+    payload: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody wrote anything here."""
+        return not any(text.strip() for text in self)
+
+
+class DefinitionForm(NamedTuple):
+    """Everything that was typed."""
+
+    values: Mapping[str, str]
+    rows: tuple[Row, ...]
+
+    def with_rows(self, rows: tuple[Row, ...]) -> "DefinitionForm":
+        """Give the same form with other variants."""
+        return self._replace(rows=rows[:MOST_ROWS] or (Row(),))
+
+
+class Reading(NamedTuple):
+    """A form as read: a definition, or what is wrong by the id of a field."""
+
+    definition: Definition | None
+    problems: Mapping[str, str]
+
+
+def empty_form() -> DefinitionForm:
+    """Give the form as it is first seen."""
+    return DefinitionForm(DEFAULTS, (Row(), Row()))
+
+
+def form_of(sent: MultiDict[str, str]) -> DefinitionForm:
+    """Take what a browser sent."""
+    values = {name: sent.get(name, text) for name, text in DEFAULTS.items()}
+    columns = [sent.getlist(f"variant_{name}") for name in _ROW_FIELDS]
+    rows = tuple(Row(*texts) for texts in zip(*columns, strict=False))
+    return DefinitionForm(values, rows).with_rows(rows)
+
+
+def read_form(form: DefinitionForm) -> Reading:
+    """Read a form; every field that can't be read is told at once."""
+    problems: dict[str, str] = {}
+
+    def read(field: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - any JSON
+        tried = attempt(call)
+        for detail in tried.problems.values():
+            problems[field] = detail
+        return tried.result
+
+    raw, places = _raw(form, read)
+    if problems:
+        return Reading(None, problems)
+    tried = attempt(lambda: checked_definition(convert_definition(raw)))
+    for pointer, detail in tried.problems.items():
+        problems[field_of(pointer, places)] = detail
+    return Reading(tried.result, problems)
+
+
+def _raw(
+    form: DefinitionForm, read: Callable[[str, Callable[[], Any]], Any]
+) -> tuple[Json, list[int]]:
+    """Give plain JSON values, and the row of each variant."""
+    given = form.values
+    raw: Json = {"key": given["key"].strip(), "description": given["description"]}
+    places = [place for place, row in enumerate(form.rows) if not row.is_empty]
+    raw["variants"] = [_variant(form.rows[place], place, read) for place in places]
+    for name in ("holdout", "exploration_floor"):
+        raw[name] = read(name, partial(number, given[name], f"/{name}"))
+    raw["reward"] = {"aggregate": given["aggregate"]}
+    for name in _REWARD_NUMBERS:
+        raw["reward"][name] = read(name, partial(number, given[name], f"/{name}"))
+    settings = read("policy_settings", lambda: _object(given["policy_settings"]))
+    raw["policy"] = {"kind": given["policy_kind"], **(settings or {})}
+    if given["baseline"].strip():
+        raw["baseline"] = {"kind": "fixed", "variant": given["baseline"].strip()}
+    return raw, places
+
+
+def _variant(
+    row: Row, place: int, read: Callable[[str, Callable[[], Any]], Any]
+) -> Json:
+    features = read(f"variant-{place}-features", lambda: _object(row.features))
+    payload = read(f"variant-{place}-payload", lambda: _json(row.payload))
+    return {"key": row.key.strip(), "features": features or {}, "payload": payload}
+
+
+def _object(text: str) -> Json:
+    found = _json(text)
+    if found is not None and not isinstance(found, dict):
+        raise InvalidInput.at(
+            "", 'it must be a JSON object, like {"category": "dress"}'
+        )
+    return found or {}
+
+
+def _json(text: str) -> Any:  # noqa: ANN401 - any JSON
+    if not text.strip():
+        return None
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        example = json.dumps(text.strip()[:20])
+        raise InvalidInput.at(
+            "", f"it is not JSON; text needs quotation marks, like {example}"
+        ) from error
+
+
+def field_of(pointer: str, places: list[int]) -> str:
+    """Give the id of the field that a JSON pointer is about; "" for none.
+
+    Args:
+        places: the row of each variant in the definition.
+    """
+    match pointer.split("/")[1:]:
+        case ["variants", index, name, *_] if name in _ROW_FIELDS:
+            return f"variant-{places[int(index)]}-{name}"
+        case ["policy", name, *_]:
+            return "policy_kind" if name == "kind" else "policy_settings"
+        case ["reward", name] | [name, *_] if name in {*DEFAULTS, "variants"}:
+            return name
+    return ""
+
+
+def unfinished(problems: Mapping[str, str], form: DefinitionForm) -> Mapping[str, str]:
+    """Leave out the problems of fields that nobody has filled in yet."""
+    empty = {name for name, text in form.values.items() if not text.strip()}
+    empty |= {f"variant-{n}-key" for n, row in enumerate(form.rows) if not row.key}
+    return {f: text for f, text in problems.items() if f not in {*empty, "variants"}}

@@ -1,0 +1,93 @@
+"""The page `/new`: an experiment by a form, checked while it is typed.
+
+Owns the steps of the form. It works without a script: then each button loads the
+page again. Nothing is stored before the last one. `/experiments/new` leads here,
+unless an experiment has that key: then it is its page.
+"""
+
+import re
+import secrets
+
+from flask import Blueprint, redirect, request
+from werkzeug.wrappers import Response
+
+from bandit_svc.services import lifecycle
+from bandit_svc.web.attempts import attempt
+from bandit_svc.web.definition_form import (
+    AGGREGATES,
+    MOST_ROWS,
+    POLICIES,
+    DefinitionForm,
+    Reading,
+    Row,
+    empty_form,
+    field_of,
+    form_of,
+    read_form,
+    unfinished,
+)
+from bandit_svc.web.desk import Desk, render
+
+Page = str | tuple[str, int] | Response
+_REMOVE = re.compile(r"remove-(\d{1,3})")
+_TAKEN = "an experiment of this key exists already; choose another key"
+
+
+def add_routes(routes: Blueprint, desk: Desk) -> None:
+    """Add the form and its steps."""
+
+    @routes.get("/new")
+    def new() -> str:
+        return _page(empty_form(), None)
+
+    @routes.post("/new/check")
+    def check_new() -> str:
+        form = form_of(request.form)
+        reading = _read(desk, form)
+        shown = unfinished(reading.problems, form)
+        return _page(form, Reading(reading.definition, shown))
+
+    @routes.post("/new")
+    def take_new() -> Page:
+        form, step = form_of(request.form), request.form.get("do", "")
+        if step == "add":
+            return _page(form.with_rows((*form.rows, Row())), None)
+        if removed := _REMOVE.fullmatch(step):
+            place = int(removed[1])
+            rows = tuple(r for n, r in enumerate(form.rows) if n != place)
+            return _page(form.with_rows(rows), None)
+        return _create(desk, form)
+
+
+def _create(desk: Desk, form: DefinitionForm) -> Page:
+    definition, problems = _read(desk, form)
+    if definition is not None and not problems:
+        salt = secrets.token_hex(lifecycle.SALT_BYTES)
+        made = attempt(
+            lambda: lifecycle.create(desk.storage, definition, salt, desk.now_ms())
+        )
+        if made.result is not None:
+            return redirect(f"/experiments/{made.result.key}/start", 303)
+        problems = {field_of("/key", []): _TAKEN}
+    return _page(form, Reading(None, problems), tried=True), 400
+
+
+def _read(desk: Desk, form: DefinitionForm) -> Reading:
+    reading = read_form(form)
+    key = form.values["key"].strip()
+    if key in {e.key for e in desk.storage.experiments.all()}:
+        return Reading(None, {**reading.problems, "key": _TAKEN})
+    return reading
+
+
+def _page(form: DefinitionForm, reading: Reading | None, *, tried: bool = False) -> str:
+    return render(
+        "new.html",
+        form=form,
+        problems={} if reading is None else reading.problems,
+        ready=reading is not None and reading.definition is not None,
+        tried=tried,
+        policies=POLICIES,
+        aggregates=AGGREGATES,
+        most_rows=MOST_ROWS,
+    )

@@ -1,0 +1,172 @@
+"""The page `/playground/<key>`: change the context, see the chances move.
+
+Owns the form and its address, which holds the whole context, so that it can be sent
+to somebody. Nothing is logged.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from flask import Blueprint, request
+from werkzeug.datastructures import MultiDict
+
+from bandit_svc.charts.chances import Chance, chances
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.playground import (
+    ContextField,
+    Path,
+    Playground,
+    context_fields,
+    context_of,
+    features_of,
+    newest_contexts,
+)
+from bandit_svc.services.report_html.figure import Figure, figure
+from bandit_svc.services.wording import percent
+from bandit_svc.web.attempts import attempt
+from bandit_svc.web.desk import Desk, render
+from bandit_svc.web.pretty_json import one_line
+
+Json = dict[str, Any]
+Sent = MultiDict[str, str]
+_DEEPEST = 2
+_DIGITS = 6
+
+
+class Control(NamedTuple):
+    """One feature of the form."""
+
+    name: str
+    """A JSON pointer; what the field is called in the address."""
+    label: str
+    kind: str
+    options: list[tuple[str, str]]
+    """Of a menu: what is sent, and what is shown."""
+    value: str
+    used: bool
+    low: str = ""
+    high: str = ""
+    step: str = ""
+
+
+def add_routes(routes: Blueprint, desk: Desk) -> None:
+    """Add the page."""
+    models = Playground(desk.storage)
+
+    @routes.get("/playground/<key>")
+    def playground(key: str) -> str:
+        experiment = desk.storage.experiments.get(key)
+        contexts = newest_contexts(desk.storage, experiment)
+        sent = request.args
+        newest = contexts[0] if contexts else {}
+        read = attempt(lambda: _context(sent, newest))
+        context = read.result if read.result is not None else {}
+        asked = attempt(lambda: models.chances(experiment, context))
+        refused = read if read.refusal else asked
+        return render(
+            "playground.html",
+            experiment=experiment,
+            controls=_controls(context_fields(contexts), context),
+            context=context,
+            typed=sent.get("context", ""),
+            found=asked.result,
+            drawn=_drawn(asked.result) if asked.result else None,
+            problem=refused.refusal.message if refused.refusal else None,
+            seen=len(contexts),
+        )
+
+
+def _context(sent: Sent, newest: Json) -> Json:
+    """Read the context of an address; that of the newest decision where it has none."""
+    if "context" in sent:
+        return _typed(sent["context"])
+    if "asked" not in sent:
+        return newest
+    features: dict[Path, Any] = {}
+    used = set(sent.getlist("use"))
+    for name, text in sent.items():
+        pointer, is_text = name.removeprefix("text:"), name.startswith("text:")
+        is_left_out = f"has:{pointer}" in sent and pointer not in used
+        if pointer.startswith("/") and text and not is_left_out:
+            features[_path(pointer)] = text if is_text else _value(text, pointer)
+    return context_of(features)
+
+
+def _typed(text: str) -> Json:
+    try:
+        found = msgspec.json.decode(text or "{}")
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidInput.at("/context", "the context is not JSON") from error
+    if not isinstance(found, dict):
+        raise InvalidInput.at("/context", "the context must be a JSON object")
+    return found
+
+
+def _value(text: str, pointer: str) -> Any:  # noqa: ANN401 - any feature
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        detail = "a value of the address is not JSON; choose it from the menu"
+        raise InvalidInput.at(pointer[:128], detail) from error
+
+
+def _path(pointer: str) -> Path:
+    steps = pointer[1:].split("/")
+    if len(steps) > _DEEPEST:
+        raise InvalidInput.at(pointer[:128], "namespaces nest one level deep")
+    return tuple(s.replace("~1", "/").replace("~0", "~") for s in steps)
+
+
+def _pointer(path: Path) -> str:
+    return "".join("/" + s.replace("~", "~0").replace("/", "~1") for s in path)
+
+
+def _controls(fields: list[ContextField], context: Json) -> list[Control]:
+    given = dict(features_of(context))
+    known = {field.path for field in fields}
+    # What an address names and no newest decision had.
+    fields = [*fields, *(ContextField(p, "choice") for p in given if p not in known)]
+    return [_control(field, given) for field in fields]
+
+
+def _control(field: ContextField, given: Mapping[Path, Any]) -> Control:
+    used = field.path in given
+    value = given.get(field.path)
+    name, label = _pointer(field.path), ".".join(field.path)
+    if field.kind == "number" and (not used or type(value) in {int, float}):
+        shown: float = field.low if value is None else value
+        low, high = min(field.low, shown), max(field.high, shown)
+        bounds = (_number(low), _number(high), _number(field.step))
+        return Control(name, label, "number", [], _number(shown), used, *bounds)
+    if field.kind == "text" and (not used or isinstance(value, str)):
+        return Control(f"text:{name}", label, "text", [], value or "", used)
+    values = list(field.values)
+    if used and one_line(value) not in map(one_line, values):
+        values.append(value)
+    options = [(one_line(v), v if isinstance(v, str) else one_line(v)) for v in values]
+    chosen = one_line(value) if used else ""
+    return Control(name, label, "choice", options, chosen, used)
+
+
+def _number(value: float) -> str:
+    """Write a number as briefly as a slider can send it back."""
+    return one_line(value if isinstance(value, int) else round(value, _DIGITS))
+
+
+def _drawn(found: Json) -> Figure:
+    rows = found["variants"]
+    bars = [Chance(row["variant"], row["probability"]) for row in rows]
+    return figure(
+        lambda width: chances(bars, "The chance of each variant", percent, width),
+        ("Variant", "Chance", "Of it by the floor", "Chance in the holdout"),
+        [
+            (
+                row["variant"],
+                percent(row["probability"]),
+                percent(row["by_floor"]),
+                percent(row["baseline"]),
+            )
+            for row in rows
+        ],
+    )

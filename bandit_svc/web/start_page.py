@@ -1,0 +1,39 @@
+"""The page of a first request: what to send, and whether it has arrived.
+
+Owns the page; the texts are services.example_requests'.
+"""
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from bandit_svc.services.example_requests import example_requests
+from bandit_svc.storage.overview import RecentDecision
+from bandit_svc.web.desk import Desk, render
+
+
+def add_routes(routes: Blueprint, desk: Desk) -> None:
+    """Add the page."""
+
+    @routes.get("/experiments/<key>/start")
+    def start(key: str) -> str:
+        experiment = desk.storage.experiments.get(key)
+        newest = _newest(desk, experiment.number)
+        context: Any = newest.decision.context if newest else None
+        return render(
+            "start.html",
+            experiment=experiment,
+            newest=newest,
+            examples=example_requests(
+                experiment, request.host_url.rstrip("/"), context
+            ),
+            dev=desk.backends.settings.dev,
+        )
+
+
+def _newest(desk: Desk, number: int) -> RecentDecision | None:
+    for state in ("open", "joined", "deferred"):
+        found = desk.storage.overview.recent(number, state, 1)
+        if found:
+            return found[0]
+    return None

@@ -1,0 +1,241 @@
+"""An experiment by a form, without a script; and the examples for its first request."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+Service = Any
+Sent = MultiDict[str, str]
+
+
+class Visitor:
+    """A person with a browser that runs no script."""
+
+    def __init__(self, service: Service, parse: Callable[[str], Any]) -> None:
+        self.client = service.app.test_client()
+        self.parse = parse
+        self.client.post("/sign-in", data={"key": service.secret})
+        self.token = parse(self.client.get("/new").text).fields["form_token"]
+
+    def send(self, fields: dict[str, Any], path: str = "/new") -> Any:
+        return self.client.post(path, data={"form_token": self.token, **fields})
+
+    def read(self, answer: Any, status: int = 200) -> Any:
+        assert answer.status_code == status, answer.text
+        return self.parse(answer.text)
+
+
+@pytest.fixture
+def visitor(service: Service, parse_page: Callable[[str], Any]) -> Visitor:
+    return Visitor(service, parse_page)
+
+
+def filled(**other: Any) -> dict[str, Any]:
+    """Fill the form in as a person would; a list is a field of several rows."""
+    return {
+        "do": "create",
+        "key": "hero",
+        "variant_key": ["a", "b"],
+        "variant_features": ['{"size": 2}', ""],
+        "variant_payload": ["", '{"img": "b"}'],
+        **other,
+    }
+
+
+def field_problems(source: str) -> dict[str, str]:
+    """Give what is told at each field that is marked as wrong."""
+    marked = re.findall(r'id="([^"]+)" [^>]*aria-invalid="true"', source)
+    told = dict(re.findall(r'<p class="problem" id="p-([^"]+)">([^<]*)', source))
+    assert set(marked) == set(told) - {"variants"}
+    return told
+
+
+def test_a_form_makes_an_experiment_with_the_defaults_of_the_interface(
+    service: Service, visitor: Visitor
+) -> None:
+    answer = visitor.send(filled())
+
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/experiments/hero/start"
+    made = service.get("/v1/experiments/hero").json
+    same = service.create("same", variants=made["variants"])
+    for name in set(made) - {"key", "created_at", "revised_at"}:
+        assert made[name] == same[name], name
+
+
+def test_every_field_of_the_form_is_taken(service: Service, visitor: Visitor) -> None:
+    visitor.send(
+        filled(
+            description="Which hero?",
+            baseline="b",
+            policy_kind="vw",
+            policy_settings='{"explorer": "epsilon", "epsilon": 0.2}',
+            holdout=" 0.3 ",
+            exploration_floor="0.05",
+            window_seconds="90",
+            aggregate="max",
+            minimum="-1",
+            maximum="5",
+            default="-1",
+        )
+    )
+
+    made = service.get("/v1/experiments/hero").json
+    assert made["description"] == "Which hero?"
+    assert made["baseline"] == {"kind": "fixed", "variant": "b"}
+    assert (made["policy"]["explorer"], made["policy"]["epsilon"]) == ("epsilon", 0.2)
+    assert (made["holdout"], made["exploration_floor"]) == (0.3, 0.05)
+    assert made["variants"][0]["features"] == {"size": 2}
+    assert made["variants"][1]["payload"] == {"img": "b"}
+    reward = made["reward"]
+    assert (reward["window_seconds"], reward["aggregate"]) == (90.0, "max")
+    assert (reward["minimum"], reward["maximum"], reward["default"]) == (-1, 5, -1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problems"),
+    [
+        ({"key": ""}, {"key"}),
+        ({"key": "a b"}, {"key"}),
+        ({"holdout": "1"}, {"holdout"}),
+        ({"holdout": "x", "window_seconds": ""}, {"holdout", "window_seconds"}),
+        ({"exploration_floor": "inf"}, {"exploration_floor"}),
+        ({"window_seconds": "0"}, {"window_seconds"}),
+        ({"minimum": "2"}, {"maximum"}),
+        ({"default": "7"}, {"default"}),
+        ({"aggregate": "mean"}, {"aggregate"}),
+        ({"policy_kind": "oracle"}, {"policy_kind"}),
+        ({"policy_settings": '{"explorer": "x"}'}, {"policy_settings"}),
+        ({"policy_settings": "[1]"}, {"policy_settings"}),
+        ({"policy_settings": "{"}, {"policy_settings"}),
+        ({"baseline": "z"}, {"baseline"}),
+        ({"variant_key": ["a", "a"]}, {"variant-1-key"}),
+        ({"variant_key": ["", "b"]}, {"variant-0-key"}),
+        ({"variant_features": ["big", "[]"]}, {"variant-0-features"}),
+        ({"variant_features": ["{}", '{"a": {}}']}, {"variant-1-features"}),
+        ({"variant_payload": ["", "plain"]}, {"variant-1-payload"}),
+        ({"variant_payload": ["[" * 90_000, ""]}, {"variant-0-payload"}),
+        ({"description": "x" * 1001}, {"description"}),
+        (
+            {"variant_key": ["", ""], "variant_features": ["", ""]},
+            {"variant-1-key"},
+        ),
+        (
+            {
+                "variant_key": ["", ""],
+                "variant_features": ["", ""],
+                "variant_payload": ["", ""],
+            },
+            {"variants"},
+        ),
+    ],
+)
+def test_a_fault_is_told_at_its_field_and_nothing_is_stored(
+    service: Service, visitor: Visitor, fields: dict[str, Any], problems: set[str]
+) -> None:
+    before = service.stored()
+
+    answer = visitor.send(filled(**fields))
+
+    page = visitor.read(answer, 400)
+    told = field_problems(answer.text)
+    assert problems <= set(told), told
+    assert "Nothing was created" in page.text
+    assert service.stored() == before
+
+
+def test_a_taken_key_is_told_at_the_key(service: Service, visitor: Visitor) -> None:
+    service.create("hero")
+
+    answer = visitor.send(filled())
+
+    assert field_problems(answer.text)["key"].startswith("An experiment of this key")
+
+
+def test_what_was_typed_stays_when_rows_come_and_go(visitor: Visitor) -> None:
+    more = visitor.send(filled(do="add", key="<b>")).text
+    fields = visitor.parse(more).fields
+    assert more.count('name="variant_key"') == 3
+    assert fields["key"] == "<b>"
+
+    less = visitor.send(filled(do="remove-0")).text
+    assert less.count('name="variant_key"') == 1
+    assert visitor.parse(less).fields["variant_key"] == "b"
+
+    none = visitor.send({"do": "remove-0", "variant_key": "a"})
+    assert visitor.read(none).fields["variant_key"] == ""
+
+
+def test_a_form_has_an_end(visitor: Visitor) -> None:
+    rows = {f"variant_{name}": ["x"] * 300 for name in ("key", "features", "payload")}
+
+    page = visitor.send({**rows, "do": "add"}).text
+
+    assert page.count('name="variant_key"') == 100
+    assert "Add a variant" not in page
+
+
+def test_a_check_stores_nothing_and_is_silent_on_what_is_still_empty(
+    service: Service, visitor: Visitor
+) -> None:
+    before = service.stored()
+    empty = visitor.send({"variant_key": ["", ""]}, "/new/check")
+    wrong = visitor.send(filled(holdout="2"), "/new/check")
+    right = visitor.send(filled(), "/new/check")
+
+    assert field_problems(visitor.read(empty) and empty.text) == {}
+    assert set(field_problems(wrong.text)) == {"holdout"}
+    assert "Nothing is stored until you create it" in right.text
+    assert service.stored() == before
+
+
+def test_an_experiment_called_new_keeps_its_page_and_the_form_its_own(
+    service: Service, visitor: Visitor
+) -> None:
+    answer = visitor.client.get("/experiments/new")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/new")
+
+    made = visitor.send(filled(key="new"))
+    assert made.headers["Location"] == "/experiments/new/start"
+    service.decide("new")
+    service.learn()
+
+    page = visitor.read(visitor.client.get("/experiments/new"))
+    assert "Is the bandit better than the baseline?" in page.text
+    assert "New experiment" in visitor.read(visitor.client.get("/new")).text
+    visitor.read(visitor.client.get("/experiments/new/decisions"))
+    visitor.read(visitor.client.get("/playground/new"))
+
+
+def test_a_first_request_is_shown_in_three_languages_and_then_its_receipt(
+    service: Service, visitor: Visitor
+) -> None:
+    visitor.send(filled())
+    page = visitor.read(visitor.client.get("/experiments/hero/start"))
+    assert "waits for its first decision" in page.text
+    for words in ("curl http://localhost/v1/decisions", "BanditClient(", "fetch("):
+        assert words in page.text
+    assert service.publishable not in page.text
+    assert service.secret not in page.text
+
+    made = service.decide("hero", context={"it's": 'a "quote"'})
+    service.learn()
+
+    page = visitor.read(visitor.client.get("/experiments/hero/start"))
+    receipt = f"/experiments/hero/decisions/{made['decision_id']}"
+    assert receipt in page.links
+    assert "it's" in page.text
+
+
+def test_nothing_is_created_without_the_token_of_the_session(
+    service: Service, visitor: Visitor
+) -> None:
+    before = service.stored()
+
+    answer = visitor.send(filled(form_token="wrong"))  # noqa: S106 - not a password
+
+    assert answer.status_code == 403
+    assert service.stored() == before
