@@ -23,6 +23,20 @@ ADVICE = {
     "learner": (
         "Look whether a learner runs (see Operations) and whether its log has errors."
     ),
+    "missing_rewards": (
+        "Look whether what reports rewards still runs and still has its key. Until it "
+        "does, the bandit learns that nothing works: pause it, and restore a model of "
+        "before if it has learned that."
+    ),
+    "context_drift": (
+        "Look whether callers send these context keys as before: a renamed value, a "
+        "changed unit, a key left out. If visitors really are others now, the model "
+        "learns them; means of before don't speak for them."
+    ),
+    "calibration": (
+        "Something chooses between the draw and the page: a cache, a fallback, a "
+        "retry without request_id. Don't use off-policy estimates until it is found."
+    ),
     "learn_on": (
         "Set learn_on to maturity in a new experiment, unless rewards must count at "
         "once."

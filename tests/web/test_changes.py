@@ -1,61 +1,12 @@
 """Changing an experiment by its page: what is said before, what is done, who loses."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 Service = Any
+Visitor = Any
 HOLDOUT = "/experiments/hero/change/holdout"
-
-
-@pytest.fixture
-def hero(service: Service) -> Service:
-    """Give a service with an experiment that has learned a little."""
-    service.create(
-        "hero",
-        variants=[{"key": "a", "payload": {"img": "a"}}, {"key": "b"}, {"key": "c"}],
-        holdout=0.1,
-        candidates=[{"kind": "linear", "name": "straight"}],
-        reward={"window_seconds": 60},
-    )
-    for _ in range(2):
-        decided = [service.decide("hero", unit_id=f"u{n}") for n in range(20)]
-        service.reward(decided[0]["decision_id"], 1.0)
-        service.learn(after_s=61)
-    return service
-
-
-class Visitor:
-    """A person with a browser that runs no script."""
-
-    def __init__(self, service: Service, parse: Callable[[str], Any]) -> None:
-        self.client = service.app.test_client()
-        self._parse = parse
-        self.client.post("/sign-in", data={"key": service.secret})
-
-    def get(self, path: str, status: int = 200) -> Any:
-        answer = self.client.get(path)
-        assert answer.status_code == status, answer.text
-        return self._parse(answer.text)
-
-    def confirm(self, path: str, **other: str) -> Any:
-        """Open the page that says what will happen, and press its button."""
-        fields = self.get(path).fields
-        return self.send(path, fields | other)
-
-    def send(self, path: str, fields: dict[str, str]) -> Any:
-        return self.client.post(path.partition("?")[0], data=fields)
-
-    def told(self, answer: Any) -> str:
-        """Follow the answer to a form; give the page's text."""
-        assert answer.status_code == 303, answer.text
-        return str(self.get(answer.headers["Location"]).text)
-
-
-@pytest.fixture
-def visitor(hero: Service, parse_page: Callable[[str], Any]) -> Visitor:
-    return Visitor(hero, parse_page)
 
 
 def definition(service: Service) -> dict[str, Any]:

@@ -26,6 +26,8 @@ CHECKS = {
     "context_drift": "Visitors are described as before",
     "calibration": "Things are shown as often as their logged chance says",
     "learn_on": "Rewards are complete before they count",
+    "propensity_audit": "The logged chances can be the true ones",
+    "scorecard": "What the log says of the baseline, the holdout bears out",
 }
 """What a check makes sure of, for those who don't know its name."""
 
