@@ -22,7 +22,8 @@ from bandit_svc.wiring import Backends
 def init(data: str) -> None:
     """Create the store and print one secret and one publishable key, once.
 
-    A folder that was initialised before is left as it is, and the exit code is 1.
+    In a folder that was initialised before, a store of an earlier version is migrated,
+    nothing else changes, and the exit code is 1.
 
     Example: bandit-svc init --data ./data
     """
@@ -31,8 +32,8 @@ def init(data: str) -> None:
         storage.migrate()
         if not storage.initialise(secrets.token_bytes(SECRET_BYTES), now_ms()):
             raise Conflict(
-                f"{backends.folder} is initialised already and was left as it is; "
-                "`bandit-svc keys create` makes another key"
+                f"{backends.folder} is initialised already, and its keys are as "
+                "they were; `bandit-svc keys create` makes another one"
             )
         secret = issue_key(
             storage.keys, "secret", secrets.token_bytes(ENTROPY_BYTES), now_ms()

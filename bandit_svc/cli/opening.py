@@ -17,10 +17,12 @@ def opened(data: str) -> Iterator[Backends]:
     """Give the store and the log of an initialised data folder.
 
     Raises:
-        Unavailable: there is no store in it; the message names `bandit-svc init`.
+        Unavailable: there is no store in it, or an older one; the message names the
+            command that makes or migrates it.
     """
     with closing(Backends(settings_of(data=data))) as backends:
         backends.storage.secret()
+        backends.storage.check_schema()
         yield backends
 
 

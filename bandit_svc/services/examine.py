@@ -15,6 +15,7 @@ from bandit_svc.domain.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import BanditError
 from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.services.adjusted_uplift import adjusted
 from bandit_svc.services.running import load_policy
 from bandit_svc.storage.interface import Storage
 from policies.base import PolicyError
@@ -35,9 +36,9 @@ def examine(
 ) -> list[str]:
     """Give one sentence for each fault of the store, log, models, clock and disk."""
     faults = [*around.faults, *_room(around)]
-    found = _guarded("the store", _secret(storage))
+    found = _guarded("the store", _usable(storage))
     if found:
-        # Without a store there is nothing else to look at.
+        # Without a store of this version there is nothing else to look at.
         return [*faults, *found]
     faults += _guarded("the store", _facts(storage))
     faults += _guarded("the event log", _cursors(storage, reader))
@@ -66,8 +67,9 @@ def _room(around: Surroundings) -> Iterator[str]:
         )
 
 
-def _secret(storage: Storage) -> Iterator[str]:
+def _usable(storage: Storage) -> Iterator[str]:
     DecisionIds(storage.secret())
+    storage.check_schema()
     yield from ()
 
 
@@ -98,6 +100,9 @@ def _experiments(storage: Storage, now_ms: int) -> Iterator[str]:
         yield from _guarded(
             f"the newest decision of {name}", _clock(storage, experiment, now_ms)
         )
+        yield from _guarded(
+            f"the adjusted uplift of {name}", _adjusted(storage, experiment)
+        )
 
 
 def _model(storage: Storage, experiment: Experiment) -> Iterator[str]:
@@ -126,6 +131,17 @@ def _model(storage: Storage, experiment: Experiment) -> Iterator[str]:
         yield (
             f"{name} has learned up to position {meta.cursor}, and the store holds "
             f"{last} joined decisions: the store is older than its models"
+        )
+
+
+def _adjusted(storage: Storage, experiment: Experiment) -> Iterator[str]:
+    counted = adjusted(storage.joins, experiment).get("adjusted", {}).get("n", 0)
+    last = storage.joins.last_position(experiment.number)
+    if counted > last:
+        yield (
+            f"the adjusted uplift of experiment {experiment.key!r} counts {counted} "
+            f"decisions, and the store holds {last} joined ones: the store is older "
+            "than its sums"
         )
 
 

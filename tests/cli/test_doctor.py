@@ -89,6 +89,30 @@ def test_sums_that_disagree_with_the_joined_decisions_are_found(
     assert "must agree" in fault
 
 
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        # Three sums over time: of two variants shown by the policy and of the baseline.
+        ("UPDATE history SET n = n + 1", "43 joined decisions in the sums over time"),
+        ("UPDATE history SET n = n - 1", "37 joined decisions in the sums over time"),
+        ("UPDATE history SET rewarded = 0", "0 rewarded decisions in the sums"),
+        ("DELETE FROM latencies", "0 rewards in the latencies"),
+        ("DELETE FROM drift_stretches", "0 joined decisions in the drift"),
+        ("DELETE FROM calibration", "0 choices in the calibration"),
+        ("UPDATE unit_counts SET treatment = 99", "units counted, of 40 known ones"),
+        ("DELETE FROM segments", "0 decisions in the segments of a context key"),
+    ],
+)
+def test_sums_of_a_report_that_disagree_with_the_facts_are_found(
+    run: Run, trained: Path, sql: str, what: str
+) -> None:
+    change(trained, sql)
+    (fault,) = faults(run, trained)
+
+    assert what in fault
+    assert "restore the data folder" in fault
+
+
 def test_a_store_that_is_no_database_is_a_fault_and_no_traceback(
     run: Run, trained: Path
 ) -> None:

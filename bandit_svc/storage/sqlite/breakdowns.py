@@ -1,6 +1,6 @@
 """Sums by time, segment and latency, as a report reads them from SQLite.
 
-Owns the reading alone; see storage.interface.Breakdowns. The writing is in
+Owns the reading alone; see storage.breakdowns.Breakdowns. The writing is in
 history.py, segments.py, drift.py, latencies.py, units.py and calibration.py, inside
 the transactions of joins and facts.
 """
@@ -21,7 +21,7 @@ from bandit_svc.storage.sqlite.history import width_of
 
 
 class SqliteBreakdowns:
-    """See storage.interface.Breakdowns."""
+    """See storage.breakdowns.Breakdowns."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,10 +1,10 @@
 """Decisions, activations and rewards in SQLite.
 
 Owns the tables decisions, rewards, activations, cursors, counters, unreadable;
-see storage.interface.Facts. The rules of repetition are in ingesting.py.
+see storage.interface.Facts. The rules of repetition are in ingesting.py, the checks
+in soundness.py.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +22,8 @@ from bandit_svc.storage.rows import (
     Totals,
 )
 from bandit_svc.storage.sqlite.database import Database
-from bandit_svc.storage.sqlite.ingesting import JOINED, Ingesting
+from bandit_svc.storage.sqlite.ingesting import Ingesting
+from bandit_svc.storage.sqlite.soundness import faults
 
 _STATES: tuple[DecisionState, ...] = ("deferred", "open", "joined", "ambiguous")
 
@@ -125,47 +126,10 @@ class SqliteFacts:
         """See the interface."""
         try:
             with self._database.read() as connection:
-                return _faults(connection)
+                return faults(connection)
         except Unavailable as error:
             # A file that is damaged enough can't even be asked.
             return [error.message]
-
-
-def _faults(connection: sqlite3.Connection) -> list[str]:
-    (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if answer != "ok":
-        return [f"the store's file is damaged: {answer}"]
-    faults = _join_faults(connection)
-    (unreadable,) = connection.execute("SELECT count(*) FROM unreadable").fetchone()
-    if unreadable:
-        faults.append(
-            f"{unreadable} lines of the event log could not be read; they are kept in "
-            "the table `unreadable`"
-        )
-    return faults
-
-
-def _join_faults(connection: sqlite3.Connection) -> list[str]:
-    """Compare the joined order with the states and the sums."""
-    faults = []
-    (unjoined,) = connection.execute(
-        "SELECT count(*) FROM decisions d LEFT JOIN joined j USING (row_id)"
-        " WHERE (d.state = ?) <> (j.row_id IS NOT NULL)",
-        [JOINED],
-    ).fetchone()
-    if unjoined:
-        faults.append(f"{unjoined} decisions disagree with the joined order")
-    for number, joined, gaps, tallied in connection.execute(
-        "SELECT number, count(*), max(position) - count(*), (SELECT sum(n) FROM"
-        " tallies t WHERE t.number = j.number AND metric = 'reward')"
-        " FROM joined j GROUP BY number"
-    ):
-        if gaps or joined != tallied:
-            faults.append(
-                f"experiment number {number}: {joined} joined decisions, {gaps} "
-                f"missing positions, {tallied} in the sums; they must agree"
-            )
-    return faults
 
 
 def _reward(row: tuple[Any, ...]) -> RewardRow:

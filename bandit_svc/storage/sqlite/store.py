@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bandit_svc.errors import Unavailable
+from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.interface import (
-    Breakdowns,
     Evaluations,
     Experiments,
     Facts,
@@ -69,6 +69,17 @@ class SqliteStorage:
             with self._database.tables() as tables:
                 migrations.apply(tables)
             self._version_file.bump()
+
+    def check_schema(self) -> None:
+        """See the interface."""
+        with self._database.tables() as tables:
+            pending = [migration.name for migration in migrations.pending(tables)]
+        if pending:
+            raise Unavailable(
+                f"the store in {self._folder} is of an earlier version; "
+                f"{len(pending)} migrations are to come ({', '.join(pending)}). Run "
+                "`bandit-svc serve` or `bandit-svc init`, which migrate"
+            )
 
     def secret(self) -> bytes:
         """See the interface."""

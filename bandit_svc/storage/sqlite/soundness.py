@@ -1,0 +1,168 @@
+"""What in the stored facts and sums can't be true together.
+
+Owns the sentences of storage.interface.Facts.check. Reads in the caller's
+transaction, so that a running learner changes nothing in between.
+"""
+
+import sqlite3
+from datetime import datetime
+from typing import NamedTuple
+
+from bandit_svc.storage.sqlite.ingesting import JOINED
+
+WAY_OUT = "restore the data folder, whole, from a copy"
+
+
+class _Sum(NamedTuple):
+    """A sum that is kept with each join, and the facts that it sums up.
+
+    Attributes:
+        words: what it is.
+        since: the migration that brought it. A store from before it has facts that
+            are in no sum, so that there may be fewer.
+        counted: SQL of (experiment number, count) by the sum.
+        facts: SQL of the same by the facts.
+    """
+
+    words: str
+    since: str
+    counted: str
+    facts: str
+
+
+_ALL = "SELECT number, count(*) FROM joined GROUP BY number"
+_SUMS = (
+    _Sum(
+        "joined decisions in the sums over time",
+        "m005_history",
+        "SELECT number, sum(n) FROM history GROUP BY number",
+        _ALL,
+    ),
+    _Sum(
+        "rewarded decisions in the sums over time",
+        "m005_history",
+        "SELECT number, sum(rewarded) FROM history GROUP BY number",
+        "SELECT number, count(*) FROM joined WHERE counted > 0 GROUP BY number",
+    ),
+    _Sum(
+        "rewards in the latencies",
+        "m005_history",
+        "SELECT number, sum(counted) FROM latencies GROUP BY number",
+        "SELECT number, sum(counted) FROM joined GROUP BY number",
+    ),
+    _Sum(
+        "joined decisions in the drift of contexts",
+        "m008_trust",
+        "SELECT number, sum(n) FROM drift_stretches GROUP BY number",
+        _ALL,
+    ),
+    _Sum(
+        "choices in the calibration",
+        "m008_trust",
+        "SELECT number, sum(happened) FROM calibration GROUP BY number",
+        _ALL,
+    ),
+)
+
+
+def faults(connection: sqlite3.Connection) -> list[str]:
+    """Give one sentence for each fault of the file, the facts and their sums."""
+    (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != "ok":
+        return [f"the store's file is damaged: {answer}; {WAY_OUT}"]
+    found = [
+        *_join_faults(connection),
+        *_sum_faults(connection),
+        *_segment_faults(connection),
+        *_unit_faults(connection),
+    ]
+    (unreadable,) = connection.execute("SELECT count(*) FROM unreadable").fetchone()
+    if unreadable:
+        found.append(
+            f"{unreadable} lines of the event log could not be read; they are kept in "
+            "the table `unreadable`"
+        )
+    return found
+
+
+def _join_faults(connection: sqlite3.Connection) -> list[str]:
+    """Compare the joined order with the states and the totals."""
+    found = []
+    (unjoined,) = connection.execute(
+        "SELECT count(*) FROM decisions d LEFT JOIN joined j USING (row_id)"
+        " WHERE (d.state = ?) <> (j.row_id IS NOT NULL)",
+        [JOINED],
+    ).fetchone()
+    if unjoined:
+        found.append(f"{unjoined} decisions disagree with the joined order; {WAY_OUT}")
+    for number, joined, gaps, tallied in connection.execute(
+        "SELECT number, count(*), max(position) - count(*), (SELECT sum(n) FROM"
+        " tallies t WHERE t.number = j.number AND metric = 'reward')"
+        " FROM joined j GROUP BY number"
+    ):
+        if gaps or joined != tallied:
+            found.append(
+                f"experiment number {number}: {joined} joined decisions, {gaps} "
+                f"missing positions, {tallied} in the sums; they must agree: {WAY_OUT}"
+            )
+    return found
+
+
+def _sum_faults(connection: sqlite3.Connection) -> list[str]:
+    """Compare each sum with its facts."""
+    whole = _kept_from_the_start(connection)
+    found = []
+    for one in _SUMS:
+        facts = dict(connection.execute(one.facts).fetchall())
+        counted = dict(connection.execute(one.counted).fetchall())
+        for number in sorted(facts.keys() | counted.keys()):
+            known, n = int(facts.get(number, 0)), int(counted.get(number, 0))
+            if n > known or (n < known and one.since in whole):
+                found.append(
+                    f"experiment number {number}: {n} {one.words}, {known} by the "
+                    f"joined decisions; they must agree: {WAY_OUT}"
+                )
+    return found
+
+
+def _kept_from_the_start(connection: sqlite3.Connection) -> set[str]:
+    """Give the migrations that were there before the store's first fact."""
+    (created_at_ms,) = connection.execute(
+        "SELECT value FROM meta WHERE name = 'created_at_ms'"
+    ).fetchone() or (0,)
+    rows = connection.execute("SELECT name, applied_at FROM _sqlite_migrations")
+    return {
+        name
+        for name, applied_at in rows.fetchall()
+        if int(datetime.fromisoformat(applied_at).timestamp() * 1000)
+        <= int(created_at_ms)
+    }
+
+
+def _segment_faults(connection: sqlite3.Connection) -> list[str]:
+    """Compare the values of each context key with the decisions that had it."""
+    return [
+        f"experiment number {number}: {counted} decisions in the segments of a context "
+        f"key that {n} had; they must agree: {WAY_OUT}"
+        for number, n, counted in connection.execute(
+            "SELECT k.number, k.n, coalesce(sum(s.n), 0) AS counted FROM segment_keys k"
+            " LEFT JOIN segments s ON s.number = k.number AND s.key = k.key"
+            " WHERE NOT k.closed GROUP BY k.number, k.key HAVING counted <> k.n"
+        )
+    ]
+
+
+def _unit_faults(connection: sqlite3.Connection) -> list[str]:
+    """Compare the counts of units with the units and the exposed decisions."""
+    return [
+        f"experiment number {number}: {counted} units counted, of {units} known ones "
+        f"and {exposed} exposed decisions; it must lie between: {WAY_OUT}"
+        for number, counted, units, exposed in connection.execute(
+            "SELECT c.number, sum(c.treatment + c.baseline) AS counted,"
+            " (SELECT count(*) FROM units u WHERE u.number = c.number) AS known,"
+            " (SELECT count(*) FROM decisions d WHERE d.number = c.number"
+            "  AND d.exposed_at_ms IS NOT NULL) AS exposed"
+            " FROM unit_counts c GROUP BY c.number"
+            " HAVING counted NOT BETWEEN known AND exposed"
+        )
+    ]

@@ -1,0 +1,162 @@
+"""A data folder of an earlier version: refused, then migrated, then it goes on."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import sqlite_utils
+from click.testing import Result
+
+from bandit_svc.cli.launch import prepare
+from bandit_svc.learner.loop import Learner
+from bandit_svc.services import lifecycle
+from bandit_svc.services.decide import DecisionRequest, decide
+from bandit_svc.services.predictor import PREDICTOR
+from bandit_svc.settings import Settings
+from bandit_svc.storage.sqlite.schema import migrations
+from bandit_svc.wiring import Backends, Worker
+
+Run = Callable[..., Result]
+
+LATER_MS = 1_750_000_100_000
+WINDOW_MS = 10_000
+TIMEOUT_S = 60.0
+CANDIDATES = [{"kind": "linear", "ridge": 5.0, "name": "heavier"}]
+
+
+@pytest.fixture
+def evaluated(trained: Path) -> Path:
+    """A folder of this version, with a candidate that learns."""
+    settings = Settings(data=str(trained))
+    with closing(Backends(settings)) as backends:
+        lifecycle.change(backends.storage, "hero", {"candidates": CANDIDATES}, LATER_MS)
+        Learner(backends, lambda: LATER_MS).drain(TIMEOUT_S)
+    return trained
+
+
+@pytest.fixture
+def make_old() -> Callable[[Path], None]:
+    """Put a folder's facts into a store of the fifth migration, with its forms."""
+
+    def make(data: Path) -> None:
+        new, old = data / "bandit.db", data / "old.db"
+        tables = sqlite_utils.Database(old)
+        tables.enable_wal()
+        migrations.apply(tables, stop_before="m007_jobs")
+        tables.close()
+        with closing(sqlite3.connect(old)) as connection, connection:
+            connection.execute("ATTACH ? AS new", [str(new)])
+            _copy(connection)
+            rows = connection.execute("SELECT policy, scores FROM evaluations")
+            for policy, scores in rows.fetchall():
+                # What a reward model adds was not there yet, nor was the model.
+                shorter = msgspec.msgpack.encode(msgspec.msgpack.decode(scores)[:3])
+                connection.execute(
+                    "UPDATE evaluations SET scores = ? WHERE policy = ?",
+                    [shorter, policy],
+                )
+            connection.execute(
+                "DELETE FROM evaluations WHERE policy LIKE ?", [f"{PREDICTOR}%"]
+            )
+        for file in data.glob("bandit.db*"):
+            file.unlink()
+        old.rename(new)
+
+    return make
+
+
+def _copy(connection: sqlite3.Connection) -> None:
+    for (table,) in connection.execute(
+        "SELECT name FROM main.sqlite_master WHERE type = 'table'"
+        " AND name NOT LIKE '%sqlite%'"
+    ).fetchall():
+        columns = ", ".join(
+            f'"{row[1]}"' for row in connection.execute(f"PRAGMA table_info({table})")
+        )
+        connection.execute(
+            f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}"  # noqa: S608 - names from the schema
+        )
+
+
+def report(run: Run, data: Path) -> dict[str, Any]:
+    result = run("report", "hero", "--format", "json", "--data", data)
+    assert result.exit_code == 0, result.output
+    return dict(json.loads(result.stdout))
+
+
+def test_commands_name_the_migrations_that_are_to_come_and_change_nothing(
+    run: Run, evaluated: Path, make_old: Callable[[Path], None]
+) -> None:
+    make_old(evaluated)
+    before = (evaluated / "bandit.db").read_bytes()
+    doctor = run("doctor", "--data", evaluated)
+    asked = run("report", "hero", "--data", evaluated)
+
+    for result in (doctor, asked):
+        assert result.exit_code == 1
+        assert "m007_jobs" in result.output
+        assert "Run `bandit-svc serve` or `bandit-svc init`" in result.output
+    assert len(doctor.stdout.splitlines()) == 1
+    assert (evaluated / "bandit.db").read_bytes() == before
+
+
+def test_init_migrates_a_store_that_is_there(
+    run: Run, evaluated: Path, make_old: Callable[[Path], None]
+) -> None:
+    make_old(evaluated)
+    again = run("init", "--data", evaluated)
+
+    assert (again.exit_code, "initialised already" in again.output) == (1, True)
+    assert run("doctor", "--data", evaluated).exit_code == 0
+
+
+def test_a_migrated_store_reports_the_same_and_computes_its_candidates_again(
+    run: Run, evaluated: Path, make_old: Callable[[Path], None]
+) -> None:
+    before = report(run, evaluated)
+    make_old(evaluated)
+    settings = Settings(data=str(evaluated))
+    prepare(settings)
+    halfway = report(run, evaluated)
+    with closing(Backends(settings)) as backends:
+        Learner(backends, lambda: LATER_MS).drain(TIMEOUT_S)
+    after = report(run, evaluated)
+
+    told = ("decisions", "uplift", "groups", "history", "segments", "latency")
+    assert {part: halfway[part] for part in told} == {p: before[p] for p in told}
+    assert "heavier" in {row["policy"] for row in after["policies"]}
+    assert after["policies"] == before["policies"]
+    assert after["variants"] == before["variants"]
+
+
+def test_a_migrated_store_goes_on_deciding_and_learning(
+    run: Run, evaluated: Path, make_old: Callable[[Path], None]
+) -> None:
+    make_old(evaluated)
+    settings = Settings(data=str(evaluated), publish_every_ms=0)
+    prepare(settings)
+    with closing(Worker(settings, LATER_MS, "cd34")) as worker:
+        for number in range(30):
+            request = DecisionRequest(
+                experiment="hero", unit_id=f"new {number}", context={"device": "tv"}
+            )
+            decide(worker.decider, request, LATER_MS, (2**60 + number).to_bytes(9))
+    with closing(Backends(settings)) as backends:
+        Learner(backends, lambda: LATER_MS + 2 * WINDOW_MS).drain(TIMEOUT_S)
+        breakdowns = backends.storage.breakdowns
+        joined = backends.storage.joins.last_position(1)
+        over_time = sum(row.n for row in breakdowns.history(1))
+        # Kept from the migration on.
+        in_drift = sum(row.n for row in breakdowns.drift(1))
+        units = max(row.treatment + row.baseline for row in breakdowns.units(1))
+        version = backends.storage.snapshots.latest_versions()[1]
+
+    assert (joined, over_time, in_drift, units) == (70, 70, 30, 30)
+    assert version == 2
+    assert report(run, evaluated)["decisions"]["joined"] == 70
+    assert run("doctor", "--data", evaluated).stdout == "no faults found\n"
