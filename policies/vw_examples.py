@@ -42,7 +42,7 @@ def shared_line(context: Context) -> str:
         # The kinds that nearly all features are, named as features.feature does.
         kind = type(value)
         if kind is str:
-            written.append(_equality(name, value))  # type: ignore[arg-type]
+            written.append(_equality(name, value))
         elif (kind is float or kind is int) and (
             -LINEAR_UNTIL <= value <= LINEAR_UNTIL  # type: ignore[operator]
         ):

@@ -84,40 +84,46 @@ def _chosen(share: FloatArray) -> FloatArray:
     came, chance = share[cells], cells / CELLS
     # Each alone, as often as it fits: pmfs that are possible, to begin with.
     possible = came * chance * (CELLS // cells)
+    knapsack = _Knapsack(cells)
     for step in range(STEPS):
-        _, held = _most_valuable(came / possible * chance, cells)
+        _, held = knapsack.filled(came / possible * chance)
         pace = 2 / (step + 3)
         possible = np.maximum((1 - pace) * possible + pace * held * chance, 1e-12)
     worth = came / possible * chance
-    prizes[cells] = worth / _most_valuable(worth, cells)[0]
+    prizes[cells] = worth / knapsack.filled(worth)[0]
     return prizes
 
 
-def _most_valuable(worth: FloatArray, cells: IntArray) -> tuple[float, FloatArray]:
-    """Fill a knapsack of CELLS with any number of each kind, one item a round.
+class _Knapsack:
+    """A knapsack of CELLS for any number of each of a few kinds of items."""
 
-    Args:
-        worth: (I,), of one item of each kind.
-        cells: (I,), what it takes.
+    def __init__(self, cells: IntArray) -> None:
+        """Take what an item of each kind fills, (I,)."""
+        self._cells = cells
+        least = int(cells.min())
+        # A place looks back by `least` at least, so that many are found at a time. An
+        # item that does not fit looks at a last place that is worth less than nothing.
+        self._steps = []
+        for start in range(least, CELLS + 1, least):
+            places = np.arange(start, min(start + least, CELLS + 1))
+            left = places - cells[:, None]
+            self._steps.append((places, np.where(left >= 0, left, CELLS + 1)))
 
-    Returns:
-        The largest total, and how many of each kind make it up, (I,).
-    """
-    left = np.arange(CELLS + 1) - cells[:, None]
-    fits, left = left >= 0, np.maximum(left, 0)
-    best, added = np.zeros(CELLS + 1), []
-    for _ in range(CELLS // int(cells.min())):
-        totals = np.where(fits, best[left] + worth[:, None], -1.0)
-        kind = totals.argmax(axis=0)
-        total = totals[kind, np.arange(CELLS + 1)]
-        better = total > best * (1 + 1e-12)
-        if not better.any():
-            break
-        added.append(np.where(better, kind, -1))
-        best = np.where(better, total, best)
-    held, room = np.zeros(cells.size), CELLS
-    for kinds in reversed(added):
-        if kinds[room] >= 0:
-            held[kinds[room]] += 1
-            room -= int(cells[kinds[room]])
-    return float(best[CELLS]), held
+    def filled(self, worth: FloatArray) -> tuple[float, FloatArray]:
+        """Give the largest total, and how many of each kind make it up, (I,).
+
+        Args:
+            worth: (I,), of one item of each kind.
+        """
+        best, apiece = np.zeros(CELLS + 2), worth[:, None]
+        best[-1] = -np.inf
+        for places, left in self._steps:
+            totals = (best[left] + apiece).max(axis=0)
+            best[places[0] : places[-1] + 1] = np.maximum(totals, 0.0)
+        held, room = np.zeros(self._cells.size), CELLS
+        while best[room] > 0:
+            left = room - self._cells
+            kind = int(np.where(left >= 0, best[left] + worth, -1.0).argmax())
+            held[kind] += 1
+            room = int(left[kind])
+        return float(best[CELLS]), held

@@ -208,12 +208,14 @@ def _without(choices: Choices) -> dict[str, FloatArray]:
         )
     won: dict[str, FloatArray] = {}
     for where, mask in _places(choices):
+        action = choices.action[mask]
+        more_often = _higher_of_each(weight[mask], action, count)
         for index in range(count):
-            mine = weight[mask] * (choices.action[mask] == index)
-            one = np.ones(mine.size)
             name = f"action {index} is chosen more often than logged{where}"
-            won[name] = _higher(mine, one)
+            won[name] = more_often[index]
             if floor is not None and always:
+                mine = weight[mask] * (action == index)
+                one = np.ones(mine.size)
                 name = f"action {index} is chosen less often than logged{where}"
                 won[name] = _lower(mine, one, 1 / floor)
         name = f"likely actions are chosen more or less often than logged{where}"
@@ -235,6 +237,18 @@ def _higher(values: FloatArray, mean: FloatArray) -> FloatArray:
     logs = np.log1p(STAKES * values[:, None]) - np.log1p(STAKES * mean[:, None])
     total: FloatArray = logs.sum(axis=0)
     return total
+
+
+def _higher_of_each(weight: FloatArray, action: IntArray, count: int) -> FloatArray:
+    """Bet that the weights of each action, 0 where another came, have a mean over 1.
+
+    Returns:
+        (K, J), what `_higher` gives for each action.
+    """
+    logs = np.log1p(STAKES * weight[:, None])
+    sums = [np.bincount(action, column, minlength=count) for column in logs.T]
+    found: FloatArray = np.stack(sums, axis=1) - action.size * np.log1p(STAKES)
+    return found
 
 
 def _lower(values: FloatArray, mean: FloatArray, maximum: float) -> FloatArray:
@@ -261,4 +275,15 @@ def _log_mean(logs: FloatArray) -> float:
 
 def _log_average(capital: dict[str, FloatArray]) -> float:
     """The logarithm of the average over suspicions of the average over their bets."""
-    return _log_mean(np.array([_log_mean(logs) for logs in capital.values()]))
+    by_count: dict[int, list[FloatArray]] = {}
+    for logs in capital.values():
+        by_count.setdefault(logs.size, []).append(logs)
+    means = [_log_means(np.stack(same)) for same in by_count.values()]
+    return _log_mean(np.concatenate(means))
+
+
+def _log_means(logs: FloatArray) -> FloatArray:
+    """Give what `_log_mean` gives for each row."""
+    top = logs.max(axis=1)
+    means: FloatArray = top + np.log(np.exp(logs - top[:, None]).mean(axis=1))
+    return means

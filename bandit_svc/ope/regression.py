@@ -16,6 +16,8 @@ from bandit_svc.ope.logged import FloatArray, IntArray
 
 MAX_STEPS = 50
 TOLERANCE = 1e-10
+KIND_ROUNDS = 20
+"""Rounds of equal features are learned from as one if there are so many of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,15 @@ def cross_fitted(
         Chernozhukov et al. (2018), "Double/debiased machine learning", section 3.
     """
     x = np.asarray(features, dtype=np.float64).reshape(reward.size, -1)
-    names = np.unique(folds)
-    if names.size < 2:  # noqa: PLR2004 - two sides are what crossing means
+    if _numbered(folds)[1] < 2:  # noqa: PLR2004 - two sides are what crossing means
         raise LoggedDataError("cross-fitting needs at least two folds; got 1")
     actions = np.asarray(action_features, dtype=np.float64)
+    kinds = None if regression.per_action else _kinds(x)
+    if kinds is not None:
+        first, kind = kinds
+        return _by_kind(x[first], kind, action, reward, actions, regression, folds)
     predicted = np.empty((reward.size, actions.shape[0]))
-    for name in names:
+    for name in np.unique(folds):
         test, train = folds == name, folds != name
         predicted[test] = predict(
             x[train], action[train], reward[train], actions, regression, x[test]
@@ -102,19 +107,130 @@ def predict(
     """Learn from rounds and predict (m, K) rewards for (m, d) new features."""
     if not regression.per_action:
         shown = action_features[action]
-        beta = _fit(np.hstack([features, shown]), reward, regression)
-        by_context = new_features @ beta[1 : 1 + features.shape[1]]
-        by_action = action_features @ beta[1 + features.shape[1] :]
-        score = beta[0] + by_context[:, None] + by_action[None, :]
-        return _mean(score, regression)
+        beta = _fit(_rounds(np.hstack([features, shown]), reward), regression)
+        return _table(beta, new_features, action_features, regression)
     shape = (new_features.shape[0], action_features.shape[0])
     predicted = np.full(shape, float(reward.mean()))
     for index in np.unique(action):
         mine = action == index
-        beta = _fit(features[mine], reward[mine], regression)
+        beta = _fit(_rounds(features[mine], reward[mine]), regression)
         score = beta[0] + new_features @ beta[1:]
         predicted[:, index] = _mean(score, regression)
     return predicted
+
+
+def _table(
+    beta: FloatArray,
+    features: FloatArray,
+    action_features: FloatArray,
+    regression: Regression,
+) -> FloatArray:
+    """Give (m, K) means for (m, d) features and all actions."""
+    by_context = features @ beta[1 : 1 + features.shape[1]]
+    by_action = action_features @ beta[1 + features.shape[1] :]
+    score = beta[0] + by_context[:, None] + by_action[None, :]
+    return _mean(score, regression)
+
+
+def _kinds(x: FloatArray) -> tuple[IntArray, IntArray] | None:
+    """Tell rounds of equal features apart from others, where they are few.
+
+    Returns:
+        (u,) a round of each kind, and (n,) each round's kind; None if most differ.
+    """
+    n, d = x.shape
+    if d == 0:
+        return np.zeros(1, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    # Rows that are projected to one number are compared below, so that any will do.
+    projected = x @ np.random.default_rng(0).normal(size=d)
+    few = max(1, n // KIND_ROUNDS)
+    if np.unique(projected[: 2 * few]).size > few:
+        return None
+    _, first, kind = np.unique(projected, return_index=True, return_inverse=True)
+    kind = kind.reshape(-1)
+    if first.size > few or not np.array_equal(x[first][kind], x):
+        return None
+    return first.astype(np.int64), kind.astype(np.int64)
+
+
+def _by_kind(
+    features: FloatArray,
+    kind: IntArray,
+    action: IntArray,
+    reward: FloatArray,
+    action_features: FloatArray,
+    regression: Regression,
+    folds: IntArray,
+) -> FloatArray:
+    """Do what `cross_fitted` does from sums of rounds that look alike.
+
+    Args:
+        features: (u, d), of each kind.
+        kind: (n,), in 0 .. u - 1; the others as there.
+    """
+    count = action_features.shape[0]
+    cells = features.shape[0] * count
+    fold, n_folds = _numbered(folds)
+    row = fold * features.shape[0] + kind
+    cell = row * count + action
+    shape = (n_folds, cells)
+    n = np.bincount(cell, minlength=n_folds * cells).reshape(shape)
+    sums = np.bincount(cell, reward, minlength=n_folds * cells).reshape(shape)
+    x = np.hstack(
+        [
+            np.repeat(features, count, axis=0),
+            np.tile(action_features, (features.shape[0], 1)),
+        ]
+    )
+    tables = []
+    for index in range(n_folds):
+        there = np.delete(n, index, axis=0).sum(axis=0)
+        earned = np.delete(sums, index, axis=0).sum(axis=0)
+        seen = there > 0
+        learned = _Rounds(
+            x[seen],
+            earned[seen],
+            there[seen].astype(np.float64),
+            alike=_alike(reward[fold != index]),
+        )
+        beta = _fit(learned, regression)
+        tables.append(_table(beta, features, action_features, regression))
+    predicted: FloatArray = np.take(np.vstack(tables), row, axis=0)
+    return predicted
+
+
+def _numbered(folds: IntArray) -> tuple[IntArray, int]:
+    """Number the folds from 0, in their order; give how many there are."""
+    if folds.min() < 0 or folds.max() > folds.size:
+        names, fold = np.unique(folds, return_inverse=True)
+        return fold.reshape(-1).astype(np.int64), names.size
+    there = np.bincount(folds) > 0
+    return (np.cumsum(there) - 1)[folds], int(there.sum())
+
+
+def _alike(reward: FloatArray) -> bool:
+    return bool(reward.min() == reward.max())
+
+
+@dataclass(frozen=True, slots=True)
+class _Rounds:
+    """Rounds to learn from, those of equal features and action as one row.
+
+    Attributes:
+        x: (m, d).
+        reward: (m,), its sum.
+        count: (m,), how many they are.
+        alike: whether all rewards are the same.
+    """
+
+    x: FloatArray
+    reward: FloatArray
+    count: FloatArray
+    alike: bool
+
+
+def _rounds(x: FloatArray, reward: FloatArray) -> _Rounds:
+    return _Rounds(x, reward, np.ones(reward.size), _alike(reward))
 
 
 def _mean(score: FloatArray, regression: Regression) -> FloatArray:
@@ -122,39 +238,41 @@ def _mean(score: FloatArray, regression: Regression) -> FloatArray:
     return means
 
 
-def _fit(x: FloatArray, reward: FloatArray, regression: Regression) -> FloatArray:
+def _fit(rounds: _Rounds, regression: Regression) -> FloatArray:
     """Give the intercept and the coefficients, (1 + d,)."""
+    x, reward, count = rounds.x, rounds.reward, rounds.count
     design = np.hstack([np.ones((x.shape[0], 1)), x])
     penalty = np.full(design.shape[1], regression.penalty)
     penalty[0] = 0.0
     if not regression.logistic:
-        return _solve(design.T @ design, penalty, design.T @ reward)
-    return _logistic(design, reward, penalty)
+        return _solve(design.T @ (design * count[:, None]), penalty, design.T @ reward)
+    # All rewards alike have their best intercept at infinity; one half of a success
+    # and of a failure more keep it finite, and nothing else starts far from the mean.
+    beta = np.zeros(design.shape[1])
+    beta[0] = special.logit((reward.sum() + 0.5) / (count.sum() + 1))
+    return beta if rounds.alike else _logistic(design, rounds, penalty, beta)
 
 
-def _logistic(x: FloatArray, reward: FloatArray, penalty: FloatArray) -> FloatArray:
+def _logistic(
+    x: FloatArray, rounds: _Rounds, penalty: FloatArray, beta: FloatArray
+) -> FloatArray:
     """Newton's method, which for log loss is least squares, reweighted and repeated.
 
     A step that does not lower the loss is halved: with rare rewards the first full
     steps can overshoot.
     """
+    reward, count = rounds.reward, rounds.count
 
     def loss(beta: FloatArray) -> float:
         score = x @ beta
-        fit = np.logaddexp(0, score) - reward * score
+        fit = count * np.logaddexp(0, score) - reward * score
         return float(fit.sum() + 0.5 * (penalty * beta * beta).sum())
 
-    beta = np.zeros(x.shape[1])
-    # All rewards alike have their best intercept at infinity; one half of a success
-    # and of a failure more keep it finite, and nothing else starts far from the mean.
-    beta[0] = special.logit((reward.sum() + 0.5) / (reward.size + 1))
-    if reward.min() == reward.max():
-        return beta
     current = loss(beta)
     for _ in range(MAX_STEPS):
         chance = special.expit(x @ beta)
-        gradient = x.T @ (reward - chance) - penalty * beta
-        curvature = x.T @ (x * (chance * (1 - chance))[:, None])
+        gradient = x.T @ (reward - count * chance) - penalty * beta
+        curvature = x.T @ (x * (count * chance * (1 - chance))[:, None])
         step = _solve(curvature, penalty, gradient)
         while loss(beta + step) > current and np.abs(step).max() > TOLERANCE:
             step = step / 2

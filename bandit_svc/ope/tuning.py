@@ -114,7 +114,11 @@ def by_squared_error(
         LoggedDataError: `parameters` is empty.
     """
     _some(parameters)
-    errors = [squared_error(logged, family, p, confidence) for p in parameters]
+    unmodified = family.estimate(logged, math.inf).value
+    errors = [
+        _squared_error(logged, family.estimate(logged, p), unmodified, confidence)
+        for p in parameters
+    ]
     return parameters[int(np.argmin(errors))]
 
 
@@ -135,17 +139,26 @@ def squared_error(
         Su, Dimakopoulou, Krishnamurthy and Dudik (2020), section 5 and appendix
         ("direct bias estimation" and its upper bound).
     """
+    unmodified = family.estimate(logged, math.inf).value
+    estimate = family.estimate(logged, parameter)
+    return _squared_error(logged, estimate, unmodified, confidence)
+
+
+def _squared_error(
+    logged: LoggedData,
+    estimate: PolicyValue,
+    unmodified: float,
+    confidence: float | None,
+) -> float:
     weight, n = logged.weight, logged.n_rounds
-    error = logged.reward
-    if family.uses_model:
-        error = error - logged.predictions()[0]
-    lost = weight - family.modify(weight, parameter)
-    bias = abs(float((lost * error).mean()))
+    # mean((w - w') e) is what the two estimates differ by.
+    bias = abs(unmodified - estimate.value)
     if confidence is not None:
         log_term = math.log(2 / (1 - confidence))
         bias += math.sqrt(2 * float(np.square(weight).mean()) * log_term / n)
         bias += 2 * float(weight.max()) * log_term / (3 * n)
-    variance = float(family.estimate(logged, parameter).terms.var()) / n
+    deviations = estimate.terms - estimate.terms.mean()
+    variance = float(np.einsum("n,n->", deviations, deviations)) / n**2
     return variance + bias**2
 
 

@@ -38,7 +38,7 @@ def switched(weight: FloatArray, limit: float) -> FloatArray:
     References:
         Wang, Agarwal and Dudik (2017), section 4, SWITCH.
     """
-    return np.where(weight <= limit, weight, 0.0)
+    return weight * (weight <= limit)
 
 
 def shrunk(weight: FloatArray, strength: float) -> FloatArray:
@@ -54,7 +54,9 @@ def shrunk(weight: FloatArray, strength: float) -> FloatArray:
         return weight
     if strength == 0:
         return np.zeros_like(weight)
-    return strength * weight / (np.square(weight) + strength)
+    below = np.square(weight)
+    below += strength
+    return strength * weight / below
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ def predicted_rewards(
     regression = Regression(logistic=logistic)
     folds = folds_of(log.n, FOLDS)
     places = log.position if log.position is not None else np.zeros(log.n)
+    if log.position is None and log.n >= MIN_ROUNDS:
+        return cross_fitted(features, log.action, reward, shown, regression, folds)
     predicted = np.full((log.n, count), float(reward.mean()))
     for place in np.unique(places):
         here = places == place

@@ -78,13 +78,15 @@ def inferred_pmf(log: DecisionLog, probability: FloatArray) -> FloatArray | None
     seen = np.where(table < 0, 0.0, table)
     if not same or np.abs(seen.sum(axis=1) - 1).max() > 1e-6:  # noqa: PLR2004 - digits of a log
         return None
-    return seen[place]
+    # One row for all is held once.
+    return np.broadcast_to(seen[0], (log.n, count)) if places == 1 else seen[place]
 
 
 def uniform_pmf(log: DecisionLog) -> FloatArray:
     """Give (n, K) equal chances of what could be chosen."""
     if log.eligible is None:
-        return np.full((log.n, len(log.actions)), 1 / len(log.actions))
+        count = len(log.actions)
+        return np.broadcast_to(np.full(count, 1 / count), (log.n, count))
     return log.eligible / log.eligible_count[:, None]
 
 
@@ -119,4 +121,6 @@ def _named(log: DecisionLog, spec: str, *, with_pmf: bool) -> Target:
     chosen = (log.action == index).astype(np.float64)
     if not with_pmf or (log.eligible is not None and not log.eligible[:, index].all()):
         return Target(spec, chosen, None)
-    return Target(spec, chosen, np.tile(np.eye(len(log.actions))[index], (log.n, 1)))
+    count = len(log.actions)
+    shown = np.broadcast_to(np.eye(count)[index], (log.n, count))
+    return Target(spec, chosen, shown)

@@ -11,7 +11,12 @@ import numpy as np
 from bandit_svc.services.decision_log import DecisionLog, FloatArray, IntArray
 from bandit_svc.services.foreign_log.cells import chances, numbers, pmfs
 from bandit_svc.services.foreign_log.contexts import ContextColumn
-from bandit_svc.services.foreign_log.rows import Columns, Rows, UnreadableLog
+from bandit_svc.services.foreign_log.rows import (
+    Cells,
+    Columns,
+    Rows,
+    UnreadableLog,
+)
 
 MAX_POSITIONS = 50
 
@@ -118,17 +123,21 @@ class Assembly:
 
     def _actions(self, rows: Rows) -> IntArray:
         """Give codes in the order of appearance, or the indices of known names."""
-        codes, found = self._codes, np.empty(len(rows.line), dtype=np.int64)
-        for index, cell in enumerate(rows.action):
+        cells, codes = rows.action, self._codes
+        # Cells of other types can be equal and yet written in different ways.
+        alike = set(map(type, cells)) in ({str}, {int})
+        found: dict[object, int] = {}
+        for cell in dict.fromkeys(cells) if alike else cells:
             name = action_name(cell)
             if name not in codes:
                 if not name or self._names is not None:
-                    raise UnreadableLog.at(
-                        self._source, rows.line[index], self._unknown(name)
-                    )
+                    line = rows.line[cells.index(cell)]
+                    raise UnreadableLog.at(self._source, line, self._unknown(name))
                 codes[name] = len(codes)
-            found[index] = codes[name]
-        return found
+            found[cell] = codes[name]
+        if alike:
+            return np.fromiter(map(found.__getitem__, cells), np.int64, len(cells))
+        return np.array([codes[action_name(cell)] for cell in cells], dtype=np.int64)
 
     def _unknown(self, name: str) -> str:
         if not name:
@@ -143,9 +152,7 @@ class Assembly:
             and rows.count is None
         ):
             pmf = self._parts["pmf"][-1]
-            cells: Sequence[object] = pmf[
-                np.arange(len(rows.line)), self._action[-1]
-            ].tolist()
+            cells: Cells = pmf[np.arange(len(rows.line)), self._action[-1]].tolist()
         else:
             cells = rows.propensity
         name = self._columns.propensity or "the propensity"

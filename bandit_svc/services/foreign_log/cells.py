@@ -9,15 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from bandit_svc.services.decision_log import BoolArray, FloatArray
-from bandit_svc.services.foreign_log.rows import UnreadableLog
+from bandit_svc.services.foreign_log.rows import Cells, UnreadableLog
 
 SUM_TOLERANCE = 1e-3
 """How far the sum of a row's chances may be from 1: logs print few digits."""
 
 
-def numbers(
-    source: str, lines: Sequence[int], cells: Sequence[object], name: str
-) -> FloatArray:
+def numbers(source: str, lines: Sequence[int], cells: Cells, name: str) -> FloatArray:
     """Give finite numbers.
 
     Raises:
@@ -34,7 +32,7 @@ def numbers(
 def chances(
     source: str,
     lines: Sequence[int],
-    cells: Sequence[object],
+    cells: Cells,
     name: str,
     *,
     zero: bool,
@@ -50,14 +48,18 @@ def chances(
 def pmfs(
     source: str,
     lines: Sequence[int],
-    rows: Sequence[Sequence[object]],
+    rows: Cells,
     name: str,
 ) -> FloatArray:
     """Give rows of chances that sum to 1, short ones filled up with 0."""
-    width = max(len(row) for row in rows)
-    filled = [[*row, *[0.0] * (width - len(row))] for row in rows]
-    cells = [cell for row in filled for cell in row]
-    where = [line for line in lines for _ in range(width)]
+    if isinstance(rows, np.ndarray):
+        width = rows.shape[1]
+        cells: Cells = rows.reshape(-1)
+    else:
+        width = max(len(row) for row in rows)
+        filled = [[*row, *[0.0] * (width - len(row))] for row in rows]
+        cells = [cell for row in filled for cell in row]
+    where = np.repeat(np.asarray(lines), width).tolist()
     values = chances(source, where, cells, name, zero=True).reshape(-1, width)
     sums = values.sum(axis=1)
     right = np.abs(sums - 1) <= SUM_TOLERANCE
@@ -68,7 +70,7 @@ def pmfs(
 def refuse(
     source: str,
     lines: Sequence[int],
-    cells: Sequence[object],
+    cells: Cells,
     right: BoolArray,
     what: str,
 ) -> None:

@@ -28,9 +28,11 @@ class ContextColumn:
     def add(self, cells: Sequence[object]) -> None:
         """Take more cells."""
         codes = self._codes
-        self._cells.extend(
-            codes.setdefault("" if c is None else str(c), len(codes)) for c in cells
-        )
+        if set(map(type, cells)) != {str}:
+            cells = ["" if c is None else str(c) for c in cells]
+        for text in dict.fromkeys(cells):
+            codes.setdefault(str(text), len(codes))
+        self._cells.extend(map(codes.__getitem__, map(str, cells)))
 
     def features(self) -> FloatArray:
         """Give (n, d) features.

@@ -3,16 +3,29 @@
 Owns which reader a file gets, and what a user has to tell of it.
 """
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.decision_log import DecisionLog
 from bandit_svc.services.foreign_log.assembly import Assembly, action_name
 from bandit_svc.services.foreign_log.dsjson import read_dsjson
-from bandit_svc.services.foreign_log.rows import Columns, Rows
+from bandit_svc.services.foreign_log.plain_columns import (
+    NotPlainError,
+    plain_batches,
+)
+from bandit_svc.services.foreign_log.rows import (
+    Batch,
+    Cells,
+    Columns,
+    Rows,
+    UnreadableLog,
+)
 from bandit_svc.services.foreign_log.tables import (
     Delimited,
     JsonLines,
@@ -115,10 +128,19 @@ def _from_table(
     _known(path, asked, table.names)
     names, groups = _by_action(path, columns, table.names)
     wanted = list(dict.fromkeys([*asked, *itertools.chain(*groups.values())]))
-    batches = (
-        _rows(columns, groups, lines, cells) for lines, cells in table.batches(wanted)
-    )
-    return _assembled(Assembly(str(path), columns, names), batches, on_progress)
+
+    def assembled(batches: Iterator[Batch]) -> DecisionLog:
+        rows = (_rows(columns, groups, lines, cells) for lines, cells in batches)
+        return _assembled(Assembly(str(path), columns, names), rows, on_progress)
+
+    if isinstance(table, Delimited):
+        texts = {columns.action, columns.position, *columns.context}
+        numeric = [name for name in wanted if name not in texts]
+        quick = (path, table.delimiter, table.names, wanted, numeric)
+        # What it can't read, or refuses, the other reader finds words for.
+        with contextlib.suppress(NotPlainError, UnreadableLog):
+            return assembled(plain_batches(*quick))
+    return assembled(table.batches(wanted))
 
 
 def _known(path: Path, asked: Sequence[str], names: Sequence[str]) -> None:
@@ -169,10 +191,13 @@ def _rows(
     columns: Columns,
     groups: dict[str, list[str]],
     lines: list[int],
-    cells: dict[str, list[object]],
+    cells: dict[str, Cells],
 ) -> Rows:
-    def of_all(prefix: str) -> list[Sequence[object]]:
-        return list(zip(*(cells[name] for name in groups[prefix]), strict=True))
+    def of_all(prefix: str) -> Cells:
+        found = [cells[name] for name in groups[prefix]]
+        if all(isinstance(column, np.ndarray) for column in found):
+            return np.column_stack(found)
+        return list(zip(*found, strict=True))
 
     pmf = columns.propensities
     return Rows(

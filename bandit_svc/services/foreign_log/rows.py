@@ -4,13 +4,18 @@ Owns the names of columns that a user tells, the batch that readers yield, and t
 error of a log that can't be read. What the cells mean is checked in assembly.py.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from bandit_svc.errors import Unprocessable
 
 BATCH_ROWS = 20_000
 """Rows held as Python objects at a time."""
+
+Cells = Any
+"""A list of text, numbers or None; or an array, if all are numbers."""
+Batch = tuple[list[int], dict[str, Cells]]
+"""Line numbers, and cells by the name of their column."""
 
 
 class UnreadableLog(Unprocessable):
@@ -54,23 +59,24 @@ class Columns:
 
 @dataclass(slots=True, kw_only=True)
 class Rows:
-    """Some decisions of a file, by column; cells are text or numbers or None.
+    """Some decisions of a file, by column.
 
     Attributes:
         line: where each stands in the file, from 1.
         count: how many actions could be chosen, if that differs.
-        pmf: all logged chances of each, shorter where fewer could be chosen.
+        pmf: all logged chances of each, shorter where fewer could be chosen; a
+            list of rows, or an array (n, K).
         skipped: decisions without a reward in this part of the file.
     """
 
     line: list[int] = field(default_factory=list)
-    action: list[object] = field(default_factory=list)
-    reward: list[object] = field(default_factory=list)
-    propensity: list[object] = field(default_factory=list)
+    action: Cells = field(default_factory=list)
+    reward: Cells = field(default_factory=list)
+    propensity: Cells = field(default_factory=list)
     count: list[int] | None = None
-    pmf: list[Sequence[object]] | None = None
-    targets: dict[str, list[object]] = field(default_factory=dict)
-    pmf_targets: dict[str, list[Sequence[object]]] = field(default_factory=dict)
-    context: dict[str, list[object]] = field(default_factory=dict)
-    position: list[object] | None = None
+    pmf: Cells = None
+    targets: dict[str, Cells] = field(default_factory=dict)
+    pmf_targets: dict[str, Cells] = field(default_factory=dict)
+    context: dict[str, Cells] = field(default_factory=dict)
+    position: Cells = None
     skipped: int = 0

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from bandit_svc.services.foreign_log.rows import BATCH_ROWS, UnreadableLog
+from bandit_svc.services.foreign_log.rows import BATCH_ROWS, Batch, UnreadableLog
 from bandit_svc.services.foreign_log.text_file import lines_of, opened
 
 PEEK_LINES = 1_000
-Batch = tuple[list[int], dict[str, list[object]]]
 
 
 class Table(Protocol):
@@ -32,7 +31,7 @@ class Delimited:
     """CSV or TSV with a line of names at its top."""
 
     def __init__(self, path: Path, delimiter: str) -> None:
-        self._path, self._delimiter = path, delimiter
+        self._path, self.delimiter = path, delimiter
         with opened(path) as text:
             header = next(self._rows(csv.reader(text, delimiter=delimiter)), None)
         if header is None:
@@ -44,7 +43,7 @@ class Delimited:
         places = [self.names.index(name) for name in names]
         width = len(self.names)
         with opened(self._path) as text:
-            reader = csv.reader(text, delimiter=self._delimiter)
+            reader = csv.reader(text, delimiter=self.delimiter)
             rows = self._rows(reader)
             next(rows)
             while True:

@@ -1,0 +1,103 @@
+"""What evaluating a log costs, against plain numpy over the same file.
+
+Ours reads a CSV and gives every estimate with its interval (IPS, SNIPS, DM, DR and four
+more), the reward model behind them, and the audit of propensities. (e) is what one
+writes oneself: `numpy.loadtxt` with `usecols` and one line of IPS. Both in this
+process, by CPU time, without starting Python. obp is not measured: its reference
+versions need numpy below 1.24, and so an environment of their own.
+"""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from bandit_svc.services.evaluate_log import evaluate_log
+from bandit_svc.services.foreign_log.read import read_log
+from bandit_svc.services.foreign_log.rows import Columns
+from benchmarks.speed.rows import Figures, Goal
+
+ROWS = 1_000_000
+ACTIONS = 10
+FLOOR = 0.02
+COLUMNS = Columns(
+    action="item_id",
+    reward="click",
+    propensity="propensity_score",
+    target_propensity=("p",),
+)
+AGREE = 1e-9
+
+
+class EvaluationCost:
+    """A log of a million decisions, ours and (e) IPS in numpy."""
+
+    name = "evaluation_cost"
+    goals = (
+        Goal(
+            "evaluation of 10^6 decisions, all estimates / IPS in numpy",
+            "evaluation cpu_s ours",
+            "evaluation cpu_s numpy IPS",
+            "<=",
+            6.0,
+        ),
+    )
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Write the file."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._path = Path(folder) / "log.csv"
+            _write(self._path)
+            yield
+
+    def measure(self, seconds: float) -> Figures:
+        """Take each contestant over the whole file; `seconds` changes nothing."""
+        del seconds
+        path = self._path
+        assert path is not None, "only inside running()"  # noqa: S101
+        began_s = time.process_time()
+        columns = np.loadtxt(path, delimiter=",", skiprows=1, usecols=(2, 3, 4))
+        plain = float(np.mean(columns[:, 0] * columns[:, 2] / columns[:, 1]))
+        numpy_s = time.process_time() - began_s
+        del columns
+        began_s = time.process_time()
+        log = read_log(path, COLUMNS)
+        read_s = time.process_time() - began_s
+        found = evaluate_log(log, ())["policies"][0]["estimates"]
+        ours_s = time.process_time() - began_s
+        if not abs(found["ips"]["estimate"] - plain) < AGREE:
+            raise RuntimeError(f"{found['ips']} is not numpy's {plain}")
+        return {
+            "evaluation cpu_s ours": ours_s,
+            "evaluation cpu_s ours, reading the file": read_s,
+            "evaluation cpu_s numpy IPS": numpy_s,
+        }
+
+
+def _write(path: Path) -> None:
+    """Write decisions of a policy that changes with each, and a target of its own."""
+    rng = np.random.default_rng(1)
+    pmf = rng.dirichlet(np.full(ACTIONS, 2.0), size=ROWS)
+    pmf = FLOOR + (1 - ACTIONS * FLOOR) * pmf
+    action = (pmf.cumsum(axis=1) > rng.random(ROWS)[:, None]).argmax(axis=1)
+    reward = rng.random(ROWS) < 0.05 + 0.02 * action / ACTIONS
+    target = np.full(ACTIONS, FLOOR)
+    target[3] = 1 - FLOOR * (ACTIONS - 1)
+    rows = zip(
+        action.tolist(),
+        reward.astype(int).tolist(),
+        pmf[np.arange(ROWS), action].tolist(),
+        target[action].tolist(),
+        strict=True,
+    )
+    with path.open("w") as file:
+        file.write("timestamp,item_id,click,propensity_score,p\n")
+        for number, (item, click, propensity, p) in enumerate(rows):
+            file.write(f"{number},{item},{click},{propensity:.6f},{p:.2f}\n")
