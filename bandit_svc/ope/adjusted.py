@@ -120,11 +120,15 @@ class AdjustedUplift:
         return 1 - self.adjusted.variance / self.plain.variance
 
     def estimate(self, confidence: float) -> Estimate:
-        """Give the uplift in [-1, 1], with an interval that holds at every look."""
+        """Give the uplift in [-1, 1], with an interval that holds at every look.
+
+        The estimate is the mean of the terms, cut to [-1, 1]: the first ones can be as
+        large as 1 / least_chance.
+        """
         interval = self._sequence.interval(confidence)
         ends = [interval.lower or 0.0, interval.upper or 0.0]
         lower, upper = (min(max(end, -1.0), 1.0) for end in ends)
-        mean = self.adjusted.mean if self.n else None
+        mean = min(max(self.adjusted.mean, -1.0), 1.0) if self.n else None
         return Estimate(mean, replace(interval, lower=lower, upper=upper))
 
     def to_dict(self) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def evaluate(
         "policies": [_told(r, t) for r, t in zip(rows_of, asked.values(), strict=True)],
         "reward_model": quality_json(predictor.quality),
         "health": [
-            propensity_audit(found),
+            propensity_audit(experiment, found),
             scorecard(storage, experiment, found, _holdout(storage, experiment)),
         ],
     }

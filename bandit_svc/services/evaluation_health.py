@@ -1,8 +1,12 @@
 """Tell whether what other policies would have earned can be relied on.
 
 Owns two checks of the report. They look at sums that hold at every look, so that a
-sound experiment fails the audit in at most 1 % of cases in its whole life, and is
-warned by the scorecard in at most 5 %.
+sound experiment fails the audit in at most 1 % of cases in its whole life, whatever
+variants it is given meanwhile, and is warned by the scorecard in at most 5 % (or
+about so, early: the holdout's interval is asymptotic).
+
+Neither is asked with learn_on first_reward: decisions are then joined sooner for
+having succeeded, so what was joined is no fair sample of what was chosen.
 """
 
 from collections.abc import Mapping
@@ -22,14 +26,26 @@ from bandit_svc.storage.interface import Storage
 AUDIT_RISK = 0.01
 SCORECARD_CONFIDENCE = 0.975
 """Of each side, so that both hold together with 95 %."""
+SUCCESSES_FIRST = (
+    "with learn_on first_reward successes are joined first, and what was chosen well "
+    "would seem to be chosen too often"
+)
 
 
-def propensity_audit(evaluations: Mapping[str, Evaluated]) -> Json:
+def propensity_audit(
+    experiment: Experiment, evaluations: Mapping[str, Evaluated]
+) -> Json:
     """Check that the mean weight of every fixed variant is 1.
 
     So it is if logged propensities are the chances that variants were chosen with:
     a variant of propensity p comes once in 1 / p decisions, and then weighs 1 / p.
+
+    The variant at place i of the definition has AUDIT_RISK / (i (i + 1)) of the risk,
+    for life: a share that followed the number of variants would spend more with each
+    one that is added.
     """
+    if _successes_first(experiment):
+        return _check("propensity_audit", "ok", f"not tested: {SUCCESSES_FIRST}")
     means = {
         label.removeprefix(FIXED): one.summary
         for label, one in evaluations.items()
@@ -37,8 +53,10 @@ def propensity_audit(evaluations: Mapping[str, Evaluated]) -> Json:
     }
     if not means:
         return _check("propensity_audit", "ok", "not tested: nothing has matured yet")
-    confidence = 1 - AUDIT_RISK / len(means)
-    found = mean_weight_intervals(list(means.values()), confidence)
+    keys = [variant.key for variant in experiment.definition.variants]
+    places = [keys.index(key) + 1 if key in keys else len(keys) + 1 for key in means]
+    confidences = [1 - AUDIT_RISK / (place * (place + 1)) for place in places]
+    found = mean_weight_intervals(list(means.values()), confidences)
     for (key, summary), interval in zip(means.items(), found, strict=True):
         lower, upper = _ends(interval)
         if not lower <= 1 <= upper:
@@ -98,6 +116,8 @@ def _not_compared(
     storage: Storage, experiment: Experiment, one: Evaluated, holdout: Moments
 ) -> str | None:
     """Give the reason why the two can't be compared, or None."""
+    if _successes_first(experiment):
+        return SUCCESSES_FIRST
     if experiment.revision > 1:
         revisions = storage.experiments.revisions(experiment.number)
         for name in ("holdout", "baseline"):
@@ -111,8 +131,17 @@ def _not_compared(
         )
     if one.behind > 0 and one.summary.sums.n == 0:
         return "the baseline has still to be scored on the log"
+    if one.summary.unbounded:
+        return (
+            f"{one.summary.unbounded:,} decisions of the treatment had no exploration "
+            "floor, so the two are of different visitors"
+        )
     reason = refused(one.summary)
     return None if reason is None else reason[0].lower() + reason[1:].rstrip(".")
+
+
+def _successes_first(experiment: Experiment) -> bool:
+    return experiment.definition.reward.learn_on == "first_reward"
 
 
 def _ends(interval: Interval | None) -> tuple[float, float]:

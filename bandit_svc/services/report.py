@@ -81,7 +81,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Json:
             missing_rewards(storage, experiment),
             context_drift(storage, experiment),
             calibration(storage, experiment),
-            propensity_audit(evaluations),
+            propensity_audit(experiment, evaluations),
             scorecard(storage, experiment, evaluations, holdout),
         ],
     }

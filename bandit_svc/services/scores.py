@@ -239,24 +239,29 @@ class Summary:
 
     def mean_weight_interval(self, confidence: float) -> Interval | None:
         """Bound the mean weight; None if it is not audited."""
-        return mean_weight_intervals([self], confidence)[0]
+        return mean_weight_intervals([self], [confidence])[0]
 
 
 def value_intervals(summaries: Sequence[Summary], confidence: float) -> list[Interval]:
     """Give `value_interval` of many, searched together."""
     return pooled_intervals(
-        [[s.value for s in one.stretches] for one in summaries], confidence
+        [[s.value for s in one.stretches] for one in summaries],
+        [confidence] * len(summaries),
     )
 
 
 def mean_weight_intervals(
-    summaries: Sequence[Summary], confidence: float
+    summaries: Sequence[Summary], confidences: Sequence[float]
 ) -> list[Interval | None]:
-    """Give `mean_weight_interval` of many, searched together."""
+    """Give `mean_weight_interval` of many, searched together; a confidence for each."""
     sequences = [
         [s.mean_weight for s in one.stretches if s.mean_weight] for one in summaries
     ]
-    found = iter(pooled_intervals([some for some in sequences if some], confidence))
+    asked = zip(sequences, confidences, strict=True)
+    audited = [(some, confidence) for some, confidence in asked if some]
+    found = iter(
+        pooled_intervals([some for some, _ in audited], [c for _, c in audited])
+    )
     return [next(found) if some else None for some in sequences]
 
 

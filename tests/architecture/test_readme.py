@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import click
+import pytest
 
 from bandit_svc import metrics
 from bandit_svc.cli.main import main
@@ -12,6 +13,9 @@ from bandit_svc.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+UNKEPT = {"data", "build", "dist"}
+"""Folders that git ignores."""
 
 
 def test_every_command_is_in_the_readme_and_no_other() -> None:
@@ -45,6 +49,49 @@ def test_every_make_target_in_the_readme_exists() -> None:
     )
 
     assert set(re.findall(r"`?make ([a-z]+(?:-[a-z]+)?)", README)) <= targets
+
+
+def test_every_page_of_the_docs_is_linked() -> None:
+    linked = set(re.findall(r"\]\(docs/([a-z_]+\.md)\)", README))
+
+    assert linked == {page.name for page in (ROOT / "docs").iterdir()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_place_of_ours_leads_there(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?://)([^)]+)\)", page.read_text()):
+        path, _, place = link.partition("#")
+        target = page.parent / path if path else page
+
+        assert target.is_file(), link
+        assert not place or place in anchors(target.read_text()), link
+
+
+def test_the_house_table_lists_every_room_and_folder_and_no_other() -> None:
+    table = README[README.index("| room | owns |") :]
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    listed = {room for row in rows for room in re.findall(r"`([^`]+)`", row)}
+    inside = {f"bandit_svc/{f.name}" for f in folders(ROOT / "bandit_svc")}
+
+    assert listed == inside | {f.name for f in folders(ROOT)} - {"bandit_svc"}
+
+
+def folders(place: Path) -> list[Path]:
+    """Give the folders that hold something of the project."""
+    return [
+        folder
+        for folder in place.iterdir()
+        if folder.is_dir()
+        and folder.name not in UNKEPT
+        and not folder.name.startswith((".", "_"))
+        and not folder.name.endswith(".egg-info")
+    ]
+
+
+def anchors(text: str) -> set[str]:
+    """Give the names under which headings can be linked to, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", t.lower()).replace(" ", "-") for t in titles}
 
 
 def leaf_commands(group: click.Command, prefix: str = "") -> list[str]:

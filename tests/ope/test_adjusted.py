@@ -94,6 +94,14 @@ def test_missing_covariates_are_counted_and_bias_nothing() -> None:
     assert found.estimate == pytest.approx(0.1, abs=0.01)
 
 
+def test_no_estimate_is_beyond_what_is_possible() -> None:
+    # One decision of a holdout of 1 % that earned 1 has a term of -1 / 0.01.
+    found = AdjustedUplift(0.01).add([[0.5, 1.0, 0.0, 0.01]]).now.estimate(0.95)
+
+    assert found.estimate == -1
+    assert (found.interval.lower, found.interval.upper) == (-1, 1)
+
+
 def test_a_group_rarer_than_allowed_is_refused() -> None:
     with pytest.raises(LoggedDataError, match="least_chance"):
         AdjustedUplift(0.2).add([[0.5, 1.0, 1.0, 0.1]])

@@ -1,5 +1,6 @@
 """What other policies would have earned, in the report, and whether to believe it."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -179,15 +180,45 @@ def forged(share: float, chance: float, propensity: float) -> Evaluated:
     ],
 )
 def test_the_audit_finds_a_variant_that_is_not_shown_as_often_as_logged(
-    chance: float, propensity: float, status: str, word: str
+    service: "Service", chance: float, propensity: float, status: str, word: str
 ) -> None:
     sound = forged(0.1, 0.5, 0.5)
     check = propensity_audit(
-        {"fixed:a": sound, "fixed:b": forged(0.1, chance, propensity)}
+        service.create(),
+        {"fixed:a": sound, "fixed:b": forged(0.1, chance, propensity)},
     )
 
     assert check["status"] == status
     assert word in check["detail"]
+
+
+def test_a_variant_that_is_added_costs_the_others_nothing_of_the_audits_risk(
+    service: "Service",
+) -> None:
+    experiment, sound = service.create(), forged(0.1, 0.5, 0.5)
+    alone = {"fixed:b": forged(0.1, 0.3, 0.2)}
+    among_others = {"fixed:a": sound, **alone, "fixed:c": sound}
+
+    # So that risks of different looks add up to 1 % at most, whatever came and went.
+    assert propensity_audit(experiment, among_others) == propensity_audit(
+        experiment, alone
+    )
+
+
+def test_where_successes_are_joined_first_neither_check_is_asked(
+    service: "Service",
+) -> None:
+    reward = {"window_seconds": 1800, "learn_on": "first_reward"}
+    service.create(reward=reward, holdout=0.3, exploration_floor=0.5)
+    service.rounds(400)
+    # Only successes have closed by now, most of them of variant a.
+    service.mature()
+
+    assert policies_of(service)["fixed:a"]["mean_weight"] > 1.5
+    for name in ("propensity_audit", "scorecard"):
+        check = check_of(service, name)
+        assert check["status"] == "ok"
+        assert "successes are joined first" in check["detail"]
 
 
 @pytest.mark.parametrize(("mean", "status"), [(0.1, "ok"), (0.5, "warn")])
@@ -218,6 +249,18 @@ def test_the_scorecard_does_not_compare_what_was_changed(
     check = check_of(earned, "scorecard")
 
     assert (check["status"], reason in check["detail"]) == ("ok", True)
+
+
+def test_the_scorecard_does_not_compare_visitors_of_whom_some_had_no_floor(
+    service: "Service",
+) -> None:
+    experiment, one = service.create(), forged(0.1, 0.5, 0.5)
+    partly = one._replace(summary=replace(one.summary, unbounded=7))
+    holdout = Moments(3_000, 1_500.0, 1_500.0)
+    check = scorecard(service.storage, experiment, {"baseline": partly}, holdout)
+
+    assert check["status"] == "ok"
+    assert "7 decisions of the treatment had no exploration floor" in check["detail"]
 
 
 def test_the_scorecard_waits_for_the_holdout(service: "Service") -> None:

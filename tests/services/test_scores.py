@@ -60,6 +60,12 @@ def test_a_summary_is_what_the_whole_stream_gives_at_once() -> None:
     assert stretch.mean_weight.from_below == pytest.approx(mean.from_below, abs=1e-9)
 
 
+def test_nothing_bounds_the_value_of_no_decision() -> None:
+    interval = Scores().summary().value_interval(0.95)
+
+    assert (interval.lower, interval.upper) == (None, None)
+
+
 def test_reading_changes_nothing() -> None:
     scores = fed(stream(200))
     before = scores.encode()
