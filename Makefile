@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench bench-quality bench-soak bench-truth lock clean
+.PHONY: help install demo test lint bench bench-growth bench-quality bench-soak bench-truth lock clean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lint: install
 
 bench: install  ## speed against bare Flask, a naive service and VW; BENCH=full is longer
 	$(BIN)/python -m benchmarks.speed
+
+bench-growth: install  ## how each cost grows with experiments, variants, log; BENCH=full to 10 million events
+	$(BIN)/python -m benchmarks.speed.growth
 
 $(VENV)/.bench-installed: $(VENV)/.installed benchmarks/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.lock

@@ -31,6 +31,10 @@ LEARNER = (sys.executable, "-m", "bandit_svc.learner")
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # The learner ends when its parent is not this one any more.
 SUPERVISOR_VARIABLE = "BANDIT_SUPERVISOR_PID"
+# The memory of a model that was swapped out goes back to the system. Left to itself
+# glibc would take the next model's from its heap, where it is never given back, and a
+# worker of many models would grow to twice the size.
+MALLOC_VARIABLE, MALLOC_BYTES = "MALLOC_MMAP_THRESHOLD_", str(2**20)
 PORT_WAIT_S = 3.0
 
 
@@ -58,6 +62,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
     _forget_dead_processes(metrics)
     environment = {**os.environ, **absolute.environment()}
     environment[METRICS_VARIABLE] = str(metrics)
+    environment.setdefault(MALLOC_VARIABLE, MALLOC_BYTES)
     environment.pop(SUPERVISOR_VARIABLE, None)
     return environment
 

@@ -36,6 +36,7 @@ class Edge:
         self._thread: threading.Thread | None = None
         # Looking a metric's child up costs as much as counting.
         self._counters: dict[tuple[str, str, str], Counter] = {}
+        self._labelled: tuple[int | None, frozenset[str]] = (None, frozenset())
 
     def count_decision(self, decision: Decision) -> None:
         """Count one answered decision."""
@@ -61,7 +62,12 @@ class Edge:
         return metrics.DECISIONS.labels(label, variant, group)
 
     def _experiment_label(self, key: str) -> str:
-        own = metrics.labelled_experiments(self.worker.catalog.all())
+        catalog = self.worker.catalog
+        version, own = self._labelled
+        if version != catalog.version:
+            # A walk over all experiments, which few requests may have to pay for.
+            version, own = catalog.version, metrics.labelled_experiments(catalog.all())
+            self._labelled = version, own
         return key if key in own else metrics.OTHER
 
     def start(self, model_poll_ms: int) -> None:

@@ -30,6 +30,11 @@ class Catalog:
         self._running: dict[str, Running] = {}
         self._keys: dict[str, KeyRow] = {}
 
+    @property
+    def version(self) -> int:
+        """A number that differs when other definitions or keys were read."""
+        return self._seen_version
+
     def running(self, key: str) -> Running:
         """Give a running experiment, ready to decide.
 

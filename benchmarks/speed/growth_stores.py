@@ -6,6 +6,7 @@ multiplied; `bandit-svc doctor` finds no fault in it. A thousand experiments wit
 share one trained model, published for each.
 """
 
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -97,8 +98,9 @@ def create(folder: Path, definitions: Sequence[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def worker_of(folder: Path, suffix: str = "aa") -> Iterator[Worker]:
+def worker_of(folder: Path) -> Iterator[Worker]:
     """Open a store as a web worker does."""
+    suffix = secrets.token_hex(4)
     worker = Worker(settings_of(folder, fsync="never"), START_MS, suffix)
     with closing(worker):
         yield worker
@@ -109,7 +111,7 @@ def write_events(
 ) -> None:
     """Append decisions, and rewards for three in ten, to the event log."""
     rewarded, of = REWARDED_EVERY
-    with worker_of(folder, "bb") as worker:
+    with worker_of(folder) as worker:
         for n in range(decisions):
             now_ms = START_MS + n
             context = drawn[n % len(drawn)]

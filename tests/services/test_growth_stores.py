@@ -1,0 +1,41 @@
+"""Stores that the growth benchmark makes by copying are sound ones."""
+
+from contextlib import closing
+from pathlib import Path
+
+from bandit_svc.services.examine import Surroundings, examine
+from bandit_svc.services.report import build_report
+from bandit_svc.wiring import Backends
+from benchmarks.speed.growth_stores import (
+    BLOCK,
+    START_MS,
+    definition,
+    settings_of,
+    trained,
+    with_events,
+)
+
+LATER_MS = START_MS + 10**8
+ROOM = Surroundings(free_bytes=10**12)
+
+
+def test_a_log_that_was_copied_has_no_fault_and_every_event(tmp_path: Path) -> None:
+    with_events(tmp_path, 3 * BLOCK)
+    with closing(Backends(settings_of(tmp_path))) as backends:
+        faults = examine(backends.storage, backends.reader, ROOM, LATER_MS)
+        (experiment,) = backends.storage.experiments.all()
+        report = build_report(backends.storage, experiment, LATER_MS)
+
+    assert faults == []
+    assert report["decisions"]["joined"] == 3 * (BLOCK * 10 // 13)
+    assert report["model"]["learned"] == report["decisions"]["joined"]
+
+
+def test_every_experiment_gets_a_sound_model(tmp_path: Path) -> None:
+    trained(tmp_path, 50, definitions=[definition(f"e-{n}", 3) for n in range(3)])
+    with closing(Backends(settings_of(tmp_path))) as backends:
+        faults = examine(backends.storage, backends.reader, ROOM, LATER_MS)
+        versions = backends.storage.snapshots.latest_versions()
+
+    assert faults == []
+    assert set(versions) == {1, 2, 3}
