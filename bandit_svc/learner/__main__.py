@@ -101,7 +101,7 @@ class Process:
             self._jobs.look(backends.storage.jobs)
             # Only a changed policy leaves work behind; a tick reads all the rest.
             behind = any(trained.behind for trained in tick.trained.values())
-            stopped = self._wait(0.0 if behind else pause_s)
+            stopped = self._wait(0.0 if behind or tick.cut else pause_s)
 
     def _wait(self, seconds: float) -> bool:
         """Pause; say whether to stop, for a signal or for the parent's death."""

@@ -22,6 +22,9 @@ from bandit_svc.wiring import Backends
 
 # A changed policy trains this long before the other experiments get their turn.
 BUDGET_S = 0.25
+# A tick over many busy experiments stops here and goes on with the next one, so that a
+# signal to stop is heard in time, and nobody waits for all the others twice.
+TICK_S = 5.0
 
 _NEVER = -1
 
@@ -33,7 +36,8 @@ class Tick(msgspec.Struct):
 
     Those that there was no work for are not named. `unseen` is how many experiments a
     learner that has just begun has still to look at; `stepped` are the numbers of
-    those that were scored and trained.
+    those that were scored and trained; `cut` says that others have to wait for the
+    next tick.
     """
 
     ingested: Ingested
@@ -42,6 +46,7 @@ class Tick(msgspec.Struct):
     scored: dict[str, Scored] = {}
     unseen: int = 0
     stepped: set[int] = set()
+    cut: bool = False
 
     @property
     def idle(self) -> bool:
@@ -50,6 +55,7 @@ class Tick(msgspec.Struct):
             not self.ingested.records
             and not self.joined
             and not self.unseen
+            and not self.cut
             and not any(t.learned or t.behind for t in self.trained.values())
             and not any(s.scored for s in self.scored.values())
         )
@@ -76,6 +82,7 @@ class Learner:
         self._experiments: list[Experiment] = []
         self._experiments_version = _NEVER
         self._positions: Mapping[int, int] | None = None
+        self._last_stepped = 0
 
     def tick(self) -> Tick:
         """Do one round of every step."""
@@ -94,8 +101,13 @@ class Learner:
         self._positions = positions
         tick = Tick(ingested=ingested, joined=joined)
         versions = self._storage.snapshots.latest_versions()
+        deadline = time.monotonic() + TICK_S
         for experiment in self._due(versions, before, positions):
+            if time.monotonic() >= deadline and tick.stepped:
+                tick.cut = True
+                break
             self._step(experiment, versions, positions, now_ms, tick)
+            self._last_stepped = experiment.number
         tick.unseen = len(self._wakefulness.new(self._experiments))
         return tick
 
@@ -106,7 +118,8 @@ class Learner:
         positions: Mapping[int, int],
     ) -> Iterator[Experiment]:
         """Give those with work, then new ones: with rows of now all, else a few."""
-        experiments = self._all()
+        # In turn, so that whom a cut left out comes first.
+        experiments = sorted(self._all(), key=lambda e: e.number <= self._last_stepped)
         new = self._wakefulness.new(experiments)
         yield from self._wakefulness.due(experiments, versions, positions)
         deadline = time.monotonic() + self._budget_s

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bandit_svc.learner.wakefulness import LEAST_AWAKE_MS
 from bandit_svc.services import lifecycle
 from bandit_svc.services.definitions import Definitions
@@ -127,3 +129,20 @@ def test_what_a_killed_learner_had_joined_is_learned_by_the_next(
 
     assert service.model().meta.learned == 40
     assert service.replay().matches
+
+
+def test_a_tick_that_is_cut_goes_on_with_those_that_it_left_out(
+    service: "Service", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bandit_svc.learner.loop.TICK_S", 0.0)
+    keys = [f"e{number}" for number in range(3)]
+    for key in keys:
+        service.create(key)
+    service.learner.drain(60)
+    for key in keys:
+        service.decide(experiment=key)
+    service.now_ms += 2_000
+    ticks = [service.learner.tick() for _ in keys]
+
+    assert [list(tick.trained) for tick in ticks] == [["e0"], ["e1"], ["e2"]]
+    assert not any(tick.idle for tick in ticks)
