@@ -114,7 +114,7 @@ def _run(
         if not service.wait_until_ready(stop.wait):
             return 0
         console.print(
-            f"Status page: {service.url}/\n"
+            f"Dashboard: {service.url}/\n"
             f"Visitors come at {sum(RATES_PER_S.values()):.0f} a second. The reward "
             f"window is {WINDOW_S:.0f} s and then 1 s of grace,\nso the first "
             "decisions are learned and reported after that. Ctrl-C stops."

@@ -110,42 +110,50 @@ def restore(
 
     Raises:
         NotFound: there is no experiment of that key, or no such version is kept.
-        Conflict: the learner published at the same moment, or somebody changed the
-            experiment meanwhile; repeat.
+        Conflict: the learner published at the same moment again and again, or
+            somebody changed the experiment meanwhile; repeat.
     """
     experiment = storage.experiments.get(key)
     _check_revision(experiment, revision)
     number = experiment.number
-    newest = storage.snapshots.latest(number)
     old = storage.snapshots.get(number, version)
-    if newest is None or old is None:
+    if old is None:
         raise NotFound(
             f"experiment {key!r} keeps no model version {version}; GET "
             f"/v1/experiments/{key}/models lists those that are kept"
         )
-    cursor = newest.meta.cursor
-    spans: tuple[Span, ...] = old.meta.spans
-    if cursor > old.meta.cursor:
-        spans = (*spans, (cursor, cursor))
-    meta = msgspec.structs.replace(
-        old.meta,
-        version=newest.meta.version + 1,
-        spans=spans,
-        created_at_ms=now_ms,
-        restored_from=version,
-    )
-    if experiment.definition.policy != meta.policy:
-        definition = msgspec.structs.replace(experiment.definition, policy=meta.policy)
+    if experiment.definition.policy != old.meta.policy:
+        definition = msgspec.structs.replace(
+            experiment.definition, policy=old.meta.policy
+        )
         note = f"restore: model version {version} and the policy that it was made by"
         storage.experiments.revise(experiment, definition, now_ms, note)
-    snapshot = Snapshot(meta=meta, state=old.state)
-    if not storage.snapshots.publish(snapshot, newest.meta.version, KEEP_ON_RESTORE):
-        raise Conflict("the learner published a model at the same moment; repeat")
-    return meta
+    for _ in range(RESTORE_TRIES):
+        newest = storage.snapshots.latest(number) or old
+        meta = _restored(old.meta, newest.meta, now_ms)
+        snapshot = Snapshot(meta=meta, state=old.state)
+        if storage.snapshots.publish(snapshot, newest.meta.version, KEEP_ON_RESTORE):
+            return meta
+    raise Conflict("the learner published a model at the same moment; repeat")
 
 
+# A learner publishes a few times a second, and may do so between two steps of ours.
+RESTORE_TRIES = 5
 # The learner prunes at its next publication; a restore drops nothing.
 KEEP_ON_RESTORE = 1_000_000
+
+
+def _restored(old: SnapshotMeta, newest: SnapshotMeta, now_ms: int) -> SnapshotMeta:
+    spans: tuple[Span, ...] = old.spans
+    if newest.cursor > old.cursor:
+        spans = (*spans, (newest.cursor, newest.cursor))
+    return msgspec.structs.replace(
+        old,
+        version=newest.version + 1,
+        spans=spans,
+        created_at_ms=now_ms,
+        restored_from=old.version,
+    )
 
 
 def convert_definition(raw: Any) -> Definition:  # noqa: ANN401 - any JSON

@@ -1,6 +1,6 @@
 """An older model serves again, and what spoilt the newer ones stays out."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -9,6 +9,7 @@ from bandit_svc.errors import NotFound
 from bandit_svc.services import lifecycle
 
 if TYPE_CHECKING:
+    from bandit_svc.storage.interface import Storage
     from tests.services.conftest import Service
 
 
@@ -169,3 +170,41 @@ def test_replay_needs_a_published_model(service: "Service") -> None:
 
     with pytest.raises(NotFound, match="no published model yet"):
         service.replay()
+
+
+class Crowded:
+    """A store in which a learner publishes right after its newest model was read."""
+
+    def __init__(self, service: "Service") -> None:
+        self._service = service
+        self._is_busy = True
+
+    @property
+    def snapshots(self) -> "Crowded":
+        return self
+
+    def latest(self, number: int) -> object:
+        found = self._service.storage.snapshots.latest(number)
+        if self._is_busy:
+            self._is_busy = False
+            self._service.rounds(30)
+            self._service.mature()
+        return found
+
+    def __getattr__(self, name: str) -> object:
+        storage = self._service.storage
+        owner = storage if hasattr(storage, name) else storage.snapshots
+        return getattr(owner, name)
+
+
+@pytest.mark.usefixtures("hero")
+def test_a_restore_outlasts_a_learner_that_publishes_meanwhile(
+    service: "Service",
+) -> None:
+    crowded = cast("Storage", Crowded(service))
+
+    meta = lifecycle.restore(crowded, "hero", 1, service.now_ms)
+
+    # The learner took version 4, having learned 30 more.
+    assert (meta.version, meta.spans) == (5, ((0, 30), (120, 120)))
+    assert service.model().meta == meta

@@ -72,7 +72,7 @@ def test_demo_shows_its_reports_and_stops_by_itself(
     output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0
-    assert "Status page: http://127.0.0.1:" in output
+    assert "Dashboard: http://127.0.0.1:" in output
     for key in ("homepage-hero", "artwork", "aa-test"):
         assert f"{key} | 100 decisions (5 pending) | reward treatment 0.300" in output
     assert "the uplift of homepage-hero is above 0" in output
@@ -87,7 +87,7 @@ def test_a_signal_stops_everything_with_status_0(
 ) -> None:
     process = start_demo()
     assert process.stdout is not None
-    while "Status page" not in process.stdout.readline():
+    while "Dashboard" not in process.stdout.readline():
         assert process.poll() is None
 
     process.send_signal(number)

@@ -1,0 +1,122 @@
+"""What open pages cost decisions: the same load without and with people who look.
+
+Ten windows are open, each asking for its live part as often as a browser does. They
+share the two cores and the web workers with the decisions; they share no lock.
+"""
+
+import contextlib
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from bandit_svc.settings import Settings
+from benchmarks.speed.processes import drive
+from benchmarks.speed.rows import Figures, Goal
+from benchmarks.speed.service import EXPERIMENT, Service, decision_bodies, service
+from benchmarks.speed.serving import CONNECTIONS
+
+# Each with the seconds between two of its requests, as its template says.
+WINDOWS = (
+    *(("/", 3.0),) * 2,
+    *((f"/experiments/{EXPERIMENT}/live", 4.0),) * 4,
+    *((f"/experiments/{EXPERIMENT}/decisions", 4.0),) * 2,
+    *(("/ops", 4.0),) * 2,
+)
+
+
+class PagesOpen:
+    """Decisions alone, and beside ten open windows."""
+
+    name = "pages_open"
+    goals = (
+        Goal(
+            "decision throughput, ten pages open / none",
+            "decisions_per_s pages open",
+            "decisions_per_s no page",
+            ">=",
+            0.8,
+        ),
+        Goal(
+            "decision p99, ten pages open / none",
+            "decision_p99_ms pages open",
+            "decision_p99_ms no page",
+            "<=",
+            2.0,
+        ),
+    )
+
+    def __init__(self) -> None:
+        self._service: Service | None = None
+        self._bodies = decision_bodies()
+        self._turn = 0
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Start the web workers."""
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            service(Path(folder), Settings()) as found,
+        ):
+            self._service = found
+            yield
+
+    def measure(self, seconds: float) -> Figures:
+        """Load it in both ways, the other one first each time."""
+        figures: Figures = {}
+        self._turn += 1
+        for way in ("no page", "pages open")[:: 1 if self._turn % 2 else -1]:
+            found = self._load(seconds, pages_open=way == "pages open")
+            figures |= {f"{name} {way}": value for name, value in found.items()}
+        return figures
+
+    def _load(self, seconds: float, *, pages_open: bool) -> Figures:
+        found = self._service
+        assert found is not None, "measure() is called inside running()"  # noqa: S101
+        plan = found.plan("/v1/decisions", self._bodies) | {
+            "loop": "closed",
+            "connections": CONNECTIONS,
+            "seconds": seconds,
+        }
+        with _windows(found) if pages_open else contextlib.nullcontext([0]) as seen:
+            measured = drive(plan)
+        return {
+            "decisions_per_s": measured["decisions_per_s"],
+            "decision_p99_ms": measured["p99_ms"],
+            "pages_per_s": seen[0] / measured["took_s"],
+        }
+
+
+@contextlib.contextmanager
+def _windows(found: Service) -> Iterator[list[int]]:
+    """Open every window; gives how many parts were loaded, in a list of one."""
+    stop, seen = threading.Event(), [0]
+
+    def look(path: str, pause_s: float, first_s: float) -> None:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{found.port}{path}",
+            headers={"Authorization": f"Bearer {found.secret}", "HX-Request": "true"},
+        )
+        wait_s = first_s
+        while not stop.wait(wait_s):
+            began_s = time.monotonic()
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+                answer.read()
+            seen[0] += 1
+            wait_s = max(0.0, pause_s - (time.monotonic() - began_s))
+
+    # People open their windows at different moments.
+    threads = [
+        threading.Thread(target=look, args=(path, pause_s, n * pause_s / len(WINDOWS)))
+        for n, (path, pause_s) in enumerate(WINDOWS)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()

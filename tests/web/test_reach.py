@@ -1,0 +1,44 @@
+"""Pages reach the store and the reading end of the log, and nothing that decides.
+
+That no file of pages imports what decides is a contract in setup.cfg.
+"""
+
+from contextlib import closing
+from typing import Any
+
+from flask import Flask
+
+from bandit_svc.http.page_access import Visitor
+from bandit_svc.web import pages
+from bandit_svc.wiring import Backends
+
+Service = Any
+
+
+def test_every_page_is_made_without_a_catalog_and_without_a_writer(
+    lived_in: Service, one_of_each: list[str]
+) -> None:
+    with closing(Backends(lived_in.worker.settings)) as backends:
+        assert not hasattr(backends, "catalog")
+        assert not hasattr(backends, "log")
+        app = Flask("pages alone", static_folder=None)
+        app.register_blueprint(pages.blueprint(backends, lambda: lived_in.now_ms))
+        app.context_processor(lambda: {"visitor": Visitor("")})
+        client = app.test_client()
+
+        for path in one_of_each:
+            if path != "/docs":
+                assert client.get(path).status_code == 200, path
+
+
+def test_looking_at_every_page_leaves_no_trace(
+    lived_in: Service, one_of_each: list[str]
+) -> None:
+    before = lived_in.stored()
+    served = lived_in.worker.catalog.running("hero").policy
+
+    for path in one_of_each:
+        lived_in.get(path)
+
+    assert lived_in.stored() == before
+    assert lived_in.worker.catalog.running("hero").policy is served
