@@ -38,6 +38,7 @@ def write_world_log(
     seed: int,
     *,
     noise_values: int = 0,
+    every_ms: int = 1,
     **definition: object,
 ) -> Experiment:
     """Make a store with an experiment of a world and its joined decisions.
@@ -45,6 +46,7 @@ def write_world_log(
     Args:
         noise_values: if above 0, every context has a key `noise` of that many values
             that mean nothing.
+        every_ms: time from one decision to the next.
         definition: fields over the world's own definition.
     """
     with closing(open_storage(folder)) as storage:
@@ -54,13 +56,14 @@ def write_world_log(
         body["reward"] = {**body.get("reward", {}), "window_seconds": WINDOW_MS / 1000}
         made = lifecycle.convert_definition(body)
         experiment = lifecycle.create(storage, made, "salt", START_MS)
-        play = _Play(world, experiment, seed, noise_values)
+        play = _Play(world, experiment, seed, noise_values, every_ms)
         definitions = Definitions(storage.experiments)
         for first in range(0, rounds, BATCH):
             events = play.events(first, min(BATCH, rounds - first))
             arrivals = [Arrival(encode_event(one), one, RULE) for one in events]
             storage.facts.ingest(arrivals, {})
-            join(storage.joins, definitions, START_MS + first + BATCH + 2 * WINDOW_MS)
+            ends_ms = START_MS + (first + BATCH) * every_ms
+            join(storage.joins, definitions, ends_ms + 2 * WINDOW_MS)
         return experiment
 
 
@@ -68,11 +71,16 @@ class _Play:
     """A policy that decides, and learns in steps, for visitors of a world."""
 
     def __init__(
-        self, world: World, experiment: Experiment, seed: int, noise_values: int
+        self,
+        world: World,
+        experiment: Experiment,
+        seed: int,
+        noise_values: int,
+        every_ms: int,
     ) -> None:
         self._world, self._experiment = world, experiment
         self._rng = np.random.default_rng([17, seed])
-        self._noise_values = noise_values
+        self._noise_values, self._every_ms = noise_values, every_ms
         self._policy = build_policy(experiment.definition.policy, world.reward_range)
         self._waiting: list[tuple[Context, int, float, float]] = []
 
@@ -83,7 +91,7 @@ class _Play:
             decision, reward = self._round(number)
             found.append(decision)
             if reward:
-                at_ms = START_MS + number + 1
+                at_ms = START_MS + number * self._every_ms + 1
                 found.append(Reward(decision.id, 1, reward, "", at_ms, at_ms))
         return found
 
@@ -112,7 +120,7 @@ class _Play:
             experiment=self._experiment.key,
             number=self._experiment.number,
             revision=1,
-            decided_at_ms=START_MS + number,
+            decided_at_ms=START_MS + number * self._every_ms,
             group=group,
             context=context,
             variants=tuple(action.key for action in actions),
