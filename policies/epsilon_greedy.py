@@ -8,15 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policies import settings
-from policies.base import Action, Context, RewardRange, check_actions, check_example
-from policies.envelope import seal, spec_digest, unseal
+from policies.base import Action, Context, RewardRange, check_actions
 from policies.settings import Number
-from policies.tallies import Tallies
+from policies.tallies import TallyingPolicy
 
 SETTINGS = (Number("epsilon", 0.1, "share of uniform exploration", 0.0, 1.0),)
 
 
-class EpsilonGreedyPolicy:
+class EpsilonGreedyPolicy(TallyingPolicy):
     """Gives 1 - epsilon to the best mean, epsilon to all; ties share.
 
     A mean is shrunk by one assumed reward of the overall mean. So an action without
@@ -25,10 +24,8 @@ class EpsilonGreedyPolicy:
     """
 
     def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
-        self._digest = spec_digest(spec, reward_range)
-        self._reward_range = reward_range
+        super().__init__(spec, reward_range)
         self._epsilon: float = spec["epsilon"]
-        self._tallies = Tallies()
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Give the pmf for these actions, whatever the context."""
@@ -39,27 +36,6 @@ class EpsilonGreedyPolicy:
         each = self._epsilon / len(actions)
         greedy = (1.0 - self._epsilon) / means.count(best)
         return [each + greedy if mean == best else each for mean in means]
-
-    def learn(
-        self,
-        context: Context,
-        actions: Sequence[Action],
-        chosen: int,
-        propensity: float,
-        reward: float,
-    ) -> None:
-        """Add the reward to the chosen action's sum; the propensity isn't used."""
-        del context
-        check_example(len(actions), chosen, propensity)
-        self._tallies.add(actions[chosen].key, self._reward_range.scaled(reward))
-
-    def dump(self) -> bytes:
-        """Give the sums, in the order in which actions were first learned."""
-        return seal(self._digest, self._tallies.dump())
-
-    def load(self, state: bytes) -> None:
-        """Replace the sums."""
-        self._tallies = Tallies.loaded(unseal(self._digest, state))
 
     def _shrunk_mean(self, key: str) -> float:
         overall = self._tallies.all

@@ -1,11 +1,16 @@
 """How often each action was learned from, and the sum of its scaled rewards.
 
-Owns the state of the context-free policies. Knows nothing of pmfs.
+Owns the state of the context-free policies, and how they learn, dump and load it.
+Knows nothing of pmfs.
 """
 
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import msgspec
+
+from policies.base import Action, Context, RewardRange, check_example
+from policies.envelope import seal, spec_digest, unseal
 
 
 class Tally(msgspec.Struct, frozen=True, array_like=True):
@@ -45,3 +50,38 @@ class Tallies(msgspec.Struct):
     def loaded(cls, payload: bytes) -> Self:
         """Build the tallies that `dump` gave."""
         return msgspec.msgpack.decode(payload, type=cls)
+
+
+class TallyingPolicy:
+    """What context-free policies share: all but the pmf."""
+
+    def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
+        self._digest = spec_digest(spec, reward_range)
+        self._reward_range = reward_range
+        self._tallies = Tallies()
+
+    def learn(
+        self,
+        context: Context,
+        actions: Sequence[Action],
+        chosen: int,
+        propensity: float,
+        reward: float,
+    ) -> None:
+        """Add the reward to the chosen action's sums; the propensity isn't used."""
+        del context
+        check_example(len(actions), chosen, propensity)
+        self._tallies.add(actions[chosen].key, self._reward_range.scaled(reward))
+        self._changed()
+
+    def dump(self) -> bytes:
+        """Give the sums, in the order in which actions were first learned."""
+        return seal(self._digest, self._tallies.dump())
+
+    def load(self, state: bytes) -> None:
+        """Replace the sums."""
+        self._tallies = Tallies.loaded(unseal(self._digest, state))
+        self._changed()
+
+    def _changed(self) -> None:
+        """Forget what was worked out from the tallies."""

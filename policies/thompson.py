@@ -12,8 +12,7 @@ import numpy as np
 from scipy.special import betainc, betaincinv, betaln, ndtr, xlog1py, xlogy
 
 from policies import settings
-from policies.base import Action, Context, RewardRange, check_actions, check_example
-from policies.envelope import seal, spec_digest, unseal
+from policies.base import Action, Context, RewardRange, check_actions
 from policies.maximum import (
     NORMAL_BREAKS,
     Floats,
@@ -23,7 +22,7 @@ from policies.maximum import (
     spread,
 )
 from policies.settings import Number
-from policies.tallies import Tallies
+from policies.tallies import TallyingPolicy
 
 SETTINGS = (
     Number("prior_successes", 1.0, "successes assumed of each variant", 0.5, 1e6),
@@ -34,14 +33,12 @@ CACHED_PMFS = 256
 _BREAK_LEVELS = ndtr(NORMAL_BREAKS)
 
 
-class ThompsonPolicy:
+class ThompsonPolicy(TallyingPolicy):
     """Gives each action the probability that its mean reward is the largest."""
 
     def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
-        self._digest = spec_digest(spec, reward_range)
-        self._reward_range = reward_range
+        super().__init__(spec, reward_range)
         self._prior = (spec["prior_successes"], spec["prior_failures"])
-        self._tallies = Tallies()
         self._pmfs: dict[tuple[str, ...], list[float]] = {}
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
@@ -56,27 +53,7 @@ class ThompsonPolicy:
             known = self._pmfs[keys] = self._largest(keys)
         return list(known)
 
-    def learn(
-        self,
-        context: Context,
-        actions: Sequence[Action],
-        chosen: int,
-        propensity: float,
-        reward: float,
-    ) -> None:
-        """Add the reward to the chosen action's sums; the propensity isn't used."""
-        del context
-        check_example(len(actions), chosen, propensity)
-        self._tallies.add(actions[chosen].key, self._reward_range.scaled(reward))
-        self._pmfs.clear()
-
-    def dump(self) -> bytes:
-        """Give the sums, in the order in which actions were first learned."""
-        return seal(self._digest, self._tallies.dump())
-
-    def load(self, state: bytes) -> None:
-        """Replace the sums."""
-        self._tallies = Tallies.loaded(unseal(self._digest, state))
+    def _changed(self) -> None:
         self._pmfs.clear()
 
     def _largest(self, keys: Sequence[str]) -> list[float]:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from bandit_svc.cli.columns import columns
 from bandit_svc.cli.log_options import LogOptions, log_options
 from bandit_svc.cli.narration import narrating
 from bandit_svc.cli.opening import now_ms, opened
-from bandit_svc.cli.options import data_option, option
-from bandit_svc.cli.output import emit
+from bandit_svc.cli.options import data_option, option, result_options
+from bandit_svc.cli.output import as_json, emit
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.audit_log import audit_log, audit_verdict
 from bandit_svc.services.report import build_report
@@ -33,12 +32,7 @@ Json = dict[str, Any]
     multiple=True,
     help="What the log is to be asked about: uniform or fixed:ACTION; repeatable.",
 )
-@option("format", type=click.Choice(("text", "json")), default="text", help="Form.")
-@option(
-    "out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write it to, instead of standard output.",
-)
+@result_options("text", "json")
 @click.pass_context
 def audit(
     context: click.Context,
@@ -84,10 +78,7 @@ def audit(
 def _written(checks: list[Json], source: str, form: str) -> str:
     verdict = audit_verdict(checks)
     if form == "json":
-        result = {"log": source, "verdict": verdict, "health": checks}
-        return (
-            msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
-        )
+        return as_json({"log": source, "verdict": verdict, "health": checks})
     rows = [("STATUS", "CHECK", "WHAT WAS FOUND")]
     rows += [
         (

@@ -10,7 +10,7 @@ import click
 from bandit_svc.cli.evaluate_key import evaluate_key
 from bandit_svc.cli.evaluate_log import FORMATS, evaluate_log
 from bandit_svc.cli.log_options import LogOptions, log_options
-from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.options import data_option, option, result_options
 from bandit_svc.errors import InvalidInput
 
 
@@ -30,12 +30,7 @@ from bandit_svc.errors import InvalidInput
     type=click.Path(path_type=Path),
     help="CSV of what is known of the actions, for dm and dr: an action, then numbers.",
 )
-@option("format", type=click.Choice(FORMATS), default="text", help="Form of it.")
-@option(
-    "out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write it to, instead of standard output.",
-)
+@result_options(*FORMATS)
 def evaluate(
     *,
     key: str | None,

@@ -13,7 +13,7 @@ import msgspec
 from bandit_svc.cli.called_policy import CALLABLE, CalledPolicy
 from bandit_svc.cli.evaluate_text import evaluation_csv, evaluation_text
 from bandit_svc.cli.opening import now_ms, opened
-from bandit_svc.cli.output import emit
+from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.cli.progress import counting
 from bandit_svc.errors import InvalidInput
@@ -67,8 +67,7 @@ def evaluate_key(
             )
         treatment = build_report(storage, experiment, now_ms())["groups"][0]
     if form == "json":
-        encoded = msgspec.json.encode(result)
-        emit(msgspec.json.format(encoded, indent=2).decode() + "\n", out)
+        emit(as_json(result), out)
     elif form == "csv":
         emit(evaluation_csv(result), out)
     else:

@@ -6,13 +6,12 @@ Owns what is read before services.evaluate_log does the work, and the choice of 
 import csv
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from bandit_svc.cli.evaluate_text import evaluation_csv, evaluation_text
 from bandit_svc.cli.log_options import LogOptions
 from bandit_svc.cli.narration import narrating
-from bandit_svc.cli.output import emit
+from bandit_svc.cli.output import as_json, emit
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services import evaluate_log as service
 from bandit_svc.services.decision_log import DecisionLog, FloatArray
@@ -52,8 +51,7 @@ def evaluate_log(
             lambda what: narrate(f"Evaluating {decisions.n:,} decisions: {what}"),
         )
     if form == "json":
-        text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
-        emit(text + "\n", out)
+        emit(as_json(result), out)
     elif form == "csv":
         emit(evaluation_csv(result), out)
     else:

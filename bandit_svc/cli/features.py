@@ -5,19 +5,22 @@ Owns the options, the words and the columns; the numbers are services.feature_va
 
 import csv
 import io
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from bandit_svc.cli.columns import columns
 from bandit_svc.cli.evaluate_key import asked_policy
 from bandit_svc.cli.opening import opened
-from bandit_svc.cli.options import data_option, option
-from bandit_svc.cli.output import emit
+from bandit_svc.cli.options import (
+    data_option,
+    option,
+    processes_option,
+    result_options,
+)
+from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.progress import counting
 from bandit_svc.services.candidate_specs import asked_specs
 from bandit_svc.services.feature_value import feature_values
@@ -26,7 +29,6 @@ from bandit_svc.services.wording import NOTHING, amount
 
 Json = dict[str, Any]
 
-FORMATS = ("text", "json", "csv")
 BAR_WIDTH = 20
 BAR = "\N{FULL BLOCK}"
 CSV_HEADER = ("key", "share", "value", "lower", "upper", "refused")
@@ -44,19 +46,8 @@ NOTE = (
 @option(
     "policy", help="A policy that learns: as for evaluate. Default: the served one."
 )
-@option(
-    "processes",
-    type=click.IntRange(min=1),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="as many as there are cores",
-    help="How many work at the same time; the result is the same.",
-)
-@option("format", type=click.Choice(FORMATS), default="text", help="Form of it.")
-@option(
-    "out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write it to, instead of standard output.",
-)
+@processes_option
+@result_options("text", "json", "csv")
 def features(
     *,
     key: str,
@@ -88,8 +79,7 @@ def features(
                 lambda done: show(done, "joined decisions"),
             )
     if format == "json":
-        encoded = msgspec.json.encode(found)
-        emit(msgspec.json.format(encoded, indent=2).decode() + "\n", out)
+        emit(as_json(found), out)
     elif format == "csv":
         emit(features_csv(found), out)
     else:

@@ -1,11 +1,13 @@
 """How commands declare their options.
 
 Owns the rule that every option is also an environment variable of the same
-name, and the options that come from the list of settings.
+name, the options that come from the list of settings, and those that several
+commands have.
 """
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import click
@@ -46,6 +48,26 @@ def setting_options(*names: str) -> Callable[[Command], Command]:
 
 
 data_option = setting_options("data")
+processes_option = option(
+    "processes",
+    type=click.IntRange(min=1),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="as many as there are cores",
+    help="How many work at the same time; the result is the same.",
+)
+
+
+def result_options(*forms: str) -> Callable[[Command], Command]:
+    """Declare `--format`, one of these forms and the first by default, and `--out`."""
+    form = option(
+        "format", type=click.Choice(forms), default=forms[0], help="Form of it."
+    )
+    out = option(
+        "out",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="File to write it to, instead of standard output.",
+    )
+    return lambda command: form(out(command))
 
 
 def settings_of(**given: object) -> Settings:

@@ -1,13 +1,20 @@
 """Where a command's result goes.
 
-Owns the choice between standard output and a file.
+Owns the choice between standard output and a file, and how JSON is written.
 """
 
 from pathlib import Path
 
 import click
+import msgspec
 
 from bandit_svc.errors import InvalidInput
+
+
+def as_json(result: object) -> str:
+    """Write a result as JSON for people and programs."""
+    encoded = msgspec.json.encode(result)
+    return msgspec.json.format(encoded, indent=2).decode() + "\n"
 
 
 def emit(text: str, out: Path | None) -> None:

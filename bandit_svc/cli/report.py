@@ -6,28 +6,20 @@ Owns where the report goes; its numbers are services.report's.
 from pathlib import Path
 
 import click
-import msgspec
 
 from bandit_svc.cli.opening import now_ms, opened
-from bandit_svc.cli.options import data_option, option
-from bandit_svc.cli.output import emit
+from bandit_svc.cli.options import data_option, result_options
+from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.report_text import report_text
 from bandit_svc.services.report import build_report
 from bandit_svc.services.report_html.page import report_html
 from bandit_svc.services.report_rows import report_csv
 
-FORMATS = ("text", "json", "csv", "html")
-
 
 @click.command()
 @click.argument("key")
 @data_option
-@option("format", type=click.Choice(FORMATS), default="text", help="Form of it.")
-@option(
-    "out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write it to, instead of standard output.",
-)
+@result_options("text", "json", "csv", "html")
 def report(key: str, data: str, format: str, out: Path | None) -> None:  # noqa: A002 - the option's name
     """Say what an experiment earned, and how sure that is.
 
@@ -39,7 +31,7 @@ def report(key: str, data: str, format: str, out: Path | None) -> None:  # noqa:
         experiment = backends.storage.experiments.get(key)
         built = build_report(backends.storage, experiment, now_ms())
     if format == "json":
-        text = msgspec.json.format(msgspec.json.encode(built), indent=2).decode() + "\n"
+        text = as_json(built)
     elif format == "csv":
         text = report_csv(built)
     elif format == "html":

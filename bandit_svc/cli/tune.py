@@ -4,15 +4,18 @@ Owns the options and the order of search, leaderboard and promotion; the numbers
 services.tune's.
 """
 
-import os
 from pathlib import Path
 
 import click
-import msgspec
 
 from bandit_svc.cli.opening import now_ms, opened
-from bandit_svc.cli.options import data_option, option
-from bandit_svc.cli.output import emit
+from bandit_svc.cli.options import (
+    data_option,
+    option,
+    processes_option,
+    result_options,
+)
+from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.cli.progress import counting
 from bandit_svc.cli.tune_text import board_csv, board_text
@@ -29,8 +32,6 @@ from bandit_svc.services.tune import (
 )
 from bandit_svc.wiring import Backends
 
-FORMATS = ("text", "json", "csv")
-
 
 @click.command()
 @click.argument("key")
@@ -43,13 +44,7 @@ FORMATS = ("text", "json", "csv")
 )
 @option("trials", type=click.IntRange(min=1), help="Size of the sample.")
 @option("seed", type=int, default=1, help="Seed of the sample.")
-@option(
-    "processes",
-    type=click.IntRange(min=1),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="as many as there are cores",
-    help="How many work at the same time; the result is the same.",
-)
+@processes_option
 @option(
     "space",
     type=click.Path(path_type=Path),
@@ -62,12 +57,7 @@ FORMATS = ("text", "json", "csv")
     show_default=False,
     help="Serve the best spec if it beats the incumbent for sure; else exit 1.",
 )
-@option("format", type=click.Choice(FORMATS), default="text", help="Form of it.")
-@option(
-    "out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write it to, instead of standard output.",
-)
+@result_options("text", "json", "csv")
 def tune(  # noqa: PLR0913 - one argument an option
     *,
     key: str,
@@ -107,8 +97,7 @@ def tune(  # noqa: PLR0913 - one argument an option
             )
     board = {"verdict": verdict, "promoted": promote and found is not None, **board}
     if format == "json":
-        encoded = msgspec.json.encode(board)
-        emit(msgspec.json.format(encoded, indent=2).decode() + "\n", out)
+        emit(as_json(board), out)
     elif format == "csv":
         emit(board_csv(board), out)
     else:

@@ -208,10 +208,10 @@ def mean_weight_check(weight: FloatArray, max_weight: float | None = None) -> Ch
 SLACK = 1e-6
 
 
-def overlap_check(
+def uncovered_share(
     target_pmf: FloatArray, logging_pmf: FloatArray, least: float
-) -> Check:
-    """Check that the log takes what the target takes.
+) -> float:
+    """Give the share of the target's choices that the log hardly takes.
 
     Args:
         target_pmf: (n, K).
@@ -220,7 +220,17 @@ def overlap_check(
             exploration floor over K, or 0 for only what is impossible.
     """
     hardly = (logging_pmf < least) | (logging_pmf <= 0)
-    share = float((target_pmf * hardly).sum(axis=1).mean())
+    return float((target_pmf * hardly).sum(axis=1).mean())
+
+
+def overlap_check(share: float, least: float) -> Check:
+    """Check that the log takes what the target takes.
+
+    Args:
+        share: of the target's choices that the log hardly takes, as
+            `uncovered_share` gives it, or an estimate of it.
+        least: as there.
+    """
     warned, failed = UNCOVERED
     status: Status = "ok" if share <= warned else "warn"
     if share > failed:
@@ -228,8 +238,8 @@ def overlap_check(
     return Check(
         "overlap",
         status,
-        f"{share:.2%} of this policy's choices had a logged chance under {least:g}, so "
-        "that the log says next to nothing about them.",
+        f"{share:.2%} of this policy's choices had a logged chance under {least:.2g}; "
+        "the log says next to nothing about those.",
         {"share": share, "least_propensity": least},
     )
 

@@ -84,14 +84,8 @@ def relative_uplift(
     also where rewards are negative. The interval is Fieller's (1954), with the
     boundary of the sequence in place of the t quantile: it holds each ratio r for
     which mean(treatment) - r * mean(baseline) can't be told from 0. For the true
-    ratio this is a sequence as above, so the set covers it at every look.
-
-    Args:
-        treatment: rewards of the treatment group.
-        baseline: rewards of the baseline group.
-        confidence: in (0, 1), for all looks together.
-        minimum: the smallest possible reward.
-        maximum: the largest possible reward.
+    ratio this is a sequence as above, so the set covers it at every look. Arguments
+    are those of `absolute_uplift`.
 
     Returns:
         The estimate is None while a group is empty or the baseline's mean is 0.

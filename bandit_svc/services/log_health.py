@@ -8,12 +8,12 @@ propensities are true is asked in propensity_health.py.
 from typing import Any
 
 from bandit_svc.ope.diagnostics import (
-    UNCOVERED,
     Check,
-    Status,
     effective_sample_size_check,
     largest_weight_check,
     mean_weight_check,
+    overlap_check,
+    uncovered_share,
     weight_tail_check,
 )
 from bandit_svc.ope.weights import WeightedSums
@@ -50,14 +50,14 @@ def target_checks(log: DecisionLog, target: Target, *, lenient: bool) -> list[Js
         effective_sample_size_check(sums),
         largest_weight_check(sums),
         weight_tail_check(weight),
-        overlap_check(log, target, weight),
+        _overlap_check(log, target, weight),
     ]
     if not lenient:
         checks.append(mean_weight_check(weight))
     return [_json(check, target.name, lenient=lenient) for check in checks]
 
 
-def overlap_check(log: DecisionLog, target: Target, weight: FloatArray) -> Check:
+def _overlap_check(log: DecisionLog, target: Target, weight: FloatArray) -> Check:
     """Check that the log takes what the target takes.
 
     From all logged chances if they are known; else from the weights: the target's
@@ -68,7 +68,7 @@ def overlap_check(log: DecisionLog, target: Target, weight: FloatArray) -> Check
     # A floor is met up to rounding.
     least = (log.least_propensity or HARDLY / count) * (1 - 1e-9)
     if log.pmf is not None and target.pmf is not None:
-        share = float((target.pmf * (log.pmf < least)).sum(axis=1).mean())
+        share = uncovered_share(target.pmf, log.pmf, least)
     else:
         total = float(weight.sum())
         found = float(weight[log.propensity < least].sum()) / total if total > 0 else 1
@@ -76,17 +76,7 @@ def overlap_check(log: DecisionLog, target: Target, weight: FloatArray) -> Check
         error = float(weight.std()) / log.n**0.5
         missing = missing if missing > MISSING_ERRORS * error else 0.0
         share = missing + (1 - missing) * found
-    warned, failed = UNCOVERED
-    status: Status = "ok" if share <= warned else "warn"
-    if share > failed:
-        status = "fail"
-    return Check(
-        "overlap",
-        status,
-        f"{share:.2%} of this policy's choices had a logged chance under {least:.2g}; "
-        "the log says next to nothing about those.",
-        {"share": share, "least_propensity": least},
-    )
+    return overlap_check(share, least)
 
 
 def as_json(check: Check) -> Json:

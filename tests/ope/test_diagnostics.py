@@ -11,6 +11,7 @@ from bandit_svc.ope.diagnostics import (
     overlap_check,
     propensity_check,
     refusal,
+    uncovered_share,
     weight_checks,
     weight_tail_check,
 )
@@ -145,14 +146,18 @@ def test_overlap_is_the_share_of_choices_that_the_log_hardly_takes(
     target: list[float], status: str, share: float
 ) -> None:
     logging = np.tile([0.98, 0.02, 0.0], (10, 1))
-    check = overlap_check(np.tile(target, (10, 1)), logging, 0.05)
+    check = overlap_check(
+        uncovered_share(np.tile(target, (10, 1)), logging, 0.05), 0.05
+    )
 
     assert check.status == status
     assert check.numbers["share"] == pytest.approx(share)
 
 
 def test_without_a_floor_only_the_impossible_is_not_covered() -> None:
-    check = overlap_check(np.full((10, 2), 0.5), np.tile([1e-9, 1.0], (10, 1)), 0.0)
+    check = overlap_check(
+        uncovered_share(np.full((10, 2), 0.5), np.tile([1e-9, 1.0], (10, 1)), 0.0), 0.0
+    )
 
     assert check.status == "ok"
 
