@@ -73,6 +73,14 @@ def midway(storage: Any, job: str) -> bool:
     return bool(row.status == "running" and 0 < row.done < row.total)
 
 
+def child_midway(learner: Any, storage: Any, job: str) -> int:
+    """Wait until a job is half done; give the pid of the child that does it."""
+    learner.wait_for(lambda: midway(storage, job), "midway")
+    child = child_of(learner)
+    assert child is not None
+    return child
+
+
 def done(storage: Any, job: str) -> bool:
     row = storage.jobs.get(1, job)
     assert row.status != "failed", row.error
@@ -84,9 +92,7 @@ def test_it_is_done_by_a_niced_child_that_ends_when_nothing_is_left(
 ) -> None:
     job = queue(storage, SLOW)
     learner = start()
-    learner.wait_for(lambda: midway(storage, job), "midway")
-    child = child_of(learner)
-    assert child is not None
+    child = child_midway(learner, storage, job)
     assert os.getpriority(os.PRIO_PROCESS, child) == 10
     quick = queue(storage, QUICK)
     learner.wait_for(lambda: done(storage, job) and done(storage, quick), "done")
@@ -98,9 +104,7 @@ def test_it_is_done_by_a_niced_child_that_ends_when_nothing_is_left(
 def test_a_killed_child_begins_again_and_ends_done(start: Start, storage: Any) -> None:
     job = queue(storage, SLOW)
     learner = start()
-    learner.wait_for(lambda: midway(storage, job), "midway")
-    child = child_of(learner)
-    assert child is not None
+    child = child_midway(learner, storage, job)
     os.kill(child, signal.SIGKILL)
     learner.wait_for(lambda: done(storage, job), "done")
 
@@ -113,9 +117,7 @@ def test_with_a_killed_learner_its_child_ends_and_the_next_one_goes_on(
 ) -> None:
     job = queue(storage, SLOW)
     first = start()
-    first.wait_for(lambda: midway(storage, job), "midway")
-    child = child_of(first)
-    assert child is not None
+    child = child_midway(first, storage, job)
     first.process.kill()
     first.process.wait()
     first.wait_for(lambda: gone(child), "gone")
@@ -130,9 +132,7 @@ def test_a_stopped_learner_stops_its_child_and_the_job_waits(
 ) -> None:
     job = queue(storage, SLOW)
     learner = start()
-    learner.wait_for(lambda: midway(storage, job), "midway")
-    child = child_of(learner)
-    assert child is not None
+    child = child_midway(learner, storage, job)
     learner.process.terminate()
 
     assert learner.process.wait(20) == 0

@@ -7,7 +7,6 @@ width exactly. The caller owns the transaction.
 """
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from bandit_svc.storage.rows import ClosedDecision
@@ -19,33 +18,29 @@ OTHER = ""
 
 
 def add_history(
-    connection: sqlite3.Connection, closed: Iterable[ClosedDecision]
+    connection: sqlite3.Connection, number: int, closed: Sequence[ClosedDecision]
 ) -> None:
-    """Add each decision to the stretch of time in which it was exposed."""
-    by_number: defaultdict[int, list[ClosedDecision]] = defaultdict(list)
+    """Add decisions of an experiment to the stretches in which they were exposed."""
+    width_ms = width_of(connection, number)
+    names = _names(connection, number, dict.fromkeys(c.due.variant for c in closed))
+    sums: dict[tuple[int, str, str], list[float]] = {}
     for c in closed:
-        by_number[c.due.number].append(c)
-    for number, mine in by_number.items():
-        width_ms = width_of(connection, number)
-        names = _names(connection, number, dict.fromkeys(c.due.variant for c in mine))
-        sums: dict[tuple[int, str, str], list[float]] = {}
-        for c in mine:
-            variant = c.due.variant if c.due.variant in names else OTHER
-            key = (c.due.exposed_at_ms // width_ms, c.due.group, variant)
-            entry = sums.setdefault(key, [0, 0.0, 0.0, 0])
-            entry[0] += 1
-            entry[1] += c.reward
-            entry[2] += c.reward * c.reward
-            entry[3] += c.counted > 0
-        connection.executemany(
-            "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (number, bucket, grp, variant) DO UPDATE SET"
-            " n = n + excluded.n, total = total + excluded.total,"
-            " total_squares = total_squares + excluded.total_squares,"
-            " rewarded = rewarded + excluded.rewarded",
-            [(number, *key, *entry) for key, entry in sums.items()],
-        )
-        _bound(connection, number, width_ms)
+        variant = c.due.variant if c.due.variant in names else OTHER
+        key = (c.due.exposed_at_ms // width_ms, c.due.group, variant)
+        entry = sums.setdefault(key, [0, 0.0, 0.0, 0])
+        entry[0] += 1
+        entry[1] += c.reward
+        entry[2] += c.reward * c.reward
+        entry[3] += c.counted > 0
+    connection.executemany(
+        "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (number, bucket, grp, variant) DO UPDATE SET"
+        " n = n + excluded.n, total = total + excluded.total,"
+        " total_squares = total_squares + excluded.total_squares,"
+        " rewarded = rewarded + excluded.rewarded",
+        [(number, *key, *entry) for key, entry in sums.items()],
+    )
+    _bound(connection, number, width_ms)
 
 
 def width_of(connection: sqlite3.Connection, number: int) -> int:

@@ -97,8 +97,9 @@ class SqliteJoins:
                 counts[c.due.number, "rewards_accepted"] -= len(c.late)
             add_counts(connection, counts)
             _add_tallies(connection, closed)
-            add_history(connection, closed)
-            add_segments(connection, closed)
+            for number, mine in _by_number(closed).items():
+                add_history(connection, number, mine)
+                add_segments(connection, number, mine)
             add_latencies(connection, latencies_of(closed))
             add_calibration(connection, sums.calibration)
             connection.executemany(
@@ -192,6 +193,13 @@ def _rewards(
         found.setdefault(decision_id, []).append(
             (metric, reward_id, value, occurred_at_ms, received_at_ms)
         )
+    return found
+
+
+def _by_number(closed: Iterable[ClosedDecision]) -> dict[int, list[ClosedDecision]]:
+    found: dict[int, list[ClosedDecision]] = {}
+    for c in closed:
+        found.setdefault(c.due.number, []).append(c)
     return found
 
 

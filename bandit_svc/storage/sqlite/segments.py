@@ -6,7 +6,7 @@ domain.segment's. The caller owns the transaction.
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.segment import FOLDED, KeyCount, SegmentKeys
@@ -18,29 +18,25 @@ _Sums = dict[tuple[str, str, str], list[float]]
 
 
 def add_segments(
-    connection: sqlite3.Connection, closed: Iterable[ClosedDecision]
+    connection: sqlite3.Connection, number: int, closed: Sequence[ClosedDecision]
 ) -> None:
-    """Add each decision to the segments of its context, and to the drift of them."""
-    by_number: defaultdict[int, list[ClosedDecision]] = defaultdict(list)
-    for c in closed:
-        by_number[c.due.number].append(c)
-    for number, mine in by_number.items():
-        keys = _load(connection, number)
-        stretches = Stretches(connection, number)
-        sums: _Sums = {}
-        begins = 0
-        while begins < len(mine):
-            ends = begins + stretches.room(mine[begins].due.exposed_at_ms)
-            _add_stretch(stretches, keys, mine[begins:ends], sums)
-            begins = ends
-        connection.executemany(
-            "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (number, key, value, grp) DO UPDATE SET"
-            " n = n + excluded.n, total = total + excluded.total,"
-            " total_squares = total_squares + excluded.total_squares",
-            [(number, *key, *entry) for key, entry in sums.items()],
-        )
-        _save(connection, number, keys, {key for key, _, _ in sums})
+    """Add decisions of an experiment to the segments and the drift of contexts."""
+    keys = _load(connection, number)
+    stretches = Stretches(connection, number)
+    sums: _Sums = {}
+    begins = 0
+    while begins < len(closed):
+        ends = begins + stretches.room(closed[begins].due.exposed_at_ms)
+        _add_stretch(stretches, keys, closed[begins:ends], sums)
+        begins = ends
+    connection.executemany(
+        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (number, key, value, grp) DO UPDATE SET"
+        " n = n + excluded.n, total = total + excluded.total,"
+        " total_squares = total_squares + excluded.total_squares",
+        [(number, *key, *entry) for key, entry in sums.items()],
+    )
+    _save(connection, number, keys, {key for key, _, _ in sums})
 
 
 def _add_stretch(
