@@ -49,6 +49,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
     }
 )
 _REWARD_NUMBERS = ("window_seconds", "minimum", "maximum", "default")
+_RANGE = ("minimum", "maximum", "default")
+_MOST_FAULTS = 2 * MOST_ROWS
 _ROW_FIELDS = ("key", "features", "payload")
 
 
@@ -107,12 +109,46 @@ def read_form(form: DefinitionForm) -> Reading:
         return tried.result
 
     raw, places = _raw(form, read)
-    if problems:
-        return Reading(None, problems)
-    tried = attempt(lambda: checked_definition(convert_definition(raw)))
-    for pointer, detail in tried.problems.items():
-        problems[field_of(pointer, places)] = detail
-    return Reading(tried.result, problems)
+    for field in problems:
+        _stand_in(raw, field, places)
+    # A definition is refused for its first fault; with that one out of the way, the
+    # next one is found.
+    for _ in range(_MOST_FAULTS):
+        tried = attempt(lambda: checked_definition(convert_definition(raw)))
+        if tried.result is not None:
+            return Reading(None if problems else tried.result, problems)
+        for pointer, detail in tried.problems.items():
+            field = field_of(pointer, places)
+            if field in problems:
+                return Reading(None, problems)
+            problems[field] = detail
+            _stand_in(raw, field, places)
+    return Reading(None, problems)
+
+
+def _stand_in(raw: Json, field: str, places: list[int]) -> None:
+    """Put something valid in the place of what is at fault."""
+    if field == "key":
+        raw["key"] = "stand-in"
+    elif field == "variants":
+        raw["variants"] = [{"key": "stand-in"}]
+        raw.pop("baseline", None)
+    elif field.startswith("variant-"):
+        _, place, name = field.split("-")
+        variant = raw["variants"][places.index(int(place))]
+        variant.pop(name, None)
+        if name == "key":
+            variant["key"] = f"stand-in-{place}"
+            # It may be the one that is meant.
+            raw.pop("baseline", None)
+    elif field.startswith("policy_"):
+        raw["policy"] = {"kind": "vw"}
+    elif field in _RANGE:
+        for name in _RANGE:
+            raw["reward"].pop(name, None)
+    else:
+        raw.pop(field, None)
+        raw["reward"].pop(field, None)
 
 
 def _raw(
