@@ -18,7 +18,8 @@ that the result is a function of the order of decisions, to the last bit, howeve
 were batched: decisions of an unfinished stretch are kept as they are.
 
 When it lies: as the plain uplift does, it takes the decisions of one unit for
-independent draws of the group.
+independent draws of the group; uplift.py tells how wrong that makes it. A covariate
+that tells units apart does not cure it.
 
 References:
     Deng, Xu, Kohavi and Walker (2013), "Improving the sensitivity of online controlled

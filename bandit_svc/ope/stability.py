@@ -56,6 +56,10 @@ def share_drop(
     of the borders there can ever be. It takes for granted that decisions are counted
     about in the order of the stretches.
 
+    A night is a fall too, if it is as deep. In 24 runs of eight days by the hour, 400
+    decisions an hour and a factor of 0.5, none found one where the best hour had 2, 3
+    or 4 times the chance of the worst, and 21 did where it had 9 times.
+
     Args:
         n: (m,), decisions of each stretch, oldest first.
         happened: (m,), how many of them it happened to.

@@ -3,7 +3,8 @@
 Owns which joined decisions count for it, when its sums start anew, and how they are
 kept. They start anew with a changed covariate or reward range, and with a holdout at
 which a group is rarer than the sums allow for; decisions of a revision from before that
-count no more. With no holdout there is nothing to compare, and none counts.
+count no more. Each beginning promises its confidence for itself. With no holdout there
+is nothing to compare, and none counts.
 """
 
 from collections.abc import Sequence

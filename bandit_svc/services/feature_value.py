@@ -2,7 +2,10 @@
 
 Owns the comparison of a policy with itself when a key is left out of every context it
 decides on and learns from: how much less it would have earned on the log. Both are
-trained progressively, from nothing. All intervals hold together, at every look.
+trained progressively, from nothing. All intervals hold together, at every look at the
+same log as it grows, unless more than MAX_KEYS keys are ever looked at: the risk is
+shared among so many, not among those of the moment, whose number moves from look to
+look.
 
 A key is worth nothing where others tell the same: of an hour and a time of day each
 can be left out, not both. So whole namespaces are left out too.
@@ -36,6 +39,7 @@ Path = tuple[str, ...]
 """A key, or a namespace and a key in it."""
 
 MAX_KEYS = 30
+KEY_CONFIDENCE = 1 - (1 - CONFIDENCE) / MAX_KEYS
 LEAST_SHARE = 0.01
 BATCH = 2_000
 
@@ -123,9 +127,8 @@ def feature_values(
     found = in_processes(walk_keys, pieces, opener, on_progress)
     whole, walked = found[0][0], gathered([one[1:] for one in found])
     width = experiment.definition.reward.maximum - experiment.definition.reward.minimum
-    confidence = 1 - (1 - CONFIDENCE) / max(1, len(looked_at))
     rows = [
-        {"key": ".".join(path), "share": shares[path], **_worth(one, confidence, width)}
+        {"key": ".".join(path), "share": shares[path], **_worth(one, width)}
         for path, one in zip(looked_at, walked, strict=True)
     ]
     rows.sort(key=lambda row: (row["refused"] is not None, -(row["value"] or 0.0)))
@@ -204,12 +207,12 @@ def walk_keys(
     return walk.run(piece.last, on_progress)
 
 
-def _worth(walked: Walked, confidence: float, width: float) -> Json:
+def _worth(walked: Walked, width: float) -> Json:
     reason, difference = refused(walked.summary), walked.difference
     value: float | None = None
     ends: list[float | None] = [None, None]
     if reason is None and difference is not None:
-        interval = difference.interval(confidence)
+        interval = difference.interval(KEY_CONFIDENCE)
         # What was compared is the policy without the key, less the whole one.
         value = -difference.mean * width
         ends = [-(interval.upper or 0.0) * width, -(interval.lower or 0.0) * width]

@@ -1,7 +1,9 @@
 """What other policies would have earned, as the report shows it.
 
 Owns the row of one policy in the contract's `policies`, and what a report reads for
-it: sums that were kept, never the log. Every interval holds at every look.
+it: sums that were kept, never the log. Every interval holds at every look, each by
+itself: the best of many is not tested by its own (services.tune does that). With
+learn_on first_reward none does: when a decision is scored then hangs on its reward.
 
 `ips` and `snips` share one interval, which bounds the policy's value without a model.
 `dr` has its own, which bounds the same value and is valid however wrong the model is.

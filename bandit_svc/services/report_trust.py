@@ -2,8 +2,9 @@
 
 Owns three checks of the report: who is in which group, whether rewards still come,
 and whether logged chances come true. Each reads sums and may be read at every look:
-the chance that it ever fails a sound experiment is at most 0.1 % for the sample ratio,
-1 % for missing rewards (warnings included) and 1 % for calibration.
+the chance that it ever fails a sound experiment is at most 0.1 % for the sample ratio
+(anew after each change of the holdout), 1 % for missing rewards (warnings included)
+and 1 % for calibration.
 """
 
 from itertools import groupby

@@ -8,7 +8,9 @@ All intervals of a leaderboard, those of M values and of M - 1 differences, hold
 together, at every look, with the report's confidence (Bonferroni). So the best of
 many specs isn't promoted for its luck: where none is better than the incumbent, a
 look promotes one with a chance of at most 5 %, and so do all looks together at the
-same specs of a growing log.
+same specs of a growing log, against the same incumbent. With learn_on first_reward
+nothing is promoted: when a decision is scored then hangs on its reward, so that no
+interval holds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +80,8 @@ def tune(
 
     Returns:
         `leaderboard`: a row a spec, best first, refused ones last; `specs`, their
-        number; `decisions`, the joined ones; `confidence`.
+        number; `decisions`, the joined ones; `successes_first`, whether decisions are
+        joined at their first reward; `confidence`.
     """
     incumbent, *challengers = specs
     storage = opener()
@@ -99,6 +102,7 @@ def tune(
         "experiment": experiment.key,
         "incumbent": dict(incumbent),
         "decisions": last,
+        "successes_first": experiment.definition.reward.learn_on == "first_reward",
         "specs": len(specs),
         "confidence": CONFIDENCE,
         "leaderboard": [{"rank": at, **row} for at, row in enumerate(rows, 1)],
@@ -129,7 +133,7 @@ def promotion(board: Json) -> Promotion | None:
     incumbent = next(row for row in rows if row["incumbent"])
     left = challengers_of(board)
     better = [row for row in left if row["difference"]["interval"][0] > 0]
-    if incumbent["refused"] is not None or not better:
+    if board["successes_first"] or incumbent["refused"] is not None or not better:
         return None
     best = max(better, key=lambda row: row["difference"]["interval"][0])
     lower, upper = best["difference"]["interval"]
@@ -152,6 +156,12 @@ def verdict_of(board: Json) -> str:
         return (
             f"The log can't say what the incumbent ({name}) would earn, so nothing "
             f"can beat it. {incumbent['refused']}"
+        )
+    if board["successes_first"]:
+        return (
+            "Nothing is promoted: with learn_on first_reward successes are joined "
+            "first, so no interval of this leaderboard is to be relied on. An "
+            "experiment with learn_on maturity has one that is."
         )
     left = challengers_of(board)
     if not left:

@@ -123,6 +123,21 @@ def test_where_nothing_is_better_nothing_is_promoted(
     assert verdict_of(board).startswith("Nothing beats vw-squarecb, the incumbent, for")
 
 
+def test_where_successes_are_joined_first_nothing_is_promoted(
+    logged: Callable[..., Any],
+) -> None:
+    reward = HeroWorld().experiment()["reward"] | {"learn_on": "first_reward"}
+    experiment, opener = logged(HeroWorld(), 300, policy=BLIND, reward=reward)
+    board = tune(opener, experiment, specs_of(experiment, {"linear": {}}), 1)
+    difference = {"estimate": 0.15, "interval": [0.1, 0.2]}
+    better = {"refused": None, "difference": difference}
+    board["leaderboard"] = [row | better for row in board["leaderboard"]]
+
+    assert promotion(board | {"successes_first": False}) is not None
+    assert promotion(board) is None
+    assert "successes are joined first" in verdict_of(board)
+
+
 def test_without_an_exploration_floor_nothing_can_be_said(
     logged: Callable[..., Any],
 ) -> None:
