@@ -144,6 +144,19 @@ def closed() -> Callable[..., ClosedDecision]:
 
 
 @pytest.fixture
+def join(
+    storage: Storage, closed: Callable[..., ClosedDecision]
+) -> Callable[..., None]:
+    """Close the one decision that is due at second 1, with a reward."""
+
+    def run(reward: float = 0.0, **fields: Any) -> None:
+        (due,) = storage.joins.due(1000, 10)
+        storage.joins.close([closed(due, reward, **fields)], 1000)
+
+    return run
+
+
+@pytest.fixture
 def start_process(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start storage_process.py with a scenario; kill it after the test."""
     processes: list[subprocess.Popen[str]] = []

@@ -26,6 +26,7 @@ NewDecision = Callable[..., Decision]
 NewReward = Callable[..., Reward]
 Ingest = Callable[..., IngestOutcome]
 Closed = Callable[..., ClosedDecision]
+Join = Callable[..., None]
 LONG_AFTER_MS = 10**12
 
 _ids = count()
@@ -170,11 +171,10 @@ def test_a_reward_behind_the_closing_counts_as_late_once(
     ingest: Ingest,
     new_decision: NewDecision,
     new_reward: NewReward,
-    closed: Closed,
+    join: Join,
 ) -> None:
     ingest(new_decision("d"))
-    (due,) = storage.joins.due(1000, 10)
-    storage.joins.close([closed(due)], 1000)
+    join()
     late = new_reward("d", at_ms=6_400)
     for _ in range(2):
         ingest(late, new_reward("d", at_ms=5_000, metric="seconds"))

@@ -15,6 +15,7 @@ NewDecision = Callable[..., Decision]
 NewReward = Callable[..., Reward]
 Ingest = Callable[..., IngestOutcome]
 Closed = Callable[..., ClosedDecision]
+Join = Callable[..., None]
 
 
 def test_decisions_are_due_when_they_close_in_the_order_of_closing_and_id(
@@ -67,11 +68,10 @@ def test_positions_are_dense_within_each_experiment(
 
 
 def test_a_joined_decision_is_not_due_again_and_shows_its_reward(
-    storage: Storage, ingest: Ingest, new_decision: NewDecision, closed: Closed
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, join: Join
 ) -> None:
     ingest(new_decision("d"))
-    (due,) = storage.joins.due(1000, 10)
-    storage.joins.close([closed(due, 0.25, learnable=False)], 1000)
+    join(0.25, learnable=False)
     view = storage.facts.decision("d")
 
     assert storage.joins.due(10**9, 10) == []
@@ -107,11 +107,10 @@ def test_a_reward_for_a_joined_decision_is_late(
     ingest: Ingest,
     new_decision: NewDecision,
     new_reward: NewReward,
-    closed: Closed,
+    join: Join,
 ) -> None:
     ingest(new_decision("d"))
-    (due,) = storage.joins.due(1000, 10)
-    storage.joins.close([closed(due)], 1000)
+    join()
     ingest(new_reward("d", at_ms=900))
     view = storage.facts.decision("d")
 
@@ -122,11 +121,10 @@ def test_a_reward_for_a_joined_decision_is_late(
 
 
 def test_another_variant_for_a_joined_decision_is_counted_and_changes_nothing(
-    storage: Storage, ingest: Ingest, new_decision: NewDecision, closed: Closed
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, join: Join
 ) -> None:
     ingest(new_decision("d", "a"))
-    (due,) = storage.joins.due(1000, 10)
-    storage.joins.close([closed(due)], 1000)
+    join()
     ingest(new_decision("d", "b"))
     view = storage.facts.decision("d")
 
@@ -142,15 +140,14 @@ def test_rewards_that_did_not_count_are_marked_late_when_their_decision_closes(
     ingest: Ingest,
     new_decision: NewDecision,
     new_reward: NewReward,
-    closed: Closed,
+    join: Join,
 ) -> None:
     ingest(
         new_decision("d"),
         new_reward("d", reward_id="in"),
         new_reward("d", reward_id="out", at_ms=1001),
     )
-    (due,) = storage.joins.due(1000, 10)
-    storage.joins.close([closed(due, late=(("reward", "out"),))], 1000)
+    join(late=(("reward", "out"),))
     view = storage.facts.decision("d")
 
     assert view is not None
