@@ -20,7 +20,7 @@ from bandit_svc.services.target_policy import Target, targets_of
 
 Json = dict[str, Any]
 
-AUDITED_ROWS = 200_000
+AUDITED_ROWS = 100_000
 """Decisions whose propensities are audited here; `audit` looks at all."""
 
 
