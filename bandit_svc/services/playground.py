@@ -5,7 +5,6 @@ newest published model. It loads its own copy from the store: nothing is logged,
 the policy that decides is never asked.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -32,7 +31,7 @@ class ContextField(NamedTuple):
     path: Path
     kind: Literal["choice", "number", "text"]
     values: tuple[Any, ...] = ()
-    """Of a choice: what came, the most frequent first."""
+    """Of a choice: what came, in order."""
     low: float = 0.0
     high: float = 0.0
     step: float = 1.0
@@ -143,14 +142,20 @@ def context_of(features: Mapping[Path, Any]) -> Json:
 
 def _field(path: Path, values: list[Any]) -> ContextField:
     # A boolean equals a number in Python, so that values are counted with their type.
-    counts = Counter((type(value), value) for value in values)
+    seen = {(type(value), value) for value in values}
     numbers = [v for v in values if type(v) in {int, float}]
-    if len(numbers) == len(values) and len(counts) > MOST_VALUES:
+    if len(numbers) == len(values) and len(seen) > MOST_VALUES:
         low, high = min(numbers), max(numbers)
         whole = all(isinstance(v, int) for v in numbers)
         step = 1 if whole else (high - low) / _STEPS
         return ContextField(path, "number", (), low, high, step)
-    if len(counts) > MOST_VALUES:
+    if len(seen) > MOST_VALUES:
         return ContextField(path, "text")
-    listed = tuple(value for (_, value), _ in counts.most_common())
-    return ContextField(path, "choice", listed)
+    listed = sorted((value for _, value in seen), key=_in_order)
+    return ContextField(path, "choice", tuple(listed))
+
+
+def _in_order(value: Any) -> tuple[str, float, str]:  # noqa: ANN401 - any feature
+    """Sort whatever came, so that a menu stays as it is while decisions come in."""
+    size = value if isinstance(value, int | float) else 0.0
+    return type(value).__name__, size, str(value)

@@ -82,6 +82,11 @@ def _number_field(name: str, label: str) -> Callable[[Definition, Given], list[F
 
 
 def _retire(definition: Definition, given: Given) -> Json:
+    if _is_baseline(definition, given) and not given.get("baseline"):
+        raise InvalidInput.at(
+            "/baseline/variant",
+            "the holdout is always shown this variant; choose what it shows instead",
+        )
     return _with_variant(definition, given, retired=True) | _new_baseline(
         definition, given
     )
@@ -107,7 +112,7 @@ def _with_variant(definition: Definition, given: Given, *, retired: bool) -> Jso
 
 def _new_baseline(definition: Definition, given: Given) -> Json:
     """A baseline that always shows what is retired must show something else."""
-    if not _is_baseline(definition, given) or not given.get("baseline"):
+    if not _is_baseline(definition, given):
         return {}
     return {"baseline": {"kind": "fixed", "variant": given["baseline"]}}
 
@@ -124,7 +129,7 @@ def _retire_fields(definition: Definition, given: Given) -> list[Field]:
     others = tuple(
         v.key for v in definition.active_variants if v.key != given.get("variant")
     )
-    label = "The baseline shows it; it shows instead"
+    label = "What the baseline shows instead"
     value = given.get("baseline", "")
     return [Field("baseline", label, "/baseline/variant", others, value)]
 

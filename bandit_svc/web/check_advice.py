@@ -8,6 +8,11 @@ ADVICE = {
         "Look whether one group's decisions or visitors get lost between the service "
         "and the page, and whether robots have unit_ids of their own."
     ),
+    "repeat_visits": (
+        "Look at the uplift with care: one visitor counts many times. Decide once per "
+        "visit rather than per page view, or wait for an effect that is plainly larger "
+        "than the interval."
+    ),
     "late_rewards": "Choose a longer reward window, or report rewards sooner.",
     "orphan_rewards": (
         "Rewards came for decisions that the store does not have yet. If their number "

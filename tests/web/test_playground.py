@@ -156,7 +156,7 @@ def test_fields_are_menus_sliders_or_texts_by_what_came() -> None:
 
     fields = {".".join(f.path): f for f in context_fields(contexts)}
 
-    assert fields["flag"].values == (True, False)
+    assert fields["flag"].values == (False, True)
     assert fields["hour"] == ContextField(("hour",), "number", (), 0, 23, 1)
     assert (fields["share"].low, fields["share"].high) == (0.0, 0.99)
     assert fields["share"].step == pytest.approx(0.0099)

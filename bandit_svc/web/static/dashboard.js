@@ -1,7 +1,8 @@
 // Parts of a page that htmx refreshes: not while nobody looks. What a visitor has
-// opened stays open, and what they have typed meanwhile stays as they typed it.
+// opened stays open, and what they have typed meanwhile stays as they typed it. Of a
+// menu the options may change; idiomorph leaves alone the one that is in use.
 "use strict";
-const TYPED = new Set(["value", "checked", "selected"]);
+const TYPED = new Set(["value", "checked"]);
 let answersTyping = false;
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden && event.target.hasAttribute("data-live")) event.preventDefault();
@@ -12,7 +13,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 Idiomorph.defaults.ignoreActiveValue = true;
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
   !(name === "open" && node.localName === "details") &&
-  !(answersTyping && TYPED.has(name));
+  !(answersTyping && TYPED.has(name) && node.localName !== "option");
 // Who moves a slider knows its value.
 document.addEventListener("input", (event) => {
   const known = document.getElementById(`u-${event.target.id}`);
