@@ -24,8 +24,8 @@ from bandit_svc.services.report import build_report
 ANYTIME = (
     "The intervals (95 %) hold at every look. Those of a policy that learns bound the\n"
     "mean of what it was worth as it stood at each decision. ips and snips share one;\n"
-    "dr's holds however wrong its reward model is; dm has none, as nothing in the log\n"
-    "says how far its model is off."
+    "dr's holds however wrong its reward model is; dm has the same,\n"
+    "widened to hold its own estimate."
 )
 
 

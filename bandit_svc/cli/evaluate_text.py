@@ -18,7 +18,7 @@ HEADLINES = ("dr", "snips", "ips")
 FIXED_SAMPLE = (
     "The intervals (95 %, normal with the delta method) are for a log that is read "
     "once;\nof a log that grows while you look, they are wrong far more often than "
-    "they say.\ndm's knows nothing of its model's error: never take it alone."
+    "they say.\ndm has dr's interval, widened to hold its own estimate."
 )
 CSV_HEADER = (
     *("policy", "estimator", "estimate", "lower", "upper", "n"),

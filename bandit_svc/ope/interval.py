@@ -29,6 +29,15 @@ class Estimate:
 UNBOUNDED = Interval(None, None)
 
 
+def widened_to(interval: Interval, value: float) -> Interval:
+    """Give the interval with as much more as it takes to hold a value."""
+    lower, upper = interval.lower, interval.upper
+    return Interval(
+        None if lower is None else min(lower, value),
+        None if upper is None else max(upper, value),
+    )
+
+
 def narrowed(earlier: Interval, later: Interval) -> Interval:
     """Give what both looks leave possible, for a target that does not change.
 

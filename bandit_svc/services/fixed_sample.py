@@ -3,7 +3,8 @@
 Owns which estimators there are, how their parameters are chosen, and their intervals:
 normal, with the delta method for ratios, at 95 %. Estimators that clip, switch or
 shrink weights trade errors for bias; their intervals are wider by the bias that the
-log does not exclude. The interval of `dm` knows nothing of its model's error.
+log does not exclude. `dm` has the interval of `dr`, widened to hold its own estimate:
+its own errors know nothing of how far the model is off, which is what `dr` corrects.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from bandit_svc.ope.doubly_robust import (
 )
 from bandit_svc.ope.errors import NoDataError
 from bandit_svc.ope.estimators import PolicyValue, direct_method, ips, snips
+from bandit_svc.ope.interval import Interval, widened_to
 from bandit_svc.ope.intervals import normal
 from bandit_svc.ope.logged import LoggedData
 from bandit_svc.ope.tuning import (
@@ -25,6 +27,7 @@ from bandit_svc.ope.tuning import (
     by_squared_error,
     candidates,
 )
+from bandit_svc.services.report_values import interval_json
 
 Json = dict[str, Any]
 Estimator = Callable[[LoggedData], PolicyValue]
@@ -63,6 +66,9 @@ def estimates_of(logged: LoggedData) -> dict[str, Json]:
     estimators = {**_WEIGHED, **_MODELLED} if modelled else _WEIGHED
     for name, estimate in estimators.items():
         found[name] = _shown(logged, estimate(logged), 0.0)
+    if modelled:
+        ends = widened_to(Interval(*found["dr"]["interval"]), found["dm"]["estimate"])
+        found["dm"]["interval"] = interval_json(ends)
     limits = candidates(logged)
     for name, family in _TUNED.items():
         if modelled or not family.uses_model:

@@ -28,6 +28,7 @@ from bandit_svc.services.report_segments import RULE, segments
 from bandit_svc.services.report_trust import (
     calibration,
     missing_rewards,
+    repeat_visits,
     sample_ratio,
 )
 from bandit_svc.services.report_values import (
@@ -77,6 +78,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Json:
         "model": model,
         "health": [
             sample_ratio(storage, experiment),
+            repeat_visits(storage, experiment, totals),
             *health_checks(experiment, totals, model, latency_curve),
             missing_rewards(storage, experiment),
             context_drift(storage, experiment),

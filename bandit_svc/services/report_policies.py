@@ -7,7 +7,8 @@ learn_on first_reward none does: when a decision is scored then hangs on its rew
 
 `ips` and `snips` share one interval, which bounds the policy's value without a model.
 `dr` has its own, which bounds the same value and is valid however wrong the model is.
-`dm` has none: how far its model is off is not known from the log.
+`dm` has that of `dr`, widened to hold its own estimate: nothing but what `dr` corrects
+tells how far its model is off.
 
 For a policy that learns the value is the mean, over the decisions so far, of what it
 was worth as it stood at each. `n` counts the treatment's matured decisions in which
@@ -22,7 +23,7 @@ from typing import NamedTuple
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.ope.diagnostics import refusal
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.interval import UNBOUNDED, Interval
+from bandit_svc.ope.interval import Interval, widened_to
 from bandit_svc.ope.two_sided import intervals
 from bandit_svc.services.candidate_specs import FIXED, candidate_specs
 from bandit_svc.services.predictor import PREDICTOR, Quality, kept_quality
@@ -159,7 +160,10 @@ def _row(shown: Shown, scale: RewardRange) -> Json:
         corrected = one.summary.corrected
         if corrected is not None and shown.corrected is not None:
             interval = scaled_back(shown.corrected, scale)
-            estimates["dm"] = _estimate(corrected.direct, UNBOUNDED, scale)
+            widened = widened_to(shown.corrected, corrected.direct)
+            estimates["dm"] = _estimate(
+                corrected.direct, scaled_back(widened, scale), scale
+            )
             estimates["dr"] = _estimate(corrected.doubly_robust, interval, scale)
     return {
         "policy": shown.label,

@@ -1,10 +1,10 @@
 """Tell whether the log that an experiment keeps can be trusted.
 
-Owns three checks of the report: who is in which group, whether rewards still come,
-and whether logged chances come true. Each reads sums and may be read at every look:
-the chance that it ever fails a sound experiment is at most 0.1 % for the sample ratio
-(anew after each change of the holdout), 1 % for missing rewards (warnings included)
-and 1 % for calibration.
+Owns four checks of the report: who is in which group, how often units come back,
+whether rewards still come, and whether logged chances come true. Each reads sums, and
+those that test may be read at every look: the chance that it ever fails a sound
+experiment is at most 0.1 % for the sample ratio (anew after each change of the
+holdout), 1 % for missing rewards (warnings included) and 1 % for calibration.
 """
 
 from itertools import groupby
@@ -21,13 +21,16 @@ from bandit_svc.services.propensity_health import calibration_check
 from bandit_svc.services.report_values import moment
 from bandit_svc.services.wording import percent
 from bandit_svc.storage.interface import Storage
-from bandit_svc.storage.rows import CalibrationRow
+from bandit_svc.storage.rows import CalibrationRow, Totals
 
 Json = dict[str, Any]
 Status = Literal["ok", "warn", "fail"]
 
 MISMATCH_WARN = 0.01
 MISMATCH_FAIL = 0.001
+COME_BACK_WARN = 3.0
+"""Decisions a unit from which the uplift's interval may be too narrow: ope/uplift.py
+tells how often it was wrong."""
 DROP_WARN = 0.5
 DROP_FAIL = 0.25
 """A share of rewarded decisions below this part of what it was before."""
@@ -61,6 +64,31 @@ def sample_ratio(storage: Storage, experiment: Experiment) -> Json:
         status = "fail" if p_value < MISMATCH_FAIL else "warn"
         sentence += ": assignment, logging or ingest loses one group more"
     return _check("sample_ratio", status, sentence, p_value=p_value)
+
+
+def repeat_visits(storage: Storage, experiment: Experiment, totals: Totals) -> Json:
+    """Notice units with many decisions each.
+
+    The uplift's interval takes decisions as independent, which those of one unit are
+    not if its rewards are alike. A decision without a unit counts as one of its own.
+    """
+    last = {r.since: r for r in storage.breakdowns.units(experiment.number)}
+    units = sum(r.baseline + r.treatment for r in last.values())
+    counts = totals.counts
+    decisions = counts.get("decisions_treatment", 0) - totals.unexposed
+    decisions += counts.get("decisions_baseline", 0)
+    if not units:
+        return _check("repeat_visits", "ok", "not tested: no unit has been counted yet")
+    mean = decisions / units
+    sentence = f"a unit has {mean:.1f} decisions on average"
+    if mean <= COME_BACK_WARN:
+        return _check("repeat_visits", "ok", sentence)
+    return _check(
+        "repeat_visits",
+        "warn",
+        f"{sentence}; the uplift's intervals take them as independent, and are too "
+        "narrow where the rewards of one unit are alike",
+    )
 
 
 def missing_rewards(storage: Storage, experiment: Experiment) -> Json:

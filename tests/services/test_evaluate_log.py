@@ -94,6 +94,17 @@ def test_a_column_that_tells_the_whole_policy_gives_dm_and_dr() -> None:
     assert estimates["dr"]["estimate"] == pytest.approx(0.75, abs=0.01)
 
 
+def test_dm_has_the_interval_of_dr_with_its_own_estimate_in_it() -> None:
+    target = np.where(np.arange(N) % 2 == 0, 0.25, 0.75)
+    estimates = evaluate_log(uniform_log(targets={"p": target}), [])["policies"][0][
+        "estimates"
+    ]
+    direct, (lower, upper) = estimates["dm"]["estimate"], estimates["dr"]["interval"]
+
+    assert estimates["dm"]["interval"] == [min(lower, direct), max(upper, direct)]
+    assert upper > lower
+
+
 def test_a_column_that_depends_on_more_than_the_action_gives_no_dm() -> None:
     target = np.where(np.arange(N) < N / 2, 0.25, 0.75)
     result = evaluate_log(uniform_log(targets={"p": target}), [])

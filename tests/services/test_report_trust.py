@@ -38,6 +38,22 @@ def test_one_unit_with_very_many_decisions_is_no_mismatch(service: "Service") ->
     assert "of 101 units are in the baseline group" in ratio["detail"]
 
 
+def test_units_that_come_back_too_often_warn(service: "Service") -> None:
+    service.create(holdout=0.3, **UNIFORM)
+    for _ in range(3):
+        decide(service, 20)
+    service.mature()
+    thrice = check(service, "repeat_visits")
+    decide(service, 20)
+    service.mature()
+    four_times = check(service, "repeat_visits")
+
+    assert thrice["status"] == "ok"
+    assert thrice["detail"] == "a unit has 3.0 decisions on average"
+    assert four_times["status"] == "warn"
+    assert "a unit has 4.0 decisions on average; " in four_times["detail"]
+
+
 def test_a_group_that_is_lost_on_the_way_fails(service: "Service") -> None:
     service.create(holdout=0.5, **UNIFORM)
     kept = 0

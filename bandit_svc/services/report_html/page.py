@@ -17,6 +17,7 @@ from bandit_svc.services.wording import amount, count, duration, percent
 
 CHECKS = {
     "sample_ratio": "Visitors are split between the groups as asked",
+    "repeat_visits": "Decisions are nearly independent",
     "late_rewards": "Rewards arrive in time",
     "orphan_rewards": "Every reward has its decision",
     "ambiguous_decisions": "Every decision showed one variant",
