@@ -33,6 +33,9 @@ _INSERT_REWARD = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (decision_id, metric, reward_id) DO NOTHING"""
 
+_Ruled = tuple[Decision, ClosingRule, bytes]
+"""A decision, its rule, and its line in the log."""
+
 
 class Ingesting:
     """The work of one transaction."""
@@ -47,19 +50,21 @@ class Ingesting:
 
     def run(self, arrivals: Sequence[Arrival]) -> IngestOutcome:
         """Keep every arrival: decisions first, so that fewer rewards are orphans."""
+        decisions: list[_Ruled] = []
         activations: list[Activation] = []
         rewards: list[Reward] = []
         self._orphans = self._any_orphans()
         for arrival in arrivals:
             event = arrival.event
             if isinstance(event, Decision) and arrival.rule is not None:
-                self._decision(event, arrival.rule, arrival.line)
+                decisions.append((event, arrival.rule, arrival.line))
             elif isinstance(event, Activation):
                 activations.append(event)
             elif isinstance(event, Reward):
                 rewards.append(event)
             else:
                 self._set_aside(arrival.line)
+        self._keep(decisions)
         for activation in sorted(activations, key=lambda a: a.activated_at_ms):
             self._activation(activation)
         for reward in rewards:
@@ -67,38 +72,43 @@ class Ingesting:
         self._write_counts()
         return IngestOutcome(counts=dict(self._counts), unreadable=self._unreadable)
 
-    def _decision(self, decision: Decision, rule: ClosingRule, line: bytes) -> None:
-        closes_at_ms = decision.decided_at_ms + rule.closes_after_ms
-        exposed = not decision.deferred
-        new = self._connection.execute(
-            _INSERT_DECISION,
-            (
-                decision.id,
-                decision.number,
-                decision.revision,
-                decision.decided_at_ms,
-                decision.group,
-                decision.variant,
-                OPEN if exposed else DEFERRED,
-                decision.decided_at_ms if exposed else None,
-                closes_at_ms if exposed else None,
-                closes_at_ms if exposed else None,
-                rule.closes_after_ms,
-                rule.window_ms,
-                rule.on_first_reward,
-                line,
-            ),
+    def _keep(self, decisions: Sequence[_Ruled]) -> None:
+        """Insert the decisions that are new at once, and do what follows from each."""
+        (last,) = self._connection.execute(
+            "SELECT coalesce(max(row_id), 0) FROM decisions"
+        ).fetchone()
+        inserted = self._connection.executemany(
+            _INSERT_DECISION, [_row(*ruled) for ruled in decisions]
         ).rowcount
-        if not new:
-            self._repeated(decision)
+        if inserted == len(decisions):
+            for decision, rule, _ in decisions:
+                self._added(decision, rule)
             return
+        new = {
+            decision_id
+            for (decision_id,) in self._connection.execute(
+                "SELECT id FROM decisions WHERE row_id > ?", (last,)
+            )
+        }
+        repeated = []
+        for decision, rule, _ in decisions:
+            if decision.id in new:
+                new.remove(decision.id)
+                self._added(decision, rule)
+            else:
+                repeated.append(decision)
+        for decision in repeated:
+            self._repeated(decision)
+
+    def _added(self, decision: Decision, rule: ClosingRule) -> None:
+        """Do what follows from a new decision."""
         if decision.source == "fallback":
             self._counts[decision.number, "decisions_fallback"] += 1
-        if exposed:
+        if decision.deferred:
+            self._earlier_activation(decision)
+        else:
             self._count_exposed(decision.number, decision.group, 1)
             self._count_unit(decision)
-        else:
-            self._earlier_activation(decision)
         if self._orphans:
             self._attach(decision, rule)
 
@@ -254,6 +264,28 @@ class Ingesting:
         add_counts(self._connection, self._counts)
         add_latencies(self._connection, self._latencies)
         self._units.write()
+
+
+def _row(decision: Decision, rule: ClosingRule, line: bytes) -> tuple[object, ...]:
+    deferred = decision.deferred
+    exposed_at_ms = None if deferred else decision.decided_at_ms
+    closes_at_ms = None if deferred else decision.decided_at_ms + rule.closes_after_ms
+    return (
+        decision.id,
+        decision.number,
+        decision.revision,
+        decision.decided_at_ms,
+        decision.group,
+        decision.variant,
+        DEFERRED if deferred else OPEN,
+        exposed_at_ms,
+        closes_at_ms,
+        closes_at_ms,
+        rule.closes_after_ms,
+        rule.window_ms,
+        rule.on_first_reward,
+        line,
+    )
 
 
 def add_counts(

@@ -53,39 +53,30 @@ class Units:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._salts: dict[int, bytes] = {}
+        self._salts: dict[int, blake2b] = {}
         self._since: dict[int, dict[int, int]] = {}
         self._eras: dict[tuple[int, int], _Era] = {}
+        self._seen: list[tuple[int, int, Group, int | None]] = []
 
     def count(
         self, number: int, revision: int, group: Group, unit_id: str | None
     ) -> None:
-        """Count the unit of an exposed decision if it is new.
+        """Count the unit of an exposed decision if it is new, when all are written.
 
         A decision without a unit had its group drawn for itself, so that it counts.
         """
-        if number not in self._salts:
-            self._load(number)
+        salted = self._salts.get(number) or self._load(number)
+        unit = None
         if unit_id is not None:
-            digest = blake2b(
-                unit_id.encode("utf-8", "surrogatepass"),
-                digest_size=HASH_BYTES,
-                key=self._salts[number],
-                person=b"unit",
-            ).digest()
-            new = self._connection.execute(
-                "INSERT OR IGNORE INTO units VALUES (?, ?)",
-                (number, int.from_bytes(digest, "big", signed=True)),
-            ).rowcount
-            if not new:
-                return
-        era = (number, self._since[number].get(revision, 1))
-        if era not in self._eras:
-            self._eras[era] = self._era(*era)
-        self._eras[era].add(group)
+            # A copy has the salt behind it already.
+            hashing = salted.copy()
+            hashing.update(unit_id.encode("utf-8", "surrogatepass"))
+            unit = int.from_bytes(hashing.digest(), "big", signed=True)
+        self._seen.append((number, revision, group, unit))
 
     def write(self) -> None:
-        """Keep the counts."""
+        """Keep the units and their counts."""
+        self._count_new()
         self._connection.executemany(
             "INSERT OR REPLACE INTO unit_counts VALUES (?, ?, ?, ?, ?)",
             [
@@ -102,12 +93,46 @@ class Units:
             ],
         )
 
-    def _load(self, number: int) -> None:
+    def _count_new(self) -> None:
+        """Count each new unit once, in the order in which they came."""
+        came: dict[int, set[int]] = {}
+        for number, _, _, unit in self._seen:
+            if unit is not None:
+                came.setdefault(number, set()).add(unit)
+        new = {number: self._unknown(number, units) for number, units in came.items()}
+        self._connection.executemany(
+            "INSERT INTO units VALUES (?, ?)",
+            # In the order of the key, so that neighbours are written together.
+            [(number, unit) for number, units in new.items() for unit in sorted(units)],
+        )
+        for number, revision, group, unit in self._seen:
+            if unit is not None:
+                if unit not in new[number]:
+                    continue
+                new[number].remove(unit)
+            era = (number, self._since[number].get(revision, 1))
+            if era not in self._eras:
+                self._eras[era] = self._era(*era)
+            self._eras[era].add(group)
+        self._seen.clear()
+
+    def _unknown(self, number: int, units: set[int]) -> set[int]:
+        """Give those of the units that are not in the table yet."""
+        known = self._connection.execute(
+            "SELECT unit FROM units WHERE number = ?"
+            " AND unit IN (SELECT value FROM json_each(?))",
+            (number, msgspec.json.encode(units)),
+        )
+        return units.difference(unit for (unit,) in known)
+
+    def _load(self, number: int) -> blake2b:
         """Read the salt, and for each revision since when its holdout has held."""
         (salt,) = self._connection.execute(
             "SELECT salt FROM experiments WHERE number = ?", (number,)
         ).fetchone() or ("",)
-        self._salts[number] = salt.encode()[:_SALT_BYTES]
+        self._salts[number] = blake2b(
+            digest_size=HASH_BYTES, key=salt.encode()[:_SALT_BYTES], person=b"unit"
+        )
         since = self._since[number] = {}
         first, last = 1, None
         for revision, definition in self._connection.execute(
@@ -119,6 +144,7 @@ class Units:
             if holdout != last:
                 first, last = revision, holdout
             since[revision] = first
+        return self._salts[number]
 
     def _era(self, number: int, since: int) -> _Era:
         row = self._connection.execute(
