@@ -23,7 +23,7 @@ from bandit_svc.client import BanditClient, BanditClientError
 from simulators import demo_view
 from simulators.demo_service import Service, ServiceError, port_from
 from simulators.summary import Summary, summary_lines
-from simulators.traffic import simulate
+from simulators.traffic import ensure_experiment, simulate
 from simulators.worlds.registry import world
 
 WINDOW_S = 6.0
@@ -32,6 +32,8 @@ ROUNDS_WITHOUT_END = 10**12
 SEED = 7
 # Decisions a second by world; together they leave the service room on two cores.
 RATES_PER_S = {"hero": 100.0, "artwork": 40.0, "null": 30.0}
+CANDIDATES = [{"kind": "linear"}]
+"""What the dashboard's button "promote" of the hero experiment offers."""
 ENDS_WITHIN_S = 15.0
 
 
@@ -119,6 +121,7 @@ def _run(
             f"window is {WINDOW_S:.0f} s and then 1 s of grace,\nso the first "
             "decisions are learned and reported after that. Ctrl-C stops."
         )
+        _prepare(service.url)
         crowd = Crowd(service.url)
         crowd.start()
         try:
@@ -131,6 +134,15 @@ def _run(
         service.stop()
         console.print("Stopped.")
     return 0
+
+
+def _prepare(url: str) -> None:
+    """Create the hero experiment with a candidate beside its policy, to be promoted."""
+    try:
+        with BanditClient(url) as client:
+            ensure_experiment(client, world("hero"), WINDOW_S, candidates=CANDIDATES)
+    except BanditClientError as error:
+        raise ServiceError(f"the experiment could not be created: {error}") from error
 
 
 def _show(

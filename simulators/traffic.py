@@ -210,8 +210,16 @@ class Traffic:
         heapq.heappush(self._queue, (due_s, next(self._order), item))
 
 
-def ensure_experiment(client: BanditClient, place: World, window_s: float) -> float:
+def ensure_experiment(
+    client: BanditClient, place: World, window_s: float, **fields: object
+) -> float:
     """Create the world's experiment if there is none; give its reward window.
+
+    Args:
+        client: of the service.
+        place: the world.
+        window_s: the reward window of a new experiment.
+        fields: of a new experiment's definition, over the world's own.
 
     Raises:
         BanditClientError: the service is not there, or refused.
@@ -221,7 +229,7 @@ def ensure_experiment(client: BanditClient, place: World, window_s: float) -> fl
     except BanditClientError as error:
         if error.status != NOT_FOUND:
             raise
-        body = place.experiment()
+        body = place.experiment() | fields
         body["reward"] |= {"window_seconds": window_s, "grace_seconds": 1.0}
         try:
             known = client.create_experiment(body)
