@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.speed.evaluation_cost import EvaluationCost
 from benchmarks.speed.learning_cost import LearningCost
 from benchmarks.speed.learning_load import LearningLoad
+from benchmarks.speed.page_growth import PageGrowth
 from benchmarks.speed.pages_open import PagesOpen
 from benchmarks.speed.picture import picture
 from benchmarks.speed.processes import end_on_sigterm
@@ -37,6 +38,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     RewardToPolicy(),
     PagesOpen(),
     ReportGrowth(),
+    PageGrowth(),
     EvaluationCost(),
 )
 RESULTS = Path(__file__).parents[1] / "results"

@@ -48,7 +48,7 @@ def by_candidates(root: Path, sizes: Sequence[int]) -> Iterator[Probes]:
                 for n, (explorer, rate) in enumerate(itertools.islice(kinds, size))
             ]
             create(folder, [definition("bench", 5, candidates=candidates)])
-            write_events(folder, "bench", DECISIONS, contexts(500))
+            write_events(folder, ["bench"], DECISIONS, contexts(500))
         probes[size] = _Probe(folder)
     yield probes
 

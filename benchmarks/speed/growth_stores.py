@@ -39,9 +39,9 @@ _COPY = (
         ready_at_ms, closes_after_ms, window_ms, on_first_reward,
         CAST(replace(CAST(line AS TEXT), id, :mark || substr(id, 7)) AS BLOB)
         FROM decisions WHERE row_id <= :last ORDER BY row_id""",
-    """INSERT INTO joined SELECT number, position + :shift, row_id + :shift, reward,
-        counted, learnable, joined_at_ms FROM joined WHERE position <= :last
-        ORDER BY position""",
+    """INSERT INTO joined SELECT number, position + :copy * last, row_id + :shift,
+        reward, counted, learnable, joined_at_ms FROM joined JOIN lasts USING (number)
+        WHERE position <= last ORDER BY number, position""",
     """INSERT INTO rewards SELECT :mark || substr(decision_id, 7), metric, reward_id,
         number, value, occurred_at_ms, received_at_ms, attached, late, conflicts
         FROM rewards WHERE decision_id >= :first ORDER BY decision_id""",
@@ -64,9 +64,13 @@ _MULTIPLY = """
     UPDATE drift SET n = n * :times;
     UPDATE evaluations SET cursor = cursor * :times;
     UPDATE snapshots SET learned = learned * :times,
-        spans = '[[0,' || (SELECT max(position) FROM joined) || ']]';
-    INSERT OR IGNORE INTO units SELECT number, random() AS unit FROM joined
-        WHERE position > :last ORDER BY unit"""
+        spans = '[[0,' || (SELECT max(position) FROM joined
+            WHERE joined.number = snapshots.number) || ']]';
+    INSERT OR IGNORE INTO units SELECT number, random() AS unit
+        FROM joined JOIN lasts USING (number) WHERE position > last
+        ORDER BY number, unit"""
+_LASTS = """CREATE TEMP TABLE lasts AS
+    SELECT number, max(position) AS last FROM joined GROUP BY number"""
 
 
 def settings_of(folder: Path, **fields: Any) -> Settings:  # noqa: ANN401 - of a setting
@@ -107,18 +111,24 @@ def worker_of(folder: Path) -> Iterator[Worker]:
 
 
 def write_events(
-    folder: Path, key: str, decisions: int, drawn: Sequence[dict[str, Any]]
+    folder: Path,
+    keys: Sequence[str],
+    decisions: int,
+    drawn: Sequence[dict[str, Any]],
+    every_ms: int = 1,
 ) -> None:
-    """Append decisions, and rewards for three in ten, to the event log."""
+    """Append decisions over these experiments in turn, rewards for three in ten."""
     rewarded, of = REWARDED_EVERY
     with worker_of(folder) as worker:
         for n in range(decisions):
-            now_ms = START_MS + n
+            now_ms = START_MS + n * every_ms
+            turn = n // len(keys)
             context = drawn[n % len(drawn)]
+            key = keys[n % len(keys)]
             request = DecisionRequest(key, unit_id=f"u-{n}", context=context)
             made = decide(worker.decider, request, now_ms, n.to_bytes(9, "big"))
-            if n % of < rewarded:
-                report = RewardReport(made.decision.id, float(n % 2))
+            if turn % of < rewarded:
+                report = RewardReport(made.decision.id, float(turn % 2))
                 record_reward(worker.catalog, worker.log, worker.ids, report, now_ms)
 
 
@@ -135,18 +145,27 @@ def trained(
     *,
     definitions: Sequence[dict[str, Any]] = (),
     drawn: Sequence[dict[str, Any]] = (),
+    busy: int = 1,
+    every_ms: int = 1,
 ) -> None:
-    """Make a store whose experiments all serve a model, learned by the first one."""
+    """Make a store whose experiments all serve a model.
+
+    Args:
+        busy: how many of them get the decisions, in turn, and learn from them; the
+            others serve what the first one has learned.
+        every_ms: time from one decision to the next.
+    """
     definitions = definitions or [definition("bench", 5)]
     create(folder, definitions)
     if decisions:
-        write_events(folder, definitions[0]["key"], decisions, drawn or contexts(500))
+        keys = [one["key"] for one in definitions[:busy]]
+        write_events(folder, keys, decisions, drawn or contexts(499), every_ms)
         learn(folder, START_MS + 10**7)
     with closing(open_storage(folder)) as storage:
         first, *others = storage.experiments.all()
         snapshot = storage.snapshots.latest(first.number)
         if snapshot is not None:
-            for other in others:
+            for other in others[busy - 1 :]:
                 meta = msgspec.structs.replace(
                     snapshot.meta, number=other.number, version=1, spans=()
                 )
@@ -165,23 +184,27 @@ def with_events(folder: Path, events: int) -> None:
         raise ValueError(f"events is {events}; it must be a multiple of {BLOCK}")
     rewarded, of = REWARDED_EVERY
     trained(folder, BLOCK * of // (of + rewarded))
-    _multiply(folder / "bandit.db", times)
+    multiply(folder, times)
 
 
-def _multiply(path: Path, times: int) -> None:
-    """Copy the block `times - 1` times; nothing else may use the store meanwhile."""
+def multiply(folder: Path, times: int) -> None:
+    """Copy what a store holds `times - 1` times; nothing else may use it meanwhile."""
+    path = folder / "bandit.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         # Made anew where it fails, so no journal is kept.
         for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1e6"):
             connection.execute(f"PRAGMA {setting}")
         (last,) = connection.execute("SELECT max(row_id) FROM decisions").fetchone()
         (first,) = connection.execute("SELECT min(id) FROM decisions").fetchone()
+        connection.execute(_LASTS)
         connection.execute("BEGIN")
         for copy in range(1, times):
-            place = {"last": last, "shift": copy * last, "mark": f"!{copy:05d}"}
+            place = {"last": last, "first": first, "mark": f"!{copy:05d}"}
             for statement in _COPY:
-                connection.execute(statement, place | {"first": first})
+                connection.execute(
+                    statement, place | {"copy": copy, "shift": copy * last}
+                )
         for statement in _MULTIPLY.split(";") if times > 1 else ():
-            connection.execute(statement, {"times": times, "last": last})
+            connection.execute(statement, {"times": times})
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")

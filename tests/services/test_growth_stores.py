@@ -10,6 +10,7 @@ from benchmarks.speed.growth_stores import (
     BLOCK,
     START_MS,
     definition,
+    multiply,
     settings_of,
     trained,
     with_events,
@@ -39,3 +40,18 @@ def test_every_experiment_gets_a_sound_model(tmp_path: Path) -> None:
 
     assert faults == []
     assert set(versions) == {1, 2, 3}
+
+
+def test_a_log_that_experiments_share_is_copied_for_each_of_them(
+    tmp_path: Path,
+) -> None:
+    definitions = [definition(f"e-{n}", 3, holdout=0.2) for n in range(3)]
+    trained(tmp_path, 100, definitions=definitions, busy=3)
+    multiply(tmp_path, 4)
+    with closing(Backends(settings_of(tmp_path))) as backends:
+        faults = examine(backends.storage, backends.reader, ROOM, LATER_MS)
+        rows = backends.storage.overview.summaries(LATER_MS)
+
+    assert faults == []
+    # 100 decisions in turn: 34, 33 and 33 of the block, each four times.
+    assert [row.joined for row in rows] == [136, 132, 132]
