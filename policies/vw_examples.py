@@ -35,6 +35,11 @@ def _equality(name: str, value: str) -> str:
     return f"{escaped(name)}={escaped(value)}"
 
 
+@lru_cache(maxsize=16384)
+def _whole(name: str, value: int) -> str:
+    return f"{escaped(name)}#:{value:.9g}"
+
+
 def shared_line(context: Context) -> str:
     """Render the context after a constant; nested mappings are flattened."""
     written = []
@@ -43,9 +48,10 @@ def shared_line(context: Context) -> str:
         kind = type(value)
         if kind is str:
             written.append(_equality(name, value))
-        elif (kind is float or kind is int) and (
-            -LINEAR_UNTIL <= value <= LINEAR_UNTIL  # type: ignore[operator]
-        ):
+        elif kind is int and -LINEAR_UNTIL <= value <= LINEAR_UNTIL:  # type: ignore[operator]
+            written.append(_whole(name, value))
+        elif kind is float and -LINEAR_UNTIL <= value <= LINEAR_UNTIL:  # type: ignore[operator]
+            # Not remembered: a measure hardly ever comes again.
             written.append(f"{escaped(name)}#:{value:.9g}")
         else:
             written += _terms(context_features({name: value}))

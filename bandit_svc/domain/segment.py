@@ -45,6 +45,10 @@ class KeyCount:
         self.folded = folded
 
 
+_Kept = tuple[dict[object, tuple[str, str]], KeyCount]
+"""The places of a key's values that came before, and the key's count."""
+
+
 class SegmentKeys:
     """The keys of one experiment: those that are open with their values.
 
@@ -62,34 +66,41 @@ class SegmentKeys:
         self.wide_present: Counter[str] = Counter()
         self._values = {key: set(values.get(key, ())) for key in counts}
         # What became of a value before: most come again and again.
-        self._kept: dict[str, dict[object, tuple[str, str]]] = {k: {} for k in counts}
+        self._kept: dict[str, _Kept] = {k: ({}, one) for k, one in self.counts.items()}
 
     def segments(self, context: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Give (key, value or FOLDED) for each open key of a context, and count it."""
         found = []
-        counts, values, kept = self.counts, self._values, self._kept
+        kept, closed = self._kept, self.closed
         for key, value in _flat(context).items():
-            count = counts.get(key) or self._opened(key)
-            if count is None:
-                if key in self.closed and value not in (None, FOLDED):
+            if key in closed:
+                if value is not None and value != FOLDED:
                     self.wide_present[key] += 1
                 continue
-            known = type(value) in _REMEMBERED
-            place = kept[key].get(value) if known else None
+            known = kept.get(key) or self._opened(key)
+            if known is None:
+                continue
+            places, count = known
+            place = places.get(value) if type(value) in _REMEMBERED else None
             if place is None:
                 text = value if isinstance(value, str) else _text(value)
                 if text == FOLDED:
                     continue
-                if text not in values[key] and not self._taken_in(key, text):
-                    text = FOLDED
-                    count.folded += 1
-                place = (key, text)
-                # 0 equals -0, and is written in another way.
-                if known and value and text:
-                    kept[key][value] = place
+                place = self._placed(key, value, text)
             count.n += 1
             found.append(place)
         return found
+
+    def _placed(self, key: str, value: object, text: str) -> tuple[str, str]:
+        """Give the place of a value that is not remembered."""
+        places, count = self._kept[key]
+        if text not in self._values[key] and not self._taken_in(key, text):
+            count.folded += 1
+            return (key, FOLDED)
+        # 0 equals -0, and is written in another way.
+        if value and type(value) in _REMEMBERED:
+            places[value] = (key, text)
+        return (key, text)
 
     def close_wide(self) -> set[str]:
         """Close the keys that have too many values, and give them."""
@@ -103,16 +114,17 @@ class SegmentKeys:
         self.closed |= wide
         return wide
 
-    def _opened(self, key: str) -> KeyCount | None:
+    def _opened(self, key: str) -> _Kept | None:
         if (
-            key in self.closed
-            or len(self.counts) >= MAX_KEYS
+            len(self.counts) >= MAX_KEYS
             or len(self.closed) >= MAX_CLOSED
             or len(key) > MAX_KEY_LENGTH
         ):
             return None
-        self._values[key], self._kept[key] = set(), {}
-        return self.counts.setdefault(key, KeyCount())
+        count = self.counts[key] = KeyCount()
+        self._values[key] = set()
+        known = self._kept[key] = ({}, count)
+        return known
 
     def _taken_in(self, key: str, text: str) -> bool:
         values = self._values[key]

@@ -45,7 +45,7 @@ class ClosingRule(NamedTuple):
     on_first_reward: bool
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """One record of the event log.
 
     `event` is None where the line can't be read; `rule` comes with a decision.
@@ -114,7 +114,7 @@ class OrphanRow(msgspec.Struct, frozen=True):
     received_at_ms: int
 
 
-class DueDecision(NamedTuple):
+class DueDecision(msgspec.Struct, frozen=True, gc=False):
     """A decision whose window has closed, and what was reported for it."""
 
     row_id: int
@@ -130,7 +130,7 @@ class DueDecision(NamedTuple):
     """The decision as it was logged."""
 
 
-class ClosedDecision(NamedTuple):
+class ClosedDecision(msgspec.Struct, frozen=True, gc=False):
     """What the join makes of a due decision."""
 
     due: DueDecision
@@ -146,7 +146,7 @@ class ClosedDecision(NamedTuple):
     """(milliseconds from exposure to reward, whether it counted)"""
 
 
-class JoinedRow(NamedTuple):
+class JoinedRow(msgspec.Struct, frozen=True, gc=False):
     """One joined decision in the recorded order."""
 
     position: int

@@ -138,7 +138,7 @@ def closed() -> Callable[..., ClosedDecision]:
         made = ClosedDecision(
             due, reward, counted=0, learnable=True, secondary={}, late=()
         )
-        return made._replace(**fields)
+        return msgspec.structs.replace(made, **fields)
 
     return make
 

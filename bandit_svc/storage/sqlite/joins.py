@@ -45,15 +45,15 @@ class SqliteJoins:
             rewards = _rewards(connection, now_ms, limit) if found else {}
         return [
             DueDecision(
-                row_id=row_id,
-                decision_id=decision_id,
-                number=number,
-                revision=revision,
-                group=group,
-                variant=variant,
-                exposed_at_ms=exposed_at_ms,
-                rewards=tuple(rewards.get(decision_id, ())),
-                line=line,
+                row_id,
+                decision_id,
+                number,
+                revision,
+                group,
+                variant,
+                exposed_at_ms,
+                tuple(rewards[decision_id]) if decision_id in rewards else (),
+                line,
             )
             for (
                 row_id,
@@ -90,12 +90,7 @@ class SqliteJoins:
                 " AND reward_id = ?",
                 late,
             )
-            counts: Counter[tuple[int, str]] = Counter()
-            for c in closed:
-                # Each had been counted as accepted when it came.
-                counts[c.due.number, "rewards_late"] += len(c.late)
-                counts[c.due.number, "rewards_accepted"] -= len(c.late)
-            add_counts(connection, counts)
+            add_counts(connection, _late_counts(closed))
             _add_tallies(connection, closed)
             for number, mine in _by_number(closed).items():
                 add_history(connection, number, mine)
@@ -194,6 +189,20 @@ def _rewards(
             (metric, reward_id, value, occurred_at_ms, received_at_ms)
         )
     return found
+
+
+def _late_counts(closed: Iterable[ClosedDecision]) -> Counter[tuple[int, str]]:
+    """Count the late rewards; each had been counted as accepted when it came."""
+    late: dict[int, int] = {}
+    for c in closed:
+        number = c.due.number
+        if c.late or number not in late:
+            late[number] = late.get(number, 0) + len(c.late)
+    counts: Counter[tuple[int, str]] = Counter()
+    for number, n in late.items():
+        counts[number, "rewards_late"] = n
+        counts[number, "rewards_accepted"] = -n
+    return counts
 
 
 def _by_number(closed: Iterable[ClosedDecision]) -> dict[int, list[ClosedDecision]]:
