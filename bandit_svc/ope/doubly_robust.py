@@ -84,7 +84,10 @@ def shrunk_doubly_robust(logged: LoggedData, strength: float) -> PolicyValue:
 
 def _corrected(logged: LoggedData, weight: FloatArray) -> PolicyValue:
     predicted, base = logged.predictions()
-    terms = base + weight * (logged.reward - predicted)
+    # In place: with a million rounds a further array costs more than the sum.
+    terms = logged.reward - predicted
+    terms *= weight
+    terms += base
     return PolicyValue(float(terms.mean()), terms)
 
 

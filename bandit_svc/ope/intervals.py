@@ -35,7 +35,8 @@ def standard_error(value: PolicyValue, cluster: IntArray | None = None) -> float
     sums = _deviations(value, cluster)
     count = sums.size
     scale = count / (count - 1)
-    return math.sqrt(scale * float(np.square(sums).sum())) / value.terms.size
+    np.square(sums, out=sums)
+    return math.sqrt(scale * float(sums.sum())) / value.terms.size
 
 
 def normal(

@@ -56,7 +56,9 @@ def shrunk(weight: FloatArray, strength: float) -> FloatArray:
         return np.zeros_like(weight)
     below = np.square(weight)
     below += strength
-    return strength * weight / below
+    weighed: FloatArray = strength * weight
+    weighed /= below
+    return weighed
 
 
 @dataclass(frozen=True, slots=True)
