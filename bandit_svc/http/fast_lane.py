@@ -49,8 +49,8 @@ _PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _LAST_HEADERS = [
     *headers.ALWAYS.items(),
     *headers.NEVER_KEPT.items(),
-    *headers.ANY_ORIGIN.items(),
 ]
+_ORIGIN_HEADERS = [*_LAST_HEADERS, *headers.ANY_ORIGIN.items()]
 
 
 class FastLane:
@@ -82,7 +82,8 @@ class FastLane:
         except Exception as error:  # noqa: BLE001 - what Flask's handler does
             reply = problems.problem_reply(*problems.translated(error))
         count_answer(path, reply.status)
-        start_response(_status_line(reply.status), _headers_of(reply))
+        last = _ORIGIN_HEADERS if "HTTP_ORIGIN" in environ else _LAST_HEADERS
+        start_response(_status_line(reply.status), _headers_of(reply, last))
         return (reply.body,)
 
 
@@ -114,10 +115,10 @@ def _status_line(status: int) -> str:
     return f"{status} {HTTP_STATUS_CODES[status].upper()}"
 
 
-def _headers_of(reply: Reply) -> list[tuple[str, str]]:
+def _headers_of(reply: Reply, last: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [
         *(reply.headers or {}).items(),
         ("Content-Type", reply.mimetype),
         ("Content-Length", str(len(reply.body))),
-        *_LAST_HEADERS,
+        *last,
     ]

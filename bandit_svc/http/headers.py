@@ -57,7 +57,9 @@ def _finish(response: Response) -> Response:
     if endpoint != "pages.static":
         headers.update(NEVER_KEPT)
     if endpoint in PUBLISHABLE:
-        headers.update(ANY_ORIGIN)
+        # Only a browser asks on behalf of an origin.
+        if "Origin" in request.headers:
+            headers.update(ANY_ORIGIN)
     elif response.mimetype == "text/html":
         headers["Content-Security-Policy"] = PAGE_POLICY
         # Addresses of pages hold keys of experiments and ids of decisions.

@@ -133,7 +133,7 @@ def test_a_signal_in_the_middle_of_a_write_spoils_no_other_record(
         write(descriptor, line[: len(line) // 2])
         raise SystemExit
 
-    monkeypatch.setattr(os, "write", write_half_then_exit)
+    monkeypatch.setattr("bandit_svc.eventlog.files.writer._write", write_half_then_exit)
     with pytest.raises(SystemExit):
         writer.append(b"interrupted")
     monkeypatch.undo()

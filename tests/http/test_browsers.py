@@ -48,6 +48,15 @@ def test_answers_of_publishable_routes_can_be_read_by_pages_of_any_origin(
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
+@pytest.mark.parametrize("path", PUBLISHABLE)
+def test_who_asks_for_no_origin_gets_no_header_about_origins(
+    service: Service, path: str
+) -> None:
+    answer = service.post(path, {})
+
+    assert not [name for name, _ in answer.headers if name.startswith("Access-")]
+
+
 @pytest.mark.parametrize("path", SECRET)
 def test_other_routes_let_no_page_of_another_origin_read(
     service: Service, path: str
