@@ -8,26 +8,11 @@ import pytest
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.logged import FloatArray
 from bandit_svc.ope.propensity_audit import Choices, PropensityAudit
+from benchmarks.truth_audit import CELLS, FLOOR, ROUNDS, corrupted, softmax
 
-ROUNDS = 5_000
 RUNS = 200
-CELLS = 4
 K = 4
-FLOOR = 0.05
 CORRUPTIONS = ("overridden", "argmax", "other policy")
-
-
-def softmax(scores: FloatArray) -> FloatArray:
-    """Chances of each cell, mixed with an exploration floor."""
-    raised: FloatArray = np.exp(scores)
-    totals: FloatArray = raised.sum(axis=1)
-    return (1 - FLOOR) * raised / totals[:, None] + FLOOR / K
-
-
-def drawn(generator: np.random.Generator, pmf: FloatArray) -> FloatArray:
-    draws = generator.random((pmf.shape[0], 1))
-    passed: FloatArray = (draws > pmf.cumsum(axis=1)).sum(axis=1)
-    return np.minimum(passed, K - 1)
 
 
 def log(seed: int, kind: str, told: str) -> Choices:
@@ -40,30 +25,15 @@ def log(seed: int, kind: str, told: str) -> Choices:
             and the floor), "cells" (that propensity, and the contexts).
     """
     generator = np.random.default_rng(seed)
-    policy, other = (
-        softmax(np.random.default_rng(s).normal(0, 1, (CELLS, K))) for s in (7, 8)
-    )
-    cell = generator.integers(0, CELLS, ROUNDS)
-    pmf, rows = policy[cell], np.arange(ROUNDS)
-    action = drawn(generator, pmf)
-    propensity = pmf[rows, action]
-    if kind == "overridden":
-        # The business shows variant 0; the log keeps the number of the drawn one.
-        action = np.where(generator.random(ROUNDS) < 0.1, 0, action)
-    if kind == "argmax":
-        action = pmf.argmax(axis=1)
-        propensity = pmf[rows, action]
-    if kind == "other policy":
-        theirs = generator.random(ROUNDS) < 0.5
-        action = np.where(theirs, drawn(generator, other[cell]), action)
-        propensity = pmf[rows, action]
+    policy, other = (softmax(np.random.default_rng(s), K) for s in (7, 8))
+    made = corrupted(generator, kind, policy, other)
     return Choices(
-        action=action.astype(np.int64),
+        action=made.action,
         n_actions=K,
-        propensity=propensity,
-        pmf=pmf if told == "pmf" else None,
+        propensity=made.propensity,
+        pmf=made.pmf if told == "pmf" else None,
         min_propensity=FLOOR / K if told == "floor" else None,
-        cell=cell if told == "cells" else None,
+        cell=made.cell if told == "cells" else None,
         n_cells=CELLS,
     )
 
