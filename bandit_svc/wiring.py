@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bandit_svc.domain.decision_id import DecisionIds
+from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader, EventLogWriter

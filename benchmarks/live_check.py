@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.ope.confidence_sequence import mean_interval
 from bandit_svc.ope.moments import Moments
 from bandit_svc.services.report_policies import refused

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import Event, encode_event
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import Event, encode_event
+from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Experiment, Group
-from bandit_svc.domain.reward import Reward
 from bandit_svc.services import lifecycle
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.join import join

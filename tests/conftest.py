@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bandit_svc.domain.decision_id import SECRET_BYTES
+from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.http.app import create_app
 from bandit_svc.http.edge import Edge
 from bandit_svc.learner.loop import Learner

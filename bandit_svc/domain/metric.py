@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from bandit_svc.domain.reward import MAIN_METRIC
+from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.errors import InvalidInput
 
 MAX_METRICS = 20

@@ -2,13 +2,13 @@
 
 Owns the protocol that the embedded files and, later, a partitioned stream
 implement. A record is bytes (one JSON line without its newline; the codec is
-domain/event.py). Order is kept within a partition and promised nowhere else.
+domain/events/event.py). Order is kept within a partition and promised nowhere else.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from bandit_svc.domain.cursor import START, Cursor
+from bandit_svc.domain.events.cursor import START, Cursor
 
 __all__ = ["START", "Batch", "Cursor", "EventLogReader", "EventLogWriter"]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from flask import Response
 
-from bandit_svc.domain.reward import Reward
+from bandit_svc.domain.events.reward import Reward
 from bandit_svc.services.decide import Decided
 from bandit_svc.services.report_values import timestamp
 from bandit_svc.storage.rows import DecisionView, RewardRow

@@ -9,7 +9,7 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from bandit_svc import metrics
-from bandit_svc.domain.decision_id import ENTROPY_BYTES
+from bandit_svc.domain.events.decision_id import ENTROPY_BYTES
 from bandit_svc.errors import BanditError, FieldError, InvalidInput, NotFound
 from bandit_svc.http import parsing
 from bandit_svc.http.answers import (

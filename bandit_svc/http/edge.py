@@ -12,7 +12,7 @@ from functools import lru_cache
 from prometheus_client import Counter
 
 from bandit_svc import metrics
-from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.errors import BanditError
 from bandit_svc.wiring import Worker
 from policies.base import PolicyError

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
-from bandit_svc.domain.snapshot import SnapshotMeta
+from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.http import parsing
 from bandit_svc.http.answers import json_response
 from bandit_svc.http.edge import Edge

@@ -13,6 +13,7 @@ import msgspec
 from flask import Request
 
 from bandit_svc.domain.context import check_context
+from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.json_shape import (
     check_nesting,
     escape_pointer,
@@ -26,7 +27,6 @@ from bandit_svc.domain.limits import (
     MAX_STRING_LENGTH,
     MAX_VARIANTS,
 )
-from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import FieldError, InvalidInput, TooLarge
 from bandit_svc.services.decide import DecisionRequest

@@ -3,9 +3,9 @@
 Owns the checks on an activation and its append; idempotent.
 """
 
-from bandit_svc.domain.decision import Activation
-from bandit_svc.domain.decision_id import DecisionIds
-from bandit_svc.domain.event import encode_event
+from bandit_svc.domain.events.decision import Activation
+from bandit_svc.domain.events.decision_id import DecisionIds
+from bandit_svc.domain.events.event import encode_event
 from bandit_svc.errors import Conflict, FieldError
 from bandit_svc.eventlog.interface import EventLogWriter
 from bandit_svc.services.catalog import Catalog

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.covariate import Covariate
-from bandit_svc.domain.event import LoggedChoice
+from bandit_svc.domain.events.event import LoggedChoice
 from bandit_svc.domain.experiment import TREATMENT, Definition, Experiment
 from bandit_svc.ope.adjusted import AdjustedUplift
 from bandit_svc.services.definitions import Definitions

@@ -13,8 +13,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Definition
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.services.candidate_specs import FIXED

@@ -9,7 +9,7 @@ from typing import Any
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.json_shape import escape_pointer
 from bandit_svc.domain.limits import MAX_CANDIDATES, MAX_STRING_LENGTH
-from bandit_svc.domain.snapshot import SnapshotMeta
+from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.domain.variant import KEY_RULE, is_key
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.running import baseline_spec

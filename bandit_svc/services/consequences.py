@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.snapshot import SnapshotMeta
+from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.services.wording import count, percent
 
 _STATUS = {

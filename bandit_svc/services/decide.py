@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.domain.decision import Decision, PmfSource
-from bandit_svc.domain.decision_id import DecisionIds, uniform_from_id
-from bandit_svc.domain.event import encode_event
+from bandit_svc.domain.events.decision import Decision, PmfSource
+from bandit_svc.domain.events.decision_id import DecisionIds, uniform_from_id
+from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.experiment import BASELINE, Definition, assign_group, group_of
 from bandit_svc.domain.variant import Variant, check_listing, check_variants
 from bandit_svc.errors import InvalidInput, Unprocessable

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, Experiment
-from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.moments import Moments
 from bandit_svc.services.candidate import Bounds, Candidate, new_candidate, walk

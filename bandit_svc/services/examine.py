@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from bandit_svc.domain.cursor import START
-from bandit_svc.domain.decision_id import DecisionIds
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.cursor import START
+from bandit_svc.domain.events.decision_id import DecisionIds
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import BanditError
 from bandit_svc.eventlog.interface import EventLogReader

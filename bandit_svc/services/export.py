@@ -7,7 +7,7 @@ export_parquet.py's.
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.exported import Exported

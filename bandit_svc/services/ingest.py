@@ -6,9 +6,9 @@ transaction; a segment is deleted only after that.
 
 import msgspec
 
-from bandit_svc.domain.cursor import START, Cursor
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import UnreadableEvent, decode_event
+from bandit_svc.domain.events.cursor import START, Cursor
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import UnreadableEvent, decode_event
 from bandit_svc.domain.experiment import RewardDefinition
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.definitions import Definitions

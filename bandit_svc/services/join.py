@@ -1,19 +1,15 @@
 """Give matured decisions their reward, in a recorded order.
 
-Owns step 2 of the learner's tick. Which rewards count is domain.attribution's.
+Owns step 2 of the learner's tick. Which rewards count is domain.events.attribution's.
 """
 
 from collections.abc import Container, Sequence
 
-from bandit_svc.domain.attribution import (
-    counted_rewards,
-    joined_reward,
-    timing,
-)
-from bandit_svc.domain.event import LoggedChoice, decode_choice
+from bandit_svc.domain.events.attribution import counted_rewards, joined_reward, timing
+from bandit_svc.domain.events.event import LoggedChoice, decode_choice
+from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import TREATMENT, RewardDefinition
 from bandit_svc.domain.metric import Metric
-from bandit_svc.domain.reward import MAIN_METRIC, Reward
 from bandit_svc.services.adjusted_uplift import adjusted_after
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.live_calibration import calibration_of

@@ -7,10 +7,10 @@ replay can't differ.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Definition
-from bandit_svc.domain.snapshot import Span
+from bandit_svc.domain.model_version import Span
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.running import actions_of, reward_range
 from bandit_svc.storage.interface import Joins

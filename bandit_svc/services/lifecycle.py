@@ -11,7 +11,7 @@ import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment, check_definition
 from bandit_svc.domain.json_shape import located
-from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta, Span
+from bandit_svc.domain.model_version import Snapshot, SnapshotMeta, Span
 from bandit_svc.errors import Conflict, InvalidInput, NotFound
 from bandit_svc.services.candidate_specs import (
     checked_spec,

@@ -4,9 +4,9 @@ Owns the order of looking: the store, then the part of the event log that the
 store does not have yet.
 """
 
-from bandit_svc.domain.cursor import START
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import UnreadableEvent, decode_event
+from bandit_svc.domain.events.cursor import START
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import UnreadableEvent, decode_event
 from bandit_svc.errors import FieldError, NotFound
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.storage.interface import Facts

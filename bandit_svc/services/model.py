@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.experiment import Definition
-from bandit_svc.domain.snapshot import Snapshot, Span
+from bandit_svc.domain.model_version import Snapshot, Span
 from bandit_svc.services.learning import Learning
 from bandit_svc.services.running import reward_range
 from policies.base import Policy

@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.ope.paired_difference import PairedDifference, Term, paired_terms
 from bandit_svc.services.candidate import Bounds

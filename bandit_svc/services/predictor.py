@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.services.running import reward_range
 from bandit_svc.storage.rows import EvaluationRow

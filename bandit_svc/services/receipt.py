@@ -8,8 +8,8 @@ nothing. What can be computed again is, and the receipt says whether it agrees.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.decision_id import uniform_from_id
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.decision_id import uniform_from_id
 from bandit_svc.domain.experiment import (
     Definition,
     Experiment,

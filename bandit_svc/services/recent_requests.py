@@ -8,9 +8,9 @@ request_id come here, so that others never touch the disk.
 import threading
 from collections import OrderedDict
 
-from bandit_svc.domain.cursor import START, Cursor
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import UnreadableEvent, decode_event
+from bandit_svc.domain.events.cursor import START, Cursor
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import UnreadableEvent, decode_event
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.storage.interface import Facts
 

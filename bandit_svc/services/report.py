@@ -5,9 +5,9 @@ so that a page may be read every minute. What other policies would have earned i
 read from sums too; services.evaluate computes it from the log.
 """
 
+from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
-from bandit_svc.domain.reward import MAIN_METRIC
-from bandit_svc.domain.snapshot import SnapshotMeta
+from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.ope.confidence_sequence import mean_interval
 from bandit_svc.ope.moments import Moments
 from bandit_svc.ope.uplift import absolute_uplift, relative_uplift

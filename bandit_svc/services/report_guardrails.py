@@ -7,9 +7,9 @@ difference holds at every look, each guardrail by itself.
 
 from collections.abc import Sequence
 
+from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment, Group
 from bandit_svc.domain.metric import Metric
-from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.moments import Moments
 from bandit_svc.ope.uplift import absolute_uplift

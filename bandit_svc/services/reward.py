@@ -1,13 +1,14 @@
 """Record that a reward was reported.
 
 Owns the checks on a reward and its append. Whether it counts is decided when
-its decision closes (domain.attribution).
+its decision closes (domain.events.attribution).
 """
 
 import msgspec
 
-from bandit_svc.domain.decision_id import DecisionIds, DecisionRef
-from bandit_svc.domain.event import encode_event
+from bandit_svc.domain.events.decision_id import DecisionIds, DecisionRef
+from bandit_svc.domain.events.event import encode_event
+from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import MAX_REWARD, RewardDefinition
 from bandit_svc.domain.limits import (
     CLOCK_SKEW_MS,
@@ -15,7 +16,6 @@ from bandit_svc.domain.limits import (
     MAX_STRING_LENGTH,
     MIN_TIME_MS,
 )
-from bandit_svc.domain.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.variant import is_key
 from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.interface import EventLogWriter

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.snapshot import Snapshot
+from bandit_svc.domain.model_version import Snapshot
 from bandit_svc.domain.variant import Variant
 from policies.base import Action, Policy, RewardRange
 from policies.spec import build_policy

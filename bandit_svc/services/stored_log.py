@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.errors import Unprocessable
 from bandit_svc.services.decision_log import DecisionLog, FloatArray

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta, advance
+from bandit_svc.domain.model_version import Snapshot, SnapshotMeta, advance
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.learning import Learning
 from bandit_svc.services.model import Model, catch_up, fresh_model, model_of

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.services.corrected_scores import Correction
 
 

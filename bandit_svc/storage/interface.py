@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta
+from bandit_svc.domain.model_version import Snapshot, SnapshotMeta
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.overview import Overview

@@ -7,7 +7,7 @@ not grow with the log, so that a page may ask every few seconds.
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.events.decision import Decision
 
 RecentState = Literal["open", "joined", "deferred"]
 Place = tuple[int, int]

@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from bandit_svc.domain.cursor import Cursor
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import Event
+from bandit_svc.domain.events.cursor import Cursor
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import Event
 from bandit_svc.domain.experiment import Group
 
 Scope = Literal["secret", "publishable"]

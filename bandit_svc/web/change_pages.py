@@ -12,7 +12,7 @@ from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.domain.snapshot import SnapshotMeta
+from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.errors import Conflict
 from bandit_svc.services import lifecycle
 from bandit_svc.services.consequences import consequences, restore_consequences

@@ -12,8 +12,8 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from bandit_svc.charts.chances import Chance, chances
+from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.errors import NotFound
 from bandit_svc.services.look_up import look_up
 from bandit_svc.services.receipt import receipt

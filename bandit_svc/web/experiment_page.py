@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import TREATMENT, Experiment
-from bandit_svc.domain.reward import MAIN_METRIC
 from bandit_svc.services.report import build_report
 from bandit_svc.services.report_html import over_time
 from bandit_svc.services.report_html.page import CHECKS, figures, outcome_of

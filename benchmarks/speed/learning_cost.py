@@ -22,8 +22,8 @@ from typing import Any
 
 from vowpalwabbit import Workspace
 
-from bandit_svc.domain.event import decode_decision
-from bandit_svc.domain.snapshot import Span
+from bandit_svc.domain.events.event import decode_decision
+from bandit_svc.domain.model_version import Span
 from bandit_svc.services import lifecycle
 from bandit_svc.services.decide import DecisionRequest, decide
 from bandit_svc.services.definitions import Definitions

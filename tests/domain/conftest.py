@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from bandit_svc.domain.decision_id import SECRET_BYTES, DecisionIds
+from bandit_svc.domain.events.decision_id import SECRET_BYTES, DecisionIds
+from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Definition
-from bandit_svc.domain.reward import Reward
 from bandit_svc.domain.variant import Variant
 
 

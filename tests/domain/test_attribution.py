@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandit_svc.domain.attribution import (
+from bandit_svc.domain.events.attribution import (
     Timing,
     aggregate,
     counted_rewards,
     joined_reward,
     timing,
 )
+from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Aggregate, RewardDefinition
-from bandit_svc.domain.reward import Reward
 
 NewReward = Callable[..., Reward]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandit_svc.domain.decision_id import (
+from bandit_svc.domain.events.decision_id import (
     ENTROPY_BYTES,
     ID_LENGTH,
     SECRET_BYTES,

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandit_svc.domain.decision import Activation, Decision
-from bandit_svc.domain.event import (
+from bandit_svc.domain.events.decision import Activation, Decision
+from bandit_svc.domain.events.event import (
     Event,
     UnreadableEvent,
     decode_decision,
     decode_event,
     encode_event,
 )
-from bandit_svc.domain.reward import Reward
+from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.variant import Variant
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

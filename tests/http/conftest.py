@@ -15,7 +15,11 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from bandit_svc.domain.decision_id import ENTROPY_BYTES, SECRET_BYTES, DecisionIds
+from bandit_svc.domain.events.decision_id import (
+    ENTROPY_BYTES,
+    SECRET_BYTES,
+    DecisionIds,
+)
 
 DAY_MS = 86_400_000
 

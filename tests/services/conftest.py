@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from bandit_svc.domain.decision import Activation
-from bandit_svc.domain.decision_id import ENTROPY_BYTES, SECRET_BYTES
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.decision import Activation
+from bandit_svc.domain.events.decision_id import ENTROPY_BYTES, SECRET_BYTES
+from bandit_svc.domain.events.event import decode_decision
+from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.reward import Reward
-from bandit_svc.domain.snapshot import Snapshot
+from bandit_svc.domain.model_version import Snapshot
 from bandit_svc.eventlog.interface import START
 from bandit_svc.learner.loop import Learner, Tick
 from bandit_svc.services import lifecycle

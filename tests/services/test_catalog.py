@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.errors import NotFound
 from bandit_svc.storage.rows import KeyRow
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from bandit_svc.domain.decision_id import uniform_from_id
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.decision_id import uniform_from_id
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import BASELINE, TREATMENT
-from bandit_svc.domain.snapshot import Snapshot
+from bandit_svc.domain.model_version import Snapshot
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Conflict, InvalidInput, NotFound, Unprocessable
 from policies.pmf import sample

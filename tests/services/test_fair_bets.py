@@ -9,7 +9,7 @@ hold at every look.
 import numpy as np
 import pytest
 
-from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.ope.betting import ValueSequence
 from bandit_svc.ope.corrected_betting import (
     LARGEST_LOSS,

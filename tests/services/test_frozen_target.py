@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.candidate_specs import asked_specs
 from bandit_svc.services.evaluate import evaluate, split

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from bandit_svc.domain.event import encode_event
+from bandit_svc.domain.events.event import encode_event
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.ingest import ingest
 from bandit_svc.services.join import MARGIN_MS, join

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import encode_event
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.variant import Variant
 from bandit_svc.ope.moments import Moments

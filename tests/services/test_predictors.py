@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.services.predictor import PREDICTOR
 from bandit_svc.services.report import build_report
 from bandit_svc.services.scores import Scores

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.ope.moments import Moments
 from bandit_svc.services.evaluation_health import propensity_audit, scorecard
 from bandit_svc.services.report import build_report

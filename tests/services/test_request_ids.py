@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from bandit_svc.domain.event import encode_event
+from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Conflict
 from bandit_svc.services.decide import Decided

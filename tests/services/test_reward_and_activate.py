@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from bandit_svc.domain.decision_id import ENTROPY_BYTES
+from bandit_svc.domain.events.decision_id import ENTROPY_BYTES
 from bandit_svc.errors import BanditError, Conflict, InvalidInput, NotFound
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.candidate_specs import asked_specs
 from bandit_svc.services.evaluate import evaluate

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.variant import Variant
 from bandit_svc.ope.weights import WeightedSums
 from bandit_svc.services import lifecycle

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from bandit_svc.domain.snapshot import Snapshot
+from bandit_svc.domain.model_version import Snapshot
 from bandit_svc.domain.variant import Variant
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services.train import Trained

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from bandit_svc.domain.cursor import Cursor
-from bandit_svc.domain.decision import Activation, Decision
-from bandit_svc.domain.event import Event, encode_event
+from bandit_svc.domain.events.cursor import Cursor
+from bandit_svc.domain.events.decision import Activation, Decision
+from bandit_svc.domain.events.event import Event, encode_event
+from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.reward import Reward
 from bandit_svc.domain.variant import Variant
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import (

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from bandit_svc.domain.cursor import Cursor
-from bandit_svc.domain.event import decode_event
+from bandit_svc.domain.events.cursor import Cursor
+from bandit_svc.domain.events.event import decode_event
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.variant import Variant
 from bandit_svc.storage.factory import open_storage

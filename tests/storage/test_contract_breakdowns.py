@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bandit_svc.domain.decision import Decision
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.latency import bin_of
-from bandit_svc.domain.reward import Reward
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import (
     ClosedDecision,

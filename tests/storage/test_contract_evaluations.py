@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 import pytest
 
-from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta
+from bandit_svc.domain.model_version import Snapshot, SnapshotMeta
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
 

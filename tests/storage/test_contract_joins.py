@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.event import decode_decision
-from bandit_svc.domain.reward import Reward
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import decode_decision
+from bandit_svc.domain.events.reward import Reward
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import ClosedDecision, IngestOutcome, Tally
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from bandit_svc.domain.decision import Decision
-from bandit_svc.domain.reward import Reward
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.reward import Reward
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import IngestOutcome, OrphanRow
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta
+from bandit_svc.domain.model_version import Snapshot, SnapshotMeta
 from bandit_svc.storage.interface import Storage
 
 KEEP = 3

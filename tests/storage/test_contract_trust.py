@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bandit_svc.domain.decision import Activation, Decision
+from bandit_svc.domain.events.decision import Activation, Decision
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.segment import FOLDED
 from bandit_svc.storage.interface import Storage

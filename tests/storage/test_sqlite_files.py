@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bandit_svc.domain.cursor import Cursor
+from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.errors import Conflict, Unavailable
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.store import SqliteStorage

@@ -8,8 +8,8 @@ in soundness.py.
 from collections.abc import Sequence
 from typing import Any
 
-from bandit_svc.domain.cursor import Cursor
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.cursor import Cursor
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.rows import (
     Arrival,

@@ -8,12 +8,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 
-from bandit_svc.domain.decision import Activation, Decision
-from bandit_svc.domain.event import decode_decision
+from bandit_svc.domain.events.decision import Activation, Decision
+from bandit_svc.domain.events.event import decode_decision
+from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
-from bandit_svc.domain.reward import MAIN_METRIC, Reward
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
 from bandit_svc.storage.sqlite.latencies import Latencies, add_latencies
 from bandit_svc.storage.sqlite.units import Units

@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from bandit_svc.domain.reward import MAIN_METRIC
+from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.storage.interface import NO_SUMS
 from bandit_svc.storage.rows import (
     ClosedDecision,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.domain.snapshot import Snapshot, SnapshotMeta
+from bandit_svc.domain.model_version import Snapshot, SnapshotMeta
 from bandit_svc.storage.rows import EvaluationChanges
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.evaluations import save_evaluations

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.domain.decision import Activation, Decision
-from bandit_svc.domain.reward import Reward
+from bandit_svc.domain.events.decision import Activation, Decision
+from bandit_svc.domain.events.reward import Reward
 
 Event = Decision | Reward | Activation
 
@@ -20,7 +20,7 @@ _decision_decoder = msgspec.json.Decoder(Decision)
 
 
 class LoggedChoice(msgspec.Struct, tag="decision", gc=False):
-    """What a join reads of a logged decision; see domain.decision."""
+    """What a join reads of a logged decision; see domain.events.decision."""
 
     context: dict[str, Any]
     pmf: tuple[float, ...]

@@ -8,9 +8,9 @@ closes.
 from collections.abc import Sequence
 from typing import Literal
 
+from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import Aggregate, RewardDefinition
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
-from bandit_svc.domain.reward import MAIN_METRIC, Reward
 
 Timing = Literal["on_time", "early", "late"]
 

@@ -1,0 +1,1 @@
+"""What happens: decisions, rewards and the events that record them."""
