@@ -27,8 +27,8 @@ import numpy as np
 
 from policies.base import Action, Context, RewardRange, check_actions, check_example
 from policies.envelope import seal, spec_digest, unseal
-from policies.linear_columns import Columns
-from policies.regressions import Packed, Regressions
+from policies.linear.columns import Columns
+from policies.linear.regressions import Packed, Regressions
 
 DIMENSIONS = 64
 """The most columns; further features share the last eighth of them."""

@@ -9,16 +9,12 @@ from typing import Any
 
 import msgspec
 
-from policies import (
-    checkpointed,
-    epsilon_greedy,
-    fixed,
-    linear,
-    rules,
-    thompson,
-    vw_explorers,
-)
 from policies.base import Policy, PolicyError, RewardRange
+from policies.context_free import epsilon_greedy, fixed, thompson
+from policies.linear import policy as linear
+from policies.rules import policy as rules
+from policies.vw import checkpointed
+from policies.vw import explorers as vw_explorers
 
 DEFAULT_KIND = "vw"
 

@@ -17,9 +17,10 @@ import msgspec
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.candidate_specs import default_name
-from policies import linear_explorers, vw_explorers
 from policies.base import PolicyError
+from policies.linear import explorers as linear_explorers
 from policies.spec import DEFAULT_KIND, KINDS, normalise_spec
+from policies.vw import explorers as vw_explorers
 
 Spec = dict[str, Any]
 Space = Mapping[str, Mapping[str, Sequence[Any]]]

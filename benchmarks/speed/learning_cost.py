@@ -39,8 +39,8 @@ from bandit_svc.wiring import Backends, Worker
 from benchmarks.evaluation_cost import NoCandidates
 from benchmarks.speed.rows import Figures, Goal
 from benchmarks.speed.service import EXPERIMENT, contexts, definition
-from policies.vw_examples import ExampleWriter
-from policies.vw_explorers import command_line
+from policies.vw.examples import ExampleWriter
+from policies.vw.explorers import command_line
 
 EVENTS_A_SECOND = 10_000
 """So many decisions for each second that a contestant is given."""

@@ -32,7 +32,7 @@ from benchmarks.speed.service import (
     service,
 )
 from policies.base import Action
-from policies.vw_examples import ExampleWriter
+from policies.vw.examples import ExampleWriter
 
 CONNECTIONS = 16
 OPEN_CONNECTIONS = 64

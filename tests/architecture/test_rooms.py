@@ -9,7 +9,7 @@ SETUP_CFG = Path(__file__).parents[2] / "setup.cfg"
 MAX_LINES = 300
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 DRIVERS = {
-    "vowpalwabbit": "policies/vw.py",
+    "vowpalwabbit": "policies/vw/",
     "sqlite3": "bandit_svc/storage/sqlite/",
     "sqlite_utils": "bandit_svc/storage/sqlite/",
 }

@@ -8,7 +8,7 @@ import pytest
 
 from policies.base import Action, Context, Policy
 from policies.spec import build_policy
-from policies.vw_explorers import EXPLORERS
+from policies.vw.explorers import EXPLORERS
 
 Spec = dict[str, Any]
 

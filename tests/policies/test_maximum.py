@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.special import betaln, ndtr
 
 from policies import maximum
+from policies.context_free.thompson import largest_beta
 from policies.maximum import largest_normal
-from policies.thompson import largest_beta
 
 
 def beats(a1: float, b1: float, a2: int, b2: float) -> float:

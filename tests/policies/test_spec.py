@@ -7,7 +7,7 @@ import pytest
 
 from policies.base import PolicyError, RewardRange
 from policies.spec import KINDS, build_policy, normalise_spec
-from policies.vw_explorers import EXPLORERS
+from policies.vw.explorers import EXPLORERS
 
 Spec = dict[str, Any]
 

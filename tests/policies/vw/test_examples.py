@@ -9,7 +9,7 @@ from vowpalwabbit import Workspace
 
 from policies.base import Action, Context
 from policies.features import context_features
-from policies.vw_examples import ExampleWriter
+from policies.vw.examples import ExampleWriter
 
 NASTY = st.text(st.sampled_from("a|: \n\t\r=#!@/&%0.é☃\x00\ud800"), max_size=6)
 # Vowpal Wabbit's parser takes some numbers under 1e-20 for 0, and a feature of 0 for

@@ -1,6 +1,6 @@
 """Which column a feature has: a function of what was learned, in its order."""
 
-from policies.linear_columns import Columns
+from policies.linear.columns import Columns
 
 
 def test_columns_are_given_in_the_order_of_learning() -> None:

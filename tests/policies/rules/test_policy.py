@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from policies.base import Action, Context, PolicyError
-from policies.rule_language import MAX_DEPTH, RuleError, parse_condition
-from policies.rules import MAX_RULES
+from policies.rules.language import MAX_DEPTH, RuleError, parse_condition
+from policies.rules.policy import MAX_RULES
 from policies.spec import build_policy, named_variants, normalise_spec
 
 CONTEXT: Context = {

@@ -13,7 +13,7 @@ import numpy as np
 
 from policies.base import Context
 from policies.features import context_features
-from policies.regressions import Floats, Indices
+from policies.linear.regressions import Floats, Indices
 
 INTERCEPT = 0
 SHARED_PART = 8

@@ -13,6 +13,7 @@ from scipy.special import betainc, betaincinv, betaln, ndtr, xlog1py, xlogy
 
 from policies import settings
 from policies.base import Action, Context, RewardRange, check_actions
+from policies.context_free.tallies import TallyingPolicy
 from policies.maximum import (
     NORMAL_BREAKS,
     Floats,
@@ -22,7 +23,6 @@ from policies.maximum import (
     spread,
 )
 from policies.settings import Number
-from policies.tallies import TallyingPolicy
 
 SETTINGS = (
     Number("prior_successes", 1.0, "successes assumed of each variant", 0.5, 1e6),

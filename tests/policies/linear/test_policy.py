@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.base import Action, RewardRange
-from policies.linear_explorers import Estimates, greedy, igw, thompson, ucb
+from policies.linear.explorers import Estimates, greedy, igw, thompson, ucb
+from policies.linear.regressions import Regressions
 from policies.pmf import validate_pmf
-from policies.regressions import Regressions
 from policies.spec import build_policy
 
 ACTIONS = (Action("boots"), Action("coat"))

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from vowpalwabbit import Workspace
 
-from policies import vw_explorers
 from policies.base import (
     Action,
     Context,
@@ -25,7 +24,8 @@ from policies.base import (
     check_example,
 )
 from policies.envelope import seal, spec_digest, unseal
-from policies.vw_examples import ExampleWriter
+from policies.vw import explorers as vw_explorers
+from policies.vw.examples import ExampleWriter
 
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - a private folder is made in it
 

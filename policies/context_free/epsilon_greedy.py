@@ -9,8 +9,8 @@ from typing import Any
 
 from policies import settings
 from policies.base import Action, Context, RewardRange, check_actions
+from policies.context_free.tallies import TallyingPolicy
 from policies.settings import Number
-from policies.tallies import TallyingPolicy
 
 SETTINGS = (Number("epsilon", 0.1, "share of uniform exploration", 0.0, 1.0),)
 

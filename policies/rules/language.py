@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from policies.base import Scalar
-from policies.conditions import (
+from policies.rules.conditions import (
     ORDERS,
     Condition,
     all_of,

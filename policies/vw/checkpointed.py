@@ -15,8 +15,8 @@ import msgspec
 
 from policies.base import Action, Context, Policy, PolicyError, RewardRange
 from policies.envelope import seal, spec_digest, unseal
-from policies.vw import VwPolicy
-from policies.vw_explorers import resumes_exactly
+from policies.vw.explorers import resumes_exactly
+from policies.vw.policy import VwPolicy
 
 EVERY = 64
 """Examples between two reloads: a load learns at most one less than this again."""

@@ -21,9 +21,9 @@ from policies.base import (
     check_example,
 )
 from policies.envelope import seal, spec_digest, unseal
-from policies.linear_columns import Columns
-from policies.linear_explorers import EXPLORER, Estimates, explored, explorer_settings
-from policies.regressions import Packed, Regressions
+from policies.linear.columns import Columns
+from policies.linear.explorers import EXPLORER, Estimates, explored, explorer_settings
+from policies.linear.regressions import Packed, Regressions
 from policies.settings import Count, Number
 
 SETTINGS = (

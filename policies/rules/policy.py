@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from policies import settings
 from policies.base import Action, Context, PolicyError, RewardRange, check_actions
-from policies.conditions import Condition
-from policies.fixed import ReferenceState, Weights, checked_weights, eligible_shares
-from policies.rule_language import (
-    MAX_LENGTH,
-    RuleError,
-    parse_condition,
-    split_rule,
+from policies.context_free.fixed import (
+    ReferenceState,
+    Weights,
+    checked_weights,
+    eligible_shares,
 )
+from policies.rules.conditions import Condition
+from policies.rules.language import MAX_LENGTH, RuleError, parse_condition, split_rule
 
 MAX_RULES = 200
 MAX_KEY_LENGTH = 256

@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 
 from policies.base import PolicyError
+from policies.linear.regressions import Floats
 from policies.maximum import largest_normal
-from policies.regressions import Floats
 from policies.settings import Choice, Number, Setting
 
 

@@ -1,0 +1,1 @@
+"""Linear regressions over hashed context columns."""

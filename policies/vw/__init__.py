@@ -1,0 +1,1 @@
+"""Vowpal Wabbit: the one place that imports it."""
