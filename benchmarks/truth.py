@@ -15,12 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from bandit_svc.ope.betting import ValueSequence
-from bandit_svc.ope.confidence_sequence import (
-    MINIMAL_COUNT,
-    boundary,
-    padded_variance,
-)
+from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, boundary, padded_variance
+from bandit_svc.ope.sequences.betting import ValueSequence
 from benchmarks import truth_audit, truth_live
 from benchmarks.truth_worlds import FloatArray, World, draw
 

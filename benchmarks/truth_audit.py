@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bandit_svc.ope.propensity_audit import Choices, PropensityAudit
+from bandit_svc.ope.audit.propensity_audit import Choices, PropensityAudit
 
 FloatArray = npt.NDArray[np.float64]
 

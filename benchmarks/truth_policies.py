@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bandit_svc.ope.betting import ValueSequence
-from bandit_svc.ope.uplift import absolute_uplift_over, relative_uplift_over
+from bandit_svc.ope.sequences.betting import ValueSequence
+from bandit_svc.ope.uplift.uplift import absolute_uplift_over, relative_uplift_over
 from policies.base import Policy
 from policies.pmf import mix_floor, sample, validate_pmf
 from policies.spec import build_policy

@@ -13,8 +13,8 @@ from bandit_svc.cli.log_options import LogOptions
 from bandit_svc.cli.narration import narrating
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.errors import InvalidInput
+from bandit_svc.ope.decision_log import DecisionLog, FloatArray
 from bandit_svc.services import evaluate_log as service
-from bandit_svc.services.decision_log import DecisionLog, FloatArray
 
 FORMATS = ("text", "json", "csv")
 

@@ -12,7 +12,7 @@ import click
 
 from bandit_svc.cli.options import option
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.decision_log import DecisionLog
+from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.foreign_log.read import FORMS, Form, read_log
 from bandit_svc.services.foreign_log.rows import Columns
 

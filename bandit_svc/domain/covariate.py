@@ -1,7 +1,7 @@
 """A number known before the choice, by which the uplift is adjusted.
 
 Owns its declaration, the check of it and how a context gives it. Pure; what is made of
-it is ope.adjusted's.
+it is ope.uplift.adjusted's.
 """
 
 import math

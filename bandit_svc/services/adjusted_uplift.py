@@ -15,7 +15,7 @@ import msgspec
 from bandit_svc.domain.covariate import Covariate
 from bandit_svc.domain.events.event import LoggedChoice
 from bandit_svc.domain.experiment import TREATMENT, Definition, Experiment
-from bandit_svc.ope.adjusted import AdjustedUplift
+from bandit_svc.ope.uplift.adjusted import AdjustedUplift
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.report_values import CONFIDENCE, Json
 from bandit_svc.storage.interface import Joins

@@ -8,7 +8,7 @@ question was asked.
 from collections.abc import Sequence
 from typing import Any
 
-from bandit_svc.services.decision_log import DecisionLog
+from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.log_health import as_json, rows_check, target_checks
 from bandit_svc.services.propensity_health import (
     log_calibration,

@@ -17,12 +17,12 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Definition
 from bandit_svc.ope.errors import LoggedDataError
+from bandit_svc.ope.progressive.weighted import Scores
 from bandit_svc.services.candidate_specs import FIXED
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.learning import Learning, teach
 from bandit_svc.services.predictor import Predictor
 from bandit_svc.services.running import reward_range
-from bandit_svc.services.scores import Scores
 from bandit_svc.services.weighing import Weighed, weighed_pmf, weighed_variant
 from bandit_svc.storage.rows import EvaluationRow, JoinedRow
 from policies.base import Action, Policy, PolicyError

@@ -12,7 +12,7 @@ from typing import Any
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, Experiment
 from bandit_svc.errors import InvalidInput
-from bandit_svc.ope.moments import Moments
+from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.candidate import Bounds, Candidate, new_candidate, walk
 from bandit_svc.services.candidate_specs import MODEL, standing_specs
 from bandit_svc.services.definitions import Definitions

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.ope.diagnostics import Check, refusal
+from bandit_svc.ope.audit.diagnostics import Check, refusal
+from bandit_svc.ope.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.logged import LoggedData
-from bandit_svc.ope.weights import WeightedSums
-from bandit_svc.services.decision_log import DecisionLog, FloatArray
 from bandit_svc.services.fixed_sample import estimates_of, no_estimates
 from bandit_svc.services.log_health import as_json, rows_check, target_checks
 from bandit_svc.services.propensity_health import propensities_check

@@ -10,16 +10,14 @@ its own errors know nothing of how far the model is off, which is what `dr` corr
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bandit_svc.ope.doubly_robust import (
+from bandit_svc.ope.errors import NoDataError
+from bandit_svc.ope.estimators.doubly_robust import (
     doubly_robust,
     self_normalised_doubly_robust,
 )
-from bandit_svc.ope.errors import NoDataError
-from bandit_svc.ope.estimators import PolicyValue, direct_method, ips, snips
-from bandit_svc.ope.interval import Interval, widened_to
-from bandit_svc.ope.intervals import normal
-from bandit_svc.ope.logged import LoggedData
-from bandit_svc.ope.tuning import (
+from bandit_svc.ope.estimators.importance import PolicyValue, direct_method, ips, snips
+from bandit_svc.ope.estimators.intervals import normal
+from bandit_svc.ope.estimators.tuning import (
     CLIPPED_IPS,
     SHRUNK_DR,
     SWITCH_DR,
@@ -27,6 +25,8 @@ from bandit_svc.ope.tuning import (
     by_squared_error,
     candidates,
 )
+from bandit_svc.ope.interval import Interval, widened_to
+from bandit_svc.ope.logged import LoggedData
 from bandit_svc.services.report_values import interval_json
 
 Json = dict[str, Any]

@@ -1,13 +1,13 @@
 """Say whether a log can carry an answer.
 
 Owns the checks of what was read and of a target policy's weights on it, as the report
-shows checks; thresholds and most sentences are those of ope.diagnostics. Whether the
-propensities are true is asked in propensity_health.py.
+shows checks; thresholds and most sentences are those of ope.audit.diagnostics. Whether
+the propensities are true is asked in propensity_health.py.
 """
 
 from typing import Any
 
-from bandit_svc.ope.diagnostics import (
+from bandit_svc.ope.audit.diagnostics import (
     Check,
     effective_sample_size_check,
     largest_weight_check,
@@ -16,8 +16,8 @@ from bandit_svc.ope.diagnostics import (
     uncovered_share,
     weight_tail_check,
 )
-from bandit_svc.ope.weights import WeightedSums
-from bandit_svc.services.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.services.target_policy import Target
 
 Json = dict[str, Any]

@@ -6,7 +6,7 @@ everything and learns as they do, after it was asked:
     sum over actions of (pi(a) - pi'(a)) q(a)  +  (w - w') (r - q(chosen))
 
 is, given the past, the difference of two policies' values in the mean, whatever q is;
-a good q makes it vary less. See ope.paired_difference.
+a good q makes it vary less. See ope.sequences.paired.
 
 Only decisions of the treatment group are compared, each before any policy learns from
 it, as services.candidate does. Everything follows from the log and the policies, so
@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
-from bandit_svc.ope.paired_difference import PairedDifference, Term, paired_terms
+from bandit_svc.ope.progressive.weighted import Scores, Summary
+from bandit_svc.ope.sequences.paired import PairedDifference, Term, paired_terms
 from bandit_svc.services.candidate import Bounds
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.learning import Learning, teach
 from bandit_svc.services.running import reward_range
-from bandit_svc.services.scores import Scores, Summary
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
 from policies.base import Action, Policy, PolicyError

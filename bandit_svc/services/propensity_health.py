@@ -11,16 +11,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from bandit_svc.ope.bounded_mean import MeanSequence
-from bandit_svc.ope.calibration import CalibrationSums
-from bandit_svc.ope.diagnostics import (
+from bandit_svc.ope.audit.calibration import CalibrationSums
+from bandit_svc.ope.audit.diagnostics import (
     MEAN_ERRORS,
     MEAN_WEIGHT,
     Check,
     propensity_check,
 )
-from bandit_svc.ope.propensity_audit import Choices, PropensityAudit
-from bandit_svc.services.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.audit.propensity_audit import Choices, PropensityAudit
+from bandit_svc.ope.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.sequences.bounded_mean import MeanSequence
 from bandit_svc.services.wording import percent
 
 BATCH_ROWS = 20_000
@@ -35,7 +35,7 @@ MISSING_SLACK = 1e-6
 
 
 def propensities_check(log: DecisionLog, most: int | None = None) -> Check:
-    """Bet against the logged propensities; see ope.propensity_audit.
+    """Bet against the logged propensities; see ope.audit.propensity_audit.
 
     Args:
         log: the log.
@@ -126,8 +126,8 @@ def calibration_check(
 ) -> Check:
     """Judge sums of a log that was read once, or of a live one at every look.
 
-    See ope.calibration for the arguments and for why looks may be repeated: a true log
-    ever fails in at most CALIBRATION_RISK of cases.
+    See ope.audit.calibration for the arguments and for why looks may be repeated: a
+    true log ever fails in at most CALIBRATION_RISK of cases.
     """
     worst = sums.worst
     p_value = sums.p_value(most_blocks, doublings)

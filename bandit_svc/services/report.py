@@ -8,9 +8,9 @@ read from sums too; services.evaluate computes it from the log.
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.domain.model_version import SnapshotMeta
-from bandit_svc.ope.confidence_sequence import mean_interval
-from bandit_svc.ope.moments import Moments
-from bandit_svc.ope.uplift import absolute_uplift, relative_uplift
+from bandit_svc.ope.sequences.asymptotic import mean_interval
+from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.ope.uplift.uplift import absolute_uplift, relative_uplift
 from bandit_svc.services.adjusted_uplift import adjusted
 from bandit_svc.services.evaluation_health import propensity_audit, scorecard
 from bandit_svc.services.health import health_checks

@@ -14,8 +14,8 @@ import numpy as np
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.segment import FOLDED
+from bandit_svc.ope.audit.stability import population_stability
 from bandit_svc.ope.logged import FloatArray
-from bandit_svc.ope.stability import population_stability
 from bandit_svc.services.report_segments import LEAST_SHOWN
 from bandit_svc.services.report_values import Json, moment
 from bandit_svc.services.wording import percent

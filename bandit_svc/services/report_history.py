@@ -8,8 +8,8 @@ from collections import defaultdict
 from itertools import groupby
 
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
-from bandit_svc.ope.moments import Moments
-from bandit_svc.ope.uplift import absolute_uplift
+from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.ope.uplift.uplift import absolute_uplift
 from bandit_svc.services.report_values import (
     CONFIDENCE,
     Json,

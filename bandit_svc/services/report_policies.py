@@ -21,15 +21,15 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.ope.diagnostics import refusal
+from bandit_svc.ope.audit.diagnostics import refusal
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.interval import Interval, widened_to
-from bandit_svc.ope.two_sided import intervals
+from bandit_svc.ope.progressive.weighted import Scores, Summary, value_intervals
+from bandit_svc.ope.sequences.two_sided import intervals
 from bandit_svc.services.candidate_specs import FIXED, candidate_specs
 from bandit_svc.services.predictor import PREDICTOR, Quality, kept_quality
 from bandit_svc.services.report_values import CONFIDENCE, Json, interval_json
 from bandit_svc.services.running import reward_range
-from bandit_svc.services.scores import Scores, Summary, value_intervals
 from bandit_svc.storage.interface import Storage
 from policies.base import RewardRange
 
@@ -116,7 +116,7 @@ def variants_with_ips(variants: list[Json], rows: list[Json]) -> list[Json]:
 
 
 def refused(summary: Summary) -> str | None:
-    """Give the reason why no estimate may be shown, or None; see ope.diagnostics."""
+    """Return why no estimate may be shown, or None (ope.audit.diagnostics)."""
     sums = summary.sums
     if summary.unbounded > sums.n:
         return (

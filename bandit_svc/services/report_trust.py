@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.ope.calibration import CalibrationSums
-from bandit_svc.ope.propensity_audit import BINS
-from bandit_svc.ope.sample_ratio import smallest_p_value
-from bandit_svc.ope.stability import Drop, share_drop
+from bandit_svc.ope.audit.calibration import CalibrationSums
+from bandit_svc.ope.audit.propensity_audit import BINS
+from bandit_svc.ope.audit.sample_ratio import smallest_p_value
+from bandit_svc.ope.audit.stability import Drop, share_drop
 from bandit_svc.services.propensity_health import calibration_check
 from bandit_svc.services.report_values import moment
 from bandit_svc.services.wording import percent
@@ -29,8 +29,8 @@ Status = Literal["ok", "warn", "fail"]
 MISMATCH_WARN = 0.01
 MISMATCH_FAIL = 0.001
 COME_BACK_WARN = 3.0
-"""Decisions a unit from which the uplift's interval may be too narrow: ope/uplift.py
-tells how often it was wrong."""
+"""Decisions a unit from which the uplift's interval may be too narrow:
+ope/uplift/uplift.py tells how often it was wrong."""
 DROP_WARN = 0.5
 DROP_FAIL = 0.25
 """A share of rewarded decisions below this part of what it was before."""

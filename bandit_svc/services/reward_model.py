@@ -7,8 +7,8 @@ rewards in [0, 1], else squared error; three folds.
 
 import numpy as np
 
-from bandit_svc.ope.regression import Regression, cross_fitted, folds_of
-from bandit_svc.services.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.estimators.regression import Regression, cross_fitted, folds_of
 
 FOLDS = 3
 MAX_MODEL_CELLS = 30_000_000

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.decision_log import DecisionLog, FloatArray
 
 UNIFORM = "uniform"
 FIXED = "fixed:"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.services.corrected_scores import Correction
+from bandit_svc.ope.progressive.corrected import Correction
 
 
 class Weighed(NamedTuple):

@@ -174,7 +174,7 @@ class EvaluationRow(msgspec.Struct, frozen=True):
         policy: its label in the report.
         spec: its normalised spec; another one under the same label begins anew.
         cursor: the last joined position that is in the scores and in the state.
-        scores: services.scores' own form.
+        scores: ope.progressive.weighted' own form.
         state: what a learning policy has learned; empty for the others.
     """
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.ope.betting import ValueSequence
-from bandit_svc.ope.corrected_betting import (
+from bandit_svc.ope.sequences.betting import ValueSequence
+from bandit_svc.ope.sequences.corrected import (
     LARGEST_LOSS,
     CorrectedRounds,
     CorrectedSequence,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bandit_svc.errors import Unprocessable
-from bandit_svc.services.decision_log import DecisionLog
+from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.foreign_log import plain_columns
 from bandit_svc.services.foreign_log.plain_columns import NotPlainError, plain_batches
 from bandit_svc.services.foreign_log.read import read_log

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.decision_log import DecisionLog
+from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.foreign_log.read import form_of, read_log
 from bandit_svc.services.foreign_log.rows import Columns, UnreadableLog
 

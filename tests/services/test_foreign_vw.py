@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.decision_log import DecisionLog
+from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.foreign_log.read import read_log
 from bandit_svc.services.foreign_log.rows import Columns, UnreadableLog
 

@@ -14,7 +14,7 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.variant import Variant
-from bandit_svc.ope.moments import Moments
+from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services import lifecycle
 from bandit_svc.services.candidate import Bounds, Candidate, new_candidate, walk
 from bandit_svc.services.candidate_specs import candidate_specs

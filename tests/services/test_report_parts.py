@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bandit_svc.domain.segment import FOLDED, MAX_SEGMENTS
-from bandit_svc.ope.moments import Moments
-from bandit_svc.ope.uplift import absolute_uplift
+from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.ope.uplift.uplift import absolute_uplift
 from bandit_svc.services.decide import Decided
 from bandit_svc.services.report import build_report
 from bandit_svc.services.report_segments import SEGMENT_CONFIDENCE

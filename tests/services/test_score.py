@@ -8,10 +8,10 @@ import pytest
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.variant import Variant
-from bandit_svc.ope.weights import WeightedSums
+from bandit_svc.ope.estimators.weights import WeightedSums
+from bandit_svc.ope.progressive.weighted import Scores, Summary
 from bandit_svc.services import lifecycle
 from bandit_svc.services.score import Scored
-from bandit_svc.services.scores import Scores, Summary
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
 from policies.base import Action
 from policies.spec import build_policy

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.decision_log import MAX_CELLS, FloatArray, IntArray
+from bandit_svc.ope.decision_log import MAX_CELLS, FloatArray, IntArray
 
 MAX_CATEGORIES = 200
 

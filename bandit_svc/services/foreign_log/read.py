@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.decision_log import DecisionLog
+from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.foreign_log.assembly import Assembly, action_name
 from bandit_svc.services.foreign_log.dsjson import read_dsjson
 from bandit_svc.services.foreign_log.plain_columns import (

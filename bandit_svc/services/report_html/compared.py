@@ -5,7 +5,7 @@ Owns how those parts of a report become charts and tables.
 
 from bandit_svc.charts.bars import Bar, latency_bars
 from bandit_svc.charts.forest import Mark, Row, forest
-from bandit_svc.ope.confidence_sequence import MINIMAL_COUNT
+from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.services.report_html.figure import (
     Figure,
     Json,

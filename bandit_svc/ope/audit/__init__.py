@@ -1,0 +1,1 @@
+"""Diagnostics of a log: propensities, weights, overlap, stability."""

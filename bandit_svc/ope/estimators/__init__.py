@@ -1,0 +1,1 @@
+"""Estimates of a policy from a fixed log, with fixed-sample intervals."""

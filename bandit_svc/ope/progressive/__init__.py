@@ -1,0 +1,1 @@
+"""Sums that estimate a policy's value while the log grows."""

@@ -1,0 +1,288 @@
+"""Keep what a policy's weighted rewards add up to.
+
+Owns the sums and confidence sequences of one candidate policy, and their bytes; what
+a reward model adds to them stands in corrected_scores.py. The
+bytes are a function of what was added, in order: not of when they were written or
+how often somebody began again from them. Their size does not grow with the log.
+
+Rewards are in [0, 1] here: whoever adds scales them by the declared range, whoever
+reads scales back. Knows neither policies nor decisions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from bandit_svc.ope.errors import LoggedDataError
+from bandit_svc.ope.estimators.weights import WeightedSums
+from bandit_svc.ope.interval import Interval
+from bandit_svc.ope.progressive.corrected import (
+    Corrected,
+    CorrectedScores,
+    Correction,
+    PackedCorrections,
+)
+from bandit_svc.ope.progressive.pooled import pooled_intervals
+from bandit_svc.ope.sequences.betting import ValueSequence
+from bandit_svc.ope.sequences.bounded_mean import MeanSequence
+
+CHUNK = 128
+"""Weights above 0 are taken into the sums in chunks of this many, so that the last
+bit of a sum does not depend on where a batch of the log ended."""
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Decisions in a row whose weights share one known bound.
+
+    Attributes:
+        value: of the policy, from the complete chunks.
+        mean_weight: the same of the weights alone; None where nobody asks.
+        sums: of the complete chunks.
+        zeros: how many weights were 0; all of them add the same, so they are counted.
+        weights: those above 0 that wait for their chunk to be complete.
+        rewards: theirs.
+    """
+
+    value: ValueSequence
+    mean_weight: MeanSequence | None
+    sums: WeightedSums = field(default_factory=WeightedSums)
+    zeros: int = 0
+    weights: list[float] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
+
+    @classmethod
+    def within(cls, limit: float, *, audited: bool) -> "Stretch":
+        """Begin a stretch of weights up to a limit, 1 or more."""
+        mean_weight = MeanSequence(0.0, limit, limit) if audited else None
+        return cls(ValueSequence(limit), mean_weight)
+
+    @property
+    def limit(self) -> float:
+        """The largest possible weight."""
+        return self.value.max_weight
+
+    @property
+    def n(self) -> int:
+        """The number of decisions."""
+        return self.sums.n + len(self.weights) + self.zeros
+
+    def add(self, weight: float, reward: float) -> None:
+        """Count one more decision of a weight above 0."""
+        # Rounding can carry a weight a little beyond its bound.
+        self.weights.append(min(weight, self.limit))
+        self.rewards.append(reward)
+        if len(self.weights) == CHUNK:
+            self.take_in()
+
+    def whole(self) -> "Stretch":
+        """Give the same with nothing waiting and the zeros taken in; for reading."""
+        copy = replace(self, weights=self.weights[:], rewards=self.rewards[:])
+        if copy.weights:
+            copy.take_in()
+        zeros, value, mean = self.zeros, copy.value, copy.mean_weight
+        zero_value, zero_mean = _of_zero(self.limit)
+        copy.sums = replace(copy.sums, n=copy.sums.n + zeros)
+        copy.value = replace(
+            value,
+            n=value.n + zeros,
+            from_below=value.from_below + zeros * zero_value.from_below,
+            from_above=value.from_above + zeros * zero_value.from_above,
+        )
+        if mean is not None:
+            copy.mean_weight = replace(
+                mean,
+                n=mean.n + zeros,
+                from_below=mean.from_below + zeros * zero_mean.from_below,
+                from_above=mean.from_above + zeros * zero_mean.from_above,
+            )
+        copy.zeros = 0
+        return copy
+
+    def take_in(self) -> None:
+        """Take what waits into the sums."""
+        self.sums = self.sums.merge(WeightedSums.of(self.weights, self.rewards))
+        self.value = self.value.add(self.weights, self.rewards)
+        if self.mean_weight is not None:
+            self.mean_weight = self.mean_weight.add(self.weights)
+        self.weights.clear()
+        self.rewards.clear()
+
+
+class Scores:
+    """What a candidate's weighted rewards add up to.
+
+    Attributes:
+        audited: whether the mean weight gets an interval too.
+        stretches: a new one begins when a weight's bound outgrows the last one's, at
+            twice that bound at least, so that there are few. A bound that falls stays
+            valid and begins none.
+        unbounded: decisions that were left out, since they had no exploration floor:
+            some of their variants may have had no chance at all.
+        corrected: by a reward model, where there was one.
+    """
+
+    def __init__(
+        self,
+        stretches: Sequence[Stretch] = (),
+        unbounded: int = 0,
+        *,
+        audited: bool = False,
+    ) -> None:
+        self.audited = audited
+        self.stretches = list(stretches)
+        self.unbounded = unbounded
+        self.corrected = CorrectedScores()
+
+    def add(
+        self,
+        weight: float,
+        reward: float,
+        bound: float,
+        correction: Correction | None = None,
+    ) -> None:
+        """Count one more decision.
+
+        Args:
+            weight: target probability over propensity.
+            reward: in [0, 1].
+            bound: what the weight could have been at most, known before the choice.
+            correction: by a reward model; for every decision, or for none.
+        """
+        stretches = self.stretches
+        if not stretches or bound > stretches[-1].limit:
+            limit = max(bound, 2 * stretches[-1].limit) if stretches else bound
+            stretches.append(Stretch.within(limit, audited=self.audited))
+        if weight > 0.0:
+            stretches[-1].add(weight, reward)
+        else:
+            stretches[-1].zeros += 1
+        if correction is not None:
+            self.corrected.add(weight, reward, correction, bound)
+
+    def summary(self) -> "Summary":
+        """Take in what waits, to be read."""
+        stretches = [s.whole() for s in self.stretches]
+        return Summary(stretches, self.unbounded, self.corrected.summary())
+
+    def encode(self) -> bytes:
+        """Give the state as bytes: equal states give equal bytes."""
+        rows = [
+            _Stretch(
+                value=s.value.to_dict(),
+                mean_weight=None if s.mean_weight is None else s.mean_weight.to_dict(),
+                sums=astuple(s.sums),
+                zeros=s.zeros,
+                weights=s.weights,
+                rewards=s.rewards,
+            )
+            for s in self.stretches
+        ]
+        corrected = self.corrected.packed()
+        return msgspec.msgpack.encode(
+            _Scores(rows, self.unbounded, self.audited, corrected)
+        )
+
+    @classmethod
+    def decode(cls, state: bytes) -> "Scores":
+        """Restore what `encode` gave, to the last bit.
+
+        Raises:
+            LoggedDataError: it is damaged, or of another version of the sequences.
+        """
+        try:
+            kept = msgspec.msgpack.decode(state, type=_Scores)
+        except msgspec.DecodeError as error:
+            raise LoggedDataError(f"the scores can't be read: {error}") from error
+        stretches = [
+            Stretch(
+                value=ValueSequence.from_dict(row.value),
+                mean_weight=(
+                    None
+                    if row.mean_weight is None
+                    else MeanSequence.from_dict(row.mean_weight)
+                ),
+                sums=WeightedSums(*row.sums),
+                zeros=row.zeros,
+                weights=row.weights,
+                rewards=row.rewards,
+            )
+            for row in kept.stretches
+        ]
+        new = cls(stretches, kept.unbounded, audited=kept.audited)
+        new.corrected = CorrectedScores.unpacked(kept.corrected)
+        return new
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Scores to be read: sums, and intervals that hold at every look."""
+
+    stretches: Sequence[Stretch]
+    unbounded: int
+    corrected: Corrected | None = None
+
+    @property
+    def sums(self) -> WeightedSums:
+        """The sums over all decisions."""
+        total = WeightedSums()
+        for stretch in self.stretches:
+            total = total.merge(stretch.sums)
+        return total
+
+    def value_interval(self, confidence: float) -> Interval:
+        """Bound the policy's mean value over the decisions so far, in [0, 1]."""
+        return value_intervals([self], confidence)[0]
+
+    def mean_weight_interval(self, confidence: float) -> Interval | None:
+        """Bound the mean weight; None if it is not audited."""
+        return mean_weight_intervals([self], [confidence])[0]
+
+
+def value_intervals(summaries: Sequence[Summary], confidence: float) -> list[Interval]:
+    """Give `value_interval` of many, searched together."""
+    return pooled_intervals(
+        [[s.value for s in one.stretches] for one in summaries],
+        [confidence] * len(summaries),
+    )
+
+
+def mean_weight_intervals(
+    summaries: Sequence[Summary], confidences: Sequence[float]
+) -> list[Interval | None]:
+    """Give `mean_weight_interval` of many, searched together; a confidence for each."""
+    sequences = [
+        [s.mean_weight for s in one.stretches if s.mean_weight] for one in summaries
+    ]
+    asked = zip(sequences, confidences, strict=True)
+    audited = [(some, confidence) for some, confidence in asked if some]
+    found = iter(
+        pooled_intervals([some for some, _ in audited], [c for _, c in audited])
+    )
+    return [next(found) if some else None for some in sequences]
+
+
+@cache
+def _of_zero(limit: float) -> tuple[ValueSequence, MeanSequence]:
+    """Give what one weight of 0 adds, whatever its reward."""
+    value = ValueSequence(limit).add(0.0, 0.0)
+    return value, MeanSequence(0.0, limit, limit).add(0.0)
+
+
+class _Stretch(msgspec.Struct, array_like=True):
+    value: dict[str, Any]
+    mean_weight: dict[str, Any] | None
+    sums: tuple[int, float, float, float, float, float, float]
+    zeros: int
+    weights: list[float]
+    rewards: list[float]
+
+
+class _Scores(msgspec.Struct, array_like=True):
+    stretches: list[_Stretch]
+    unbounded: int
+    audited: bool
+    corrected: PackedCorrections

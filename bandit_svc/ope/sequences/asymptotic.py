@@ -1,0 +1,134 @@
+"""Bound a mean so that one may look at every moment and stop at any.
+
+Owns the asymptotic confidence sequence for rewards of weight 1. Not for weighted
+rewards: with weights up to 50 it was wrong in 53 % of logs at a promised 5 %,
+since a few large weights are far from normal. Those need the bounded kind.
+
+Reference: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), "Time-uniform
+central limit theory and asymptotic confidence sequences", Annals of Statistics
+52(6), arXiv 2103.06476: the boundary is that of Theorem 2.2.
+
+It lies early. It is exact for normal rewards, and other means become normal only
+with n; a group of Bernoulli rewards can begin with a long run of equal values whose
+variance is 0. Two remedies, chosen by measurement (tests/ope/test_coverage.py): with
+them at most 4.2 % of runs of 10,000 looks were ever wrong about an uplift at a
+promised 5 %, for Bernoulli means from 0.003 to 0.99 and baseline groups from 2 % to
+50 % of the traffic. Without padding it was 33 % at a mean of 0.01.
+
+* No interval but the whole range before MINIMAL_COUNT rewards.
+* The variance is that of the rewards and PSEUDO_COUNT invented ones, half at each
+  end of the range; more of them at a higher confidence, in proportion to the
+  logarithm of what may go wrong, since far tails become normal last. (With 8 at a
+  promised 1 in 16,000, up to 1 in 1,000 were wrong; with 26 that the rule gives, 1 in
+  10,000: tests/ope/test_many_sequences.py.) So it is never 0; what it adds to the
+  squared standard error falls with 1/n². A range declared much too wide makes
+  intervals wide for as long.
+"""
+
+import math
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from bandit_svc.ope.interval import Interval
+from bandit_svc.ope.uplift.moments import Moments
+
+OPTIMISED_COUNT = 5_000
+"""The count of rewards for which the boundary is tightest.
+
+A boundary that holds at every n must be wider somewhere. Against one made for that
+n alone it is at most 11 % wider anywhere from 1,000 to 100,000 rewards (27 % at
+500), at a confidence of 0.95.
+"""
+MINIMAL_COUNT = 50
+PSEUDO_COUNT = 8
+"""At MEASURED_CONFIDENCE or less."""
+MEASURED_CONFIDENCE = 0.95
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def mean_interval(
+    moments: Moments, confidence: float, minimum: float, maximum: float
+) -> Interval:
+    """Bound the mean of a stream of independent rewards, valid at every look.
+
+    Args:
+        moments: the rewards so far.
+        confidence: in (0, 1); 0.95 means that at most 5 % of streams ever have a
+            look at which the interval misses the mean.
+        minimum: the smallest reward that was possible, whether seen or not.
+        maximum: the largest.
+
+    Returns:
+        Both ends, within the range; the range itself below MINIMAL_COUNT rewards.
+    """
+    if moments.n < MINIMAL_COUNT:
+        return Interval(minimum, maximum)
+    width = maximum - minimum
+    variance = padded_variance(moments.n, moments.variance, width, confidence)
+    half_width = math.sqrt(variance) * boundary(moments.n, confidence)
+    return Interval(
+        max(minimum, moments.mean - half_width),
+        min(maximum, moments.mean + half_width),
+    )
+
+
+@overload
+def padded_variance(
+    n: float, variance: float, width: float, confidence: float = ...
+) -> float: ...
+@overload
+def padded_variance(
+    n: FloatArray, variance: FloatArray, width: float, confidence: float = ...
+) -> FloatArray: ...
+def padded_variance(
+    n: float | FloatArray,
+    variance: float | FloatArray,
+    width: float,
+    confidence: float = MEASURED_CONFIDENCE,
+) -> float | FloatArray:
+    """Give the variance with invented rewards at the ends of the range.
+
+    (n * variance + m * (width / 2)²) / (n + m), where a reward at an end of a range
+    of this width lies width / 2 from its middle, and m is PSEUDO_COUNT times
+    max(1, log(1 - confidence) / log(1 - MEASURED_CONFIDENCE)).
+
+    Args:
+        n: counts of rewards, at least 1; any shape.
+        variance: of these rewards, same shape.
+        width: the largest possible reward minus the smallest.
+        confidence: of the sequence, in (0, 1).
+    """
+    rarer = math.log(1 - confidence) / math.log(1 - MEASURED_CONFIDENCE)
+    pseudo = PSEUDO_COUNT * max(1.0, rarer)
+    return (n * variance + pseudo * width**2 / 4) / (n + pseudo)
+
+
+@overload
+def boundary(n: float, confidence: float) -> float: ...
+@overload
+def boundary(n: FloatArray, confidence: float) -> FloatArray: ...
+def boundary(n: float | FloatArray, confidence: float) -> float | FloatArray:
+    """Give the half width of the sequence for a variance of 1, after n rewards.
+
+    sqrt(2 (n rho² + 1) / (n² rho²) * log(sqrt(n rho² + 1) / alpha)), Robbins' normal
+    mixture (Theorem 2.2), with rho² = (-2 log alpha + log(1 - 2 log alpha)) /
+    OPTIMISED_COUNT, their closed approximation of the best rho for that count.
+
+    Args:
+        n: counts of rewards, above 0; any shape.
+        confidence: 1 - alpha, in (0, 1).
+
+    Raises:
+        ValueError: `confidence` is not between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}; it must be between 0 and 1")
+    alpha = 1 - confidence
+    two_log = -2 * math.log(alpha)
+    rho_squared = (two_log + math.log(1 + two_log)) / OPTIMISED_COUNT
+    growth = n * rho_squared + 1
+    squared = 2 * growth / (n * n * rho_squared) * np.log(np.sqrt(growth) / alpha)
+    return np.sqrt(squared) if isinstance(n, np.ndarray) else math.sqrt(squared)

@@ -1,0 +1,200 @@
+"""Bound what one policy earns more than another one on the same decisions.
+
+Owns the confidence sequence of a paired difference, which holds at every look. With
+D(a) = (pi(a) - pi'(a)) / p(a), p the logged chances, r the reward in [0, 1] and v the
+half of the sum over actions of |pi - pi'|, the mean of
+
+    |D| s - v,    s = r where D > 0, else 1 - r
+
+given the past and the context is the difference of the two values: the mean of |D|
+where D < 0 is v. Nothing in it is below -v, however large weights can be: where both
+policies would do the same it is 0, and the difference is never put outside of -v to v,
+which is known. For bets on D r itself the largest weight would count instead.
+
+A reward model's q, asked before the round, takes away variance: with t = q where
+D > 0, else 1 - q, the mean of  sum of p |D| t - |D| t  is 0, and with all of it the
+term is the doubly robust D (r - q) + sum of (pi - pi') q. As in corrected_betting.py
+each bet takes only as much of it in a round as can't cost it more than LARGEST_LOSS of
+its stake, which is known before the action is drawn. The upper end is the lower end of
+the opposite difference.
+
+What is bounded is the mean, over the decisions so far, of the difference in the
+contexts that came. See bets.py for why changing means are covered.
+
+Reference: Waudby-Smith, Wu, Ramdas, Karampatziakis and Mineiro (2022), "Anytime-valid
+off-policy inference for contextual bandits", ACM/IMS J. Data Science, section 3, for
+doubly robust terms and bets; the reflection of the negative part is ours.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from bandit_svc.ope.errors import LoggedDataError
+from bandit_svc.ope.interval import Interval
+from bandit_svc.ope.sequences.bets import Bets, FloatArray
+
+LARGEST_LOSS = 0.6
+VARIANCE_SHARE = 0.05
+"""What bets are sized for, times the largest usual weight. Policies that disagree
+everywhere have terms of a variance of 0.1 of it, neighbours of 0.001; a variance
+misjudged by a factor of 50 costs a few percent of width (see bets.py)."""
+CHUNK = 128
+
+
+class Term(NamedTuple):
+    """One round, turned so that nothing in it is negative.
+
+    Attributes:
+        weight: |D| of the chosen action.
+        reward: s.
+        predicted: t of the chosen action.
+        direct: the sum of p |D| t over all actions.
+        peak: the largest |D| t of all actions.
+        distance: v.
+    """
+
+    weight: float
+    reward: float
+    predicted: float
+    direct: float
+    peak: float
+    distance: float
+
+    @property
+    def value(self) -> float:
+        """The doubly robust term, whose mean is the difference."""
+        surprise = self.reward - self.predicted
+        return self.weight * surprise + self.direct - self.distance
+
+
+def paired_terms(
+    pmfs: tuple[Sequence[float], Sequence[float]],
+    logged: Sequence[float],
+    predicted: Sequence[float],
+    chosen: int,
+    reward: float,
+) -> tuple[Term, Term]:
+    """Give a round for pi less pi', and for pi' less pi.
+
+    Args:
+        pmfs: pi and pi', (K,) each.
+        logged: (K,), the chances that the choice was drawn with, all above 0.
+        predicted: (K,), q in [0, 1], asked before the reward was known.
+        chosen: index of the drawn action.
+        reward: in [0, 1].
+    """
+    direct = opposite = distance = peak = opposite_peak = 0.0
+    for mine, other, chance, q in zip(*pmfs, logged, predicted, strict=True):
+        more = mine - other
+        size = abs(more)
+        t = q if more > 0 else 1 - q
+        distance += size / 2
+        direct += size * t
+        opposite += size * (1 - t)
+        peak = max(peak, size * t / chance)
+        opposite_peak = max(opposite_peak, size * (1 - t) / chance)
+    more = pmfs[0][chosen] - pmfs[1][chosen]
+    weight, q = abs(more) / logged[chosen], predicted[chosen]
+    s, t = (reward, q) if more > 0 else (1 - reward, 1 - q)
+    return (
+        Term(weight, s, t, direct, peak, distance),
+        Term(weight, 1 - s, 1 - t, opposite, opposite_peak, distance),
+    )
+
+
+class PairedDifference:
+    """The mean difference of two policies' values, at every look.
+
+    Attributes:
+        n: rounds so far.
+    """
+
+    def __init__(self, typical_weight: float) -> None:
+        """Begin.
+
+        Args:
+            typical_weight: the largest one that is usual, K / f; it sizes the bets,
+                and costs width, never validity, if it is wrong.
+
+        Raises:
+            LoggedDataError: it is not above 0.
+        """
+        if not typical_weight > 0:
+            raise LoggedDataError(
+                f"typical_weight is {typical_weight}; it must be above 0"
+            )
+        self._bets = _bets(typical_weight)
+        self._sides = (_Side(self._bets), _Side(self._bets))
+        self.n = 0
+        self._total = self._distance = 0.0
+
+    def add(self, terms: tuple[Term, Term]) -> None:
+        """Count one more round; see `paired_terms`."""
+        self.n += 1
+        self._total += terms[0].value
+        self._distance += terms[0].distance
+        for side, term in zip(self._sides, terms, strict=True):
+            side.add(term)
+
+    @property
+    def mean(self) -> float:
+        """The doubly robust estimate; 0 before any round."""
+        return self._total / self.n if self.n else 0.0
+
+    def interval(self, confidence: float) -> Interval:
+        """Bound the mean difference; -1 to 1 before any round.
+
+        If the two sides contradict each other, what is known without rewards comes
+        back: minus and plus the mean of v.
+        """
+        if not self.n:
+            return Interval(-1.0, 1.0)
+        known = min(1.0, self._distance / self.n)
+        below, above = (
+            side.least_mean(self.n, (1 - confidence) / 2, 2 * known) - known
+            for side in self._sides
+        )
+        if below > -above:
+            return Interval(-known, known)
+        return Interval(below, -above)
+
+
+class _Side:
+    """A lower end for the mean of |D| s, as sums of the bets' logarithms."""
+
+    def __init__(self, bets: Bets) -> None:
+        self._bets = bets
+        self._sums: FloatArray = np.zeros(bets.size.size)
+        # In chunks of one size, so that no bit depends on where a batch ends.
+        self._waiting: list[Term] = []
+
+    def add(self, term: Term) -> None:
+        self._waiting.append(term)
+        if len(self._waiting) == CHUNK:
+            self._sums = self._with_waiting()
+            self._waiting.clear()
+
+    def least_mean(self, n: int, risk: float, largest: float) -> float:
+        """Give the mean up to which all are refuted, from 0 to `largest`."""
+        sums = np.atleast_2d(self._with_waiting())
+        count = np.array([float(n)])
+        return float(self._bets.refuted_below(sums, count, largest, risk)[0])
+
+    def _with_waiting(self) -> FloatArray:
+        if not self._waiting:
+            return self._sums
+        columns = np.array(self._waiting).T[..., None]
+        weight, reward, predicted, direct, peak, _ = columns
+        room = np.maximum(peak - direct, 0.0)
+        taken = LARGEST_LOSS / np.maximum(self._bets.size * room, LARGEST_LOSS)
+        values = weight * reward + taken * (direct - weight * predicted)
+        more: FloatArray = self._bets.logs(values).sum(axis=0)
+        return self._sums + more
+
+
+@cache
+def _bets(typical_weight: float) -> Bets:
+    return Bets.around(VARIANCE_SHARE * typical_weight)
