@@ -15,8 +15,8 @@ from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
-from bandit_svc.storage.sqlite.latencies import Latencies, add_latencies
-from bandit_svc.storage.sqlite.units import Units
+from bandit_svc.storage.sqlite.sums.groups import Units
+from bandit_svc.storage.sqlite.sums.latencies import Latencies, add_latencies
 
 DEFERRED, OPEN, JOINED, AMBIGUOUS = range(4)
 

@@ -16,12 +16,12 @@ from bandit_svc.storage.rows import (
     JoinSums,
     Tally,
 )
-from bandit_svc.storage.sqlite.calibration import add_calibration
 from bandit_svc.storage.sqlite.database import Database
-from bandit_svc.storage.sqlite.history import add_history
 from bandit_svc.storage.sqlite.ingesting import JOINED, add_counts
-from bandit_svc.storage.sqlite.latencies import add_latencies, latencies_of
-from bandit_svc.storage.sqlite.segments import add_segments
+from bandit_svc.storage.sqlite.sums.calibration import add_calibration
+from bandit_svc.storage.sqlite.sums.history import add_history
+from bandit_svc.storage.sqlite.sums.latencies import add_latencies, latencies_of
+from bandit_svc.storage.sqlite.sums.segments import add_segments
 
 _TallyKey = tuple[int, str, str, str]
 _RewardRow = tuple[str, str, float, int, int]

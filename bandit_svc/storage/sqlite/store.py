@@ -22,7 +22,6 @@ from bandit_svc.storage.interface import (
 )
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.overview import Overview
-from bandit_svc.storage.sqlite.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
@@ -30,9 +29,10 @@ from bandit_svc.storage.sqlite.facts import SqliteFacts
 from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteKeys
-from bandit_svc.storage.sqlite.overview import SqliteOverview
+from bandit_svc.storage.sqlite.model_versions import SqliteSnapshots
 from bandit_svc.storage.sqlite.schema import migrations
-from bandit_svc.storage.sqlite.snapshots import SqliteSnapshots
+from bandit_svc.storage.sqlite.sums.breakdowns import SqliteBreakdowns
+from bandit_svc.storage.sqlite.sums.overview import SqliteOverview
 from bandit_svc.storage.sqlite.version_file import VersionFile
 
 

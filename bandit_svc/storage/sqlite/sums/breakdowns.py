@@ -15,9 +15,9 @@ from bandit_svc.storage.rows import (
     SegmentRow,
     UnitRow,
 )
-from bandit_svc.storage.sqlite.calibration import calibration_width
 from bandit_svc.storage.sqlite.database import Database
-from bandit_svc.storage.sqlite.history import width_of
+from bandit_svc.storage.sqlite.sums.calibration import calibration_width
+from bandit_svc.storage.sqlite.sums.history import width_of
 
 
 class SqliteBreakdowns:

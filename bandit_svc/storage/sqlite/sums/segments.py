@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.segment import FOLDED, KeyCount, SegmentKeys
 from bandit_svc.storage.rows import ClosedDecision
-from bandit_svc.storage.sqlite.drift import Stretches, forget_values
+from bandit_svc.storage.sqlite.sums.drift import Stretches, forget_values
 
 _Sums = dict[tuple[str, str, str], list[float]]
 """Count, sum and sum of squares by (key, value, group)."""

@@ -1,0 +1,1 @@
+"""Tables of sums that joins and ingestion add to, and what pages read of them."""
