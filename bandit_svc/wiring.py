@@ -12,9 +12,9 @@ from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader, EventLogWriter
-from bandit_svc.services.catalog import Catalog
-from bandit_svc.services.decide import Decider
-from bandit_svc.services.recent_requests import RecentRequests
+from bandit_svc.services.serving.catalog import Catalog
+from bandit_svc.services.serving.decide import Decider
+from bandit_svc.services.serving.recent_requests import RecentRequests
 from bandit_svc.settings import Settings
 from bandit_svc.storage.factory import open_storage
 from bandit_svc.storage.interface import Storage

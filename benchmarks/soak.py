@@ -26,9 +26,9 @@ import numpy as np
 
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services import lifecycle
-from bandit_svc.services.decide import DecisionRequest, decide
 from bandit_svc.services.replay import replay
-from bandit_svc.services.reward import RewardReport, record_reward
+from bandit_svc.services.serving.decide import DecisionRequest, decide
+from bandit_svc.services.serving.record_reward import RewardReport, record_reward
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker
 from simulators.worlds.registry import world

@@ -7,7 +7,7 @@ is page_access.py's. A key never reaches a log line or a message.
 from flask import Flask, Request, request
 
 from bandit_svc.errors import Forbidden, Unauthenticated
-from bandit_svc.services.catalog import Catalog
+from bandit_svc.services.serving.catalog import Catalog
 
 OPEN = frozenset(
     {

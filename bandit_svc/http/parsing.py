@@ -29,8 +29,8 @@ from bandit_svc.domain.limits import (
 )
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import FieldError, InvalidInput, TooLarge
-from bandit_svc.services.decide import DecisionRequest
-from bandit_svc.services.reward import RewardReport
+from bandit_svc.services.serving.decide import DecisionRequest
+from bandit_svc.services.serving.record_reward import RewardReport
 
 T = TypeVar("T")
 

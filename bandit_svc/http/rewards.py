@@ -1,6 +1,7 @@
 """Routes of rewards.
 
-Owns the HTTP shape of reporting a reward; the rules are in services.reward.
+Owns the HTTP shape of reporting a reward; the rules are in
+services.serving.record_reward.
 """
 
 import msgspec
@@ -18,7 +19,7 @@ from bandit_svc.http.answers import (
 )
 from bandit_svc.http.edge import Edge
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
-from bandit_svc.services.reward import record_reward
+from bandit_svc.services.serving.record_reward import record_reward
 
 
 def blueprint(edge: Edge) -> Blueprint:

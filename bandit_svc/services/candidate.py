@@ -22,7 +22,7 @@ from bandit_svc.services.candidate_specs import FIXED
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.learning import Learning, teach
 from bandit_svc.services.predictor import Predictor
-from bandit_svc.services.running import reward_range
+from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.services.weighing import Weighed, weighed_pmf, weighed_variant
 from bandit_svc.storage.rows import EvaluationRow, JoinedRow
 from policies.base import Action, Policy, PolicyError

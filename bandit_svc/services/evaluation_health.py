@@ -19,7 +19,7 @@ from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.candidate_specs import BASELINE, FIXED
 from bandit_svc.services.report_policies import Evaluated, refused, scaled_back
 from bandit_svc.services.report_values import Json
-from bandit_svc.services.running import reward_range
+from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.services.wording import amount
 from bandit_svc.storage.interface import Storage
 

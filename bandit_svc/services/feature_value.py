@@ -29,7 +29,7 @@ from bandit_svc.services.parallel_walk import (
 )
 from bandit_svc.services.report_policies import refused
 from bandit_svc.services.report_values import CONFIDENCE, Json
-from bandit_svc.services.running import reward_range
+from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.storage.interface import Storage
 from policies.base import Action, Context, Policy
 from policies.spec import build_policy

@@ -12,7 +12,7 @@ import msgspec
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.model_version import Snapshot, Span
 from bandit_svc.services.learning import Learning
-from bandit_svc.services.running import reward_range
+from bandit_svc.services.serving.served_experiment import reward_range
 from policies.base import Policy
 from policies.spec import build_policy
 

@@ -28,7 +28,7 @@ from bandit_svc.ope.sequences.paired import PairedDifference, Term, paired_terms
 from bandit_svc.services.candidate import Bounds
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.learning import Learning, teach
-from bandit_svc.services.running import reward_range
+from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
 from policies.base import Action, Policy, PolicyError

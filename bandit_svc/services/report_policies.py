@@ -29,7 +29,7 @@ from bandit_svc.ope.sequences.two_sided import intervals
 from bandit_svc.services.candidate_specs import FIXED, candidate_specs
 from bandit_svc.services.predictor import PREDICTOR, Quality, kept_quality
 from bandit_svc.services.report_values import CONFIDENCE, Json, interval_json
-from bandit_svc.services.running import reward_range
+from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.storage.interface import Storage
 from policies.base import RewardRange
 

@@ -29,8 +29,8 @@ from bandit_svc.services.parallel_walk import (
 )
 from bandit_svc.services.report_policies import refused, scaled_back
 from bandit_svc.services.report_values import CONFIDENCE, Json, interval_json
-from bandit_svc.services.running import reward_range
 from bandit_svc.services.search_space import described, differs
+from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.services.wording import amount
 from bandit_svc.storage.interface import Storage
 from policies.spec import build_policy

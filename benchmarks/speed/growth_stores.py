@@ -17,8 +17,8 @@ import msgspec
 
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services import lifecycle
-from bandit_svc.services.decide import DecisionRequest, decide
-from bandit_svc.services.reward import RewardReport, record_reward
+from bandit_svc.services.serving.decide import DecisionRequest, decide
+from bandit_svc.services.serving.record_reward import RewardReport, record_reward
 from bandit_svc.settings import Settings
 from bandit_svc.storage.factory import open_storage
 from bandit_svc.wiring import Backends, Worker

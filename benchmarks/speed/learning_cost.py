@@ -25,14 +25,14 @@ from vowpalwabbit import Workspace
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.model_version import Span
 from bandit_svc.services import lifecycle
-from bandit_svc.services.decide import DecisionRequest, decide
 from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.ingest import ingest
 from bandit_svc.services.join import join
 from bandit_svc.services.learning import Learning
-from bandit_svc.services.reward import RewardReport, record_reward
-from bandit_svc.services.running import reward_range
 from bandit_svc.services.score import Scorer
+from bandit_svc.services.serving.decide import DecisionRequest, decide
+from bandit_svc.services.serving.record_reward import RewardReport, record_reward
+from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.services.train import Trainer
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker

@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 
 from bandit_svc.cli.main import main
 from bandit_svc.learner.loop import Learner
-from bandit_svc.services.decide import DecisionRequest, decide
-from bandit_svc.services.reward import RewardReport, record_reward
+from bandit_svc.services.serving.decide import DecisionRequest, decide
+from bandit_svc.services.serving.record_reward import RewardReport, record_reward
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker
 

@@ -9,8 +9,8 @@ import pytest
 from click.testing import Result
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.catalog import Catalog
 from bandit_svc.services.issue_keys import issue_key
+from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.settings import Settings
 from bandit_svc.storage.rows import KeyRow
 from bandit_svc.wiring import Backends

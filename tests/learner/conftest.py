@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bandit_svc.services import lifecycle
-from bandit_svc.services.decide import DecisionRequest, decide
+from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker
 

@@ -19,10 +19,10 @@ from bandit_svc.domain.model_version import Snapshot
 from bandit_svc.eventlog.interface import START
 from bandit_svc.learner.loop import Learner, Tick
 from bandit_svc.services import lifecycle
-from bandit_svc.services.activate import activate
-from bandit_svc.services.decide import Decided, DecisionRequest, decide
 from bandit_svc.services.replay import Replayed, replay
-from bandit_svc.services.reward import RewardReport, record_reward
+from bandit_svc.services.serving.activate import activate
+from bandit_svc.services.serving.decide import Decided, DecisionRequest, decide
+from bandit_svc.services.serving.record_reward import RewardReport, record_reward
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.decide import Decided
 from bandit_svc.services.report import build_report
+from bandit_svc.services.serving.decide import Decided
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service

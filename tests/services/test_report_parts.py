@@ -10,9 +10,9 @@ import pytest
 from bandit_svc.domain.segment import FOLDED, MAX_SEGMENTS
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift
-from bandit_svc.services.decide import Decided
 from bandit_svc.services.report import build_report
 from bandit_svc.services.report_segments import SEGMENT_CONFIDENCE
+from bandit_svc.services.serving.decide import Decided
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service

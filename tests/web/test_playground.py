@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
-from bandit_svc.services.playground import ContextField, context_fields, context_of
+from bandit_svc.services.serving.playground import (
+    ContextField,
+    context_fields,
+    context_of,
+)
 
 Service = Any
 PATH = "/playground/hero"

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bandit_svc.services.receipt import receipt
+from bandit_svc.services.serving.receipt import receipt
 
 Service = Any
 

@@ -10,7 +10,12 @@ from typing import Any, Literal, NamedTuple
 
 from bandit_svc.domain.context import check_context
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services.running import LoadedPolicy, Running, load_policy, run
+from bandit_svc.services.serving.served_experiment import (
+    LoadedPolicy,
+    Running,
+    load_policy,
+    run,
+)
 from bandit_svc.storage.interface import Storage
 from policies.base import PolicyError
 from policies.pmf import mix_floor

@@ -8,7 +8,7 @@ from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.domain.events.event import encode_event
 from bandit_svc.errors import Conflict, FieldError
 from bandit_svc.eventlog.interface import EventLogWriter
-from bandit_svc.services.catalog import Catalog
+from bandit_svc.services.serving.catalog import Catalog
 
 
 def activate(

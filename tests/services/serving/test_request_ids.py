@@ -9,7 +9,7 @@ import pytest
 from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Conflict
-from bandit_svc.services.decide import Decided
+from bandit_svc.services.serving.decide import Decided
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service

@@ -10,7 +10,12 @@ import threading
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.errors import Conflict, FieldError, NotFound
-from bandit_svc.services.running import LoadedPolicy, Running, load_policy, run
+from bandit_svc.services.serving.served_experiment import (
+    LoadedPolicy,
+    Running,
+    load_policy,
+    run,
+)
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import KeyRow
 from policies.base import PolicyError

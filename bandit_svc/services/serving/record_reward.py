@@ -19,7 +19,7 @@ from bandit_svc.domain.limits import (
 from bandit_svc.domain.variant import is_key
 from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.interface import EventLogWriter
-from bandit_svc.services.catalog import Catalog
+from bandit_svc.services.serving.catalog import Catalog
 
 
 class RewardReport(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""Answer requests: decide, take rewards, look up; what a request reads from memory."""
