@@ -1,6 +1,6 @@
 """`bandit-svc replay`: is the model what the log gives?
 
-Owns the words of the comparison; services.replay does the work.
+Owns the words of the comparison; services.learning.replay does the work.
 """
 
 import click
@@ -9,7 +9,7 @@ from bandit_svc.cli.columns import echo_rows
 from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option
 from bandit_svc.cli.progress import counting
-from bandit_svc.services.replay import replay as replay_model
+from bandit_svc.services.learning.replay import replay as replay_model
 
 
 @click.command()

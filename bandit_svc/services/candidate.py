@@ -19,8 +19,8 @@ from bandit_svc.domain.experiment import TREATMENT, Definition
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.progressive.weighted import Scores
 from bandit_svc.services.candidate_specs import FIXED
-from bandit_svc.services.definitions import Definitions
-from bandit_svc.services.learning import Learning, teach
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.examples import Learning, teach
 from bandit_svc.services.predictor import Predictor
 from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.services.weighing import Weighed, weighed_pmf, weighed_variant

@@ -15,7 +15,6 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.candidate import Bounds, Candidate, new_candidate, walk
 from bandit_svc.services.candidate_specs import MODEL, standing_specs
-from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.evaluation_health import propensity_audit, scorecard
 from bandit_svc.services.frozen_target import (
     FrozenPolicy,
@@ -23,7 +22,8 @@ from bandit_svc.services.frozen_target import (
     learned_until,
     with_training,
 )
-from bandit_svc.services.learning import Learning
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.examples import Learning
 from bandit_svc.services.predictor import Predictor
 from bandit_svc.services.report_policies import Evaluated, policies, quality_json
 from bandit_svc.services.report_values import Json

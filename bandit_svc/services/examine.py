@@ -15,7 +15,7 @@ from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import BanditError
 from bandit_svc.eventlog.interface import EventLogReader
-from bandit_svc.services.adjusted_uplift import adjusted
+from bandit_svc.services.learning.adjusted_uplift import adjusted
 from bandit_svc.services.serving.served_experiment import load_policy
 from bandit_svc.storage.interface import Storage
 from policies.base import PolicyError

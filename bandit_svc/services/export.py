@@ -9,9 +9,9 @@ from typing import Literal
 
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.exported import Exported
-from bandit_svc.services.learning import Learning
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.examples import Learning
 from bandit_svc.storage.interface import Storage
 
 GroupChoice = Literal["treatment", "baseline", "all"]

@@ -26,8 +26,8 @@ from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.ope.progressive.weighted import Scores, Summary
 from bandit_svc.ope.sequences.paired import PairedDifference, Term, paired_terms
 from bandit_svc.services.candidate import Bounds
-from bandit_svc.services.definitions import Definitions
-from bandit_svc.services.learning import Learning, teach
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.examples import Learning, teach
 from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.services.candidate import Bounds, walk
-from bandit_svc.services.learning import Learning
+from bandit_svc.services.learning.examples import Learning
 from bandit_svc.services.predictor import PREDICTOR, Predictor
 from bandit_svc.storage.rows import EvaluationRow
 

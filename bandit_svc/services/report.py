@@ -11,9 +11,9 @@ from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.ope.sequences.asymptotic import mean_interval
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift, relative_uplift
-from bandit_svc.services.adjusted_uplift import adjusted
 from bandit_svc.services.evaluation_health import propensity_audit, scorecard
 from bandit_svc.services.health import health_checks
+from bandit_svc.services.learning.adjusted_uplift import adjusted
 from bandit_svc.services.report_drift import context_drift
 from bandit_svc.services.report_guardrails import metrics
 from bandit_svc.services.report_history import history

@@ -2,7 +2,7 @@
 
 Owns the other half of step 3 of the learner's tick for one experiment: which
 candidates there are, how far each has come, and when what they know is to be kept.
-services.train writes it together with the model that it publishes.
+services.learning.train writes it together with the model that it publishes.
 """
 
 import time
@@ -19,8 +19,8 @@ from bandit_svc.services.candidate import (
     walk,
 )
 from bandit_svc.services.candidate_specs import candidate_specs
-from bandit_svc.services.definitions import Definitions
-from bandit_svc.services.learning import Learning
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.examples import Learning
 from bandit_svc.services.predictor import PREDICTOR
 from bandit_svc.services.predictors import Predictors
 from bandit_svc.storage.interface import Storage

@@ -18,9 +18,9 @@ from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services import lifecycle
 from bandit_svc.services.candidate import Bounds, Candidate, new_candidate, walk
 from bandit_svc.services.candidate_specs import candidate_specs
-from bandit_svc.services.definitions import Definitions
 from bandit_svc.services.evaluation_health import scorecard
-from bandit_svc.services.learning import Learning
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.examples import Learning
 from bandit_svc.services.predictor import Predictor
 from bandit_svc.services.report import build_report
 from bandit_svc.services.report_policies import Evaluated

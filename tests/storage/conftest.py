@@ -132,7 +132,7 @@ def ingest(storage: Storage) -> Callable[..., IngestOutcome]:
 
 @pytest.fixture
 def closed() -> Callable[..., ClosedDecision]:
-    """Close a due decision with a reward, as services.join would."""
+    """Close a due decision with a reward, as services.learning.join would."""
 
     def make(due: DueDecision, reward: float = 0.0, **fields: Any) -> ClosedDecision:
         made = ClosedDecision(

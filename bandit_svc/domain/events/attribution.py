@@ -1,7 +1,7 @@
 """Decide which rewards count for a decision.
 
 Owns the attribution rule: window, skew, lateness, aggregate, default reward.
-Pure functions: no clock, no storage. services.join calls them when a decision
+Pure functions: no clock, no storage. services.learning.join calls them when a decision
 closes.
 """
 

@@ -6,9 +6,9 @@ import pytest
 
 from bandit_svc.learner.wakefulness import LEAST_AWAKE_MS
 from bandit_svc.services import lifecycle
-from bandit_svc.services.definitions import Definitions
-from bandit_svc.services.ingest import ingest
-from bandit_svc.services.join import join
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.ingest import ingest
+from bandit_svc.services.learning.join import join
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service

@@ -11,7 +11,7 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent, decode_event
 from bandit_svc.domain.experiment import RewardDefinition
 from bandit_svc.eventlog.interface import EventLogReader
-from bandit_svc.services.definitions import Definitions
+from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.storage.interface import Facts
 from bandit_svc.storage.rows import Arrival, ClosingRule, Cursors
 

@@ -10,9 +10,9 @@ from bandit_svc.domain.events.event import LoggedChoice, decode_choice
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import TREATMENT, RewardDefinition
 from bandit_svc.domain.metric import Metric
-from bandit_svc.services.adjusted_uplift import adjusted_after
-from bandit_svc.services.definitions import Definitions
-from bandit_svc.services.live_calibration import calibration_of
+from bandit_svc.services.learning.adjusted_uplift import adjusted_after
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.join_sums import calibration_of
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import ClosedDecision, DueDecision, JoinSums
 

@@ -9,7 +9,7 @@ import pytest
 from bandit_svc.domain.model_version import Snapshot
 from bandit_svc.domain.variant import Variant
 from bandit_svc.learner.loop import Learner
-from bandit_svc.services.train import Trained
+from bandit_svc.services.learning.train import Trained
 from policies.base import Action
 from policies.spec import build_policy
 

@@ -12,9 +12,9 @@ import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import Snapshot, SnapshotMeta, advance
-from bandit_svc.services.definitions import Definitions
-from bandit_svc.services.learning import Learning
-from bandit_svc.services.model import Model, catch_up, fresh_model, model_of
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.examples import Learning
+from bandit_svc.services.learning.model import Model, catch_up, fresh_model, model_of
 from bandit_svc.services.serving.served_experiment import actions_of, reward_range
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import EvaluationChanges

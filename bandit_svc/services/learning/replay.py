@@ -10,8 +10,8 @@ import msgspec
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import NotFound
-from bandit_svc.services.definitions import Definitions
-from bandit_svc.services.learning import Learning
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.examples import Learning
 from bandit_svc.storage.interface import Storage
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bandit_svc.services.definitions import Definitions
-from bandit_svc.services.ingest import ingest
-from bandit_svc.services.join import join
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.ingest import ingest
+from bandit_svc.services.learning.join import join
 from bandit_svc.storage.rows import EvaluationRow
 
 if TYPE_CHECKING:

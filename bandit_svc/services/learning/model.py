@@ -1,7 +1,7 @@
 """A policy in training.
 
 Owns what a model has learned from (spans of the joined order) and how it goes
-on; services.train decides when, and publishes.
+on; services.learning.train decides when, and publishes.
 """
 
 import time
@@ -11,7 +11,7 @@ import msgspec
 
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.model_version import Snapshot, Span
-from bandit_svc.services.learning import Learning
+from bandit_svc.services.learning.examples import Learning
 from bandit_svc.services.serving.served_experiment import reward_range
 from policies.base import Policy
 from policies.spec import build_policy

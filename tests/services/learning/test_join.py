@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from bandit_svc.domain.events.event import encode_event
-from bandit_svc.services.definitions import Definitions
-from bandit_svc.services.ingest import ingest
-from bandit_svc.services.join import MARGIN_MS, join
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.ingest import ingest
+from bandit_svc.services.learning.join import MARGIN_MS, join
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service

@@ -1,0 +1,1 @@
+"""Turn the log into joined decisions and trained models, in a recorded order."""
