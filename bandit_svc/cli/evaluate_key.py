@@ -1,7 +1,7 @@
 """`bandit-svc evaluate KEY`: any policy on an experiment of our own.
 
 Owns how a policy is named on the command line, and the choice of form; the numbers
-are services.evaluate's.
+are services.evaluation.evaluate's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.cli.progress import counting
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.candidate_specs import asked_specs
-from bandit_svc.services.evaluate import Target, evaluate
+from bandit_svc.services.evaluation.evaluate import Target, evaluate
+from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.report import build_report
 
 ANYTIME = (

@@ -1,6 +1,7 @@
 """`bandit-svc features`: what is each key of the context worth?
 
-Owns the options, the words and the columns; the numbers are services.feature_value's.
+Owns the options, the words and the columns; the numbers are
+services.evaluation.feature_value's.
 """
 
 import csv
@@ -22,9 +23,9 @@ from bandit_svc.cli.options import (
 )
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.progress import counting
-from bandit_svc.services.candidate_specs import asked_specs
-from bandit_svc.services.feature_value import feature_values
-from bandit_svc.services.search_space import described
+from bandit_svc.services.evaluation.feature_value import feature_values
+from bandit_svc.services.evaluation.labels import asked_specs
+from bandit_svc.services.evaluation.search_space import described
 from bandit_svc.services.wording import NOTHING, amount
 
 Json = dict[str, Any]

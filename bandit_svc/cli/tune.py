@@ -1,7 +1,7 @@
 """`bandit-svc tune`: would other settings of the policy earn more?
 
 Owns the options and the order of search, leaderboard and promotion; the numbers are
-services.tune's.
+services.evaluation.tune's.
 """
 
 from pathlib import Path
@@ -21,15 +21,18 @@ from bandit_svc.cli.progress import counting
 from bandit_svc.cli.tune_text import board_csv, board_text
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services import lifecycle
-from bandit_svc.services.search_space import Search, Spec, space_of, specs_to_try
-from bandit_svc.services.tune import (
+from bandit_svc.services.evaluation.search_space import (
+    Search,
+    Spec,
+    space_of,
+    specs_to_try,
+)
+from bandit_svc.services.evaluation.tune import (
     check_still_served,
     promotion,
     verdict_of,
 )
-from bandit_svc.services.tune import (
-    tune as searched,
-)
+from bandit_svc.services.evaluation.tune import tune as searched
 from bandit_svc.wiring import Backends
 
 

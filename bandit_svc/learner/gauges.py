@@ -11,7 +11,7 @@ from typing import Any
 from prometheus_client import Gauge
 
 from bandit_svc import metrics
-from bandit_svc.services.candidate_specs import FIXED
+from bandit_svc.services.evaluation.labels import FIXED
 
 HEALTH_LEVELS: Mapping[str, int] = {"ok": 0, "warn": 1, "fail": 2}
 GUARDRAIL_LEVELS: Mapping[str, int] = {"ok": 0, "undecided": 1, "breached": 2}

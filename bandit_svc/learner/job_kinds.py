@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services.evaluate import evaluate
+from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.queue_job import EVALUATION
 from bandit_svc.services.run_job import Kind, OnProgress
 from bandit_svc.storage.interface import Storage

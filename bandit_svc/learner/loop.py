@@ -13,11 +13,11 @@ import msgspec
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.learner.wakefulness import Sight, Wakefulness
+from bandit_svc.services.evaluation.progressive import Scored, Scorer
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import Ingested, ingest
 from bandit_svc.services.learning.join import join
 from bandit_svc.services.learning.train import Trained, Trainer
-from bandit_svc.services.score import Scored, Scorer
 from bandit_svc.wiring import Backends
 
 # A changed policy trains this long before the other experiments get their turn.

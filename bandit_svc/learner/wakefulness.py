@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services.score import LEARNERS_KEPT_EVERY
+from bandit_svc.services.evaluation.progressive import LEARNERS_KEPT_EVERY
 
 LEAST_AWAKE_MS = 10_000
 """A visitor every few seconds must not cost the loading of a model each."""

@@ -13,7 +13,7 @@ from bandit_svc.domain.experiment import Definition, Experiment, check_definitio
 from bandit_svc.domain.json_shape import located
 from bandit_svc.domain.model_version import Snapshot, SnapshotMeta, Span
 from bandit_svc.errors import Conflict, InvalidInput, NotFound
-from bandit_svc.services.candidate_specs import (
+from bandit_svc.services.evaluation.labels import (
     checked_spec,
     field_pointer,
     normalised_candidates,

@@ -10,7 +10,7 @@ from typing import Any
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.limits import MAX_JOBS_QUEUED, MAX_POLICIES_ASKED
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.candidate_specs import asked_specs
+from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.jobs import JobRow
 

@@ -2,7 +2,7 @@
 
 Owns the report in the shape of the contract. Every interval holds at every look,
 so that a page may be read every minute. What other policies would have earned is
-read from sums too; services.evaluate computes it from the log.
+read from sums too; services.evaluation.evaluate computes it from the log.
 """
 
 from bandit_svc.domain.events.reward import MAIN_METRIC
@@ -11,19 +11,19 @@ from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.ope.sequences.asymptotic import mean_interval
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift, relative_uplift
-from bandit_svc.services.evaluation_health import propensity_audit, scorecard
+from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
+from bandit_svc.services.evaluation.rows import (
+    kept_evaluations,
+    kept_quality_json,
+    policies,
+    variants_with_ips,
+)
 from bandit_svc.services.health import health_checks
 from bandit_svc.services.learning.adjusted_uplift import adjusted
 from bandit_svc.services.report_drift import context_drift
 from bandit_svc.services.report_guardrails import metrics
 from bandit_svc.services.report_history import history
 from bandit_svc.services.report_latency import latency
-from bandit_svc.services.report_policies import (
-    kept_evaluations,
-    kept_quality_json,
-    policies,
-    variants_with_ips,
-)
 from bandit_svc.services.report_segments import RULE, segments
 from bandit_svc.services.report_trust import (
     calibration,

@@ -13,7 +13,7 @@ import msgspec
 
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.candidate_specs import without_name
+from bandit_svc.services.evaluation.labels import without_name
 
 Json = dict[str, Any]
 Given = Mapping[str, str]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from bandit_svc.learner.job_kinds import KINDS
-from bandit_svc.services.candidate_specs import asked_specs
-from bandit_svc.services.evaluate import evaluate
+from bandit_svc.services.evaluation.evaluate import evaluate
+from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.run_job import run_job
 
 Service = Any

@@ -2,7 +2,8 @@
 
 Owns step 3 of the learner's tick for one experiment: the served model, the
 background training of a changed spec, the round trip before each publication. What
-services.score knows of the candidates is written here too, with the model.
+services.evaluation.progressive knows of the candidates is written here too, with the
+model.
 """
 
 import hashlib
@@ -43,7 +44,8 @@ class Trained(msgspec.Struct):
 
 
 class Unsaved(Protocol):
-    """What progressive evaluation wants to have kept; see services.score."""
+    """What progressive evaluation wants to have kept; see
+    services.evaluation.progressive."""
 
     def changes(self, now_ms: int, *, publishing: bool) -> EvaluationChanges | None:
         """Give what is due, None if nothing is."""

@@ -9,8 +9,9 @@ is, given the past, the difference of two policies' values in the mean, whatever
 a good q makes it vary less. See ope.sequences.paired.
 
 Only decisions of the treatment group are compared, each before any policy learns from
-it, as services.candidate does. Everything follows from the log and the policies, so
-that it does not matter in which process, or beside which others, a policy was walked.
+it, as services.evaluation.candidate does. Everything follows from the log and the
+policies, so that it does not matter in which process, or beside which others, a policy
+was walked.
 
 Reference: Dudik, Langford and Li (2011), "Doubly robust policy evaluation and
 learning", ICML, eq. (2), for two policies.
@@ -25,7 +26,7 @@ from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.ope.progressive.weighted import Scores, Summary
 from bandit_svc.ope.sequences.paired import PairedDifference, Term, paired_terms
-from bandit_svc.services.candidate import Bounds
+from bandit_svc.services.evaluation.candidate import Bounds
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning, teach
 from bandit_svc.services.serving.served_experiment import reward_range

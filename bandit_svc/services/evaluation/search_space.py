@@ -16,7 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.candidate_specs import default_name
+from bandit_svc.services.evaluation.labels import default_name
 from policies.base import PolicyError
 from policies.linear import explorers as linear_explorers
 from policies.spec import DEFAULT_KIND, KINDS, normalise_spec

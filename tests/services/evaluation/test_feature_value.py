@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.feature_value import (
+from bandit_svc.services.evaluation.feature_value import (
     KEY_CONFIDENCE,
     MAX_KEYS,
     feature_values,

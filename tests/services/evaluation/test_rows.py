@@ -9,9 +9,9 @@ import pytest
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.ope.progressive.weighted import Scores
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.services.evaluation_health import propensity_audit, scorecard
+from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
+from bandit_svc.services.evaluation.rows import Evaluated
 from bandit_svc.services.report import build_report
-from bandit_svc.services.report_policies import Evaluated
 from bandit_svc.services.report_rows import report_rows
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import pytest
 
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.candidate_specs import asked_specs
-from bandit_svc.services.evaluate import evaluate, split
+from bandit_svc.services.evaluation.evaluate import evaluate, split
+from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.learning.train import KEEP_SNAPSHOTS
 from bandit_svc.services.serving.served_experiment import actions_of, load_policy
 from bandit_svc.storage.rows import JoinedRow

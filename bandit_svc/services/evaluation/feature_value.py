@@ -19,15 +19,15 @@ from typing import Any, NamedTuple
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.candidate import REFERENCES
-from bandit_svc.services.paired_walk import PairedWalk, Walked
-from bandit_svc.services.parallel_walk import (
+from bandit_svc.services.evaluation.candidate import REFERENCES
+from bandit_svc.services.evaluation.paired import PairedWalk, Walked
+from bandit_svc.services.evaluation.processes import (
     Opener,
     dealt,
     gathered,
     in_processes,
 )
-from bandit_svc.services.report_policies import refused
+from bandit_svc.services.evaluation.rows import refused
 from bandit_svc.services.report_values import CONFIDENCE, Json
 from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.storage.interface import Storage

@@ -18,12 +18,16 @@ from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Definition
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.progressive.weighted import Scores
-from bandit_svc.services.candidate_specs import FIXED
+from bandit_svc.services.evaluation.labels import FIXED
+from bandit_svc.services.evaluation.reward_predictor import Predictor
+from bandit_svc.services.evaluation.weighing import (
+    Weighed,
+    weighed_pmf,
+    weighed_variant,
+)
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning, teach
-from bandit_svc.services.predictor import Predictor
 from bandit_svc.services.serving.served_experiment import reward_range
-from bandit_svc.services.weighing import Weighed, weighed_pmf, weighed_variant
 from bandit_svc.storage.rows import EvaluationRow, JoinedRow
 from policies.base import Action, Policy, PolicyError
 from policies.pmf import validate_pmf

@@ -13,19 +13,24 @@ from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, Experiment
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.services.candidate import Bounds, Candidate, new_candidate, walk
-from bandit_svc.services.candidate_specs import MODEL, standing_specs
-from bandit_svc.services.evaluation_health import propensity_audit, scorecard
-from bandit_svc.services.frozen_target import (
+from bandit_svc.services.evaluation.candidate import (
+    Bounds,
+    Candidate,
+    new_candidate,
+    walk,
+)
+from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
+from bandit_svc.services.evaluation.frozen_target import (
     FrozenPolicy,
     frozen_model,
     learned_until,
     with_training,
 )
+from bandit_svc.services.evaluation.labels import MODEL, standing_specs
+from bandit_svc.services.evaluation.reward_predictor import Predictor
+from bandit_svc.services.evaluation.rows import Evaluated, policies, quality_json
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning
-from bandit_svc.services.predictor import Predictor
-from bandit_svc.services.report_policies import Evaluated, policies, quality_json
 from bandit_svc.services.report_values import Json
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow

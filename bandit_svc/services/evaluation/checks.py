@@ -16,8 +16,8 @@ from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.progressive.weighted import mean_weight_intervals
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, mean_interval
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.services.candidate_specs import BASELINE, FIXED
-from bandit_svc.services.report_policies import Evaluated, refused, scaled_back
+from bandit_svc.services.evaluation.labels import BASELINE, FIXED
+from bandit_svc.services.evaluation.rows import Evaluated, refused, scaled_back
 from bandit_svc.services.report_values import Json
 from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.services.wording import amount

@@ -11,18 +11,18 @@ from collections.abc import Iterable
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.services.candidate import (
+from bandit_svc.services.evaluation.candidate import (
     Bounds,
     Candidate,
     kept_candidate,
     new_candidate,
     walk,
 )
-from bandit_svc.services.candidate_specs import candidate_specs
+from bandit_svc.services.evaluation.labels import candidate_specs
+from bandit_svc.services.evaluation.predictor_positions import Predictors
+from bandit_svc.services.evaluation.reward_predictor import PREDICTOR
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning
-from bandit_svc.services.predictor import PREDICTOR
-from bandit_svc.services.predictors import Predictors
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import PolicyError

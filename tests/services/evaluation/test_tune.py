@@ -10,10 +10,10 @@ import pytest
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import Conflict
 from bandit_svc.services import lifecycle
-from bandit_svc.services.candidate_specs import asked_specs
-from bandit_svc.services.evaluate import evaluate
-from bandit_svc.services.search_space import space_of, specs_to_try
-from bandit_svc.services.tune import (
+from bandit_svc.services.evaluation.evaluate import evaluate
+from bandit_svc.services.evaluation.labels import asked_specs
+from bandit_svc.services.evaluation.search_space import space_of, specs_to_try
+from bandit_svc.services.evaluation.tune import (
     check_still_served,
     promotion,
     tune,

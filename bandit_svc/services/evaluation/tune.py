@@ -20,16 +20,16 @@ from typing import Any, NamedTuple
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import Conflict
 from bandit_svc.ope.interval import Interval
-from bandit_svc.services.paired_walk import PairedWalk, Walked
-from bandit_svc.services.parallel_walk import (
+from bandit_svc.services.evaluation.paired import PairedWalk, Walked
+from bandit_svc.services.evaluation.processes import (
     Opener,
     dealt,
     gathered,
     in_processes,
 )
-from bandit_svc.services.report_policies import refused, scaled_back
+from bandit_svc.services.evaluation.rows import refused, scaled_back
+from bandit_svc.services.evaluation.search_space import described, differs
 from bandit_svc.services.report_values import CONFIDENCE, Json, interval_json
-from bandit_svc.services.search_space import described, differs
 from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.services.wording import amount
 from bandit_svc.storage.interface import Storage

@@ -11,7 +11,7 @@ from bandit_svc.domain.variant import Variant
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.progressive.weighted import Scores, Summary
 from bandit_svc.services import lifecycle
-from bandit_svc.services.score import Scored
+from bandit_svc.services.evaluation.progressive import Scored
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
 from policies.base import Action
 from policies.spec import build_policy

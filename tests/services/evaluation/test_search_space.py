@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.search_space import (
+from bandit_svc.services.evaluation.search_space import (
     TRIALS,
     described,
     differs,

@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterable
 
 from bandit_svc.domain.experiment import Definition
-from bandit_svc.services.candidate import Bounds, walk
+from bandit_svc.services.evaluation.candidate import Bounds, walk
+from bandit_svc.services.evaluation.reward_predictor import PREDICTOR, Predictor
 from bandit_svc.services.learning.examples import Learning
-from bandit_svc.services.predictor import PREDICTOR, Predictor
 from bandit_svc.storage.rows import EvaluationRow
 
 

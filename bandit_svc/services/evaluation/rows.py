@@ -2,8 +2,9 @@
 
 Owns the row of one policy in the contract's `policies`, and what a report reads for
 it: sums that were kept, never the log. Every interval holds at every look, each by
-itself: the best of many is not tested by its own (services.tune does that). With
-learn_on first_reward none does: when a decision is scored then hangs on its reward.
+itself: the best of many is not tested by its own (services.evaluation.tune does that).
+With learn_on first_reward none does: when a decision is scored then hangs on its
+reward.
 
 `ips` and `snips` share one interval, which bounds the policy's value without a model.
 `dr` has its own, which bounds the same value and is valid however wrong the model is.
@@ -26,8 +27,12 @@ from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.interval import Interval, widened_to
 from bandit_svc.ope.progressive.weighted import Scores, Summary, value_intervals
 from bandit_svc.ope.sequences.two_sided import intervals
-from bandit_svc.services.candidate_specs import FIXED, candidate_specs
-from bandit_svc.services.predictor import PREDICTOR, Quality, kept_quality
+from bandit_svc.services.evaluation.labels import FIXED, candidate_specs
+from bandit_svc.services.evaluation.reward_predictor import (
+    PREDICTOR,
+    Quality,
+    kept_quality,
+)
 from bandit_svc.services.report_values import CONFIDENCE, Json, interval_json
 from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.storage.interface import Storage

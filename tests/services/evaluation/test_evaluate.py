@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.candidate_specs import asked_specs
-from bandit_svc.services.evaluate import evaluate
+from bandit_svc.services.evaluation.evaluate import evaluate
+from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.report import build_report
 
 if TYPE_CHECKING:

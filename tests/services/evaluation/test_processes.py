@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bandit_svc.errors import Conflict, Unavailable
-from bandit_svc.services.parallel_walk import dealt, gathered, in_processes
+from bandit_svc.services.evaluation.processes import dealt, gathered, in_processes
 from bandit_svc.storage.factory import open_storage
 from bandit_svc.storage.interface import Storage
 

@@ -1,0 +1,1 @@
+"""Estimate what other policies would have earned, from an experiment's own log."""
