@@ -1,7 +1,7 @@
 """`bandit-svc audit`: can this log be trusted?
 
 Owns the choice between our own log and a file, and the exit code; the checks are
-services.audit_log's.
+services.decision_logs.audit_log's.
 """
 
 from pathlib import Path
@@ -16,9 +16,9 @@ from bandit_svc.cli.opening import now_ms, opened
 from bandit_svc.cli.options import data_option, option, result_options
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.audit_log import audit_log, audit_verdict
+from bandit_svc.services.decision_logs.audit_log import audit_log, audit_verdict
+from bandit_svc.services.decision_logs.stored_log import stored_log
 from bandit_svc.services.report import build_report
-from bandit_svc.services.stored_log import stored_log
 
 Json = dict[str, Any]
 

@@ -1,6 +1,7 @@
 """`bandit-svc evaluate --log FILE`: any policy on anybody's log.
 
-Owns what is read before services.evaluate_log does the work, and the choice of form.
+Owns what is read before services.decision_logs.evaluate_log does the work, and the
+choice of form.
 """
 
 import csv
@@ -14,7 +15,7 @@ from bandit_svc.cli.narration import narrating
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog, FloatArray
-from bandit_svc.services import evaluate_log as service
+from bandit_svc.services.decision_logs import evaluate_log as service
 
 FORMATS = ("text", "json", "csv")
 

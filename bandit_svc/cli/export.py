@@ -15,11 +15,11 @@ from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option
 from bandit_svc.cli.progress import counting
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.export import GroupChoice
-from bandit_svc.services.export import export as exported
-from bandit_svc.services.export_dsjson import dsjson_line
-from bandit_svc.services.export_parquet import write_parquet
-from bandit_svc.services.exported import Exported
+from bandit_svc.services.decision_logs.export import GroupChoice
+from bandit_svc.services.decision_logs.export import export as exported
+from bandit_svc.services.decision_logs.exported import Exported
+from bandit_svc.services.decision_logs.writers.dsjson import dsjson_line
+from bandit_svc.services.decision_logs.writers.parquet import write_parquet
 
 FORMATS = ("parquet", "dsjson")
 GROUPS = ("treatment", "baseline", "all")

@@ -13,8 +13,8 @@ import click
 from bandit_svc.cli.options import option
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.services.foreign_log.read import FORMS, Form, read_log
-from bandit_svc.services.foreign_log.rows import Columns
+from bandit_svc.services.decision_logs.readers.read import FORMS, Form, read_log
+from bandit_svc.services.decision_logs.readers.rows import Columns
 
 _OPTIONS = (
     option(

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bandit_svc.services.evaluate_log import evaluate_log
-from bandit_svc.services.foreign_log.read import read_log
-from bandit_svc.services.foreign_log.rows import Columns
+from bandit_svc.services.decision_logs.evaluate_log import evaluate_log
+from bandit_svc.services.decision_logs.readers.read import read_log
+from bandit_svc.services.decision_logs.readers.rows import Columns
 from benchmarks.speed.rows import Figures, Goal
 
 ROWS = 1_000_000

@@ -12,8 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from bandit_svc.services.foreign_log.rows import BATCH_ROWS, Batch, UnreadableLog
-from bandit_svc.services.foreign_log.text_file import lines_of, opened
+from bandit_svc.services.decision_logs.readers.rows import (
+    BATCH_ROWS,
+    Batch,
+    UnreadableLog,
+)
+from bandit_svc.services.decision_logs.readers.text_file import lines_of, opened
 
 PEEK_LINES = 1_000
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from bandit_svc.services.foreign_log.rows import UnreadableLog
+from bandit_svc.services.decision_logs.readers.rows import UnreadableLog
 
 
 @contextmanager

@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 
 from bandit_svc.errors import Unprocessable
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.services.foreign_log import plain_columns
-from bandit_svc.services.foreign_log.plain_columns import NotPlainError, plain_batches
-from bandit_svc.services.foreign_log.read import read_log
-from bandit_svc.services.foreign_log.rows import Columns
+from bandit_svc.services.decision_logs.readers import plain_columns
+from bandit_svc.services.decision_logs.readers.plain_columns import (
+    NotPlainError,
+    plain_batches,
+)
+from bandit_svc.services.decision_logs.readers.read import read_log
+from bandit_svc.services.decision_logs.readers.rows import Columns
 
 COLUMNS = Columns(
     action="item",

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.services.exported import Exported
+from bandit_svc.services.decision_logs.exported import Exported
 from bandit_svc.services.report_values import timestamp
 
 Json = dict[str, Any]

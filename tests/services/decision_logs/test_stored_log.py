@@ -7,8 +7,8 @@ import pytest
 
 from bandit_svc.errors import Unprocessable
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.services.audit_log import audit_log
-from bandit_svc.services.stored_log import stored_log
+from bandit_svc.services.decision_logs.audit_log import audit_log
+from bandit_svc.services.decision_logs.stored_log import stored_log
 
 
 def stored(service: Any) -> DecisionLog:

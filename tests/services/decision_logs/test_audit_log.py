@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.services.audit_log import audit_log, audit_verdict
+from bandit_svc.services.decision_logs.audit_log import audit_log, audit_verdict
 
 ROUNDS = 5_000
 RUNS = 200

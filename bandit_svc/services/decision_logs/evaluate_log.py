@@ -12,11 +12,15 @@ from bandit_svc.ope.audit.diagnostics import Check, refusal
 from bandit_svc.ope.decision_log import DecisionLog, FloatArray
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.logged import LoggedData
-from bandit_svc.services.fixed_sample import estimates_of, no_estimates
-from bandit_svc.services.log_health import as_json, rows_check, target_checks
+from bandit_svc.services.decision_logs.cross_fitted import has_room, predicted_rewards
+from bandit_svc.services.decision_logs.estimates import estimates_of, no_estimates
+from bandit_svc.services.decision_logs.target_policy import Target, targets_of
+from bandit_svc.services.decision_logs.weight_checks import (
+    as_json,
+    rows_check,
+    target_checks,
+)
 from bandit_svc.services.propensity_health import propensities_check
-from bandit_svc.services.reward_model import has_room, predicted_rewards
-from bandit_svc.services.target_policy import Target, targets_of
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bandit_svc.ope.decision_log import BoolArray, FloatArray
-from bandit_svc.services.foreign_log.rows import Cells, UnreadableLog
+from bandit_svc.services.decision_logs.readers.rows import Cells, UnreadableLog
 
 SUM_TOLERANCE = 1e-3
 """How far the sum of a row's chances may be from 1: logs print few digits."""

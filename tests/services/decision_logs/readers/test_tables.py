@@ -9,8 +9,8 @@ import pytest
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.services.foreign_log.read import form_of, read_log
-from bandit_svc.services.foreign_log.rows import Columns, UnreadableLog
+from bandit_svc.services.decision_logs.readers.read import form_of, read_log
+from bandit_svc.services.decision_logs.readers.rows import Columns, UnreadableLog
 
 COLUMNS = Columns(action="item", reward="click", propensity="p")
 CSV = "item,click,p,q,device\n7,1,0.5,0.25,tv\n9,0,0.25,1,mobile\n7,0,0.5,0,\n"

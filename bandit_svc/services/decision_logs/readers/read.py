@@ -13,27 +13,27 @@ import numpy as np
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.services.foreign_log.assembly import Assembly, action_name
-from bandit_svc.services.foreign_log.dsjson import read_dsjson
-from bandit_svc.services.foreign_log.plain_columns import (
+from bandit_svc.services.decision_logs.readers.assembly import Assembly, action_name
+from bandit_svc.services.decision_logs.readers.dsjson import read_dsjson
+from bandit_svc.services.decision_logs.readers.plain_columns import (
     NotPlainError,
     plain_batches,
 )
-from bandit_svc.services.foreign_log.rows import (
+from bandit_svc.services.decision_logs.readers.rows import (
     Batch,
     Cells,
     Columns,
     Rows,
     UnreadableLog,
 )
-from bandit_svc.services.foreign_log.tables import (
+from bandit_svc.services.decision_logs.readers.tables import (
     Delimited,
     JsonLines,
     Parquet,
     Table,
     json_objects,
 )
-from bandit_svc.services.foreign_log.vw_text import (
+from bandit_svc.services.decision_logs.readers.vw_text import (
     is_multiline,
     read_blocks,
     read_lines,

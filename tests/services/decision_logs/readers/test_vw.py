@@ -8,8 +8,8 @@ import pytest
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.services.foreign_log.read import read_log
-from bandit_svc.services.foreign_log.rows import Columns, UnreadableLog
+from bandit_svc.services.decision_logs.readers.read import read_log
+from bandit_svc.services.decision_logs.readers.rows import Columns, UnreadableLog
 
 CB = """1:-1:0.5 | device=tv hour:3
 2:0:0.25 'tag |user new

@@ -9,7 +9,7 @@ from typing import Literal
 
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services.exported import Exported
+from bandit_svc.services.decision_logs.exported import Exported
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning
 from bandit_svc.storage.interface import Storage

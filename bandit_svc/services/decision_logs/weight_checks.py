@@ -18,7 +18,7 @@ from bandit_svc.ope.audit.diagnostics import (
 )
 from bandit_svc.ope.decision_log import DecisionLog, FloatArray
 from bandit_svc.ope.estimators.weights import WeightedSums
-from bandit_svc.services.target_policy import Target
+from bandit_svc.services.decision_logs.target_policy import Target
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bandit_svc.services.foreign_log.rows import Batch, Cells
+from bandit_svc.services.decision_logs.readers.rows import Batch, Cells
 
 BLOCK_BYTES = 1_048_576
 _NEWLINE = 10

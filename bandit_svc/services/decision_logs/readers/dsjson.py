@@ -9,8 +9,12 @@ numbered from 1. Lines without a cost and those with `_skipLearn` are left out.
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bandit_svc.services.foreign_log.rows import BATCH_ROWS, Rows, UnreadableLog
-from bandit_svc.services.foreign_log.tables import field_of, json_objects
+from bandit_svc.services.decision_logs.readers.rows import (
+    BATCH_ROWS,
+    Rows,
+    UnreadableLog,
+)
+from bandit_svc.services.decision_logs.readers.tables import field_of, json_objects
 
 Json = Mapping[str, object]
 

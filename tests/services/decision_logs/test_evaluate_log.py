@@ -7,7 +7,7 @@ import pytest
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.services.evaluate_log import evaluate_log
+from bandit_svc.services.decision_logs.evaluate_log import evaluate_log
 
 N = 400
 

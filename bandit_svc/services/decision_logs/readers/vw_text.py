@@ -10,8 +10,12 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bandit_svc.services.foreign_log.rows import BATCH_ROWS, Rows, UnreadableLog
-from bandit_svc.services.foreign_log.text_file import lines_of
+from bandit_svc.services.decision_logs.readers.rows import (
+    BATCH_ROWS,
+    Rows,
+    UnreadableLog,
+)
+from bandit_svc.services.decision_logs.readers.text_file import lines_of
 
 Line = tuple[int, str]
 PEEK_LINES = 1_000

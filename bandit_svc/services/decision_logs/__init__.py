@@ -1,0 +1,1 @@
+"""Read, audit, evaluate and export logs of decisions, our own and others'."""

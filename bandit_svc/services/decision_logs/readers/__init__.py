@@ -1,0 +1,1 @@
+"""Read the decision logs of other systems."""

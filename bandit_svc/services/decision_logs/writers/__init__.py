@@ -1,0 +1,1 @@
+"""Write joined decisions in the formats of other tools."""

@@ -1,1 +1,0 @@
-"""Readers of logs that other systems made; each gives the arrays of decision_log."""
