@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services import lifecycle
 from bandit_svc.services.evaluation.progressive import Scorer
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import join
 from bandit_svc.services.learning.train import Trainer
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.record_reward import RewardReport, record_reward
 from bandit_svc.settings import Settings

@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from bandit_svc.learner.loop import Learner
-from bandit_svc.services import lifecycle
 from bandit_svc.services.learning.replay import replay
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.record_reward import RewardReport, record_reward
 from bandit_svc.settings import Settings

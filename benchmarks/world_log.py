@@ -14,9 +14,9 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import Event, encode_event
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Experiment, Group
-from bandit_svc.services import lifecycle
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.join import join
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.storage.factory import open_storage
 from bandit_svc.storage.rows import Arrival, ClosingRule
 from policies.base import Context

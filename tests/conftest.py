@@ -17,7 +17,7 @@ from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.http.app import create_app
 from bandit_svc.http.edge import Edge
 from bandit_svc.learner.loop import Learner
-from bandit_svc.services import issue_keys
+from bandit_svc.services.managing import issue_keys
 from bandit_svc.settings import Settings
 from bandit_svc.storage.rows import Scope
 from bandit_svc.wiring import Backends, Worker

@@ -18,7 +18,7 @@ from bandit_svc.cli.output import as_json, emit
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.decision_logs.audit_log import audit_log, audit_verdict
 from bandit_svc.services.decision_logs.stored_log import stored_log
-from bandit_svc.services.report import build_report
+from bandit_svc.services.report.build import build_report
 
 Json = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """`bandit-svc doctor`: is this data folder sound?
 
 Owns what the machine is asked: room, permissions, readable files. What counts as
-a fault in the store is services.examine's.
+a fault in the store is services.managing.doctor's.
 """
 
 import os
@@ -14,7 +14,7 @@ import click
 from bandit_svc.cli.opening import now_ms
 from bandit_svc.cli.options import data_option, settings_of
 from bandit_svc.eventlog.files.inspect import inspect
-from bandit_svc.services.examine import Surroundings, examine
+from bandit_svc.services.managing.doctor import Surroundings, examine
 from bandit_svc.wiring import Backends, log_folder
 
 

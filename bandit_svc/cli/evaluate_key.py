@@ -19,7 +19,7 @@ from bandit_svc.cli.progress import counting
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.evaluate import Target, evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
-from bandit_svc.services.report import build_report
+from bandit_svc.services.report.build import build_report
 
 ANYTIME = (
     "The intervals (95 %) hold at every look. Those of a policy that learns bound the\n"

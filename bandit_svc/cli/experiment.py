@@ -15,7 +15,7 @@ from bandit_svc.cli.opening import now_ms, opened
 from bandit_svc.cli.options import data_option
 from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.domain.experiment import Experiment, Status
-from bandit_svc.services import lifecycle
+from bandit_svc.services.managing import lifecycle
 
 SALT_BYTES = 16
 

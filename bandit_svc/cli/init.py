@@ -1,6 +1,6 @@
 """`bandit-svc init`: make a data folder that can be served.
 
-Owns what is printed once. Making keys belongs to services.issue_keys.
+Owns what is printed once. Making keys belongs to services.managing.issue_keys.
 """
 
 import secrets
@@ -13,7 +13,7 @@ from bandit_svc.cli.opening import now_ms
 from bandit_svc.cli.options import data_option, settings_of
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.errors import Conflict
-from bandit_svc.services.issue_keys import ENTROPY_BYTES, issue_key
+from bandit_svc.services.managing.issue_keys import ENTROPY_BYTES, issue_key
 from bandit_svc.wiring import Backends
 
 

@@ -1,6 +1,6 @@
 """`bandit-svc report`: what an experiment earned.
 
-Owns where the report goes; its numbers are services.report's.
+Owns where the report goes; its numbers are services.report.build's.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from bandit_svc.cli.opening import now_ms, opened
 from bandit_svc.cli.options import data_option, result_options
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.report_text import report_text
-from bandit_svc.services.report import build_report
+from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report_html.page import report_html
 from bandit_svc.services.report_rows import report_csv
 

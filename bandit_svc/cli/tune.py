@@ -20,7 +20,6 @@ from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.cli.progress import counting
 from bandit_svc.cli.tune_text import board_csv, board_text
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services import lifecycle
 from bandit_svc.services.evaluation.search_space import (
     Search,
     Spec,
@@ -33,6 +32,7 @@ from bandit_svc.services.evaluation.tune import (
     verdict_of,
 )
 from bandit_svc.services.evaluation.tune import tune as searched
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.wiring import Backends
 
 

@@ -2,7 +2,7 @@
 
 Owns the definition that callers write, the record that the store keeps, and the
 assignment of units to groups. Pure; a policy's own settings are checked by
-`policies.spec`, called from services.lifecycle.
+`policies.spec`, called from services.managing.lifecycle.
 """
 
 import hashlib

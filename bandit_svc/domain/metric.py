@@ -1,7 +1,7 @@
 """A secondary metric that must not get worse: a guardrail.
 
 Owns its declaration and the checks of it. Pure; whether it holds is said by
-services.report_guardrails.
+services.report.guardrails.
 """
 
 import math

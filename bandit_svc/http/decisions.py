@@ -23,10 +23,10 @@ from bandit_svc.http.answers import (
 )
 from bandit_svc.http.edge import Edge
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
-from bandit_svc.services.report_values import timestamp
 from bandit_svc.services.serving.activate import activate
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.look_up import look_up
+from bandit_svc.services.values import timestamp
 
 
 def blueprint(edge: Edge) -> Blueprint:

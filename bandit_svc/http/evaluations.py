@@ -1,7 +1,7 @@
 """Routes of evaluations on demand.
 
 Owns the HTTP shape of a job that evaluates policies; what may be asked is
-services.queue_job's, and the learner's child does it.
+services.managing.queue_job's, and the learner's child does it.
 """
 
 from typing import Any
@@ -14,13 +14,13 @@ from bandit_svc.errors import NotFound
 from bandit_svc.http.answers import json_response
 from bandit_svc.http.edge import Edge
 from bandit_svc.http.parsing import decoded, parse_object, read_body
-from bandit_svc.services.queue_job import (
+from bandit_svc.services.managing.queue_job import (
     EVALUATION,
     ID_BYTES,
     labels,
     queue_evaluation,
 )
-from bandit_svc.services.report_values import timestamp
+from bandit_svc.services.values import timestamp
 from bandit_svc.storage.jobs import JobRow, JobStatus
 
 

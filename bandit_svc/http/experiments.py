@@ -1,6 +1,6 @@
 """Routes of experiments, their revisions and their models.
 
-Owns the HTTP shape of definitions; the rules are in services.lifecycle.
+Owns the HTTP shape of definitions; the rules are in services.managing.lifecycle.
 """
 
 import secrets
@@ -15,8 +15,8 @@ from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.http import parsing
 from bandit_svc.http.answers import json_response
 from bandit_svc.http.edge import Edge
-from bandit_svc.services import lifecycle
-from bandit_svc.services.report_values import timestamp
+from bandit_svc.services.managing import lifecycle
+from bandit_svc.services.values import timestamp
 
 # What every store can hold as a number.
 MAX_VERSION = 2**31 - 1

@@ -1,13 +1,13 @@
 """Routes of reports.
 
-Owns the HTTP shape of reading results; what is true is services.report's.
+Owns the HTTP shape of reading results; what is true is services.report.build's.
 """
 
 from flask import Blueprint, Response
 
 from bandit_svc.http.answers import json_response
 from bandit_svc.http.edge import Edge
-from bandit_svc.services.report import build_report
+from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report_rows import report_csv
 
 

@@ -16,7 +16,7 @@ from bandit_svc import logs
 from bandit_svc.errors import BanditError
 from bandit_svc.learner.clock import now_ms
 from bandit_svc.learner.job_kinds import KINDS
-from bandit_svc.services.run_job import Stopped, recover_jobs, run_job
+from bandit_svc.services.managing.jobs import Stopped, recover_jobs, run_job
 from bandit_svc.settings import settings_from
 from bandit_svc.signals import STOPS, bind_to_parent
 from bandit_svc.wiring import Backends

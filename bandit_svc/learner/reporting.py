@@ -17,8 +17,8 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.learner.gauges import Rest, Series, set_all, set_value
 from bandit_svc.learner.loop import Tick
-from bandit_svc.services.report import build_report
-from bandit_svc.services.summaries import headline_of
+from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.headline import headline_of
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.overview import Headline
 

@@ -1,6 +1,7 @@
 """What a change of an experiment will do, in sentences, before it is made.
 
-Owns the words. What is said here is what services.lifecycle and the learner do.
+Owns the words. What is said here is what services.managing.lifecycle and the learner
+do.
 """
 
 from collections.abc import Iterator

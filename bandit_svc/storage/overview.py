@@ -20,7 +20,7 @@ class Headline(NamedTuple):
     number: int
     as_of_ms: int
     content: Mapping[str, Any]
-    """Some parts of the report, as services.summaries picks them."""
+    """Some parts of the report, as services.report.headline picks them."""
 
 
 class SummaryRow(NamedTuple):

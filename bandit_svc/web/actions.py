@@ -1,7 +1,8 @@
 """What the page of an experiment can change, as forms.
 
 Owns the list of changes: what each is called, what its form asks for, and the merge
-patch that services.lifecycle gets. What a change does is said by services.consequences.
+patch that services.managing.lifecycle gets. What a change does is said by
+services.consequences.
 """
 
 import math

@@ -1,7 +1,8 @@
 """Changing an experiment: a page that says what will happen, then the change.
 
-Owns the way from a form to services.lifecycle and back: a form carries the revision
-that its reader has seen, and a conflict or a field at fault is shown where it is.
+Owns the way from a form to services.managing.lifecycle and back: a form carries the
+revision that its reader has seen, and a conflict or a field at fault is shown where it
+is.
 """
 
 import re
@@ -14,8 +15,8 @@ from werkzeug.wrappers import Response
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.errors import Conflict
-from bandit_svc.services import lifecycle
 from bandit_svc.services.consequences import consequences, restore_consequences
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.storage.rows import Revision
 from bandit_svc.web.actions import ACTIONS, Action, Given
 from bandit_svc.web.attempts import Attempt, attempt

@@ -1,7 +1,7 @@
 """A definition as a form: the fields, what was typed, and what is wrong where.
 
 Owns the names of the fields and their way to a definition and back to the field that
-an error is about. What makes a definition valid is services.lifecycle's.
+an error is about. What makes a definition valid is services.managing.lifecycle's.
 """
 
 import json
@@ -15,7 +15,10 @@ from werkzeug.datastructures import MultiDict
 
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.lifecycle import checked_definition, convert_definition
+from bandit_svc.services.managing.lifecycle import (
+    checked_definition,
+    convert_definition,
+)
 from bandit_svc.web.actions import number
 from bandit_svc.web.attempts import attempt
 

@@ -6,8 +6,8 @@ Owns the list, its filter and its order.
 from flask import Blueprint, request
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services.report import build_report
-from bandit_svc.services.summaries import Json, headline_of, summary
+from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.headline import Json, headline_of, summary
 from bandit_svc.storage.overview import Headline
 from bandit_svc.web.desk import Desk, render
 

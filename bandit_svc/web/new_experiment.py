@@ -11,7 +11,7 @@ import secrets
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
-from bandit_svc.services import lifecycle
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.web.attempts import attempt
 from bandit_svc.web.definition_form import (
     AGGREGATES,

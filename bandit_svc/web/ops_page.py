@@ -10,7 +10,7 @@ from flask import Blueprint
 
 from bandit_svc import __version__
 from bandit_svc.eventlog.files.inspect import PartitionStatus, inspect
-from bandit_svc.services.operations import Measured, operation_checks
+from bandit_svc.services.checks.operations import Measured, operation_checks
 from bandit_svc.storage.overview import SummaryRow
 from bandit_svc.web.counters import Counters, read_counters
 from bandit_svc.web.desk import Desk, render

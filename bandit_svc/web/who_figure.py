@@ -1,6 +1,6 @@
 """The heat map of who gets what, and its table.
 
-Owns how services.who_gets_what becomes a figure.
+Owns how services.report.who_gets_what becomes a figure.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ def who_figure(found: Json, variants: list[str], variant: str | None) -> Figure:
     """Draw the leading variant of each cell, or the share of one variant.
 
     Args:
-        found: from services.who_gets_what.
+        found: from services.report.who_gets_what.
         variants: all of them in their order, which is that of their colours.
         variant: the one whose share is drawn.
     """

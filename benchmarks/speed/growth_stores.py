@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.learner.loop import Learner
-from bandit_svc.services import lifecycle
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.record_reward import RewardReport, record_reward
 from bandit_svc.settings import Settings

@@ -24,13 +24,13 @@ from vowpalwabbit import Workspace
 
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.model_version import Span
-from bandit_svc.services import lifecycle
 from bandit_svc.services.evaluation.progressive import Scorer
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import join
 from bandit_svc.services.learning.train import Trainer
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.record_reward import RewardReport, record_reward
 from bandit_svc.services.serving.served_experiment import reward_range

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from bandit_svc.http.app import create_app
 from bandit_svc.http.edge import Edge
-from bandit_svc.services.report import build_report
-from bandit_svc.services.summaries import headline_of
+from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.headline import headline_of
 from benchmarks.speed.growth_stores import (
     START_MS,
     definition,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from bandit_svc.services.examine import Surroundings, examine
+from bandit_svc.services.managing.doctor import Surroundings, examine
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
 

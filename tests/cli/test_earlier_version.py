@@ -14,8 +14,8 @@ from click.testing import Result
 
 from bandit_svc.cli.launch import prepare
 from bandit_svc.learner.loop import Learner
-from bandit_svc.services import lifecycle
 from bandit_svc.services.evaluation.reward_predictor import PREDICTOR
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.settings import Settings
 from bandit_svc.storage.sqlite.schema import migrations

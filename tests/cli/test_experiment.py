@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from bandit_svc.services import lifecycle
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
 

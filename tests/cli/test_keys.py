@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.issue_keys import issue_key
+from bandit_svc.services.managing.issue_keys import issue_key
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.settings import Settings
 from bandit_svc.storage.rows import KeyRow

@@ -7,7 +7,7 @@ import pytest
 from bandit_svc.learner.job_kinds import KINDS
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
-from bandit_svc.services.run_job import run_job
+from bandit_svc.services.managing.jobs import run_job
 
 Service = Any
 PATH = "/v1/experiments/hero/evaluations"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bandit_svc.services import lifecycle
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker

@@ -17,8 +17,8 @@ from bandit_svc.learner.gauges import (
 )
 from bandit_svc.learner.loop import Tick
 from bandit_svc.learner.reporting import OUTCOMES, Reporting
-from bandit_svc.services import lifecycle
 from bandit_svc.services.learning.ingest import Ingested
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.settings import Settings
 from bandit_svc.storage.rows import COUNTERS
 from bandit_svc.wiring import Backends

@@ -8,8 +8,8 @@ import pytest
 
 from bandit_svc.learner.loop import Tick
 from bandit_svc.learner.reporting import Reporting
-from bandit_svc.services import lifecycle
 from bandit_svc.services.learning.ingest import Ingested
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
 

@@ -18,8 +18,8 @@ from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import Snapshot
 from bandit_svc.eventlog.interface import START
 from bandit_svc.learner.loop import Learner, Tick
-from bandit_svc.services import lifecycle
 from bandit_svc.services.learning.replay import Replayed, replay
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.activate import activate
 from bandit_svc.services.serving.decide import Decided, DecisionRequest, decide
 from bandit_svc.services.serving.record_reward import RewardReport, record_reward

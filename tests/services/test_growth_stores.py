@@ -3,8 +3,8 @@
 from contextlib import closing
 from pathlib import Path
 
-from bandit_svc.services.examine import Surroundings, examine
-from bandit_svc.services.report import build_report
+from bandit_svc.services.managing.doctor import Surroundings, examine
+from bandit_svc.services.report.build import build_report
 from bandit_svc.wiring import Backends
 from benchmarks.speed.growth_stores import (
     BLOCK,

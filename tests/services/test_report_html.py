@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bandit_svc.services.report import build_report
+from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report_html.page import figures, report_html
 
 if TYPE_CHECKING:

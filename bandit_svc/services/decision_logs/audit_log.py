@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from bandit_svc.ope.decision_log import DecisionLog
+from bandit_svc.services.checks.propensities import (
+    log_calibration,
+    mean_weights_check,
+    propensities_check,
+    support_check,
+)
 from bandit_svc.services.decision_logs.target_policy import Target, targets_of
 from bandit_svc.services.decision_logs.weight_checks import (
     as_json,
     rows_check,
     target_checks,
-)
-from bandit_svc.services.propensity_health import (
-    log_calibration,
-    mean_weights_check,
-    propensities_check,
-    support_check,
 )
 
 Json = dict[str, Any]

@@ -27,7 +27,7 @@ from bandit_svc.ope.estimators.tuning import (
 )
 from bandit_svc.ope.interval import Interval, widened_to
 from bandit_svc.ope.logged import LoggedData
-from bandit_svc.services.report_values import interval_json
+from bandit_svc.services.values import interval_json
 
 Json = dict[str, Any]
 Estimator = Callable[[LoggedData], PolicyValue]

@@ -12,6 +12,7 @@ from bandit_svc.ope.audit.diagnostics import Check, refusal
 from bandit_svc.ope.decision_log import DecisionLog, FloatArray
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.logged import LoggedData
+from bandit_svc.services.checks.propensities import propensities_check
 from bandit_svc.services.decision_logs.cross_fitted import has_room, predicted_rewards
 from bandit_svc.services.decision_logs.estimates import estimates_of, no_estimates
 from bandit_svc.services.decision_logs.target_policy import Target, targets_of
@@ -20,7 +21,6 @@ from bandit_svc.services.decision_logs.weight_checks import (
     rows_check,
     target_checks,
 )
-from bandit_svc.services.propensity_health import propensities_check
 
 Json = dict[str, Any]
 

@@ -31,7 +31,7 @@ from bandit_svc.services.evaluation.reward_predictor import Predictor
 from bandit_svc.services.evaluation.rows import Evaluated, policies, quality_json
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning
-from bandit_svc.services.report_values import Json
+from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
 from policies.base import Policy, PolicyError

@@ -2,7 +2,7 @@
 
 Owns the leaderboard: what each spec would have earned, trained progressively on the
 log, and what that is more than the incumbent's; and which spec, if any, has earned
-its promotion. Changes nothing: the promotion itself is services.lifecycle's.
+its promotion. Changes nothing: the promotion itself is services.managing.lifecycle's.
 
 All intervals of a leaderboard, those of M values and of M - 1 differences, hold
 together, at every look, with the report's confidence (Bonferroni). So the best of
@@ -29,8 +29,8 @@ from bandit_svc.services.evaluation.processes import (
 )
 from bandit_svc.services.evaluation.rows import refused, scaled_back
 from bandit_svc.services.evaluation.search_space import described, differs
-from bandit_svc.services.report_values import CONFIDENCE, Json, interval_json
 from bandit_svc.services.serving.served_experiment import reward_range
+from bandit_svc.services.values import CONFIDENCE, Json, interval_json
 from bandit_svc.services.wording import amount
 from bandit_svc.storage.interface import Storage
 from policies.spec import build_policy

@@ -17,7 +17,7 @@ from bandit_svc.domain.events.event import LoggedChoice
 from bandit_svc.domain.experiment import TREATMENT, Definition, Experiment
 from bandit_svc.ope.uplift.adjusted import AdjustedUplift
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.report_values import CONFIDENCE, Json
+from bandit_svc.services.values import CONFIDENCE, Json
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import ClosedDecision
 

@@ -44,8 +44,7 @@ class Trained(msgspec.Struct):
 
 
 class Unsaved(Protocol):
-    """What progressive evaluation wants to have kept; see
-    services.evaluation.progressive."""
+    """What one experiment has for services.evaluation.progressive."""
 
     def changes(self, now_ms: int, *, publishing: bool) -> EvaluationChanges | None:
         """Give what is due, None if nothing is."""

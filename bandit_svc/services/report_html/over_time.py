@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bandit_svc.charts.over_time import Series, line_chart, share_chart
 from bandit_svc.charts.svg import SERIES
-from bandit_svc.services.report_history import OTHER
+from bandit_svc.services.report.history import OTHER
 from bandit_svc.services.report_html.figure import (
     Figure,
     Json,

@@ -37,7 +37,7 @@ def report_html(report: Json, description: str = "") -> str:
     """Give the whole page.
 
     Args:
-        report: as services.report builds it.
+        report: as services.report.build builds it.
         description: what the experiment is about, in its owner's words.
     """
     template = _environment().get_template("report.html")

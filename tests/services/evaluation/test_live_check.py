@@ -15,7 +15,6 @@ from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.variant import Variant
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.services import lifecycle
 from bandit_svc.services.evaluation.candidate import (
     Bounds,
     Candidate,
@@ -28,7 +27,8 @@ from bandit_svc.services.evaluation.reward_predictor import Predictor
 from bandit_svc.services.evaluation.rows import Evaluated
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning
-from bandit_svc.services.report import build_report
+from bandit_svc.services.managing import lifecycle
+from bandit_svc.services.report.build import build_report
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
 from policies.pmf import mix_floor

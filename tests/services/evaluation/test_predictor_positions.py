@@ -9,7 +9,7 @@ import pytest
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.ope.progressive.weighted import Scores
 from bandit_svc.services.evaluation.reward_predictor import PREDICTOR
-from bandit_svc.services.report import build_report
+from bandit_svc.services.report.build import build_report
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
 from policies.base import Action, RewardRange
 from policies.reward_model import RewardModel

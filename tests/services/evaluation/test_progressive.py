@@ -10,8 +10,8 @@ from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.variant import Variant
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.progressive.weighted import Scores, Summary
-from bandit_svc.services import lifecycle
 from bandit_svc.services.evaluation.progressive import Scored
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
 from policies.base import Action
 from policies.spec import build_policy

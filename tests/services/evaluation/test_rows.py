@@ -11,7 +11,7 @@ from bandit_svc.ope.progressive.weighted import Scores
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
 from bandit_svc.services.evaluation.rows import Evaluated
-from bandit_svc.services.report import build_report
+from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report_rows import report_rows
 
 if TYPE_CHECKING:

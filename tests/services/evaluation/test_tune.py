@@ -9,7 +9,6 @@ import pytest
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import Conflict
-from bandit_svc.services import lifecycle
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.evaluation.search_space import space_of, specs_to_try
@@ -19,6 +18,7 @@ from bandit_svc.services.evaluation.tune import (
     tune,
     verdict_of,
 )
+from bandit_svc.services.managing import lifecycle
 from bandit_svc.storage.factory import open_storage
 from bandit_svc.storage.interface import Storage
 from benchmarks.world_log import START_MS, write_world_log

@@ -6,7 +6,7 @@ import pytest
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import NotFound
-from bandit_svc.services import lifecycle
+from bandit_svc.services.managing import lifecycle
 
 if TYPE_CHECKING:
     from bandit_svc.storage.interface import Storage

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bandit_svc.learner.wakefulness import LEAST_AWAKE_MS
-from bandit_svc.services import lifecycle
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import join
+from bandit_svc.services.managing import lifecycle
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service

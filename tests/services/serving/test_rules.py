@@ -8,7 +8,7 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
-from bandit_svc.services.report import build_report
+from bandit_svc.services.report.build import build_report
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.services.decision_logs.exported import Exported
-from bandit_svc.services.report_values import timestamp
+from bandit_svc.services.values import timestamp
 
 Json = dict[str, Any]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bandit_svc.services.who_gets_what import (
+from bandit_svc.services.report.who_gets_what import (
     MISSING,
     MOST_VALUES,
     OTHER,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bandit_svc.services.report import build_report
+from bandit_svc.services.report.build import build_report
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service

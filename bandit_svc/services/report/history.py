@@ -10,12 +10,7 @@ from itertools import groupby
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift
-from bandit_svc.services.report_values import (
-    CONFIDENCE,
-    Json,
-    estimate_json,
-    timestamp,
-)
+from bandit_svc.services.values import CONFIDENCE, Json, estimate_json, timestamp
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import HistoryRow
 

@@ -10,8 +10,8 @@ import pytest
 from bandit_svc.domain.segment import FOLDED, MAX_SEGMENTS
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift
-from bandit_svc.services.report import build_report
-from bandit_svc.services.report_segments import SEGMENT_CONFIDENCE
+from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.segments import SEGMENT_CONFIDENCE
 from bandit_svc.services.serving.decide import Decided
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bandit_svc.errors import Conflict, InvalidInput, NotFound
-from bandit_svc.services import lifecycle
+from bandit_svc.services.managing import lifecycle
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from bandit_svc.domain.experiment import TREATMENT, Experiment
-from bandit_svc.services.report_values import timestamp
+from bandit_svc.services.values import timestamp
 from bandit_svc.storage.interface import Storage
 
 Json = dict[str, Any]

@@ -11,6 +11,14 @@ from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.ope.sequences.asymptotic import mean_interval
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift, relative_uplift
+from bandit_svc.services.checks.drift import context_drift
+from bandit_svc.services.checks.loop import health_checks
+from bandit_svc.services.checks.stored_log import (
+    calibration,
+    missing_rewards,
+    repeat_visits,
+    sample_ratio,
+)
 from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
 from bandit_svc.services.evaluation.rows import (
     kept_evaluations,
@@ -18,20 +26,12 @@ from bandit_svc.services.evaluation.rows import (
     policies,
     variants_with_ips,
 )
-from bandit_svc.services.health import health_checks
 from bandit_svc.services.learning.adjusted_uplift import adjusted
-from bandit_svc.services.report_drift import context_drift
-from bandit_svc.services.report_guardrails import metrics
-from bandit_svc.services.report_history import history
-from bandit_svc.services.report_latency import latency
-from bandit_svc.services.report_segments import RULE, segments
-from bandit_svc.services.report_trust import (
-    calibration,
-    missing_rewards,
-    repeat_visits,
-    sample_ratio,
-)
-from bandit_svc.services.report_values import (
+from bandit_svc.services.report.guardrails import metrics
+from bandit_svc.services.report.history import history
+from bandit_svc.services.report.latency import latency
+from bandit_svc.services.report.segments import RULE, segments
+from bandit_svc.services.values import (
     CONFIDENCE,
     Json,
     estimate_json,

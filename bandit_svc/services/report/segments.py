@@ -27,7 +27,7 @@ from bandit_svc.domain.segment import FOLDED, MAX_SEGMENTS
 from bandit_svc.ope.interval import UNBOUNDED, Estimate
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift
-from bandit_svc.services.report_values import CONFIDENCE, Json, estimate_json
+from bandit_svc.services.values import CONFIDENCE, Json, estimate_json
 from bandit_svc.storage.interface import Storage
 
 LEAST_SHOWN = 20

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.report import build_report
+from bandit_svc.services.report.build import build_report
 from bandit_svc.services.serving.decide import Decided
 
 if TYPE_CHECKING:

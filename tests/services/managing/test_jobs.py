@@ -7,8 +7,7 @@ import pytest
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import InvalidInput, Unavailable
-from bandit_svc.services.queue_job import queue_evaluation
-from bandit_svc.services.run_job import (
+from bandit_svc.services.managing.jobs import (
     KEEP_FINISHED,
     MAX_ATTEMPTS,
     Kind,
@@ -17,6 +16,7 @@ from bandit_svc.services.run_job import (
     recover_jobs,
     run_job,
 )
+from bandit_svc.services.managing.queue_job import queue_evaluation
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.jobs import JobRow
 

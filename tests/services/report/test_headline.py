@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bandit_svc.services.report import build_report
-from bandit_svc.services.summaries import STALE_S, headline_of, summary
+from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.headline import STALE_S, headline_of, summary
 from bandit_svc.storage.overview import Headline
 
 Service = Any

@@ -1,0 +1,1 @@
+"""Questions about whether an experiment's numbers can be relied on."""

@@ -1,0 +1,1 @@
+"""Create, change, restore and examine experiments, keys and jobs."""

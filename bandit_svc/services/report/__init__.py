@@ -1,0 +1,1 @@
+"""Say what an experiment earned."""
