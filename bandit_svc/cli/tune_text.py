@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bandit_svc.cli.columns import columns
+from bandit_svc.prose.numbers import NOTHING, amount
 from bandit_svc.services.evaluation.search_space import described, written
-from bandit_svc.services.wording import NOTHING, amount
 
 Json = dict[str, Any]
 

@@ -7,8 +7,8 @@ from flask import Blueprint, Response
 
 from bandit_svc.http.answers import json_response
 from bandit_svc.http.edge import Edge
+from bandit_svc.prose.report_csv import report_csv
 from bandit_svc.services.report.build import build_report
-from bandit_svc.services.report_rows import report_csv
 
 
 def blueprint(edge: Edge) -> Blueprint:

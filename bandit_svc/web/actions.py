@@ -2,7 +2,7 @@
 
 Owns the list of changes: what each is called, what its form asks for, and the merge
 patch that services.managing.lifecycle gets. What a change does is said by
-services.consequences.
+prose.consequences.
 """
 
 import math

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.errors import Conflict
-from bandit_svc.services.consequences import consequences, restore_consequences
+from bandit_svc.prose.consequences import consequences, restore_consequences
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.storage.rows import Revision
 from bandit_svc.web.actions import ACTIONS, Action, Given

@@ -15,10 +15,10 @@ from bandit_svc.charts.chances import Chance, chances
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import NotFound
-from bandit_svc.services.report_html.figure import Figure, figure
+from bandit_svc.prose.numbers import amount, percent
+from bandit_svc.prose.report_html.figure import Figure, figure
 from bandit_svc.services.serving.look_up import look_up
 from bandit_svc.services.serving.receipt import receipt
-from bandit_svc.services.wording import amount, percent
 from bandit_svc.storage.overview import Place, RecentState
 from bandit_svc.storage.rows import DecisionView
 from bandit_svc.web.desk import Desk, moment, render

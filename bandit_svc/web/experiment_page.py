@@ -10,13 +10,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import TREATMENT, Experiment
+from bandit_svc.prose.report_csv import report_csv
+from bandit_svc.prose.report_html import over_time
+from bandit_svc.prose.report_html.page import CHECKS, figures, outcome_of
 from bandit_svc.services.managing.revision_changes import revision_changes
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.variant_means import variant_means
 from bandit_svc.services.report.who_gets_what import who_gets_what
-from bandit_svc.services.report_html import over_time
-from bandit_svc.services.report_html.page import CHECKS, figures, outcome_of
-from bandit_svc.services.report_rows import report_csv
 from bandit_svc.web.change_pages import told
 from bandit_svc.web.check_advice import ADVICE
 from bandit_svc.web.desk import Desk, render

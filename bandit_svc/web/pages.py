@@ -10,8 +10,8 @@ from collections.abc import Callable
 from flask import Blueprint
 
 from bandit_svc.charts.interval import small_interval
-from bandit_svc.services.report_html import page as report_page
-from bandit_svc.services.wording import amount, count, duration, percent
+from bandit_svc.prose.numbers import amount, count, duration, percent
+from bandit_svc.prose.report_html import page as report_page
 from bandit_svc.web import (
     change_pages,
     decision_pages,

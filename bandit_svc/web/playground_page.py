@@ -13,7 +13,8 @@ from werkzeug.datastructures import MultiDict
 
 from bandit_svc.charts.chances import Chance, chances
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.report_html.figure import Figure, figure
+from bandit_svc.prose.numbers import percent
+from bandit_svc.prose.report_html.figure import Figure, figure
 from bandit_svc.services.serving.playground import (
     ContextField,
     Path,
@@ -23,7 +24,6 @@ from bandit_svc.services.serving.playground import (
     features_of,
     newest_contexts,
 )
-from bandit_svc.services.wording import percent
 from bandit_svc.web.attempts import attempt
 from bandit_svc.web.desk import Desk, render
 from bandit_svc.web.pretty_json import one_line

@@ -1,13 +1,13 @@
 """The page of a first request: what to send, and whether it has arrived.
 
-Owns the page; the texts are services.example_requests'.
+Owns the page; the texts are prose.example_requests'.
 """
 
 from typing import Any
 
 from flask import Blueprint, request
 
-from bandit_svc.services.example_requests import example_requests
+from bandit_svc.prose.example_requests import example_requests
 from bandit_svc.storage.overview import RecentDecision
 from bandit_svc.web.desk import Desk, render
 

@@ -6,8 +6,8 @@ Owns how services.report.who_gets_what becomes a figure.
 from typing import Any
 
 from bandit_svc.charts.heat_map import Cell, Side, heat_map
-from bandit_svc.services.report_html.figure import Figure, figure
-from bandit_svc.services.wording import amount, count, percent
+from bandit_svc.prose.numbers import amount, count, percent
+from bandit_svc.prose.report_html.figure import Figure, figure
 
 Json = dict[str, Any]
 MOST_LISTED = 60

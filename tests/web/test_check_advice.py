@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bandit_svc.services.report_html.page import CHECKS
+from bandit_svc.prose.report_html.page import CHECKS
 from bandit_svc.web.check_advice import ADVICE
 
 Service = Any

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bandit_svc.learner.reporting import Reporting
-from bandit_svc.services.wording import amount, count, percent
+from bandit_svc.prose.numbers import amount, count, percent
 from bandit_svc.web.desk import said
 
 Service = Any

@@ -21,7 +21,7 @@ from bandit_svc.ope.audit.diagnostics import (
 from bandit_svc.ope.audit.propensity_audit import Choices, PropensityAudit
 from bandit_svc.ope.decision_log import DecisionLog, FloatArray
 from bandit_svc.ope.sequences.bounded_mean import MeanSequence
-from bandit_svc.services.wording import percent
+from bandit_svc.prose.numbers import percent
 
 BATCH_ROWS = 20_000
 ACTION_RISK = 0.01

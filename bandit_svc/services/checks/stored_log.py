@@ -17,9 +17,9 @@ from bandit_svc.ope.audit.calibration import CalibrationSums
 from bandit_svc.ope.audit.propensity_audit import BINS
 from bandit_svc.ope.audit.sample_ratio import smallest_p_value
 from bandit_svc.ope.audit.stability import Drop, share_drop
+from bandit_svc.prose.numbers import percent
 from bandit_svc.services.checks.propensities import calibration_check
 from bandit_svc.services.values import moment
-from bandit_svc.services.wording import percent
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import CalibrationRow, Totals
 

@@ -16,11 +16,11 @@ from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.progressive.weighted import mean_weight_intervals
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, mean_interval
 from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.prose.numbers import amount
 from bandit_svc.services.evaluation.labels import BASELINE, FIXED
 from bandit_svc.services.evaluation.rows import Evaluated, refused, scaled_back
 from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.services.values import Json
-from bandit_svc.services.wording import amount
 from bandit_svc.storage.interface import Storage
 
 AUDIT_RISK = 0.01

@@ -11,6 +11,7 @@ from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.ope.sequences.asymptotic import mean_interval
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift, relative_uplift
+from bandit_svc.prose.verdict import verdict
 from bandit_svc.services.checks.drift import context_drift
 from bandit_svc.services.checks.loop import health_checks
 from bandit_svc.services.checks.stored_log import (
@@ -38,7 +39,6 @@ from bandit_svc.services.values import (
     interval_json,
     timestamp,
 )
-from bandit_svc.services.verdict import verdict
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Tally, Totals
 

@@ -13,8 +13,8 @@ from bandit_svc.domain.metric import Metric
 from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift
+from bandit_svc.prose.numbers import amount
 from bandit_svc.services.values import CONFIDENCE, Json, estimate_json
-from bandit_svc.services.wording import amount
 from bandit_svc.storage.rows import Tally
 
 GROUPS: tuple[Group, ...] = (TREATMENT, BASELINE)

@@ -9,10 +9,10 @@ import pytest
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.ope.progressive.weighted import Scores
 from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.prose.report_csv import report_rows
 from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
 from bandit_svc.services.evaluation.rows import Evaluated
 from bandit_svc.services.report.build import build_report
-from bandit_svc.services.report_rows import report_rows
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service

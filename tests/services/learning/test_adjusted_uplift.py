@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bandit_svc.errors import InvalidInput
+from bandit_svc.prose.report_csv import report_rows
 from bandit_svc.services.report.build import build_report
-from bandit_svc.services.report_rows import report_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from bandit_svc.services.report_html import compared, over_time
-from bandit_svc.services.report_html.figure import Figure, Json
-from bandit_svc.services.wording import amount, count, duration, percent
+from bandit_svc.prose.numbers import amount, count, duration, percent
+from bandit_svc.prose.report_html import compared, over_time
+from bandit_svc.prose.report_html.figure import Figure, Json
 
 CHECKS = {
     "sample_ratio": "Visitors are split between the groups as asked",
@@ -94,7 +94,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=ChoiceLoader(
             [
-                PackageLoader("bandit_svc.services.report_html", "templates"),
+                PackageLoader("bandit_svc.prose.report_html", "templates"),
                 PackageLoader("bandit_svc.charts", ""),
             ]
         ),

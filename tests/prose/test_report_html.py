@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bandit_svc.prose.report_html.page import figures, report_html
 from bandit_svc.services.report.build import build_report
-from bandit_svc.services.report_html.page import figures, report_html
 
 if TYPE_CHECKING:
     from tests.services.conftest import Service

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from bandit_svc.charts.over_time import Series, line_chart, share_chart
 from bandit_svc.charts.svg import SERIES
-from bandit_svc.services.report.history import OTHER
-from bandit_svc.services.report_html.figure import (
+from bandit_svc.prose.numbers import amount, count, percent
+from bandit_svc.prose.report_html.figure import (
     Figure,
     Json,
     figure,
@@ -19,7 +19,7 @@ from bandit_svc.services.report_html.figure import (
     thinned,
     with_sign,
 )
-from bandit_svc.services.wording import amount, count, percent
+from bandit_svc.services.report.history import OTHER
 
 MOST_MOMENTS = 40
 """Moments of the chart of shares; more would show chance and no trend."""

@@ -6,7 +6,8 @@ Owns how those parts of a report become charts and tables.
 from bandit_svc.charts.bars import Bar, latency_bars
 from bandit_svc.charts.forest import Mark, Row, forest
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
-from bandit_svc.services.report_html.figure import (
+from bandit_svc.prose.numbers import NOTHING, amount, count, duration
+from bandit_svc.prose.report_html.figure import (
     Figure,
     Json,
     figure,
@@ -14,7 +15,6 @@ from bandit_svc.services.report_html.figure import (
     span,
     with_sign,
 )
-from bandit_svc.services.wording import NOTHING, amount, count, duration
 
 TOO_FEW = f"too few decisions yet ({MINIMAL_COUNT} in each group)"
 FOLDED = "rare values together, not tested"
