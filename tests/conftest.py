@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
-from bandit_svc.http.app import create_app
-from bandit_svc.http.edge import Edge
+from bandit_svc.http.request_context import Edge
 from bandit_svc.learner.loop import Learner
+from bandit_svc.server.app import create_app
 from bandit_svc.services.managing import issue_keys
 from bandit_svc.settings import Settings
 from bandit_svc.storage.rows import Scope

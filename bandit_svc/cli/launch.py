@@ -24,8 +24,8 @@ from bandit_svc.wiring import Backends
 
 WEB = (
     sys.executable,
-    *("-m", "gunicorn", "--config", "python:bandit_svc.http.gunicorn_conf"),
-    "bandit_svc.http.wsgi:application",
+    *("-m", "gunicorn", "--config", "python:bandit_svc.server.gunicorn_conf"),
+    "bandit_svc.server.wsgi:application",
 )
 LEARNER = (sys.executable, "-m", "bandit_svc.learner")
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"

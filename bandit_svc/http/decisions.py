@@ -21,8 +21,8 @@ from bandit_svc.http.answers import (
     json_response,
     response_of,
 )
-from bandit_svc.http.edge import Edge
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
+from bandit_svc.http.request_context import Edge
 from bandit_svc.services.serving.activate import activate
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.look_up import look_up

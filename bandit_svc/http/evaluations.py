@@ -12,8 +12,8 @@ from flask import Blueprint, Response, request
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
 from bandit_svc.errors import NotFound
 from bandit_svc.http.answers import json_response
-from bandit_svc.http.edge import Edge
 from bandit_svc.http.parsing import decoded, parse_object, read_body
+from bandit_svc.http.request_context import Edge
 from bandit_svc.services.managing.queue_job import (
     EVALUATION,
     ID_BYTES,

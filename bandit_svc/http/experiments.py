@@ -14,7 +14,7 @@ from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
 from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.http import parsing
 from bandit_svc.http.answers import json_response
-from bandit_svc.http.edge import Edge
+from bandit_svc.http.request_context import Edge
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.values import timestamp
 

@@ -11,7 +11,7 @@ from flask import Blueprint, Response
 from bandit_svc import __version__, metrics
 from bandit_svc.errors import Unavailable
 from bandit_svc.http.answers import json_response
-from bandit_svc.http.edge import Edge
+from bandit_svc.http.request_context import Edge
 
 LEAST_FREE_BYTES = 16 * 1024 * 1024
 

@@ -6,7 +6,7 @@ Owns the HTTP shape of reading results; what is true is services.report.build's.
 from flask import Blueprint, Response
 
 from bandit_svc.http.answers import json_response
-from bandit_svc.http.edge import Edge
+from bandit_svc.http.request_context import Edge
 from bandit_svc.prose.report_csv import report_csv
 from bandit_svc.services.report.build import build_report
 

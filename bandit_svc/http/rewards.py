@@ -17,8 +17,8 @@ from bandit_svc.http.answers import (
     response_of,
     reward_answer,
 )
-from bandit_svc.http.edge import Edge
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
+from bandit_svc.http.request_context import Edge
 from bandit_svc.services.serving.record_reward import record_reward
 
 

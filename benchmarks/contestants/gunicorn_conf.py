@@ -1,6 +1,6 @@
 """The service's own gunicorn settings, for the contestants: the same flags for all."""
 
-from bandit_svc.http.gunicorn_conf import (
+from bandit_svc.server.gunicorn_conf import (
     accesslog,
     bind,
     control_socket_disable,

@@ -16,9 +16,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bandit_svc.http.app import create_app
-from bandit_svc.http.edge import Edge
+from bandit_svc.http.request_context import Edge
 from bandit_svc.learner.clock import now_ms
+from bandit_svc.server.app import create_app
 from benchmarks.speed.growth_stores import definition, trained, worker_of
 from benchmarks.speed.service import contexts
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bandit_svc.http.app import create_app
-from bandit_svc.http.edge import Edge
+from bandit_svc.http.request_context import Edge
+from bandit_svc.server.app import create_app
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.headline import headline_of
 from benchmarks.speed.growth_stores import (

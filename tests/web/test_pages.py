@@ -8,7 +8,7 @@ import pytest
 
 from bandit_svc.learner.reporting import Reporting
 from bandit_svc.prose.numbers import amount, count, percent
-from bandit_svc.web.desk import said
+from bandit_svc.web.page_context import said
 
 Service = Any
 Read = Callable[..., Any]

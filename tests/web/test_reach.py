@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import Flask
 
-from bandit_svc.http.page_access import Visitor
-from bandit_svc.web import pages
+from bandit_svc.web import blueprint as pages
+from bandit_svc.web.access.page_access import Visitor
 from bandit_svc.wiring import Backends
 
 Service = Any

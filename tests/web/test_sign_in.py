@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bandit_svc.http.sessions import SESSION_MS, Sessions
+from bandit_svc.web.access.sessions import SESSION_MS, Sessions
 
 Service = Any
 KEY = "0123456789ab"

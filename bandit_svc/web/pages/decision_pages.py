@@ -21,7 +21,7 @@ from bandit_svc.services.serving.look_up import look_up
 from bandit_svc.services.serving.receipt import receipt
 from bandit_svc.storage.overview import Place, RecentState
 from bandit_svc.storage.rows import DecisionView
-from bandit_svc.web.desk import Desk, moment, render
+from bandit_svc.web.page_context import Desk, moment, render
 
 Json = dict[str, Any]
 PAGE = 25

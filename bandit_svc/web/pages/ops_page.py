@@ -13,7 +13,7 @@ from bandit_svc.eventlog.files.inspect import PartitionStatus, inspect
 from bandit_svc.services.checks.operations import Measured, operation_checks
 from bandit_svc.storage.overview import SummaryRow
 from bandit_svc.web.counters import Counters, read_counters
-from bandit_svc.web.desk import Desk, render
+from bandit_svc.web.page_context import Desk, render
 from bandit_svc.wiring import log_folder
 
 Json = dict[str, Any]

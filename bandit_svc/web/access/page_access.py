@@ -13,9 +13,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bandit_svc.errors import Forbidden, Unauthenticated
 from bandit_svc.http import auth
-from bandit_svc.http.edge import Edge
-from bandit_svc.http.sessions import SESSION_MS, Session, Sessions
+from bandit_svc.http.request_context import Edge
 from bandit_svc.storage.interface import Storage
+from bandit_svc.web.access.sessions import SESSION_MS, Session, Sessions
 
 COOKIE = "bandit_session"
 FORM_FIELD = "form_token"

@@ -17,11 +17,11 @@ from bandit_svc.services.managing.revision_changes import revision_changes
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.variant_means import variant_means
 from bandit_svc.services.report.who_gets_what import who_gets_what
-from bandit_svc.web.change_pages import told
 from bandit_svc.web.check_advice import ADVICE
-from bandit_svc.web.desk import Desk, render
+from bandit_svc.web.page_context import Desk, render
+from bandit_svc.web.pages.change_pages import told
+from bandit_svc.web.pages.who_figure import who_figure
 from bandit_svc.web.pretty_json import pretty
-from bandit_svc.web.who_figure import who_figure
 
 Json = dict[str, Any]
 MOST_MODELS = 10

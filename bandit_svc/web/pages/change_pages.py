@@ -18,9 +18,9 @@ from bandit_svc.errors import Conflict
 from bandit_svc.prose.consequences import consequences, restore_consequences
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.storage.rows import Revision
-from bandit_svc.web.actions import ACTIONS, Action, Given
-from bandit_svc.web.attempts import Attempt, attempt
-from bandit_svc.web.desk import Desk, render
+from bandit_svc.web.forms.actions import ACTIONS, Action, Given
+from bandit_svc.web.forms.form_result import Attempt, attempt
+from bandit_svc.web.page_context import Desk, render
 
 Page = str | tuple[str, int] | Response
 Json = dict[str, Any]

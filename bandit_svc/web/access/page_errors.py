@@ -11,8 +11,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound as NotFoundPage
 
 from bandit_svc.errors import BanditError
-from bandit_svc.http.page_access import is_page
 from bandit_svc.http.problems import problem_response, translated
+from bandit_svc.web.access.page_access import is_page
 
 
 def register(app: Flask, pages: Iterable[Blueprint]) -> None:

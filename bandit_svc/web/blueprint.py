@@ -1,8 +1,8 @@
 """The dashboard's pages, put together.
 
 Owns the blueprint and what all templates share. Each page is a file of its own that
-adds its routes here. Who may see a page is http/page_access.py's; every form carries
-`visitor.form_token`.
+adds its routes here. Who may see a page is web/access/page_access.py's; every form
+carries `visitor.form_token`.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,9 @@ from flask import Blueprint
 from bandit_svc.charts.interval import small_interval
 from bandit_svc.prose.numbers import amount, count, duration, percent
 from bandit_svc.prose.report_html import page as report_page
-from bandit_svc.web import (
+from bandit_svc.web.assets import Assets
+from bandit_svc.web.page_context import Desk, moment, said, size
+from bandit_svc.web.pages import (
     change_pages,
     decision_pages,
     experiment_list,
@@ -22,8 +24,6 @@ from bandit_svc.web import (
     playground_page,
     start_page,
 )
-from bandit_svc.web.assets import Assets
-from bandit_svc.web.desk import Desk, moment, said, size
 from bandit_svc.web.pretty_json import brief, one_line, pretty
 from bandit_svc.wiring import Backends
 

@@ -15,9 +15,9 @@ from prometheus_client import REGISTRY
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
-from bandit_svc.http.app import create_app
-from bandit_svc.http.edge import Edge
-from bandit_svc.http.fast_lane import HOT, FastLane
+from bandit_svc.http.request_context import Edge
+from bandit_svc.server.app import create_app
+from bandit_svc.server.fast_lane import HOT, FastLane
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

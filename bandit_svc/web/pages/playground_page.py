@@ -24,8 +24,8 @@ from bandit_svc.services.serving.playground import (
     features_of,
     newest_contexts,
 )
-from bandit_svc.web.attempts import attempt
-from bandit_svc.web.desk import Desk, render
+from bandit_svc.web.forms.form_result import attempt
+from bandit_svc.web.page_context import Desk, render
 from bandit_svc.web.pretty_json import one_line
 
 Json = dict[str, Any]

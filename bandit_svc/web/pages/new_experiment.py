@@ -12,8 +12,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from bandit_svc.services.managing import lifecycle
-from bandit_svc.web.attempts import attempt
-from bandit_svc.web.definition_form import (
+from bandit_svc.web.forms.definition_form import (
     AGGREGATES,
     MOST_ROWS,
     POLICIES,
@@ -26,7 +25,8 @@ from bandit_svc.web.definition_form import (
     read_form,
     unfinished,
 )
-from bandit_svc.web.desk import Desk, render
+from bandit_svc.web.forms.form_result import attempt
+from bandit_svc.web.page_context import Desk, render
 
 Page = str | tuple[str, int] | Response
 _REMOVE = re.compile(r"remove-(\d{1,3})")

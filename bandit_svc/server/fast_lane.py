@@ -20,7 +20,7 @@ from bandit_svc.http import headers, problems
 from bandit_svc.http.answers import Reply
 from bandit_svc.http.auth import check_key, key_in
 from bandit_svc.http.decisions import decide_many, decide_one
-from bandit_svc.http.edge import Edge, count_answer
+from bandit_svc.http.request_context import Edge, count_answer
 from bandit_svc.http.rewards import reward_many, reward_one
 
 if TYPE_CHECKING:

@@ -14,16 +14,14 @@ from bandit_svc.http import (
     headers,
     openapi,
     ops,
-    page_access,
-    page_errors,
     problems,
     reports,
     rewards,
-    sign_in,
 )
-from bandit_svc.http.edge import Edge, count_answer
-from bandit_svc.http.fast_lane import FastLane
-from bandit_svc.web import pages
+from bandit_svc.http.request_context import Edge, count_answer
+from bandit_svc.server.fast_lane import FastLane
+from bandit_svc.web import blueprint as pages
+from bandit_svc.web.access import page_access, page_errors, sign_in
 
 
 def create_app(edge: Edge) -> Flask:

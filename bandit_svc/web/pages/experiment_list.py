@@ -9,7 +9,7 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.headline import Json, headline_of, summary
 from bandit_svc.storage.overview import Headline
-from bandit_svc.web.desk import Desk, render
+from bandit_svc.web.page_context import Desk, render
 
 MOST_REPORTS = 20
 """Reports made for one view: of experiments that the learner has not yet reported."""

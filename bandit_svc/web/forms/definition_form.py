@@ -19,8 +19,8 @@ from bandit_svc.services.managing.lifecycle import (
     checked_definition,
     convert_definition,
 )
-from bandit_svc.web.actions import number
-from bandit_svc.web.attempts import attempt
+from bandit_svc.web.forms.actions import number
+from bandit_svc.web.forms.form_result import attempt
 
 Json = dict[str, Any]
 

@@ -9,8 +9,8 @@ import re
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from bandit_svc.http.edge import Edge
-from bandit_svc.http.page_access import COOKIE, Gate
+from bandit_svc.http.request_context import Edge
+from bandit_svc.web.access.page_access import COOKIE, Gate
 
 # A path of this service: not "//elsewhere", and nothing that a browser reads as that.
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")

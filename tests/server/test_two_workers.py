@@ -27,8 +27,8 @@ pytestmark = pytest.mark.e2e
 START_TIMEOUT_S = 60.0
 COMMAND = (
     *(sys.executable, "-m", "gunicorn"),
-    *("--config", "python:bandit_svc.http.gunicorn_conf"),
-    "bandit_svc.http.wsgi:application",
+    *("--config", "python:bandit_svc.server.gunicorn_conf"),
+    "bandit_svc.server.wsgi:application",
 )
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, request
 
 from bandit_svc.prose.example_requests import example_requests
 from bandit_svc.storage.overview import RecentDecision
-from bandit_svc.web.desk import Desk, render
+from bandit_svc.web.page_context import Desk, render
 
 
 def add_routes(routes: Blueprint, desk: Desk) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bandit_svc import logs
-from bandit_svc.http.app import create_app
-from bandit_svc.http.edge import Edge
+from bandit_svc.http.request_context import Edge
+from bandit_svc.server.app import create_app
 from bandit_svc.settings import settings_from
 from bandit_svc.wiring import Worker
 

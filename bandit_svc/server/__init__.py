@@ -1,0 +1,1 @@
+"""Put the interface and the pages behind one door."""

@@ -1,0 +1,1 @@
+"""What forms hold, and what was wrong with them."""
