@@ -7,20 +7,20 @@ codes in exit_codes.py.
 import click
 
 from bandit_svc import __version__
-from bandit_svc.cli.audit import audit
-from bandit_svc.cli.doctor import doctor
-from bandit_svc.cli.evaluate import evaluate
+from bandit_svc.cli.evaluation.evaluate import evaluate
+from bandit_svc.cli.evaluation.features import features
+from bandit_svc.cli.evaluation.tune import tune
 from bandit_svc.cli.exit_codes import Group
-from bandit_svc.cli.experiment import experiment
-from bandit_svc.cli.export import export
-from bandit_svc.cli.features import features
-from bandit_svc.cli.init import init
-from bandit_svc.cli.keys import keys
-from bandit_svc.cli.replay import replay
-from bandit_svc.cli.report import report
-from bandit_svc.cli.serve import learner, serve, web
-from bandit_svc.cli.simulate import simulate
-from bandit_svc.cli.tune import tune
+from bandit_svc.cli.experiments.experiment import experiment
+from bandit_svc.cli.experiments.report import report
+from bandit_svc.cli.experiments.simulate import simulate
+from bandit_svc.cli.logs.audit import audit
+from bandit_svc.cli.logs.export import export
+from bandit_svc.cli.service.doctor import doctor
+from bandit_svc.cli.service.init import init
+from bandit_svc.cli.service.keys import keys
+from bandit_svc.cli.service.replay import replay
+from bandit_svc.cli.service.serve import learner, serve, web
 
 
 @click.group(

@@ -150,7 +150,7 @@ def test_a_fault_of_ours_is_a_sentence_too(
     def fail(_key: str) -> click.Command:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("bandit_svc.cli.experiment.echo_rows", fail)
+    monkeypatch.setattr("bandit_svc.cli.experiments.experiment.echo_rows", fail)
     result = run("experiment", "list", "--data", initialised)
 
     assert result.exit_code == 1

@@ -9,9 +9,9 @@ import os
 import click
 
 from bandit_svc import logs, metrics
-from bandit_svc.cli import launch
 from bandit_svc.cli.options import setting_options, settings_of
-from bandit_svc.cli.supervisor import Child, supervise
+from bandit_svc.cli.service import launch
+from bandit_svc.cli.service.supervisor import Child, supervise
 from bandit_svc.settings import SETTINGS, Settings
 
 _WEB_SETTINGS = (

@@ -8,7 +8,7 @@ import os
 import sys
 
 from bandit_svc import logs
-from bandit_svc.cli.supervisor import Child, supervise
+from bandit_svc.cli.service.supervisor import Child, supervise
 from bandit_svc.errors import Unavailable
 
 

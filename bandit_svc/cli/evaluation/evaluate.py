@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from bandit_svc.cli.evaluate_key import evaluate_key
-from bandit_svc.cli.evaluate_log import FORMATS, evaluate_log
-from bandit_svc.cli.log_options import LogOptions, log_options
+from bandit_svc.cli.evaluation.evaluate_key import evaluate_key
+from bandit_svc.cli.evaluation.evaluate_log import FORMATS, evaluate_log
+from bandit_svc.cli.logs.log_options import LogOptions, log_options
 from bandit_svc.cli.options import data_option, option, result_options
 from bandit_svc.errors import InvalidInput
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from click.testing import Result
 
-from bandit_svc.cli.report_text import report_text
+from bandit_svc.cli.experiments.report_text import report_text
 
 Run = Callable[..., Result]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bandit_svc.cli.evaluate_text import evaluation_csv, evaluation_text
-from bandit_svc.cli.log_options import LogOptions
-from bandit_svc.cli.narration import narrating
+from bandit_svc.cli.evaluation.evaluate_text import evaluation_csv, evaluation_text
+from bandit_svc.cli.logs.log_options import LogOptions
 from bandit_svc.cli.output import as_json, emit
+from bandit_svc.cli.spinner import narrating
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog, FloatArray
 from bandit_svc.services.decision_logs import evaluate_log as service

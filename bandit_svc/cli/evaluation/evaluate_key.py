@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.cli.called_policy import CALLABLE, CalledPolicy
-from bandit_svc.cli.evaluate_text import evaluation_csv, evaluation_text
+from bandit_svc.cli.evaluation.called_policy import CALLABLE, CalledPolicy
+from bandit_svc.cli.evaluation.evaluate_text import evaluation_csv, evaluation_text
 from bandit_svc.cli.opening import now_ms, opened
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.plain_file import plain_values

@@ -12,7 +12,7 @@ import pytest
 import sqlite_utils
 from click.testing import Result
 
-from bandit_svc.cli.launch import prepare
+from bandit_svc.cli.service.launch import prepare
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services.evaluation.reward_predictor import PREDICTOR
 from bandit_svc.services.managing import lifecycle

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from bandit_svc.cli.columns import columns
-from bandit_svc.cli.evaluate_key import asked_policy
+from bandit_svc.cli.evaluation.evaluate_key import asked_policy
 from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import (
     data_option,
