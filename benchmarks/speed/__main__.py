@@ -19,14 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.growth.pages import PageGrowth
+from benchmarks.growth.reports import ReportGrowth
 from benchmarks.speed.evaluation_cost import EvaluationCost
 from benchmarks.speed.learning_cost import LearningCost
 from benchmarks.speed.learning_load import LearningLoad
-from benchmarks.speed.page_growth import PageGrowth
 from benchmarks.speed.pages_open import PagesOpen
 from benchmarks.speed.picture import picture
 from benchmarks.speed.processes import end_on_sigterm
-from benchmarks.speed.report_growth import ReportGrowth
 from benchmarks.speed.reward_to_policy import RewardToPolicy
 from benchmarks.speed.rows import Figures, Outcome, Scenario, outcome
 from benchmarks.speed.serving import Serving

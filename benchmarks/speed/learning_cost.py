@@ -36,7 +36,7 @@ from bandit_svc.services.serving.record_reward import RewardReport, record_rewar
 from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker
-from benchmarks.evaluation_cost import NoCandidates
+from benchmarks.quality.evaluation_cost import NoCandidates
 from benchmarks.speed.rows import Figures, Goal
 from benchmarks.speed.service import EXPERIMENT, contexts, definition
 from policies.vw.examples import ExampleWriter

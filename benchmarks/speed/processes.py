@@ -134,7 +134,7 @@ def contestant(name: str, folder: Path, settings: Settings) -> Iterator[Listenin
     }
     command = (
         *(sys.executable, "-m", "gunicorn"),
-        *("--config", "python:benchmarks.contestants.gunicorn_conf"),
+        *("--config", "python:benchmarks.speed.contestants.gunicorn_conf"),
         f"benchmarks.contestants.{name}:application",
     )
     with running(command, output, environment) as process:

@@ -191,7 +191,12 @@ def _predictions_per_s(seconds: float) -> float:
     writer = ExampleWriter()
     texts = [writer.unlabelled(context, actions) for context in contexts(200)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.contestants.predict_loop", str(seconds)],
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.speed.contestants.predict_loop",
+            str(seconds),
+        ],
         cwd=ROOT,
         input=json.dumps(list(islice(cycle(texts), 200))),
         stdout=subprocess.PIPE,

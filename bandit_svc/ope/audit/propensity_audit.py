@@ -13,11 +13,12 @@ logged; propensities in a bin that come true too often or too rarely. With only 
 propensity of the logged action, they bet on weights: the mean of 1[action = a] /
 propensity is 1 for each action a, and that of 1 / propensity is K.
 
-Of 200 logs of 5,000 decisions (`benchmarks/truth.py`) it finds at least 97.5 % of those
-with 10 % of choices overridden, with an argmax that acted beside a logged softmax, and
-with half of the traffic from another policy, for 3 and 10 variants; and flags at most
-0.5 % of true ones. So also where it is told nothing but propensities (no pmf, floor or
-contexts): the bet of possible_chances.py finds 96 % of the argmax logs then.
+Of 200 logs of 5,000 decisions (`benchmarks/truth/__main__.py`) it finds at least 97.5 %
+of those with 10 % of choices overridden, with an argmax that acted beside a logged
+softmax, and with half of the traffic from another policy, for 3 and 10 variants; and
+flags at most 0.5 % of true ones. So also where it is told nothing but propensities (no
+pmf, floor or contexts): the bet of possible_chances.py finds 96 % of the argmax logs
+then.
 """
 
 import itertools

@@ -20,7 +20,7 @@ If the treatment group's policy learns, its mean reward drifts. The interval is 
 for the mean, over the treatment's decisions so far, of what the policy was worth as it
 stood at each, against the baseline; not for a frozen policy. Looked at after each of
 10,000 decisions by policies that learn, it was ever wrong about that in 3.3 % of 1,000
-runs, for the worst kind of policy in 4.4 % of 250 (`benchmarks/truth_live.py`).
+runs, for the worst kind of policy in 4.4 % of 250 (`benchmarks/truth/live.py`).
 
 When it lies: decisions of one unit share its group, and here they count as if each had
 drawn its own. That is harmless where a unit comes once, or where what it earned says

@@ -3,7 +3,7 @@
 The log is ZOZOTOWN's: 10,000 uniform choices among 80 items in campaign `all`. The
 target is their Bernoulli Thompson policy, recomputed from its published prior.
 Reference: obp 0.5.7 with logistic regression and 3 folds, and the weights' own
-formulas; the numbers stand in the module that made them, benchmarks/obd.py.
+formulas; the numbers stand in the module that made them, benchmarks/obd/__main__.py.
 """
 
 import json
@@ -14,12 +14,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from benchmarks.obd_data import (
-    OpenBanditData,
-    arguments_of,
-    cache_folder,
-    fetch_wheel,
-)
+from benchmarks.obd.data import OpenBanditData, arguments_of, cache_folder, fetch_wheel
 
 Run = Callable[..., Result]
 

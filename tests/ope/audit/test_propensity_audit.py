@@ -8,7 +8,7 @@ import pytest
 from bandit_svc.ope.audit.propensity_audit import Choices, PropensityAudit
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.logged import FloatArray
-from benchmarks.truth_audit import CELLS, FLOOR, ROUNDS, corrupted, softmax
+from benchmarks.truth.audit import CELLS, FLOOR, ROUNDS, corrupted, softmax
 
 RUNS = 200
 K = 4
@@ -45,7 +45,7 @@ def test_a_corrupted_log_is_found_within_5000_decisions(kind: str, told: str) ->
     """Seeds 0 to 39, each a log: all must be found, at p <= 0.01.
 
     If only 95 % of logs were found (the issue's goal), 40 of 40 would be found with a
-    chance of 13 %; benchmarks/truth.py runs 200 of each kind.
+    chance of 13 %; benchmarks/truth/__main__.py runs 200 of each kind.
     """
     for seed in range(40):
         assert PropensityAudit().add(log(seed, kind, told)).p_value <= 0.01

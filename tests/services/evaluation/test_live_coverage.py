@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.truth_policies import (
+from benchmarks.truth.policies import (
     FLOORS,
     LOGGING,
     Pool,

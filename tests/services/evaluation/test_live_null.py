@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.truth_policies import (
+from benchmarks.truth.policies import (
     FLOORS,
     LOGGING,
     Pool,

@@ -1,9 +1,9 @@
 """Measure whether the intervals tell the truth, and at what price.
 
-Run it with `make bench-truth`, or `python -m benchmarks.truth [RUNS]`. Logs of 10,000
-rounds with known truth, looked at after every single round. Every row says in what
-share of runs the interval was ever wrong (promised: at most 5 %), how wide it was at
-the end against a normal interval that may be looked at once only, and how often that
+Run it with `make bench-truth`, or `python -m benchmarks.truth.__main__ [RUNS]`. Logs of
+10,000 rounds with known truth, looked at after every single round. Every row says in
+what share of runs the interval was ever wrong (promised: at most 5 %), how wide it was
+at the end against a normal interval that may be looked at once only, and how often that
 normal interval was ever wrong when looked at as often. The last section
 (truth_live.py) has the service's own policies make the logs. All of it takes about
 40 minutes on one core; 1,000 runs are the default.
@@ -17,8 +17,9 @@ from scipy import special
 
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, boundary, padded_variance
 from bandit_svc.ope.sequences.betting import ValueSequence
-from benchmarks import truth_audit, truth_live
-from benchmarks.truth_worlds import FloatArray, World, draw
+from benchmarks.truth import audit as truth_audit
+from benchmarks.truth import live as truth_live
+from benchmarks.truth.worlds import FloatArray, World, draw
 
 ROUNDS = 10_000
 RUNS = 1_000

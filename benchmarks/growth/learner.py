@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bandit_svc.learner.loop import Learner
 from bandit_svc.wiring import Backends
-from benchmarks.speed.growth_decisions import Probes
-from benchmarks.speed.growth_stores import (
+from benchmarks.growth.decisions import Probes
+from benchmarks.growth.stores import (
     START_MS,
     create,
     definition,

@@ -1,6 +1,6 @@
 """Estimates of the baseline from treatment data, against the truth and the holdout.
 
-`python -m benchmarks.live_check [DECISIONS] [SEEDS] [WORLD ...]` lets the default
+`python -m benchmarks.truth.live_check [DECISIONS] [SEEDS] [WORLD ...]` lets the default
 policy decide and learn in simulated worlds, a tenth of the decisions being a holdout,
 at exploration floors of 0.02 and 0.1. The treatment's decisions are scored by the
 service's own code as they come. It prints, of each run, what the baseline's doubly

@@ -6,7 +6,7 @@ from pathlib import Path
 from bandit_svc.services.managing.doctor import Surroundings, examine
 from bandit_svc.services.report.build import build_report
 from bandit_svc.wiring import Backends
-from benchmarks.speed.growth_stores import (
+from benchmarks.growth.stores import (
     BLOCK,
     START_MS,
     definition,

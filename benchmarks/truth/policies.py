@@ -2,7 +2,7 @@
 
 Owns a world whose contexts come from a small pool, so that the value of a policy as it
 stands is a sum and not an estimate; a log in it; and what each interval says after
-every decision of the log. For benchmarks/truth_live.py and the tests of coverage.
+every decision of the log. For benchmarks/truth/live.py and the tests of coverage.
 """
 
 from collections.abc import Mapping, Sequence

@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from benchmarks.speed.growth_decisions import Probes
-from benchmarks.speed.growth_stores import definition, trained, with_events
+from benchmarks.growth.decisions import Probes
+from benchmarks.growth.stores import definition, trained, with_events
 from benchmarks.speed.processes import (
     BANDIT_SVC,
     START_TIMEOUT_S,

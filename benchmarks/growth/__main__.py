@@ -1,6 +1,6 @@
 """`make bench-growth`: how each cost grows, over decades.
 
-    python -m benchmarks.speed.growth [--only CURVE] [--rounds N] [--stores FOLDER]
+    python -m benchmarks.growth.__main__ [--only CURVE] [--rounds N] [--stores FOLDER]
 
 Sizes alternate in rounds, and medians are compared. CPU time in one process, where
 nothing else is said: that is a cost, not a wait. BENCH=full adds a log of ten million
@@ -23,14 +23,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.speed import (
-    growth_decisions,
-    growth_learner,
-    growth_processes,
-)
-from benchmarks.speed.growth_decisions import Probes, application, deciding, reporting
-from benchmarks.speed.growth_picture import Panel, picture
-from benchmarks.speed.growth_processes import events_store
+from benchmarks.growth import decisions as growth_decisions
+from benchmarks.growth import learner as growth_learner
+from benchmarks.growth import processes as growth_processes
+from benchmarks.growth.decisions import Probes, application, deciding, reporting
+from benchmarks.growth.picture import Panel, picture
+from benchmarks.growth.processes import events_store
 from benchmarks.speed.processes import end_on_sigterm
 from benchmarks.speed.service import contexts
 

@@ -19,13 +19,7 @@ from bandit_svc.http.request_context import Edge
 from bandit_svc.server.app import create_app
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.headline import headline_of
-from benchmarks.speed.growth_stores import (
-    START_MS,
-    definition,
-    multiply,
-    trained,
-    worker_of,
-)
+from benchmarks.growth.stores import START_MS, definition, multiply, trained, worker_of
 from benchmarks.speed.rows import Figures, Goal
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from bandit_svc.http.request_context import Edge
 from bandit_svc.learner.clock import now_ms
 from bandit_svc.server.app import create_app
-from benchmarks.speed.growth_stores import definition, trained, worker_of
+from benchmarks.growth.stores import definition, trained, worker_of
 from benchmarks.speed.service import contexts
 
 if TYPE_CHECKING:

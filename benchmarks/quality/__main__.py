@@ -4,7 +4,7 @@ Prints each contestant's mean expected reward as a share of the best contestant'
 in that world, the smallest propensity, and whether our policies ever fell below
 the baseline group. Writes benchmarks/results/quality.json.
 
-Run it with `make bench-quality`, or `python -m benchmarks.quality --help`.
+Run it with `make bench-quality`, or `python -m benchmarks.quality.__main__ --help`.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.quality_contestants import CONTESTANTS
-from benchmarks.quality_worlds import WORLDS, setting
+from benchmarks.quality.contestants import CONTESTANTS
+from benchmarks.quality.worlds import WORLDS, setting
 from simulators.environment import baseline_variant
 from simulators.in_process import Rounds, draw_rounds, run
 from simulators.regret import floor_cost, shortfall
@@ -210,7 +210,7 @@ def _verdict(holds: bool, claim: str, value: float, goal: float) -> str:  # noqa
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.__main__")
     parser.add_argument("--rounds", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 1 on")
     parser.add_argument("--processes", type=int, default=2)

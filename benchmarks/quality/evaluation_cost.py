@@ -1,9 +1,9 @@
 """What progressive evaluation costs the learner.
 
-`python -m benchmarks.evaluation_cost` prints one table: decisions a second through
-ingest, join, score and train, without candidates, with the 8 that an experiment of 6
-variants has, and with two that learn beside them. Every round takes each case in turn,
-over a copy of the same log.
+`python -m benchmarks.quality.evaluation_cost` prints one table: decisions a second
+through ingest, join, score and train, without candidates, with the 8 that an experiment
+of 6 variants has, and with two that learn beside them. Every round takes each case in
+turn, over a copy of the same log.
 """
 
 import shutil

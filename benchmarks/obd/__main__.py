@@ -3,7 +3,8 @@
 Thompson sampling from the uniform log, and uniform choice from the log of Thompson
 sampling, in each campaign, beside what the policy really earned in its own log.
 
-Run it with `python -m benchmarks.obd`; with `--folder DIR` it leaves the logs there.
+Run it with `python -m benchmarks.obd.__main__`; with `--folder DIR` it leaves the logs
+there.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.obd_data import (
+from benchmarks.obd.data import (
     CAMPAIGNS,
     POLICIES,
     OpenBanditData,
