@@ -34,20 +34,20 @@ bench: install  ## speed against bare Flask, a naive service and VW; BENCH=full 
 	$(BIN)/python -m benchmarks.speed
 
 bench-growth: install  ## how each cost grows with experiments, variants, log; BENCH=full to 10 million events
-	$(BIN)/python -m benchmarks.growth.__main__
+	$(BIN)/python -m benchmarks.growth
 
 $(VENV)/.bench-installed: $(VENV)/.installed benchmarks/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.lock
 	touch $@
 
 bench-quality: $(VENV)/.bench-installed  ## learning quality against other bandit libraries
-	$(BIN)/python -m benchmarks.quality.__main__
+	$(BIN)/python -m benchmarks.quality
 
 bench-soak: install  ## 24 h of traffic compressed: memory of learner and worker
 	$(BIN)/python -m benchmarks.soak
 
 bench-truth: install  ## coverage, widths and power of the intervals
-	$(BIN)/python -m benchmarks.truth.__main__
+	$(BIN)/python -m benchmarks.truth
 
 lock:  ## pin what setup.cfg allows, anew
 	$(BIN)/python -m pip install --quiet pip-tools

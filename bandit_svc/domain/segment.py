@@ -25,6 +25,8 @@ MAX_KEY_LENGTH = 64
 MAX_CLOSED = 20
 MAX_SEGMENTS = (MAX_KEYS + MAX_CLOSED) * MAX_VALUES
 MAX_FOLDED_SHARE = 0.02
+LEAST_SHOWN = 20
+"""A value of fewer decisions is folded into the others: it might name somebody."""
 JUDGED_FROM = 200
 """A key is judged by its folded share from this many decisions on."""
 

@@ -10,8 +10,8 @@ import msgspec
 from flask import Response
 
 from bandit_svc.domain.events.reward import Reward
+from bandit_svc.domain.times import timestamp
 from bandit_svc.services.serving.decide import Decided
-from bandit_svc.services.values import timestamp
 from bandit_svc.storage.rows import DecisionView, RewardRow
 
 _encode = msgspec.json.Encoder().encode

@@ -15,7 +15,7 @@ OPEN = frozenset(
         "ops.readyz",
         "ops.show_metrics",
         "openapi.document",
-        "openapi.docs",
+        "docs.show",
     }
 )
 PUBLISHABLE = frozenset(

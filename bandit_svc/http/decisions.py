@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 
 from bandit_svc import metrics
 from bandit_svc.domain.events.decision_id import ENTROPY_BYTES
+from bandit_svc.domain.times import timestamp
 from bandit_svc.errors import BanditError, FieldError, InvalidInput, NotFound
 from bandit_svc.http import parsing
 from bandit_svc.http.answers import (
@@ -26,7 +27,6 @@ from bandit_svc.http.request_context import Edge
 from bandit_svc.services.serving.activate import activate
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.look_up import look_up
-from bandit_svc.services.values import timestamp
 
 
 def blueprint(edge: Edge) -> Blueprint:

@@ -1,7 +1,7 @@
 """Routes of evaluations on demand.
 
 Owns the HTTP shape of a job that evaluates policies; what may be asked is
-services.managing.queue_job's, and the learner's child does it.
+services.managing.jobs's, and the learner's child does it.
 """
 
 from typing import Any
@@ -10,17 +10,17 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
+from bandit_svc.domain.times import timestamp
 from bandit_svc.errors import NotFound
 from bandit_svc.http.answers import json_response
 from bandit_svc.http.parsing import decoded, parse_object, read_body
 from bandit_svc.http.request_context import Edge
-from bandit_svc.services.managing.queue_job import (
+from bandit_svc.services.managing.jobs import (
     EVALUATION,
     ID_BYTES,
     labels,
     queue_evaluation,
 )
-from bandit_svc.services.values import timestamp
 from bandit_svc.storage.jobs import JobRow, JobStatus
 
 

@@ -12,11 +12,11 @@ from flask import Blueprint, Response, request
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
 from bandit_svc.domain.model_version import SnapshotMeta
+from bandit_svc.domain.times import timestamp
 from bandit_svc.http import parsing
 from bandit_svc.http.answers import json_response
 from bandit_svc.http.request_context import Edge
 from bandit_svc.services.managing import lifecycle
-from bandit_svc.services.values import timestamp
 
 # What every store can hold as a number.
 MAX_VERSION = 2**31 - 1

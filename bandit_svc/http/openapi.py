@@ -1,4 +1,4 @@
-"""The interface, described for machines (`/openapi.json`) and people (`/docs`).
+"""The interface, described for machines (`/openapi.json`).
 
 Owns the description of every route; a test compares it with the routes that
 exist.
@@ -7,7 +7,7 @@ exist.
 from typing import Any, NamedTuple
 
 import msgspec
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response
 
 from bandit_svc import __version__
 from bandit_svc.domain.experiment import Definition
@@ -19,7 +19,7 @@ from bandit_svc.http.parsing import (
     RewardBatchBody,
     RewardBody,
 )
-from bandit_svc.http.problems import STATUS, Problem
+from bandit_svc.http.problems import Problem
 
 Json = dict[str, Any]
 
@@ -144,18 +144,13 @@ _TO_WORDS = str.maketrans("/{}.", "    ")
 
 
 def blueprint() -> Blueprint:
-    """Make the two routes; they need nothing of the worker."""
+    """Return the route of the document; it needs nothing of the worker."""
     routes = Blueprint("openapi", __name__)
     description = build()
 
     @routes.get("/openapi.json")
     def document() -> Response:
         return json_response(description)
-
-    @routes.get("/docs")
-    def docs() -> str:
-        codes = {kind.code: row for kind, row in STATUS.items()}
-        return render_template("docs.html", operations=OPERATIONS, problems=codes)
 
     return routes
 

@@ -1,7 +1,7 @@
 """The kinds of work that can be queued, and what does each.
 
 Owns the one list of them. A kind's request is made, and checked, where it is queued
-(services.managing.queue_job); here its verb is called.
+(services.managing.jobs); here its verb is called.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,7 @@ from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.evaluation.evaluate import evaluate
-from bandit_svc.services.managing.jobs import Kind, OnProgress
-from bandit_svc.services.managing.queue_job import EVALUATION
+from bandit_svc.services.managing.jobs import EVALUATION, Kind, OnProgress
 from bandit_svc.storage.interface import Storage
 
 

@@ -6,12 +6,12 @@ anywhere, the next tick repeats work and counts nothing twice.
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.learner.clock import deadline_in, elapsed_s
 from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.evaluation.progressive import Scored, Scorer
 from bandit_svc.services.learning.definitions import Definitions
@@ -70,12 +70,14 @@ class Learner:
         now_ms: Callable[[], int],
         *,
         budget_s: float = BUDGET_S,
+        clock_s: Callable[[], float] = elapsed_s,
     ) -> None:
         self._storage = backends.storage
         self._reader = backends.reader
         self._settings = backends.settings
         self._now_ms = now_ms
         self._budget_s = budget_s
+        self._clock_s = clock_s
         self._definitions = Definitions(backends.storage.experiments)
         self._trainers: dict[int, tuple[Scorer, Trainer]] = {}
         self._wakefulness = Wakefulness(self._settings.publish_every_ms)
@@ -101,9 +103,9 @@ class Learner:
         self._positions = positions
         tick = Tick(ingested=ingested, joined=joined)
         versions = self._storage.snapshots.latest_versions()
-        deadline = time.monotonic() + TICK_S
+        time_is_up = deadline_in(TICK_S, self._clock_s)
         for experiment in self._due(versions, before, positions):
-            if time.monotonic() >= deadline and tick.stepped:
+            if time_is_up() and tick.stepped:
                 tick.cut = True
                 break
             self._step(experiment, versions, positions, now_ms, tick)
@@ -122,10 +124,10 @@ class Learner:
         experiments = sorted(self._all(), key=lambda e: e.number <= self._last_stepped)
         new = self._wakefulness.new(experiments)
         yield from self._wakefulness.due(experiments, versions, positions)
-        deadline = time.monotonic() + self._budget_s
+        time_is_up = deadline_in(self._budget_s, self._clock_s)
         moved = {n for n, last in positions.items() if before.get(n) != last}
         for index, experiment in enumerate(new):
-            if index == 0 or experiment.number in moved or time.monotonic() < deadline:
+            if index == 0 or experiment.number in moved or not time_is_up():
                 yield experiment
 
     def _all(self) -> list[Experiment]:
@@ -149,7 +151,9 @@ class Learner:
         newest = versions.get(number, 0)
         scorer, trainer = self._trainer(number)
         # Before anything learns from them.
-        scored = tick.scored[key] = scorer.step(experiment, budget_s=self._budget_s)
+        scored = tick.scored[key] = scorer.step(
+            experiment, time_is_up=deadline_in(self._budget_s, self._clock_s)
+        )
         for fault in scored.faults:
             _log.error("experiment %s: %s", key, fault)
         trained = tick.trained[key] = trainer.step(
@@ -157,7 +161,7 @@ class Learner:
             newest,
             now_ms,
             publish_every_ms=self._settings.publish_every_ms,
-            budget_s=self._budget_s,
+            time_is_up=deadline_in(self._budget_s, self._clock_s),
         )
         if trained.fault is not None:
             _log.error("experiment %s: %s", key, trained.fault)
@@ -178,8 +182,8 @@ class Learner:
 
     def drain(self, timeout_s: float) -> bool:
         """Tick until nothing is left to do or the time is over; say which."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
+        time_is_up = deadline_in(timeout_s, self._clock_s)
+        while not time_is_up():
             if self.tick().idle:
                 return True
         return False

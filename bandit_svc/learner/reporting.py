@@ -7,14 +7,14 @@ happened get no new report. A fault here never stops the learning.
 """
 
 import logging
-import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bandit_svc import metrics
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.learner.clock import elapsed_s
 from bandit_svc.learner.gauges import Rest, Series, set_all, set_value
 from bandit_svc.learner.loop import Tick
 from bandit_svc.services.report.build import build_report
@@ -66,9 +66,18 @@ class _Shown(NamedTuple):
 class Reporting:
     """Sets the metrics of one learner process."""
 
-    def __init__(self, storage: Storage, reader: EventLogReader) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        reader: EventLogReader,
+        *,
+        clock_s: Callable[[], float] = elapsed_s,
+        every_s: float = REFRESH_EVERY_S,
+    ) -> None:
         self._storage = storage
         self._reader = reader
+        self._clock_s = clock_s
+        self._every_s = every_s
         self._labels: dict[int, str] = {}
         self._shown: dict[int, _Shown] = {}
         self._happened: set[int] = set()
@@ -89,7 +98,7 @@ class Reporting:
 
     def refresh(self, now_ms: int) -> None:
         """Set the gauges, if they are due: a few experiments a turn."""
-        begun_s = time.monotonic()
+        begun_s = self._clock_s()
         if begun_s < self._due_s:
             return
         try:
@@ -98,9 +107,9 @@ class Reporting:
             # The numbers of a graph are not worth a model.
             _log.exception("the metrics could not be refreshed")
             self._waiting.clear()
-        pause_s = (time.monotonic() - begun_s) / LARGEST_SHARE
+        pause_s = (self._clock_s() - begun_s) / LARGEST_SHARE
         if not self._waiting:
-            pause_s = max(REFRESH_EVERY_S, pause_s)
+            pause_s = max(self._every_s, pause_s)
         self._due_s = begun_s + pause_s
 
     def _refresh(self, now_ms: int, deadline_s: float) -> None:
@@ -111,7 +120,7 @@ class Reporting:
         headlines = []
         while self._waiting:
             headlines.append(self._report(self._waiting.popleft(), now_ms))
-            if time.monotonic() >= deadline_s:
+            if self._clock_s() >= deadline_s:
                 break
         if not self._waiting:
             headlines += self._end_round(now_ms)

@@ -9,7 +9,7 @@ from typing import Any
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import SnapshotMeta
-from bandit_svc.prose.numbers import count, percent
+from bandit_svc.domain.numbers import count, percent
 
 _STATUS = {
     "running": (

@@ -22,6 +22,7 @@ from bandit_svc.http.request_context import Edge, count_answer
 from bandit_svc.server.fast_lane import FastLane
 from bandit_svc.web import blueprint as pages
 from bandit_svc.web.access import page_access, page_errors, sign_in
+from bandit_svc.web.pages import docs_page
 
 
 def create_app(edge: Edge) -> Flask:
@@ -35,6 +36,7 @@ def create_app(edge: Edge) -> Flask:
     for room in (ops, decisions, rewards, experiments, evaluations, reports):
         app.register_blueprint(room.blueprint(edge))
     app.register_blueprint(openapi.blueprint())
+    app.register_blueprint(docs_page.blueprint())
     gate = page_access.Gate(edge)
     page_access.register(app, gate)
     seen = (sign_in.blueprint(edge, gate), pages.blueprint(edge.worker, edge.now_ms))

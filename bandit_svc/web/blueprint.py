@@ -10,7 +10,7 @@ from collections.abc import Callable
 from flask import Blueprint
 
 from bandit_svc.charts.interval import small_interval
-from bandit_svc.prose.numbers import amount, count, duration, percent
+from bandit_svc.domain.numbers import amount, count, duration, percent
 from bandit_svc.prose.report_html import page as report_page
 from bandit_svc.web.assets import Assets
 from bandit_svc.web.page_context import Desk, moment, said, size

@@ -1,6 +1,6 @@
 """`make bench-growth`: how each cost grows, over decades.
 
-    python -m benchmarks.growth.__main__ [--only CURVE] [--rounds N] [--stores FOLDER]
+    python -m benchmarks.growth [--only CURVE] [--rounds N] [--stores FOLDER]
 
 Sizes alternate in rounds, and medians are compared. CPU time in one process, where
 nothing else is said: that is a cost, not a wait. BENCH=full adds a log of ten million

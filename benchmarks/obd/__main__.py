@@ -3,7 +3,7 @@
 Thompson sampling from the uniform log, and uniform choice from the log of Thompson
 sampling, in each campaign, beside what the policy really earned in its own log.
 
-Run it with `python -m benchmarks.obd.__main__`; with `--folder DIR` it leaves the logs
+Run it with `python -m benchmarks.obd`; with `--folder DIR` it leaves the logs
 there.
 """
 

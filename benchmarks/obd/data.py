@@ -37,7 +37,7 @@ class DatasetError(Exception):
 
 def cache_folder() -> Path:
     """Give the folder that keeps the wheel between runs, that of the tests."""
-    return Path(__file__).parents[1] / ".pytest_cache" / "open-bandit-dataset"
+    return Path(__file__).parents[2] / ".pytest_cache" / "open-bandit-dataset"
 
 
 def fetch_wheel(folder: Path) -> Path:

@@ -4,7 +4,7 @@ Prints each contestant's mean expected reward as a share of the best contestant'
 in that world, the smallest propensity, and whether our policies ever fell below
 the baseline group. Writes benchmarks/results/quality.json.
 
-Run it with `make bench-quality`, or `python -m benchmarks.quality.__main__ --help`.
+Run it with `make bench-quality`, or `python -m benchmarks.quality --help`.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from simulators.environment import baseline_variant
 from simulators.in_process import Rounds, draw_rounds, run
 from simulators.regret import floor_cost, shortfall
 
-RESULTS = Path(__file__).parent / "results" / "quality.json"
+RESULTS = Path(__file__).parents[1] / "results" / "quality.json"
 WARM_UP_ROUNDS = 2_000
 # Mean share and smallest share that a contestant of ours has to reach.
 GOALS = {"vw": (0.92, 0.80), "linear": (0.97, 0.0)}
@@ -210,7 +210,7 @@ def _verdict(holds: bool, claim: str, value: float, goal: float) -> str:  # noqa
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.__main__")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
     parser.add_argument("--rounds", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 1 on")
     parser.add_argument("--processes", type=int, default=2)

@@ -109,9 +109,9 @@ def _score_and_train(
         trainer = Trainer(*ports, NoCandidates())
     else:
         scorer = Scorer(*ports, keep_every_ms=0)
-        scorer.step(experiment, budget_s=3600)
+        scorer.step(experiment, time_is_up=lambda: False)
         trainer = Trainer(*ports, scorer)
-    trainer.step(experiment, 0, now_ms, publish_every_ms=0, budget_s=3600)
+    trainer.step(experiment, 0, now_ms, publish_every_ms=0, time_is_up=lambda: False)
 
 
 def main() -> None:

@@ -31,9 +31,9 @@ from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import join
 from bandit_svc.services.learning.train import Trainer
 from bandit_svc.services.managing import lifecycle
+from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.record_reward import RewardReport, record_reward
-from bandit_svc.services.serving.served_experiment import reward_range
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker
 from benchmarks.quality.evaluation_cost import NoCandidates
@@ -130,9 +130,13 @@ class LearningCost:
             ingest(storage.facts, backends.reader, definitions)
             join(storage.joins, definitions, START_MS + 60_000)
             if scorer is not None:
-                scorer.step(experiment, budget_s=3600)
+                scorer.step(experiment, time_is_up=lambda: False)
             trained = trainer.step(
-                experiment, 0, START_MS + 60_000, publish_every_ms=0, budget_s=3600
+                experiment,
+                0,
+                START_MS + 60_000,
+                publish_every_ms=0,
+                time_is_up=lambda: False,
             )
             used_s = time.process_time() - began_s
         if trained.learned != self._events or trained.published is None:

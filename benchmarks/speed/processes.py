@@ -124,7 +124,7 @@ class Listening(NamedTuple):
 
 @contextlib.contextmanager
 def contestant(name: str, folder: Path, settings: Settings) -> Iterator[Listening]:
-    """Run benchmarks/contestants/NAME.py under the service's gunicorn flags."""
+    """Run benchmarks.speed.contestants/NAME.py under the service's gunicorn flags."""
     port, output = free_port(), folder / f"{name}.log"
     environment = {
         "BANDIT_PORT": str(port),
@@ -135,7 +135,7 @@ def contestant(name: str, folder: Path, settings: Settings) -> Iterator[Listenin
     command = (
         *(sys.executable, "-m", "gunicorn"),
         *("--config", "python:benchmarks.speed.contestants.gunicorn_conf"),
-        f"benchmarks.contestants.{name}:application",
+        f"benchmarks.speed.contestants.{name}:application",
     )
     with running(command, output, environment) as process:
         wait_for_port(process, port, output)

@@ -1,6 +1,6 @@
 """Measure whether the intervals tell the truth, and at what price.
 
-Run it with `make bench-truth`, or `python -m benchmarks.truth.__main__ [RUNS]`. Logs of
+Run it with `make bench-truth`, or `python -m benchmarks.truth [RUNS]`. Logs of
 10,000 rounds with known truth, looked at after every single round. Every row says in
 what share of runs the interval was ever wrong (promised: at most 5 %), how wide it was
 at the end against a normal interval that may be looked at once only, and how often that

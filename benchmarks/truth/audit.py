@@ -1,4 +1,4 @@
-"""Logs with true and with false propensities, for benchmarks/truth/__main__.py.
+"""Logs with true and with false propensities, for benchmarks/truth.
 
 Owns the three corruptions that the propensity audit has to find: a business rule that
 overrides 10 % of choices, a softmax logged beside an argmax that acted, and half of

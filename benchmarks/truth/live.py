@@ -1,6 +1,6 @@
 """How often intervals are ever wrong where the service's own policies make the log.
 
-A section of benchmarks/truth/__main__.py; alone, `python -m benchmarks.truth.live
+A section of benchmarks/truth; alone, `python -m benchmarks.truth.live
 [RUNS] [DECISIONS]`. Runs take the four kinds of policies in turn, and two exploration
 floors; intervals are looked at after every decision. In `hero` pictures differ, so that
 the policies learn; in the A/A world nothing does, so that whoever claims a winner is

@@ -18,8 +18,8 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.ope.progressive.weighted import Scores
 from bandit_svc.ope.sequences.asymptotic import mean_interval
 from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.services.evaluation.candidate import weighed_variant
 from bandit_svc.services.evaluation.rows import refused
-from bandit_svc.services.evaluation.weighing import weighed_variant
 from policies.pmf import mix_floor, sample
 from policies.reward_model import RewardModel
 from policies.spec import build_policy, normalise_spec

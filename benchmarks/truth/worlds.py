@@ -1,4 +1,4 @@
-"""Logs with known truth, for benchmarks/truth/__main__.py.
+"""Logs with known truth, for benchmarks/truth.
 
 Owns logging policies that learn while they log, many runs at a time. Knows nothing of
 intervals.

@@ -1,37 +1,22 @@
 """The project's own source files, parsed once."""
 
-import ast
 from pathlib import Path
 
 import pytest
 
+from tests.harness.source_file import SourceFile, read_sources
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("bandit_svc", "policies", "simulators")
-ROOMS = (*PACKAGES, "benchmarks", "tests")
 
 
 @pytest.fixture(scope="session")
-def sources() -> dict[str, str]:
-    """The text of every Python file that we wrote, by its path from the root."""
-    paths = (path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
-    return {str(path.relative_to(ROOT)): path.read_text() for path in paths}
+def sources() -> dict[str, SourceFile]:
+    """Return every Python file of the project, by its path from the root."""
+    return read_sources(ROOT, (*PACKAGES, "benchmarks", "tests"))
 
 
 @pytest.fixture(scope="session")
-def imports(sources: dict[str, str]) -> dict[str, set[str]]:
-    """The modules that each file of the packages imports, wherever in the file."""
-    return {
-        path: _imported(ast.parse(text))
-        for path, text in sources.items()
-        if path.startswith(PACKAGES)
-    }
-
-
-def _imported(tree: ast.Module) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            names.add(node.module)
-    return names
+def packages(sources: dict[str, SourceFile]) -> dict[str, SourceFile]:
+    """Return the files that are installed, by path."""
+    return {p: f for p, f in sources.items() if p.startswith(PACKAGES)}

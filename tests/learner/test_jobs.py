@@ -13,7 +13,7 @@ import pytest
 
 from bandit_svc.learner.jobs import BUSY
 from bandit_svc.learner.loop import Learner
-from bandit_svc.services.managing.queue_job import queue_evaluation
+from bandit_svc.services.managing.jobs import queue_evaluation
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.settings import Settings
 from bandit_svc.storage.jobs import JobRow

@@ -130,10 +130,11 @@ def test_it_refreshes_at_most_once_a_second(
     initialise()
     seen: list[float] = []
     clock_s = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: clock_s[0])
     monkeypatch.setattr("bandit_svc.metrics.BACKLOG.set", seen.append)
     with closing(Backends(settings)) as backends:
-        reporting = Reporting(backends.storage, backends.reader)
+        reporting = Reporting(
+            backends.storage, backends.reader, clock_s=lambda: clock_s[0]
+        )
         for clock_s[0] in (100.0, 100.5, 100.9, 101.0):
             reporting.refresh(now_ms=1_000)
 
@@ -206,14 +207,14 @@ def test_a_declared_metric_is_a_gauge_and_one_of_a_request_is_not(
 def test_what_vanishes_from_the_reports_is_not_a_number_any_more(
     settings: Settings,
     initialise: Callable[[], None],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     initialise()
     clock_s = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: clock_s[0])
     sample_ratio = {"experiment": "hero", "check": "sample_ratio"}
     with closing(Backends(settings)) as backends:
-        reporting = Reporting(backends.storage, backends.reader)
+        reporting = Reporting(
+            backends.storage, backends.reader, clock_s=lambda: clock_s[0]
+        )
         reporting.refresh(now_ms=1_000)
         shown = value("bandit_health_status", **sample_ratio)
         lifecycle.change(backends.storage, "hero", {"status": "archived"}, 2_000)

@@ -32,11 +32,10 @@ def reported_at_ms(backends: Backends, now_ms: int) -> list[int | None]:
 
 
 def test_a_turn_is_short_however_many_experiments_there_are(
-    three: Backends, monkeypatch: pytest.MonkeyPatch
+    three: Backends,
 ) -> None:
     clock_s = count(100.0, 60.0)  # A report takes a minute.
-    monkeypatch.setattr("time.monotonic", lambda: next(clock_s))
-    reporting = Reporting(three.storage, three.reader)
+    reporting = Reporting(three.storage, three.reader, clock_s=lambda: next(clock_s))
     found = []
     for now_ms in range(1_000, 60_000, 1_000):
         reporting.refresh(now_ms)
@@ -47,12 +46,12 @@ def test_a_turn_is_short_however_many_experiments_there_are(
 
 
 def test_only_experiments_that_something_has_happened_to_get_a_new_report(
-    three: Backends, monkeypatch: pytest.MonkeyPatch
+    three: Backends,
 ) -> None:
     clock_s = count(100.0, 0.001)
-    monkeypatch.setattr("time.monotonic", lambda: next(clock_s))
-    monkeypatch.setattr("bandit_svc.learner.reporting.REFRESH_EVERY_S", 0.0)
-    reporting = Reporting(three.storage, three.reader)
+    reporting = Reporting(
+        three.storage, three.reader, clock_s=lambda: next(clock_s), every_s=0.0
+    )
     for now_ms in 100 * [0] + 100 * [30_000]:
         reporting.refresh(now_ms)
     counts = {(2, "rewards_accepted"): 1}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from bandit_svc.domain.numbers import amount, count, percent
 from bandit_svc.learner.reporting import Reporting
-from bandit_svc.prose.numbers import amount, count, percent
 from bandit_svc.web.page_context import said
 
 Service = Any

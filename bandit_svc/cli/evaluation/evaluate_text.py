@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bandit_svc.cli.columns import columns
-from bandit_svc.prose.numbers import NOTHING, amount
+from bandit_svc.domain.numbers import NOTHING, amount
 
 Json = dict[str, Any]
 

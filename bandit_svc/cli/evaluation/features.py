@@ -23,7 +23,7 @@ from bandit_svc.cli.options import (
 )
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.progress import counting
-from bandit_svc.prose.numbers import NOTHING, amount
+from bandit_svc.domain.numbers import NOTHING, amount
 from bandit_svc.services.evaluation.feature_value import feature_values
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.evaluation.search_space import described

@@ -13,7 +13,7 @@ logged; propensities in a bin that come true too often or too rarely. With only 
 propensity of the logged action, they bet on weights: the mean of 1[action = a] /
 propensity is 1 for each action a, and that of 1 / propensity is K.
 
-Of 200 logs of 5,000 decisions (`benchmarks/truth/__main__.py`) it finds at least 97.5 %
+Of 200 logs of 5,000 decisions (`benchmarks/truth`) it finds at least 97.5 %
 of those with 10 % of choices overridden, with an argmax that acted beside a logged
 softmax, and with half of the traffic from another policy, for 3 and 10 variants; and
 flags at most 0.5 % of true ones. So also where it is told nothing but propensities (no

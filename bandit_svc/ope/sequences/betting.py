@@ -2,7 +2,7 @@
 
 Owns the confidence sequence that holds at every n, not only in the limit: of a
 policy's value here, of any bounded mean in bounded_mean.py. Looked at after each of
-10,000 rounds of logs that learn, 1,000 logs a row (`benchmarks/truth/__main__.py`):
+10,000 rounds of logs that learn, 1,000 logs a row (`benchmarks/truth`):
 
     largest weight    ever wrong    end width against a normal interval (wrong in)
       1                2.8 %        1.60    (59 %)

@@ -5,8 +5,8 @@ Owns how those parts of a report become charts and tables.
 
 from bandit_svc.charts.bars import Bar, latency_bars
 from bandit_svc.charts.forest import Mark, Row, forest
+from bandit_svc.domain.numbers import NOTHING, amount, count, duration
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
-from bandit_svc.prose.numbers import NOTHING, amount, count, duration
 from bandit_svc.prose.report_html.figure import (
     Figure,
     Json,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from bandit_svc.charts.svg import NARROW, WIDE
-from bandit_svc.prose.numbers import amount
+from bandit_svc.domain.numbers import amount
 
 Json = dict[str, Any]
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bandit_svc.charts.over_time import Series, line_chart, share_chart
 from bandit_svc.charts.svg import SERIES
-from bandit_svc.prose.numbers import amount, count, percent
+from bandit_svc.domain.numbers import amount, count, percent
 from bandit_svc.prose.report_html.figure import (
     Figure,
     Json,

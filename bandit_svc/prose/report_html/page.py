@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from bandit_svc.prose.numbers import amount, count, duration, percent
+from bandit_svc.domain.numbers import amount, count, duration, percent
 from bandit_svc.prose.report_html import compared, over_time
 from bandit_svc.prose.report_html.figure import Figure, Json
 

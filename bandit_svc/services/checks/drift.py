@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.domain.segment import FOLDED
+from bandit_svc.domain.numbers import percent
+from bandit_svc.domain.segment import FOLDED, LEAST_SHOWN
+from bandit_svc.domain.times import moment
 from bandit_svc.ope.audit.stability import population_stability
 from bandit_svc.ope.logged import FloatArray
-from bandit_svc.prose.numbers import percent
-from bandit_svc.services.report.segments import LEAST_SHOWN
-from bandit_svc.services.values import Json, moment
+from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import DriftRow
 

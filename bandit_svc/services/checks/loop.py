@@ -7,7 +7,7 @@ those of the log that it keeps are report_trust's and report_drift's.
 from typing import Any, Literal
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.prose.numbers import duration, percent
+from bandit_svc.domain.numbers import duration, percent
 from bandit_svc.storage.rows import Totals
 
 Json = dict[str, Any]

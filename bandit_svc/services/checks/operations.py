@@ -6,7 +6,7 @@ the store and the models as well. What was measured is passed in.
 
 from typing import Any, NamedTuple
 
-from bandit_svc.prose.numbers import count, duration, percent
+from bandit_svc.domain.numbers import count, duration, percent
 
 Json = dict[str, Any]
 

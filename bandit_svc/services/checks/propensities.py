@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bandit_svc.domain.numbers import percent
 from bandit_svc.ope.audit.calibration import CalibrationSums
 from bandit_svc.ope.audit.diagnostics import (
     MEAN_ERRORS,
@@ -21,7 +22,6 @@ from bandit_svc.ope.audit.diagnostics import (
 from bandit_svc.ope.audit.propensity_audit import Choices, PropensityAudit
 from bandit_svc.ope.decision_log import DecisionLog, FloatArray
 from bandit_svc.ope.sequences.bounded_mean import MeanSequence
-from bandit_svc.prose.numbers import percent
 
 BATCH_ROWS = 20_000
 ACTION_RISK = 0.01

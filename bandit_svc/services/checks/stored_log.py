@@ -13,13 +13,13 @@ from typing import Any, Literal
 import numpy as np
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.numbers import percent
+from bandit_svc.domain.times import moment
 from bandit_svc.ope.audit.calibration import CalibrationSums
 from bandit_svc.ope.audit.propensity_audit import BINS
 from bandit_svc.ope.audit.sample_ratio import smallest_p_value
 from bandit_svc.ope.audit.stability import Drop, share_drop
-from bandit_svc.prose.numbers import percent
 from bandit_svc.services.checks.propensities import calibration_check
-from bandit_svc.services.values import moment
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import CalibrationRow, Totals
 

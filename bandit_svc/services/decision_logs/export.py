@@ -5,14 +5,40 @@ export_parquet.py's.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services.decision_logs.exported import Exported
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning
 from bandit_svc.storage.interface import Storage
+from policies.base import Action
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """One joined decision.
+
+    Attributes:
+        actions: what could have been chosen, with its features, in the order of `pmf`.
+        chosen: index into `actions`.
+        reward: the aggregate that counted, or the default, in the experiment's units.
+    """
+
+    decision_id: str
+    revision: int
+    model_version: int
+    decided_at_ms: int
+    group: str
+    unit_id: str | None
+    context: dict[str, Any]
+    actions: tuple[Action, ...]
+    pmf: tuple[float, ...]
+    chosen: int
+    propensity: float
+    reward: float
+
 
 GroupChoice = Literal["treatment", "baseline", "all"]
 BATCH_ROWS = 2_000

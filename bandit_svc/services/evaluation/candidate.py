@@ -7,31 +7,78 @@ A candidate's value is that of its own pmf, without the exploration floor. Only
 decisions of the treatment group are scored: they were drawn by the served policy,
 with its floor. A policy that learns is scored on each of them before it learns from
 it, so that its pmf is predictable and the estimate honest.
+
+Also owns the weight of one logged decision under another policy's chances.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Definition
 from bandit_svc.ope.errors import LoggedDataError
+from bandit_svc.ope.progressive.corrected import Correction
 from bandit_svc.ope.progressive.weighted import Scores
 from bandit_svc.services.evaluation.labels import FIXED
 from bandit_svc.services.evaluation.reward_predictor import Predictor
-from bandit_svc.services.evaluation.weighing import (
-    Weighed,
-    weighed_pmf,
-    weighed_variant,
-)
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning, teach
-from bandit_svc.services.serving.served_experiment import reward_range
+from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.storage.rows import EvaluationRow, JoinedRow
 from policies.base import Action, Policy, PolicyError
 from policies.pmf import validate_pmf
 from policies.spec import build_policy
+
+
+class Weighed(NamedTuple):
+    """One decision under one policy: its weight, and what the model says of it."""
+
+    weight: float
+    correction: Correction | None
+
+
+def weighed_variant(
+    decision: Decision, index: int, predicted: Sequence[float] | None
+) -> Weighed:
+    """Weigh a decision for a policy that shows one variant for certain."""
+    matches = decision.chosen == index
+    weight = 1.0 / decision.propensity if matches else 0.0
+    if predicted is None:
+        return Weighed(weight, None)
+    direct, chance = predicted[index], decision.pmf[index]
+    largest = max(weight, 1.0 / chance if chance > 0.0 else math.inf)
+    of_chosen = predicted[decision.chosen]
+    return Weighed(weight, Correction(of_chosen, direct, *_peaks(largest, direct)))
+
+
+def weighed_pmf(
+    decision: Decision, pmf: Sequence[float], predicted: Sequence[float] | None
+) -> Weighed:
+    """Weigh a decision for a policy's whole pmf, (K,) like the decision's own."""
+    chosen = decision.chosen
+    weight = pmf[chosen] / decision.propensity
+    if predicted is None:
+        return Weighed(weight, None)
+    of_chosen = predicted[chosen]
+    peaks = list(_peaks(weight, of_chosen))
+    direct = 0.0
+    for target, logged, value in zip(pmf, decision.pmf, predicted, strict=True):
+        if target > 0.0:
+            direct += target * value
+            ratio = target / logged if logged > 0.0 else math.inf
+            up, down = _peaks(ratio, value)
+            peaks[0] = max(peaks[0], up)
+            peaks[1] = max(peaks[1], down)
+    return Weighed(weight, Correction(of_chosen, min(direct, 1.0), peaks[0], peaks[1]))
+
+
+def _peaks(weight: float, predicted: float) -> tuple[float, float]:
+    if weight == math.inf:
+        return math.inf, math.inf
+    return weight * predicted, weight * (1.0 - predicted)
+
 
 REFERENCES = frozenset({"fixed", "uniform", "weighted"})
 """Kinds that don't learn: their chances follow from the spec alone."""

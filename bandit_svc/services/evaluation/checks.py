@@ -12,14 +12,14 @@ having succeeded, so what was joined is no fair sample of what was chosen.
 from collections.abc import Mapping
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.numbers import amount
 from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.progressive.weighted import mean_weight_intervals
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, mean_interval
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.prose.numbers import amount
 from bandit_svc.services.evaluation.labels import BASELINE, FIXED
 from bandit_svc.services.evaluation.rows import Evaluated, refused, scaled_back
-from bandit_svc.services.serving.served_experiment import reward_range
+from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Storage
 

@@ -28,7 +28,7 @@ from bandit_svc.services.evaluation.processes import (
     in_processes,
 )
 from bandit_svc.services.evaluation.rows import refused
-from bandit_svc.services.serving.served_experiment import reward_range
+from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.services.values import CONFIDENCE, Json
 from bandit_svc.storage.interface import Storage
 from policies.base import Action, Context, Policy

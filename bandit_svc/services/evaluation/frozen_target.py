@@ -9,7 +9,7 @@ from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.learning.examples import Learning
-from bandit_svc.services.serving.served_experiment import reward_range
+from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Snapshots
 from policies.base import Action, Context, Policy, PolicyError

@@ -12,7 +12,7 @@ from bandit_svc.domain.limits import MAX_CANDIDATES, MAX_STRING_LENGTH
 from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.domain.variant import KEY_RULE, is_key
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.serving.served_experiment import baseline_spec
+from bandit_svc.services.policy_inputs import baseline_spec
 from policies.base import PolicyError
 from policies.spec import named_variants, normalise_spec
 

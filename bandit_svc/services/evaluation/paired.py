@@ -29,7 +29,7 @@ from bandit_svc.ope.sequences.paired import PairedDifference, Term, paired_terms
 from bandit_svc.services.evaluation.candidate import Bounds
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning, teach
-from bandit_svc.services.serving.served_experiment import reward_range
+from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
 from policies.base import Action, Policy, PolicyError

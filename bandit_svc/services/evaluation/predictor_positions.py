@@ -4,10 +4,10 @@ Owns which there are. Usually there is one; a candidate that catches up from the
 of the log needs the model as it was then, and so has its own until it has caught up.
 """
 
-import time
 from collections.abc import Iterable
 
 from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.times import Deadline
 from bandit_svc.services.evaluation.candidate import Bounds, walk
 from bandit_svc.services.evaluation.reward_predictor import PREDICTOR, Predictor
 from bandit_svc.services.learning.examples import Learning
@@ -36,7 +36,7 @@ class Predictors:
         self._all = [predictor for predictor in found if predictor is not None]
 
     def at(
-        self, cursor: int, taken: set[int], definition: Definition, deadline_s: float
+        self, cursor: int, taken: set[int], definition: Definition, time_is_up: Deadline
     ) -> Predictor | None:
         """Give the one at a position; None if it has not come so far by the deadline.
 
@@ -44,7 +44,7 @@ class Predictors:
 
         Args:
             taken: positions of all candidates: what stands there has to stay.
-            deadline_s: of time.monotonic.
+            time_is_up: asked after each batch.
         """
         predictor = self._nearest(cursor)
         if predictor is None:
@@ -55,7 +55,7 @@ class Predictors:
             self._all.append(predictor)
         for rows in self._learning.rows((predictor.cursor, cursor)):
             walk((), rows, definition, self._learning, self._bounds, predictor)
-            if time.monotonic() >= deadline_s:
+            if time_is_up():
                 break
         return predictor if predictor.cursor == cursor else None
 

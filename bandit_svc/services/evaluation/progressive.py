@@ -5,12 +5,12 @@ candidates there are, how far each has come, and when what they know is to be ke
 services.learning.train writes it together with the model that it publishes.
 """
 
-import time
 from collections.abc import Iterable
 
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
+from bandit_svc.domain.times import Deadline
 from bandit_svc.services.evaluation.candidate import (
     Bounds,
     Candidate,
@@ -67,19 +67,18 @@ class Scorer:
         self._learners_kept_at_ms = 0
         self._keep_every_ms = keep_every_ms
 
-    def step(self, experiment: Experiment, *, budget_s: float) -> Scored:
+    def step(self, experiment: Experiment, *, time_is_up: Deadline) -> Scored:
         """Score what was joined; a new candidate catches up for a while.
 
         Args:
-            budget_s: seconds of scoring before other experiments get their turn; those
-                that are behind get at least one batch.
+            time_is_up: when other experiments get their turn; candidates that are
+                behind get at least one batch.
         """
         done = Scored(faults=tuple(self._follow(experiment)))
         last = self._storage.joins.last_position(self._number)
-        deadline = time.monotonic() + budget_s
         # Those that have come furthest go first, so that a new one holds up nobody.
         for cursor in sorted(self._cursors() - {last}, reverse=True):
-            done.scored += self._advance(experiment, cursor, last, deadline)
+            done.scored += self._advance(experiment, cursor, last, time_is_up)
         self._predictors.prune(self._cursors())
         least = min((c.cursor for c in self._candidates.values()), default=last)
         done.behind = last - least
@@ -128,12 +127,12 @@ class Scorer:
         return {candidate.cursor for candidate in self._candidates.values()}
 
     def _advance(
-        self, experiment: Experiment, cursor: int, last: int, deadline_s: float
+        self, experiment: Experiment, cursor: int, last: int, time_is_up: Deadline
     ) -> int:
         """Score on from a position, for a batch at least; say how many decisions."""
         group = [c for c in self._candidates.values() if c.cursor == cursor]
         definition, taken = experiment.definition, self._cursors()
-        predictor = self._predictors.at(cursor, taken, definition, deadline_s)
+        predictor = self._predictors.at(cursor, taken, definition, time_is_up)
         if predictor is None:
             return 0
         ports = (definition, self._learning, self._bounds, predictor)
@@ -141,7 +140,7 @@ class Scorer:
         for rows in self._learning.rows((cursor, last)):
             walk(group, rows, *ports)
             scored += len(rows)
-            if time.monotonic() >= deadline_s:
+            if time_is_up():
                 break
         return scored
 

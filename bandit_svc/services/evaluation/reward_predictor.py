@@ -10,7 +10,7 @@ import msgspec
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import Definition
-from bandit_svc.services.serving.served_experiment import reward_range
+from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.storage.rows import EvaluationRow
 from policies.base import Action, PolicyError
 from policies.reward_model import RewardModel

@@ -33,7 +33,7 @@ from bandit_svc.services.evaluation.reward_predictor import (
     Quality,
     kept_quality,
 )
-from bandit_svc.services.serving.served_experiment import reward_range
+from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.services.values import CONFIDENCE, Json, interval_json
 from bandit_svc.storage.interface import Storage
 from policies.base import RewardRange

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.numbers import amount
 from bandit_svc.errors import Conflict
 from bandit_svc.ope.interval import Interval
-from bandit_svc.prose.numbers import amount
 from bandit_svc.services.evaluation.paired import PairedWalk, Walked
 from bandit_svc.services.evaluation.processes import (
     Opener,
@@ -30,7 +30,7 @@ from bandit_svc.services.evaluation.processes import (
 )
 from bandit_svc.services.evaluation.rows import refused, scaled_back
 from bandit_svc.services.evaluation.search_space import described, differs
-from bandit_svc.services.serving.served_experiment import reward_range
+from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.services.values import CONFIDENCE, Json, interval_json
 from bandit_svc.storage.interface import Storage
 from policies.spec import build_policy

@@ -12,7 +12,7 @@ from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.model_version import Span
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.serving.served_experiment import actions_of, reward_range
+from bandit_svc.services.policy_inputs import actions_of, reward_range
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import JoinedRow
 from policies.base import Action, Policy, PolicyError

@@ -4,15 +4,15 @@ Owns what a model has learned from (spans of the joined order) and how it goes
 on; services.learning.train decides when, and publishes.
 """
 
-import time
 from typing import Any
 
 import msgspec
 
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.model_version import Snapshot, Span
+from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.examples import Learning
-from bandit_svc.services.serving.served_experiment import reward_range
+from bandit_svc.services.policy_inputs import reward_range
 from policies.base import Policy
 from policies.spec import build_policy
 
@@ -52,18 +52,17 @@ def model_of(definition: Definition, snapshot: Snapshot) -> Model:
 
 
 def catch_up(
-    model: Model, target: tuple[Span, ...], learning: Learning, budget_s: float
+    model: Model, target: tuple[Span, ...], learning: Learning, time_is_up: Deadline
 ) -> bool:
     """Train a model through the spans of another one, for a while.
 
     Args:
         target: spans to reach; the model's own are a beginning of them.
-        budget_s: stop after the batch in which this much time has passed.
+        time_is_up: asked after each batch; the first one is always learned.
 
     Returns:
         Whether the target was reached.
     """
-    deadline = time.monotonic() + budget_s
     while model.spans != target:
         index = max(0, len(model.spans) - 1)
         if model.spans and model.spans[index][1] >= target[index][1]:
@@ -76,7 +75,7 @@ def catch_up(
             for row in rows:
                 model.learned += learning.learn(model.policy, row)
             model.spans = (*done, (first, rows[-1].position))
-            if time.monotonic() >= deadline:
+            if time_is_up():
                 return model.spans == target
         model.spans = (*done, (first, last))
     return True

@@ -13,10 +13,11 @@ import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import Snapshot, SnapshotMeta, advance
+from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning
 from bandit_svc.services.learning.model import Model, catch_up, fresh_model, model_of
-from bandit_svc.services.serving.served_experiment import actions_of, reward_range
+from bandit_svc.services.policy_inputs import actions_of, reward_range
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import Action, PolicyError
@@ -80,7 +81,7 @@ class Trainer:
         now_ms: int,
         *,
         publish_every_ms: int,
-        budget_s: float,
+        time_is_up: Deadline,
     ) -> Trained:
         """Learn what was joined, train a changed spec a while, publish what is due.
 
@@ -88,7 +89,7 @@ class Trainer:
             newest_version: the newest published one in the store, 0 for none.
             publish_every_ms: at least this long between two publications of the
                 served policy.
-            budget_s: seconds of training before other experiments get their turn.
+            time_is_up: when other experiments get their turn.
         """
         try:
             done = self._step(
@@ -96,7 +97,7 @@ class Trainer:
                 newest_version,
                 now_ms,
                 publish_every_ms=publish_every_ms,
-                budget_s=budget_s,
+                time_is_up=time_is_up,
             )
         except PolicyError as error:
             # The other experiments go on; this one begins anew from the store.
@@ -116,7 +117,7 @@ class Trainer:
         now_ms: int,
         *,
         publish_every_ms: int,
-        budget_s: float,
+        time_is_up: Deadline,
     ) -> Trained:
         done = Trained()
         definition = experiment.definition
@@ -124,10 +125,10 @@ class Trainer:
         before = model.learned
         last = self._storage.joins.last_position(self._number)
         if last > model.cursor:
-            catch_up(model, advance(model.spans, last), self._learning, budget_s)
+            catch_up(model, advance(model.spans, last), self._learning, time_is_up)
         done.learned = model.learned - before
         if model.spec != definition.policy:
-            self._challenge(definition, model, budget_s, now_ms, done)
+            self._challenge(definition, model, time_is_up, now_ms, done)
         else:
             self._challenger = None
         # A clock that was set back must not hold a model back.
@@ -173,7 +174,7 @@ class Trainer:
         self,
         definition: Definition,
         model: Model,
-        budget_s: float,
+        time_is_up: Deadline,
         now_ms: int,
         done: Trained,
     ) -> None:
@@ -181,7 +182,7 @@ class Trainer:
         challenger = self._challenger
         if challenger is None or challenger.spec != definition.policy:
             challenger = self._challenger = fresh_model(definition)
-        if not catch_up(challenger, model.spans, self._learning, budget_s):
+        if not catch_up(challenger, model.spans, self._learning, time_is_up):
             done.behind = model.cursor - challenger.cursor
             return
         if self._publish(definition, challenger, now_ms, done):

@@ -8,10 +8,10 @@ read from sums too; services.evaluation.evaluate computes it from the log.
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.domain.model_version import SnapshotMeta
+from bandit_svc.domain.times import timestamp
 from bandit_svc.ope.sequences.asymptotic import mean_interval
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift, relative_uplift
-from bandit_svc.prose.verdict import verdict
 from bandit_svc.services.checks.drift import context_drift
 from bandit_svc.services.checks.loop import health_checks
 from bandit_svc.services.checks.stored_log import (
@@ -32,13 +32,8 @@ from bandit_svc.services.report.guardrails import metrics
 from bandit_svc.services.report.history import history
 from bandit_svc.services.report.latency import latency
 from bandit_svc.services.report.segments import RULE, segments
-from bandit_svc.services.values import (
-    CONFIDENCE,
-    Json,
-    estimate_json,
-    interval_json,
-    timestamp,
-)
+from bandit_svc.services.report.verdict import verdict
+from bandit_svc.services.values import CONFIDENCE, Json, estimate_json, interval_json
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Tally, Totals
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment, Group
 from bandit_svc.domain.metric import Metric
+from bandit_svc.domain.numbers import amount
 from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift
-from bandit_svc.prose.numbers import amount
 from bandit_svc.services.values import CONFIDENCE, Json, estimate_json
 from bandit_svc.storage.rows import Tally
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.prose.numbers import duration
+from bandit_svc.domain.numbers import duration
 from bandit_svc.storage.overview import Headline, SummaryRow
 
 Json = dict[str, Any]

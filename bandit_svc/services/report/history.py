@@ -8,9 +8,10 @@ from collections import defaultdict
 from itertools import groupby
 
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
+from bandit_svc.domain.times import timestamp
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift
-from bandit_svc.services.values import CONFIDENCE, Json, estimate_json, timestamp
+from bandit_svc.services.values import CONFIDENCE, Json, estimate_json
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import HistoryRow
 

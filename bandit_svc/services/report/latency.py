@@ -6,7 +6,7 @@ reported; what callers never send after the window it can't see.
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.latency import lower_edge_ms, upper_edge_ms
-from bandit_svc.prose.numbers import duration, percent
+from bandit_svc.domain.numbers import duration, percent
 from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import LatencyRow

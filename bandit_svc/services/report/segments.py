@@ -23,15 +23,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
-from bandit_svc.domain.segment import FOLDED, MAX_SEGMENTS
+from bandit_svc.domain.segment import FOLDED, LEAST_SHOWN, MAX_SEGMENTS
 from bandit_svc.ope.interval import UNBOUNDED, Estimate
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift
 from bandit_svc.services.values import CONFIDENCE, Json, estimate_json
 from bandit_svc.storage.interface import Storage
 
-LEAST_SHOWN = 20
-"""A value of fewer decisions is folded into the others: it might name somebody."""
 OTHER = "other"
 SEGMENT_CONFIDENCE = 1 - (1 - CONFIDENCE) / MAX_SEGMENTS
 RULE: Json = {

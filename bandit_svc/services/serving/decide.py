@@ -16,9 +16,10 @@ from bandit_svc.domain.experiment import BASELINE, Definition, assign_group, gro
 from bandit_svc.domain.variant import Variant, check_listing, check_variants
 from bandit_svc.errors import InvalidInput, Unprocessable
 from bandit_svc.eventlog.interface import EventLogWriter
+from bandit_svc.services.policy_inputs import actions_of
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.recent_requests import RecentRequests
-from bandit_svc.services.serving.served_experiment import Running, actions_of
+from bandit_svc.services.serving.served_experiment import Running
 from policies.base import Action, PolicyError
 from policies.pmf import mix_floor, sample, validate_pmf
 

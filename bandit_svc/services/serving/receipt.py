@@ -16,12 +16,8 @@ from bandit_svc.domain.experiment import (
     assign_group,
     group_of,
 )
-from bandit_svc.services.serving.served_experiment import (
-    LoadedPolicy,
-    actions_of,
-    load_policy,
-    run,
-)
+from bandit_svc.services.policy_inputs import actions_of
+from bandit_svc.services.serving.served_experiment import LoadedPolicy, load_policy, run
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import DecisionView
 from policies.base import Action, PolicyError

@@ -13,7 +13,8 @@ import msgspec
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import Snapshot
 from bandit_svc.domain.variant import Variant
-from policies.base import Action, Policy, RewardRange
+from bandit_svc.services.policy_inputs import actions_of, baseline_spec, reward_range
+from policies.base import Action, Policy
 from policies.spec import build_policy
 
 
@@ -44,23 +45,6 @@ class Running(msgspec.Struct, frozen=True):
     keys: tuple[str, ...]
     policy: LoadedPolicy
     baseline: LoadedPolicy
-
-
-def reward_range(definition: Definition) -> RewardRange:
-    """Give the declared bounds in the form that policies scale by."""
-    return RewardRange(definition.reward.minimum, definition.reward.maximum)
-
-
-def actions_of(variants: Sequence[Variant]) -> tuple[Action, ...]:
-    """Give variants in the form that policies choose from."""
-    return tuple(Action(v.key, v.features) for v in variants)
-
-
-def baseline_spec(definition: Definition) -> dict[str, Any]:
-    """Give the reference policy; the first variant where none was named."""
-    if definition.baseline is not None:
-        return definition.baseline
-    return {"kind": "fixed", "variant": definition.active_variants[0].key}
 
 
 def load_policy(definition: Definition, snapshot: Snapshot | None) -> LoadedPolicy:

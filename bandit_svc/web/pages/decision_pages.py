@@ -14,8 +14,8 @@ from werkzeug.wrappers import Response
 from bandit_svc.charts.chances import Chance, chances
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.numbers import amount, percent
 from bandit_svc.errors import NotFound
-from bandit_svc.prose.numbers import amount, percent
 from bandit_svc.prose.report_html.figure import Figure, figure
 from bandit_svc.services.serving.look_up import look_up
 from bandit_svc.services.serving.receipt import receipt

@@ -15,8 +15,7 @@ from bandit_svc.prose.report_html import over_time
 from bandit_svc.prose.report_html.page import CHECKS, figures, outcome_of
 from bandit_svc.services.managing.revision_changes import revision_changes
 from bandit_svc.services.report.build import build_report
-from bandit_svc.services.report.variant_means import variant_means
-from bandit_svc.services.report.who_gets_what import who_gets_what
+from bandit_svc.services.report.who_gets_what import variant_means, who_gets_what
 from bandit_svc.web.check_advice import ADVICE
 from bandit_svc.web.page_context import Desk, render
 from bandit_svc.web.pages.change_pages import told

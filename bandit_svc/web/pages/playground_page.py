@@ -12,8 +12,8 @@ from flask import Blueprint, request
 from werkzeug.datastructures import MultiDict
 
 from bandit_svc.charts.chances import Chance, chances
+from bandit_svc.domain.numbers import percent
 from bandit_svc.errors import InvalidInput
-from bandit_svc.prose.numbers import percent
 from bandit_svc.prose.report_html.figure import Figure, figure
 from bandit_svc.services.serving.playground import (
     ContextField,

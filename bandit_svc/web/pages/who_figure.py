@@ -6,7 +6,7 @@ Owns how services.report.who_gets_what becomes a figure.
 from typing import Any
 
 from bandit_svc.charts.heat_map import Cell, Side, heat_map
-from bandit_svc.prose.numbers import amount, count, percent
+from bandit_svc.domain.numbers import amount, count, percent
 from bandit_svc.prose.report_html.figure import Figure, figure
 
 Json = dict[str, Any]

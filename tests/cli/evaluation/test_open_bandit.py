@@ -3,7 +3,7 @@
 The log is ZOZOTOWN's: 10,000 uniform choices among 80 items in campaign `all`. The
 target is their Bernoulli Thompson policy, recomputed from its published prior.
 Reference: obp 0.5.7 with logistic regression and 3 folds, and the weights' own
-formulas; the numbers stand in the module that made them, benchmarks/obd/__main__.py.
+formulas; the numbers stand in the module that made them, benchmarks/obd.
 """
 
 import json

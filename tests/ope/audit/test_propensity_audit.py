@@ -45,7 +45,7 @@ def test_a_corrupted_log_is_found_within_5000_decisions(kind: str, told: str) ->
     """Seeds 0 to 39, each a log: all must be found, at p <= 0.01.
 
     If only 95 % of logs were found (the issue's goal), 40 of 40 would be found with a
-    chance of 13 %; benchmarks/truth/__main__.py runs 200 of each kind.
+    chance of 13 %; benchmarks/truth runs 200 of each kind.
     """
     for seed in range(40):
         assert PropensityAudit().add(log(seed, kind, told)).p_value <= 0.01

@@ -87,7 +87,7 @@ def test_at_most_5_percent_of_logs_ever_exclude_the_truth(
 
     At a true rate of exactly 5 % the share of 100 has a standard error of 2.2 %; the
     test allows 5 %, since betting is conservative (0.9 % to 3.2 % of 1,000 runs were
-    measured by benchmarks/truth/__main__.py) and the seed is fixed. The normal interval
+    measured by benchmarks/truth) and the seed is fixed. The normal interval
     on the same logs is wrong in most, so the test can fail. The widths are the issue's.
     """
     logs = learned_logs(n_actions, floor, target, mean)

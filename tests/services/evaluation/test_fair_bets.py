@@ -16,7 +16,7 @@ from bandit_svc.ope.sequences.corrected import (
     CorrectedRounds,
     CorrectedSequence,
 )
-from bandit_svc.services.evaluation.weighing import weighed_pmf
+from bandit_svc.services.evaluation.candidate import weighed_pmf
 
 ROUNDS = 60
 Outcomes = list[tuple[float, float, CorrectedRounds]]

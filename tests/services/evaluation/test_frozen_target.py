@@ -10,7 +10,8 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.evaluate import evaluate, split
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.learning.train import KEEP_SNAPSHOTS
-from bandit_svc.services.serving.served_experiment import actions_of, load_policy
+from bandit_svc.services.policy_inputs import actions_of
+from bandit_svc.services.serving.served_experiment import load_policy
 from bandit_svc.storage.rows import JoinedRow
 
 if TYPE_CHECKING:

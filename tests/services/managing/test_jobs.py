@@ -13,10 +13,10 @@ from bandit_svc.services.managing.jobs import (
     Kind,
     OnProgress,
     Stopped,
+    queue_evaluation,
     recover_jobs,
     run_job,
 )
-from bandit_svc.services.managing.queue_job import queue_evaluation
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.jobs import JobRow
 

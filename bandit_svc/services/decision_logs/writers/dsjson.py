@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.services.decision_logs.exported import Exported
-from bandit_svc.services.values import timestamp
+from bandit_svc.domain.times import timestamp
+from bandit_svc.services.decision_logs.export import Exported
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.errors import Unprocessable
-from bandit_svc.services.decision_logs.exported import Exported
+from bandit_svc.services.decision_logs.export import Exported
 
 
 def write_parquet(batches: Iterable[list[Exported]], path: Path) -> int:

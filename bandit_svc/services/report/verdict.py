@@ -5,7 +5,7 @@ Owns the words at the top of a report, for someone who did not build it.
 
 from typing import Any
 
-from bandit_svc.prose.numbers import amount, percent
+from bandit_svc.domain.numbers import amount, percent
 
 
 def verdict(report: dict[str, Any]) -> str:

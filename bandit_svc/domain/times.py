@@ -1,0 +1,29 @@
+"""Instants as text, and deadlines.
+
+Owns the formats of times: RFC 3339 for programs, a short form for sentences. Pure: the
+caller brings the instant or the clock.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+
+Deadline = Callable[[], bool]
+"""Return whether time is up; the clock behind it is the caller's."""
+
+
+def timestamp(at_ms: int) -> str:
+    """Return an instant as RFC 3339 in UTC, with milliseconds."""
+    second, millisecond = divmod(at_ms, 1000)
+    return f"{_whole_second(second)}.{millisecond:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _whole_second(second: int) -> str:
+    """Return the part that all answers of one second share."""
+    return datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
+
+
+def moment(at_ms: int) -> str:
+    """Return an instant as in a sentence: 2030-01-31 14:00 UTC."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,96 @@
+"""A Python source file as the tests of the house read it.
+
+Owns what is derived from a file's syntax tree: its imports, its public functions, the
+attributes that it reads.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+
+class SourceFile:
+    """One file: `path` is relative to the root, with slashes."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text
+
+    @classmethod
+    def read(cls, path: Path, root: Path) -> Self:
+        """Return the file at `path`."""
+        return cls(path.relative_to(root).as_posix(), path.read_text())
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree."""
+        return ast.parse(self.text)
+
+    @property
+    def module(self) -> str:
+        """The dotted name; a package's is that of its folder."""
+        return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    @property
+    def folder(self) -> str:
+        """The path of the folder."""
+        return self.path.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The module's own name, without folder and suffix."""
+        return self.path.rpartition("/")[2].removesuffix(".py")
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """Everything imported, wherever in the file: modules and names in them."""
+        names: set[str] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module is not None:
+                names.add(node.module)
+                names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        return frozenset(names)
+
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """Every dotted name that is read, such as `time.monotonic`."""
+        return frozenset(_dotted_names(self.tree))
+
+    @cached_property
+    def functions(self) -> frozenset[str]:
+        """The public functions of the module's top level."""
+        return frozenset(
+            node.name
+            for node in self.tree.body
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        )
+
+    @property
+    def is_verb(self) -> bool:
+        """Whether the module defines a public function of its own name."""
+        return self.name in self.functions
+
+
+def read_sources(root: Path, rooms: Iterable[str]) -> dict[str, SourceFile]:
+    """Return every Python file below the rooms, by its path from the root."""
+    files = (
+        SourceFile.read(path, root)
+        for room in rooms
+        for path in sorted((root / room).rglob("*.py"))
+    )
+    return {file.path: file for file in files}
+
+
+def _dotted_names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        parts: list[str] = []
+        inner: ast.expr | None = node if isinstance(node, ast.Attribute) else None
+        while isinstance(inner, ast.Attribute):
+            parts.append(inner.attr)
+            inner = inner.value
+        if parts and isinstance(inner, ast.Name):
+            yield ".".join([inner.id, *reversed(parts)])
