@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
-from bandit_svc.http.request_context import Edge
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.learner.loop import Learner
 from bandit_svc.server.app import create_app
 from bandit_svc.services.managing import issue_keys
@@ -36,8 +36,8 @@ class WorkerInProcess:
             backends.storage.migrate()
             backends.storage.initialise(os.urandom(SECRET_BYTES), self.now_ms)
         self.worker = Worker(settings, self.now_ms, "ab12")
-        self.edge = Edge(self.worker, lambda: self.now_ms, os.urandom)
-        self.app = create_app(self.edge)
+        context = RequestContext(self.worker, lambda: self.now_ms, os.urandom)
+        self.app = create_app(context)
         self.client = self.app.test_client()
         self.secret = self.issue("secret").text
         self.publishable = self.issue("publishable").text
@@ -90,7 +90,7 @@ class WorkerInProcess:
         self.now_ms += round(after_s * 1000)
         while not self._learner.tick().idle:
             pass
-        self.edge.worker.catalog.refresh_models()
+        self.worker.catalog.refresh_models()
 
     def stored(self) -> dict[str, Any]:
         """Give all that is kept: the bytes of the log, the rows of each table."""
@@ -110,7 +110,7 @@ class WorkerInProcess:
         return found
 
     def close(self) -> None:
-        self.edge.close()
+        self.worker.close()
 
 
 @pytest.fixture(scope="session")

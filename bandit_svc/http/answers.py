@@ -25,6 +25,15 @@ class Reply(NamedTuple):
     mimetype: str = "application/json"
     headers: Mapping[str, str] | None = None
 
+    def to_flask(self) -> Response:
+        """Return the same answer as a response of Flask."""
+        return Response(
+            self.body,
+            status=self.status,
+            mimetype=self.mimetype,
+            headers=dict(self.headers or {}),
+        )
+
 
 class DecisionAnswer(msgspec.Struct):
     """What POST /v1/decisions gives back."""
@@ -123,20 +132,3 @@ def json_reply(
 ) -> Reply:
     """Encode any msgspec value."""
     return Reply(status, _encode(value), headers=headers)
-
-
-def response_of(reply: Reply) -> Response:
-    """Give a reply as Flask wants it."""
-    return Response(
-        reply.body,
-        status=reply.status,
-        mimetype=reply.mimetype,
-        headers=dict(reply.headers or {}),
-    )
-
-
-def json_response(
-    value: object, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Encode any msgspec value, as Flask wants it."""
-    return response_of(json_reply(value, status, headers))

@@ -7,6 +7,7 @@ is page_access.py's. A key never reaches a log line or a message.
 from flask import Flask, Request, request
 
 from bandit_svc.errors import Forbidden, Unauthenticated
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.serving.catalog import Catalog
 
 OPEN = frozenset(
@@ -15,7 +16,6 @@ OPEN = frozenset(
         "ops.readyz",
         "ops.show_metrics",
         "openapi.document",
-        "docs.show",
     }
 )
 PUBLISHABLE = frozenset(
@@ -27,13 +27,15 @@ PUBLISHABLE = frozenset(
         "rewards.create_batch",
     }
 )
-PAGES = ("pages.", "sign_in.")
-"""Blueprints that are no part of the interface: page_access.py checks them."""
+PAGES = "pages."
+"""The blueprint that is no part of the API: page_access.py checks it."""
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
-def register(app: Flask, catalog: Catalog, *, dev: bool) -> None:
-    """Check the key of every request before its view; `dev` asks for none."""
+def register(app: Flask, request_context: RequestContext) -> None:
+    """Check the key of every request before its view; `--dev` needs none."""
+    catalog = request_context.worker.catalog
+    dev = request_context.worker.settings.dev
 
     def check() -> None:
         endpoint = request.endpoint

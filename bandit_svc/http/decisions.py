@@ -6,7 +6,7 @@ Owns the HTTP shape of deciding and activating; the rules are in services.
 import time
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Flask, Response, request
 
 from bandit_svc import metrics
 from bandit_svc.domain.events.decision_id import ENTROPY_BYTES
@@ -19,95 +19,100 @@ from bandit_svc.http.answers import (
     decision_answer,
     decision_record,
     json_reply,
-    json_response,
-    response_of,
 )
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
-from bandit_svc.http.request_context import Edge
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.serving.activate import activate
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.look_up import look_up
 
 
-def blueprint(edge: Edge) -> Blueprint:
-    """Make the routes of one worker."""
+def register(app: Flask, request_context: RequestContext) -> None:
+    """Add the routes to the application of one worker."""
     routes = Blueprint("decisions", __name__)
 
     @routes.post("/v1/decisions")
     def create() -> Response:
-        return response_of(decide_one(edge, parsing.read_body(request)))
+        return decide_one(request_context, parsing.read_body(request)).to_flask()
 
     @routes.post("/v1/decisions/batch")
     def create_batch() -> Response:
-        return response_of(decide_many(edge, parsing.read_batch(request)))
+        return decide_many(request_context, parsing.read_batch(request)).to_flask()
 
     @routes.post("/v1/decisions/<decision_id>/activate")
     def activate_one(decision_id: str) -> Response:
-        worker = edge.worker
-        _check_issued(edge, decision_id)
+        worker = request_context.worker
+        _check_issued(request_context, decision_id)
         activation = activate(
-            worker.catalog, worker.log, worker.ids, decision_id, edge.now_ms()
+            worker.catalog,
+            worker.log,
+            worker.ids,
+            decision_id,
+            request_context.now_ms(),
         )
-        return json_response(
+        return json_reply(
             {
                 "decision_id": decision_id,
                 "activated_at": timestamp(activation.activated_at_ms),
                 "status": "accepted",
             },
             202,
-        )
+        ).to_flask()
 
     @routes.get("/v1/decisions/<decision_id>")
     def show(decision_id: str) -> Response:
-        worker = edge.worker
-        _check_issued(edge, decision_id)
+        worker = request_context.worker
+        _check_issued(request_context, decision_id)
         found = look_up(worker.storage.facts, worker.reader, decision_id)
-        return json_response(decision_record(found))
+        return json_reply(decision_record(found)).to_flask()
 
-    return routes
+    app.register_blueprint(routes)
 
 
-def decide_one(edge: Edge, body: bytes) -> Reply:
+def decide_one(request_context: RequestContext, body: bytes) -> Reply:
     """Answer POST /v1/decisions."""
-    return json_reply(_decide(edge, parsing.parse_decision(body)), 201)
+    return json_reply(_decide(request_context, parsing.parse_decision(body)), 201)
 
 
-def decide_many(edge: Edge, body: bytes) -> Reply:
+def decide_many(request_context: RequestContext, body: bytes) -> Reply:
     """Answer POST /v1/decisions/batch."""
     items = parsing.parse_decision_batch(body)
     answers = [
-        _decide_one_of_many(edge, item, f"/decisions/{index}")
+        _decide_one_of_many(request_context, item, f"/decisions/{index}")
         for index, item in enumerate(items)
     ]
     return json_reply({"decisions": answers}, 200, retry_headers(answers))
 
 
-def _decide(edge: Edge, parsed: DecisionRequest) -> DecisionAnswer:
+def _decide(request_context: RequestContext, parsed: DecisionRequest) -> DecisionAnswer:
     began = time.perf_counter()
     decided = decide(
-        edge.worker.decider, parsed, edge.now_ms(), edge.entropy(ENTROPY_BYTES)
+        request_context.worker.decider,
+        parsed,
+        request_context.now_ms(),
+        request_context.entropy(ENTROPY_BYTES),
     )
     decision = decided.decision
     if not decided.repeated:
-        edge.count_decision(decision)
+        request_context.decision_counter.count(decision)
     metrics.DECISION_SECONDS.observe(time.perf_counter() - began)
     return decision_answer(decided)
 
 
 def _decide_one_of_many(
-    edge: Edge, item: msgspec.Raw, prefix: str
+    request_context: RequestContext, item: msgspec.Raw, prefix: str
 ) -> DecisionAnswer | Problem:
     try:
-        return _decide(edge, parsing.parse_decision(parsing.item_body(item)))
+        return _decide(request_context, parsing.parse_decision(parsing.item_body(item)))
     except BanditError as error:
         # One bad request of a batch does not fail the others.
         return problem_of(error, prefix)
 
 
-def _check_issued(edge: Edge, decision_id: str) -> None:
+def _check_issued(request_context: RequestContext, decision_id: str) -> None:
     """Answer 404 for an id in the path that this service did not issue."""
     try:
-        edge.worker.ids.read(decision_id)
+        request_context.worker.ids.read(decision_id)
     except InvalidInput as error:
         raise NotFound(
             error.message, FieldError("decision_id", error.message)

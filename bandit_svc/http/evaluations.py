@@ -7,14 +7,14 @@ services.managing.jobs's, and the learner's child does it.
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Flask, Response, request
 
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
 from bandit_svc.domain.times import timestamp
 from bandit_svc.errors import NotFound
-from bandit_svc.http.answers import json_response
+from bandit_svc.http.answers import json_reply
 from bandit_svc.http.parsing import decoded, parse_object, read_body
-from bandit_svc.http.request_context import Edge
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.managing.jobs import (
     EVALUATION,
     ID_BYTES,
@@ -59,10 +59,10 @@ class EvaluationAnswer(msgspec.Struct):
 _body = msgspec.json.Decoder(EvaluationBody).decode
 
 
-def blueprint(edge: Edge) -> Blueprint:
-    """Make the routes of one worker."""
+def register(app: Flask, request_context: RequestContext) -> None:
+    """Add the routes to the application of one worker."""
     routes = Blueprint("evaluations", __name__)
-    storage = edge.worker.storage
+    storage = request_context.worker.storage
 
     @routes.post("/v1/experiments/<key>/evaluations")
     def create(key: str) -> Response:
@@ -71,10 +71,14 @@ def blueprint(edge: Edge) -> Blueprint:
         parse_object(body)
         asked = decoded(_body, body).policies
         experiment = storage.experiments.get(key)
-        entropy = edge.entropy(ID_BYTES)
-        row = queue_evaluation(storage, experiment, asked, entropy, edge.now_ms())
+        entropy = request_context.entropy(ID_BYTES)
+        row = queue_evaluation(
+            storage, experiment, asked, entropy, request_context.now_ms()
+        )
         location = f"/v1/experiments/{key}/evaluations/{row.id}"
-        return json_response(evaluation_answer(row, key), 202, {"Location": location})
+        return json_reply(
+            evaluation_answer(row, key), 202, {"Location": location}
+        ).to_flask()
 
     @routes.get("/v1/experiments/<key>/evaluations")
     def list_all(key: str) -> Response:
@@ -83,7 +87,7 @@ def blueprint(edge: Edge) -> Blueprint:
             msgspec.structs.replace(evaluation_answer(row, key), result=msgspec.UNSET)
             for row in storage.jobs.all(number, EVALUATION)
         ]
-        return json_response({"experiment": key, "evaluations": found})
+        return json_reply({"experiment": key, "evaluations": found}).to_flask()
 
     @routes.get("/v1/experiments/<key>/evaluations/<id>")
     def show(key: str, id: str) -> Response:  # noqa: A002 - as in the path
@@ -94,9 +98,9 @@ def blueprint(edge: Edge) -> Blueprint:
                 f"experiment {key!r} has no evaluation {id[:64]!r}; GET "
                 f"/v1/experiments/{key}/evaluations lists those that are kept"
             )
-        return json_response(evaluation_answer(row, key))
+        return json_reply(evaluation_answer(row, key)).to_flask()
 
-    return routes
+    app.register_blueprint(routes)
 
 
 def evaluation_answer(row: JobRow, key: str) -> EvaluationAnswer:

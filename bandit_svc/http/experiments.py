@@ -7,49 +7,51 @@ import secrets
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Flask, Response, request
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
 from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.domain.times import timestamp
 from bandit_svc.http import parsing
-from bandit_svc.http.answers import json_response
-from bandit_svc.http.request_context import Edge
+from bandit_svc.http.answers import json_reply
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.managing import lifecycle
 
 # What every store can hold as a number.
 MAX_VERSION = 2**31 - 1
 
 
-def blueprint(edge: Edge) -> Blueprint:
-    """Make the routes of one worker."""
+def register(app: Flask, request_context: RequestContext) -> None:
+    """Add the routes to the application of one worker."""
     routes = Blueprint("experiments", __name__)
-    storage = edge.worker.storage
+    storage = request_context.worker.storage
 
     @routes.post("/v1/experiments")
     def create() -> Response:
         raw = parsing.parse_object(parsing.read_body(request, MAX_BATCH_BODY_BYTES))
         definition = lifecycle.convert_definition(raw)
         salt = secrets.token_hex(lifecycle.SALT_BYTES)
-        experiment = lifecycle.create(storage, definition, salt, edge.now_ms())
+        experiment = lifecycle.create(
+            storage, definition, salt, request_context.now_ms()
+        )
         location = {"Location": f"/v1/experiments/{experiment.key}"}
-        return json_response(experiment_record(experiment), 201, location)
+        return json_reply(experiment_record(experiment), 201, location).to_flask()
 
     @routes.get("/v1/experiments")
     def list_all() -> Response:
         found = [experiment_record(e) for e in storage.experiments.all()]
-        return json_response({"experiments": found})
+        return json_reply({"experiments": found}).to_flask()
 
     @routes.get("/v1/experiments/<key>")
     def show(key: str) -> Response:
-        return json_response(experiment_record(storage.experiments.get(key)))
+        return json_reply(experiment_record(storage.experiments.get(key))).to_flask()
 
     @routes.patch("/v1/experiments/<key>")
     def change(key: str) -> Response:
         patch = parsing.parse_object(parsing.read_body(request, MAX_BATCH_BODY_BYTES))
-        changed = lifecycle.change(storage, key, patch, edge.now_ms())
-        return json_response(experiment_record(changed))
+        changed = lifecycle.change(storage, key, patch, request_context.now_ms())
+        return json_reply(experiment_record(changed)).to_flask()
 
     @routes.get("/v1/experiments/<key>/revisions")
     def revisions(key: str) -> Response:
@@ -63,7 +65,7 @@ def blueprint(edge: Edge) -> Blueprint:
             }
             for r in storage.experiments.revisions(number)
         ]
-        return json_response({"experiment": key, "revisions": found})
+        return json_reply({"experiment": key, "revisions": found}).to_flask()
 
     @routes.get("/v1/experiments/<key>/models")
     def models(key: str) -> Response:
@@ -71,16 +73,16 @@ def blueprint(edge: Edge) -> Blueprint:
         found = [
             model_record(meta, serving=index == 0) for index, meta in enumerate(metas)
         ]
-        return json_response({"experiment": key, "models": found})
+        return json_reply({"experiment": key, "models": found}).to_flask()
 
     @routes.post(
         f"/v1/experiments/<key>/models/<int(max={MAX_VERSION}):version>/restore"
     )
     def restore(key: str, version: int) -> Response:
-        meta = lifecycle.restore(storage, key, version, edge.now_ms())
-        return json_response(model_record(meta, serving=True))
+        meta = lifecycle.restore(storage, key, version, request_context.now_ms())
+        return json_reply(model_record(meta, serving=True)).to_flask()
 
-    return routes
+    app.register_blueprint(routes)
 
 
 def experiment_record(experiment: Experiment) -> dict[str, Any]:

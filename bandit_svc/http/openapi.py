@@ -7,11 +7,11 @@ exist.
 from typing import Any, NamedTuple
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Blueprint, Flask, Response
 
 from bandit_svc import __version__
 from bandit_svc.domain.experiment import Definition
-from bandit_svc.http.answers import DecisionAnswer, RewardAnswer, json_response
+from bandit_svc.http.answers import DecisionAnswer, RewardAnswer, json_reply
 from bandit_svc.http.evaluations import EvaluationAnswer, EvaluationBody
 from bandit_svc.http.parsing import (
     DecisionBatchBody,
@@ -143,16 +143,16 @@ OPERATIONS = (
 _TO_WORDS = str.maketrans("/{}.", "    ")
 
 
-def blueprint() -> Blueprint:
-    """Return the route of the document; it needs nothing of the worker."""
+def register(app: Flask) -> None:
+    """Add the route of the document; it needs nothing of the worker."""
     routes = Blueprint("openapi", __name__)
     description = build()
 
     @routes.get("/openapi.json")
     def document() -> Response:
-        return json_response(description)
+        return json_reply(description).to_flask()
 
-    return routes
+    app.register_blueprint(routes)
 
 
 def build() -> Json:

@@ -6,29 +6,29 @@ Owns what a load balancer and Prometheus ask.
 import os
 import shutil
 
-from flask import Blueprint, Response
+from flask import Blueprint, Flask, Response
 
 from bandit_svc import __version__, metrics
 from bandit_svc.errors import Unavailable
-from bandit_svc.http.answers import json_response
-from bandit_svc.http.request_context import Edge
+from bandit_svc.http.answers import json_reply
+from bandit_svc.http.request_context import RequestContext
 
 LEAST_FREE_BYTES = 16 * 1024 * 1024
 
 
-def blueprint(edge: Edge) -> Blueprint:
-    """Make the routes of one worker."""
+def register(app: Flask, request_context: RequestContext) -> None:
+    """Add the routes to the application of one worker."""
     routes = Blueprint("ops", __name__)
 
     @routes.get("/healthz")
     def healthz() -> Response:
-        return json_response({"status": "ok", "version": __version__})
+        return json_reply({"status": "ok", "version": __version__}).to_flask()
 
     @routes.get("/readyz")
     def readyz() -> Response:
-        folder = edge.worker.folder
-        edge.worker.storage.experiments.version()
-        edge.worker.storage.secret()
+        folder = request_context.worker.folder
+        request_context.worker.storage.experiments.version()
+        request_context.worker.storage.secret()
         if not os.access(folder, os.W_OK):
             raise Unavailable("the data folder can't be written; check its owner")
         if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
@@ -36,10 +36,10 @@ def blueprint(edge: Edge) -> Blueprint:
                 f"under {LEAST_FREE_BYTES // 2**20} MiB are free on the data folder's "
                 "disk, so decisions can't be made durable; make room"
             )
-        return json_response({"status": "ready"})
+        return json_reply({"status": "ready"}).to_flask()
 
     @routes.get("/metrics")
     def show_metrics() -> Response:
         return Response(metrics.render(), content_type=metrics.CONTENT_TYPE)
 
-    return routes
+    app.register_blueprint(routes)

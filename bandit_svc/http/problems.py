@@ -23,7 +23,7 @@ from bandit_svc.errors import (
     Unavailable,
     Unprocessable,
 )
-from bandit_svc.http.answers import Reply, response_of
+from bandit_svc.http.answers import Reply
 
 _log = logging.getLogger(__name__)
 
@@ -81,13 +81,6 @@ def problem_reply(problem: Problem, headers: Mapping[str, str] | None = None) ->
     return Reply(problem.status, body, "application/problem+json", headers)
 
 
-def problem_response(
-    problem: Problem, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Give a problem as a response."""
-    return response_of(problem_reply(problem, headers))
-
-
 def retry_headers(answers: Sequence[object]) -> dict[str, str] | None:
     """Tell when to send a batch again that was not kept whole."""
     unkept = any(isinstance(a, Problem) and a.status == _UNAVAILABLE for a in answers)
@@ -110,7 +103,7 @@ def translated(error: Exception) -> tuple[Problem, dict[str, str]]:
 
 
 def _answer(error: Exception) -> Response:
-    return problem_response(*translated(error))
+    return problem_reply(*translated(error)).to_flask()
 
 
 def _bandit_error(error: BanditError) -> tuple[Problem, dict[str, str]]:

@@ -5,7 +5,7 @@ services.serving.record_reward.
 """
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Flask, Response, request
 
 from bandit_svc import metrics
 from bandit_svc.errors import BanditError, InvalidInput
@@ -14,50 +14,49 @@ from bandit_svc.http.answers import (
     Reply,
     RewardAnswer,
     json_reply,
-    response_of,
     reward_answer,
 )
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
-from bandit_svc.http.request_context import Edge
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.serving.record_reward import record_reward
 
 
-def blueprint(edge: Edge) -> Blueprint:
-    """Make the routes of one worker."""
+def register(app: Flask, request_context: RequestContext) -> None:
+    """Add the routes to the application of one worker."""
     routes = Blueprint("rewards", __name__)
 
     @routes.post("/v1/rewards")
     def create() -> Response:
-        return response_of(reward_one(edge, parsing.read_body(request)))
+        return reward_one(request_context, parsing.read_body(request)).to_flask()
 
     @routes.post("/v1/rewards/batch")
     def create_batch() -> Response:
-        return response_of(reward_many(edge, parsing.read_batch(request)))
+        return reward_many(request_context, parsing.read_batch(request)).to_flask()
 
-    return routes
+    app.register_blueprint(routes)
 
 
-def reward_one(edge: Edge, body: bytes) -> Reply:
+def reward_one(request_context: RequestContext, body: bytes) -> Reply:
     """Answer POST /v1/rewards."""
-    return json_reply(_record(edge, body), 202)
+    return json_reply(_record(request_context, body), 202)
 
 
-def reward_many(edge: Edge, body: bytes) -> Reply:
+def reward_many(request_context: RequestContext, body: bytes) -> Reply:
     """Answer POST /v1/rewards/batch."""
     items = parsing.parse_reward_batch(body)
     answers = [
-        _record_one_of_many(edge, item, f"/rewards/{index}")
+        _record_one_of_many(request_context, item, f"/rewards/{index}")
         for index, item in enumerate(items)
     ]
     return json_reply({"rewards": answers}, 202, retry_headers(answers))
 
 
-def _record(edge: Edge, body: bytes) -> RewardAnswer:
-    worker = edge.worker
+def _record(request_context: RequestContext, body: bytes) -> RewardAnswer:
+    worker = request_context.worker
     try:
         report = parsing.parse_reward(body)
         reward = record_reward(
-            worker.catalog, worker.log, worker.ids, report, edge.now_ms()
+            worker.catalog, worker.log, worker.ids, report, request_context.now_ms()
         )
     except InvalidInput:
         # Which experiment it was for can't be trusted, so the label stays empty.
@@ -67,10 +66,10 @@ def _record(edge: Edge, body: bytes) -> RewardAnswer:
 
 
 def _record_one_of_many(
-    edge: Edge, item: msgspec.Raw, prefix: str
+    request_context: RequestContext, item: msgspec.Raw, prefix: str
 ) -> RewardAnswer | Problem:
     try:
-        return _record(edge, parsing.item_body(item))
+        return _record(request_context, parsing.item_body(item))
     except BanditError as error:
         # One bad reward of a batch does not fail the others.
         return problem_of(error, prefix)

@@ -18,33 +18,30 @@ from bandit_svc.http import (
     reports,
     rewards,
 )
-from bandit_svc.http.request_context import Edge, count_answer
+from bandit_svc.http.counting import count_request
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.fast_lane import FastLane
-from bandit_svc.web import blueprint as pages
-from bandit_svc.web.access import page_access, page_errors, sign_in
-from bandit_svc.web.pages import docs_page
+from bandit_svc.web import dashboard
 
 
-def create_app(edge: Edge) -> Flask:
-    """Make the application around one worker."""
+def create_app(request_context: RequestContext) -> Flask:
+    """Return the application around one worker.
+
+    Each part has one function `register`, which adds its routes, checks and handlers
+    to the application.
+    """
     app = Flask("bandit_svc", static_folder=None)
     # A doubled slash is a mistake in the caller's URL; a redirect would hide it.
     app.url_map.merge_slashes = False
     problems.register(app)
     headers.register(app)
-    auth.register(app, edge.worker.catalog, dev=edge.worker.settings.dev)
+    auth.register(app, request_context)
     for room in (ops, decisions, rewards, experiments, evaluations, reports):
-        app.register_blueprint(room.blueprint(edge))
-    app.register_blueprint(openapi.blueprint())
-    app.register_blueprint(docs_page.blueprint())
-    gate = page_access.Gate(edge)
-    page_access.register(app, gate)
-    seen = (sign_in.blueprint(edge, gate), pages.blueprint(edge.worker, edge.now_ms))
-    page_errors.register(app, seen)
-    for routes in seen:
-        app.register_blueprint(routes)
+        room.register(app, request_context)
+    openapi.register(app)
+    dashboard.register(app, request_context)
     app.after_request(_count)
-    app.wsgi_app = FastLane(edge, app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = FastLane(request_context, app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 
@@ -52,5 +49,5 @@ def _count(response: Response) -> Response:
     rule = request.url_rule
     # A path that is no route is free text: it gets no label of its own.
     route = "unmatched" if rule is None else rule.rule
-    count_answer(route, response.status_code)
+    count_request(route, response.status_code)
     return response

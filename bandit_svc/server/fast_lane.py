@@ -19,8 +19,9 @@ from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
 from bandit_svc.http import headers, problems
 from bandit_svc.http.answers import Reply
 from bandit_svc.http.auth import check_key, key_in
+from bandit_svc.http.counting import count_request
 from bandit_svc.http.decisions import decide_many, decide_one
-from bandit_svc.http.request_context import Edge, count_answer
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.http.rewards import reward_many, reward_one
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Hot(NamedTuple):
 
     endpoint: str
     limit: int
-    answer: Callable[[Edge, bytes], Reply]
+    answer: Callable[[RequestContext, bytes], Reply]
 
 
 HOT = {
@@ -56,10 +57,12 @@ _ORIGIN_HEADERS = [*_LAST_HEADERS, *headers.ANY_ORIGIN.items()]
 class FastLane:
     """A WSGI application before another one, `beyond`."""
 
-    def __init__(self, edge: Edge, beyond: "WSGIApplication") -> None:
+    def __init__(
+        self, request_context: RequestContext, beyond: "WSGIApplication"
+    ) -> None:
         self.beyond = beyond
-        self._edge = edge
-        self._dev = edge.worker.settings.dev
+        self._request_context = request_context
+        self._dev = request_context.worker.settings.dev
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -73,15 +76,15 @@ class FastLane:
         try:
             if not self._dev:
                 secret = key_in(environ.get("HTTP_AUTHORIZATION", ""))
-                check_key(self._edge.worker.catalog, secret, hot.endpoint)
+                check_key(self._request_context.worker.catalog, secret, hot.endpoint)
             body = environ["wsgi.input"].read(length)
             if len(body) != length:
                 environ["wsgi.input"] = BytesIO(body)
                 return self.beyond(environ, start_response)
-            reply = hot.answer(self._edge, body)
+            reply = hot.answer(self._request_context, body)
         except Exception as error:  # noqa: BLE001 - what Flask's handler does
             reply = problems.problem_reply(*problems.translated(error))
-        count_answer(path, reply.status)
+        count_request(path, reply.status)
         last = _ORIGIN_HEADERS if "HTTP_ORIGIN" in environ else _LAST_HEADERS
         start_response(_status_line(reply.status), _headers_of(reply, last))
         return (reply.body,)

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bandit_svc import logs
-from bandit_svc.http.request_context import Edge
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
+from bandit_svc.server.model_poller import ModelPoller
 from bandit_svc.settings import settings_from
 from bandit_svc.wiring import Worker
 
@@ -35,10 +36,12 @@ class Application:
     def __init__(self) -> None:
         settings = settings_from(os.environ)
         logs.configure(settings.log_level, f"web[{os.getpid()}]")
-        worker = Worker(settings, now_ms(), secrets.token_hex(4))
-        self._edge = Edge(worker, now_ms, os.urandom)
-        self._edge.start(settings.model_poll_ms)
-        self._app = create_app(self._edge)
+        self._worker = Worker(settings, now_ms(), secrets.token_hex(4))
+        self._poller = ModelPoller(
+            self._worker.catalog.refresh_models, settings.model_poll_ms
+        )
+        self._poller.start()
+        self._app = create_app(RequestContext(self._worker, now_ms, os.urandom))
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -48,7 +51,8 @@ class Application:
 
     def close(self) -> None:
         """Flush the log and let go of files; idempotent."""
-        self._edge.close()
+        self._poller.close()
+        self._worker.close()
 
 
 application = Application()

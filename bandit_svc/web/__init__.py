@@ -1,1 +1,1 @@
-"""Pages for people, mounted by the HTTP edge."""
+"""Pages for people."""

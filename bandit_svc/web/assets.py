@@ -41,8 +41,8 @@ class Assets:
         """
         return f"/static/{self._assets[name].digest}/{name}"
 
-    def add_to(self, routes: Blueprint) -> None:
-        """Serve the files, and give templates `asset(name)`."""
+    def register(self, routes: Blueprint) -> None:
+        """Add the route of the files, and `asset(name)` for templates."""
 
         @routes.get("/static/<digest>/<name>", endpoint="static")
         def static(digest: str, name: str) -> Response:

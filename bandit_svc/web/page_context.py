@@ -15,7 +15,7 @@ from bandit_svc.storage.interface import Storage
 from bandit_svc.wiring import Backends
 
 
-class Desk(NamedTuple):
+class PageContext(NamedTuple):
     """Passed to each file of pages."""
 
     backends: Backends
@@ -43,8 +43,8 @@ def moment(at: int | str | None) -> str:
     return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def said(sentence: str) -> Markup:
-    """Show what stands between backquotes as code; everything is escaped."""
+def with_code(sentence: str) -> Markup:
+    """Return a sentence as HTML, with backquoted parts as code; all is escaped."""
     parts = sentence.split("`")
     if len(parts) % 2 == 0:
         return escape(sentence)

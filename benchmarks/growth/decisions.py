@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bandit_svc.http.request_context import Edge
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.learner.clock import now_ms
 from bandit_svc.server.app import create_app
 from benchmarks.growth.stores import definition, trained, worker_of
@@ -35,7 +35,7 @@ REPORTS = 10
 def application(folder: Path) -> Iterator["WSGIApplication"]:
     """Open a store behind the application, as a web worker does."""
     with worker_of(folder) as worker:
-        yield create_app(Edge(worker, now_ms, os.urandom)).wsgi_app
+        yield create_app(RequestContext(worker, now_ms, os.urandom)).wsgi_app
 
 
 def ask_in_process(

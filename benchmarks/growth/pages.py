@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bandit_svc.http.request_context import Edge
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.headline import headline_of
@@ -126,7 +126,9 @@ def make_store(folder: Path, experiments: int, decisions: int) -> None:
 def _client(folder: Path) -> Iterator["FlaskClient"]:
     """Give a client of a web worker over a store, its clock just after the log."""
     with worker_of(folder) as worker:
-        yield create_app(Edge(worker, lambda: LOOKED_AT_MS, os.urandom)).test_client()
+        yield create_app(
+            RequestContext(worker, lambda: LOOKED_AT_MS, os.urandom)
+        ).test_client()
 
 
 def _asking(client: "FlaskClient", path: str) -> Callable[[], None]:

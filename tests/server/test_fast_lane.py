@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
-from bandit_svc.http.request_context import Edge
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
 from bandit_svc.server.fast_lane import HOT, FastLane
 
@@ -41,8 +41,10 @@ class Still:
 
     def __init__(self, service: Any) -> None:
         self._service = service
-        self.edge = Edge(service.worker, lambda: service.now_ms, lambda n: b"\x07" * n)
-        lane = create_app(self.edge).wsgi_app
+        self.request_context = RequestContext(
+            service.worker, lambda: service.now_ms, lambda n: b"\x07" * n
+        )
+        lane = create_app(self.request_context).wsgi_app
         assert isinstance(lane, FastLane)
         self.lane = lane
         self.decision_id = json.loads(
@@ -162,7 +164,7 @@ def test_a_plain_request_gets_the_bytes_that_flask_gives(
     if b"request_id" in json.dumps(body, default=str).encode():
         still.ask(still.lane, path, body)
     by_flask = still.ask(still.lane.beyond, path, body)
-    by_lane = still.ask(FastLane(still.edge, _unreachable), path, body)
+    by_lane = still.ask(FastLane(still.request_context, _unreachable), path, body)
 
     assert by_lane == by_flask
 
@@ -173,7 +175,7 @@ def test_a_request_without_a_valid_key_gets_the_bytes_that_flask_gives(
     still: Still, path: str, key: dict[str, str]
 ) -> None:
     by_flask = still.ask(still.lane.beyond, path, HERO, key)
-    by_lane = still.ask(FastLane(still.edge, _unreachable), path, HERO, key)
+    by_lane = still.ask(FastLane(still.request_context, _unreachable), path, HERO, key)
 
     assert by_flask.status == "401 UNAUTHORIZED"
     assert by_lane == by_flask
@@ -189,7 +191,7 @@ def test_a_closed_log_is_503_with_retry_after_either_way(
     batch = {"decisions": [HERO]}
     for path, body in ((DECIDE, HERO), (DECIDE_MANY, batch)):
         by_flask = still.ask(still.lane.beyond, path, body)
-        by_lane = still.ask(FastLane(still.edge, _unreachable), path, body)
+        by_lane = still.ask(FastLane(still.request_context, _unreachable), path, body)
 
         assert ("Retry-After", "1") in by_flask.headers
         assert by_lane == by_flask
@@ -200,8 +202,10 @@ def test_a_fault_of_ours_is_500_either_way(still: Still) -> None:
     def broken() -> int:
         raise RuntimeError("no clock")
 
-    edge = Edge(still.edge.worker, broken, still.edge.entropy)
-    lane = create_app(edge).wsgi_app
+    request_context = RequestContext(
+        still.request_context.worker, broken, still.request_context.entropy
+    )
+    lane = create_app(request_context).wsgi_app
     assert isinstance(lane, FastLane)
     by_flask = still.ask(lane.beyond, DECIDE, HERO)
     by_lane = still.ask(lane, DECIDE, HERO)
@@ -244,7 +248,7 @@ def test_whatever_is_not_plain_goes_on_to_flask_untouched(
         return [b"beyond"]
 
     environ = still.environ(DECIDE, HERO) | odd
-    answer = FastLane(still.edge, beyond)(dict(environ), _never_started)
+    answer = FastLane(still.request_context, beyond)(dict(environ), _never_started)
 
     assert answer == [b"beyond"]
     assert seen == [(environ, json.dumps(HERO).encode())]
@@ -259,7 +263,7 @@ def test_a_body_that_ends_early_goes_on_to_flask_whole(still: Still) -> None:
 
     environ = still.environ(DECIDE, HERO)
     environ["wsgi.input"] = BytesIO(b'{"experi')
-    FastLane(still.edge, beyond)(environ, _never_started)
+    FastLane(still.request_context, beyond)(environ, _never_started)
 
     assert seen == [b'{"experi']
 

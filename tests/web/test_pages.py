@@ -8,7 +8,7 @@ import pytest
 
 from bandit_svc.domain.numbers import amount, count, percent
 from bandit_svc.learner.reporting import Reporting
-from bandit_svc.web.page_context import said
+from bandit_svc.web.page_context import with_code
 
 Service = Any
 Read = Callable[..., Any]
@@ -285,4 +285,4 @@ def test_operations_see_the_lease_of_a_learner(
 def test_what_stands_between_backquotes_is_shown_as_code(
     sentence: str, shown: str
 ) -> None:
-    assert str(said(sentence)) == shown
+    assert str(with_code(sentence)) == shown

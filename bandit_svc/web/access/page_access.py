@@ -13,13 +13,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bandit_svc.errors import Forbidden, Unauthenticated
 from bandit_svc.http import auth
-from bandit_svc.http.request_context import Edge
+from bandit_svc.http.request_context import RequestContext
 from bandit_svc.storage.interface import Storage
 from bandit_svc.web.access.sessions import SESSION_MS, Session, Sessions
 
 COOKIE = "bandit_session"
 FORM_FIELD = "form_token"
-OPEN = frozenset({"pages.static", "sign_in.show", "sign_in.enter"})
+OPEN = frozenset({"pages.static", "pages.docs", "pages.sign_in", "pages.enter"})
+"""Endpoints that anybody may call."""
 MAX_FORM_BYTES = 512 * 1024
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _NOBODY = "dev"
@@ -34,14 +35,15 @@ class Visitor(NamedTuple):
     key_id: str | None = None
 
 
-class Gate:
+class PageAccess:
     """Checks page requests of one worker."""
 
-    def __init__(self, edge: Edge) -> None:
-        self._edge = edge
-        self.dev = edge.worker.settings.dev
-        self._storage: Storage = edge.worker.storage
-        self.sessions = Sessions(edge.worker.storage.secret())
+    def __init__(self, request_context: RequestContext) -> None:
+        worker = request_context.worker
+        self._request_context = request_context
+        self._storage: Storage = worker.storage
+        self.dev = worker.settings.dev
+        self.sessions = Sessions(worker.storage.secret())
 
     def check(self) -> AnyResponse | None:
         """Let a page request in, send it to the sign-in page, or refuse it.
@@ -73,10 +75,10 @@ class Gate:
 
     def begin(self, response: AnyResponse, key_id: str) -> None:
         """Put a new session into an answer's cookie."""
-        now_ms = self._edge.now_ms()
+        now_ms = self._request_context.now_ms()
         response.set_cookie(
             COOKIE,
-            self.sessions.issue(key_id, now_ms, self._edge.entropy(9)),
+            self.sessions.issue(key_id, now_ms, self._request_context.entropy(9)),
             max_age=SESSION_MS // 1000,
             path="/",
             secure=request.is_secure,
@@ -86,7 +88,9 @@ class Gate:
 
     def _session(self) -> Session | None:
         text = request.cookies.get(COOKIE)
-        session = self.sessions.read(text, self._edge.now_ms()) if text else None
+        session = (
+            self.sessions.read(text, self._request_context.now_ms()) if text else None
+        )
         if session is None:
             return None
         # Read from the store at each request, so that a revoked key ends it at once.
@@ -96,7 +100,11 @@ class Gate:
 
     def _without_session(self, *, reads: bool) -> AnyResponse | None:
         secret = auth.bearer(request)
-        row = self._edge.worker.catalog.key(secret) if secret and reads else None
+        row = (
+            self._request_context.worker.catalog.key(secret)
+            if secret and reads
+            else None
+        )
         if row is not None and row.scope == "secret":
             # A program reads; there is no form for it to send.
             g.visitor = Visitor("")
@@ -123,10 +131,12 @@ class Gate:
             )
 
 
-def register(app: Flask, gate: Gate) -> None:
-    """Check every page request before its view, and tell templates who looks."""
-    app.before_request(gate.check)
+def register(app: Flask, request_context: RequestContext) -> PageAccess:
+    """Check every page request before its view; templates get the `visitor`."""
+    access = PageAccess(request_context)
+    app.before_request(access.check)
     app.context_processor(lambda: {"visitor": cast("Visitor | None", g.get("visitor"))})
+    return access
 
 
 def is_page(endpoint: str | None) -> bool:

@@ -4,32 +4,30 @@ Owns which errors become a page: all those of page routes, and unknown addresses
 a browser asks for. What they say is problems.py's.
 """
 
-from collections.abc import Iterable
-
 from flask import Blueprint, Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound as NotFoundPage
 
 from bandit_svc.errors import BanditError
-from bandit_svc.http.problems import problem_response, translated
+from bandit_svc.http.problems import problem_reply, translated
 from bandit_svc.web.access.page_access import is_page
 
 
-def register(app: Flask, pages: Iterable[Blueprint]) -> None:
-    """Answer with a page where a person waits.
+def register(app: Flask, routes: Blueprint) -> None:
+    """Answer errors of pages with a page.
 
-    Call it after problems.register, and before the blueprints are put into the app.
+    Call it after problems.register, and before the pages are put into the app: Flask
+    takes a blueprint's handlers then.
     """
     app.register_error_handler(HTTPException, _http_error)
-    for blueprint in pages:
-        for kind in (BanditError, Exception):
-            blueprint.register_error_handler(kind, _page)
+    for kind in (BanditError, Exception):
+        routes.register_error_handler(kind, _page)
 
 
 def _http_error(error: HTTPException) -> Response:
     if is_page(request.endpoint) or (request.url_rule is None and _wants_a_page()):
         return _page(error)
-    return problem_response(*translated(error))
+    return problem_reply(*translated(error)).to_flask()
 
 
 def _wants_a_page() -> bool:

@@ -9,8 +9,8 @@ import re
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from bandit_svc.http.request_context import Edge
-from bandit_svc.web.access.page_access import COOKIE, Gate
+from bandit_svc.http.request_context import RequestContext
+from bandit_svc.web.access.page_access import COOKIE, PageAccess
 
 # A path of this service: not "//elsewhere", and nothing that a browser reads as that.
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
@@ -24,33 +24,33 @@ _TOO_LITTLE = (
 )
 
 
-def blueprint(edge: Edge, gate: Gate) -> Blueprint:
-    """Make the routes of one worker."""
-    routes = Blueprint("sign_in", __name__)
+def register(
+    routes: Blueprint, request_context: RequestContext, access: PageAccess
+) -> None:
+    """Add the form, its answer and the way out to the pages of one worker."""
+    catalog = request_context.worker.catalog
 
     @routes.get("/sign-in")
-    def show() -> str | Response:
+    def sign_in() -> str | Response:
         place = _place(request.args.get("next", ""))
-        return redirect(place, 303) if gate.dev else _form(place)
+        return redirect(place, 303) if access.dev else _form(place)
 
     @routes.post("/sign-in")
     def enter() -> str | Response:
         place = _place(request.form.get("next", ""))
-        row = edge.worker.catalog.key(request.form.get("key", "").strip())
+        row = catalog.key(request.form.get("key", "").strip())
         if row is None or row.scope != "secret":
             problem = _WRONG if row is None else _TOO_LITTLE
             return make_response(_form(place, problem), 403)
         answer = redirect(place, 303)
-        gate.begin(answer, row.id)
+        access.begin(answer, row.id)
         return answer
 
     @routes.post("/sign-out")
-    def leave() -> Response:
+    def sign_out() -> Response:
         answer = redirect("/sign-in", 303)
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")
         return answer
-
-    return routes
 
 
 def _form(place: str, problem: str = "") -> str:

@@ -36,7 +36,7 @@ class Action(NamedTuple):
     """One change that a person can make."""
 
     title: str
-    """`{}` is what it is done to."""
+    """May contain `{}`, replaced by the variant or candidate."""
     button: str
     patch: Callable[[Definition, Given], Json]
     fields: Callable[[Definition, Given], list[Field]] = lambda _d, _g: []
@@ -44,8 +44,8 @@ class Action(NamedTuple):
     """The field that the title and the note name."""
     is_final: bool = False
 
-    def said(self, given: Given) -> str:
-        """Give the title with the thing that it is done to."""
+    def title_for(self, given: Given) -> str:
+        """Return the title with the variant or candidate of a form filled in."""
         return self.title.format(given.get(self.name, "")[:128])
 
 

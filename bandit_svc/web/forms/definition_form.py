@@ -20,7 +20,7 @@ from bandit_svc.services.managing.lifecycle import (
     convert_definition,
 )
 from bandit_svc.web.forms.actions import number
-from bandit_svc.web.forms.form_result import attempt
+from bandit_svc.web.forms.form_result import form_result_of
 
 Json = dict[str, Any]
 
@@ -106,10 +106,10 @@ def read_form(form: DefinitionForm) -> Reading:
     problems: dict[str, str] = {}
 
     def read(field: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - any JSON
-        tried = attempt(call)
+        tried = form_result_of(call)
         for detail in tried.problems.values():
             problems[field] = detail
-        return tried.result
+        return tried.value
 
     raw, places = _raw(form, read)
     for field in problems:
@@ -117,9 +117,9 @@ def read_form(form: DefinitionForm) -> Reading:
     # A definition is refused for its first fault; with that one out of the way, the
     # next one is found.
     for _ in range(_MOST_FAULTS):
-        tried = attempt(lambda: checked_definition(convert_definition(raw)))
-        if tried.result is not None:
-            return Reading(None if problems else tried.result, problems)
+        tried = form_result_of(lambda: checked_definition(convert_definition(raw)))
+        if tried.value is not None:
+            return Reading(None if problems else tried.value, problems)
         for pointer, detail in tried.problems.items():
             field = field_of(pointer, places)
             if field in problems:

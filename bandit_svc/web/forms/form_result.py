@@ -12,22 +12,22 @@ from bandit_svc.errors import BanditError, Conflict, InvalidInput
 T = TypeVar("T")
 
 
-class Attempt(NamedTuple, Generic[T]):
-    """What a call gave, or why it was refused."""
+class FormResult(NamedTuple, Generic[T]):
+    """The value of a call, or why it was refused."""
 
-    result: T | None
+    value: T | None
     refusal: BanditError | None = None
 
     @property
     def status(self) -> int:
-        """Give the status of the page that shows it."""
+        """The HTTP status of the page that shows it."""
         if self.refusal is None:
             return 200
         return 409 if isinstance(self.refusal, Conflict) else 400
 
     @property
     def problems(self) -> dict[str, str]:
-        """Give a sentence by pointer; "" is nobody's fault in particular."""
+        """Map JSON pointer to message; "" holds errors not tied to a field."""
         if self.refusal is None:
             return {}
         if not self.refusal.fields:
@@ -35,9 +35,9 @@ class Attempt(NamedTuple, Generic[T]):
         return {field.pointer: field.detail for field in self.refusal.fields}
 
 
-def attempt(call: Callable[[], T]) -> Attempt[T]:
-    """Call, and take an invalid field or a conflict for an answer."""
+def form_result_of(call: Callable[[], T]) -> FormResult[T]:
+    """Call, and return an invalid field or a conflict as a refusal."""
     try:
-        return Attempt(call())
+        return FormResult(call())
     except (InvalidInput, Conflict) as error:
-        return Attempt(None, error)
+        return FormResult(None, error)

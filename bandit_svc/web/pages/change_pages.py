@@ -19,26 +19,26 @@ from bandit_svc.prose.consequences import consequences, restore_consequences
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.storage.rows import Revision
 from bandit_svc.web.forms.actions import ACTIONS, Action, Given
-from bandit_svc.web.forms.form_result import Attempt, attempt
-from bandit_svc.web.page_context import Desk, render
+from bandit_svc.web.forms.form_result import FormResult, form_result_of
+from bandit_svc.web.page_context import PageContext, render
 
 Page = str | tuple[str, int] | Response
 Json = dict[str, Any]
 NOTE = "dashboard: "
-TOLD_FOR_MS = 10 * 60_000
-"""How long after a change its page says that it was made."""
+NOTICE_MS = 10 * 60_000
+"""How long after a change the page of the experiment reports it, in milliseconds."""
 MAX_VERSION = 2**31 - 1
 _REVISION = re.compile("[0-9]{1,9}")
 
 
-def add_routes(routes: Blueprint, desk: Desk) -> None:
+def register(routes: Blueprint, page_context: PageContext) -> None:
     """Add the confirmation of each change, and of a restored model."""
-    _add_changes(routes, desk)
-    _add_restore(routes, desk)
+    _add_changes(routes, page_context)
+    _add_restore(routes, page_context)
 
 
-def _add_changes(routes: Blueprint, desk: Desk) -> None:
-    experiments = desk.storage.experiments
+def _add_changes(routes: Blueprint, page_context: PageContext) -> None:
+    experiments = page_context.storage.experiments
 
     @routes.get("/experiments/<key>/change/<name>")
     def change(key: str, name: str) -> Page:
@@ -51,46 +51,46 @@ def _add_changes(routes: Blueprint, desk: Desk) -> None:
 
         def call() -> Experiment:
             return lifecycle.change(
-                desk.storage,
+                page_context.storage,
                 key,
                 action.patch(experiment.definition, given),
-                desk.now_ms(),
-                note=NOTE + _lowered(action.said(given)),
+                page_context.now_ms(),
+                note=NOTE + _lowered(action.title_for(given)),
                 revision=_revision(given),
             )
 
-        made = attempt(call)
-        if made.result is None:
+        made = form_result_of(call)
+        if made.value is None:
             return _confirmation(experiments.get(key), name, given, made)
-        if made.result == experiment:
+        if made.value == experiment:
             # It was so already: the page says that, and nothing was stored.
             return _confirmation(experiment, name, given)
-        return redirect(f"/experiments/{key}?done={made.result.revision}", 303)
+        return redirect(f"/experiments/{key}?done={made.value.revision}", 303)
 
 
 def _confirmation(
     experiment: Experiment,
     name: str,
     given: Given,
-    refused: Attempt[Any] | None = None,
+    refused: FormResult[Any] | None = None,
 ) -> Page:
     """Say what will happen, or why it can't."""
     action = _action(name)
     definition = experiment.definition
-    tried = attempt(
+    tried = form_result_of(
         lambda: lifecycle.changed_definition(
             experiment, action.patch(definition, given)
         )
     )
     fields = action.fields(definition, given)
-    sentences = consequences(experiment, tried.result) if tried.result else []
+    sentences = consequences(experiment, tried.value) if tried.value else []
     shown = refused or tried
     page = render(
         "change.html",
         experiment=experiment,
         action=action,
         address=f"/experiments/{experiment.key}/change/{name}",
-        title=action.said(given),
+        title=action.title_for(given),
         fields=fields,
         kept=_kept(action, given, [f.name for f in fields]),
         values={f.name: given.get(f.name, f.value) for f in fields},
@@ -123,33 +123,40 @@ def _lowered(title: str) -> str:
     return title[0].lower() + title[1:]
 
 
-def _add_restore(routes: Blueprint, desk: Desk) -> None:
+def _add_restore(routes: Blueprint, page_context: PageContext) -> None:
     address = f"/experiments/<key>/models/<int(max={MAX_VERSION}):version>/restore"
 
     @routes.get(address)
     def restore(key: str, version: int) -> Page:
-        return _restore_page(desk, key, version)
+        return _restore_page(page_context, key, version)
 
     @routes.post(address)
     def make_restore(key: str, version: int) -> Page:
-        made = attempt(
+        made = form_result_of(
             lambda: lifecycle.restore(
-                desk.storage, key, version, desk.now_ms(), _revision(request.form)
+                page_context.storage,
+                key,
+                version,
+                page_context.now_ms(),
+                _revision(request.form),
             )
         )
-        if made.result is None:
-            return _restore_page(desk, key, version, made)
-        return redirect(f"/experiments/{key}?model={made.result.version}", 303)
+        if made.value is None:
+            return _restore_page(page_context, key, version, made)
+        return redirect(f"/experiments/{key}?model={made.value.version}", 303)
 
 
 def _restore_page(
-    desk: Desk, key: str, version: int, refused: Attempt[Any] | None = None
+    page_context: PageContext,
+    key: str,
+    version: int,
+    refused: FormResult[Any] | None = None,
 ) -> Page:
-    experiment = desk.storage.experiments.get(key)
-    metas = desk.storage.snapshots.metas(experiment.number)
+    experiment = page_context.storage.experiments.get(key)
+    metas = page_context.storage.snapshots.metas(experiment.number)
     old = next((m for m in metas if m.version == version), None) or abort(404)
     if experiment.definition.status == "archived":
-        refused = Attempt(None, Conflict("an archived experiment can't be changed"))
+        refused = FormResult(None, Conflict("an archived experiment can't be changed"))
     page = render(
         "change.html",
         experiment=experiment,
@@ -169,13 +176,13 @@ def _restore_page(
     return page, refused.status if refused else 200
 
 
-def told(
+def change_notice(
     args: Mapping[str, str],
     revisions: list[Revision],
     metas: list[SnapshotMeta],
     now_ms: int,
 ) -> str | None:
-    """Say what was just changed, as the store knows it; the address alone names it."""
+    """Return a sentence on the change that the address names, if the store has it."""
     newest = revisions[-1]
     if args.get("done") == str(newest.revision) and _is_new(
         newest.revised_at_ms, now_ms
@@ -194,4 +201,4 @@ def told(
 
 
 def _is_new(at_ms: int, now_ms: int) -> bool:
-    return now_ms - at_ms < TOLD_FOR_MS
+    return now_ms - at_ms < NOTICE_MS

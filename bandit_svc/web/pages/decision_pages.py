@@ -21,7 +21,7 @@ from bandit_svc.services.serving.look_up import look_up
 from bandit_svc.services.serving.receipt import receipt
 from bandit_svc.storage.overview import Place, RecentState
 from bandit_svc.storage.rows import DecisionView
-from bandit_svc.web.page_context import Desk, moment, render
+from bandit_svc.web.page_context import PageContext, moment, render
 
 Json = dict[str, Any]
 PAGE = 25
@@ -36,43 +36,47 @@ STATES: Mapping[RecentState, str] = MappingProxyType(
 )
 
 
-def add_routes(routes: Blueprint, desk: Desk) -> None:
+def register(routes: Blueprint, page_context: PageContext) -> None:
     """Add both pages."""
 
     @routes.get("/experiments/<key>/decisions")
     def decisions(key: str) -> str | Response:
-        experiment = desk.storage.experiments.get(key)
+        experiment = page_context.storage.experiments.get(key)
         wanted = request.args.get("id", "").strip()
         if _ID.fullmatch(wanted):
             return redirect(f"/experiments/{key}/decisions/{wanted}", 303)
-        return render("decisions.html", wanted=wanted, **_recent(desk, experiment))
+        return render(
+            "decisions.html", wanted=wanted, **_recent(page_context, experiment)
+        )
 
     @routes.get("/experiments/<key>/decisions/<decision_id>")
     def decision(key: str, decision_id: str) -> str:
-        experiment = desk.storage.experiments.get(key)
-        view = look_up(desk.storage.facts, desk.backends.reader, decision_id)
+        experiment = page_context.storage.experiments.get(key)
+        view = look_up(
+            page_context.storage.facts, page_context.backends.reader, decision_id
+        )
         if view.decision.number != experiment.number:
             raise NotFound(
                 f"this decision is not of the experiment {key!r}, but of "
                 f"{view.decision.experiment!r}"
             )
-        found = receipt(desk.storage, experiment, view)
+        found = receipt(page_context.storage, experiment, view)
         return render(
             "decision.html",
             experiment=experiment,
             view=view,
             receipt=found,
             chances=_chances(found),
-            standing=_standing(view, desk.now_ms()),
+            standing=_standing(view, page_context.now_ms()),
             rewards=sorted(view.rewards, key=lambda r: r.received_at_ms),
         )
 
 
-def _recent(desk: Desk, experiment: Experiment) -> Json:
+def _recent(page_context: PageContext, experiment: Experiment) -> Json:
     asked = request.args.get("state", "")
     state = next((s for s in STATES if s == asked), None)
     before = _place(request.args.get("before", ""))
-    overview, number = desk.storage.overview, experiment.number
+    overview, number = page_context.storage.overview, experiment.number
     # The newest wait for their rewards; where none does, those that have matured.
     for one in (state,) if state else ("open", "joined", "deferred"):
         shown: RecentState = one

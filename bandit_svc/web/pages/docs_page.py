@@ -1,22 +1,20 @@
-"""The interface, described for people (`/docs`).
+"""The page `/docs`: the API, described for people.
 
 Owns the route; what it lists is `http.openapi`'s and `http.problems`'. Open without a
 key, as `/openapi.json` is.
 """
 
-from flask import Blueprint, render_template
+from flask import Blueprint
 
 from bandit_svc.http.openapi import OPERATIONS
 from bandit_svc.http.problems import STATUS
+from bandit_svc.web.page_context import PageContext, render
 
 
-def blueprint() -> Blueprint:
-    """Return the route; it needs nothing of the worker."""
-    routes = Blueprint("docs", __name__)
+def register(routes: Blueprint, _page_context: PageContext) -> None:
+    """Add the page; it needs nothing of the worker."""
 
     @routes.get("/docs")
-    def show() -> str:
+    def docs() -> str:
         codes = {kind.code: row for kind, row in STATUS.items()}
-        return render_template("docs.html", operations=OPERATIONS, problems=codes)
-
-    return routes
+        return render("docs.html", operations=OPERATIONS, problems=codes)

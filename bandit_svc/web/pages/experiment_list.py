@@ -9,19 +9,19 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.headline import Json, headline_of, summary
 from bandit_svc.storage.overview import Headline
-from bandit_svc.web.page_context import Desk, render
+from bandit_svc.web.page_context import PageContext, render
 
 MOST_REPORTS = 20
 """Reports made for one view: of experiments that the learner has not yet reported."""
 
 
-def add_routes(routes: Blueprint, desk: Desk) -> None:
+def register(routes: Blueprint, page_context: PageContext) -> None:
     """Add the page."""
 
     @routes.get("/")
     def experiments() -> str:
         wanted = request.args.get("q", "").strip()
-        found = _summaries(desk, desk.storage.experiments.all())
+        found = _summaries(page_context, page_context.storage.experiments.all())
         shown = [s for s in found if wanted.lower() in s["experiment"].lower()]
         return render(
             "experiments.html",
@@ -31,10 +31,10 @@ def add_routes(routes: Blueprint, desk: Desk) -> None:
         )
 
 
-def _summaries(desk: Desk, experiments: list[Experiment]) -> list[Json]:
-    now_ms = desk.now_ms()
-    rows = {row.number: row for row in desk.storage.overview.summaries(now_ms)}
-    rates = desk.storage.overview.rates(now_ms)
+def _summaries(page_context: PageContext, experiments: list[Experiment]) -> list[Json]:
+    now_ms = page_context.now_ms()
+    rows = {row.number: row for row in page_context.storage.overview.summaries(now_ms)}
+    rates = page_context.storage.overview.rates(now_ms)
     found = []
     reports_left = MOST_REPORTS
     for experiment in experiments:
@@ -42,12 +42,14 @@ def _summaries(desk: Desk, experiments: list[Experiment]) -> list[Json]:
         headline = row.headline
         if headline is None and reports_left:
             reports_left -= 1
-            headline = _headline(desk, experiment, now_ms)
+            headline = _headline(page_context, experiment, now_ms)
         rate = rates.get(experiment.number, 0.0)
         found.append(summary(experiment, row, headline, rate, now_ms))
     return found
 
 
-def _headline(desk: Desk, experiment: Experiment, now_ms: int) -> Headline:
-    report = build_report(desk.storage, experiment, now_ms)
+def _headline(
+    page_context: PageContext, experiment: Experiment, now_ms: int
+) -> Headline:
+    report = build_report(page_context.storage, experiment, now_ms)
     return headline_of(report, experiment.number, now_ms)

@@ -17,54 +17,62 @@ from bandit_svc.services.managing.revision_changes import revision_changes
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.who_gets_what import variant_means, who_gets_what
 from bandit_svc.web.check_advice import ADVICE
-from bandit_svc.web.page_context import Desk, render
-from bandit_svc.web.pages.change_pages import told
-from bandit_svc.web.pages.who_figure import who_figure
+from bandit_svc.web.page_context import PageContext, render
+from bandit_svc.web.pages.change_pages import change_notice
 from bandit_svc.web.pretty_json import pretty
+from bandit_svc.web.who_figure import who_figure
 
 Json = dict[str, Any]
 MOST_MODELS = 10
 
 
-def add_routes(routes: Blueprint, desk: Desk) -> None:
+def register(routes: Blueprint, page_context: PageContext) -> None:
     """Add the page, its parts and its downloads."""
-    experiments = desk.storage.experiments
+    experiments = page_context.storage.experiments
 
     @routes.get("/experiments/<key>")
     def experiment(key: str) -> str | AnyResponse:
         if key == "new" and key not in {e.key for e in experiments.all()}:
             return redirect("/new", 303)
         found = experiments.get(key)
-        shown = _live(desk, found) | _who(desk, found) | _kept(desk, found)
+        shown = (
+            _live(page_context, found)
+            | _who(page_context, found)
+            | _kept(page_context, found)
+        )
         return render("experiment.html", **shown)
 
     @routes.get("/experiments/<key>/live")
     def experiment_live(key: str) -> str:
-        shown = _live(desk, experiments.get(key))
+        shown = _live(page_context, experiments.get(key))
         return render_template("experiment_parts.html", **shown)
 
     @routes.get("/experiments/<key>/who")
     def experiment_who(key: str) -> str:
-        shown = _who(desk, experiments.get(key))
+        shown = _who(page_context, experiments.get(key))
         return render_template("experiment_who.html", **shown)
 
     @routes.get("/experiments/<key>/report.json")
     def experiment_json(key: str) -> Response:
-        report = build_report(desk.storage, experiments.get(key), desk.now_ms())
+        report = build_report(
+            page_context.storage, experiments.get(key), page_context.now_ms()
+        )
         return Response(pretty(report), mimetype="application/json")
 
     @routes.get("/experiments/<key>/report.csv")
     def experiment_csv(key: str) -> Response:
-        report = build_report(desk.storage, experiments.get(key), desk.now_ms())
+        report = build_report(
+            page_context.storage, experiments.get(key), page_context.now_ms()
+        )
         named = {"Content-Disposition": f'attachment; filename="{key}.csv"'}
         return Response(report_csv(report), mimetype="text/csv", headers=named)
 
 
-def _live(desk: Desk, experiment: Experiment) -> Json:
+def _live(page_context: PageContext, experiment: Experiment) -> Json:
     """Give what changes with every decision."""
-    report = build_report(desk.storage, experiment, desk.now_ms())
+    report = build_report(page_context.storage, experiment, page_context.now_ms())
     drawn = figures(report)
-    points = variant_means(desk.storage, experiment)
+    points = variant_means(page_context.storage, experiment)
     if points:
         drawn["variant_means"] = over_time.variant_means(points)
     return {
@@ -79,13 +87,13 @@ def _live(desk: Desk, experiment: Experiment) -> Json:
     }
 
 
-def _who(desk: Desk, experiment: Experiment) -> Json:
+def _who(page_context: PageContext, experiment: Experiment) -> Json:
     """Give the heat map of the keys that the address names."""
     asked = request.args
     found = who_gets_what(
-        desk.storage, experiment, asked.get("rows"), asked.get("columns")
+        page_context.storage, experiment, asked.get("rows"), asked.get("columns")
     )
-    variants = _most_shown_first(desk, experiment)
+    variants = _most_shown_first(page_context, experiment)
     variant = asked.get("variant")
     variant = variant if variant in variants else None
     drawn = who_figure(found, variants, variant) if found["n"] else None
@@ -98,25 +106,25 @@ def _who(desk: Desk, experiment: Experiment) -> Json:
     }
 
 
-def _most_shown_first(desk: Desk, experiment: Experiment) -> list[str]:
+def _most_shown_first(page_context: PageContext, experiment: Experiment) -> list[str]:
     """Give the variants in the order of their colours, as in the charts over time."""
     shown = {
         tally.variant: tally.n
-        for tally in desk.storage.joins.tallies(experiment.number)
+        for tally in page_context.storage.joins.tallies(experiment.number)
         if tally.group == TREATMENT and tally.metric == MAIN_METRIC
     }
     keys = [v.key for v in experiment.definition.variants]
     return sorted(keys, key=lambda key: -shown.get(key, 0))
 
 
-def _kept(desk: Desk, experiment: Experiment) -> Json:
+def _kept(page_context: PageContext, experiment: Experiment) -> Json:
     """Give what changes only when somebody or the learner changes it."""
-    metas = desk.storage.snapshots.metas(experiment.number)
-    revisions = desk.storage.experiments.revisions(experiment.number)
+    metas = page_context.storage.snapshots.metas(experiment.number)
+    revisions = page_context.storage.experiments.revisions(experiment.number)
     return {
-        "told": told(request.args, revisions, metas, desk.now_ms()),
+        "notice": change_notice(request.args, revisions, metas, page_context.now_ms()),
         "revisions": revision_changes(revisions),
         "models": metas[:MOST_MODELS],
         "models_kept": len(metas),
-        "now_ms": desk.now_ms(),
+        "now_ms": page_context.now_ms(),
     }

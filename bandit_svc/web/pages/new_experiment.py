@@ -25,15 +25,15 @@ from bandit_svc.web.forms.definition_form import (
     read_form,
     unfinished,
 )
-from bandit_svc.web.forms.form_result import attempt
-from bandit_svc.web.page_context import Desk, render
+from bandit_svc.web.forms.form_result import form_result_of
+from bandit_svc.web.page_context import PageContext, render
 
 Page = str | tuple[str, int] | Response
 _REMOVE = re.compile(r"remove-(\d{1,3})")
 _TAKEN = "an experiment of this key exists already; choose another key"
 
 
-def add_routes(routes: Blueprint, desk: Desk) -> None:
+def register(routes: Blueprint, page_context: PageContext) -> None:
     """Add the form and its steps."""
 
     @routes.get("/new")
@@ -43,7 +43,7 @@ def add_routes(routes: Blueprint, desk: Desk) -> None:
     @routes.post("/new/check")
     def check_new() -> str:
         form = form_of(request.form)
-        reading = _read(desk, form)
+        reading = _read(page_context, form)
         shown = unfinished(reading.problems, form)
         return _page(form, Reading(reading.definition, shown))
 
@@ -56,26 +56,28 @@ def add_routes(routes: Blueprint, desk: Desk) -> None:
             place = int(removed[1])
             rows = tuple(r for n, r in enumerate(form.rows) if n != place)
             return _page(form.with_rows(rows), None)
-        return _create(desk, form)
+        return _create(page_context, form)
 
 
-def _create(desk: Desk, form: DefinitionForm) -> Page:
-    definition, problems = _read(desk, form)
+def _create(page_context: PageContext, form: DefinitionForm) -> Page:
+    definition, problems = _read(page_context, form)
     if definition is not None and not problems:
         salt = secrets.token_hex(lifecycle.SALT_BYTES)
-        made = attempt(
-            lambda: lifecycle.create(desk.storage, definition, salt, desk.now_ms())
+        made = form_result_of(
+            lambda: lifecycle.create(
+                page_context.storage, definition, salt, page_context.now_ms()
+            )
         )
-        if made.result is not None:
-            return redirect(f"/experiments/{made.result.key}/start", 303)
+        if made.value is not None:
+            return redirect(f"/experiments/{made.value.key}/start", 303)
         problems = {field_of("/key", []): _TAKEN}
     return _page(form, Reading(None, problems), tried=True), 400
 
 
-def _read(desk: Desk, form: DefinitionForm) -> Reading:
+def _read(page_context: PageContext, form: DefinitionForm) -> Reading:
     reading = read_form(form)
     key = form.values["key"].strip()
-    if key in {e.key for e in desk.storage.experiments.all()}:
+    if key in {e.key for e in page_context.storage.experiments.all()}:
         return Reading(None, {**reading.problems, "key": _TAKEN})
     return reading
 

@@ -13,25 +13,25 @@ from bandit_svc.eventlog.files.inspect import PartitionStatus, inspect
 from bandit_svc.services.checks.operations import Measured, operation_checks
 from bandit_svc.storage.overview import SummaryRow
 from bandit_svc.web.counters import Counters, read_counters
-from bandit_svc.web.page_context import Desk, render
+from bandit_svc.web.page_context import PageContext, render
 from bandit_svc.wiring import log_folder
 
 Json = dict[str, Any]
 MOST_LISTED = 50
 
 
-def add_routes(routes: Blueprint, desk: Desk) -> None:
+def register(routes: Blueprint, page_context: PageContext) -> None:
     """Add the page."""
 
     @routes.get("/ops")
     def operations() -> str:
-        now_ms = desk.now_ms()
-        storage = desk.storage
+        now_ms = page_context.now_ms()
+        storage = page_context.storage
         keys = {e.number: e.key for e in storage.experiments.all()}
         rows = storage.overview.summaries(now_ms)
-        partitions = inspect(log_folder(desk.backends.settings))
+        partitions = inspect(log_folder(page_context.backends.settings))
         counters = read_counters()
-        measured = _measured(desk, rows, partitions, counters, now_ms)
+        measured = _measured(page_context, rows, partitions, counters, now_ms)
         return render(
             "ops.html",
             version=__version__,
@@ -50,13 +50,13 @@ def add_routes(routes: Blueprint, desk: Desk) -> None:
 
 
 def _measured(
-    desk: Desk,
+    page_context: PageContext,
     rows: list[SummaryRow],
     partitions: list[PartitionStatus],
     counters: Counters,
     now_ms: int,
 ) -> Measured:
-    backends = desk.backends
+    backends = page_context.backends
     disk = shutil.disk_usage(backends.folder)
     waiting = [r.ready_since_ms for r in rows if r.ready_since_ms is not None]
     # Whoever gets the lease here gives it back at once; a learner that starts in

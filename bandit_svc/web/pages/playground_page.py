@@ -24,8 +24,8 @@ from bandit_svc.services.serving.playground import (
     features_of,
     newest_contexts,
 )
-from bandit_svc.web.forms.form_result import attempt
-from bandit_svc.web.page_context import Desk, render
+from bandit_svc.web.forms.form_result import form_result_of
+from bandit_svc.web.page_context import PageContext, render
 from bandit_svc.web.pretty_json import one_line
 
 Json = dict[str, Any]
@@ -50,19 +50,19 @@ class Control(NamedTuple):
     step: str = ""
 
 
-def add_routes(routes: Blueprint, desk: Desk) -> None:
+def register(routes: Blueprint, page_context: PageContext) -> None:
     """Add the page."""
-    models = Playground(desk.storage)
+    models = Playground(page_context.storage)
 
     @routes.get("/playground/<key>")
     def playground(key: str) -> str:
-        experiment = desk.storage.experiments.get(key)
-        contexts = newest_contexts(desk.storage, experiment)
+        experiment = page_context.storage.experiments.get(key)
+        contexts = newest_contexts(page_context.storage, experiment)
         sent = request.args
         newest = contexts[0] if contexts else {}
-        read = attempt(lambda: _context(sent, newest))
-        context = read.result if read.result is not None else {}
-        asked = attempt(lambda: models.chances(experiment, context))
+        read = form_result_of(lambda: _context(sent, newest))
+        context = read.value if read.value is not None else {}
+        asked = form_result_of(lambda: models.chances(experiment, context))
         refused = read if read.refusal else asked
         return render(
             "playground.html",
@@ -70,8 +70,8 @@ def add_routes(routes: Blueprint, desk: Desk) -> None:
             controls=_controls(context_fields(contexts), context),
             context=context,
             typed=sent.get("context", ""),
-            found=asked.result,
-            drawn=_drawn(asked.result) if asked.result else None,
+            found=asked.value,
+            drawn=_drawn(asked.value) if asked.value else None,
             problem=refused.refusal.message if refused.refusal else None,
             seen=len(contexts),
         )

@@ -9,16 +9,16 @@ from flask import Blueprint, request
 
 from bandit_svc.prose.example_requests import example_requests
 from bandit_svc.storage.overview import RecentDecision
-from bandit_svc.web.page_context import Desk, render
+from bandit_svc.web.page_context import PageContext, render
 
 
-def add_routes(routes: Blueprint, desk: Desk) -> None:
+def register(routes: Blueprint, page_context: PageContext) -> None:
     """Add the page."""
 
     @routes.get("/experiments/<key>/start")
     def start(key: str) -> str:
-        experiment = desk.storage.experiments.get(key)
-        newest = _newest(desk, experiment.number)
+        experiment = page_context.storage.experiments.get(key)
+        newest = _newest(page_context, experiment.number)
         context: Any = newest.decision.context if newest else None
         return render(
             "start.html",
@@ -27,13 +27,13 @@ def add_routes(routes: Blueprint, desk: Desk) -> None:
             examples=example_requests(
                 experiment, request.host_url.rstrip("/"), context
             ),
-            dev=desk.backends.settings.dev,
+            dev=page_context.backends.settings.dev,
         )
 
 
-def _newest(desk: Desk, number: int) -> RecentDecision | None:
+def _newest(page_context: PageContext, number: int) -> RecentDecision | None:
     for state in ("open", "joined", "deferred"):
-        found = desk.storage.overview.recent(number, state, 1)
+        found = page_context.storage.overview.recent(number, state, 1)
         if found:
             return found[0]
     return None

@@ -1,0 +1,54 @@
+"""The dashboard: its pages, their access, their errors and what templates share.
+
+Owns how the pages are put into the application. Each module of web/pages adds its own
+routes by its function `register`, so that a new page is one new file. Who may see a
+page is web/access/page_access.py's; every form carries `visitor.form_token`.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from flask import Blueprint, Flask
+
+from bandit_svc.charts.interval import small_interval
+from bandit_svc.domain.numbers import amount, count, duration, percent
+from bandit_svc.http.request_context import RequestContext
+from bandit_svc.prose.report_html import page as report_page
+from bandit_svc.web import pages
+from bandit_svc.web.access import page_access, page_errors, sign_in
+from bandit_svc.web.assets import Assets
+from bandit_svc.web.page_context import PageContext, moment, size, with_code
+from bandit_svc.web.pretty_json import brief, one_line, pretty
+
+
+def register(app: Flask, request_context: RequestContext) -> None:
+    """Add the pages to the application of one worker, after the parts of the API."""
+    routes = page_routes(PageContext(request_context.worker, request_context.now_ms))
+    access = page_access.register(app, request_context)
+    sign_in.register(routes, request_context, access)
+    page_errors.register(app, routes)
+    app.register_blueprint(routes)
+
+
+def page_routes(page_context: PageContext) -> Blueprint:
+    """Return the routes of all pages, open to anybody until `register` guards them."""
+    routes = Blueprint("pages", __name__, template_folder="templates")
+    # The macro that shows a figure is the report's own.
+    routes.register_blueprint(
+        Blueprint("figures", report_page.__name__, template_folder="templates")
+    )
+    Assets().register(routes)
+    for name in page_modules():
+        import_module(name).register(routes, page_context)
+    for write in (amount, percent, count, duration, moment, size):
+        routes.add_app_template_filter(write)
+    for spell in (pretty, one_line, brief, with_code):
+        routes.add_app_template_filter(spell)
+    routes.add_app_template_global(small_interval)
+    return routes
+
+
+def page_modules() -> list[str]:
+    """Return the names of the modules of web/pages, sorted."""
+    found = iter_modules(pages.__path__, f"{pages.__name__}.")
+    return sorted(module.name for module in found)

@@ -1,0 +1,54 @@
+"""Models are refreshed in the background, whatever one refresh runs into."""
+
+import logging
+from collections.abc import Callable
+from threading import Event
+
+import pytest
+
+from bandit_svc.errors import BanditError, Unavailable
+from bandit_svc.server.model_poller import ModelPoller
+from policies.base import PolicyError
+
+LIMIT_S = 120
+
+
+def refreshes(first: Exception | None) -> tuple[Callable[[], None], Event]:
+    """Return a refresh that fails once, and the event of its second call."""
+    failures = [] if first is None else [first]
+    refreshed = Event()
+
+    def refresh() -> None:
+        if failures:
+            raise failures.pop()
+        refreshed.set()
+
+    return refresh, refreshed
+
+
+@pytest.mark.parametrize("error", [Unavailable("locked"), PolicyError("damaged")])
+def test_a_refresh_that_fails_is_logged_and_the_next_one_is_made(
+    error: BanditError | PolicyError, caplog: pytest.LogCaptureFixture
+) -> None:
+    refresh, refreshed = refreshes(error)
+    poller = ModelPoller(refresh, pause_ms=1)
+
+    with caplog.at_level(logging.ERROR):
+        poller.start()
+        assert refreshed.wait(LIMIT_S)
+        poller.close()
+
+    assert caplog.messages == [f"newer models can't be loaded: {error}"]
+
+
+def test_nothing_is_refreshed_after_close() -> None:
+    refresh, refreshed = refreshes(None)
+    poller = ModelPoller(refresh, pause_ms=1)
+    poller.start()
+    assert refreshed.wait(LIMIT_S)
+
+    poller.close()
+    poller.close()
+    refreshed.clear()
+
+    assert not refreshed.is_set()
