@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench bench-growth bench-quality bench-soak bench-truth lock clean
+.PHONY: help install demo test lint bench bench-growth bench-quality bench-soak bench-truth reference lock clean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench-soak: install  ## 24 h of traffic compressed: memory of learner and worker
 
 bench-truth: install  ## coverage, widths and power of the intervals
 	$(BIN)/python -m benchmarks.truth
+
+reference: install  ## write docs/reference from what the code declares
+	$(BIN)/python -m tests.architecture.reference
 
 lock:  ## pin what setup.cfg allows, anew
 	$(BIN)/python -m pip install --quiet pip-tools

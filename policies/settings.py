@@ -1,18 +1,16 @@
 """The settings of a policy: name, default, limits, help.
 
-Owns how a setting is declared and how a value is refused. Which settings a kind
-has stands in the kind's own file, as a tuple of these.
+Owns how a setting is declared, how a value is refused, and how its limits are
+written. The settings of a kind are declared in the kind's own module.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from policies.base import PolicyError
-
-Value = str | int | float
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -23,8 +21,13 @@ class Choice(msgspec.Struct, frozen=True):
     help: str
     choices: tuple[str, ...]
 
+    @property
+    def limits(self) -> str:
+        """The possible words."""
+        return ", ".join(self.choices)
+
     def checked(self, value: object) -> str:
-        """Give the value, or refuse one that is not on the list.
+        """Return the value, or refuse one that is not on the list.
 
         Raises:
             PolicyError: the value is not one of `choices`.
@@ -32,8 +35,7 @@ class Choice(msgspec.Struct, frozen=True):
         if isinstance(value, str) and value in self.choices:
             return value
         raise PolicyError(
-            f"{self.name} is {value!r}; it must be one of {', '.join(self.choices)}",
-            self.name,
+            f"{self.name} is {value!r}; it must be one of {self.limits}", self.name
         )
 
 
@@ -46,8 +48,13 @@ class Number(msgspec.Struct, frozen=True):
     minimum: float
     maximum: float
 
+    @property
+    def limits(self) -> str:
+        """Both limits."""
+        return f"a number between {self.minimum:g} and {self.maximum:g}"
+
     def checked(self, value: object) -> float:
-        """Give the value as a float, or refuse one outside the limits.
+        """Return the value as a float, or refuse one outside the limits.
 
         Raises:
             PolicyError: the value is not a number between the limits.
@@ -60,8 +67,8 @@ class Number(msgspec.Struct, frozen=True):
         ):
             return float(value)
         raise PolicyError(
-            f"{self.name} is {value!r}; it must be a number between "
-            f"{self.minimum:g} and {self.maximum:g} (default {self.default:g})",
+            f"{self.name} is {value!r}; it must be {self.limits} "
+            f"(default {self.default:g})",
             self.name,
         )
 
@@ -75,8 +82,13 @@ class Count(msgspec.Struct, frozen=True):
     minimum: int
     maximum: int
 
+    @property
+    def limits(self) -> str:
+        """Both limits."""
+        return f"a whole number between {self.minimum} and {self.maximum}"
+
     def checked(self, value: object) -> int:
-        """Give the value as an int, or refuse one outside the limits.
+        """Return the value as an int, or refuse one outside the limits.
 
         Raises:
             PolicyError: the value is not a whole number between the limits.
@@ -89,13 +101,38 @@ class Count(msgspec.Struct, frozen=True):
         ):
             return int(value)
         raise PolicyError(
-            f"{self.name} is {value!r}; it must be a whole number between "
-            f"{self.minimum} and {self.maximum} (default {self.default})",
+            f"{self.name} is {value!r}; it must be {self.limits} "
+            f"(default {self.default})",
             self.name,
         )
 
 
-Setting = Choice | Number | Count
+class Structured(msgspec.Struct, frozen=True):
+    """A setting whose form its own kind checks, such as a table of rules.
+
+    Attributes:
+        default: None where the setting must be given.
+        limits: the form of a value, in words.
+        check: takes a value, returns it in the form that JSON can hold, and raises
+            PolicyError where it refuses it.
+    """
+
+    name: str
+    default: str | None
+    help: str
+    limits: str
+    check: Callable[[object], Any]
+
+    def checked(self, value: object) -> Any:  # noqa: ANN401 - any JSON
+        """Return the value in its normal form.
+
+        Raises:
+            PolicyError: the value is refused.
+        """
+        return self.check(value)
+
+
+Setting = Choice | Number | Count | Structured
 
 
 def normalised(
@@ -105,7 +142,7 @@ def normalised(
 
     Args:
         kind: name of the kind, for the result and the messages.
-        spec: the settings given; its "kind" is not looked at.
+        spec: the settings given; its "kind" is ignored.
         settings: the settings that the kind takes here.
 
     Returns:
@@ -114,19 +151,14 @@ def normalised(
     Raises:
         PolicyError: a setting is unknown or its value is refused.
     """
-    refuse_unknown(kind, spec, [setting.name for setting in settings])
+    _refuse_unknown(kind, spec, [setting.name for setting in settings])
     result: dict[str, Any] = {"kind": kind}
     for setting in settings:
         result[setting.name] = setting.checked(spec.get(setting.name, setting.default))
     return result
 
 
-def refuse_unknown(kind: str, spec: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Refuse a spec with a key that the kind does not have.
-
-    Raises:
-        PolicyError: a key is neither "kind" nor one of `names`.
-    """
+def _refuse_unknown(kind: str, spec: Mapping[str, Any], names: Sequence[str]) -> None:
     for name in spec:
         if name != "kind" and name not in names:
             takes = ", ".join(names) if names else "no settings"

@@ -1,43 +1,35 @@
 """From a policy's settings to a policy.
 
-Owns the list of kinds and the call that builds one. Each kind's own settings are
-validated in its own file.
+Owns the registry of kinds and the calls that derive from it. To add a kind, write its
+module and list its entry in `KINDS`: the contract suite, the form of new experiments,
+the reference page and the search of settings follow.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from policies.base import Policy, PolicyError, RewardRange
 from policies.context_free import epsilon_greedy, fixed, thompson
+from policies.kind import NamedVariant, PolicyKind
 from policies.linear import policy as linear
 from policies.rules import policy as rules
-from policies.vw import checkpointed
-from policies.vw import explorers as vw_explorers
+from policies.vw import kind as vw
 
-DEFAULT_KIND = "vw"
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """How one kind checks its settings and builds its policy."""
-
-    normalise: Callable[[Mapping[str, Any]], dict[str, Any]]
-    build: Callable[[Mapping[str, Any], RewardRange], Policy]
-
-
-KINDS: Mapping[str, Kind] = {
-    "vw": Kind(vw_explorers.normalise, checkpointed.build_vw),
-    "linear": Kind(linear.normalise, linear.LinearPolicy),
-    "fixed": Kind(fixed.normalise_fixed, fixed.build),
-    "uniform": Kind(fixed.normalise_uniform, fixed.build),
-    "weighted": Kind(fixed.normalise_weighted, fixed.build),
-    "rules": Kind(rules.normalise, rules.RulesPolicy),
-    "epsilon_greedy": Kind(
-        epsilon_greedy.normalise, epsilon_greedy.EpsilonGreedyPolicy
-    ),
-    "thompson": Kind(thompson.normalise, thompson.ThompsonPolicy),
+# The order is that of the form of new experiments, of messages and of the docs.
+KINDS: Mapping[str, PolicyKind] = {
+    kind.name: kind
+    for kind in (
+        vw.KIND,
+        linear.KIND,
+        thompson.KIND,
+        epsilon_greedy.KIND,
+        fixed.UNIFORM,
+        fixed.FIXED,
+        fixed.WEIGHTED,
+        rules.KIND,
+    )
 }
+DEFAULT_KIND = vw.KIND.name
 
 
 def normalise_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,16 +54,13 @@ def normalise_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     return kind.normalise(spec)
 
 
-def named_variants(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Give the variants that a normalised spec must find in its experiment.
+def named_variants(spec: Mapping[str, Any]) -> list[NamedVariant]:
+    """Return the variants that a normalised spec must find in its experiment.
 
-    Returns:
-        (field, key), the field as in PolicyError. Weights of kind `weighted` are not
-        among them: what isn't eligible weighs nothing there.
+    Weights of kind `weighted` are not among them: a variant that is not eligible
+    weighs nothing there.
     """
-    if spec["kind"] == "rules":
-        return list(rules.named_variants(spec))
-    return [("variant", spec["variant"])] if spec["kind"] == "fixed" else []
+    return list(KINDS[spec["kind"]].named_variants(spec))
 
 
 def build_policy(

@@ -7,12 +7,10 @@ the plainest learning baseline for a contextual policy.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policies import settings
 from policies.base import Action, Context, RewardRange, check_actions
 from policies.context_free.tallies import TallyingPolicy
+from policies.kind import PolicyKind
 from policies.settings import Number
-
-SETTINGS = (Number("epsilon", 0.1, "share of uniform exploration", 0.0, 1.0),)
 
 
 class EpsilonGreedyPolicy(TallyingPolicy):
@@ -44,6 +42,12 @@ class EpsilonGreedyPolicy(TallyingPolicy):
         return (tally.total + mean) / (tally.count + 1)
 
 
-def normalise(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the spec of kind `epsilon_greedy`."""
-    return settings.normalised("epsilon_greedy", spec, SETTINGS)
+KIND = PolicyKind(
+    name="epsilon_greedy",
+    summary="ignores the context; mostly chooses the variant with the best mean reward",
+    build=EpsilonGreedyPolicy,
+    settings=(
+        Number("epsilon", 0.1, "share of choices made uniformly at random", 0.0, 1.0),
+    ),
+    examples=({"kind": "epsilon_greedy"},),
+)

@@ -9,7 +9,6 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policies import settings
 from policies.base import (
     Action,
     Context,
@@ -19,6 +18,8 @@ from policies.base import (
     check_example,
 )
 from policies.envelope import seal, spec_digest, unseal
+from policies.kind import PolicyKind
+from policies.settings import Structured
 
 Weights = Mapping[str, float]
 MAX_WEIGHT = 1e9
@@ -87,46 +88,6 @@ def eligible_shares(weights: Weights, actions: Sequence[Action]) -> list[float] 
     return None if total == 0.0 else [weight / total for weight in found]
 
 
-def normalise_uniform(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the spec of kind `uniform`, which has no settings."""
-    return settings.normalised("uniform", spec, ())
-
-
-def normalise_fixed(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the spec of kind `fixed`.
-
-    Raises:
-        PolicyError: `variant` is missing or not a non-empty string.
-    """
-    settings.refuse_unknown("fixed", spec, ["variant"])
-    variant = spec.get("variant")
-    if not (isinstance(variant, str) and variant):
-        raise PolicyError(
-            f"variant is {variant!r}; policy fixed needs the key of the variant "
-            "that it always chooses",
-            "variant",
-        )
-    return {"kind": "fixed", "variant": variant}
-
-
-def normalise_weighted(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the spec of kind `weighted`; the weights needn't sum to 1.
-
-    Raises:
-        PolicyError: `weights` is not an object of finite numbers >= 0 with a
-            finite sum above 0.
-    """
-    settings.refuse_unknown("weighted", spec, ["weights"])
-    weights = spec.get("weights")
-    if not (isinstance(weights, Mapping) and weights):
-        raise PolicyError(
-            f"weights is {weights!r}; policy weighted needs an object of variant "
-            'keys and weights, like {"summer-dress": 3, "sandals": 1}',
-            "weights",
-        )
-    return {"kind": "weighted", "weights": checked_weights(weights, "weights")}
-
-
 def checked_weights(weights: Mapping[str, Any], field: str) -> dict[str, float]:
     """Give weights as floats, by key.
 
@@ -160,11 +121,65 @@ def _weight(key: object, value: object, field: str) -> float:
     )
 
 
-def build(spec: Mapping[str, Any], reward_range: RewardRange) -> WeightedPolicy:
-    """Build a policy of one of the three kinds from its normalised spec."""
-    weights: Weights = {}
-    if spec["kind"] == "fixed":
-        weights = {spec["variant"]: 1.0}
-    elif spec["kind"] == "weighted":
-        weights = spec["weights"]
-    return WeightedPolicy(spec, reward_range, weights)
+def _checked_variant(value: object) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise PolicyError(
+        f"variant is {value!r}; policy fixed needs the key of the variant that it "
+        "always chooses",
+        "variant",
+    )
+
+
+def _checked_weights(value: object) -> dict[str, float]:
+    if isinstance(value, Mapping) and value:
+        return checked_weights(value, "weights")
+    raise PolicyError(
+        f"weights is {value!r}; policy weighted needs an object of variant keys and "
+        'weights, like {"summer-dress": 3, "sandals": 1}',
+        "weights",
+    )
+
+
+UNIFORM = PolicyKind(
+    name="uniform",
+    summary="chooses every variant with equal probability; learns nothing",
+    build=lambda spec, rewards: WeightedPolicy(spec, rewards, {}),
+    examples=({"kind": "uniform"},),
+    fixed_weights=lambda _spec: {},
+)
+FIXED = PolicyKind(
+    name="fixed",
+    summary="always chooses one variant; learns nothing",
+    build=lambda spec, rewards: WeightedPolicy(spec, rewards, {spec["variant"]: 1.0}),
+    settings=(
+        Structured(
+            "variant",
+            None,
+            "the variant to choose",
+            "a variant's key",
+            _checked_variant,
+        ),
+    ),
+    examples=({"kind": "fixed", "variant": "boots"},),
+    named_variants=lambda spec: [("variant", spec["variant"])],
+    fixed_weights=lambda spec: {spec["variant"]: 1.0},
+)
+WEIGHTED = PolicyKind(
+    name="weighted",
+    summary="chooses variants in fixed proportions; learns nothing",
+    build=lambda spec, rewards: WeightedPolicy(spec, rewards, spec["weights"]),
+    settings=(
+        Structured(
+            "weights",
+            None,
+            "the weight of each variant; they needn't sum to 1, and a variant that is "
+            "not listed weighs 0",
+            f"an object of variant keys and numbers between 0 and {MAX_WEIGHT:g}, at "
+            "least one of them above 0",
+            _checked_weights,
+        ),
+    ),
+    examples=({"kind": "weighted", "weights": {"boots": 3, "sandals": 1}},),
+    fixed_weights=lambda spec: spec["weights"],
+)

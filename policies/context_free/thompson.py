@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from scipy.special import betainc, betaincinv, betaln, ndtr, xlog1py, xlogy
 
-from policies import settings
 from policies.base import Action, Context, RewardRange, check_actions
 from policies.context_free.tallies import TallyingPolicy
+from policies.kind import PolicyKind
 from policies.maximum import (
     NORMAL_BREAKS,
     Floats,
@@ -24,10 +24,6 @@ from policies.maximum import (
 )
 from policies.settings import Number
 
-SETTINGS = (
-    Number("prior_successes", 1.0, "successes assumed of each variant", 0.5, 1e6),
-    Number("prior_failures", 1.0, "failures assumed of each variant", 0.5, 1e6),
-)
 CACHED_PMFS = 256
 
 _BREAK_LEVELS = ndtr(NORMAL_BREAKS)
@@ -91,6 +87,31 @@ def largest_beta(alphas: Floats, betas: Floats) -> list[float]:
     return spread(hopeful, chances, len(alphas))
 
 
-def normalise(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the spec of kind `thompson`."""
-    return settings.normalised("thompson", spec, SETTINGS)
+KIND = PolicyKind(
+    name="thompson",
+    summary=(
+        "ignores the context; chooses each variant with the probability that its mean "
+        "reward is the best"
+    ),
+    build=ThompsonPolicy,
+    settings=(
+        Number(
+            "prior_successes",
+            1.0,
+            "rewards of 1 (scaled to 0 to 1) assumed of each variant",
+            0.5,
+            1e6,
+        ),
+        Number(
+            "prior_failures",
+            1.0,
+            "rewards of 0 (scaled to 0 to 1) assumed of each variant",
+            0.5,
+            1e6,
+        ),
+    ),
+    examples=(
+        {"kind": "thompson"},
+        {"kind": "thompson", "prior_successes": 0.5, "prior_failures": 0.5},
+    ),
+)

@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from policies.base import PolicyError
 from policies.linear.regressions import Floats
 from policies.maximum import largest_normal
 from policies.settings import Choice, Number, Setting
+
+LEAST_DEVIATION = 1e-9
+"""Keeps the quadrature's panels from having no width."""
 
 
 class Estimates(msgspec.Struct, frozen=True):
@@ -86,12 +88,27 @@ def _to_largest(scores: Floats) -> list[float]:
     return [share if is_largest else 0.0 for is_largest in largest]
 
 
-UCB_ALPHA = Number("alpha", 0.5, "standard deviations of optimism", 0.0, 100.0)
-IGW_GAMMA = Number("gamma_scale", 5.0, "how greedy; larger explores less", 0.0, 1e6)
-LEAST_DEVIATION = 1e-9
-"""Keeps the quadrature's panels from having no width."""
-
-THOMPSON_ALPHA = Number("alpha", 0.3, "scale of the uncertainty", 1e-4, 100.0)
+UCB_ALPHA = Number(
+    "alpha",
+    0.5,
+    "standard deviations added to a mean; more of them explore more",
+    0.0,
+    100.0,
+)
+IGW_GAMMA = Number(
+    "gamma_scale",
+    5.0,
+    "scale of SquareCB's gamma; a larger one explores less",
+    0.0,
+    1e6,
+)
+THOMPSON_ALPHA = Number(
+    "alpha",
+    0.3,
+    "factor of the standard deviations; a larger one explores more",
+    1e-4,
+    100.0,
+)
 
 EXPLORERS: Mapping[str, tuple[Callable[..., list[float]], tuple[Setting, ...]]] = {
     "greedy": (greedy, ()),
@@ -100,30 +117,14 @@ EXPLORERS: Mapping[str, tuple[Callable[..., list[float]], tuple[Setting, ...]]] 
     "thompson": (thompson, (THOMPSON_ALPHA,)),
 }
 EXPLORER = Choice(
-    "explorer", "thompson", "how estimates become probabilities", tuple(EXPLORERS)
+    "explorer",
+    "thompson",
+    "how estimates and their uncertainty become probabilities",
+    tuple(EXPLORERS),
 )
 
 
 def explored(spec: Mapping[str, Any], estimates: Estimates) -> list[float]:
-    """Give the pmf of a spec's explorer."""
+    """Return the pmf of a spec's explorer."""
     function, own = EXPLORERS[spec["explorer"]]
     return function(estimates, *[spec[setting.name] for setting in own])
-
-
-def explorer_settings(explorer: str, spec: Mapping[str, Any]) -> tuple[Setting, ...]:
-    """Give an explorer's own settings.
-
-    Raises:
-        PolicyError: the spec has a setting that only other explorers have.
-    """
-    own = EXPLORERS[explorer][1]
-    names = {setting.name for setting in own}
-    for other, (_, settings) in EXPLORERS.items():
-        for setting in settings:
-            if setting.name in spec and setting.name not in names:
-                raise PolicyError(
-                    f"{setting.name} is a setting of explorer {other}; the explorer "
-                    f"here is {explorer}: leave it out or choose another explorer",
-                    setting.name,
-                )
-    return own

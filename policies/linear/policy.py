@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from policies import settings
 from policies.base import (
     Action,
     Context,
@@ -21,16 +20,11 @@ from policies.base import (
     check_example,
 )
 from policies.envelope import seal, spec_digest, unseal
+from policies.kind import ExplorerChoice, PolicyKind, Search
 from policies.linear.columns import Columns
-from policies.linear.explorers import EXPLORER, Estimates, explored, explorer_settings
+from policies.linear.explorers import EXPLORER, EXPLORERS, Estimates, explored
 from policies.linear.regressions import Packed, Regressions
 from policies.settings import Count, Number
-
-SETTINGS = (
-    Count("dimensions", 128, "most columns of the feature vector", 16, 512),
-    Number("ridge", 1.0, "how strongly weights are pulled to 0", 1e-6, 1e6),
-    Number("forgetting", 3.0, "n: about the last 1/n of the log counts", 0.0, 1000.0),
-)
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -103,8 +97,27 @@ class LinearPolicy:
         self._columns = loaded.columns
 
 
-def normalise(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the spec of kind `linear`."""
-    explorer = EXPLORER.checked(spec.get("explorer", EXPLORER.default))
-    own = explorer_settings(explorer, spec)
-    return settings.normalised("linear", spec, [EXPLORER, *own, *SETTINGS])
+KIND = PolicyKind(
+    name="linear",
+    summary="learns faster where variants are few and stay",
+    build=LinearPolicy,
+    settings=(
+        Count("dimensions", 128, "most columns of the feature vector", 16, 512),
+        Number("ridge", 1.0, "penalty that pulls weights towards 0", 1e-6, 1e6),
+        Number(
+            "forgetting",
+            3.0,
+            "about the last 1 / forgetting of the log counts; 0: all of it",
+            0.0,
+            1000.0,
+        ),
+    ),
+    explorers=ExplorerChoice(
+        EXPLORER, {name: own for name, (_, own) in EXPLORERS.items()}
+    ),
+    examples=(
+        *({"kind": "linear", "explorer": name} for name in EXPLORERS),
+        {"kind": "linear", "forgetting": 0, "dimensions": 16},
+    ),
+    search=Search(scaled=("ridge",)),
+)

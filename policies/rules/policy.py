@@ -7,7 +7,6 @@ The language of the conditions is rule_language.py's.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from policies import settings
 from policies.base import Action, Context, PolicyError, RewardRange, check_actions
 from policies.context_free.fixed import (
     ReferenceState,
@@ -15,8 +14,10 @@ from policies.context_free.fixed import (
     checked_weights,
     eligible_shares,
 )
+from policies.kind import PolicyKind
 from policies.rules.conditions import Condition
 from policies.rules.language import MAX_LENGTH, RuleError, parse_condition, split_rule
+from policies.settings import Structured
 
 MAX_RULES = 200
 MAX_KEY_LENGTH = 256
@@ -60,30 +61,14 @@ class RulesPolicy(ReferenceState):
         return shares or [1.0 / len(actions)] * len(actions)
 
 
-def normalise(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the spec of kind `rules`.
-
-    Args:
-        spec: `rules`, a list of {"when", "then"} or of lines `when … then …`, and
-            `otherwise` (default uniform). What follows `then` or `otherwise` is a
-            variant, or an object of weights.
-
-    Raises:
-        PolicyError: a part is refused; `field` names it, as in `rules.3.when`.
-    """
-    settings.refuse_unknown("rules", spec, ["rules", "otherwise"])
-    rules = spec.get("rules")
-    if not (isinstance(rules, list | tuple) and rules):
+def _checked_rules(value: object) -> list[dict[str, Any]]:
+    if not (isinstance(value, list | tuple) and value):
         raise PolicyError(f"policy rules needs a list of rules; {_FORM}", "rules")
-    if len(rules) > MAX_RULES:
+    if len(value) > MAX_RULES:
         raise PolicyError(
-            f"there are {len(rules)} rules; at most {MAX_RULES} are allowed", "rules"
+            f"there are {len(value)} rules; at most {MAX_RULES} are allowed", "rules"
         )
-    return {
-        "kind": "rules",
-        "rules": [_rule(rule, f"rules.{at}") for at, rule in enumerate(rules)],
-        "otherwise": _choice(spec.get("otherwise", UNIFORM), "otherwise"),
-    }
+    return [_rule(rule, f"rules.{at}") for at, rule in enumerate(value)]
 
 
 def named_variants(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -150,3 +135,37 @@ def _named(choice: str | Mapping[str, float], field: str) -> Iterator[tuple[str,
         yield field, choice
     else:
         yield from ((f"{field}.{key}", key) for key in choice)
+
+
+KIND = PolicyKind(
+    name="rules",
+    summary="chooses by a table of rules over the context; learns nothing",
+    build=RulesPolicy,
+    settings=(
+        Structured(
+            "rules",
+            None,
+            "the table; the first rule whose condition holds decides",
+            f"1 to {MAX_RULES} rules, each an object of `when`, a condition, and "
+            "`then`, a variant's key or an object of weights, or one line `when … "
+            "then …`",
+            _checked_rules,
+        ),
+        Structured(
+            "otherwise",
+            UNIFORM,
+            "the choice where no rule can be followed",
+            f"{UNIFORM}, a variant's key or an object of weights",
+            lambda value: _choice(value, "otherwise"),
+        ),
+    ),
+    examples=(
+        {"kind": "rules", "rules": [{"when": "hour > 9", "then": "boots"}]},
+        {
+            "kind": "rules",
+            "rules": ['when device in ["mobile"] then sandals'],
+            "otherwise": {"boots": 3, "sandals": 1},
+        },
+    ),
+    named_variants=named_variants,
+)

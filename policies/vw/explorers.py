@@ -1,7 +1,7 @@
 """Which explorers of Vowpal Wabbit we offer, and how each is spelled for it.
 
-Owns the settings of kind `vw`, the rules between them, the command line, and which
-combinations resume exactly after a dump and load. Must not import Vowpal Wabbit.
+Owns the settings of kind `vw`, which of them can be combined, the command line, and
+which combinations resume exactly after a dump and load. Must not import Vowpal Wabbit.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from policies import settings
 from policies.base import PolicyError
 from policies.settings import Choice, Count, Number, Setting
 
@@ -24,17 +23,45 @@ INTERACTIONS: Mapping[str, tuple[str, ...]] = {
     "quadratic": ("--cubic", "cca", *_PRODUCTS_ONLY),
 }
 
-EPSILON = Number("epsilon", 0.05, "share of uniform exploration", 0.0, 1.0)
+EPSILON = Number("epsilon", 0.05, "share of choices made uniformly at random", 0.0, 1.0)
 GAMMA_SCALE = Number(
-    "gamma_scale", 20.0, "how greedy; larger explores less", 0.001, 1e6
+    "gamma_scale",
+    20.0,
+    "scale of SquareCB's gamma; a larger one explores less",
+    0.001,
+    1e6,
 )
-SOFTMAX = Number("lambda", 30.0, "how greedy; larger explores less", 0.001, 1e6)
-MELLOWNESS = Number("mellowness", 0.001, "width of the confidence set", 0.0001, 100.0)
+SOFTMAX = Number(
+    "lambda",
+    30.0,
+    "inverse temperature of the softmax; a larger one explores less",
+    0.001,
+    1e6,
+)
+MELLOWNESS = Number(
+    "mellowness",
+    0.001,
+    "width of RegCB's confidence set; a larger one explores more",
+    0.0001,
+    100.0,
+)
 BAG_SIZE = Count("bag_size", 5, "number of bootstrapped policies", 2, 50)
 COVER_SIZE = Count("cover_size", 5, "number of policies in the cover", 2, 50)
-PSI = Number("psi", 0.01, "weight of disagreement between the policies", 0.0, 100.0)
+PSI = Number(
+    "psi",
+    0.01,
+    "weight of the disagreement between the policies of the cover",
+    0.0,
+    100.0,
+)
 RND_SIZE = Count("rnd_size", 3, "number of random predictors", 1, 50)
-RND_ALPHA = Number("alpha", 0.01, "size of the exploration bonus", 0.0001, 100.0)
+RND_ALPHA = Number(
+    "alpha",
+    0.01,
+    "scale of the exploration bonus; a larger one explores more",
+    0.0001,
+    100.0,
+)
 
 
 class Explorer(msgspec.Struct, frozen=True):
@@ -79,68 +106,66 @@ EXPLORERS: Mapping[str, Explorer] = {
 }
 
 EXPLORER = Choice(
-    "explorer", "squarecb", "how scores become probabilities", tuple(EXPLORERS)
+    "explorer",
+    "squarecb",
+    "how predicted costs become probabilities",
+    tuple(EXPLORERS),
 )
-CB_TYPE = Choice("cb_type", "mtr", "how a reward is learned from", EVERY_CB_TYPE)
+CB_TYPE = Choice(
+    "cb_type",
+    "mtr",
+    "how costs are estimated from the chosen variant alone: multi-task regression, "
+    "inverse propensity, direct method, doubly robust",
+    EVERY_CB_TYPE,
+)
 INTERACTION = Choice(
     "interactions",
     "context:variant",
-    "which features are multiplied; without any, a context can't change a ranking",
+    "which features are multiplied; with none, a context can't change the order of "
+    "the variants",
     tuple(INTERACTIONS),
 )
 LEARNER_SETTINGS: tuple[tuple[Setting, str], ...] = (
-    (Number("learning_rate", 0.5, "step size", 0.0001, 100.0), "--learning_rate"),
-    (Number("power_t", 0.5, "how fast steps shrink", 0.0, 1.0), "--power_t"),
-    (Number("l1", 0.0, "lasso penalty a step", 0.0, 1.0), "--l1"),
-    (Number("l2", 0.0, "ridge penalty a step", 0.0, 1.0), "--l2"),
     (
-        Number("clip_propensity", 0.5, "smallest propensity to weight by", 0.0, 1.0),
+        Number("learning_rate", 0.5, "size of the first steps", 0.0001, 100.0),
+        "--learning_rate",
+    ),
+    (
+        Number(
+            "power_t", 0.5, "power of the age by which steps shrink; 0: never", 0.0, 1.0
+        ),
+        "--power_t",
+    ),
+    (Number("l1", 0.0, "L1 (lasso) penalty of each step", 0.0, 1.0), "--l1"),
+    (Number("l2", 0.0, "L2 (ridge) penalty of each step", 0.0, 1.0), "--l2"),
+    (
+        Number(
+            "clip_propensity",
+            0.5,
+            "propensities below it count as it, so that no weight exceeds 1 / it",
+            0.0,
+            1.0,
+        ),
         "--clip_p",
     ),
-    (Count("bits", 18, "log2 of the weight table's size", 10, 24), "-b"),
+    (Count("bits", 18, "binary logarithm of the number of weights", 10, 24), "-b"),
 )
-SEED = Count("seed", 0, "of the learner's own randomness", 0, 2**31)
-PASSES = Count("passes", 1, "how often each example is learned", 1, 10)
+PASSES = Count("passes", 1, "number of times that each example is learned", 1, 10)
+SEED = Count("seed", 0, "seed of the learner's own randomness", 0, 2**31)
 
 
-def normalise(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the spec of kind `vw`.
+def check_combination(spec: Mapping[str, Any]) -> None:
+    """Refuse a cb_type that is not sound with the explorer of a normalised spec.
 
     Raises:
-        PolicyError: a setting is unknown, belongs to another explorer, is out of
-            its limits, or can't be combined with another one.
+        PolicyError: see above.
     """
-    name = EXPLORER.checked(spec.get("explorer", EXPLORER.default))
-    explorer = EXPLORERS[name]
-    own = [setting for setting, _ in explorer.own]
-    for setting_name in spec:
-        _refuse_of_another_explorer(setting_name, name, own)
-    learner = [setting for setting, _ in LEARNER_SETTINGS]
-    result = settings.normalised(
-        "vw", spec, [EXPLORER, *own, CB_TYPE, INTERACTION, *learner, PASSES, SEED]
-    )
-    if result["cb_type"] not in explorer.cb_types:
+    explorer = EXPLORERS[spec["explorer"]]
+    if spec["cb_type"] not in explorer.cb_types:
         raise PolicyError(
-            f"cb_type is {result['cb_type']!r}; explorer {name} takes "
+            f"cb_type is {spec['cb_type']!r}; explorer {spec['explorer']} takes "
             f"{', '.join(explorer.cb_types)}",
             "cb_type",
-        )
-    return result
-
-
-def _refuse_of_another_explorer(name: str, chosen: str, own: list[Setting]) -> None:
-    if name in (setting.name for setting in own):
-        return
-    owners = [
-        explorer_name
-        for explorer_name, explorer in EXPLORERS.items()
-        if any(setting.name == name for setting, _ in explorer.own)
-    ]
-    if owners:
-        raise PolicyError(
-            f"{name} is a setting of explorer {', '.join(owners)}; the explorer here "
-            f"is {chosen}: leave {name} out or choose another explorer",
-            name,
         )
 
 

@@ -13,7 +13,7 @@ from bandit_svc.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 UNKEPT = {"data", "build", "dist"}
 """Folders that git ignores."""
 
@@ -52,12 +52,12 @@ def test_every_make_target_in_the_readme_exists() -> None:
 
 
 def test_every_page_of_the_docs_is_linked() -> None:
-    linked = set(re.findall(r"\]\(docs/([a-z_]+\.md)\)", README))
+    linked = set(re.findall(r"\]\((docs/[a-z_/]+\.md)\)", README))
 
-    assert linked == {page.name for page in (ROOT / "docs").iterdir()}
+    assert linked == {str(page.relative_to(ROOT)) for page in PAGES[1:]}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_place_of_ours_leads_there(page: Path) -> None:
     for link in re.findall(r"\]\((?!https?://)([^)]+)\)", page.read_text()):
         path, _, place = link.partition("#")
@@ -91,7 +91,7 @@ def folders(place: Path) -> list[Path]:
 def anchors(text: str) -> set[str]:
     """Give the names under which headings can be linked to, as GitHub makes them."""
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^a-z0-9 -]", "", t.lower()).replace(" ", "-") for t in titles}
+    return {re.sub(r"[^a-z0-9_ -]", "", t.lower()).replace(" ", "-") for t in titles}
 
 
 def leaf_commands(group: click.Command, prefix: str = "") -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from policies.base import Action, Context, Policy
-from policies.spec import build_policy
+from policies.spec import KINDS, build_policy
 from policies.vw.explorers import EXPLORERS
 
 Spec = dict[str, Any]
@@ -17,24 +17,8 @@ VW_SPECS: list[Spec] = [
     for name, explorer in EXPLORERS.items()
     for cb_type in explorer.cb_types
 ]
-OTHER_SPECS: list[Spec] = [
-    {"kind": "vw", "l1": 1e-5},
-    {"kind": "vw", "l2": 1e-5},
-    {"kind": "vw", "passes": 3, "interactions": "quadratic"},
-    {"kind": "vw", "power_t": 0.2, "interactions": "none", "clip_propensity": 0.3},
-    {"kind": "vw", "explorer": "bag", "seed": 7},
-    {"kind": "linear", "explorer": "greedy"},
-    {"kind": "linear", "explorer": "ucb"},
-    {"kind": "linear", "explorer": "igw"},
-    {"kind": "linear", "explorer": "thompson"},
-    {"kind": "linear", "forgetting": 0, "dimensions": 16},
-    {"kind": "fixed", "variant": "boots"},
-    {"kind": "uniform"},
-    {"kind": "weighted", "weights": {"boots": 3, "sandals": 1}},
-    {"kind": "rules", "rules": [{"when": "hour > 9", "then": "boots"}]},
-    {"kind": "epsilon_greedy"},
-    {"kind": "thompson"},
-    {"kind": "thompson", "prior_successes": 0.5, "prior_failures": 0.5},
+SPECS: list[Spec] = [
+    dict(example) for kind in KINDS.values() for example in kind.examples
 ]
 
 ACTIONS = tuple(
@@ -79,9 +63,9 @@ def identify(spec: Spec) -> str:
     return "-".join(str(value) for value in spec.values())
 
 
-@pytest.fixture(params=VW_SPECS + OTHER_SPECS, ids=identify)
+@pytest.fixture(params=SPECS, ids=identify)
 def spec(request: pytest.FixtureRequest) -> Spec:
-    """Each kind, explorer and cb_type in turn."""
+    """Each example of each registered kind in turn."""
     given: Spec = request.param
     return given
 

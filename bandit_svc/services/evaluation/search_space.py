@@ -18,9 +18,7 @@ import msgspec
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.labels import default_name
 from policies.base import PolicyError
-from policies.linear import explorers as linear_explorers
 from policies.spec import DEFAULT_KIND, KINDS, normalise_spec
-from policies.vw import explorers as vw_explorers
 
 Spec = dict[str, Any]
 Space = Mapping[str, Mapping[str, Sequence[Any]]]
@@ -31,37 +29,22 @@ MAX_SPECS = 200
 MAX_COMBINATIONS = 50_000
 
 GRID: Space = {
-    "vw": {
-        "explorer": ["squarecb", "epsilon", "softmax", "regcb"],
-        "cb_type": ["mtr"],
-        "interactions": ["context:variant", "quadratic"],
-        "learning_rate": [0.5, 0.25],
-    }
+    kind.name: kind.search.grid for kind in KINDS.values() if kind.search.grid
 }
-"""16 specs; with the incumbent and its neighbours at most 24."""
 WIDE: Space = {
-    "vw": {
-        "explorer": ["squarecb", "epsilon", "softmax", "regcb"],
-        "cb_type": ["mtr", "dr", "ips"],
-        "interactions": ["none", "context:variant", "quadratic"],
-        "learning_rate": [0.05, 0.1, 0.25, 0.5, 1.0, 2.0],
-        "power_t": [0.0, 0.25, 0.5],
-        "l1": [0.0, 1e-7, 1e-6],
-        "l2": [0.0, 1e-6, 1e-4],
-    }
+    kind.name: kind.search.wide for kind in KINDS.values() if kind.search.wide
 }
-"""What a random search draws from where no space is given."""
+"""The values that a random search draws from where no space is given."""
 TRIALS = 23
+MAX_NEIGHBOURS = 7
 
 _OWN: Mapping[str, Mapping[str, frozenset[str]]] = {
-    "vw": {
-        name: frozenset(setting.name for setting, _ in explorer.own)
-        for name, explorer in vw_explorers.EXPLORERS.items()
-    },
-    "linear": {
-        name: frozenset(setting.name for setting in own)
-        for name, (_, own) in linear_explorers.EXPLORERS.items()
-    },
+    kind.name: {
+        explorer: frozenset(setting.name for setting in own)
+        for explorer, own in kind.explorers.own.items()
+    }
+    for kind in KINDS.values()
+    if kind.explorers is not None
 }
 """Settings that only some explorers of a kind have, by explorer."""
 
@@ -187,17 +170,16 @@ def _with_base(kind: str, given: Spec, incumbent: Mapping[str, Any]) -> Spec:
 
 
 def _neighbours(incumbent: Mapping[str, Any]) -> Iterator[Spec]:
-    """Give the incumbent with one setting changed, at most seven."""
-    changes: list[Spec] = []
+    """Yield the incumbent with one setting changed, at most MAX_NEIGHBOURS of them."""
+    search = KINDS[incumbent["kind"]].search
     explorers = _OWN.get(incumbent["kind"], {})
     own = explorers.get(incumbent.get("explorer", ""), frozenset())
-    for name in sorted({"learning_rate", "ridge", *own} & set(incumbent)):
+    changes: list[Mapping[str, Any]] = []
+    for name in sorted({*search.scaled, *own} & set(incumbent)):
         if isinstance(incumbent[name], float):
             changes += [{name: incumbent[name] * factor} for factor in (0.5, 2.0)]
-    if incumbent["kind"] == "vw":
-        changes += [{"power_t": 0.25}, {"l2": 1e-6}]
-        changes += [{"interactions": name} for name in ("context:variant", "quadratic")]
-    for change in changes[:7]:
+    changes += search.changed
+    for change in changes[:MAX_NEIGHBOURS]:
         try:
             yield normalise_spec({**incumbent, **change})
         except PolicyError:

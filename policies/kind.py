@@ -1,0 +1,127 @@
+"""One kind of policy: everything that the rest of the project derives from a kind.
+
+Owns the fields of a registry entry and the check of a spec against its settings. Each
+kind's module declares its own entry; `spec.KINDS` lists them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from policies.base import Policy, PolicyError, RewardRange
+from policies.settings import Choice, Setting, normalised
+
+Spec = Mapping[str, Any]
+NamedVariant = tuple[str, str]
+"""A field of a spec, as in PolicyError, and the key of the variant that it names."""
+
+
+def _accept(_spec: Spec) -> None:
+    """Accept every combination of values."""
+
+
+def _name_none(_spec: Spec) -> tuple[NamedVariant, ...]:
+    """Name no variant."""
+    return ()
+
+
+class ExplorerChoice(msgspec.Struct, frozen=True):
+    """A kind's explorers: the setting that chooses one, and what each one takes."""
+
+    setting: Choice
+    own: Mapping[str, tuple[Setting, ...]]
+    """Settings that only some explorers take, by explorer."""
+
+    def settings_of(self, spec: Spec) -> Sequence[Setting]:
+        """Return the explorer's setting and the chosen explorer's own ones.
+
+        Raises:
+            PolicyError: the explorer is unknown, or the spec has a setting that only
+                other explorers take.
+        """
+        chosen = self.setting.checked(spec.get(self.setting.name, self.setting.default))
+        taken = {setting.name for setting in self.own[chosen]}
+        for name in spec:
+            owners = [] if name in taken else self.owners(name)
+            if owners:
+                raise PolicyError(
+                    f"{name} is a setting of explorer {', '.join(owners)}; the "
+                    f"explorer here is {chosen}: leave {name} out or choose another "
+                    "explorer",
+                    name,
+                )
+        return self.setting, *self.own[chosen]
+
+    def owners(self, name: str) -> list[str]:
+        """Return the explorers that take a setting of this name."""
+        return [
+            explorer
+            for explorer, settings in self.own.items()
+            if any(setting.name == name for setting in settings)
+        ]
+
+
+class Search(msgspec.Struct, frozen=True):
+    """What a search of settings tries for a kind when it is given no space.
+
+    Attributes:
+        grid: values by setting; every combination is tried. Empty: none is.
+        wide: values by setting, for a random search to draw from.
+        scaled: settings of which half and twice the incumbent's value are tried.
+        changed: settings that are tried in the place of the incumbent's.
+    """
+
+    grid: Mapping[str, Sequence[Any]] = {}
+    wide: Mapping[str, Sequence[Any]] = {}
+    scaled: tuple[str, ...] = ()
+    changed: tuple[Spec, ...] = ()
+
+
+class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of the registry.
+
+    Attributes:
+        name: the "kind" of a spec.
+        summary: a phrase for people who choose a kind; no full stop.
+        build: takes a normalised spec.
+        settings: in the order of a normalised spec, after those of the explorer.
+        explorers: None where the kind has none.
+        check: refuses values that can't be combined; takes a normalised spec.
+        examples: specs that the contract suite runs, together reaching every branch
+            of the kind. The variants that they may name are boots and sandals.
+        named_variants: those that a normalised spec must find in its experiment.
+        fixed_weights: of a kind whose pmf follows from its spec alone: the weight of
+            each variant, none where all are equal. None for every other kind.
+        search: what `tune` tries.
+    """
+
+    name: str
+    summary: str
+    build: Callable[[Spec, RewardRange], Policy]
+    settings: tuple[Setting, ...] = ()
+    explorers: ExplorerChoice | None = None
+    check: Callable[[Spec], None] = _accept
+    examples: tuple[Spec, ...]
+    named_variants: Callable[[Spec], Iterable[NamedVariant]] = _name_none
+    fixed_weights: Callable[[Spec], Mapping[str, float]] | None = None
+    search: Search = Search()
+
+    @property
+    def needs_settings(self) -> bool:
+        """Whether a spec without settings is refused."""
+        return any(setting.default is None for setting in self.settings)
+
+    def normalise(self, spec: Spec) -> dict[str, Any]:
+        """Check a spec of this kind and fill in its defaults.
+
+        Raises:
+            PolicyError: a setting is unknown, belongs to another explorer, is outside
+                its limits, or can't be combined with another one.
+        """
+        settings = self.settings
+        if self.explorers is not None:
+            settings = (*self.explorers.settings_of(spec), *settings)
+        result = normalised(self.name, spec, settings)
+        self.check(result)
+        return result

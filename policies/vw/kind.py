@@ -1,0 +1,77 @@
+"""The registry entry of kind `vw`.
+
+Owns its order of settings, its examples, and what a search of settings tries.
+"""
+
+from policies.kind import ExplorerChoice, PolicyKind, Search
+from policies.vw.checkpointed import build_vw
+from policies.vw.explorers import (
+    CB_TYPE,
+    EXPLORER,
+    EXPLORERS,
+    INTERACTION,
+    LEARNER_SETTINGS,
+    PASSES,
+    SEED,
+    check_combination,
+)
+
+_SEARCH = Search(
+    # 16 specs; with the incumbent and its neighbours at most 24.
+    grid={
+        "explorer": ["squarecb", "epsilon", "softmax", "regcb"],
+        "cb_type": ["mtr"],
+        "interactions": ["context:variant", "quadratic"],
+        "learning_rate": [0.5, 0.25],
+    },
+    wide={
+        "explorer": ["squarecb", "epsilon", "softmax", "regcb"],
+        "cb_type": ["mtr", "dr", "ips"],
+        "interactions": ["none", "context:variant", "quadratic"],
+        "learning_rate": [0.05, 0.1, 0.25, 0.5, 1.0, 2.0],
+        "power_t": [0.0, 0.25, 0.5],
+        "l1": [0.0, 1e-7, 1e-6],
+        "l2": [0.0, 1e-6, 1e-4],
+    },
+    scaled=("learning_rate",),
+    changed=(
+        {"power_t": 0.25},
+        {"l2": 1e-6},
+        {"interactions": "context:variant"},
+        {"interactions": "quadratic"},
+    ),
+)
+
+KIND = PolicyKind(
+    name="vw",
+    summary="learns from the context and from features of variants",
+    build=build_vw,
+    settings=(
+        CB_TYPE,
+        INTERACTION,
+        *(setting for setting, _ in LEARNER_SETTINGS),
+        PASSES,
+        SEED,
+    ),
+    explorers=ExplorerChoice(
+        EXPLORER,
+        {
+            name: tuple(setting for setting, _ in explorer.own)
+            for name, explorer in EXPLORERS.items()
+        },
+    ),
+    check=check_combination,
+    examples=(
+        *(
+            {"kind": "vw", "explorer": name, "cb_type": cb_type}
+            for name, explorer in EXPLORERS.items()
+            for cb_type in explorer.cb_types
+        ),
+        {"kind": "vw", "l1": 1e-5},
+        {"kind": "vw", "l2": 1e-5},
+        {"kind": "vw", "passes": 3, "interactions": "quadratic"},
+        {"kind": "vw", "power_t": 0.2, "interactions": "none", "clip_propensity": 0.3},
+        {"kind": "vw", "explorer": "bag", "seed": 7},
+    ),
+    search=_SEARCH,
+)
