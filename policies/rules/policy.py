@@ -163,7 +163,7 @@ KIND = PolicyKind(
         {"kind": "rules", "rules": [{"when": "hour > 9", "then": "boots"}]},
         {
             "kind": "rules",
-            "rules": ['when device in ["mobile"] then sandals'],
+            "rules": [{"when": "device in ['mobile']", "then": "sandals"}],
             "otherwise": {"boots": 3, "sandals": 1},
         },
     ),

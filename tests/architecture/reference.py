@@ -27,10 +27,11 @@ def table(head: Row, rows: Sequence[Row]) -> str:
 
 
 _POLICIES = f"""\
-A policy is an object of `kind` and settings: `{{"kind": "linear", "ridge": 5}}`. It is the `policy`, the `baseline` or one of the `candidates` of an experiment, and what
-`bandit-svc evaluate --policy` takes. Without `kind` it is `{DEFAULT_KIND}`. A setting
-that is left out has its default; one that the kind does not have is refused. Both
-limits of a number are included."""
+A policy is an object of `kind` and settings: `{{"kind": "linear", "ridge": 5}}`.
+It is the `policy`, the `baseline` or one of the `candidates` of an experiment, and what
+`bandit-svc evaluate --policy` takes. Without `kind` it is `{DEFAULT_KIND}`.
+A setting that is left out has its default; one that the kind does not have is refused.
+Both limits of a number are included."""
 
 
 def policies_page() -> str:
