@@ -1,123 +1,15 @@
-"""One web worker in this process, over a real data folder, with a clock by hand.
+"""Web workers in this process, for the rooms that are reached over HTTP."""
 
-`start_worker` makes them: real SQLite, real event log, real Vowpal Wabbit, behind
-Flask's test client. A learner of the same folder ticks when it is told to.
-"""
-
-import os
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from bandit_svc.domain.events.decision_id import SECRET_BYTES
-from bandit_svc.http.request_context import RequestContext
-from bandit_svc.learner.loop import Learner
-from bandit_svc.server.app import create_app
-from bandit_svc.services.managing import issue_keys
-from bandit_svc.settings import Settings
-from bandit_svc.storage.rows import Scope
-from bandit_svc.wiring import Backends, Worker
-
-BEGAN_AT_MS = 1_800_000_000_000
-
-
-class WorkerInProcess:
-    """A web worker and its caller; `now_ms` is the time that both see."""
-
-    def __init__(self, folder: Path, *, dev: bool) -> None:
-        settings = Settings(data=str(folder), dev=dev, fsync="never")
-        self.folder = folder
-        self.now_ms = BEGAN_AT_MS
-        with closing(Backends(settings)) as backends:
-            backends.storage.migrate()
-            backends.storage.initialise(os.urandom(SECRET_BYTES), self.now_ms)
-        self.worker = Worker(settings, self.now_ms, "ab12")
-        context = RequestContext(self.worker, lambda: self.now_ms, os.urandom)
-        self.app = create_app(context)
-        self.client = self.app.test_client()
-        self.secret = self.issue("secret").text
-        self.publishable = self.issue("publishable").text
-        self._learner = Learner(self.worker, lambda: self.now_ms)
-
-    def issue(self, scope: Scope) -> issue_keys.IssuedKey:
-        """Make a key; give its text and its row."""
-        entropy = os.urandom(issue_keys.ENTROPY_BYTES)
-        keys = self.worker.storage.keys
-        return issue_keys.issue_key(keys, scope, entropy, self.now_ms)
-
-    def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        """Send a request with the secret key; bytes as they are, else as JSON."""
-        headers = {"Authorization": f"Bearer {self.secret}"} | more.pop("headers", {})
-        sent = {"data": body} if isinstance(body, bytes | str) else {"json": body}
-        if body is None:
-            sent = {}
-        return self.client.open(path, method=method, headers=headers, **sent, **more)
-
-    def post(self, path: str, body: Any = None, **more: Any) -> Any:
-        return self.call("POST", path, body, **more)
-
-    def get(self, path: str, **more: Any) -> Any:
-        return self.call("GET", path, **more)
-
-    def patch(self, path: str, body: Any = None, **more: Any) -> Any:
-        return self.call("PATCH", path, body, **more)
-
-    def create(self, key: str, **fields: Any) -> dict[str, Any]:
-        """Create an experiment of two variants, unless told, and give its record."""
-        definition = {"key": key, "variants": [{"key": "a"}, {"key": "b"}]} | fields
-        answer = self.post("/v1/experiments", definition)
-        assert answer.status_code == 201, answer.text
-        return dict(answer.json)
-
-    def decide(self, experiment: str, **fields: Any) -> dict[str, Any]:
-        """Make a decision and give the answer."""
-        answer = self.post("/v1/decisions", {"experiment": experiment} | fields)
-        assert answer.status_code == 201, answer.text
-        return dict(answer.json)
-
-    def reward(self, decision_id: str, value: float, **fields: Any) -> None:
-        """Report a reward."""
-        body = {"decision_id": decision_id, "value": value} | fields
-        answer = self.post("/v1/rewards", body)
-        assert answer.status_code == 202, answer.text
-
-    def learn(self, after_s: float = 0.0) -> None:
-        """Move the clock, let the learner do all that is due, swap models in."""
-        self.now_ms += round(after_s * 1000)
-        while not self._learner.tick().idle:
-            pass
-        self.worker.catalog.refresh_models()
-
-    def stored(self) -> dict[str, Any]:
-        """Give all that is kept: the bytes of the log, the rows of each table."""
-        log = self.folder / "log"
-        found: dict[str, Any] = {
-            str(path.relative_to(log)): path.read_bytes()
-            for path in sorted(log.rglob("*"))
-            if path.is_file()
-        }
-        with closing(sqlite3.connect(self.folder / "bandit.db")) as database:
-            tables = database.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'table'"
-            ).fetchall()
-            for (table,) in tables:
-                rows = database.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - names from the file
-                found[f"table {table}"] = sorted(map(repr, rows))
-        return found
-
-    def close(self) -> None:
-        self.worker.close()
+from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
 
 @pytest.fixture(scope="session")
-def start_worker(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Callable[..., WorkerInProcess]]:
-    """Give a function that starts a worker over a new folder."""
+def start_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWorker]:
+    """Return a function that starts a worker over a new folder."""
     started: list[WorkerInProcess] = []
 
     def start(*, dev: bool = False) -> WorkerInProcess:
@@ -131,10 +23,8 @@ def start_worker(
 
 
 @pytest.fixture
-def service(
-    start_worker: Callable[..., WorkerInProcess],
-) -> Iterator[WorkerInProcess]:
-    """Give a new worker with keys."""
+def service(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
+    """Return a new worker with keys."""
     worker = start_worker()
     yield worker
     worker.close()

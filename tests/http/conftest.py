@@ -5,12 +5,11 @@ A module of refusals lists them as CASES; its test takes `case`, one of them.
 A refusal is asked for twice: as callers do, and of Flask without the fast lane, which
 must say the same, byte by byte.
 
-See tests/conftest.py for the worker itself.
+See tests/harness/worker_in_process.py for the worker itself.
 """
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from werkzeug.test import Client
@@ -20,6 +19,8 @@ from bandit_svc.domain.events.decision_id import (
     SECRET_BYTES,
     DecisionIds,
 )
+from bandit_svc.server.fast_lane import FastLane
+from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
 DAY_MS = 86_400_000
 
@@ -36,7 +37,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def crowded(start_worker: Callable[..., Any]) -> Iterator[Any]:
+def crowded(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
     """Give a worker whose data no test may change."""
     service = start_worker()
     service.create("hero")
@@ -50,7 +51,7 @@ def crowded(start_worker: Callable[..., Any]) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def named_ids(crowded: Any) -> dict[str, str]:
+def named_ids(crowded: WorkerInProcess) -> dict[str, str]:
     """Give decision ids by the words that stand for them in a test's request."""
     good = crowded.decide("hero")["decision_id"]
     ids, now_ms = crowded.worker.ids, crowded.now_ms
@@ -66,12 +67,16 @@ def named_ids(crowded: Any) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def refused(crowded: Any, named_ids: dict[str, str]) -> Callable[[Case], None]:
+def refused(
+    crowded: WorkerInProcess, named_ids: dict[str, str]
+) -> Callable[[Case], None]:
     """Send a request; require a problem of this status and place, and nothing stored.
 
     `pointer` is of the one field at fault, None where no field is, or "*" where it
     depends on the order in which a parser looks.
     """
+    lane = crowded.app.wsgi_app
+    assert isinstance(lane, FastLane)
 
     def check(case: Case) -> None:
         route, _, body, status, pointer = case
@@ -83,7 +88,7 @@ def refused(crowded: Any, named_ids: dict[str, str]) -> Callable[[Case], None]:
         before = crowded.stored()
         answer = crowded.call(method, path, body)
         headers = {"Authorization": f"Bearer {crowded.secret}"}
-        flask = Client(crowded.app.wsgi_app.beyond)
+        flask = Client(lane.beyond)
         same = flask.open(path, method=method, data=body, headers=headers)
         problem = answer.json
 

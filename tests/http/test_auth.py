@@ -3,14 +3,12 @@
 import base64
 import json
 import logging
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from bandit_svc.http.openapi import OPERATIONS
+from bandit_svc.http.openapi import OPERATIONS, Operation
+from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
-Service = Any
 NAMES = {"key": "hero", "decision_id": "x", "version": 1, "id": "x"}
 
 each_operation = pytest.mark.parametrize(
@@ -19,13 +17,15 @@ each_operation = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def keyed(start_worker: Callable[..., Any]) -> Any:
+def keyed(start_worker: StartWorker) -> WorkerInProcess:
     service = start_worker()
     service.create("hero")
     return service
 
 
-def status_with(service: Service, operation: Any, authorization: str | None) -> int:
+def status_with(
+    service: WorkerInProcess, operation: Operation, authorization: str | None
+) -> int:
     path = operation.path.format(**NAMES)
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = service.client.open(path, method=operation.method, headers=headers)
@@ -38,7 +38,7 @@ def basic(password: str, name: str = "") -> str:
 
 @each_operation
 def test_without_a_valid_key_only_open_routes_answer(
-    keyed: Service, operation: Any
+    keyed: WorkerInProcess, operation: Operation
 ) -> None:
     for authorization in (
         *(None, "", "Bearer", "Bearer ", "Bearer bsk_" + "a" * 32, "Bearer " + "é" * 9),
@@ -52,7 +52,7 @@ def test_without_a_valid_key_only_open_routes_answer(
 
 @each_operation
 def test_a_publishable_key_reaches_decisions_and_rewards_only(
-    keyed: Service, operation: Any
+    keyed: WorkerInProcess, operation: Operation
 ) -> None:
     status = status_with(keyed, operation, f"Bearer {keyed.publishable}")
 
@@ -60,7 +60,9 @@ def test_a_publishable_key_reaches_decisions_and_rewards_only(
 
 
 @each_operation
-def test_a_secret_key_reaches_everything(keyed: Service, operation: Any) -> None:
+def test_a_secret_key_reaches_everything(
+    keyed: WorkerInProcess, operation: Operation
+) -> None:
     for scheme in ("Bearer", "bearer", "BEARER "):
         status = status_with(keyed, operation, f"{scheme} {keyed.secret}")
 
@@ -68,7 +70,9 @@ def test_a_secret_key_reaches_everything(keyed: Service, operation: Any) -> None
 
 
 @each_operation
-def test_a_key_as_a_password_opens_nothing(keyed: Service, operation: Any) -> None:
+def test_a_key_as_a_password_opens_nothing(
+    keyed: WorkerInProcess, operation: Operation
+) -> None:
     """A browser would send it along with forms of other pages."""
     status = status_with(keyed, operation, basic(keyed.secret, "me"))
 
@@ -77,7 +81,7 @@ def test_a_key_as_a_password_opens_nothing(keyed: Service, operation: Any) -> No
 
 @each_operation
 def test_the_cookie_of_the_pages_opens_no_route_of_the_interface(
-    keyed: Service, operation: Any
+    keyed: WorkerInProcess, operation: Operation
 ) -> None:
     client = keyed.app.test_client()
     assert client.post("/sign-in", data={"key": keyed.secret}).status_code == 303
@@ -88,7 +92,7 @@ def test_the_cookie_of_the_pages_opens_no_route_of_the_interface(
     assert (answer.status_code == 401) == (operation.access != "open")
 
 
-def test_401_tells_a_program_what_to_send(keyed: Service) -> None:
+def test_401_tells_a_program_what_to_send(keyed: WorkerInProcess) -> None:
     answer = keyed.client.get("/v1/experiments")
 
     assert answer.status_code == 401
@@ -96,12 +100,12 @@ def test_401_tells_a_program_what_to_send(keyed: Service) -> None:
     assert answer.mimetype == "application/problem+json"
 
 
-def test_an_unknown_route_needs_no_key(keyed: Service) -> None:
+def test_an_unknown_route_needs_no_key(keyed: WorkerInProcess) -> None:
     assert keyed.client.get("/nope").status_code == 404
     assert keyed.client.put("/v1/decisions").status_code == 405
 
 
-def test_a_revoked_key_is_refused_at_the_next_request(service: Service) -> None:
+def test_a_revoked_key_is_refused_at_the_next_request(service: WorkerInProcess) -> None:
     service.create("hero")
     key, row = service.issue("publishable")
     headers = {"Authorization": f"Bearer {key}"}
@@ -114,7 +118,7 @@ def test_a_revoked_key_is_refused_at_the_next_request(service: Service) -> None:
 
 
 def test_a_key_is_in_no_log_line_and_in_no_answer(
-    service: Service, caplog: pytest.LogCaptureFixture
+    service: WorkerInProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     service.create("hero")
@@ -138,7 +142,7 @@ def test_a_key_is_in_no_log_line_and_in_no_answer(
 
 
 @each_operation
-def test_dev_asks_for_no_key(start_worker: Callable[..., Any], operation: Any) -> None:
+def test_dev_asks_for_no_key(start_worker: StartWorker, operation: Operation) -> None:
     service = start_worker(dev=True)
 
     assert status_with(service, operation, None) not in {401, 403}
@@ -147,7 +151,7 @@ def test_dev_asks_for_no_key(start_worker: Callable[..., Any], operation: Any) -
 
 
 def test_dev_lets_no_web_page_of_another_origin_change_anything(
-    start_worker: Callable[..., Any],
+    start_worker: StartWorker,
 ) -> None:
     service = start_worker(dev=True)
     definition = json.dumps({"key": "hero", "variants": [{"key": "a"}]})

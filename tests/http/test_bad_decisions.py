@@ -1,9 +1,10 @@
 """A bad decision request: a problem with the place of its fault, nothing stored."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
+
+from tests.harness.worker_in_process import WorkerInProcess
 
 Case = tuple[str, str, bytes | str, int, str | None]
 
@@ -191,7 +192,7 @@ def test_a_bad_decision_request_is_refused_with_its_place_and_nothing_is_stored(
     ],
 )
 def test_no_value_of_a_context_is_repeated_in_an_answer(
-    crowded: Any, inside: str
+    crowded: WorkerInProcess, inside: str
 ) -> None:
     answer = crowded.post("/v1/decisions", context(inside))
 

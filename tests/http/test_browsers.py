@@ -1,10 +1,8 @@
 """What browsers see: cross-origin access, preflights, caching, no sniffing."""
 
-from typing import Any
-
 import pytest
 
-Service = Any
+from tests.harness.worker_in_process import WorkerInProcess
 
 ORIGIN = {"Origin": "https://shop.example"}
 PUBLISHABLE = [
@@ -19,7 +17,7 @@ SECRET = ["/v1/experiments", "/v1/experiments/hero", "/v1/decisions/x", "/"]
 
 @pytest.mark.parametrize("path", PUBLISHABLE)
 def test_a_preflight_of_a_publishable_route_needs_no_key(
-    service: Service, path: str
+    service: WorkerInProcess, path: str
 ) -> None:
     asked = ORIGIN | {
         "Access-Control-Request-Method": "POST",
@@ -36,7 +34,7 @@ def test_a_preflight_of_a_publishable_route_needs_no_key(
 
 @pytest.mark.parametrize("path", PUBLISHABLE)
 def test_answers_of_publishable_routes_can_be_read_by_pages_of_any_origin(
-    service: Service, path: str
+    service: WorkerInProcess, path: str
 ) -> None:
     with_key = service.post(path, {}, headers=ORIGIN)
     without = service.client.post(path, headers=ORIGIN)
@@ -50,7 +48,7 @@ def test_answers_of_publishable_routes_can_be_read_by_pages_of_any_origin(
 
 @pytest.mark.parametrize("path", PUBLISHABLE)
 def test_who_asks_for_no_origin_gets_no_header_about_origins(
-    service: Service, path: str
+    service: WorkerInProcess, path: str
 ) -> None:
     answer = service.post(path, {})
 
@@ -59,7 +57,7 @@ def test_who_asks_for_no_origin_gets_no_header_about_origins(
 
 @pytest.mark.parametrize("path", SECRET)
 def test_other_routes_let_no_page_of_another_origin_read(
-    service: Service, path: str
+    service: WorkerInProcess, path: str
 ) -> None:
     for answer in (
         service.client.options(path, headers=ORIGIN),
@@ -69,7 +67,7 @@ def test_other_routes_let_no_page_of_another_origin_read(
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_options_tells_the_methods_of_a_route(service: Service) -> None:
+def test_options_tells_the_methods_of_a_route(service: WorkerInProcess) -> None:
     answer = service.client.options("/v1/experiments")
 
     assert answer.status_code == 200
@@ -78,7 +76,7 @@ def test_options_tells_the_methods_of_a_route(service: Service) -> None:
     }
 
 
-def test_405_tells_the_methods_of_a_route(service: Service) -> None:
+def test_405_tells_the_methods_of_a_route(service: WorkerInProcess) -> None:
     answer = service.client.put("/v1/rewards")
 
     assert answer.status_code == 405
@@ -86,14 +84,14 @@ def test_405_tells_the_methods_of_a_route(service: Service) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/experiments", "/docs", "/"])
-def test_head_is_get_without_the_body(service: Service, path: str) -> None:
+def test_head_is_get_without_the_body(service: WorkerInProcess, path: str) -> None:
     answer = service.call("HEAD", path)
 
     assert (answer.status_code, answer.data) == (200, b"")
     assert int(answer.headers["Content-Length"]) > 0
 
 
-def test_no_answer_is_kept_by_a_cache_or_sniffed(service: Service) -> None:
+def test_no_answer_is_kept_by_a_cache_or_sniffed(service: WorkerInProcess) -> None:
     service.create("hero")
     for answer in (
         service.post("/v1/decisions", {"experiment": "hero"}),
@@ -111,11 +109,14 @@ def test_no_answer_is_kept_by_a_cache_or_sniffed(service: Service) -> None:
     [None, "text/plain", "application/x-www-form-urlencoded", "application/json; x=y"],
 )
 def test_the_content_type_of_a_request_does_not_matter(
-    service: Service, content_type: str | None
+    service: WorkerInProcess, content_type: str | None
 ) -> None:
     service.create("hero")
-    answer = service.post(
-        "/v1/decisions", b'{"experiment": "hero"}', content_type=content_type
+    answer = service.client.post(
+        "/v1/decisions",
+        data=b'{"experiment": "hero"}',
+        content_type=content_type,
+        headers={"Authorization": f"Bearer {service.secret}"},
     )
 
     assert answer.status_code == 201

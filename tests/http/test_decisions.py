@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-Service = Any
+from tests.harness.worker_in_process import WorkerInProcess
 
 PAYLOAD = {"img": "https://x/y.png", "n": [1, 2.5, None, True], "é": {"deep": {}}}
 ANSWER_FIELDS = {
@@ -21,7 +21,7 @@ ANSWER_FIELDS = {
 
 
 def test_a_decision_answers_201_with_every_field_of_the_contract(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero", holdout=0.0, policy={"kind": "uniform"})
     answer = service.post("/v1/decisions", {"experiment": "hero"})
@@ -39,7 +39,7 @@ def test_a_decision_answers_201_with_every_field_of_the_contract(
     assert re.fullmatch(r"[\w~]{40}", answer.json["decision_id"])
 
 
-def test_a_payload_is_handed_back_untouched(service: Service) -> None:
+def test_a_payload_is_handed_back_untouched(service: WorkerInProcess) -> None:
     variants = [{"key": "a", "payload": PAYLOAD}, {"key": "b"}]
     service.create("hero", variants=variants)
 
@@ -48,7 +48,7 @@ def test_a_payload_is_handed_back_untouched(service: Service) -> None:
 
 
 def test_a_request_may_bring_whole_variants_where_the_experiment_allows_it(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero", request_variants="replace")
     brought = {"key": "new", "features": {"price": 3}, "payload": PAYLOAD}
@@ -59,7 +59,7 @@ def test_a_request_may_bring_whole_variants_where_the_experiment_allows_it(
 
 
 def test_the_baseline_group_is_answered_where_its_variant_is_excluded(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero", holdout=0.9, variants=[{"key": k} for k in "abc"])
     decided = [service.decide("hero", exclude=["a"]) for _ in range(40)]
@@ -68,7 +68,7 @@ def test_the_baseline_group_is_answered_where_its_variant_is_excluded(
     assert "baseline" in {d["group"] for d in decided}
 
 
-def test_a_unit_stays_in_its_group(service: Service) -> None:
+def test_a_unit_stays_in_its_group(service: WorkerInProcess) -> None:
     service.create("hero", holdout=0.5)
     units = [f"u-{n}" for n in range(30)]
     first = [service.decide("hero", unit_id=unit)["group"] for unit in units]
@@ -78,7 +78,7 @@ def test_a_unit_stays_in_its_group(service: Service) -> None:
 
 
 def test_a_repeated_request_gets_the_first_answer_before_and_after_it_was_stored(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero", policy={"kind": "uniform"})
     first = service.decide("hero", request_id="r-1")
@@ -91,7 +91,7 @@ def test_a_repeated_request_gets_the_first_answer_before_and_after_it_was_stored
 
 
 def test_a_batch_answers_in_order_and_one_bad_request_fails_alone(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero")
     service.create("other")
@@ -122,7 +122,7 @@ def test_a_batch_answers_in_order_and_one_bad_request_fails_alone(
     assert service.get("/v1/experiments/hero/report").json["decisions"]["pending"] == 2
 
 
-def test_a_batch_may_hold_a_thousand_and_none(service: Service) -> None:
+def test_a_batch_may_hold_a_thousand_and_none(service: WorkerInProcess) -> None:
     service.create("hero", policy={"kind": "uniform"})
     thousand = {"decisions": [{"experiment": "hero"}] * 1000}
     answers = service.post("/v1/decisions/batch", thousand).json["decisions"]
@@ -133,7 +133,7 @@ def test_a_batch_may_hold_a_thousand_and_none(service: Service) -> None:
     }
 
 
-def test_a_decision_can_be_read_at_every_stage(service: Service) -> None:
+def test_a_decision_can_be_read_at_every_stage(service: WorkerInProcess) -> None:
     service.create("hero", reward={"window_seconds": 60})
     context = {"device": "mobile", "user": {"segment": "new"}}
     decided = service.decide("hero", unit_id="u", context=context, request_id="r")
@@ -163,7 +163,7 @@ def test_a_decision_can_be_read_at_every_stage(service: Service) -> None:
 
 
 def test_a_deferred_decision_counts_only_once_it_is_activated(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero", reward={"window_seconds": 60})
     shown, unseen = (service.decide("hero", defer=True) for _ in range(2))
@@ -188,7 +188,7 @@ def test_a_deferred_decision_counts_only_once_it_is_activated(
 
 
 def test_a_decision_not_read_by_the_learner_yet_says_whether_it_is_deferred(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero")
     decided = service.decide("hero", defer=True)

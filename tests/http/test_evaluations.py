@@ -8,14 +8,14 @@ from bandit_svc.learner.job_kinds import KINDS
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.managing.jobs import run_job
+from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
-Service = Any
 PATH = "/v1/experiments/hero/evaluations"
 RULES = {"kind": "rules", "rules": ["when hour > 12 then a"]}
 
 
 @pytest.fixture
-def hero(service: Service) -> Service:
+def hero(service: WorkerInProcess) -> WorkerInProcess:
     """An experiment with 60 matured decisions and a published model."""
     service.create("hero", holdout=0.0, policy={"kind": "linear"})
     for hour in range(60):
@@ -26,19 +26,19 @@ def hero(service: Service) -> Service:
     return service
 
 
-def asked(service: Service, *policies: Any) -> dict[str, Any]:
+def asked(service: WorkerInProcess, *policies: object) -> dict[str, Any]:
     """Queue an evaluation and give the answer."""
     answer = service.post(PATH, {"policies": list(policies)})
     assert answer.status_code == 202, answer.text
     return dict(answer.json)
 
 
-def work(service: Service) -> bool:
+def work(service: WorkerInProcess) -> bool:
     """Do the next job, as the learner's child does."""
     return run_job(service.worker.storage, KINDS, lambda: service.now_ms)
 
 
-def test_it_is_queued_with_a_place_where_it_can_be_read(hero: Service) -> None:
+def test_it_is_queued_with_a_place_where_it_can_be_read(hero: WorkerInProcess) -> None:
     answer = hero.post(PATH, {"policies": ["uniform", "model:1", RULES]})
     read = hero.get(answer.headers["Location"])
 
@@ -59,7 +59,9 @@ def test_it_is_queued_with_a_place_where_it_can_be_read(hero: Service) -> None:
     }
 
 
-def test_done_it_has_what_an_evaluation_on_the_command_line_has(hero: Service) -> None:
+def test_done_it_has_what_an_evaluation_on_the_command_line_has(
+    hero: WorkerInProcess,
+) -> None:
     linear = {"kind": "linear", "ridge": 5.0}
     policies: list[Any] = ["fixed:a", "model:1", RULES, linear]
     queued = asked(hero, *policies)
@@ -78,14 +80,14 @@ def test_done_it_has_what_an_evaluation_on_the_command_line_has(hero: Service) -
     assert not work(hero)
 
 
-def test_nothing_asks_about_all_candidates(hero: Service) -> None:
+def test_nothing_asks_about_all_candidates(hero: WorkerInProcess) -> None:
     everything = ["uniform", "baseline", "fixed:a", "fixed:b"]
 
     assert asked(hero)["policies"] == everything
     assert hero.post(PATH, {}).json["policies"] == everything
 
 
-def test_they_are_listed_newest_first_without_results(hero: Service) -> None:
+def test_they_are_listed_newest_first_without_results(hero: WorkerInProcess) -> None:
     first, second = asked(hero, "uniform"), asked(hero, "fixed:a")
     work(hero)
     listed = hero.get(PATH).json
@@ -99,7 +101,7 @@ def test_they_are_listed_newest_first_without_results(hero: Service) -> None:
 
 
 def test_what_was_asked_counts_even_if_the_experiment_changes_meanwhile(
-    hero: Service,
+    hero: WorkerInProcess,
 ) -> None:
     named = {"kind": "thompson", "name": "shadow"}
     hero.patch("/v1/experiments/hero", {"candidates": [named]})
@@ -136,7 +138,7 @@ def test_what_was_asked_counts_even_if_the_experiment_changes_meanwhile(
     ],
 )
 def test_a_bad_policy_is_refused_with_its_place_and_nothing_is_queued(
-    hero: Service, policies: Any, pointer: str
+    hero: WorkerInProcess, policies: object, pointer: str
 ) -> None:
     answer = hero.post(PATH, {"policies": policies})
 
@@ -146,11 +148,13 @@ def test_a_bad_policy_is_refused_with_its_place_and_nothing_is_queued(
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{", '{"policy": "uniform"}', b"\xff"])
-def test_a_body_that_is_none_is_refused(hero: Service, body: bytes | str) -> None:
+def test_a_body_that_is_none_is_refused(
+    hero: WorkerInProcess, body: bytes | str
+) -> None:
     assert hero.post(PATH, body).status_code == 400
 
 
-def test_what_does_not_exist_is_not_found(hero: Service) -> None:
+def test_what_does_not_exist_is_not_found(hero: WorkerInProcess) -> None:
     hero.create("other")
     queued = asked(hero, "uniform")
 
@@ -164,7 +168,7 @@ def test_what_does_not_exist_is_not_found(hero: Service) -> None:
     assert hero.post("/v1/experiments/nothing/evaluations", {}).status_code == 404
 
 
-def test_the_queue_of_an_experiment_has_an_end(hero: Service) -> None:
+def test_the_queue_of_an_experiment_has_an_end(hero: WorkerInProcess) -> None:
     for _ in range(20):
         asked(hero, "uniform")
     refused = hero.post(PATH, {"policies": ["uniform"]})
@@ -173,7 +177,7 @@ def test_the_queue_of_an_experiment_has_an_end(hero: Service) -> None:
     assert "20 jobs of this experiment are queued" in refused.json["detail"]
 
 
-def test_only_a_secret_key_may_ask_and_read(hero: Service) -> None:
+def test_only_a_secret_key_may_ask_and_read(hero: WorkerInProcess) -> None:
     queued = asked(hero, "uniform")
     public = {"headers": {"Authorization": f"Bearer {hero.publishable}"}}
 
@@ -183,7 +187,9 @@ def test_only_a_secret_key_may_ask_and_read(hero: Service) -> None:
     assert hero.client.post(PATH, json={}).status_code == 401
 
 
-def test_without_keys_a_page_of_another_origin_may_not_ask(start_worker: Any) -> None:
+def test_without_keys_a_page_of_another_origin_may_not_ask(
+    start_worker: StartWorker,
+) -> None:
     service = start_worker(dev=True)
     service.create("hero")
     foreign = {"headers": {"Sec-Fetch-Site": "cross-site"}}
@@ -192,7 +198,7 @@ def test_without_keys_a_page_of_another_origin_may_not_ask(start_worker: Any) ->
     assert service.post(PATH, {}).status_code == 202
 
 
-def test_answers_have_the_fields_that_are_described(hero: Service) -> None:
+def test_answers_have_the_fields_that_are_described(hero: WorkerInProcess) -> None:
     schemas = hero.get("/openapi.json").json["components"]["schemas"]
 
     assert set(asked(hero)) == set(schemas["EvaluationAnswer"]["properties"])

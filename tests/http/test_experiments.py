@@ -1,8 +1,6 @@
 """Creating, changing and restoring experiments, to the letter of the contract."""
 
-from typing import Any
-
-Service = Any
+from tests.harness.worker_in_process import WorkerInProcess
 
 CONTRACT = {
     "key": "homepage-hero",
@@ -34,18 +32,18 @@ CONTRACT = {
 }
 
 
-def contains(found: Any, expected: Any) -> bool:
+def contains(found: object, expected: object) -> bool:
     """Whether every value of the expected document stands in the found one."""
-    if isinstance(expected, dict):
+    if isinstance(expected, dict) and isinstance(found, dict):
         return all(contains(found[name], value) for name, value in expected.items())
-    if isinstance(expected, list):
+    if isinstance(expected, list) and isinstance(found, list):
         pairs = zip(found, expected, strict=True)
         return all(contains(one, other) for one, other in pairs)
     return bool(found == expected)
 
 
 def test_the_definition_of_the_contract_is_created_and_read_back(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     answer = service.post("/v1/experiments", CONTRACT)
     location = answer.headers["Location"]
@@ -58,7 +56,7 @@ def test_the_definition_of_the_contract_is_created_and_read_back(
     assert service.get("/v1/experiments").json == {"experiments": [answer.json]}
 
 
-def test_key_and_variants_are_enough(service: Service) -> None:
+def test_key_and_variants_are_enough(service: WorkerInProcess) -> None:
     made = service.create("hero")
 
     assert made["policy"]["kind"] == "vw"
@@ -68,7 +66,7 @@ def test_key_and_variants_are_enough(service: Service) -> None:
     assert made["status"] == "running"
 
 
-def test_each_change_is_a_revision_that_is_kept(service: Service) -> None:
+def test_each_change_is_a_revision_that_is_kept(service: WorkerInProcess) -> None:
     service.create("hero")
     service.now_ms += 1000
     changed = service.patch("/v1/experiments/hero", {"holdout": 0.2})
@@ -87,7 +85,7 @@ def test_each_change_is_a_revision_that_is_kept(service: Service) -> None:
 
 
 def test_a_merge_patch_changes_what_it_names_and_null_gives_the_default(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     made = service.create("hero", holdout=0.3, description="first")
     changed = service.patch(
@@ -101,7 +99,7 @@ def test_a_merge_patch_changes_what_it_names_and_null_gives_the_default(
 
 
 def test_a_variant_left_out_of_the_list_is_retired_and_comes_back_when_named(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero", baseline={"kind": "uniform"})
     without = service.patch("/v1/experiments/hero", {"variants": [{"key": "b"}]}).json
@@ -122,7 +120,7 @@ def test_a_variant_left_out_of_the_list_is_retired_and_comes_back_when_named(
 
 
 def test_pausing_stops_decisions_at_once_and_resuming_starts_them(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero")
     service.patch("/v1/experiments/hero", {"status": "paused"})
@@ -134,14 +132,14 @@ def test_pausing_stops_decisions_at_once_and_resuming_starts_them(
     assert service.decide("hero")
 
 
-def learned(service: Service, rounds: int) -> None:
+def learned(service: WorkerInProcess, rounds: int) -> None:
     for _ in range(rounds):
         service.reward(service.decide("hero")["decision_id"], 1)
     service.learn(after_s=61)
 
 
 def test_a_changed_policy_is_trained_from_the_log_and_swapped_in(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero", reward={"window_seconds": 60}, holdout=0.0)
     learned(service, 5)
@@ -156,7 +154,7 @@ def test_a_changed_policy_is_trained_from_the_log_and_swapped_in(
 
 
 def test_models_are_listed_newest_first_and_an_older_one_can_be_restored(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero", reward={"window_seconds": 60}, holdout=0.0)
     learned(service, 3)

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.harness.worker_in_process import StartWorker
+
 SCALARS = (
     st.none()
     | st.booleans()
@@ -99,7 +101,7 @@ each_route = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def never_our_fault(start_worker: Callable[..., Any]) -> Callable[..., None]:
+def never_our_fault(start_worker: StartWorker) -> Callable[[str, str, bytes], None]:
     service = start_worker()
     service.create("hero")
     service.create("open", request_variants="replace")
@@ -122,7 +124,7 @@ def never_our_fault(start_worker: Callable[..., Any]) -> Callable[..., None]:
 @FUZZED
 @given(body=st.binary(max_size=200))
 def test_arbitrary_bytes_are_never_an_internal_error(
-    never_our_fault: Callable[..., None],
+    never_our_fault: Callable[[str, str, bytes], None],
     method: str,
     path: str,
     good: dict[str, Any],
@@ -136,11 +138,11 @@ def test_arbitrary_bytes_are_never_an_internal_error(
 @FUZZED
 @given(document=ANY_JSON)
 def test_arbitrary_json_is_never_an_internal_error(
-    never_our_fault: Callable[..., None],
+    never_our_fault: Callable[[str, str, bytes], None],
     method: str,
     path: str,
     good: dict[str, Any],
-    document: Any,
+    document: object,
 ) -> None:
     del good
     never_our_fault(method, path, json.dumps(document).encode())
@@ -157,11 +159,11 @@ def test_arbitrary_json_is_never_an_internal_error(
 @settings(FUZZED, max_examples=40)
 @given(value=ANY_JSON)
 def test_an_arbitrary_value_of_a_known_field_is_never_an_internal_error(
-    never_our_fault: Callable[..., None],
+    never_our_fault: Callable[[str, str, bytes], None],
     method: str,
     path: str,
     good: dict[str, Any],
     field: str,
-    value: Any,
+    value: object,
 ) -> None:
     never_our_fault(method, path, json.dumps(good | {field: value}).encode())

@@ -1,18 +1,14 @@
 """Labels of decisions are few, however many experiments and variants there are."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from prometheus_client import REGISTRY
 
 from bandit_svc import metrics
-
-Service = Any
+from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
 
 @pytest.fixture(scope="module")
-def crowded(start_worker: Callable[..., Any]) -> Service:
+def crowded(start_worker: StartWorker) -> WorkerInProcess:
     """A service with one experiment more than have labels of their own, and a wide one.
 
     They are created in this order: the wide one, e1 to e199, beyond.
@@ -38,7 +34,9 @@ def counted(experiment: str, variant: str) -> float:
     )
 
 
-def test_an_experiment_beyond_the_cap_is_counted_under_other(crowded: Service) -> None:
+def test_an_experiment_beyond_the_cap_is_counted_under_other(
+    crowded: WorkerInProcess,
+) -> None:
     before = counted("(other)", "(other)")
     crowded.decide("beyond", variants=["a"])
     crowded.decide("e199", variants=["a"])
@@ -48,7 +46,9 @@ def test_an_experiment_beyond_the_cap_is_counted_under_other(crowded: Service) -
     assert counted("e199", "a") == 1
 
 
-def test_a_variant_beyond_the_cap_is_counted_under_other(crowded: Service) -> None:
+def test_a_variant_beyond_the_cap_is_counted_under_other(
+    crowded: WorkerInProcess,
+) -> None:
     last = f"v{metrics.MAX_VARIANTS}"
     crowded.decide("wide", variants=["v0"])
     crowded.decide("wide", variants=[last])
@@ -59,7 +59,7 @@ def test_a_variant_beyond_the_cap_is_counted_under_other(crowded: Service) -> No
 
 
 def test_an_archived_experiment_makes_room_for_a_new_one(
-    start_worker: Callable[..., Any],
+    start_worker: StartWorker,
 ) -> None:
     service = start_worker()
     for number in range(metrics.MAX_EXPERIMENTS + 1):

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from bandit_svc.http import problems
-
-Service = Any
+from tests.harness.worker_in_process import WorkerInProcess
 
 SERIES = re.compile(r"^(bandit_\w+?)(?:\{(.*)\})? \S+$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -26,21 +25,21 @@ LABELS = {
 }
 
 
-def series_of(service: Service) -> list[tuple[str, dict[str, str]]]:
+def series_of(service: WorkerInProcess) -> list[tuple[str, dict[str, str]]]:
     text = service.client.get("/metrics").text
     return [
         (name, dict(LABEL.findall(labels))) for name, labels in SERIES.findall(text)
     ]
 
 
-def test_healthz_says_that_the_process_is_up(service: Service) -> None:
+def test_healthz_says_that_the_process_is_up(service: WorkerInProcess) -> None:
     answer = service.client.get("/healthz")
 
-    assert (answer.status_code, answer.json["status"]) == (200, "ok")
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "ok")
 
 
 def test_readyz_says_whether_decisions_can_be_made_durable(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: WorkerInProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready = service.client.get("/readyz")
     usage = SimpleNamespace(free=1_000_000)
@@ -51,11 +50,11 @@ def test_readyz_says_whether_decisions_can_be_made_durable(
     assert ready.status_code == 200
     assert full.status_code == 503
     assert full.headers["Retry-After"] == "1"
-    assert "MiB" in full.json["detail"]
+    assert "MiB" in full.get_json()["detail"]
     assert service.client.get("/readyz").status_code == 200
 
 
-def test_readyz_is_503_while_the_data_folder_is_gone(service: Service) -> None:
+def test_readyz_is_503_while_the_data_folder_is_gone(service: WorkerInProcess) -> None:
     away = service.folder.with_name("away")
     service.folder.rename(away)
     gone = service.client.get("/readyz")
@@ -65,7 +64,9 @@ def test_readyz_is_503_while_the_data_folder_is_gone(service: Service) -> None:
     assert service.client.get("/readyz").status_code == 200
 
 
-def test_metrics_have_the_names_and_labels_of_the_contract(service: Service) -> None:
+def test_metrics_have_the_names_and_labels_of_the_contract(
+    service: WorkerInProcess,
+) -> None:
     service.create("hero")
     decision_id = service.decide("hero")["decision_id"]
     service.post("/v1/rewards", {"decision_id": decision_id, "value": 9})
@@ -75,7 +76,9 @@ def test_metrics_have_the_names_and_labels_of_the_contract(service: Service) -> 
         assert labels in [set(have) for have_name, have in found if have_name == name]
 
 
-def test_no_label_carries_a_unit_a_decision_or_free_text(service: Service) -> None:
+def test_no_label_carries_a_unit_a_decision_or_free_text(
+    service: WorkerInProcess,
+) -> None:
     service.create("hero", request_variants="replace")
     free = "free-text-of-a-request"
     decided = service.decide(
@@ -99,7 +102,7 @@ def test_no_label_carries_a_unit_a_decision_or_free_text(service: Service) -> No
 
 
 def test_the_number_of_series_does_not_grow_with_what_is_asked(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     def ask(number: int) -> None:
         service.get(f"/nope/{number}")
@@ -118,7 +121,7 @@ def test_the_number_of_series_does_not_grow_with_what_is_asked(
 
 
 def test_a_fault_of_ours_is_a_problem_and_its_log_line_carries_no_value(
-    service: Service,
+    service: WorkerInProcess,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

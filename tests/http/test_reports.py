@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-Service = Any
+from tests.harness.worker_in_process import WorkerInProcess
 
 NOTHING = [0.0, 1.0]
 
 
-def report_of(service: Service) -> dict[str, Any]:
+def report_of(service: WorkerInProcess) -> dict[str, Any]:
     answer = service.get("/v1/experiments/hero/report")
     assert answer.status_code == 200
     return dict(answer.json)
 
 
 @pytest.fixture
-def earned(service: Service) -> dict[str, Any]:
+def earned(service: WorkerInProcess) -> dict[str, Any]:
     """Give a report after 400 decisions: the treatment earns 1, the baseline 0."""
     service.create(
         "hero",
@@ -56,7 +56,9 @@ def test_a_report_has_every_field_of_the_contract(earned: dict[str, Any]) -> Non
         assert check["status"] in {"ok", "warn", "fail"}
 
 
-def test_counts_means_and_uplift_are_those_of_the_traffic(service: Service) -> None:
+def test_counts_means_and_uplift_are_those_of_the_traffic(
+    service: WorkerInProcess,
+) -> None:
     service.create(
         "hero",
         holdout=0.5,
@@ -93,7 +95,9 @@ def test_counts_means_and_uplift_are_those_of_the_traffic(service: Service) -> N
     }
 
 
-def test_a_report_of_nothing_says_that_nothing_is_known(service: Service) -> None:
+def test_a_report_of_nothing_says_that_nothing_is_known(
+    service: WorkerInProcess,
+) -> None:
     service.create("hero")
     report = report_of(service)
 
@@ -105,7 +109,7 @@ def test_a_report_of_nothing_says_that_nothing_is_known(service: Service) -> Non
 
 
 def test_late_duplicate_conflicting_and_orphan_rewards_are_counted(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero", reward={"window_seconds": 60})
     decision_id = service.decide("hero")["decision_id"]
@@ -123,7 +127,9 @@ def test_late_duplicate_conflicting_and_orphan_rewards_are_counted(
     } == {"late": 1, "duplicate": 1, "conflicting": 1, "orphan": 0}
 
 
-def test_learning_on_the_first_reward_is_said_in_the_report(service: Service) -> None:
+def test_learning_on_the_first_reward_is_said_in_the_report(
+    service: WorkerInProcess,
+) -> None:
     service.create("hero", reward={"learn_on": "first_reward"})
     statuses = {c["check"]: c["status"] for c in report_of(service)["health"]}
 
@@ -131,7 +137,7 @@ def test_learning_on_the_first_reward_is_said_in_the_report(service: Service) ->
 
 
 def test_the_csv_has_the_numbers_of_the_json(
-    service: Service, earned: dict[str, Any]
+    service: WorkerInProcess, earned: dict[str, Any]
 ) -> None:
     answer = service.get("/v1/experiments/hero/report.csv")
     rows = list(csv.reader(io.StringIO(answer.text)))
@@ -161,7 +167,7 @@ def test_the_csv_has_the_numbers_of_the_json(
 
 
 def test_the_csv_of_nothing_has_empty_cells_where_nothing_is_known(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero")
     text = service.get("/v1/experiments/hero/report.csv").text

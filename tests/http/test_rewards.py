@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-Service = Any
+from tests.harness.worker_in_process import WorkerInProcess
 
 
 @pytest.fixture
-def decision_id(service: Service) -> str:
+def decision_id(service: WorkerInProcess) -> str:
     service.create("hero", reward={"window_seconds": 60, "aggregate": "sum"})
     return str(service.decide("hero")["decision_id"])
 
 
 def test_a_reward_answers_202_once_it_is_durable(
-    service: Service, decision_id: str
+    service: WorkerInProcess, decision_id: str
 ) -> None:
     body = {
         "decision_id": decision_id,
@@ -36,12 +36,12 @@ def test_a_reward_answers_202_once_it_is_durable(
     assert service.stored() != before
 
 
-def test_a_whole_number_is_a_value(service: Service, decision_id: str) -> None:
+def test_a_whole_number_is_a_value(service: WorkerInProcess, decision_id: str) -> None:
     service.reward(decision_id, 1)
 
 
 def test_one_reward_id_counts_once_and_without_one_there_is_one_for_each_metric(
-    service: Service, decision_id: str
+    service: WorkerInProcess, decision_id: str
 ) -> None:
     for _ in range(3):
         service.reward(decision_id, 0.25, reward_id="r")
@@ -56,7 +56,7 @@ def test_one_reward_id_counts_once_and_without_one_there_is_one_for_each_metric(
 
 
 def test_a_secondary_metric_is_reported_and_not_learned_from(
-    service: Service, decision_id: str
+    service: WorkerInProcess, decision_id: str
 ) -> None:
     service.reward(decision_id, 700, metric="revenue")
     service.learn(after_s=61)
@@ -69,7 +69,7 @@ def test_a_secondary_metric_is_reported_and_not_learned_from(
 
 
 def test_a_batch_answers_in_order_and_one_bad_reward_fails_alone(
-    service: Service, decision_id: str
+    service: WorkerInProcess, decision_id: str
 ) -> None:
     rewards: list[Any] = [
         {"decision_id": decision_id, "value": 0.5, "reward_id": "r1"},
@@ -96,7 +96,9 @@ def test_a_batch_answers_in_order_and_one_bad_reward_fails_alone(
     assert service.get(f"/v1/decisions/{decision_id}").json["reward"] == 0.75
 
 
-def test_a_batch_may_hold_a_thousand(service: Service, decision_id: str) -> None:
+def test_a_batch_may_hold_a_thousand(
+    service: WorkerInProcess, decision_id: str
+) -> None:
     rewards = [
         {"decision_id": decision_id, "value": 0.001, "reward_id": f"r{n}"}
         for n in range(1000)
@@ -109,7 +111,7 @@ def test_a_batch_may_hold_a_thousand(service: Service, decision_id: str) -> None
 
 
 def test_a_decision_of_an_archived_experiment_still_takes_its_reward(
-    service: Service, decision_id: str
+    service: WorkerInProcess, decision_id: str
 ) -> None:
     service.patch("/v1/experiments/hero", {"status": "archived"})
     service.reward(decision_id, 1)

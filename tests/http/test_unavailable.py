@@ -1,11 +1,11 @@
 """When nothing can be made durable: 503, nothing half kept, recovery by itself."""
 
-from typing import Any
-
-Service = Any
+from tests.harness.worker_in_process import WorkerInProcess
 
 
-def test_a_log_that_can_not_be_written_is_503_until_it_can(service: Service) -> None:
+def test_a_log_that_can_not_be_written_is_503_until_it_can(
+    service: WorkerInProcess,
+) -> None:
     service.create("hero")
     decided_before = service.worker.ids.issue(
         1, service.now_ms, b"x" * 9, deferred=True
@@ -39,7 +39,7 @@ def test_a_log_that_can_not_be_written_is_503_until_it_can(service: Service) -> 
 
 
 def test_a_request_that_was_refused_gets_a_decision_when_it_is_sent_again(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero")
     log = service.folder / "log"

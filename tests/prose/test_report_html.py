@@ -2,21 +2,19 @@
 
 import re
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from bandit_svc.prose.report_html.page import figures, report_html
 from bandit_svc.services.report.build import build_report
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 Json = dict[str, Any]
 HOSTILE = '"><script>alert(1)</script>'
 
 
-def report_of(service: "Service") -> Json:
+def report_of(service: Service) -> Json:
     experiment = service.storage.experiments.get("hero")
     return build_report(service.storage, experiment, service.now_ms)
 
@@ -29,7 +27,7 @@ def policy(name: str, **fields: Any) -> Json:
 
 
 @pytest.fixture
-def earned(service: "Service") -> Json:
+def earned(service: Service) -> Json:
     """A report with every part, after 600 decisions."""
     metric = {"name": "calls", "minimum": 0, "maximum": 1, "margin": 0.2}
     service.create(holdout=0.4, metrics=[metric])
@@ -118,7 +116,7 @@ def test_many_variants_share_the_last_band(earned: Json) -> None:
     assert "40.0 %" in page
 
 
-def test_a_report_of_nothing_is_a_page_without_charts(service: "Service") -> None:
+def test_a_report_of_nothing_is_a_page_without_charts(service: Service) -> None:
     service.create()
     page = report_html(report_of(service))
 
@@ -127,7 +125,7 @@ def test_a_report_of_nothing_is_a_page_without_charts(service: "Service") -> Non
     assert "None" not in page
 
 
-def test_one_joined_decision_is_drawn(service: "Service") -> None:
+def test_one_joined_decision_is_drawn(service: Service) -> None:
     service.create(holdout=0.0)
     service.reward(service.decide())
     service.mature()
@@ -136,7 +134,7 @@ def test_one_joined_decision_is_drawn(service: "Service") -> None:
 
 
 def test_rewards_over_time_and_the_adjusted_uplift_are_shown(
-    service: "Service",
+    service: Service,
 ) -> None:
     spend = {"key": "spend", "minimum": 0, "maximum": 10}
     service.create(holdout=0.5, covariate=spend, policy={"kind": "uniform"})

@@ -1,8 +1,8 @@
 """The fast lane answers as Flask does: status, headers, body, counts, log.
 
 Clock and entropy stand still, so that both give one decision the same id. Refused
-bodies are compared in `refused` (conftest.py), for every row of the tables of bad
-decisions and rewards.
+bodies are compared by the fixture `refused` of tests/http, for every row of the tables
+of bad decisions and rewards.
 """
 
 import json
@@ -18,6 +18,7 @@ from werkzeug.test import EnvironBuilder
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
 from bandit_svc.server.fast_lane import HOT, FastLane
+from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -39,7 +40,7 @@ class Answer(NamedTuple):
 class Still:
     """A worker whose clock and entropy stand still, with both ways in."""
 
-    def __init__(self, service: Any) -> None:
+    def __init__(self, service: WorkerInProcess) -> None:
         self._service = service
         self.request_context = RequestContext(
             service.worker, lambda: service.now_ms, lambda n: b"\x07" * n
@@ -52,7 +53,7 @@ class Still:
         )["decision_id"]
 
     def environ(
-        self, path: str, body: Any, headers: dict[str, str] | None = None
+        self, path: str, body: object, headers: dict[str, str] | None = None
     ) -> "WSGIEnvironment":
         """Make a request as a server hands it on."""
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -74,14 +75,14 @@ class Still:
         self,
         application: "WSGIApplication",
         path: str,
-        body: Any,
+        body: object,
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """Send one request one way; give the answer and what it left behind."""
         started: list[Any] = []
 
         def start_response(
-            status: str, headers: list[tuple[str, str]], _error: Any = None
+            status: str, headers: list[tuple[str, str]], _error: object = None
         ) -> Callable[[bytes], object]:
             started.extend((status, headers))
             return lambda _: None
@@ -118,7 +119,7 @@ def _counts() -> dict[tuple[str, str], float]:
 
 
 @pytest.fixture(scope="module")
-def still(start_worker: Callable[..., Any]) -> Iterator[Still]:
+def still(start_worker: StartWorker) -> Iterator[Still]:
     service = start_worker()
     service.create("hero", request_variants="replace")
     service.create("paused")
@@ -159,7 +160,7 @@ KEYS = [
 
 @pytest.mark.parametrize(("path", "body"), PLAIN)
 def test_a_plain_request_gets_the_bytes_that_flask_gives(
-    still: Still, path: str, body: Any
+    still: Still, path: str, body: object
 ) -> None:
     if b"request_id" in json.dumps(body, default=str).encode():
         still.ask(still.lane, path, body)
@@ -182,7 +183,7 @@ def test_a_request_without_a_valid_key_gets_the_bytes_that_flask_gives(
 
 
 def test_a_closed_log_is_503_with_retry_after_either_way(
-    start_worker: Callable[..., Any],
+    start_worker: StartWorker,
 ) -> None:
     service = start_worker()
     service.create("hero")
@@ -274,5 +275,5 @@ def _unreachable(
     raise AssertionError("a plain request went on to Flask")
 
 
-def _never_started(*_: Any) -> Callable[[bytes], object]:
+def _never_started(*_: object) -> Callable[[bytes], object]:
     raise AssertionError("the lane answered what it should have handed on")

@@ -3,20 +3,18 @@
 The numbers are set by hand through the real learner's steps; see tests/conftest.py.
 """
 
-from typing import Any
-
 from bandit_svc.storage.overview import Headline, Overview, RecentState
+from tests.harness.worker_in_process import WorkerInProcess
 
-Service = Any
 GROUPS = ("treatment", "baseline")
 
 
-def overview_of(service: Service) -> Overview:
+def overview_of(service: WorkerInProcess) -> Overview:
     overview: Overview = service.worker.storage.overview
     return overview
 
 
-def test_a_summary_counts_what_was_joined_and_waits(service: Service) -> None:
+def test_a_summary_counts_what_was_joined_and_waits(service: WorkerInProcess) -> None:
     service.create("hero", reward={"window_seconds": 60})
     service.create("empty")
     for _ in range(3):
@@ -35,7 +33,7 @@ def test_a_summary_counts_what_was_joined_and_waits(service: Service) -> None:
 
 
 def test_a_summary_tells_since_when_a_decision_could_be_joined(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero", reward={"window_seconds": 60})
     service.decide("hero")
@@ -48,7 +46,7 @@ def test_a_summary_tells_since_when_a_decision_could_be_joined(
     assert after.ready_since_ms == begun_ms + 60_000
 
 
-def test_rates_are_of_the_last_minute(service: Service) -> None:
+def test_rates_are_of_the_last_minute(service: WorkerInProcess) -> None:
     service.create("hero")
     service.create("idle")
     for _ in range(5):
@@ -64,7 +62,7 @@ def test_rates_are_of_the_last_minute(service: Service) -> None:
 
 
 def test_recent_decisions_come_newest_first_from_any_place_on(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     service.create("hero", reward={"window_seconds": 60})
     service.create("other")
@@ -89,7 +87,7 @@ def test_recent_decisions_come_newest_first_from_any_place_on(
         assert overview.recent(1, state, 3, rest[-1].place) == []
 
 
-def test_a_headline_replaces_the_one_before(service: Service) -> None:
+def test_a_headline_replaces_the_one_before(service: WorkerInProcess) -> None:
     service.create("hero")
     overview = overview_of(service)
     overview.keep([Headline(1, 5, {"verdict": "old"})])
@@ -100,11 +98,12 @@ def test_a_headline_replaces_the_one_before(service: Service) -> None:
     assert row.headline == Headline(1, 6, {"verdict": "new", "health": []})
 
 
-def test_a_key_is_found_by_its_id(service: Service) -> None:
+def test_a_key_is_found_by_its_id(service: WorkerInProcess) -> None:
     keys = service.worker.storage.keys
     _, row = service.issue("secret")
     keys.revoke(row.id, 7)
 
     assert keys.get("nope") is None
     found = keys.get(row.id)
+    assert found is not None
     assert (found.sha256, found.revoked_at_ms) == (row.sha256, 7)

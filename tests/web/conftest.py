@@ -1,70 +1,17 @@
 """Pages as a reader of HTML sees them, and a service that has something to show."""
 
 import json
-from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
 
-Service = Any
+from tests.harness.pages import Page, ReadPage, Visitor
+from tests.harness.worker_in_process import StartWorker, WorkerInProcess
+
 SCRIPT = "<script>alert('x')</script>"
 WORDS = "\"><img src=x onerror=alert(1)>'"
-_VOID = frozenset({"meta", "link", "input", "img", "br"})
-# An SVG's empty elements are closed by themselves.
 _ASKED = ("holdout", "exploration_floor", "variant", "candidate", "baseline")
-_INLINE = ("style", "on", "hx-on")
-
-
-class Page(HTMLParser):
-    """The text of a page and its tags; refuses tags left open and inline code."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.fields: dict[str, str] = {}
-        self.words: list[str] = []
-        self._open: list[str] = []
-        self.feed(source)
-        self.close()
-        assert self._open == []
-        assert len(self.ids) == len(set(self.ids))
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._element(tag, attrs)
-        if tag not in _VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._element(tag, attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag, tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] == "script":
-            assert data.strip() == "", "a script within the page"
-        self.words.append(data)
-
-    def _element(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        assert not [name for name in given if name.startswith(_INLINE)], (tag, given)
-        assert tag != "style"
-        assert tag != "script" or "src" in given
-        self.tags.append(tag)
-        if "id" in given:
-            self.ids.append(given["id"])
-        if tag == "a":
-            self.links.append(given["href"])
-        if tag == "input":
-            self.fields[given.get("name", "")] = given.get("value", "")
 
 
 @pytest.fixture(scope="session")
@@ -74,10 +21,10 @@ def parse_page() -> type[Page]:
 
 
 @pytest.fixture(scope="session")
-def read_page() -> Callable[..., Page]:
+def read_page() -> ReadPage:
     """Fetch a page, as the holder of a secret key unless told; check its form."""
 
-    def read(service: Service, path: str, status: int = 200) -> Page:
+    def read(service: WorkerInProcess, path: str, status: int = 200) -> Page:
         answer = service.get(path)
         assert (answer.status_code, answer.mimetype) == (status, "text/html"), path
         return Page(answer.text)
@@ -85,7 +32,7 @@ def read_page() -> Callable[..., Page]:
     return read
 
 
-def live(service: Service) -> None:
+def live(service: WorkerInProcess) -> None:
     """Let an experiment earn, change, and be attacked by its callers' words."""
     service.create(
         "hero",
@@ -123,7 +70,7 @@ def live(service: Service) -> None:
 
 
 @pytest.fixture(scope="session")
-def lived_in(start_worker: Callable[..., Any]) -> Iterator[Any]:
+def lived_in(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
     """Give a service with data that no test may change."""
     service = start_worker()
     live(service)
@@ -133,7 +80,7 @@ def lived_in(start_worker: Callable[..., Any]) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def one_of_each(lived_in: Service) -> list[str]:
+def one_of_each(lived_in: WorkerInProcess) -> list[str]:
     """Give the address of every page with something to show."""
     overview = lived_in.worker.storage.overview
     ids = [
@@ -163,7 +110,7 @@ def one_of_each(lived_in: Service) -> list[str]:
 
 
 @pytest.fixture
-def hero(service: Service) -> Service:
+def hero(service: WorkerInProcess) -> WorkerInProcess:
     """Give a service with an experiment that has learned a little."""
     service.create(
         "hero",
@@ -179,33 +126,7 @@ def hero(service: Service) -> Service:
     return service
 
 
-class Visitor:
-    """A person who has signed in with a browser that runs no script."""
-
-    def __init__(self, service: Service) -> None:
-        self.client = service.app.test_client()
-        self.client.post("/sign-in", data={"key": service.secret})
-
-    def get(self, path: str, status: int = 200) -> Any:
-        answer = self.client.get(path)
-        assert answer.status_code == status, answer.text
-        return Page(answer.text)
-
-    def confirm(self, path: str, **other: str) -> Any:
-        """Open the page that says what will happen, and press its button."""
-        fields = self.get(path).fields
-        return self.send(path, fields | other)
-
-    def send(self, path: str, fields: dict[str, str]) -> Any:
-        return self.client.post(path.partition("?")[0], data=fields)
-
-    def told(self, answer: Any) -> str:
-        """Follow the answer to a form; give the page's text."""
-        assert answer.status_code == 303, answer.text
-        return str(self.get(answer.headers["Location"]).text)
-
-
 @pytest.fixture
-def visitor(hero: Service) -> Visitor:
+def visitor(hero: WorkerInProcess) -> Visitor:
     """Give a person who looks at it."""
     return Visitor(hero)

@@ -4,22 +4,23 @@ from typing import Any
 
 import pytest
 
-Service = Any
-Visitor = Any
+from tests.harness.pages import Visitor
+from tests.harness.worker_in_process import WorkerInProcess
+
 HOLDOUT = "/experiments/hero/change/holdout"
 
 
-def definition(service: Service) -> dict[str, Any]:
+def definition(service: WorkerInProcess) -> dict[str, Any]:
     return dict(service.get("/v1/experiments/hero").json)
 
 
-def notes(service: Service) -> list[str]:
+def notes(service: WorkerInProcess) -> list[str]:
     found = service.get("/v1/experiments/hero/revisions").json["revisions"]
     return [one["note"] for one in found]
 
 
 def test_pausing_says_what_will_happen_does_it_and_tells(
-    hero: Service, visitor: Visitor
+    hero: WorkerInProcess, visitor: Visitor
 ) -> None:
     path = "/experiments/hero/change/pause"
     asked = visitor.get(path)
@@ -76,7 +77,12 @@ def test_archiving_says_that_it_is_final_and_leaves_nothing_to_change(
     ],
 )
 def test_a_changed_number_is_explained_and_taken(
-    hero: Service, visitor: Visitor, path: str, sentence: str, field: str, value: float
+    hero: WorkerInProcess,
+    visitor: Visitor,
+    path: str,
+    sentence: str,
+    field: str,
+    value: float,
 ) -> None:
     assert sentence in visitor.get(path).text
 
@@ -95,7 +101,7 @@ def test_a_changed_number_is_explained_and_taken(
     ],
 )
 def test_a_number_out_of_range_is_told_at_its_field_and_nothing_is_stored(
-    hero: Service, visitor: Visitor, given: str, problem: str
+    hero: WorkerInProcess, visitor: Visitor, given: str, problem: str
 ) -> None:
     page = visitor.client.get(f"{HOLDOUT}?holdout={given}").text
 
@@ -109,7 +115,7 @@ def test_a_number_out_of_range_is_told_at_its_field_and_nothing_is_stored(
 
 
 def test_a_number_that_is_so_already_changes_nothing(
-    hero: Service, visitor: Visitor
+    hero: WorkerInProcess, visitor: Visitor
 ) -> None:
     assert "nothing would change" in visitor.get(f"{HOLDOUT}?holdout=0.10").text
 
@@ -121,7 +127,7 @@ def test_a_number_that_is_so_already_changes_nothing(
 
 
 def test_who_has_seen_an_older_revision_is_told_and_changes_nothing(
-    hero: Service, visitor: Visitor
+    hero: WorkerInProcess, visitor: Visitor
 ) -> None:
     seen = visitor.get(f"{HOLDOUT}?holdout=0.2").fields
     hero.patch("/v1/experiments/hero", {"holdout": 0.5})
@@ -139,7 +145,7 @@ def test_who_has_seen_an_older_revision_is_told_and_changes_nothing(
 
 @pytest.mark.parametrize("revision", ["", "x", "-1", "٣", "9" * 9_000])
 def test_a_form_without_a_revision_has_seen_nothing(
-    hero: Service, visitor: Visitor, revision: str
+    hero: WorkerInProcess, visitor: Visitor, revision: str
 ) -> None:
     fields = visitor.get(f"{HOLDOUT}?holdout=0.2").fields
 
@@ -150,7 +156,7 @@ def test_a_form_without_a_revision_has_seen_nothing(
 
 
 def test_a_retired_variant_gets_no_traffic_and_can_be_brought_back(
-    hero: Service, visitor: Visitor
+    hero: WorkerInProcess, visitor: Visitor
 ) -> None:
     path = "/experiments/hero/change/retire?variant=b"
     assert "b gets no traffic from the next request on" in visitor.get(path).text
@@ -167,7 +173,7 @@ def test_a_retired_variant_gets_no_traffic_and_can_be_brought_back(
 
 
 def test_retiring_what_the_baseline_shows_asks_for_another(
-    hero: Service, visitor: Visitor
+    hero: WorkerInProcess, visitor: Visitor
 ) -> None:
     path = "/experiments/hero/change/retire?variant=a"
     asked = visitor.get(path)
@@ -182,7 +188,7 @@ def test_retiring_what_the_baseline_shows_asks_for_another(
 
 
 def test_a_promoted_candidate_becomes_the_policy(
-    hero: Service, visitor: Visitor
+    hero: WorkerInProcess, visitor: Visitor
 ) -> None:
     path = "/experiments/hero/change/promote?candidate=straight"
     assert "trained in the background, from the whole log" in visitor.get(path).text
@@ -195,7 +201,7 @@ def test_a_promoted_candidate_becomes_the_policy(
     assert models[0]["policy"]["kind"] == "linear"
 
 
-def test_a_restored_model_serves_again(hero: Service, visitor: Visitor) -> None:
+def test_a_restored_model_serves_again(hero: WorkerInProcess, visitor: Visitor) -> None:
     path = "/experiments/hero/models/1/restore"
     newest = hero.get("/v1/experiments/hero/models").json["models"][0]["version"]
     asked = visitor.get(path)
@@ -210,7 +216,7 @@ def test_a_restored_model_serves_again(hero: Service, visitor: Visitor) -> None:
 
 
 def test_restoring_after_somebody_elses_change_is_a_conflict(
-    hero: Service, visitor: Visitor
+    hero: WorkerInProcess, visitor: Visitor
 ) -> None:
     path = "/experiments/hero/models/1/restore"
     seen = visitor.get(path).fields
@@ -247,7 +253,7 @@ def test_what_a_change_names_must_exist(visitor: Visitor, path: str) -> None:
 
 
 def test_nothing_changes_without_the_token_of_the_session(
-    hero: Service, visitor: Visitor
+    hero: WorkerInProcess, visitor: Visitor
 ) -> None:
     for path in (f"{HOLDOUT}?holdout=0.2", "/experiments/hero/models/1/restore"):
         fields = visitor.get(path).fields
@@ -259,7 +265,7 @@ def test_nothing_changes_without_the_token_of_the_session(
 
 
 def test_a_message_is_told_for_a_while_and_only_if_it_is_true(
-    hero: Service, visitor: Visitor
+    hero: WorkerInProcess, visitor: Visitor
 ) -> None:
     visitor.confirm("/experiments/hero/change/pause")
     told = "It is in effect"

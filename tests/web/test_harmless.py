@@ -1,12 +1,12 @@
 """Every page: well-formed, nothing inline, nothing of callers that runs."""
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-Service = Any
+from tests.harness.pages import ReadPage
+from tests.harness.worker_in_process import WorkerInProcess
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -22,7 +22,7 @@ MISSING = [
 
 
 def test_every_page_is_well_formed_and_has_nothing_inline(
-    lived_in: Service, one_of_each: list[str], read_page: Callable[..., Any]
+    lived_in: WorkerInProcess, one_of_each: list[str], read_page: ReadPage
 ) -> None:
     for path in one_of_each:
         page = read_page(lived_in, path)
@@ -32,7 +32,7 @@ def test_every_page_is_well_formed_and_has_nothing_inline(
 
 
 def test_what_callers_wrote_is_shown_as_text(
-    lived_in: Service, one_of_each: list[str], read_page: Callable[..., Any]
+    lived_in: WorkerInProcess, one_of_each: list[str], read_page: ReadPage
 ) -> None:
     seen = ""
     for path in one_of_each:
@@ -49,7 +49,7 @@ def test_what_callers_wrote_is_shown_as_text(
 
 
 def test_the_policy_allows_our_own_files_alone(
-    lived_in: Service, one_of_each: list[str]
+    lived_in: WorkerInProcess, one_of_each: list[str]
 ) -> None:
     for path in one_of_each:
         answer = lived_in.get(path)
@@ -61,7 +61,7 @@ def test_the_policy_allows_our_own_files_alone(
 
 
 def test_what_a_page_loads_is_kept_by_its_hash_and_needs_no_key(
-    lived_in: Service,
+    lived_in: WorkerInProcess,
 ) -> None:
     source = lived_in.get("/").text
     files = re.findall(r'(?:src|href)="(/static/[^"]+)"', source)
@@ -76,7 +76,7 @@ def test_what_a_page_loads_is_kept_by_its_hash_and_needs_no_key(
         assert "http" not in re.findall(r"url\((\w+)", answer.text)
 
 
-def test_a_file_of_another_release_is_not_kept(lived_in: Service) -> None:
+def test_a_file_of_another_release_is_not_kept(lived_in: WorkerInProcess) -> None:
     answer = lived_in.client.get("/static/000000000000/style.css")
 
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-cache")
@@ -85,7 +85,7 @@ def test_a_file_of_another_release_is_not_kept(lived_in: Service) -> None:
 
 @pytest.mark.parametrize("path", MISSING)
 def test_what_is_not_there_is_told_on_a_page(
-    lived_in: Service, read_page: Callable[..., Any], path: str
+    lived_in: WorkerInProcess, read_page: ReadPage, path: str
 ) -> None:
     page = read_page(lived_in, path, 404)
 
@@ -95,7 +95,7 @@ def test_what_is_not_there_is_told_on_a_page(
 
 
 def test_a_browser_gets_a_page_for_an_unknown_address_and_a_program_a_problem(
-    lived_in: Service,
+    lived_in: WorkerInProcess,
 ) -> None:
     accept = "text/html,application/xhtml+xml,*/*;q=0.8"
     page = lived_in.client.get("/nope", headers={"Accept": accept})
@@ -105,7 +105,9 @@ def test_a_browser_gets_a_page_for_an_unknown_address_and_a_program_a_problem(
     assert problem.mimetype == "application/problem+json"
 
 
-def test_no_page_needs_a_script(lived_in: Service, one_of_each: list[str]) -> None:
+def test_no_page_needs_a_script(
+    lived_in: WorkerInProcess, one_of_each: list[str]
+) -> None:
     """What refreshes itself is a whole page without it, and filters are forms."""
     for path in one_of_each:
         source = lived_in.get(path).text
@@ -115,7 +117,7 @@ def test_no_page_needs_a_script(lived_in: Service, one_of_each: list[str]) -> No
 
 
 def test_a_number_has_no_more_digits_than_one_reads(
-    lived_in: Service, one_of_each: list[str], read_page: Callable[..., Any]
+    lived_in: WorkerInProcess, one_of_each: list[str], read_page: ReadPage
 ) -> None:
     for path in one_of_each:
         text = read_page(lived_in, path).text

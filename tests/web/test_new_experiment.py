@@ -1,39 +1,41 @@
 """An experiment by a form, without a script; and the examples for its first request."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from werkzeug.datastructures import MultiDict
+from werkzeug.test import TestResponse
 
-Service = Any
+from tests.harness.pages import Page
+from tests.harness.worker_in_process import WorkerInProcess
+
 Sent = MultiDict[str, str]
 
 
 class Visitor:
     """A person with a browser that runs no script."""
 
-    def __init__(self, service: Service, parse: Callable[[str], Any]) -> None:
+    def __init__(self, service: WorkerInProcess, parse: type[Page]) -> None:
         self.client = service.app.test_client()
         self.parse = parse
         self.client.post("/sign-in", data={"key": service.secret})
         self.token = parse(self.client.get("/new").text).fields["form_token"]
 
-    def send(self, fields: dict[str, Any], path: str = "/new") -> Any:
+    def send(self, fields: dict[str, Any], path: str = "/new") -> TestResponse:
         return self.client.post(path, data={"form_token": self.token, **fields})
 
-    def read(self, answer: Any, status: int = 200) -> Any:
+    def read(self, answer: TestResponse, status: int = 200) -> Page:
         assert answer.status_code == status, answer.text
         return self.parse(answer.text)
 
 
 @pytest.fixture
-def visitor(service: Service, parse_page: Callable[[str], Any]) -> Visitor:
+def visitor(service: WorkerInProcess, parse_page: type[Page]) -> Visitor:
     return Visitor(service, parse_page)
 
 
-def filled(**other: Any) -> dict[str, Any]:
+def filled(**other: object) -> dict[str, Any]:
     """Fill the form in as a person would; a list is a field of several rows."""
     return {
         "do": "create",
@@ -54,7 +56,7 @@ def field_problems(source: str) -> dict[str, str]:
 
 
 def test_a_form_makes_an_experiment_with_the_defaults_of_the_interface(
-    service: Service, visitor: Visitor
+    service: WorkerInProcess, visitor: Visitor
 ) -> None:
     answer = visitor.send(filled())
 
@@ -66,7 +68,9 @@ def test_a_form_makes_an_experiment_with_the_defaults_of_the_interface(
         assert made[name] == same[name], name
 
 
-def test_every_field_of_the_form_is_taken(service: Service, visitor: Visitor) -> None:
+def test_every_field_of_the_form_is_taken(
+    service: WorkerInProcess, visitor: Visitor
+) -> None:
     visitor.send(
         filled(
             description="Which hero?",
@@ -152,7 +156,10 @@ def test_every_field_of_the_form_is_taken(service: Service, visitor: Visitor) ->
     ],
 )
 def test_a_fault_is_told_at_its_field_and_nothing_is_stored(
-    service: Service, visitor: Visitor, fields: dict[str, Any], problems: set[str]
+    service: WorkerInProcess,
+    visitor: Visitor,
+    fields: dict[str, Any],
+    problems: set[str],
 ) -> None:
     before = service.stored()
 
@@ -165,7 +172,9 @@ def test_a_fault_is_told_at_its_field_and_nothing_is_stored(
     assert service.stored() == before
 
 
-def test_a_taken_key_is_told_at_the_key(service: Service, visitor: Visitor) -> None:
+def test_a_taken_key_is_told_at_the_key(
+    service: WorkerInProcess, visitor: Visitor
+) -> None:
     service.create("hero")
 
     answer = visitor.send(filled())
@@ -197,14 +206,15 @@ def test_a_form_has_an_end(visitor: Visitor) -> None:
 
 
 def test_a_check_stores_nothing_and_is_silent_on_what_is_still_empty(
-    service: Service, visitor: Visitor
+    service: WorkerInProcess, visitor: Visitor
 ) -> None:
     before = service.stored()
     empty = visitor.send({"variant_key": ["", ""]}, "/new/check")
     wrong = visitor.send(filled(holdout="2"), "/new/check")
     right = visitor.send(filled(), "/new/check")
 
-    assert field_problems(visitor.read(empty) and empty.text) == {}
+    visitor.read(empty)
+    assert field_problems(empty.text) == {}
     assert set(field_problems(wrong.text)) == {"holdout"}
     alone = visitor.send({"holdout": "2", "variant_key": ["", ""]}, "/new/check")
     assert set(field_problems(alone.text)) == {"holdout"}
@@ -213,7 +223,7 @@ def test_a_check_stores_nothing_and_is_silent_on_what_is_still_empty(
 
 
 def test_an_experiment_called_new_keeps_its_page_and_the_form_its_own(
-    service: Service, visitor: Visitor
+    service: WorkerInProcess, visitor: Visitor
 ) -> None:
     answer = visitor.client.get("/experiments/new")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/new")
@@ -231,7 +241,7 @@ def test_an_experiment_called_new_keeps_its_page_and_the_form_its_own(
 
 
 def test_a_first_request_is_shown_in_three_languages_and_then_its_receipt(
-    service: Service, visitor: Visitor
+    service: WorkerInProcess, visitor: Visitor
 ) -> None:
     visitor.send(filled())
     page = visitor.read(visitor.client.get("/experiments/hero/start"))
@@ -251,7 +261,7 @@ def test_a_first_request_is_shown_in_three_languages_and_then_its_receipt(
 
 
 def test_nothing_is_created_without_the_token_of_the_session(
-    service: Service, visitor: Visitor
+    service: WorkerInProcess, visitor: Visitor
 ) -> None:
     before = service.stored()
 

@@ -1,20 +1,20 @@
 """What the pages tell: the list, one experiment, its decisions, operations."""
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from bandit_svc.domain.numbers import amount, count, percent
 from bandit_svc.learner.reporting import Reporting
+from bandit_svc.storage.overview import RecentState
 from bandit_svc.web.page_context import with_code
+from tests.harness.pages import ReadPage
+from tests.harness.worker_in_process import WorkerInProcess
 
-Service = Any
-Read = Callable[..., Any]
 
-
-def earn(service: Service, key: str = "hero", decisions: int = 400) -> list[str]:
+def earn(
+    service: WorkerInProcess, key: str = "hero", decisions: int = 400
+) -> list[str]:
     """Let the treatment earn 1 a decision and the baseline nothing; give the ids."""
     requests = [{"experiment": key, "unit_id": f"u{n}"} for n in range(decisions)]
     found = service.post("/v1/decisions/batch", {"decisions": requests}).json
@@ -29,7 +29,7 @@ def earn(service: Service, key: str = "hero", decisions: int = 400) -> list[str]
 
 
 def test_without_an_experiment_the_list_says_how_to_make_one(
-    service: Service, read_page: Read
+    service: WorkerInProcess, read_page: ReadPage
 ) -> None:
     page = read_page(service, "/")
 
@@ -39,7 +39,7 @@ def test_without_an_experiment_the_list_says_how_to_make_one(
 
 
 def test_the_list_tells_decisions_uplift_health_and_what_to_do(
-    service: Service, read_page: Read
+    service: WorkerInProcess, read_page: ReadPage
 ) -> None:
     service.create("hero", holdout=0.5, reward={"window_seconds": 60})
     earn(service)
@@ -56,7 +56,7 @@ def test_the_list_tells_decisions_uplift_health_and_what_to_do(
 
 
 def test_the_list_reads_what_the_learner_has_kept_and_makes_no_report(
-    service: Service, read_page: Read
+    service: WorkerInProcess, read_page: ReadPage
 ) -> None:
     """An old headline is shown as what it is: nothing new is known."""
     service.create("hero", holdout=0.5, reward={"window_seconds": 60})
@@ -75,7 +75,7 @@ def test_the_list_reads_what_the_learner_has_kept_and_makes_no_report(
 
 
 def test_the_list_is_filtered_by_name_and_keeps_its_filter(
-    service: Service, read_page: Read
+    service: WorkerInProcess, read_page: ReadPage
 ) -> None:
     for key in ("hero-a", "hero-b", "other"):
         service.create(key)
@@ -88,7 +88,7 @@ def test_the_list_is_filtered_by_name_and_keeps_its_filter(
 
 
 def test_a_part_that_refreshes_itself_is_the_main_part_of_the_page(
-    lived_in: Service,
+    lived_in: WorkerInProcess,
 ) -> None:
     whole = lived_in.get("/ops").text
     part = lived_in.get("/ops", headers={"HX-Request": "true"}).text
@@ -99,7 +99,7 @@ def test_a_part_that_refreshes_itself_is_the_main_part_of_the_page(
 
 
 def test_an_experiment_without_data_has_a_sentence_in_place_of_each_chart(
-    lived_in: Service, read_page: Read
+    lived_in: WorkerInProcess, read_page: ReadPage
 ) -> None:
     page = read_page(lived_in, "/experiments/untouched")
 
@@ -115,7 +115,7 @@ def test_an_experiment_without_data_has_a_sentence_in_place_of_each_chart(
 
 
 def test_an_experiment_shows_every_part_of_its_report(
-    lived_in: Service, read_page: Read
+    lived_in: WorkerInProcess, read_page: ReadPage
 ) -> None:
     report = lived_in.get("/v1/experiments/hero/report").json
     page = read_page(lived_in, "/experiments/hero")
@@ -136,7 +136,7 @@ def test_an_experiment_shows_every_part_of_its_report(
 
 
 def test_revisions_tell_what_was_before_and_after(
-    lived_in: Service, read_page: Read
+    lived_in: WorkerInProcess, read_page: ReadPage
 ) -> None:
     text = read_page(lived_in, "/experiments/hero").text
 
@@ -144,7 +144,7 @@ def test_revisions_tell_what_was_before_and_after(
     assert "Revision 2" in text
 
 
-def test_the_downloads_are_the_report(lived_in: Service) -> None:
+def test_the_downloads_are_the_report(lived_in: WorkerInProcess) -> None:
     report = lived_in.get("/v1/experiments/hero/report").json
 
     assert lived_in.get("/experiments/hero/report.json").json == report
@@ -154,7 +154,7 @@ def test_the_downloads_are_the_report(lived_in: Service) -> None:
 
 
 def test_who_gets_what_follows_the_keys_that_were_asked_for(
-    lived_in: Service, read_page: Read
+    lived_in: WorkerInProcess, read_page: ReadPage
 ) -> None:
     path = "/experiments/hero/who?rows=hour&columns=device&variant=b"
     source = lived_in.get(path).text
@@ -168,7 +168,7 @@ def test_who_gets_what_follows_the_keys_that_were_asked_for(
 
 
 def test_decisions_are_paged_without_gap_or_repetition(
-    service: Service, read_page: Read
+    service: WorkerInProcess, read_page: ReadPage
 ) -> None:
     service.create("hero", reward={"window_seconds": 60})
     made = earn(service, decisions=60)
@@ -185,7 +185,7 @@ def test_decisions_are_paged_without_gap_or_repetition(
 
 
 def test_the_newest_decisions_are_those_that_wait_for_rewards(
-    service: Service, read_page: Read
+    service: WorkerInProcess, read_page: ReadPage
 ) -> None:
     service.create("hero", reward={"window_seconds": 60})
     earn(service, decisions=5)
@@ -198,7 +198,7 @@ def test_the_newest_decisions_are_those_that_wait_for_rewards(
 
 
 def test_a_search_leads_to_the_receipt_or_says_what_an_id_is(
-    lived_in: Service, read_page: Read
+    lived_in: WorkerInProcess, read_page: ReadPage
 ) -> None:
     path = "/experiments/hero/decisions?id="
     found = lived_in.get(path + "x" * 40)
@@ -209,7 +209,7 @@ def test_a_search_leads_to_the_receipt_or_says_what_an_id_is(
 
 
 def test_a_receipt_of_another_experiment_is_refused(
-    lived_in: Service, one_of_each: list[str], read_page: Read
+    lived_in: WorkerInProcess, one_of_each: list[str], read_page: ReadPage
 ) -> None:
     path = one_of_each[-1].replace("/hero/", "/untouched/")
 
@@ -225,7 +225,7 @@ def test_a_receipt_of_another_experiment_is_refused(
     ],
 )
 def test_a_receipt_draws_again_and_says_where_the_decision_stands(
-    lived_in: Service, read_page: Read, state: str, sentence: str
+    lived_in: WorkerInProcess, read_page: ReadPage, state: RecentState, sentence: str
 ) -> None:
     recent = lived_in.worker.storage.overview.recent(1, state, 1)[0]
     decision = recent.decision
@@ -238,7 +238,7 @@ def test_a_receipt_draws_again_and_says_where_the_decision_stands(
 
 
 def test_a_decision_that_only_the_event_log_has_has_a_receipt(
-    service: Service, read_page: Read
+    service: WorkerInProcess, read_page: ReadPage
 ) -> None:
     service.create("hero")
     made = service.decide("hero", context={"device": "phone"}, exclude=["a"])
@@ -249,7 +249,7 @@ def test_a_decision_that_only_the_event_log_has_has_a_receipt(
 
 
 def test_operations_show_ids_of_keys_and_no_key(
-    lived_in: Service, read_page: Read
+    lived_in: WorkerInProcess, read_page: ReadPage
 ) -> None:
     text = read_page(lived_in, "/ops").text
 
@@ -264,7 +264,7 @@ def test_operations_show_ids_of_keys_and_no_key(
 
 
 def test_operations_see_the_lease_of_a_learner(
-    service: Service, read_page: Read
+    service: WorkerInProcess, read_page: ReadPage
 ) -> None:
     with service.worker.storage.lease("learner") as held:
         text = read_page(service, "/ops").text

@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,13 +11,13 @@ from bandit_svc.services.serving.playground import (
     context_fields,
     context_of,
 )
+from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
-Service = Any
 PATH = "/playground/hero"
 
 
 @pytest.fixture(scope="module")
-def learned(start_worker: Callable[..., Any]) -> Iterator[Any]:
+def learned(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
     """Give an experiment in which phones earn with `a` and nobody else does."""
     service = start_worker()
     service.create(
@@ -49,7 +48,7 @@ def learned(start_worker: Callable[..., Any]) -> Iterator[Any]:
     service.close()
 
 
-def chances(service: Service, query: str) -> dict[str, float]:
+def chances(service: WorkerInProcess, query: str) -> dict[str, float]:
     """Give the chances of the page's table, in percent."""
     page = service.get(f"{PATH}?{query}")
     assert page.status_code == 200, page.text
@@ -59,7 +58,7 @@ def chances(service: Service, query: str) -> dict[str, float]:
     return {name: float(chance) for name, chance in rows}
 
 
-def test_the_chances_follow_the_context(learned: Service) -> None:
+def test_the_chances_follow_the_context(learned: WorkerInProcess) -> None:
     """Rewarded are `a` on phones and `b` elsewhere, always, 270 times each."""
     phone = chances(learned, "asked=1&/device=%22phone%22")
     desk = chances(learned, "asked=1&/device=%22desk%22")
@@ -71,7 +70,9 @@ def test_the_chances_follow_the_context(learned: Service) -> None:
     assert min(phone.values()) >= 5
 
 
-def test_they_are_those_of_a_decision_with_the_same_context(learned: Service) -> None:
+def test_they_are_those_of_a_decision_with_the_same_context(
+    learned: WorkerInProcess,
+) -> None:
     context = {"device": "phone", "hour": 7, "a/b": {"c.d": True}}
     query = "asked=1&/device=%22phone%22&/hour=7&use=/hour&has:/hour=1"
     shown = chances(learned, query + "&/a~1b/c.d=true")
@@ -83,7 +84,7 @@ def test_they_are_those_of_a_decision_with_the_same_context(learned: Service) ->
 
 
 def test_it_begins_with_the_newest_decision_and_offers_what_came(
-    learned: Service,
+    learned: WorkerInProcess,
 ) -> None:
     source = learned.get(PATH).text
 
@@ -94,7 +95,7 @@ def test_it_begins_with_the_newest_decision_and_offers_what_came(
     assert 'name="text:/a~1b/e~0"' in source
 
 
-def test_a_feature_can_be_left_out(learned: Service) -> None:
+def test_a_feature_can_be_left_out(learned: WorkerInProcess) -> None:
     source = learned.get(f"{PATH}?asked=1&has:/hour=1&/hour=7&/device=").text
     sent = re.findall(r"<pre><code>([^<]*)</code></pre>", source)
 
@@ -102,7 +103,7 @@ def test_a_feature_can_be_left_out(learned: Service) -> None:
     assert "left out</output>" in source
 
 
-def test_nothing_is_logged_and_nothing_is_stored(learned: Service) -> None:
+def test_nothing_is_logged_and_nothing_is_stored(learned: WorkerInProcess) -> None:
     before = learned.stored()
     served = learned.worker.catalog.running("hero").policy
 
@@ -112,12 +113,14 @@ def test_nothing_is_logged_and_nothing_is_stored(learned: Service) -> None:
     assert learned.worker.catalog.running("hero").policy is served
 
 
-def test_before_the_first_decision_the_context_is_typed(learned: Service) -> None:
+def test_before_the_first_decision_the_context_is_typed(
+    learned: WorkerInProcess,
+) -> None:
     source = learned.get("/playground/quiet").text
     assert 'name="context"' in source
     assert "untrained" in source
 
-    asked = learned.get("/playground/quiet", query_string={"context": '{"x": 1}'})
+    asked = learned.get("/playground/quiet", query={"context": '{"x": 1}'})
     assert "50.0 %" in asked.text
 
 
@@ -137,15 +140,15 @@ def test_before_the_first_decision_the_context_is_typed(learned: Service) -> Non
     ],
 )
 def test_a_context_that_no_decision_could_have_is_told(
-    learned: Service, query: dict[str, str]
+    learned: WorkerInProcess, query: dict[str, str]
 ) -> None:
-    answer = learned.get(PATH, query_string=query)
+    answer = learned.get(PATH, query=query)
 
     assert answer.status_code == 200
     assert 'class="notice bad" role="alert"' in answer.text
 
 
-def test_an_address_may_name_what_no_decision_had(learned: Service) -> None:
+def test_an_address_may_name_what_no_decision_had(learned: WorkerInProcess) -> None:
     source = learned.get(f"{PATH}?asked=1&/moon=%22full%22&/hour=99").text
 
     assert '<option value="&#34;full&#34;" selected>full</option>' in source

@@ -4,7 +4,6 @@ That no file of pages imports what decides is a contract in setup.cfg.
 """
 
 from contextlib import closing
-from typing import Any
 
 from flask import Flask
 
@@ -12,12 +11,11 @@ from bandit_svc.web import dashboard
 from bandit_svc.web.access.page_access import Visitor
 from bandit_svc.web.page_context import PageContext
 from bandit_svc.wiring import Backends
-
-Service = Any
+from tests.harness.worker_in_process import WorkerInProcess
 
 
 def test_every_page_is_made_without_a_catalog_and_without_a_writer(
-    lived_in: Service, one_of_each: list[str]
+    lived_in: WorkerInProcess, one_of_each: list[str]
 ) -> None:
     with closing(Backends(lived_in.worker.settings)) as backends:
         assert not hasattr(backends, "catalog")
@@ -33,7 +31,7 @@ def test_every_page_is_made_without_a_catalog_and_without_a_writer(
 
 
 def test_looking_at_every_page_leaves_no_trace(
-    lived_in: Service, one_of_each: list[str]
+    lived_in: WorkerInProcess, one_of_each: list[str]
 ) -> None:
     before = lived_in.stored()
     served = lived_in.worker.catalog.running("hero").policy

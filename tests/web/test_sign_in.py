@@ -1,17 +1,16 @@
 """Signing in and out: who sees a page, what the cookie holds, when it ends."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
+from flask.testing import FlaskClient
 
 from bandit_svc.web.access.sessions import SESSION_MS, Sessions
+from tests.harness.pages import Page
+from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
-Service = Any
 KEY = "0123456789ab"
 
 
-def visitor(service: Service, key: str | None = None) -> Any:
+def visitor(service: WorkerInProcess, key: str | None = None) -> FlaskClient:
     """Give a browser that has signed in."""
     client = service.app.test_client()
     answer = client.post("/sign-in", data={"key": key or service.secret})
@@ -19,11 +18,13 @@ def visitor(service: Service, key: str | None = None) -> Any:
     return client
 
 
-def form_token(client: Any, parse_page: Callable[[str], Any]) -> str:
-    return str(parse_page(client.get("/").text).fields["form_token"])
+def form_token(client: FlaskClient, parse_page: type[Page]) -> str:
+    return parse_page(client.get("/").text).fields["form_token"]
 
 
-def test_without_a_session_a_page_leads_to_the_form_and_back(service: Service) -> None:
+def test_without_a_session_a_page_leads_to_the_form_and_back(
+    service: WorkerInProcess,
+) -> None:
     answer = service.client.get("/experiments/hero?x=1")
 
     assert answer.status_code == 303
@@ -38,7 +39,7 @@ def test_without_a_session_a_page_leads_to_the_form_and_back(service: Service) -
 
 
 def test_a_part_that_refreshes_itself_sends_the_whole_page_to_the_form(
-    service: Service,
+    service: WorkerInProcess,
 ) -> None:
     answer = service.client.get("/", headers={"HX-Request": "true"})
 
@@ -49,7 +50,7 @@ def test_a_part_that_refreshes_itself_sends_the_whole_page_to_the_form(
     "wanted",
     ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "", "/a\nb"],
 )
-def test_signing_in_leads_nowhere_else(service: Service, wanted: str) -> None:
+def test_signing_in_leads_nowhere_else(service: WorkerInProcess, wanted: str) -> None:
     answer = service.client.post(
         "/sign-in", data={"key": service.secret, "next": wanted}
     )
@@ -59,7 +60,7 @@ def test_signing_in_leads_nowhere_else(service: Service, wanted: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_cookie_is_kept_from_scripts_and_holds_no_key(
-    service: Service, scheme: str
+    service: WorkerInProcess, scheme: str
 ) -> None:
     answer = service.client.post(
         "/sign-in", data={"key": service.secret}, base_url=f"{scheme}://localhost"
@@ -76,7 +77,7 @@ def test_the_cookie_is_kept_from_scripts_and_holds_no_key(
 
 
 @pytest.mark.parametrize("key", ["", "bsk_" + "q" * 32, "é", "x" * 100_000])
-def test_a_wrong_key_opens_nothing(service: Service, key: str) -> None:
+def test_a_wrong_key_opens_nothing(service: WorkerInProcess, key: str) -> None:
     answer = service.client.post("/sign-in", data={"key": key})
 
     assert answer.status_code == 403
@@ -85,7 +86,7 @@ def test_a_wrong_key_opens_nothing(service: Service, key: str) -> None:
     assert not key or key not in answer.text
 
 
-def test_a_publishable_key_opens_no_page(service: Service) -> None:
+def test_a_publishable_key_opens_no_page(service: WorkerInProcess) -> None:
     entered = service.client.post("/sign-in", data={"key": service.publishable})
     read = service.client.get(
         "/", headers={"Authorization": f"Bearer {service.publishable}"}
@@ -95,7 +96,7 @@ def test_a_publishable_key_opens_no_page(service: Service) -> None:
     assert "publishable" in entered.text
 
 
-def test_a_session_ends_after_twelve_hours(service: Service) -> None:
+def test_a_session_ends_after_twelve_hours(service: WorkerInProcess) -> None:
     client = visitor(service)
     service.now_ms += SESSION_MS - 1
     before = client.get("/").status_code
@@ -104,7 +105,9 @@ def test_a_session_ends_after_twelve_hours(service: Service) -> None:
     assert (before, client.get("/").status_code) == (200, 303)
 
 
-def test_a_revoked_key_ends_its_session_at_the_next_request(service: Service) -> None:
+def test_a_revoked_key_ends_its_session_at_the_next_request(
+    service: WorkerInProcess,
+) -> None:
     key, row = service.issue("secret")
     mine, other = visitor(service, key), visitor(service)
     service.worker.storage.keys.revoke(row.id, service.now_ms)
@@ -114,7 +117,7 @@ def test_a_revoked_key_ends_its_session_at_the_next_request(service: Service) ->
 
 
 def test_signing_out_ends_the_session_of_this_browser(
-    service: Service, parse_page: Callable[[str], Any]
+    service: WorkerInProcess, parse_page: type[Page]
 ) -> None:
     client = visitor(service)
     token = form_token(client, parse_page)
@@ -125,7 +128,7 @@ def test_signing_out_ends_the_session_of_this_browser(
 
 
 def test_a_form_without_the_token_of_its_session_is_refused(
-    service: Service, parse_page: Callable[[str], Any]
+    service: WorkerInProcess, parse_page: type[Page]
 ) -> None:
     client, other = visitor(service), visitor(service)
     token = form_token(other, parse_page)
@@ -136,7 +139,7 @@ def test_a_form_without_the_token_of_its_session_is_refused(
 
 
 def test_a_form_of_another_origin_is_refused(
-    service: Service, parse_page: Callable[[str], Any]
+    service: WorkerInProcess, parse_page: type[Page]
 ) -> None:
     client = visitor(service)
     token = form_token(client, parse_page)
@@ -149,14 +152,14 @@ def test_a_form_of_another_origin_is_refused(
             assert (answer.status_code, answer.mimetype) == (403, "text/html")
 
 
-def test_a_form_without_a_session_is_refused(service: Service) -> None:
+def test_a_form_without_a_session_is_refused(service: WorkerInProcess) -> None:
     assert service.client.post("/sign-out", data={}).status_code == 401
     # A key in the header reads pages, and sends no form.
     assert service.post("/sign-out").status_code == 401
 
 
 def test_dev_needs_no_session_and_checks_its_forms(
-    start_worker: Callable[..., Any],
+    start_worker: StartWorker,
 ) -> None:
     service = start_worker(dev=True)
     page = service.client.get("/")

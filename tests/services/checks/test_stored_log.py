@@ -1,32 +1,30 @@
 """Whether a report notices that its log can't be trusted."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from bandit_svc.services.report.build import build_report
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 Json = dict[str, Any]
 UNIFORM: Json = {"policy": {"kind": "uniform"}}
 HOUR_MS = 3_600_000
 
 
-def check(service: "Service", name: str) -> Json:
+def check(service: Service, name: str) -> Json:
     experiment = service.storage.experiments.get("hero")
     report = build_report(service.storage, experiment, service.now_ms)
     (found,) = (c for c in report["health"] if c["check"] == name)
     return dict(found)
 
 
-def decide(service: "Service", count: int, start: int = 0, **fields: Any) -> None:
+def decide(service: Service, count: int, start: int = 0, **fields: Any) -> None:
     for i in range(start, start + count):
         service.decide(unit_id=f"unit {i}", **fields)
 
 
-def test_one_unit_with_very_many_decisions_is_no_mismatch(service: "Service") -> None:
+def test_one_unit_with_very_many_decisions_is_no_mismatch(service: Service) -> None:
     service.create(holdout=0.3, **UNIFORM)
     decide(service, 100)
     for _ in range(600):
@@ -38,7 +36,7 @@ def test_one_unit_with_very_many_decisions_is_no_mismatch(service: "Service") ->
     assert "of 101 units are in the baseline group" in ratio["detail"]
 
 
-def test_units_that_come_back_too_often_warn(service: "Service") -> None:
+def test_units_that_come_back_too_often_warn(service: Service) -> None:
     service.create(holdout=0.3, **UNIFORM)
     for _ in range(3):
         decide(service, 20)
@@ -54,7 +52,7 @@ def test_units_that_come_back_too_often_warn(service: "Service") -> None:
     assert "a unit has 4.0 decisions on average; " in four_times["detail"]
 
 
-def test_a_group_that_is_lost_on_the_way_fails(service: "Service") -> None:
+def test_a_group_that_is_lost_on_the_way_fails(service: Service) -> None:
     service.create(holdout=0.5, **UNIFORM)
     kept = 0
     for i in range(120):
@@ -71,7 +69,7 @@ def test_a_group_that_is_lost_on_the_way_fails(service: "Service") -> None:
 
 
 def test_a_changed_holdout_is_tested_with_the_units_that_came_after_it(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0, **UNIFORM)
     decide(service, 200)
@@ -86,7 +84,7 @@ def test_a_changed_holdout_is_tested_with_the_units_that_came_after_it(
     assert "of 300 units first seen since revision 2" in ratio["detail"]
 
 
-def test_a_reward_sender_that_goes_down_is_noticed(service: "Service") -> None:
+def test_a_reward_sender_that_goes_down_is_noticed(service: Service) -> None:
     service.create(holdout=0.0, **UNIFORM)
     start_ms = service.now_ms
     for part in range(8):
@@ -104,7 +102,7 @@ def test_a_reward_sender_that_goes_down_is_noticed(service: "Service") -> None:
     assert "is the reward sender down?" in missing["detail"]
 
 
-def test_rewards_that_keep_coming_are_no_fall(service: "Service") -> None:
+def test_rewards_that_keep_coming_are_no_fall(service: Service) -> None:
     service.create(**UNIFORM)
     service.rounds(400)
     service.mature()
@@ -112,7 +110,7 @@ def test_rewards_that_keep_coming_are_no_fall(service: "Service") -> None:
     assert check(service, "missing_rewards")["status"] == "ok"
 
 
-def test_a_context_key_that_goes_missing_is_named(service: "Service") -> None:
+def test_a_context_key_that_goes_missing_is_named(service: Service) -> None:
     service.create(**UNIFORM)
     for i in range(1_000):
         service.decide(context={"app": f"v{i % 3}", "device": "mobile"})
@@ -129,7 +127,7 @@ def test_a_context_key_that_goes_missing_is_named(service: "Service") -> None:
     assert drift["keys"]["device"] == pytest.approx(0, abs=0.001)
 
 
-def test_a_new_value_is_named(service: "Service") -> None:
+def test_a_new_value_is_named(service: Service) -> None:
     service.create(**UNIFORM)
     for i in range(1_500):
         service.now_ms += 1
@@ -139,7 +137,7 @@ def test_a_new_value_is_named(service: "Service") -> None:
     assert "`app` has a new value '2.0'" in check(service, "context_drift")["detail"]
 
 
-def test_a_key_that_always_swings_is_left_in_peace(service: "Service") -> None:
+def test_a_key_that_always_swings_is_left_in_peace(service: Service) -> None:
     service.create(**UNIFORM)
     for i in range(2_500):
         # Another hour every 250 decisions, four of them in a day.
@@ -151,7 +149,7 @@ def test_a_key_that_always_swings_is_left_in_peace(service: "Service") -> None:
     assert drift["status"] == "ok"
 
 
-def test_a_drift_needs_500_decisions_on_both_sides(service: "Service") -> None:
+def test_a_drift_needs_500_decisions_on_both_sides(service: Service) -> None:
     service.create(**UNIFORM)
     for i in range(999):
         service.decide(context={"app": "new" if i > 400 else "old"})
@@ -160,7 +158,7 @@ def test_a_drift_needs_500_decisions_on_both_sides(service: "Service") -> None:
     assert "not compared" in check(service, "context_drift")["detail"]
 
 
-def test_true_chances_are_well_calibrated(service: "Service") -> None:
+def test_true_chances_are_well_calibrated(service: Service) -> None:
     service.create(holdout=0.2)
     for _ in range(3):
         service.rounds(200)
@@ -175,7 +173,7 @@ def test_true_chances_are_well_calibrated(service: "Service") -> None:
 
 
 def test_late_rewards_come_with_the_window_that_would_count_them(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0, **UNIFORM)
     for _ in range(100):
@@ -190,7 +188,7 @@ def test_late_rewards_come_with_the_window_that_would_count_them(
 
 
 def test_the_sums_are_the_same_after_a_kill_and_in_other_batches(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.3)
     other = service.new_learner()

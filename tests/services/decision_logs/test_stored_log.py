@@ -1,7 +1,5 @@
 """Our own log as arrays: real decisions of a real policy, through the store."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -9,15 +7,16 @@ from bandit_svc.errors import Unprocessable
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.decision_logs.audit_log import audit_log
 from bandit_svc.services.decision_logs.stored_log import stored_log
+from tests.harness.service import Service
 
 
-def stored(service: Any) -> DecisionLog:
+def stored(service: Service) -> DecisionLog:
     storage = service.storage
     return stored_log(storage, storage.experiments.get("hero"))
 
 
 def test_decisions_of_the_treatment_come_with_their_pmf_and_reward(
-    service: Any,
+    service: Service,
 ) -> None:
     service.create(holdout=0.5)
     made = [service.decide(unit_id=f"u{i}") for i in range(40)]
@@ -36,7 +35,7 @@ def test_decisions_of_the_treatment_come_with_their_pmf_and_reward(
     assert log.pmf[np.arange(log.n), log.action].tolist() == log.propensity.tolist()
 
 
-def test_a_variant_that_was_excluded_was_not_eligible(service: Any) -> None:
+def test_a_variant_that_was_excluded_was_not_eligible(service: Service) -> None:
     service.create(holdout=0.0)
     for _ in range(10):
         service.decide(exclude=("c",))
@@ -51,7 +50,7 @@ def test_a_variant_that_was_excluded_was_not_eligible(service: Any) -> None:
     assert log.eligible_count.sum() == 50
 
 
-def test_without_a_matured_decision_there_is_nothing_to_audit(service: Any) -> None:
+def test_without_a_matured_decision_there_is_nothing_to_audit(service: Service) -> None:
     service.create()
 
     with pytest.raises(Unprocessable, match="no matured decision"):
@@ -59,7 +58,7 @@ def test_without_a_matured_decision_there_is_nothing_to_audit(service: Any) -> N
 
 
 @pytest.mark.statistical
-def test_our_own_log_passes_the_audit_while_the_policy_learns(service: Any) -> None:
+def test_our_own_log_passes_the_audit_while_the_policy_learns(service: Service) -> None:
     """1,000 decisions of the default policy in ten batches, ids drawn from seed 7.
 
     A true log fails the audit in about 2 % of cases; the seed is fixed.
@@ -78,7 +77,7 @@ def test_our_own_log_passes_the_audit_while_the_policy_learns(service: Any) -> N
     assert failed == []
 
 
-def test_an_overridden_choice_in_our_own_log_is_found(service: Any) -> None:
+def test_an_overridden_choice_in_our_own_log_is_found(service: Service) -> None:
     """As if somebody showed variant c in one of ten cases, and said nothing."""
     service.create(holdout=0.0)
     for _ in range(10):

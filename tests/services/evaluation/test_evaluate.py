@@ -1,6 +1,6 @@
 """Any policy over the whole log; for the candidates, what the learner has kept."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -8,16 +8,14 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.report.build import build_report
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 Json = dict[str, Any]
 LINEAR = {"kind": "linear"}
 
 
 @pytest.fixture
-def played(service: "Service") -> "Service":
+def played(service: Service) -> Service:
     """600 decisions in ticks of unequal size, a retired variant, another floor."""
     candidates = [LINEAR, {"kind": "vw", "name": "shadow"}, {"kind": "thompson"}]
     service.create(candidates=candidates, holdout=0.2, exploration_floor=0.3)
@@ -30,7 +28,7 @@ def played(service: "Service") -> "Service":
     return service
 
 
-def evaluated(service: "Service", *asked: Any, **more: Any) -> Json:
+def evaluated(service: Service, *asked: Any, **more: Any) -> Json:
     experiment = service.storage.experiments.get("hero")
     specs = asked_specs(experiment.definition, asked)
     return evaluate(service.storage, experiment, specs, **more)
@@ -45,7 +43,7 @@ def numbers(value: Any) -> list[Any]:
     return [value]
 
 
-def test_it_agrees_with_what_the_learner_has_kept(played: "Service") -> None:
+def test_it_agrees_with_what_the_learner_has_kept(played: Service) -> None:
     experiment = played.storage.experiments.get("hero")
     kept = build_report(played.storage, experiment, played.now_ms)
     again = evaluated(played)
@@ -58,7 +56,7 @@ def test_it_agrees_with_what_the_learner_has_kept(played: "Service") -> None:
 
 
 def test_a_policy_that_is_no_candidate_is_what_it_would_have_been_as_one(
-    played: "Service",
+    played: Service,
 ) -> None:
     (alone,) = evaluated(played, LINEAR | {"name": "other", "ridge": 3.0})["policies"]
     (again,) = evaluated(played, LINEAR | {"name": "other"})["policies"]
@@ -68,7 +66,7 @@ def test_a_policy_that_is_no_candidate_is_what_it_would_have_been_as_one(
     assert numbers(alone)[1:] != numbers(kept)[1:]
 
 
-def test_progress_is_told_after_each_batch(played: "Service") -> None:
+def test_progress_is_told_after_each_batch(played: Service) -> None:
     told: list[tuple[int, int]] = []
     evaluated(played, "uniform", on_progress=lambda *at: told.append(at))
 
@@ -76,7 +74,7 @@ def test_progress_is_told_after_each_batch(played: "Service") -> None:
 
 
 def test_labels_are_those_of_the_report_and_of_retired_variants(
-    played: "Service",
+    played: Service,
 ) -> None:
     rows = evaluated(played, "fixed:c", "baseline", "shadow", "uniform")["policies"]
 
@@ -99,13 +97,13 @@ def test_labels_are_those_of_the_report_and_of_retired_variants(
     ],
 )
 def test_what_can_not_be_evaluated_is_refused(
-    played: "Service", asked: tuple[Any, ...], word: str
+    played: Service, asked: tuple[Any, ...], word: str
 ) -> None:
     with pytest.raises(InvalidInput, match=word):
         evaluated(played, *asked)
 
 
-def test_an_experiment_without_a_log_has_nothing_to_say(service: "Service") -> None:
+def test_an_experiment_without_a_log_has_nothing_to_say(service: Service) -> None:
     service.create()
     (row,) = evaluated(service, {"kind": "uniform"})["policies"]
 

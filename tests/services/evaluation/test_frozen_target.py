@@ -1,6 +1,6 @@
 """A published model as a target: frozen, and only on what it has not seen."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,16 +13,14 @@ from bandit_svc.services.learning.train import KEEP_SNAPSHOTS
 from bandit_svc.services.policy_inputs import actions_of
 from bandit_svc.services.serving.served_experiment import load_policy
 from bandit_svc.storage.rows import JoinedRow
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 Json = dict[str, Any]
 BEFORE, AFTER = 120, 480
 
 
 @pytest.fixture
-def played(service: "Service") -> "Service":
+def played(service: Service) -> Service:
     """Version 1 learned from 120 decisions; 480 more have matured since."""
     service.create(policy={"kind": "linear"}, holdout=0.0, exploration_floor=0.5)
     service.rounds(BEFORE)
@@ -32,19 +30,19 @@ def played(service: "Service") -> "Service":
     return service
 
 
-def asked(service: "Service", *labels: Any) -> Json:
+def asked(service: Service, *labels: Any) -> Json:
     experiment = service.storage.experiments.get("hero")
     models = service.storage.snapshots.metas(experiment.number)
     return asked_specs(experiment.definition, labels, models, "/policies/{}")
 
 
-def evaluated(service: "Service", specs: Json) -> list[Json]:
+def evaluated(service: Service, specs: Json) -> list[Json]:
     experiment = service.storage.experiments.get("hero")
     rows: list[Json] = evaluate(service.storage, experiment, specs)["policies"]
     return rows
 
 
-def by_hand(service: "Service") -> float:
+def by_hand(service: Service) -> float:
     """IPS of version 1 over the decisions behind its cursor."""
     experiment = service.storage.experiments.get("hero")
     snapshot = service.storage.snapshots.get(1, 1)
@@ -59,7 +57,7 @@ def by_hand(service: "Service") -> float:
 
 
 def test_a_version_is_worth_what_it_would_have_earned_on_what_it_had_not_seen(
-    played: "Service",
+    played: Service,
 ) -> None:
     model, uniform = evaluated(played, asked(played, "model:1", "uniform"))
 
@@ -70,7 +68,7 @@ def test_a_version_is_worth_what_it_would_have_earned_on_what_it_had_not_seen(
 
 
 def test_beside_it_the_others_are_worth_what_they_are_without_it(
-    played: "Service",
+    played: Service,
 ) -> None:
     linear = {"kind": "linear", "ridge": 2.0}
     _, beside = evaluated(played, asked(played, "model:1", linear))
@@ -80,7 +78,7 @@ def test_beside_it_the_others_are_worth_what_they_are_without_it(
 
 
 def test_a_version_that_has_seen_everything_is_refused_with_a_sentence(
-    played: "Service",
+    played: Service,
 ) -> None:
     (row,) = evaluated(played, asked(played, "model:2"))
 
@@ -93,7 +91,7 @@ def test_a_version_that_has_seen_everything_is_refused_with_a_sentence(
 
 
 def test_a_version_that_is_pruned_meanwhile_is_built_again_from_the_log(
-    played: "Service",
+    played: Service,
 ) -> None:
     specs = asked(played, "model:1")
     before = evaluated(played, specs)
@@ -123,7 +121,7 @@ def test_a_version_that_is_pruned_meanwhile_is_built_again_from_the_log(
     ],
 )
 def test_what_is_no_target_is_refused_with_its_place(
-    played: "Service", label: Any, words: str
+    played: Service, label: Any, words: str
 ) -> None:
     with pytest.raises(InvalidInput, match=words) as caught:
         asked(played, "uniform", label)
@@ -131,7 +129,7 @@ def test_what_is_no_target_is_refused_with_its_place(
     assert caught.value.fields[0].pointer.startswith("/policies/1")
 
 
-def test_without_a_published_model_the_refusal_says_so(service: "Service") -> None:
+def test_without_a_published_model_the_refusal_says_so(service: Service) -> None:
     service.create()
 
     with pytest.raises(InvalidInput, match="no model is published yet"):

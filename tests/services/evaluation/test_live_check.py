@@ -4,8 +4,6 @@ The logging policy learns while it logs, and every number comes from the service
 scoring code.
 """
 
-from typing import TYPE_CHECKING
-
 import msgspec
 import numpy as np
 import pytest
@@ -35,9 +33,7 @@ from policies.pmf import mix_floor
 from policies.spec import build_policy, normalise_spec
 from simulators.environment import FloatArray, expected_rewards
 from simulators.worlds.hero import HeroWorld
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 WORLD = HeroWorld()
 KEYS = tuple(action.key for action in WORLD.actions)
@@ -154,7 +150,7 @@ class Run:
 
 
 @pytest.mark.statistical
-def test_estimates_of_a_log_that_learns_hold_at_every_look(service: "Service") -> None:
+def test_estimates_of_a_log_that_learns_hold_at_every_look(service: Service) -> None:
     """Seed [7, run]; 100 runs of 1,500 decisions by `epsilon_greedy` on `hero`.
 
     All 30 looks at an interval are to hold in at least 95 % of the runs, for each of
@@ -193,7 +189,7 @@ def test_estimates_of_a_log_that_learns_hold_at_every_look(service: "Service") -
 
 @pytest.mark.statistical
 def test_through_the_whole_service_every_estimate_holds_the_truth_at_every_look(
-    service: "Service",
+    service: Service,
 ) -> None:
     """Seed 7 of the service; 3,000 decisions on `hero` under `vw`, 15 looks.
 

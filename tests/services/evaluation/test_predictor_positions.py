@@ -1,7 +1,5 @@
 """The reward model is a function of the log, wherever the candidates stand."""
 
-from typing import TYPE_CHECKING
-
 import msgspec
 import numpy as np
 import pytest
@@ -13,30 +11,28 @@ from bandit_svc.services.report.build import build_report
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
 from policies.base import Action, RewardRange
 from policies.reward_model import RewardModel
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 ACTIONS = [Action("a"), Action("b"), Action("c")]
 SHADOW = {"kind": "linear", "name": "shadow"}
 
 
-def rows_of(service: "Service") -> dict[str, EvaluationRow]:
+def rows_of(service: Service) -> dict[str, EvaluationRow]:
     return {row.policy: row for row in service.storage.evaluations.all(1)}
 
 
-def models(service: "Service") -> list[EvaluationRow]:
+def models(service: Service) -> list[EvaluationRow]:
     return [r for label, r in rows_of(service).items() if label.startswith(PREDICTOR)]
 
 
-def caught_up(service: "Service") -> None:
+def caught_up(service: Service) -> None:
     learner = service.new_learner(budget_s=0.0)
     while learner.tick().scored["hero"].behind:
         pass
 
 
 @pytest.fixture
-def played(service: "Service") -> "Service":
+def played(service: Service) -> Service:
     service.create(holdout=0.3, exploration_floor=0.3, candidates=[SHADOW])
     for count in (90, 160):
         service.rounds(count)
@@ -45,7 +41,7 @@ def played(service: "Service") -> "Service":
 
 
 def test_estimates_are_those_of_a_model_that_predicts_before_it_learns(
-    played: "Service",
+    played: Service,
 ) -> None:
     model, direct, terms, errors = RewardModel(RewardRange()), [], [], []
     for row in played.storage.joins.after(1, 0, 10**6):
@@ -71,7 +67,7 @@ def test_estimates_are_those_of_a_model_that_predicts_before_it_learns(
     assert msgspec.msgpack.decode(kept.scores) == pytest.approx([len(terms), *squares])
 
 
-def test_who_comes_later_gets_the_predictions_of_then(played: "Service") -> None:
+def test_who_comes_later_gets_the_predictions_of_then(played: Service) -> None:
     played.change(candidates=[SHADOW, {**SHADOW, "name": "late"}])
     played.rounds(30)
     played.mature()
@@ -86,7 +82,7 @@ def test_who_comes_later_gets_the_predictions_of_then(played: "Service") -> None
 
 @pytest.mark.parametrize("lost", ["all", "damaged"])
 def test_a_model_that_is_lost_is_learned_again_from_the_log(
-    played: "Service", lost: str
+    played: Service, lost: str
 ) -> None:
     rows = {label: r for label, r in rows_of(played).items() if label[0] != ":"}
     (model,) = models(played)
@@ -109,7 +105,7 @@ def test_a_model_that_is_lost_is_learned_again_from_the_log(
     assert models(played)[0].state == again.state
 
 
-def test_the_report_says_how_good_the_model_is(played: "Service") -> None:
+def test_the_report_says_how_good_the_model_is(played: Service) -> None:
     (kept,) = models(played)
     n, squares, of_mean = msgspec.msgpack.decode(kept.scores)
     experiment = played.storage.experiments.get("hero")

@@ -1,7 +1,5 @@
 """Candidates are scored on the treatment's decisions, before they learn from them."""
 
-from typing import TYPE_CHECKING
-
 import msgspec
 import pytest
 
@@ -15,24 +13,22 @@ from bandit_svc.services.managing import lifecycle
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
 from policies.base import Action
 from policies.spec import build_policy
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 LINEAR = {"kind": "linear"}
 ACTIONS = [Action("a"), Action("b"), Action("c")]
 MODEL = ":reward-model:0"
 
 
-def rows_of(service: "Service") -> dict[str, EvaluationRow]:
+def rows_of(service: Service) -> dict[str, EvaluationRow]:
     return {row.policy: row for row in service.storage.evaluations.all(1)}
 
 
-def summary(service: "Service", policy: str) -> Summary:
+def summary(service: Service, policy: str) -> Summary:
     return Scores.decode(rows_of(service)[policy].scores).summary()
 
 
-def joined(service: "Service") -> list[tuple[Decision, float]]:
+def joined(service: Service) -> list[tuple[Decision, float]]:
     """The treatment's decisions with their reward, in the recorded order."""
     rows = service.storage.joins.after(1, 0, 10**6)
     pairs = [(decode_decision(row.line), row.reward) for row in rows]
@@ -40,7 +36,7 @@ def joined(service: "Service") -> list[tuple[Decision, float]]:
 
 
 def test_every_experiment_has_uniform_the_baseline_and_each_variant(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(candidates=[{"kind": "vw", "explorer": "epsilon"}])
     service.rounds(20)
@@ -53,7 +49,7 @@ def test_every_experiment_has_uniform_the_baseline_and_each_variant(
 
 
 def test_weights_are_target_over_logged_probability_of_the_treatment(
-    service: "Service",
+    service: Service,
 ) -> None:
     weighted = {"kind": "weighted", "weights": {"a": 3, "c": 1}, "name": "mostly-a"}
     service.create(holdout=0.4, candidates=[weighted])
@@ -81,7 +77,7 @@ def test_weights_are_target_over_logged_probability_of_the_treatment(
         assert sums.weight_squared == pytest.approx(expected.weight_squared)
 
 
-def test_rewards_are_scaled_by_the_declared_range(service: "Service") -> None:
+def test_rewards_are_scaled_by_the_declared_range(service: Service) -> None:
     service.create(holdout=0.0, reward={"minimum": -1, "maximum": 3, "default": 0})
     service.rounds(60)
     service.mature()
@@ -93,7 +89,7 @@ def test_rewards_are_scaled_by_the_declared_range(service: "Service") -> None:
     assert summary(service, "uniform").sums.ips == pytest.approx(expected.ips)
 
 
-def test_a_policy_that_learns_is_scored_before_it_learns(service: "Service") -> None:
+def test_a_policy_that_learns_is_scored_before_it_learns(service: Service) -> None:
     service.create(holdout=0.3, candidates=[LINEAR | {"name": "shadow"}])
     for _ in range(3):
         service.rounds(50)
@@ -110,7 +106,7 @@ def test_a_policy_that_learns_is_scored_before_it_learns(service: "Service") -> 
     assert rows_of(service)["shadow"].state == policy.dump()
 
 
-def steps(service: "Service") -> list[Scored]:
+def steps(service: Service) -> list[Scored]:
     """Tick without any budget, so one batch at a time, until all have caught up."""
     learner = service.new_learner(budget_s=0.0)
     found = [learner.tick().scored["hero"]]
@@ -119,7 +115,7 @@ def steps(service: "Service") -> list[Scored]:
     return found
 
 
-def test_a_new_candidate_catches_up_in_the_background(service: "Service") -> None:
+def test_a_new_candidate_catches_up_in_the_background(service: Service) -> None:
     service.create()
     service.rounds(1100)
     service.mature()
@@ -136,7 +132,7 @@ def test_a_new_candidate_catches_up_in_the_background(service: "Service") -> Non
 
 
 def test_who_came_later_knows_the_same_as_who_was_there_from_the_start(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(candidates=[LINEAR | {"name": "early"}])
     service.rounds(120)
@@ -150,7 +146,7 @@ def test_who_came_later_knows_the_same_as_who_was_there_from_the_start(
     assert (early.scores, early.state) == (late.scores, late.state)
 
 
-def test_another_spec_under_the_same_name_begins_anew(service: "Service") -> None:
+def test_another_spec_under_the_same_name_begins_anew(service: Service) -> None:
     greedy = {"kind": "epsilon_greedy", "name": "shadow"}
     service.create(candidates=[greedy])
     service.rounds(60)
@@ -167,7 +163,7 @@ def test_another_spec_under_the_same_name_begins_anew(service: "Service") -> Non
 
 @pytest.mark.parametrize("restarted", [False, True])
 def test_what_is_no_candidate_any_more_is_forgotten(
-    service: "Service", *, restarted: bool
+    service: Service, *, restarted: bool
 ) -> None:
     service.create(candidates=[{"kind": "thompson"}])
     service.rounds(20)
@@ -180,7 +176,7 @@ def test_what_is_no_candidate_any_more_is_forgotten(
     }
 
 
-def test_a_restored_model_leaves_the_candidates_alone(service: "Service") -> None:
+def test_a_restored_model_leaves_the_candidates_alone(service: Service) -> None:
     service.create(candidates=[LINEAR])
     for _ in range(2):
         service.rounds(30)
@@ -193,7 +189,7 @@ def test_a_restored_model_leaves_the_candidates_alone(service: "Service") -> Non
     assert service.storage.evaluations.all(1) == before
 
 
-def test_damaged_scores_are_computed_again_from_the_log(service: "Service") -> None:
+def test_damaged_scores_are_computed_again_from_the_log(service: Service) -> None:
     service.create(candidates=[LINEAR])
     service.rounds(50)
     service.mature()
@@ -210,7 +206,7 @@ def test_damaged_scores_are_computed_again_from_the_log(service: "Service") -> N
 
 
 def test_a_fixed_variant_is_asked_about_only_where_it_was_eligible(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0)
     service.rounds(40, exclude=("a",))
@@ -223,7 +219,7 @@ def test_a_fixed_variant_is_asked_about_only_where_it_was_eligible(
     assert summary(service, "baseline").sums.n == 100
 
 
-def test_decisions_without_a_floor_are_left_out(service: "Service") -> None:
+def test_decisions_without_a_floor_are_left_out(service: Service) -> None:
     service.create(holdout=0.0, exploration_floor=0.0)
     service.rounds(30)
     service.change(exploration_floor=0.1)
@@ -234,11 +230,11 @@ def test_decisions_without_a_floor_are_left_out(service: "Service") -> None:
     assert (scores.unbounded, scores.sums.n) == (30, 50)
 
 
-def limits(service: "Service") -> list[tuple[float, int]]:
+def limits(service: Service) -> list[tuple[float, int]]:
     return [(round(s.limit, 9), s.n) for s in summary(service, "uniform").stretches]
 
 
-def test_the_bound_follows_the_floor(service: "Service") -> None:
+def test_the_bound_follows_the_floor(service: Service) -> None:
     service.create(holdout=0.0, exploration_floor=0.1)
     for floor in (0.1, 0.3, 0.01):
         service.change(exploration_floor=floor)
@@ -249,7 +245,7 @@ def test_the_bound_follows_the_floor(service: "Service") -> None:
     assert limits(service) == [(30.0, 40), (300.0, 20)]
 
 
-def test_the_bound_follows_what_a_request_brings(service: "Service") -> None:
+def test_the_bound_follows_what_a_request_brings(service: Service) -> None:
     service.create(holdout=0.0, exploration_floor=0.1, request_variants="replace")
     service.rounds(10, exclude=("a", "b"))
     service.rounds(20)

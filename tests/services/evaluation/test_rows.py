@@ -1,7 +1,7 @@
 """What other policies would have earned, in the report, and whether to believe it."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,30 +13,28 @@ from bandit_svc.prose.report_csv import report_rows
 from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
 from bandit_svc.services.evaluation.rows import Evaluated
 from bandit_svc.services.report.build import build_report
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 LIMIT = 20.0
 Json = dict[str, Any]
 
 
-def report_of(service: "Service") -> Json:
+def report_of(service: Service) -> Json:
     experiment = service.storage.experiments.get("hero")
     return build_report(service.storage, experiment, service.now_ms)
 
 
-def policies_of(service: "Service") -> dict[str, Json]:
+def policies_of(service: Service) -> dict[str, Json]:
     return {row["policy"]: row for row in report_of(service)["policies"]}
 
 
-def check_of(service: "Service", name: str) -> Json:
+def check_of(service: Service, name: str) -> Json:
     (check,) = (c for c in report_of(service)["health"] if c["check"] == name)
     return dict(check)
 
 
 @pytest.fixture
-def earned(service: "Service") -> "Service":
+def earned(service: Service) -> Service:
     """400 decisions of a policy that learned after 200 of them; rewards -1 to 3."""
     reward = {"minimum": -1, "maximum": 3, "default": -1}
     service.create(
@@ -51,7 +49,7 @@ def earned(service: "Service") -> "Service":
 
 
 def test_a_row_has_the_shape_of_the_contract_for_each_candidate(
-    earned: "Service",
+    earned: Service,
 ) -> None:
     rows = policies_of(earned)
 
@@ -69,7 +67,7 @@ def test_a_row_has_the_shape_of_the_contract_for_each_candidate(
 
 
 def test_estimates_are_those_of_the_log_in_the_rewards_own_units(
-    earned: "Service",
+    earned: Service,
 ) -> None:
     log = [
         (decode_decision(row.line), row.reward)
@@ -93,7 +91,7 @@ def test_estimates_are_those_of_the_log_in_the_rewards_own_units(
 
 
 def test_a_variant_shows_what_always_showing_it_would_have_earned(
-    earned: "Service",
+    earned: Service,
 ) -> None:
     rows = policies_of(earned)
 
@@ -102,7 +100,7 @@ def test_a_variant_shows_what_always_showing_it_would_have_earned(
         assert variant["ips"] == fixed["estimates"]["ips"]
 
 
-def test_every_number_is_in_the_csv(earned: "Service") -> None:
+def test_every_number_is_in_the_csv(earned: Service) -> None:
     cells = {(s, n, m): v for s, n, m, v in report_rows(report_of(earned))}
     row = policies_of(earned)["shadow"]
 
@@ -118,7 +116,7 @@ def test_every_number_is_in_the_csv(earned: "Service") -> None:
 ENDS = ("", "_lower", "_upper")
 
 
-def test_too_few_decisions_are_refused_with_a_sentence(service: "Service") -> None:
+def test_too_few_decisions_are_refused_with_a_sentence(service: Service) -> None:
     service.create(holdout=0.0)
     before = policies_of(service)["uniform"]
     service.rounds(20)
@@ -134,7 +132,7 @@ def test_too_few_decisions_are_refused_with_a_sentence(service: "Service") -> No
             assert one == {"estimate": None, "interval": [None, None]}
 
 
-def test_without_an_exploration_floor_there_is_no_estimate(service: "Service") -> None:
+def test_without_an_exploration_floor_there_is_no_estimate(service: Service) -> None:
     service.create(holdout=0.0, exploration_floor=0.0)
     service.rounds(200)
     service.mature()
@@ -145,14 +143,14 @@ def test_without_an_exploration_floor_there_is_no_estimate(service: "Service") -
     assert check_of(service, "propensity_audit")["status"] == "ok"
 
 
-def test_a_changed_candidate_says_how_far_it_is_behind(earned: "Service") -> None:
+def test_a_changed_candidate_says_how_far_it_is_behind(earned: Service) -> None:
     earned.change(candidates=[{"kind": "epsilon_greedy", "name": "shadow"}])
     row = policies_of(earned)["shadow"]
 
     assert (row["n"], row["behind"]) == (0, 400)
 
 
-def test_both_checks_are_ok_on_a_sound_log(earned: "Service") -> None:
+def test_both_checks_are_ok_on_a_sound_log(earned: Service) -> None:
     assert check_of(earned, "propensity_audit")["detail"].startswith(
         "the mean weight of each of 3 fixed variants can't be told from 1"
     )
@@ -180,7 +178,7 @@ def forged(share: float, chance: float, propensity: float) -> Evaluated:
     ],
 )
 def test_the_audit_finds_a_variant_that_is_not_shown_as_often_as_logged(
-    service: "Service", chance: float, propensity: float, status: str, word: str
+    service: Service, chance: float, propensity: float, status: str, word: str
 ) -> None:
     sound = forged(0.1, 0.5, 0.5)
     check = propensity_audit(
@@ -193,7 +191,7 @@ def test_the_audit_finds_a_variant_that_is_not_shown_as_often_as_logged(
 
 
 def test_a_variant_that_is_added_costs_the_others_nothing_of_the_audits_risk(
-    service: "Service",
+    service: Service,
 ) -> None:
     experiment, sound = service.create(), forged(0.1, 0.5, 0.5)
     alone = {"fixed:b": forged(0.1, 0.3, 0.2)}
@@ -206,7 +204,7 @@ def test_a_variant_that_is_added_costs_the_others_nothing_of_the_audits_risk(
 
 
 def test_where_successes_are_joined_first_neither_check_is_asked(
-    service: "Service",
+    service: Service,
 ) -> None:
     reward = {"window_seconds": 1800, "learn_on": "first_reward"}
     service.create(reward=reward, holdout=0.3, exploration_floor=0.5)
@@ -223,7 +221,7 @@ def test_where_successes_are_joined_first_neither_check_is_asked(
 
 @pytest.mark.parametrize(("mean", "status"), [(0.1, "ok"), (0.5, "warn")])
 def test_the_scorecard_compares_the_baseline_with_the_holdout(
-    service: "Service", mean: float, status: str
+    service: Service, mean: float, status: str
 ) -> None:
     experiment = service.create()
     n = 3_000
@@ -243,7 +241,7 @@ def test_the_scorecard_compares_the_baseline_with_the_holdout(
     ],
 )
 def test_the_scorecard_does_not_compare_what_was_changed(
-    earned: "Service", patch: Json, reason: str
+    earned: Service, patch: Json, reason: str
 ) -> None:
     earned.change(**patch)
     check = check_of(earned, "scorecard")
@@ -252,7 +250,7 @@ def test_the_scorecard_does_not_compare_what_was_changed(
 
 
 def test_the_scorecard_does_not_compare_visitors_of_whom_some_had_no_floor(
-    service: "Service",
+    service: Service,
 ) -> None:
     experiment, one = service.create(), forged(0.1, 0.5, 0.5)
     partly = one._replace(summary=replace(one.summary, unbounded=7))
@@ -263,7 +261,7 @@ def test_the_scorecard_does_not_compare_visitors_of_whom_some_had_no_floor(
     assert "7 decisions of the treatment had no exploration floor" in check["detail"]
 
 
-def test_the_scorecard_waits_for_the_holdout(service: "Service") -> None:
+def test_the_scorecard_waits_for_the_holdout(service: Service) -> None:
     service.create(holdout=0.1)
     service.rounds(100)
     service.mature()

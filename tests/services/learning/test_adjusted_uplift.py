@@ -1,33 +1,30 @@
 """The uplift adjusted by a declared covariate, from decisions to the report."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.prose.report_csv import report_rows
 from bandit_svc.services.report.build import build_report
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 Json = dict[str, Any]
 SPEND: Json = {"key": "user.past_spend", "minimum": 0, "maximum": 100}
 FIXED: Json = {"policy": {"kind": "fixed", "variant": "b"}, "exploration_floor": 0.0}
 
 
-def report_of(service: "Service") -> Json:
+def report_of(service: Service) -> Json:
     experiment = service.storage.experiments.get("hero")
     return build_report(service.storage, experiment, service.now_ms)
 
 
-def adjusted(service: "Service") -> Json:
+def adjusted(service: Service) -> Json:
     return dict(report_of(service)["uplift"]["adjusted"])
 
 
-def play(service: "Service", count: int) -> None:
+def play(service: Service, count: int) -> None:
     """Reward by past spend, and half as much again in the treatment group."""
     for _ in range(count):
         service.now_ms += 1
@@ -39,7 +36,7 @@ def play(service: "Service", count: int) -> None:
 
 
 def test_the_report_has_the_adjusted_uplift_beside_the_plain_one(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.5, covariate=SPEND, **FIXED)
     play(service, 900)
@@ -58,7 +55,7 @@ def test_the_report_has_the_adjusted_uplift_beside_the_plain_one(
     assert rows["adjusted", "estimate"] == found["estimate"]
 
 
-def test_without_a_covariate_there_is_none(service: "Service") -> None:
+def test_without_a_covariate_there_is_none(service: Service) -> None:
     service.create(**FIXED)
     play(service, 20)
     service.mature()
@@ -67,7 +64,7 @@ def test_without_a_covariate_there_is_none(service: "Service") -> None:
     assert service.storage.joins.adjusted(1) is None
 
 
-def test_a_missing_covariate_is_counted(service: "Service") -> None:
+def test_a_missing_covariate_is_counted(service: Service) -> None:
     service.create(holdout=0.5, covariate=SPEND, **FIXED)
     contexts: list[Json] = [{}, {"user": {}}, {"user": {"past_spend": "much"}}]
     for context in contexts:
@@ -79,7 +76,7 @@ def test_a_missing_covariate_is_counted(service: "Service") -> None:
 
 
 def test_a_changed_covariate_starts_anew_and_a_changed_text_does_not(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.5, covariate=SPEND, **FIXED)
     play(service, 50)
@@ -96,7 +93,7 @@ def test_a_changed_covariate_starts_anew_and_a_changed_text_does_not(
     assert (before, at_once, adjusted(service)["n"]) == (100, 0, 30)
 
 
-def test_decisions_without_a_holdout_do_not_count(service: "Service") -> None:
+def test_decisions_without_a_holdout_do_not_count(service: Service) -> None:
     service.create(holdout=0.0, covariate=SPEND, **FIXED)
     play(service, 20)
     service.mature()
@@ -113,7 +110,7 @@ def test_decisions_without_a_holdout_do_not_count(service: "Service") -> None:
 
 
 def test_restarts_and_batches_leave_the_same_state_to_the_last_bit(
-    new_service: "Callable[[str], Service]",
+    new_service: Callable[[str], Service],
 ) -> None:
     states = []
     for name, ticks in (("often", True), ("once", False)):
@@ -142,7 +139,7 @@ def test_restarts_and_batches_leave_the_same_state_to_the_last_bit(
     ],
 )
 def test_a_covariate_that_can_not_be_scaled_is_refused(
-    service: "Service", covariate: Json, pointer: str
+    service: Service, covariate: Json, pointer: str
 ) -> None:
     with pytest.raises(InvalidInput) as raised:
         service.create(covariate=covariate)

@@ -7,7 +7,6 @@ on. Killing real processes is the business of tests/e2e.
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,9 +14,7 @@ from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import join
 from bandit_svc.storage.rows import EvaluationRow
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 ROUNDS = 400
 TICKS = 8
@@ -37,8 +34,8 @@ State = tuple[
     ids=["vw", "linear", "vw-bag"],
 )
 def written(
-    request: pytest.FixtureRequest, new_service: Callable[[str], "Service"]
-) -> "Service":
+    request: pytest.FixtureRequest, new_service: Callable[[str], Service]
+) -> Service:
     """A folder whose log two workers have written, and no learner has read.
 
     Rewards come late, from the other worker, twice, in conflict, under
@@ -70,26 +67,26 @@ def written(
 
 @pytest.fixture
 def copied(
-    written: "Service",
-    new_service: Callable[[str], "Service"],
+    written: Service,
+    new_service: Callable[[str], Service],
     tmp_path: Path,
-) -> Callable[[str], "Service"]:
+) -> Callable[[str], Service]:
     """Copy the written folder, for one more learner to read."""
 
-    def copy(name: str) -> "Service":
+    def copy(name: str) -> Service:
         shutil.copytree(written.settings.data, tmp_path / name)
         return new_service(name)
 
     return copy
 
 
-def times_ms(service: "Service", count: int) -> list[int]:
+def times_ms(service: Service, count: int) -> list[int]:
     """The times of the ticks: from the first decision to after the last window."""
     span_ms = ROUNDS * 10 + 3000
     return [service.now_ms + span_ms * (i + 1) // count for i in range(count)]
 
 
-def state_of(service: "Service", key: str) -> State:
+def state_of(service: Service, key: str) -> State:
     """What must not depend on interruptions: order, sums, model."""
     number = service.storage.experiments.get(key).number
     rows = service.storage.joins.after(number, 0, 10**6)
@@ -115,7 +112,7 @@ def state_of(service: "Service", key: str) -> State:
     return joined, tallies, breakdowns, evaluations, service.model(key).state
 
 
-def breakdowns_of(service: "Service", number: int) -> list[tuple[object, ...]]:
+def breakdowns_of(service: Service, number: int) -> list[tuple[object, ...]]:
     """The sums by time, segment and latency, rounded as the tallies are."""
     found = service.storage.breakdowns
     return [
@@ -128,19 +125,19 @@ def breakdowns_of(service: "Service", number: int) -> list[tuple[object, ...]]:
     ]
 
 
-def undisturbed(service: "Service") -> None:
+def undisturbed(service: Service) -> None:
     for now_ms in times_ms(service, TICKS):
         service.now_ms = now_ms
         service.learner.tick()
 
 
-def restarted_before_each_tick(service: "Service") -> None:
+def restarted_before_each_tick(service: Service) -> None:
     for now_ms in times_ms(service, TICKS):
         service.now_ms = now_ms
         service.new_learner().tick()
 
 
-def killed_after_each_step(service: "Service") -> None:
+def killed_after_each_step(service: Service) -> None:
     for now_ms in times_ms(service, TICKS):
         service.now_ms = now_ms
         for steps in range(3):
@@ -152,7 +149,7 @@ def killed_after_each_step(service: "Service") -> None:
         service.new_learner().tick()
 
 
-def killed_before_it_published(service: "Service") -> None:
+def killed_before_it_published(service: Service) -> None:
     times = times_ms(service, TICKS)
     for now_ms in times:
         service.now_ms = now_ms
@@ -166,7 +163,7 @@ def killed_before_it_published(service: "Service") -> None:
             learner.tick()
 
 
-def down_until_the_end(service: "Service") -> None:
+def down_until_the_end(service: Service) -> None:
     service.now_ms = times_ms(service, 1)[0]
     service.new_learner().tick()
 
@@ -181,7 +178,7 @@ def down_until_the_end(service: "Service") -> None:
     ],
 )
 def test_the_end_is_the_same_as_without_an_interruption(
-    copied: Callable[[str], "Service"], disturbed: Callable[["Service"], None]
+    copied: Callable[[str], Service], disturbed: Callable[[Service], None]
 ) -> None:
     calm, killed = copied("calm"), copied("killed")
     undisturbed(calm)
@@ -200,7 +197,7 @@ def test_the_end_is_the_same_as_without_an_interruption(
 
 
 def test_five_restarts_and_one_go_give_the_same_bytes(
-    copied: Callable[[str], "Service"],
+    copied: Callable[[str], Service],
 ) -> None:
     one_go, restarts = copied("one-go"), copied("restarts")
     one_go.now_ms = times_ms(one_go, 1)[0]

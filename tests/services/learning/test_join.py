@@ -1,7 +1,5 @@
 """From the log to joined decisions: each once, matured, with the right reward."""
 
-from typing import TYPE_CHECKING
-
 import msgspec
 import pytest
 
@@ -9,19 +7,17 @@ from bandit_svc.domain.events.event import encode_event
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import MARGIN_MS, join
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 
-def test_an_empty_log_gives_an_idle_tick(service: "Service") -> None:
+def test_an_empty_log_gives_an_idle_tick(service: Service) -> None:
     assert service.learner.tick().idle
     service.create()
     assert service.learner.tick().idle
 
 
 def test_a_decision_is_learned_when_it_matures_and_never_before(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0)
     decided = service.decide()
@@ -36,7 +32,7 @@ def test_a_decision_is_learned_when_it_matures_and_never_before(
     assert (on_time.joined, on_time.trained["hero"].learned) == (1, 1)
 
 
-def test_a_tick_more_learns_nothing_twice(service: "Service") -> None:
+def test_a_tick_more_learns_nothing_twice(service: Service) -> None:
     service.create()
     service.rounds(50)
     service.mature()
@@ -54,7 +50,7 @@ def test_a_tick_more_learns_nothing_twice(service: "Service") -> None:
 
 
 def test_the_reward_window_is_that_of_the_revision_that_decided(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     before = service.decide(unit_id="u")
@@ -75,7 +71,7 @@ def test_the_reward_window_is_that_of_the_revision_that_decided(
 
 
 def test_a_reward_from_another_worker_may_be_read_before_its_decision(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     decided = service.decide(service.other_worker)
@@ -89,7 +85,7 @@ def test_a_reward_from_another_worker_may_be_read_before_its_decision(
     assert view.joined_reward == 1.0
 
 
-def test_the_learner_may_come_late_and_counts_the_same(service: "Service") -> None:
+def test_the_learner_may_come_late_and_counts_the_same(service: Service) -> None:
     service.create(reward={"grace_seconds": 1, "aggregate": "sum", "maximum": 9})
     decided = service.decide()
     for after_ms, occurred_after_ms in ((500, 500), (1500, 900), (1600, 1100)):
@@ -112,7 +108,7 @@ def test_the_learner_may_come_late_and_counts_the_same(service: "Service") -> No
 
 
 def test_a_decision_learned_on_its_first_reward_counts_it_alone(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(
         holdout=0.0, reward={"learn_on": "first_reward", "maximum": 9, "default": 5}
@@ -134,7 +130,7 @@ def test_a_decision_learned_on_its_first_reward_counts_it_alone(
 
 
 def test_a_reward_is_counted_as_accepted_or_as_late_and_never_as_both(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0, reward={"grace_seconds": 5})
     decided = service.decide()
@@ -149,7 +145,7 @@ def test_a_reward_is_counted_as_accepted_or_as_late_and_never_as_both(
     assert (counts["rewards_accepted"], counts["rewards_late"]) == (1, 1)
 
 
-def test_secondary_metrics_are_summed_and_not_learned(service: "Service") -> None:
+def test_secondary_metrics_are_summed_and_not_learned(service: Service) -> None:
     service.create(holdout=0.0)
     decided = service.decide()
     service.reward(decided, 20.0, metric="seconds", reward_id="1")
@@ -161,7 +157,7 @@ def test_secondary_metrics_are_summed_and_not_learned(service: "Service") -> Non
 
 
 def test_tallies_equal_a_recomputation_from_the_joined_order(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.3)
     for _ in range(4):
@@ -184,7 +180,7 @@ def test_tallies_equal_a_recomputation_from_the_joined_order(
     } == sums
 
 
-def test_a_decision_dated_in_the_future_waits_for_its_time(service: "Service") -> None:
+def test_a_decision_dated_in_the_future_waits_for_its_time(service: Service) -> None:
     service.create()
     service.now_ms += 3_600_000
     decided = service.decide()
@@ -197,7 +193,7 @@ def test_a_decision_dated_in_the_future_waits_for_its_time(service: "Service") -
     assert service.joined_ids() == [decided.decision.id]
 
 
-def test_a_clock_that_is_set_back_holds_no_model_back(service: "Service") -> None:
+def test_a_clock_that_is_set_back_holds_no_model_back(service: Service) -> None:
     service.create(holdout=0.0)
     service.rounds(20)
     service.mature()
@@ -217,7 +213,7 @@ def test_a_clock_that_is_set_back_holds_no_model_back(service: "Service") -> Non
 
 
 def test_a_line_of_an_unknown_revision_is_set_aside_and_the_rest_is_kept(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     decided = service.decide()
@@ -235,7 +231,7 @@ def test_a_line_of_an_unknown_revision_is_set_aside_and_the_rest_is_kept(
 
 
 def test_a_dead_workers_partition_is_read_to_its_end_and_goes(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     decided = service.decide()
@@ -250,7 +246,7 @@ def test_a_dead_workers_partition_is_read_to_its_end_and_goes(
 
 @pytest.mark.parametrize("margin_ms", [0, MARGIN_MS - 1])
 def test_an_append_that_was_stamped_in_time_may_arrive_within_the_margin(
-    service: "Service", margin_ms: int
+    service: Service, margin_ms: int
 ) -> None:
     service.create()
     decided = service.decide()

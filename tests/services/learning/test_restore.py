@@ -1,20 +1,18 @@
 """An older model serves again, and what spoilt the newer ones stays out."""
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import pytest
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import NotFound
 from bandit_svc.services.managing import lifecycle
-
-if TYPE_CHECKING:
-    from bandit_svc.storage.interface import Storage
-    from tests.services.conftest import Service
+from bandit_svc.storage.interface import Storage
+from tests.harness.service import Service
 
 
 @pytest.fixture
-def hero(service: "Service") -> Experiment:
+def hero(service: Service) -> Experiment:
     """An experiment with models 1 to 3, which have learned 30, 60 and 90."""
     experiment = service.create(holdout=0.0)
     for _ in range(3):
@@ -23,7 +21,7 @@ def hero(service: "Service") -> Experiment:
     return experiment
 
 
-def restore(service: "Service", version: int) -> int:
+def restore(service: Service, version: int) -> int:
     """Restore a version; give that of the model which serves it."""
     meta = lifecycle.restore(service.storage, "hero", version, service.now_ms)
     return meta.version
@@ -31,7 +29,7 @@ def restore(service: "Service", version: int) -> int:
 
 @pytest.mark.usefixtures("hero")
 def test_a_restored_model_is_a_new_version_with_the_old_bytes(
-    service: "Service",
+    service: Service,
 ) -> None:
     old = service.storage.snapshots.get(1, 1)
     assert old is not None
@@ -45,7 +43,7 @@ def test_a_restored_model_is_a_new_version_with_the_old_bytes(
 
 @pytest.mark.usefixtures("hero")
 def test_every_worker_serves_a_restored_model_at_its_next_look(
-    service: "Service",
+    service: Service,
 ) -> None:
     restore(service, 1)
     for worker in service.workers:
@@ -56,7 +54,7 @@ def test_every_worker_serves_a_restored_model_at_its_next_look(
 
 @pytest.mark.usefixtures("hero")
 def test_learning_goes_on_from_a_restored_model_without_what_it_discarded(
-    service: "Service",
+    service: Service,
 ) -> None:
     restore(service, 1)
     service.rounds(30)
@@ -71,7 +69,7 @@ def test_learning_goes_on_from_a_restored_model_without_what_it_discarded(
 
 
 @pytest.mark.usefixtures("hero")
-def test_a_learner_that_had_learned_more_drops_it(service: "Service") -> None:
+def test_a_learner_that_had_learned_more_drops_it(service: Service) -> None:
     # It has learned 30 more and has not published them when the restore comes.
     unpublished = service.new_learner()
     service.rounds(30)
@@ -85,7 +83,7 @@ def test_a_learner_that_had_learned_more_drops_it(service: "Service") -> None:
 
 
 @pytest.mark.usefixtures("hero")
-def test_a_model_can_be_restored_from_a_discarded_branch(service: "Service") -> None:
+def test_a_model_can_be_restored_from_a_discarded_branch(service: Service) -> None:
     restore(service, 1)
     service.rounds(30)
     service.mature()
@@ -100,7 +98,7 @@ def test_a_model_can_be_restored_from_a_discarded_branch(service: "Service") -> 
 
 @pytest.mark.usefixtures("hero")
 def test_the_newest_model_can_be_restored_and_leaves_nothing_out(
-    service: "Service",
+    service: Service,
 ) -> None:
     restore(service, 3)
     service.rounds(30)
@@ -111,7 +109,7 @@ def test_the_newest_model_can_be_restored_and_leaves_nothing_out(
 
 
 @pytest.mark.usefixtures("hero")
-def test_a_changed_policy_goes_back_with_its_model(service: "Service") -> None:
+def test_a_changed_policy_goes_back_with_its_model(service: Service) -> None:
     service.change(policy={"kind": "linear"})
     service.mature()
     assert service.model().meta.policy["kind"] == "linear"
@@ -127,7 +125,7 @@ def test_a_changed_policy_goes_back_with_its_model(service: "Service") -> None:
 
 @pytest.mark.usefixtures("hero")
 def test_a_changed_policy_after_a_restore_learns_the_same_spans(
-    service: "Service",
+    service: Service,
 ) -> None:
     restore(service, 1)
     service.rounds(30)
@@ -144,7 +142,7 @@ def test_a_changed_policy_after_a_restore_learns_the_same_spans(
 
 
 @pytest.mark.usefixtures("hero")
-def test_a_restored_model_survives_restarts_of_the_learner(service: "Service") -> None:
+def test_a_restored_model_survives_restarts_of_the_learner(service: Service) -> None:
     restore(service, 1)
     for _ in range(3):
         service.rounds(10)
@@ -158,14 +156,14 @@ def test_a_restored_model_survives_restarts_of_the_learner(service: "Service") -
 @pytest.mark.parametrize(("key", "version"), [("hero", 9), ("hero", 0), ("no", 1)])
 @pytest.mark.usefixtures("hero")
 def test_what_was_never_kept_can_not_be_restored(
-    service: "Service", key: str, version: int
+    service: Service, key: str, version: int
 ) -> None:
     with pytest.raises(NotFound):
         lifecycle.restore(service.storage, key, version, service.now_ms)
     assert service.model().meta.version == 3
 
 
-def test_replay_needs_a_published_model(service: "Service") -> None:
+def test_replay_needs_a_published_model(service: Service) -> None:
     service.create()
 
     with pytest.raises(NotFound, match="no published model yet"):
@@ -175,7 +173,7 @@ def test_replay_needs_a_published_model(service: "Service") -> None:
 class Crowded:
     """A store in which a learner publishes right after its newest model was read."""
 
-    def __init__(self, service: "Service") -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
         self._is_busy = True
 
@@ -199,7 +197,7 @@ class Crowded:
 
 @pytest.mark.usefixtures("hero")
 def test_a_restore_outlasts_a_learner_that_publishes_meanwhile(
-    service: "Service",
+    service: Service,
 ) -> None:
     crowded = cast("Storage", Crowded(service))
 

@@ -1,7 +1,5 @@
 """A learner's tick costs what its traffic costs: quiet experiments sleep."""
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from bandit_svc.learner.wakefulness import LEAST_AWAKE_MS
@@ -9,18 +7,16 @@ from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import join
 from bandit_svc.services.managing import lifecycle
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 
-def fall_asleep(service: "Service") -> None:
+def fall_asleep(service: Service) -> None:
     """Let the time pass after which a quiet experiment is let go of, and tick."""
     service.now_ms += LEAST_AWAKE_MS
     service.learner.tick()
 
 
-def test_only_experiments_with_traffic_are_stepped(service: "Service") -> None:
+def test_only_experiments_with_traffic_are_stepped(service: Service) -> None:
     service.create()
     service.create("quiet")
     service.learner.tick()
@@ -32,7 +28,7 @@ def test_only_experiments_with_traffic_are_stepped(service: "Service") -> None:
 
 
 def test_an_experiment_stays_awake_for_a_while_and_then_sleeps(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     service.rounds(5)
@@ -44,7 +40,7 @@ def test_an_experiment_stays_awake_for_a_while_and_then_sleeps(
     assert (list(soon.trained), list(later.trained)) == (["hero"], [])
 
 
-def test_one_that_slept_learns_on_as_if_it_had_not(service: "Service") -> None:
+def test_one_that_slept_learns_on_as_if_it_had_not(service: Service) -> None:
     service.create()
     for _ in range(3):
         service.rounds(20)
@@ -56,7 +52,7 @@ def test_one_that_slept_learns_on_as_if_it_had_not(service: "Service") -> None:
     assert replayed.matches
 
 
-def test_a_changed_policy_wakes_it(service: "Service") -> None:
+def test_a_changed_policy_wakes_it(service: Service) -> None:
     service.create(holdout=0.0)
     service.rounds(20)
     service.mature()
@@ -68,7 +64,7 @@ def test_a_changed_policy_wakes_it(service: "Service") -> None:
     assert service.model().meta.learned == 20
 
 
-def test_a_new_candidate_wakes_it(service: "Service") -> None:
+def test_a_new_candidate_wakes_it(service: Service) -> None:
     service.create(holdout=0.0)
     service.rounds(20)
     service.mature()
@@ -80,7 +76,7 @@ def test_a_new_candidate_wakes_it(service: "Service") -> None:
     assert rows["thompson"] == 20
 
 
-def test_a_restored_model_wakes_it(service: "Service") -> None:
+def test_a_restored_model_wakes_it(service: Service) -> None:
     service.create()
     service.rounds(20)
     service.mature()
@@ -93,7 +89,7 @@ def test_a_restored_model_wakes_it(service: "Service") -> None:
     assert list(woken.trained) == ["hero"]
 
 
-def test_a_learner_that_begins_looks_at_every_experiment(service: "Service") -> None:
+def test_a_learner_that_begins_looks_at_every_experiment(service: Service) -> None:
     for number in range(5):
         service.create(f"e{number}")
     learner = service.new_learner(budget_s=0.0)
@@ -104,7 +100,7 @@ def test_a_learner_that_begins_looks_at_every_experiment(service: "Service") -> 
     assert [tick.idle for tick in ticks] == [False] * 4 + [True]
 
 
-def test_fresh_traffic_does_not_wait_for_the_first_look(service: "Service") -> None:
+def test_fresh_traffic_does_not_wait_for_the_first_look(service: Service) -> None:
     for number in range(5):
         service.create(f"e{number}")
     service.decide(experiment="e3")
@@ -115,7 +111,7 @@ def test_fresh_traffic_does_not_wait_for_the_first_look(service: "Service") -> N
 
 
 def test_what_a_killed_learner_had_joined_is_learned_by_the_next(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0)
     service.rounds(20)
@@ -132,7 +128,7 @@ def test_what_a_killed_learner_had_joined_is_learned_by_the_next(
 
 
 def test_a_tick_that_is_cut_goes_on_with_those_that_it_left_out(
-    service: "Service", monkeypatch: pytest.MonkeyPatch
+    service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bandit_svc.learner.loop.TICK_S", 0.0)
     keys = [f"e{number}" for number in range(3)]

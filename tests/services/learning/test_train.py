@@ -1,7 +1,7 @@
 """From joined decisions to published models, in the background and exactly."""
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,14 +12,12 @@ from bandit_svc.learner.loop import Learner
 from bandit_svc.services.learning.train import Trained
 from policies.base import Action
 from policies.spec import build_policy
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 LINEAR = {"kind": "linear"}
 
 
-def step(service: "Service", learner: Learner) -> Trained:
+def step(service: Service, learner: Learner) -> Trained:
     """Tick, and let the worker look for models as its thread would."""
     trained = learner.tick().trained["hero"]
     service.worker.catalog.refresh_models()
@@ -27,7 +25,7 @@ def step(service: "Service", learner: Learner) -> Trained:
 
 
 def test_a_model_has_learned_the_treatments_matured_decisions(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.4)
     decisions = [d.decision for d in service.rounds(60)]
@@ -40,7 +38,7 @@ def test_a_model_has_learned_the_treatments_matured_decisions(
 
 
 def test_the_baseline_is_learned_from_where_the_definition_says_so(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.4, learn_from_baseline=True)
     service.rounds(60)
@@ -50,7 +48,7 @@ def test_the_baseline_is_learned_from_where_the_definition_says_so(
     assert service.replay().matches
 
 
-def test_a_published_model_serves_in_every_worker(service: "Service") -> None:
+def test_a_published_model_serves_in_every_worker(service: Service) -> None:
     service.create(holdout=0.0)
     service.rounds(300)
     service.mature()
@@ -83,7 +81,7 @@ def test_a_published_model_serves_in_every_worker(service: "Service") -> None:
     ids=lambda spec: "-".join(spec.values()),
 )
 def test_the_log_gives_the_published_model_again(
-    service: "Service", policy: dict[str, Any]
+    service: Service, policy: dict[str, Any]
 ) -> None:
     service.create(policy=policy, holdout=0.1)
     for _ in range(3):
@@ -95,7 +93,7 @@ def test_the_log_gives_the_published_model_again(
     assert (replayed.version, replayed.learned) == (3, service.model().meta.learned)
 
 
-def test_publications_keep_their_distance(service: "Service") -> None:
+def test_publications_keep_their_distance(service: Service) -> None:
     service.settings = msgspec.structs.replace(service.settings, publish_every_ms=400)
     service.create(holdout=0.0, reward={"window_seconds": 0.001})
     learner = service.new_learner()
@@ -109,7 +107,7 @@ def test_publications_keep_their_distance(service: "Service") -> None:
 
 
 def test_a_changed_policy_serves_only_when_it_has_caught_up(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0)
     service.rounds(1100)
@@ -136,7 +134,7 @@ def test_a_changed_policy_serves_only_when_it_has_caught_up(
     assert service.replay().matches
 
 
-def test_a_changed_setting_is_trained_anew(service: "Service") -> None:
+def test_a_changed_setting_is_trained_anew(service: Service) -> None:
     service.create(holdout=0.0)
     service.rounds(50)
     service.mature()
@@ -152,7 +150,7 @@ def test_a_changed_setting_is_trained_anew(service: "Service") -> None:
 
 
 def test_a_policy_changed_back_before_it_caught_up_leaves_the_model_as_it_was(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0)
     service.rounds(700)
@@ -170,7 +168,7 @@ def test_a_policy_changed_back_before_it_caught_up_leaves_the_model_as_it_was(
 
 
 def test_a_changed_policy_acts_at_once_where_nothing_was_learned(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0, exploration_floor=0.0)
     service.decide()
@@ -183,7 +181,7 @@ def test_a_changed_policy_acts_at_once_where_nothing_was_learned(
 
 
 def test_old_decisions_are_learned_with_the_features_that_they_were_made_with(
-    service: "Service",
+    service: Service,
 ) -> None:
     sizes = {1: 1.0, 2: -5.0}
     service.create(holdout=0.0, variants=[{"key": "a", "features": {"s": sizes[1]}}])
@@ -202,7 +200,7 @@ def test_old_decisions_are_learned_with_the_features_that_they_were_made_with(
 
 
 def test_a_learner_that_saw_every_revision_and_one_that_saw_the_last_agree(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0, variants=[{"key": "a", "features": {"s": 1}}])
     for size in (2, 3, 4):
@@ -217,7 +215,7 @@ def test_a_learner_that_saw_every_revision_and_one_that_saw_the_last_agree(
 
 
 def test_variants_of_a_request_are_learned_with_their_own_features(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0, exploration_floor=0.5, request_variants="replace")
     # Articles that no definition knows: large ones are liked.
@@ -235,7 +233,7 @@ def test_variants_of_a_request_are_learned_with_their_own_features(
     assert pmf[1] > 0.6
 
 
-def test_a_damaged_model_is_built_again_from_the_log(service: "Service") -> None:
+def test_a_damaged_model_is_built_again_from_the_log(service: Service) -> None:
     service.create(holdout=0.0)
     service.create("other", holdout=0.0)
     service.rounds(30)
@@ -254,7 +252,7 @@ def test_a_damaged_model_is_built_again_from_the_log(service: "Service") -> None
 
 
 def test_an_experiment_whose_model_can_not_be_built_stops_no_other_one(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0)
     service.create("other", holdout=0.0)

@@ -1,7 +1,7 @@
 """The life of a job: claimed, told of, ended, or given back."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -19,15 +19,13 @@ from bandit_svc.services.managing.jobs import (
 )
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.jobs import JobRow
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 Kinds = dict[str, Kind]
 
 
 @pytest.fixture
-def queued(service: "Service") -> "Service":
+def queued(service: Service) -> Service:
     """A service with one evaluation in the queue."""
     queue_evaluation(service.storage, service.create(), ["uniform"], b"id", 1)
     return service
@@ -55,13 +53,13 @@ def raises(error: BaseException) -> Kinds:
     return kinds(act)
 
 
-def job(service: "Service") -> JobRow:
+def job(service: Service) -> JobRow:
     row = service.storage.jobs.get(1, b"id".hex())
     assert row is not None
     return row
 
 
-def test_what_it_gives_is_the_result(queued: "Service") -> None:
+def test_what_it_gives_is_the_result(queued: Service) -> None:
     done = kinds(lambda tell: tell(3, 3))
 
     assert run_job(queued.storage, done, lambda: 7)
@@ -72,7 +70,7 @@ def test_what_it_gives_is_the_result(queued: "Service") -> None:
 
 
 def test_progress_is_written_at_once_and_then_about_once_a_second(
-    queued: "Service",
+    queued: Service,
 ) -> None:
     clock = iter([0, 100, 600, 1_100, 1_200, 900, 2_300, 9_999])
     written: list[int] = []
@@ -89,7 +87,7 @@ def test_progress_is_written_at_once_and_then_about_once_a_second(
 
 
 def test_a_refusal_is_why_it_failed_and_the_next_one_can_be_done(
-    queued: "Service",
+    queued: Service,
 ) -> None:
     assert run_job(queued.storage, raises(InvalidInput("no such variant")), lambda: 7)
     row = job(queued)
@@ -103,7 +101,7 @@ def test_a_refusal_is_why_it_failed_and_the_next_one_can_be_done(
 
 
 def test_a_fault_of_ours_is_a_sentence_without_its_message(
-    queued: "Service", caplog: pytest.LogCaptureFixture
+    queued: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_job(queued.storage, raises(KeyError("a context value")), lambda: 7)
 
@@ -114,14 +112,14 @@ def test_a_fault_of_ours_is_a_sentence_without_its_message(
     assert "a context value" not in caplog.text
 
 
-def test_a_kind_that_nobody_knows_has_failed(queued: "Service") -> None:
+def test_a_kind_that_nobody_knows_has_failed(queued: Service) -> None:
     run_job(queued.storage, {}, lambda: 7)
 
     assert job(queued).error == "this version of the service knows no job 'evaluation'"
 
 
 def test_stopped_on_the_way_it_is_as_if_it_had_not_been_begun(
-    queued: "Service",
+    queued: Service,
 ) -> None:
     before = job(queued)
 
@@ -133,7 +131,7 @@ def test_stopped_on_the_way_it_is_as_if_it_had_not_been_begun(
     assert job(queued) == before
 
 
-def test_when_the_store_fails_it_is_begun_again(queued: "Service") -> None:
+def test_when_the_store_fails_it_is_begun_again(queued: Service) -> None:
     with pytest.raises(Unavailable):
         run_job(queued.storage, raises(Unavailable("the disk is full")), lambda: 7)
     left = job(queued).status
@@ -143,7 +141,7 @@ def test_when_the_store_fails_it_is_begun_again(queued: "Service") -> None:
 
 
 def test_what_kills_its_process_every_time_fails_with_a_sentence(
-    queued: "Service",
+    queued: Service,
 ) -> None:
     """As a kill does, Unavailable leaves the job running."""
     for _ in range(MAX_ATTEMPTS):
@@ -158,7 +156,7 @@ def test_what_kills_its_process_every_time_fails_with_a_sentence(
     assert not run_job(queued.storage, {}, lambda: 9)
 
 
-def test_old_results_are_forgotten(service: "Service") -> None:
+def test_old_results_are_forgotten(service: Service) -> None:
     experiment = service.create()
     for index in range(KEEP_FINISHED + 2):
         entropy = index.to_bytes(2, "big")

@@ -1,14 +1,12 @@
 """Definitions as callers write and patch them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from bandit_svc.errors import Conflict, InvalidInput, NotFound
 from bandit_svc.services.managing import lifecycle
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 RULE = {"when": "hour > 9", "then": "a"}
 RULES = {"kind": "rules", "rules": [RULE]}
@@ -19,7 +17,7 @@ LINEAR = {"kind": "linear"}
 KEYS = {"key": "hero", "variants": [{"key": "a"}, {"key": "b"}]}
 
 
-def test_a_key_and_variants_give_a_whole_definition(service: "Service") -> None:
+def test_a_key_and_variants_give_a_whole_definition(service: Service) -> None:
     raw = lifecycle.convert_definition(KEYS)
     definition = lifecycle.create(service.storage, raw, "salt", 0).definition
 
@@ -70,7 +68,7 @@ def test_a_key_and_variants_give_a_whole_definition(service: "Service") -> None:
     ],
 )
 def test_a_wrong_field_is_refused_with_its_pointer_at_creation_and_in_a_patch(
-    service: "Service", fields: dict[str, Any], pointer: str
+    service: Service, fields: dict[str, Any], pointer: str
 ) -> None:
     with pytest.raises(InvalidInput) as created:
         service.create(**fields)
@@ -83,7 +81,7 @@ def test_a_wrong_field_is_refused_with_its_pointer_at_creation_and_in_a_patch(
     assert service.storage.experiments.get("hero").revision == 1
 
 
-def test_a_patch_changes_the_fields_that_it_names(service: "Service") -> None:
+def test_a_patch_changes_the_fields_that_it_names(service: Service) -> None:
     before = service.create(description="x", reward={"grace_seconds": 3}).definition
     after = service.change(reward={"window_seconds": 60}, holdout=0.5).definition
 
@@ -93,7 +91,7 @@ def test_a_patch_changes_the_fields_that_it_names(service: "Service") -> None:
 
 
 def test_candidates_are_filled_in_named_and_replaced_as_a_list(
-    service: "Service",
+    service: Service,
 ) -> None:
     greedy = {"kind": "epsilon_greedy", "name": "shadow"}
     service.create(candidates=[{"kind": "vw", "explorer": "bag"}, greedy])
@@ -107,13 +105,13 @@ def test_candidates_are_filled_in_named_and_replaced_as_a_list(
     assert last == ()
 
 
-def test_a_candidate_does_not_stand_in_the_way_of_retiring(service: "Service") -> None:
+def test_a_candidate_does_not_stand_in_the_way_of_retiring(service: Service) -> None:
     service.create(candidates=[{"kind": "fixed", "variant": "c"}])
 
     assert service.change(variants=[{"key": "a"}, {"key": "b"}]).revision == 2
 
 
-def test_a_patch_that_changes_nothing_is_no_revision(service: "Service") -> None:
+def test_a_patch_that_changes_nothing_is_no_revision(service: Service) -> None:
     service.create()
 
     assert service.change().revision == 1
@@ -133,7 +131,7 @@ def test_a_patch_that_changes_nothing_is_no_revision(service: "Service") -> None
     ],
 )
 def test_null_in_a_patch_gives_a_field_its_default(
-    service: "Service", name: str, expected: object
+    service: Service, name: str, expected: object
 ) -> None:
     service.create(
         description="x",
@@ -148,14 +146,14 @@ def test_null_in_a_patch_gives_a_field_its_default(
     assert getattr(service.change(**{name: None}).definition, name) == expected
 
 
-def test_null_for_the_policy_gives_the_default_policy(service: "Service") -> None:
+def test_null_for_the_policy_gives_the_default_policy(service: Service) -> None:
     service.create(policy={"kind": "linear"})
 
     assert service.change(policy=None).definition.policy["kind"] == "vw"
 
 
 def test_null_for_the_reward_gives_its_changeable_fields_their_defaults(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(reward={"window_seconds": 7, "grace_seconds": 9})
     reward = service.change(reward=None).definition.reward
@@ -165,7 +163,7 @@ def test_null_for_the_reward_gives_its_changeable_fields_their_defaults(
 
 @pytest.mark.parametrize("name", ["key", "variants"])
 def test_null_for_a_field_without_a_default_is_refused(
-    service: "Service", name: str
+    service: Service, name: str
 ) -> None:
     service.create()
 
@@ -185,7 +183,7 @@ def test_null_for_a_field_without_a_default_is_refused(
     ],
 )
 def test_what_models_rest_on_is_fixed_for_life(
-    service: "Service", field: str, value: object
+    service: Service, field: str, value: object
 ) -> None:
     service.create()
 
@@ -195,7 +193,7 @@ def test_what_models_rest_on_is_fixed_for_life(
 
 
 def test_null_for_a_reward_whose_fixed_fields_are_not_the_default_is_refused(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(reward={"maximum": 5})
 
@@ -203,7 +201,7 @@ def test_null_for_a_reward_whose_fixed_fields_are_not_the_default_is_refused(
         service.change(reward=None)
 
 
-def test_the_key_is_fixed(service: "Service") -> None:
+def test_the_key_is_fixed(service: Service) -> None:
     service.create()
 
     with pytest.raises(InvalidInput, match="can't be changed"):
@@ -211,7 +209,7 @@ def test_the_key_is_fixed(service: "Service") -> None:
 
 
 def test_a_variant_that_is_missing_from_the_list_is_retired_and_can_come_back(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     fewer = service.change(variants=[{"key": "c"}, {"key": "a"}]).definition
@@ -226,7 +224,7 @@ def test_a_variant_that_is_missing_from_the_list_is_retired_and_can_come_back(
     assert [v.key for v in again.active_variants] == ["b", "a"]
 
 
-def test_the_baselines_variant_is_not_retired_under_it(service: "Service") -> None:
+def test_the_baselines_variant_is_not_retired_under_it(service: Service) -> None:
     service.create()
 
     with pytest.raises(InvalidInput, match="'a' is not an active variant"):
@@ -235,14 +233,14 @@ def test_the_baselines_variant_is_not_retired_under_it(service: "Service") -> No
     assert changed.definition.baseline == {"kind": "fixed", "variant": "b"}
 
 
-def test_a_fixed_policy_names_an_active_variant(service: "Service") -> None:
+def test_a_fixed_policy_names_an_active_variant(service: Service) -> None:
     with pytest.raises(InvalidInput) as refused:
         service.create(policy={"kind": "fixed", "variant": "unknown"})
 
     assert refused.value.fields[0].pointer == "/policy/variant"
 
 
-def test_an_archived_experiment_can_not_be_changed(service: "Service") -> None:
+def test_an_archived_experiment_can_not_be_changed(service: Service) -> None:
     service.create()
     service.change(status="archived")
 
@@ -250,6 +248,6 @@ def test_an_archived_experiment_can_not_be_changed(service: "Service") -> None:
         service.change(status="running")
 
 
-def test_an_unknown_experiment_can_not_be_changed(service: "Service") -> None:
+def test_an_unknown_experiment_can_not_be_changed(service: Service) -> None:
     with pytest.raises(NotFound):
         lifecycle.change(service.storage, "nowhere", {"holdout": 0.2}, 0)

@@ -1,26 +1,24 @@
 """Metrics that must not get worse: declared, compared with a margin, reported."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.serving.decide import Decided
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 Json = dict[str, Any]
 FIXED: Json = {"policy": {"kind": "fixed", "variant": "b"}, "exploration_floor": 0.0}
 
 
-def report_of(service: "Service") -> Json:
+def report_of(service: Service) -> Json:
     experiment = service.storage.experiments.get("hero")
     return build_report(service.storage, experiment, service.now_ms)
 
 
-def decide(service: "Service", count: int) -> list[Decided]:
+def decide(service: Service, count: int) -> list[Decided]:
     return [service.decide(unit_id=f"u{i}") for i in range(count)]
 
 
@@ -40,7 +38,7 @@ def is_treated(decided: Decided) -> bool:
     ],
 )
 def test_a_guardrail_compares_the_difference_with_its_margin(
-    service: "Service", direction: str, margin: float, treated: float, status: str
+    service: Service, direction: str, margin: float, treated: float, status: str
 ) -> None:
     """The baseline has 1 a decision, so the differences are -1, 0 and 1 exactly."""
     metric = {"name": "calls", "minimum": 0, "maximum": 2, "margin": margin}
@@ -55,7 +53,7 @@ def test_a_guardrail_compares_the_difference_with_its_margin(
     assert rows[0]["guardrail"]["difference"]["estimate"] == pytest.approx(treated - 1)
 
 
-def test_an_undeclared_metric_has_means_and_no_guardrail(service: "Service") -> None:
+def test_an_undeclared_metric_has_means_and_no_guardrail(service: Service) -> None:
     service.create(holdout=0.0, metrics=[{"name": "calls", "minimum": 0, "maximum": 1}])
     service.reward(service.decide(), 3.0, metric="seconds")
     service.mature()
@@ -67,7 +65,7 @@ def test_an_undeclared_metric_has_means_and_no_guardrail(service: "Service") -> 
     assert rows["calls", "treatment"]["guardrail"]["status"] == "undecided"
 
 
-def test_a_declared_metric_is_clipped_to_its_range(service: "Service") -> None:
+def test_a_declared_metric_is_clipped_to_its_range(service: Service) -> None:
     service.create(holdout=0.0, metrics=[{"name": "calls", "minimum": 0, "maximum": 2}])
     decided = service.decide()
     for i in range(3):
@@ -77,7 +75,7 @@ def test_a_declared_metric_is_clipped_to_its_range(service: "Service") -> None:
     assert report_of(service)["metrics"][0]["total"] == 2.0
 
 
-def test_a_breached_guardrail_stands_in_the_verdict(service: "Service") -> None:
+def test_a_breached_guardrail_stands_in_the_verdict(service: Service) -> None:
     metric = {"name": "calls", "minimum": 0, "maximum": 1}
     service.create(holdout=0.5, metrics=[metric], **FIXED)
     for decided in decide(service, 400):
@@ -108,7 +106,7 @@ CALLS = {"name": "calls", "minimum": 0, "maximum": 1}
     ],
 )
 def test_a_metric_that_no_interval_can_be_made_for_is_refused(
-    service: "Service", metrics: list[Json], pointer: str
+    service: Service, metrics: list[Json], pointer: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
         service.create(metrics=metrics)
@@ -116,7 +114,7 @@ def test_a_metric_that_no_interval_can_be_made_for_is_refused(
 
 
 def test_the_range_of_a_metric_stays_and_its_margin_may_change(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(metrics=[CALLS])
     service.change(metrics=[CALLS | {"margin": 0.5}])

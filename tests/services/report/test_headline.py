@@ -7,8 +7,7 @@ import pytest
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.headline import STALE_S, headline_of, summary
 from bandit_svc.storage.overview import Headline
-
-Service = Any
+from tests.harness.service import Service
 
 
 def summarised(service: Service, checks: list[tuple[str, str]], age_s: float) -> Any:

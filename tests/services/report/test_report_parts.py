@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -13,20 +13,18 @@ from bandit_svc.ope.uplift.uplift import absolute_uplift
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.segments import SEGMENT_CONFIDENCE
 from bandit_svc.services.serving.decide import Decided
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 Json = dict[str, Any]
 FIXED: Json = {"policy": {"kind": "fixed", "variant": "b"}, "exploration_floor": 0.0}
 
 
-def report_of(service: "Service") -> Json:
+def report_of(service: Service) -> Json:
     experiment = service.storage.experiments.get("hero")
     return build_report(service.storage, experiment, service.now_ms)
 
 
-def decide(service: "Service", contexts: Sequence[Json]) -> list[Decided]:
+def decide(service: Service, contexts: Sequence[Json]) -> list[Decided]:
     return [
         service.decide(unit_id=f"u{service.now_ms}-{i}", context=context)
         for i, context in enumerate(contexts)
@@ -38,7 +36,7 @@ def is_treated(decided: Decided) -> bool:
 
 
 def test_a_point_of_the_history_sums_all_that_was_exposed_before(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.5, **FIXED)
     first = decide(service, [{}] * 40)
@@ -60,7 +58,7 @@ def test_a_point_of_the_history_sums_all_that_was_exposed_before(
 
 
 def test_the_last_point_of_the_history_is_the_uplift_of_the_report(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.3)
     for _ in range(3):
@@ -72,7 +70,7 @@ def test_the_last_point_of_the_history_is_the_uplift_of_the_report(
     assert report["history"][-1]["joined"] == report["decisions"]["joined"] == 450
 
 
-def test_the_cost_of_a_report_does_not_grow_with_the_log(service: "Service") -> None:
+def test_the_cost_of_a_report_does_not_grow_with_the_log(service: Service) -> None:
     service.create(holdout=0.3)
     steps: list[int] = []
     for _ in range(2):
@@ -85,13 +83,13 @@ def test_the_cost_of_a_report_does_not_grow_with_the_log(service: "Service") -> 
     assert steps[1] - steps[0] < 400
 
 
-def rows_read(service: "Service") -> int:
+def rows_read(service: Service) -> int:
     """Count the rows that the new parts of a report read."""
     found = service.storage.breakdowns
     return len(found.history(1)) + len(found.segments(1)) + len(found.latencies(1))
 
 
-def test_the_parts_of_a_report_read_no_decision(service: "Service") -> None:
+def test_the_parts_of_a_report_read_no_decision(service: Service) -> None:
     service.create(holdout=0.3)
     service.rounds(100)
     service.mature()
@@ -107,7 +105,7 @@ def test_the_parts_of_a_report_read_no_decision(service: "Service") -> None:
         assert after[part] == before[part]
 
 
-def test_a_segment_compares_the_groups_within_it(service: "Service") -> None:
+def test_a_segment_compares_the_groups_within_it(service: Service) -> None:
     service.create(holdout=0.5, **FIXED)
     devices = [{"device": "mobile"}] * 300 + [{"device": "desktop"}] * 300
     counts = {"mobile": 0, "desktop": 0}
@@ -140,7 +138,7 @@ def test_the_correction_spends_one_error_on_all_segments_together() -> None:
     assert pytest.approx(0.05 / 800) == 1 - SEGMENT_CONFIDENCE
 
 
-def test_a_value_of_few_decisions_is_not_named(service: "Service") -> None:
+def test_a_value_of_few_decisions_is_not_named(service: Service) -> None:
     service.create()
     common = [{"city": "Rome"}] * 30 + [{"city": "Oslo"}] * 20
     decide(service, [*common, *([{"city": "Thule"}] * 19)])
@@ -156,7 +154,7 @@ def test_a_value_of_few_decisions_is_not_named(service: "Service") -> None:
     assert sum(group["n"] for group in rows[-1]["groups"]) == 19
 
 
-def test_a_key_of_one_value_or_of_many_is_no_segment(service: "Service") -> None:
+def test_a_key_of_one_value_or_of_many_is_no_segment(service: Service) -> None:
     service.create()
     decide(service, [{"site": "shop", "visitor": f"person {i}"} for i in range(250)])
     service.mature()
@@ -168,7 +166,7 @@ def test_a_key_of_one_value_or_of_many_is_no_segment(service: "Service") -> None
 
 
 def test_latency_recommends_the_window_that_counts_most_rewards(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0)
     for i, decided in enumerate(decide(service, [{}] * 200)):
@@ -195,7 +193,7 @@ def test_latency_recommends_the_window_that_counts_most_rewards(
     ("window_seconds", "words"), [(2, "2 s fits"), (60, "learn sooner than the 60 s")]
 )
 def test_latency_says_whether_the_window_fits(
-    service: "Service", window_seconds: int, words: str
+    service: Service, window_seconds: int, words: str
 ) -> None:
     service.create(holdout=0.0, reward={"window_seconds": window_seconds})
     for decided in decide(service, [{}] * 100):
@@ -207,7 +205,7 @@ def test_latency_says_whether_the_window_fits(
 
 
 def test_a_second_reward_behind_the_first_says_nothing_of_the_window(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0, reward={"learn_on": "first_reward", "maximum": 9})
     decided = service.decide()
@@ -222,7 +220,7 @@ def test_a_second_reward_behind_the_first_says_nothing_of_the_window(
     assert (latency["rewards"], latency["late"]) == (1, 0)
 
 
-def test_a_report_of_nothing_has_empty_parts(service: "Service") -> None:
+def test_a_report_of_nothing_has_empty_parts(service: Service) -> None:
     service.create()
     report = report_of(service)
 

@@ -11,8 +11,7 @@ from bandit_svc.services.report.who_gets_what import (
     SAMPLE,
     who_gets_what,
 )
-
-Service = Any
+from tests.harness.service import Service
 
 
 def found_in(service: Service, *keys: str) -> dict[str, Any]:

@@ -2,20 +2,17 @@
 
 import hashlib
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.errors import NotFound
 from bandit_svc.storage.rows import KeyRow
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 
 def test_a_change_by_another_process_is_served_at_the_next_request(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     before = service.decide().decision
@@ -27,7 +24,7 @@ def test_a_change_by_another_process_is_served_at_the_next_request(
     assert service.decide().decision.revision == 2
 
 
-def test_a_new_experiment_is_served_at_once(service: "Service") -> None:
+def test_a_new_experiment_is_served_at_once(service: Service) -> None:
     with pytest.raises(NotFound):
         service.decide()
     service.create()
@@ -35,7 +32,7 @@ def test_a_new_experiment_is_served_at_once(service: "Service") -> None:
     assert service.decide().decision.experiment == "hero"
 
 
-def test_a_key_is_valid_until_it_is_revoked(service: "Service") -> None:
+def test_a_key_is_valid_until_it_is_revoked(service: Service) -> None:
     digest = hashlib.sha256(b"bsk_1").hexdigest()
     row = KeyRow("k-1", "secret", digest, 0)
     catalog = service.worker.catalog
@@ -48,7 +45,7 @@ def test_a_key_is_valid_until_it_is_revoked(service: "Service") -> None:
     assert catalog.key("bsk_1\ud800") is None
 
 
-def test_a_changed_definition_keeps_the_model_that_serves(service: "Service") -> None:
+def test_a_changed_definition_keeps_the_model_that_serves(service: Service) -> None:
     service.create(holdout=0.0)
     service.rounds(50)
     service.mature()
@@ -60,7 +57,7 @@ def test_a_changed_definition_keeps_the_model_that_serves(service: "Service") ->
 
 
 def test_models_of_experiments_that_nobody_asked_for_are_not_loaded(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     service.create("other")
@@ -69,7 +66,7 @@ def test_models_of_experiments_that_nobody_asked_for_are_not_loaded(
     assert [r.experiment.key for r in service.worker.catalog.served()] == ["hero"]
 
 
-def test_looking_for_models_swaps_in_what_is_new_once(service: "Service") -> None:
+def test_looking_for_models_swaps_in_what_is_new_once(service: Service) -> None:
     service.create()
     service.rounds(20)
     service.mature_only()
@@ -79,7 +76,7 @@ def test_looking_for_models_swaps_in_what_is_new_once(service: "Service") -> Non
 
 
 def test_threads_decide_rightly_while_definitions_and_models_change(
-    service: "Service",
+    service: Service,
 ) -> None:
     """In 15 rounds four threads decide while a revision comes and a model is swapped.
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,21 +14,19 @@ from bandit_svc.domain.model_version import Snapshot
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Conflict, InvalidInput, NotFound, Unprocessable
 from policies.pmf import sample
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 FLOOR = 0.3
 
 
-def test_the_logged_decision_is_the_answered_one(service: "Service") -> None:
+def test_the_logged_decision_is_the_answered_one(service: Service) -> None:
     service.create()
     decided = service.decide(unit_id="u", context={"t": 0.1, "user": {"age": 2**60}})
 
     assert [decode_decision(line) for line in service.log_lines()] == [decided.decision]
 
 
-def test_the_propensity_is_the_chosen_entry_of_the_pmf(service: "Service") -> None:
+def test_the_propensity_is_the_chosen_entry_of_the_pmf(service: Service) -> None:
     service.create(holdout=0.3)
     decisions = [decided.decision for decided in service.rounds(200)]
     service.mature()
@@ -42,7 +40,7 @@ def test_the_propensity_is_the_chosen_entry_of_the_pmf(service: "Service") -> No
         assert math.fsum(d.pmf) == pytest.approx(1.0, abs=1e-9)
 
 
-def test_anyone_with_the_log_can_draw_again(service: "Service") -> None:
+def test_anyone_with_the_log_can_draw_again(service: Service) -> None:
     service.create(holdout=0.3)
 
     for decided in service.rounds(100):
@@ -50,7 +48,7 @@ def test_anyone_with_the_log_can_draw_again(service: "Service") -> None:
         assert sample(d.pmf, uniform_from_id(d.id, b"draw")) == d.chosen
 
 
-def test_every_variant_keeps_its_share_of_the_floor(service: "Service") -> None:
+def test_every_variant_keeps_its_share_of_the_floor(service: Service) -> None:
     service.create(holdout=0.0, exploration_floor=FLOOR)
     service.rounds(300)
     service.mature()
@@ -61,7 +59,7 @@ def test_every_variant_keeps_its_share_of_the_floor(service: "Service") -> None:
 
 
 def test_the_baseline_has_the_reference_policys_propensities_without_a_floor(
-    service: "Service",
+    service: Service,
 ) -> None:
     weights = {"a": 3, "b": 1}
     service.create(holdout=0.5, baseline={"kind": "weighted", "weights": weights})
@@ -72,7 +70,7 @@ def test_the_baseline_has_the_reference_policys_propensities_without_a_floor(
 
 
 def test_the_baseline_is_the_first_variant_where_none_was_named(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.9)
     groups = {(d.decision.group, d.decision.variant) for d in service.rounds(100)}
@@ -80,7 +78,7 @@ def test_the_baseline_is_the_first_variant_where_none_was_named(
     assert {variant for group, variant in groups if group == BASELINE} == {"a"}
 
 
-def test_a_unit_stays_in_its_group(service: "Service") -> None:
+def test_a_unit_stays_in_its_group(service: Service) -> None:
     service.create(holdout=0.5)
     groups = [
         [service.decide(w, unit_id=f"u{i}").decision.group for i in range(50)]
@@ -92,7 +90,7 @@ def test_a_unit_stays_in_its_group(service: "Service") -> None:
 
 
 def test_without_a_unit_the_group_is_drawn_for_each_decision(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.5)
     decisions = [service.decide().decision for _ in range(50)]
@@ -103,7 +101,7 @@ def test_without_a_unit_the_group_is_drawn_for_each_decision(
 
 @pytest.mark.statistical
 def test_variants_are_chosen_as_often_as_their_propensities_say(
-    service: "Service",
+    service: Service,
 ) -> None:
     """3,000 rounds of a trained policy and its holdout, seed 7.
 
@@ -123,7 +121,7 @@ def test_variants_are_chosen_as_often_as_their_propensities_say(
         assert abs(chosen[key] - sum(propensities)) < 4 * math.sqrt(variance)
 
 
-def test_excluded_variants_have_no_propensity(service: "Service") -> None:
+def test_excluded_variants_have_no_propensity(service: Service) -> None:
     service.create(holdout=0.0)
     decided = service.decide(exclude=("b", "unknown"))
 
@@ -132,7 +130,7 @@ def test_excluded_variants_have_no_propensity(service: "Service") -> None:
 
 
 def test_a_request_narrows_the_list_to_keys_of_the_experiment(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.5)
     decisions = [service.decide(variants=("c", "b")).decision for _ in range(20)]
@@ -142,7 +140,7 @@ def test_a_request_narrows_the_list_to_keys_of_the_experiment(
 
 
 def test_a_request_replaces_the_list_where_the_experiment_allows_it(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(request_variants="replace")
     brought = Variant("new", {"size": 1}, payload={"img": "x"})
@@ -167,7 +165,7 @@ def test_a_request_replaces_the_list_where_the_experiment_allows_it(
     ],
 )
 def test_variants_that_a_request_may_not_bring_are_refused_and_nothing_is_logged(
-    service: "Service", rule: str, variants: tuple[Any, ...], pointer: str
+    service: Service, rule: str, variants: tuple[Any, ...], pointer: str
 ) -> None:
     service.create(request_variants=rule)
 
@@ -182,7 +180,7 @@ def test_variants_that_a_request_may_not_bring_are_refused_and_nothing_is_logged
     [{"exclude": ("a", "b", "c")}, {"variants": ("a",), "exclude": ("a",)}],
 )
 def test_no_variant_left_is_unprocessable(
-    service: "Service", request_fields: dict[str, Any]
+    service: Service, request_fields: dict[str, Any]
 ) -> None:
     service.create()
 
@@ -190,7 +188,7 @@ def test_no_variant_left_is_unprocessable(
         service.decide(**request_fields)
 
 
-def test_a_retired_variant_is_never_chosen_again(service: "Service") -> None:
+def test_a_retired_variant_is_never_chosen_again(service: Service) -> None:
     service.create(holdout=0.0)
     service.change(variants=[{"key": "a"}, {"key": "c"}])
 
@@ -201,7 +199,7 @@ def test_a_retired_variant_is_never_chosen_again(service: "Service") -> None:
 
 @pytest.mark.parametrize("status", ["paused", "archived"])
 def test_an_experiment_that_is_not_running_conflicts(
-    service: "Service", status: str
+    service: Service, status: str
 ) -> None:
     service.create()
     service.change(status=status)
@@ -211,13 +209,13 @@ def test_an_experiment_that_is_not_running_conflicts(
     assert service.log_lines() == []
 
 
-def test_an_unknown_experiment_is_not_found(service: "Service") -> None:
+def test_an_unknown_experiment_is_not_found(service: Service) -> None:
     with pytest.raises(NotFound, match="no experiment 'nowhere'"):
         service.decide(experiment="nowhere")
 
 
 def test_where_a_policy_fails_the_baseline_serves_with_the_floor(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0, exploration_floor=FLOOR)
     # No policy reads a feature that is not a number; the edge refuses it before.
@@ -232,7 +230,7 @@ def test_where_a_policy_fails_the_baseline_serves_with_the_floor(
 
 
 def test_a_damaged_model_does_not_keep_a_worker_from_deciding(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(holdout=0.0)
     service.create("other")

@@ -6,13 +6,19 @@ import msgspec
 import pytest
 
 from bandit_svc.services.serving.receipt import receipt
-
-Service = Any
+from bandit_svc.storage.rows import DecisionView
+from tests.harness.service import Service
 
 
 def receipt_of(service: Service, decision_id: str) -> dict[str, Any]:
+    experiment = service.storage.experiments.get("hero")
+    return receipt(service.storage, experiment, view_of(service, decision_id))
+
+
+def view_of(service: Service, decision_id: str) -> DecisionView:
     view = service.storage.facts.decision(decision_id)
-    return receipt(service.storage, service.storage.experiments.get("hero"), view)
+    assert view is not None
+    return view
 
 
 def test_every_draw_group_and_pmf_is_found_again(service: Service) -> None:
@@ -40,7 +46,7 @@ def test_what_was_not_drawn_from_its_pmf_is_told(service: Service) -> None:
     service.create(holdout=0.0)
     decided = service.round()
     service.mature()
-    view = service.storage.facts.decision(decided.decision.id)
+    view = view_of(service, decided.decision.id)
     other = (decided.decision.chosen + 1) % 3
     forged = msgspec.structs.replace(view.decision, chosen=other, group="baseline")
     found = receipt(
@@ -99,7 +105,7 @@ def test_a_model_that_is_not_kept_any_more_leaves_the_rest_of_the_receipt(
     service.mature()
     decided = service.round()
     service.mature()
-    view = service.storage.facts.decision(decided.decision.id)
+    view = view_of(service, decided.decision.id)
     pruned = msgspec.structs.replace(view.decision, model_version=999)
     found = receipt(
         service.storage,

@@ -1,7 +1,6 @@
 """A request that is sent again gets its first answer, whoever hears it."""
 
 import threading
-from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -10,25 +9,23 @@ from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Conflict
 from bandit_svc.services.serving.decide import Decided
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 
 @pytest.fixture(autouse=True)
-def _hero(service: "Service") -> None:
+def _hero(service: Service) -> None:
     service.create(exploration_floor=1.0, request_variants="replace")
 
 
 def ask(
-    service: "Service", worker: int = 0, request_id: str = "r", *, defer: bool = False
+    service: Service, worker: int = 0, request_id: str = "r", *, defer: bool = False
 ) -> Decided:
     return service.decide(service.workers[worker], request_id=request_id, defer=defer)
 
 
 @pytest.mark.parametrize("other", [0, 1], ids=["same worker", "another worker"])
 def test_a_retry_gets_the_first_answer_and_appends_nothing(
-    service: "Service", other: int
+    service: Service, other: int
 ) -> None:
     first = [ask(service, 0, f"r{i}") for i in range(20)]
     service.now_ms += 1
@@ -41,7 +38,7 @@ def test_a_retry_gets_the_first_answer_and_appends_nothing(
 
 
 def test_a_retry_after_the_log_was_moved_to_the_store_gets_the_first_answer(
-    service: "Service",
+    service: Service,
 ) -> None:
     first = [ask(service, 0, f"r{i}") for i in range(20)]
     service.learner.tick()
@@ -54,7 +51,7 @@ def test_a_retry_after_the_log_was_moved_to_the_store_gets_the_first_answer(
 
 
 def test_a_retry_after_its_worker_died_gets_the_first_answer(
-    service: "Service",
+    service: Service,
 ) -> None:
     first = ask(service)
     service.worker.close()
@@ -66,7 +63,7 @@ def test_a_retry_after_its_worker_died_gets_the_first_answer(
 
 
 def test_a_retry_is_found_behind_a_backlog_of_many_megabytes(
-    service: "Service",
+    service: Service,
 ) -> None:
     first = ask(service)
     padding = {f"f{i}": "x" * 256 for i in range(200)}
@@ -79,7 +76,7 @@ def test_a_retry_is_found_behind_a_backlog_of_many_megabytes(
 
 
 def test_a_retry_of_a_request_with_its_own_variants_has_their_payload(
-    service: "Service",
+    service: Service,
 ) -> None:
     own = (Variant("x", payload={"n": 1}),)
     service.decide(request_id="own", variants=own)
@@ -89,7 +86,7 @@ def test_a_retry_of_a_request_with_its_own_variants_has_their_payload(
 
 
 def test_a_retry_after_a_revision_has_the_window_and_the_payload_of_the_first_answer(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.change(variants=[{"key": "a", "payload": 1}])
     first = ask(service)
@@ -100,7 +97,7 @@ def test_a_retry_after_a_revision_has_the_window_and_the_payload_of_the_first_an
 
 
 def test_a_retry_while_the_experiment_is_paused_gets_the_first_answer(
-    service: "Service",
+    service: Service,
 ) -> None:
     first = service.decide(request_id="r-1")
     service.change(status="paused")
@@ -111,7 +108,7 @@ def test_a_retry_while_the_experiment_is_paused_gets_the_first_answer(
 
 
 def test_request_ids_of_two_experiments_have_nothing_to_do_with_each_other(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create("other")
     one = ask(service)
@@ -121,14 +118,14 @@ def test_request_ids_of_two_experiments_have_nothing_to_do_with_each_other(
     assert one.decision.id != other.decision.id
 
 
-def test_a_deferred_request_is_another_one(service: "Service") -> None:
+def test_a_deferred_request_is_another_one(service: Service) -> None:
     ask(service)
 
     assert not ask(service, defer=True).repeated
     assert ask(service, 1, defer=True).repeated
 
 
-def test_threads_of_one_worker_that_race_give_one_answer(service: "Service") -> None:
+def test_threads_of_one_worker_that_race_give_one_answer(service: Service) -> None:
     answers: list[Decided] = []
     start = threading.Barrier(4)
 
@@ -148,7 +145,7 @@ def test_threads_of_one_worker_that_race_give_one_answer(service: "Service") -> 
 
 
 def test_two_workers_that_raced_to_different_variants_leave_an_ambiguous_decision(
-    service: "Service",
+    service: Service,
 ) -> None:
     experiment = service.storage.experiments.get("hero")
     first = ask(service).decision

@@ -1,16 +1,14 @@
 """What is refused at the door, before anything is appended."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
 
 from bandit_svc.domain.events.decision_id import ENTROPY_BYTES
 from bandit_svc.errors import BanditError, Conflict, InvalidInput, NotFound
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 DAY_MS = 86_400_000
 
@@ -32,7 +30,7 @@ DAY_MS = 86_400_000
     ],
 )
 def test_a_reward_out_of_its_range_is_refused_and_nothing_is_appended(
-    service: "Service", fields: dict[str, Any], pointer: str
+    service: Service, fields: dict[str, Any], pointer: str
 ) -> None:
     service.create()
     decided = service.decide()
@@ -44,14 +42,14 @@ def test_a_reward_out_of_its_range_is_refused_and_nothing_is_appended(
     assert service.log_lines() == before
 
 
-def test_a_secondary_metric_has_no_declared_range(service: "Service") -> None:
+def test_a_secondary_metric_has_no_declared_range(service: Service) -> None:
     service.create()
 
     assert service.reward(service.decide(), 42.0, metric="seconds").value == 42.0
 
 
 def test_a_reward_may_occur_a_minute_in_the_future_by_its_callers_clock(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     decided = service.decide()
@@ -62,7 +60,7 @@ def test_a_reward_may_occur_a_minute_in_the_future_by_its_callers_clock(
         service.reward(decided, occurred_at_ms=service.now_ms + 60_001)
 
 
-def test_an_id_is_expired_after_90_days(service: "Service") -> None:
+def test_an_id_is_expired_after_90_days(service: Service) -> None:
     service.create()
     decided = service.decide()
     service.now_ms += 90 * DAY_MS
@@ -74,7 +72,7 @@ def test_an_id_is_expired_after_90_days(service: "Service") -> None:
 
 
 def test_an_id_of_an_experiment_that_the_store_has_lost_is_not_found(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     decided = service.decide()
@@ -92,7 +90,7 @@ def test_an_id_of_an_experiment_that_the_store_has_lost_is_not_found(
 
 @pytest.mark.parametrize("status", ["paused", "archived"])
 def test_rewards_of_a_stopped_experiment_are_still_kept(
-    service: "Service", status: str
+    service: Service, status: str
 ) -> None:
     service.create()
     decided = service.decide()
@@ -105,7 +103,7 @@ def test_rewards_of_a_stopped_experiment_are_still_kept(
     assert view.joined_reward == 1.0
 
 
-def test_a_deferred_decision_counts_once_it_is_activated(service: "Service") -> None:
+def test_a_deferred_decision_counts_once_it_is_activated(service: Service) -> None:
     service.create()
     shown, not_shown = (service.decide(unit_id="u", defer=True) for _ in range(2))
     service.now_ms += 900
@@ -124,7 +122,7 @@ def test_a_deferred_decision_counts_once_it_is_activated(service: "Service") -> 
 
 
 def test_a_decision_that_was_not_deferred_can_not_be_activated(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
 
@@ -133,7 +131,7 @@ def test_a_decision_that_was_not_deferred_can_not_be_activated(
 
 
 def test_a_deferred_decision_can_be_activated_until_its_window_ends(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     decided = service.decide(defer=True)
@@ -146,7 +144,7 @@ def test_a_deferred_decision_can_be_activated_until_its_window_ends(
 
 
 def test_a_late_activation_of_a_request_is_found_by_the_learner(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     # Its id is made from the request_id, so it can't tell the time.
@@ -160,7 +158,7 @@ def test_a_late_activation_of_a_request_is_found_by_the_learner(
 
 
 def test_a_refusal_is_one_of_the_errors_that_an_edge_can_translate(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create()
     decided = service.decide()

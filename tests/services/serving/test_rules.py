@@ -1,6 +1,6 @@
 """A rule table wherever a policy may stand: served, baseline, candidate, target."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -9,9 +9,7 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.report.build import build_report
-
-if TYPE_CHECKING:
-    from tests.services.conftest import Service
+from tests.harness.service import Service
 
 RULES: dict[str, Any] = {
     "kind": "rules",
@@ -28,7 +26,7 @@ def said(decision: Decision) -> str:
 
 
 def test_a_served_table_is_followed_with_the_floor_and_published(
-    service: "Service",
+    service: Service,
 ) -> None:
     service.create(policy=RULES, holdout=0.0, exploration_floor=0.3)
     made = [decided.decision for decided in service.rounds(60)]
@@ -42,7 +40,7 @@ def test_a_served_table_is_followed_with_the_floor_and_published(
     assert service.replay().matches
 
 
-def test_a_table_as_the_baseline_is_followed_in_the_holdout(service: "Service") -> None:
+def test_a_table_as_the_baseline_is_followed_in_the_holdout(service: Service) -> None:
     service.create(baseline=RULES, holdout=0.5)
     made = [decided.decision for decided in service.rounds(60)]
     held_out = [d for d in made if d.group == "baseline"]
@@ -52,7 +50,7 @@ def test_a_table_as_the_baseline_is_followed_in_the_holdout(service: "Service") 
 
 
 def test_a_table_is_worth_what_the_decisions_that_agree_with_it_earned(
-    service: "Service",
+    service: Service,
 ) -> None:
     """Uniform is served, so IPS is 3 times the rewards where both agree, over n."""
     named = RULES | {"name": "table"}
@@ -77,7 +75,7 @@ def test_a_table_is_worth_what_the_decisions_that_agree_with_it_earned(
 
 
 def test_a_target_table_must_name_variants_of_the_experiment(
-    service: "Service",
+    service: Service,
 ) -> None:
     definition = service.create().definition
 

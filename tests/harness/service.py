@@ -1,0 +1,155 @@
+"""A whole service in one process: store, event log, workers, learner, one clock.
+
+Owns `Service`. Everything is real and in a folder of the test; time passes when a test
+says so.
+"""
+
+import random
+from pathlib import Path
+from typing import Any
+
+from bandit_svc.domain.events.decision import Activation
+from bandit_svc.domain.events.decision_id import ENTROPY_BYTES, SECRET_BYTES
+from bandit_svc.domain.events.event import decode_decision
+from bandit_svc.domain.events.reward import Reward
+from bandit_svc.domain.experiment import Definition, Experiment
+from bandit_svc.domain.model_version import Snapshot
+from bandit_svc.eventlog.interface import START
+from bandit_svc.learner.loop import BUDGET_S, Learner, Tick
+from bandit_svc.services.learning.replay import Replayed, replay
+from bandit_svc.services.managing import lifecycle
+from bandit_svc.services.serving.activate import activate
+from bandit_svc.services.serving.decide import Decided, DecisionRequest, decide
+from bandit_svc.services.serving.record_reward import RewardReport, record_reward
+from bandit_svc.settings import Settings
+from bandit_svc.wiring import Backends, Worker
+
+T0_MS = 1_790_000_000_000
+SECOND_MS = 1000
+VARIANTS = [{"key": "a"}, {"key": "b"}, {"key": "c"}]
+
+
+class Service:
+    """Two workers and a learner over one folder; `now_ms` is their clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(data=str(folder), publish_every_ms=0, fsync="never")
+        self.now_ms = T0_MS
+        self.random = random.Random(7)  # noqa: S311 - a seeded test
+        self._opened: list[Backends] = []
+        self.backends = self.open()
+        self.storage = self.backends.storage
+        self.learner = self.new_learner()
+
+    def start(self) -> None:
+        """Create the store and the workers."""
+        self.storage.migrate()
+        self.storage.initialise(bytes(range(SECRET_BYTES)), T0_MS)
+        self.worker, self.other_worker = self.new_worker("aa"), self.new_worker("bb")
+
+    def open(self) -> Backends:
+        """Open the folder as another process would."""
+        backends = Backends(self.settings)
+        self._opened.append(backends)
+        return backends
+
+    def new_worker(self, suffix: str) -> Worker:
+        worker = Worker(self.settings, self.now_ms, suffix)
+        self._opened.append(worker)
+        return worker
+
+    def new_learner(self, budget_s: float = BUDGET_S) -> Learner:
+        """Return a learner with nothing in memory, as after a kill."""
+        return Learner(self.open(), lambda: self.now_ms, budget_s=budget_s)
+
+    def close(self) -> None:
+        for backends in self._opened:
+            backends.close()
+
+    def create(self, key: str = "hero", **fields: Any) -> Experiment:
+        """Create an experiment of variants a, b, c and a window of one second."""
+        reward = {"window_seconds": 1} | fields.pop("reward", {})
+        raw = {"key": key, "variants": VARIANTS, "reward": reward} | fields
+        definition: Definition = lifecycle.convert_definition(raw)
+        return lifecycle.create(self.storage, definition, f"salt-{key}", self.now_ms)
+
+    def change(self, **patch: object) -> Experiment:
+        """Patch the experiment `hero`."""
+        return lifecycle.change(self.storage, "hero", patch, self.now_ms)
+
+    def decide(
+        self, worker: Worker | None = None, experiment: str = "hero", **fields: Any
+    ) -> Decided:
+        request = DecisionRequest(experiment, **fields)
+        entropy = self.random.randbytes(ENTROPY_BYTES)
+        decider = (worker or self.worker).decider
+        return decide(decider, request, self.now_ms, entropy)
+
+    def reward(self, decided: Decided, value: float = 1.0, **fields: Any) -> Reward:
+        worker: Worker = fields.pop("worker", self.worker)
+        report = RewardReport(decided.decision.id, value, **fields)
+        return record_reward(
+            worker.catalog, worker.log, worker.ids, report, self.now_ms
+        )
+
+    def activate(self, decided: Decided, worker: Worker | None = None) -> Activation:
+        worker = worker or self.worker
+        return activate(
+            worker.catalog, worker.log, worker.ids, decided.decision.id, self.now_ms
+        )
+
+    def round(self, worker: Worker | None = None, **fields: Any) -> Decided:
+        """Decide for a new unit, and reward variant a on mobile and b elsewhere."""
+        self.now_ms += 10
+        device = self.random.choice(["mobile", "desktop"])
+        unit_id = f"u{self.random.randrange(10**9)}"
+        context = {"device": device, "hour": self.random.randrange(24)}
+        decided = self.decide(worker, unit_id=unit_id, context=context, **fields)
+        best = "a" if device == "mobile" else "b"
+        if decided.decision.variant == best:
+            self.reward(decided, worker=self.random.choice(self.workers))
+        return decided
+
+    def rounds(self, count: int, **fields: Any) -> list[Decided]:
+        """Play rounds with both workers."""
+        return [self.round(self.workers[i % 2], **fields) for i in range(count)]
+
+    def mature(self) -> Tick:
+        """Let every window end, tick, and let the workers look for models."""
+        tick = self.mature_only()
+        for worker in self.workers:
+            worker.catalog.refresh_models()
+        return tick
+
+    def mature_only(self) -> Tick:
+        """Let every window end, and tick."""
+        self.now_ms += 2 * SECOND_MS
+        return self.learner.tick()
+
+    def model(self, key: str = "hero") -> Snapshot:
+        """Return the newest published model."""
+        number = self.storage.experiments.get(key).number
+        snapshot = self.storage.snapshots.latest(number)
+        assert snapshot is not None
+        return snapshot
+
+    def replay(self, key: str = "hero") -> Replayed:
+        return replay(self.storage, self.storage.experiments.get(key))
+
+    def joined_ids(self, number: int = 1) -> list[str]:
+        """Return the ids of the joined decisions in their order."""
+        rows = self.storage.joins.after(number, 0, 10**6)
+        return [decode_decision(row.line).id for row in rows]
+
+    def log_lines(self) -> list[bytes]:
+        """Return every line of the log."""
+        reader = self.backends.reader
+        return [
+            record
+            for partition in reader.partitions()
+            for record in reader.read(partition, START, 10**9).records
+        ]
+
+    @property
+    def workers(self) -> tuple[Worker, Worker]:
+        return self.worker, self.other_worker
