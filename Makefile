@@ -2,33 +2,67 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := build/lock-venv
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Arguments of pytest that come after, and so win over, those of `make test`.
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench bench-growth bench-quality bench-soak bench-truth reference lock clean
+.PHONY: help install install-test demo programs test lint fmt check
+.PHONY: bench bench-growth bench-quality bench-soak bench-truth reference lock clean
 
 help:  ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV)/.installed  ## create .venv from the lock file
+install: $(VENV)/.installed  ## create .venv with what serving needs, from requirements.lock
 
-$(VENV)/.installed: requirements.lock setup.cfg pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
+install-test: $(VENV)/.test-installed  ## add what the checks need, from requirements-test.lock
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "$(PYTHON) is not Python 3.11 or later with venv: apt-get install python3-venv," \
+	    "or name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Packages follow their lock file; the project itself follows its metadata. A change
+# of setup.cfg so costs seconds.
+$(VENV)/.packages: requirements.lock | $(BIN)/python
+	$(PIP) -r requirements.lock
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.packages setup.cfg pyproject.toml
+	PYTHONWARNINGS=ignore $(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test-installed: requirements-test.lock | $(VENV)/.installed
+	$(PIP) -r requirements-test.lock
+	@touch $@
 
 demo: install  ## start the service with simulated users and watch it learn
 	@exec $(BIN)/python -m simulators.demo
 
-test: install lint  ## ruff, mypy strict, import contracts, every test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+programs:  ## install Prometheus and Chromium where they are missing (root or sudo)
+	@.ci/programs
 
-lint: install
+# A machine that can't have the programs runs the other tests; those that need them
+# fail with a sentence.
+test: install-test lint  ## everything that must be green: lint, then every test, in parallel
+	@.ci/programs || true
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+
+lint: install-test  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fmt: install-test  ## format, and repair what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: install-test  ## lint, types and tests of one room: make check ROOM=services/serving
+	@.ci/check "$(ROOM)" $(PYTEST_ARGS)
 
 bench: install  ## speed against bare Flask, a naive service and VW; BENCH=full is longer
 	$(BIN)/python -m benchmarks.speed
@@ -36,8 +70,8 @@ bench: install  ## speed against bare Flask, a naive service and VW; BENCH=full 
 bench-growth: install  ## how each cost grows with experiments, variants, log; BENCH=full to 10 million events
 	$(BIN)/python -m benchmarks.growth
 
-$(VENV)/.bench-installed: $(VENV)/.installed benchmarks/requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.lock
+$(VENV)/.bench-installed: benchmarks/requirements.lock | $(VENV)/.installed
+	$(PIP) -r benchmarks/requirements.lock
 	touch $@
 
 bench-quality: $(VENV)/.bench-installed  ## learning quality against other bandit libraries
@@ -49,12 +83,21 @@ bench-soak: install  ## 24 h of traffic compressed: memory of learner and worker
 bench-truth: install  ## coverage, widths and power of the intervals
 	$(BIN)/python -m benchmarks.truth
 
-reference: install  ## write docs/reference from what the code declares
+reference: install-test  ## write docs/reference from what the code declares
 	$(BIN)/python -m tests.architecture.reference
 
-lock:  ## pin what setup.cfg allows, anew
-	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --no-annotate --no-emit-options --no-header --strip-extras --allow-unsafe --unsafe-package pip --build-deps-for editable --extra test --output-file requirements.lock setup.cfg
+COMPILE := $(TOOLS)/bin/pip-compile --quiet --no-annotate --no-emit-options --no-header \
+	--strip-extras --allow-unsafe --unsafe-package pip --build-deps-for editable
+
+$(TOOLS)/bin/pip-compile: | $(BIN)/python
+	$(BIN)/python -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
+
+# A pin that setup.cfg still allows stays; `make lock UPGRADE=--upgrade` takes the newest.
+lock: $(TOOLS)/bin/pip-compile  ## pin what setup.cfg allows, anew: both lock files
+	$(COMPILE) $(UPGRADE) --output-file requirements.lock setup.cfg
+	$(COMPILE) $(UPGRADE) --extra test --constraint requirements.lock \
+	  --output-file requirements-test.lock setup.cfg
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info data
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info data

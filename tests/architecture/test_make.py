@@ -1,0 +1,75 @@
+"""The Makefile's targets, asked for what they would do, and the check of one room."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def would_run(target: str, *variables: str) -> str:
+    """Return the commands of a target on a machine without `.venv`."""
+    done = make("--dry-run", "VENV=build/none", target, *variables)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_demo_installs_no_test_tool() -> None:
+    installs = would_run("demo")
+    pins = {
+        line.split("==")[0]
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        if "==" in line
+    }
+
+    assert "-r requirements.lock" in installs
+    assert "requirements-test.lock" not in installs
+    assert not pins & {"pytest", "mypy", "ruff", "playwright", "hypothesis", "pyarrow"}
+
+
+def test_both_lock_files_agree() -> None:
+    serving, testing = (
+        {
+            line
+            for line in (ROOT / name).read_text().splitlines()
+            if "==" in line and not line.startswith("pip==")
+        }
+        for name in ("requirements.lock", "requirements-test.lock")
+    )
+
+    assert serving < testing
+
+
+def test_a_fresh_machine_gets_packages_and_programs_before_tests_run() -> None:
+    commands = would_run("test")
+
+    assert (
+        commands.index("-m venv")
+        < commands.index("-r requirements-test.lock")
+        < commands.index(".ci/programs")
+        < commands.index("-m pytest -n auto --dist loadfile")
+    )
+
+
+def test_arguments_for_pytest_come_last_and_so_win() -> None:
+    assert "--dist loadfile -n 0 -m e2e" in would_run("test", "PYTEST_ARGS=-n 0 -m e2e")
+
+
+def test_an_unknown_room_is_answered_with_those_that_exist() -> None:
+    done = subprocess.run(
+        [ROOT / ".ci" / "check", "kitchen"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("There is no room 'kitchen'; ")
+    assert " ope " in done.stderr
+    assert " policies " in done.stderr

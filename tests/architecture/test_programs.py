@@ -1,0 +1,114 @@
+"""What `make test` does on a machine without Prometheus and Chromium.
+
+The script meets a PATH on which every program is a stub that notes how it was called.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / ".ci" / "programs"
+FOUND = ("prometheus", "promtool", "chromium")
+
+Done = subprocess.CompletedProcess[str]
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Path:
+    """Return the file in which stubs note their calls."""
+    return tmp_path / "calls"
+
+
+@pytest.fixture
+def run_programs(tmp_path: Path, calls: Path) -> Run:
+    """Return a function that runs the script with stubs and nothing else on PATH."""
+
+    def run(*stubs: str, uid: int = 0, failing: str = "") -> Done:
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        for name in ("env", "bash", "true"):
+            (folder / name).symlink_to(str(shutil.which(name)))
+        for name in stubs:
+            passes_on = '[ "$1" = -n ] && shift; exec "$@"' if name == "sudo" else ""
+            write_program(
+                folder / name,
+                f'echo "{name} $*" >> {calls}\n{passes_on}\n'
+                f"exit {int(name == failing)}",
+            )
+        write_program(folder / "id", f"echo {uid}")
+        return subprocess.run(
+            [str(folder / "bash"), str(SCRIPT)],
+            env={"PATH": str(folder)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def write_program(path: Path, body: str) -> None:
+    path.write_text(f"#!/bin/bash\n{body}\n")
+    path.chmod(0o755)
+
+
+def test_a_ready_machine_is_left_alone(run_programs: Run, calls: Path) -> None:
+    done = run_programs(*FOUND, "apt-get", "sudo")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not calls.exists()
+
+
+def test_root_installs_what_is_missing_and_nothing_else(
+    run_programs: Run, calls: Path
+) -> None:
+    done = run_programs("prometheus", "promtool", "apt-get", "service")
+
+    assert done.returncode == 0
+    assert calls.read_text().splitlines() == [
+        "apt-get update -qq",
+        "apt-get install -y -qq --no-install-recommends chromium",
+    ]
+
+
+def test_a_prometheus_that_debian_started_is_stopped(
+    run_programs: Run, calls: Path
+) -> None:
+    done = run_programs("chromium", "apt-get", "service")
+
+    assert done.returncode == 0
+    assert calls.read_text().splitlines()[-1] == "service prometheus stop"
+
+
+def test_others_install_through_sudo(run_programs: Run, calls: Path) -> None:
+    done = run_programs("sudo", "apt-get", uid=1000)
+
+    assert done.returncode == 0
+    assert "apt-get install -y -qq --no-install-recommends prometheus chromium" in (
+        calls.read_text().splitlines()
+    )
+    assert calls.read_text().count("sudo -n") == 3
+
+
+@pytest.mark.parametrize(
+    ("stubs", "uid", "failing", "why"),
+    [
+        ((), 0, "", "this machine has no apt-get"),
+        (("apt-get",), 1000, "", "apt-get needs root, and there is no sudo"),
+        (("apt-get",), 0, "apt-get", "apt-get install failed"),
+    ],
+)
+def test_what_could_not_be_done_is_one_sentence_with_a_way_out(
+    run_programs: Run, stubs: tuple[str, ...], uid: int, failing: str, why: str
+) -> None:
+    done = run_programs(*stubs, uid=uid, failing=failing)
+    sentence = done.stderr.splitlines()[-1]
+
+    assert done.returncode == 1
+    assert sentence.startswith(f"prometheus chromium could not be installed: {why}")
+    assert "make test PYTEST_ARGS='--ignore tests/grafana" in sentence
