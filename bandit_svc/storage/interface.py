@@ -28,6 +28,7 @@ from bandit_svc.storage.rows import (
     KeyRow,
     OrphanRow,
     Revision,
+    RewardModelRow,
     Tally,
     Totals,
 )
@@ -212,6 +213,12 @@ class Evaluations(Protocol):
 
     def scores(self, number: int) -> list[EvaluationRow]:
         """Give the same without the states, which may be large: they are empty."""
+
+    def reward_models(self, number: int) -> list[RewardModelRow]:
+        """Return the reward models of an experiment's candidates, by slot."""
+
+    def reward_model_quality(self, number: int) -> bytes | None:
+        """Return the quality of the most advanced reward model, None without one."""
 
     def save(self, number: int, changes: EvaluationChanges) -> None:
         """Replace the rows that changed and drop those that are no candidates."""

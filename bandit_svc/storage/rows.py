@@ -185,11 +185,31 @@ class EvaluationRow(msgspec.Struct, frozen=True):
     state: bytes
 
 
+class RewardModelRow(msgspec.Struct, frozen=True):
+    """The state of one reward model of an experiment's candidates.
+
+    Attributes:
+        slot: its place among them; 0 is the most advanced one.
+        cursor: the last joined position that it has learned from.
+        quality: how good its predictions were, in services.evaluation's own form.
+        state: what it has learned.
+    """
+
+    slot: int
+    cursor: int
+    quality: bytes
+    state: bytes
+
+
 class EvaluationChanges(NamedTuple):
-    """Rows to keep; those of other labels than `labels` are dropped."""
+    """Rows to keep; those of other labels than `labels` are dropped.
+
+    `reward_models` replaces all of the experiment's; None leaves them as they are.
+    """
 
     rows: tuple[EvaluationRow, ...]
     labels: tuple[str, ...]
+    reward_models: tuple[RewardModelRow, ...] | None = None
 
 
 class HistoryRow(NamedTuple):

@@ -63,6 +63,7 @@ _MULTIPLY = """
     UPDATE drift_stretches SET n = n * :times;
     UPDATE drift SET n = n * :times;
     UPDATE evaluations SET cursor = cursor * :times;
+    UPDATE reward_models SET cursor = cursor * :times;
     UPDATE snapshots SET learned = learned * :times,
         spans = '[[0,' || (SELECT max(position) FROM joined
             WHERE joined.number = snapshots.number) || ']]';

@@ -9,30 +9,23 @@ from collections.abc import Iterable
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.times import Deadline
 from bandit_svc.services.evaluation.candidate import Bounds, walk
-from bandit_svc.services.evaluation.reward_predictor import PREDICTOR, Predictor
+from bandit_svc.services.evaluation.reward_predictor import Predictor
 from bandit_svc.services.learning.examples import Learning
-from bandit_svc.storage.rows import EvaluationRow
+from bandit_svc.storage.rows import RewardModelRow
 
 
 class Predictors:
-    """What predicts for an experiment's candidates.
-
-    Attributes:
-        labels: of the rows that were kept last.
-    """
+    """What predicts for an experiment's candidates."""
 
     def __init__(self, learning: Learning, bounds: Bounds) -> None:
         self._learning = learning
         self._bounds = bounds
         self._all: list[Predictor] = []
         self._kept_cursors: list[int] = []
-        self.labels: tuple[str, ...] = ()
 
-    def load(self, rows: Iterable[EvaluationRow], definition: Definition) -> None:
-        """Go on where the rows were kept; one that can't be read is computed again."""
-        kept = [row for row in rows if row.policy.startswith(PREDICTOR)]
-        self.labels = tuple(row.policy for row in kept)
-        found = [Predictor.kept(row, definition) for row in kept]
+    def load(self, rows: Iterable[RewardModelRow], definition: Definition) -> None:
+        """Resume from the stored rows; one that can't be read is computed again."""
+        found = [Predictor.kept(row, definition) for row in rows]
         self._all = [predictor for predictor in found if predictor is not None]
 
     def at(
@@ -73,13 +66,11 @@ class Predictors:
         """Whether one has moved since they were last kept."""
         return [p.cursor for p in self._all] != self._kept_cursors
 
-    def rows(self) -> tuple[EvaluationRow, ...]:
-        """Give what is to be kept; the one that has come furthest is the first."""
-        rows = tuple(p.row(f"{PREDICTOR}{n}") for n, p in enumerate(self._all))
-        self.labels = tuple(row.policy for row in rows)
-        return rows
+    def rows(self) -> tuple[RewardModelRow, ...]:
+        """Return the rows to store; the most advanced model comes first."""
+        return tuple(p.row(slot) for slot, p in enumerate(self._all))
 
-    def kept(self, rows: Iterable[EvaluationRow]) -> None:
+    def kept(self, rows: Iterable[RewardModelRow]) -> None:
         """Take note that these rows are in the store."""
         self._kept_cursors = [row.cursor for row in rows]
 

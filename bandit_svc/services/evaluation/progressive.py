@@ -20,7 +20,6 @@ from bandit_svc.services.evaluation.candidate import (
 )
 from bandit_svc.services.evaluation.labels import candidate_specs
 from bandit_svc.services.evaluation.predictor_positions import Predictors
-from bandit_svc.services.evaluation.reward_predictor import PREDICTOR
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import Learning
 from bandit_svc.storage.interface import Storage
@@ -101,21 +100,18 @@ class Scorer:
         if not changed and not (self._dropped and due):
             return None
         rows = tuple(candidate.row() for candidate in changed)
+        models = None
         if learners_due and self._predictors.changed:
-            rows += self._predictors.rows()
-        labels = (*self._candidates, *self._predictors.labels)
-        return EvaluationChanges(rows, labels)
+            models = self._predictors.rows()
+        return EvaluationChanges(rows, tuple(self._candidates), models)
 
     def kept(self, changes: EvaluationChanges, now_ms: int) -> None:
         """Take note that these changes are in the store."""
         self._dropped = False
-        models = [row for row in changes.rows if row.policy.startswith(PREDICTOR)]
-        if models:
-            self._predictors.kept(models)
+        if changes.reward_models is not None:
+            self._predictors.kept(changes.reward_models)
             self._learners_kept_at_ms = now_ms
         for row in changes.rows:
-            if row in models:
-                continue
             candidate = self._candidates[row.policy]
             candidate.changed = False
             if candidate.policy is None:
@@ -172,11 +168,9 @@ class Scorer:
 
     def _stored(self, definition: Definition) -> dict[str, Candidate]:
         found = {}
-        rows = self._storage.evaluations.all(self._number)
-        self._predictors.load(rows, definition)
-        for row in rows:
-            if row.policy.startswith(PREDICTOR):
-                continue
+        evaluations = self._storage.evaluations
+        self._predictors.load(evaluations.reward_models(self._number), definition)
+        for row in evaluations.all(self._number):
             try:
                 found[row.policy] = kept_candidate(row, definition)
             except PolicyError:

@@ -11,13 +11,9 @@ import msgspec
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.services.policy_inputs import reward_range
-from bandit_svc.storage.rows import EvaluationRow
+from bandit_svc.storage.rows import RewardModelRow
 from policies.base import Action, PolicyError
 from policies.reward_model import RewardModel
-
-PREDICTOR = ":reward-model:"
-"""Begins the labels of its rows; no candidate's label begins with a colon."""
-SPEC = {"kind": "reward_model"}
 
 
 class Quality(msgspec.Struct, array_like=True):
@@ -96,16 +92,16 @@ class Predictor:
         new.quality = msgspec.structs.replace(self.quality)
         return new
 
-    def row(self, label: str) -> EvaluationRow:
-        """Give what is to be kept."""
+    def row(self, slot: int) -> RewardModelRow:
+        """Return the row to store."""
         quality = msgspec.msgpack.encode(self.quality)
-        return EvaluationRow(label, SPEC, self.cursor, quality, self._model.dump())
+        return RewardModelRow(slot, self.cursor, quality, self._model.dump())
 
     @classmethod
-    def kept(cls, row: EvaluationRow, definition: Definition) -> "Predictor | None":
+    def kept(cls, row: RewardModelRow, definition: Definition) -> "Predictor | None":
         """Build one that goes on where it was kept; None if that can't be read."""
         new = cls(definition)
-        quality = kept_quality(row)
+        quality = kept_quality(row.quality)
         try:
             new._model.load(row.state)
         except PolicyError:
@@ -116,9 +112,9 @@ class Predictor:
         return new
 
 
-def kept_quality(row: EvaluationRow) -> Quality | None:
-    """Read how good predictions were; None if that can't be read."""
+def kept_quality(stored: bytes) -> Quality | None:
+    """Decode a stored quality; None if it can't be read."""
     try:
-        return msgspec.msgpack.decode(row.scores, type=Quality)
+        return msgspec.msgpack.decode(stored, type=Quality)
     except msgspec.DecodeError:
         return None

@@ -28,11 +28,7 @@ from bandit_svc.ope.interval import Interval, widened_to
 from bandit_svc.ope.progressive.weighted import Scores, Summary, value_intervals
 from bandit_svc.ope.sequences.two_sided import intervals
 from bandit_svc.services.evaluation.labels import FIXED, candidate_specs
-from bandit_svc.services.evaluation.reward_predictor import (
-    PREDICTOR,
-    Quality,
-    kept_quality,
-)
+from bandit_svc.services.evaluation.reward_predictor import Quality, kept_quality
 from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.services.values import CONFIDENCE, Json, interval_json
 from bandit_svc.storage.interface import Storage
@@ -72,10 +68,9 @@ def kept_evaluations(
 
 def kept_quality_json(storage: Storage, experiment: Experiment) -> Json:
     """Say how good the reward model of the candidates is that have come furthest."""
-    for row in storage.evaluations.scores(experiment.number):
-        if row.policy == f"{PREDICTOR}0":
-            return quality_json(kept_quality(row) or Quality())
-    return quality_json(Quality())
+    stored = storage.evaluations.reward_model_quality(experiment.number)
+    quality = None if stored is None else kept_quality(stored)
+    return quality_json(quality or Quality())
 
 
 def quality_json(quality: Quality) -> Json:

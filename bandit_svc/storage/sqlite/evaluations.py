@@ -1,13 +1,13 @@
 """Progressive evaluation in SQLite.
 
-Owns the table evaluations; see storage.interface.Evaluations.
+Owns the tables evaluations and reward_models; see storage.interface.Evaluations.
 """
 
 import sqlite3
 
 import msgspec
 
-from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
+from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow, RewardModelRow
 from bandit_svc.storage.sqlite.database import Database
 
 
@@ -24,6 +24,25 @@ class SqliteEvaluations:
     def scores(self, number: int) -> list[EvaluationRow]:
         """See the interface."""
         return self._read(number, "x''")
+
+    def reward_models(self, number: int) -> list[RewardModelRow]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT slot, cursor, quality, state FROM reward_models"
+                " WHERE number = ? ORDER BY slot",
+                [number],
+            ).fetchall()
+        return [RewardModelRow(*row) for row in rows]
+
+    def reward_model_quality(self, number: int) -> bytes | None:
+        """See the interface."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT quality FROM reward_models WHERE number = ? AND slot = 0",
+                [number],
+            ).fetchone()
+        return None if row is None else bytes(row[0])
 
     def save(self, number: int, changes: EvaluationChanges) -> None:
         """See the interface."""
@@ -68,3 +87,12 @@ def save_evaluations(
             for row in changes.rows
         ],
     )
+    if changes.reward_models is not None:
+        connection.execute("DELETE FROM reward_models WHERE number = ?", (number,))
+        connection.executemany(
+            "INSERT INTO reward_models VALUES (?, ?, ?, ?, ?)",
+            [
+                (number, row.slot, row.cursor, row.quality, row.state)
+                for row in changes.reward_models
+            ],
+        )

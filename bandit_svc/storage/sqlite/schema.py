@@ -281,3 +281,23 @@ def m012_headlines(db: Database) -> None:
         pk="number",
         not_null={"as_of_ms", "content"},
     )
+
+
+@migrations()
+def m013_reward_models(db: Database) -> None:
+    """Move the reward models of candidates from labels of evaluations to a table.
+
+    Their slot was the end of the label: ":reward-model:0" is slot 0.
+    """
+    db.table("reward_models").create(
+        {"number": int, "slot": int, "cursor": int, "quality": bytes, "state": bytes},
+        pk=("number", "slot"),
+        not_null={"cursor", "quality", "state"},
+    )
+    db.execute(
+        """INSERT INTO reward_models
+        SELECT number, CAST(substr(policy, length(':reward-model:') + 1) AS INTEGER),
+            cursor, scores, state
+        FROM evaluations WHERE policy LIKE ':reward-model:%'"""
+    )
+    db.execute("DELETE FROM evaluations WHERE policy LIKE ':reward-model:%'")

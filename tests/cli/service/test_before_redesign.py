@@ -88,8 +88,10 @@ def test_its_candidates_go_on_where_they_were(run: Run, migrated: Path) -> None:
         learner = Learner(backends, lambda: learned_at_ms + 60_000)
         learner.drain(TIMEOUT_S)
         evaluated = backends.storage.evaluations.all(1)
+        (model,) = backends.storage.evaluations.reward_models(1)
 
-    assert {row.cursor for row in evaluated} == {300}
+    assert {row.cursor for row in evaluated} == {model.cursor} == {300}
+    assert len(evaluated) == 6
     after = report_of(run, migrated)
     assert after["policies"] == before["policies"]
     assert after["reward_model"] == before["reward_model"]

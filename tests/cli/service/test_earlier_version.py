@@ -14,7 +14,6 @@ from click.testing import Result
 
 from bandit_svc.cli.service.launch import prepare
 from bandit_svc.learner.loop import Learner
-from bandit_svc.services.evaluation.reward_predictor import PREDICTOR
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.settings import Settings
@@ -60,9 +59,6 @@ def make_old() -> Callable[[Path], None]:
                     "UPDATE evaluations SET scores = ? WHERE policy = ?",
                     [shorter, policy],
                 )
-            connection.execute(
-                "DELETE FROM evaluations WHERE policy LIKE ?", [f"{PREDICTOR}%"]
-            )
         for file in data.glob("bandit.db*"):
             file.unlink()
         old.rename(new)

@@ -6,9 +6,8 @@ import pytest
 
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.ope.progressive.weighted import Scores
-from bandit_svc.services.evaluation.reward_predictor import PREDICTOR
 from bandit_svc.services.report.build import build_report
-from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
+from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow, RewardModelRow
 from policies.base import Action, RewardRange
 from policies.reward_model import RewardModel
 from tests.harness.service import Service
@@ -21,8 +20,8 @@ def rows_of(service: Service) -> dict[str, EvaluationRow]:
     return {row.policy: row for row in service.storage.evaluations.all(1)}
 
 
-def models(service: Service) -> list[EvaluationRow]:
-    return [r for label, r in rows_of(service).items() if label.startswith(PREDICTOR)]
+def models(service: Service) -> list[RewardModelRow]:
+    return service.storage.evaluations.reward_models(1)
 
 
 def caught_up(service: Service) -> None:
@@ -64,7 +63,7 @@ def test_estimates_are_those_of_a_model_that_predicts_before_it_learns(
     assert corrected.doubly_robust == pytest.approx(np.mean(terms), abs=1e-12)
     assert corrected.sequence.n == len(terms)
     assert kept.state == model.dump()
-    assert msgspec.msgpack.decode(kept.scores) == pytest.approx([len(terms), *squares])
+    assert msgspec.msgpack.decode(kept.quality) == pytest.approx([len(terms), *squares])
 
 
 def test_who_comes_later_gets_the_predictions_of_then(played: Service) -> None:
@@ -77,25 +76,24 @@ def test_who_comes_later_gets_the_predictions_of_then(played: Service) -> None:
     assert rows["late"].cursor == rows["shadow"].cursor == 280
     assert rows["late"].scores == rows["shadow"].scores
     # Both stand at one position again, and so share one model.
-    assert [row.policy for row in models(played)] == [":reward-model:0"]
+    assert [row.slot for row in models(played)] == [0]
 
 
 @pytest.mark.parametrize("lost", ["all", "damaged"])
 def test_a_model_that_is_lost_is_learned_again_from_the_log(
     played: Service, lost: str
 ) -> None:
-    rows = {label: r for label, r in rows_of(played).items() if label[0] != ":"}
-    (model,) = models(played)
-    if lost == "damaged":
-        rows[model.policy] = msgspec.structs.replace(model, state=b"\x00")
-    changes = EvaluationChanges(tuple(rows.values()), tuple(rows))
+    rows, (model,) = rows_of(played), models(played)
+    damaged = (msgspec.structs.replace(model, state=b"\x00"),)
+    left = damaged if lost == "damaged" else ()
+    changes = EvaluationChanges(tuple(rows.values()), tuple(rows), left)
     played.storage.evaluations.save(1, changes)
     played.rounds(40)
     played.now_ms += 2000
     caught_up(played)
     uniform = rows_of(played)["uniform"]
     (again,) = models(played)
-    played.storage.evaluations.save(1, EvaluationChanges((), ()))
+    played.storage.evaluations.save(1, EvaluationChanges((), (), ()))
     played.now_ms += 60_000
     caught_up(played)
 
@@ -107,7 +105,7 @@ def test_a_model_that_is_lost_is_learned_again_from_the_log(
 
 def test_the_report_says_how_good_the_model_is(played: Service) -> None:
     (kept,) = models(played)
-    n, squares, of_mean = msgspec.msgpack.decode(kept.scores)
+    n, squares, of_mean = msgspec.msgpack.decode(kept.quality)
     experiment = played.storage.experiments.get("hero")
     report = build_report(played.storage, experiment, played.now_ms)
 

@@ -17,7 +17,6 @@ from tests.harness.service import Service
 
 LINEAR = {"kind": "linear"}
 ACTIONS = [Action("a"), Action("b"), Action("c")]
-MODEL = ":reward-model:0"
 
 
 def rows_of(service: Service) -> dict[str, EvaluationRow]:
@@ -44,7 +43,7 @@ def test_every_experiment_has_uniform_the_baseline_and_each_variant(
 
     assert set(rows_of(service)) == {
         *("uniform", "baseline", "fixed:a", "fixed:b", "fixed:c"),
-        *("vw-epsilon", MODEL),
+        "vw-epsilon",
     }
 
 
@@ -172,7 +171,7 @@ def test_what_is_no_candidate_any_more_is_forgotten(
     (service.new_learner() if restarted else service.learner).tick()
 
     assert set(rows_of(service)) == {
-        *("uniform", "baseline", "fixed:a", "fixed:b", MODEL),
+        *("uniform", "baseline", "fixed:a", "fixed:b"),
     }
 
 
@@ -197,11 +196,16 @@ def test_damaged_scores_are_computed_again_from_the_log(service: Service) -> Non
     rows = service.storage.evaluations.all(1)
     damaged = tuple(msgspec.structs.replace(row, scores=b"\x00") for row in rows)
     labels = tuple(row.policy for row in rows)
-    service.storage.evaluations.save(1, EvaluationChanges(damaged, labels))
+    models = tuple(
+        msgspec.structs.replace(row, quality=b"\x00")
+        for row in service.storage.evaluations.reward_models(1)
+    )
+    service.storage.evaluations.save(1, EvaluationChanges(damaged, labels, models))
     service.now_ms += 2000
     service.new_learner().tick()
 
-    assert {row.cursor for row in rows_of(service).values()} == {60}
+    (again,) = service.storage.evaluations.reward_models(1)
+    assert {row.cursor for row in rows_of(service).values()} == {again.cursor} == {60}
     assert summary(service, "uniform").sums.n == len(joined(service))
 
 

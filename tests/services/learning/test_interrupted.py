@@ -13,7 +13,7 @@ import pytest
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import join
-from bandit_svc.storage.rows import EvaluationRow
+from bandit_svc.storage.rows import EvaluationRow, RewardModelRow
 from tests.harness.service import Service
 
 ROUNDS = 400
@@ -24,6 +24,7 @@ State = tuple[
     list[Tallied],
     list[tuple[object, ...]],
     list[EvaluationRow],
+    list[RewardModelRow],
     bytes,
 ]
 
@@ -109,7 +110,9 @@ def state_of(service: Service, key: str) -> State:
     ]
     evaluations = service.storage.evaluations.all(number)
     breakdowns = breakdowns_of(service, number)
-    return joined, tallies, breakdowns, evaluations, service.model(key).state
+    models = service.storage.evaluations.reward_models(number)
+    state = service.model(key).state
+    return joined, tallies, breakdowns, evaluations, models, state
 
 
 def breakdowns_of(service: Service, number: int) -> list[tuple[object, ...]]:
@@ -189,9 +192,10 @@ def test_the_end_is_the_same_as_without_an_interruption(
         assert state_of(killed, key) == state
         # 40 of the 200 decisions on `hero` were deferred, 20 of them activated.
         assert len(state[0]) == {"hero": 180, "quick": 200}[key]
-        # uniform, baseline, three fixed variants, the two that are named, and the
+        # uniform, baseline, three fixed variants and the two that are named; and the
         # reward model that they share.
-        assert [row.cursor for row in state[3]] == [len(state[0])] * 8
+        assert [row.cursor for row in state[3]] == [len(state[0])] * 7
+        assert [row.cursor for row in state[4]] == [len(state[0])]
         assert killed.replay(key).matches
     assert killed.storage.facts.check() == []
 
@@ -211,6 +215,10 @@ def test_five_restarts_and_one_go_give_the_same_bytes(
     assert restarts.model().state == one_go.model().state
     assert restarts.model("quick").state == one_go.model("quick").state
     kept, expected = (
-        [s.storage.evaluations.all(n) for n in (1, 2)] for s in (restarts, one_go)
+        [
+            (s.storage.evaluations.all(n), s.storage.evaluations.reward_models(n))
+            for n in (1, 2)
+        ]
+        for s in (restarts, one_go)
     )
     assert kept == expected
