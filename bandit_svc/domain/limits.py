@@ -27,6 +27,5 @@ DECISION_LIFETIME_MS = 90 * 86_400_000
 # Clocks of other machines may run this far from ours.
 CLOCK_SKEW_MS = 60_000
 
-# Times before 2000 or after 2100 are somebody's bug, and overflow downstream.
+# A time before 2000 is a client's bug: a unit other than milliseconds, or no clock.
 MIN_TIME_MS = 946_684_800_000
-MAX_TIME_MS = 4_102_444_800_000

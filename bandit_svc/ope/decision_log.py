@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
 
 MAX_CELLS = 8
 """Groups of contexts in which propensities are audited; each costs power elsewhere."""

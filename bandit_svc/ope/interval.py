@@ -27,6 +27,7 @@ class Estimate:
 
 
 UNBOUNDED = Interval(None, None)
+UNKNOWN = Estimate(None, UNBOUNDED)
 
 
 def widened_to(interval: Interval, value: float) -> Interval:
@@ -36,18 +37,3 @@ def widened_to(interval: Interval, value: float) -> Interval:
         None if lower is None else min(lower, value),
         None if upper is None else max(upper, value),
     )
-
-
-def narrowed(earlier: Interval, later: Interval) -> Interval:
-    """Give what both looks leave possible, for a target that does not change.
-
-    A sequence covers the same value at all looks at once, so looks intersect. Not for
-    a policy that learns: its mean value moves. If nothing is left, `later` alone.
-    """
-    ends = (earlier.lower, earlier.upper, later.lower, later.upper)
-    lowers = [end for end in (ends[0], ends[2]) if end is not None]
-    uppers = [end for end in (ends[1], ends[3]) if end is not None]
-    lower, upper = max(lowers, default=None), min(uppers, default=None)
-    if lower is not None and upper is not None and lower > upper:
-        return later
-    return Interval(lower, upper)

@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.errors import LoggedDataError, NoDataError
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 PMF_TOLERANCE = 1e-6
 """How far the sum of a pmf may be from 1: text logs print six digits."""
@@ -38,8 +36,6 @@ class LoggedData:
             model must not have seen the round it predicts (regression.py).
         reward_minimum: the smallest reward that was possible, whether seen or not.
         reward_maximum: the largest.
-        cluster: (n,), rounds of one unit share a value; intervals treat clusters,
-            not rounds, as independent.
 
     Raises:
         NoDataError: there are no rounds.
@@ -55,7 +51,6 @@ class LoggedData:
     q_hat: FloatArray | None = None
     reward_minimum: float = 0.0
     reward_maximum: float = 1.0
-    cluster: IntArray | None = None
     _known: dict[str, FloatArray] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -82,10 +77,8 @@ class LoggedData:
             (target >= 0) & (target <= 1),
             "between 0 and 1",
         )
-        for name in ("action", "cluster"):
-            if getattr(self, name) is not None:
-                values = _integers(name, getattr(self, name), self.n_rounds)
-                self._keep(name, values)
+        if self.action is not None:
+            self._keep("action", _integers("action", self.action, self.n_rounds))
         self._check_matrices()
 
     def _check_matrices(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from bandit_svc.ope.estimators.registry import ESTIMATORS, Estimator
 from policies.kind import PolicyKind
 from policies.settings import Setting
 from policies.spec import DEFAULT_KIND, KINDS
@@ -90,7 +91,46 @@ def _capital(phrase: str) -> str:
     return phrase[0].upper() + phrase[1:]
 
 
+_ESTIMATORS = """\
+An estimator turns logged decisions into what a target policy would have earned.
+`bandit-svc evaluate --estimator NAME` prints one of them. Those marked *every look* are
+kept as sums while an experiment's own log grows: reports have them, and their 95 %
+intervals hold at every look. Another system's log (`--log FILE`) is read once: it has
+all of them, with normal 95 % intervals; where weights are modified, these are wider by
+the bias that the log does not exclude."""
+
+
+def estimators_page() -> str:
+    """Return the page of off-policy estimators."""
+    head = ["estimator", "kind", "reward model", "every look", "reference"]
+    return "\n\n".join(
+        [
+            "# Off-policy estimators",
+            _ESTIMATORS,
+            table(head, [_estimator_row(one) for one in ESTIMATORS.values()]),
+            *(_estimator_section(one) for one in ESTIMATORS.values()),
+        ]
+    )
+
+
+def _estimator_row(one: Estimator) -> list[str]:
+    return [
+        f"[`{one.name}`](#{one.name})",
+        one.kind,
+        "yes" if one.needs_model else "no",
+        "no" if one.progressive is None else "yes",
+        one.reference,
+    ]
+
+
+def _estimator_section(one: Estimator) -> str:
+    lines = {"Bias": one.bias, "Variance": one.variance, "When to use": one.use}
+    told = "\n".join(f"- **{name}**: {line}" for name, line in lines.items())
+    return f"## {one.name}\n\n{one.meaning}\n\n{told}"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
+    "estimators.md": estimators_page,
     "policies.md": policies_page,
 }
 """The function that returns a page, by the name of its file in docs/reference."""

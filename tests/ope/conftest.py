@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bandit_svc.ope.logged import FloatArray, IntArray, LoggedData
+from bandit_svc.ope.arrays import FloatArray, IntArray
+from bandit_svc.ope.logged import LoggedData
 
 WHEEL = "obp-0.4.1-py3-none-any.whl"
 WHEEL_SHA256 = "87dec9caf4283c25ab13036532e0a24566f1c7bdcad1653a8ded43b2f5ef8208"

@@ -18,7 +18,6 @@ def log(**changes: Any) -> LoggedData:
         "action": [0, 1],
         "pmf_target": [[1.0, 0.0], [0.5, 0.5]],
         "q_hat": [[0.2, 0.4], [0.6, 0.8]],
-        "cluster": [7, 7],
     }
     return LoggedData(**sound | changes)
 
@@ -64,7 +63,6 @@ def test_no_rounds_are_refused() -> None:
         ({"action": [0, 2]}, r"action is 2 in round 1 .*0 to 1"),
         ({"action": [0.0, 1.0]}, r"action has shape \(2,\) and type float64"),
         ({"action": [0, -1], "pmf_target": None, "q_hat": None}, r"0 or more"),
-        ({"cluster": [1]}, r"cluster has shape \(1,\)"),
         ({"pmf_target": [[0.5, 0.4], [0.5, 0.5]]}, r"the sum of pmf_target is 0.9"),
         ({"pmf_target": [[1.5, -0.5], [0.5, 0.5]]}, r"entries not below 0"),
         ({"pmf_target": [[1.0], [1.0]]}, r"shape \(2, 1\) and q_hat \(2, 2\)"),

@@ -12,6 +12,7 @@ from bandit_svc.cli.evaluation.evaluate_log import FORMATS, evaluate_log
 from bandit_svc.cli.logs.log_options import LogOptions, log_options
 from bandit_svc.cli.options import data_option, option, result_options
 from bandit_svc.errors import InvalidInput
+from bandit_svc.ope.estimators.registry import ESTIMATORS, PROGRESSIVE
 
 
 @click.command()
@@ -30,14 +31,23 @@ from bandit_svc.errors import InvalidInput
     type=click.Path(path_type=Path),
     help="CSV of what is known of the actions, for dm and dr: an action, then numbers.",
 )
+@option(
+    "estimator",
+    multiple=True,
+    type=click.Choice(tuple(ESTIMATORS)),
+    show_default="all",
+    help="An estimator to print; of an experiment's own log those are "
+    f"{', '.join(PROGRESSIVE)}. Repeatable.",
+)
 @result_options(*FORMATS)
-def evaluate(
+def evaluate(  # noqa: PLR0913 - one argument an option
     *,
     key: str | None,
     data: str,
     log: LogOptions,
     policy: tuple[str, ...],
     action_features: Path | None,
+    estimator: tuple[str, ...],
     format: str,  # noqa: A002 - the option's name
     out: Path | None,
 ) -> None:
@@ -63,6 +73,6 @@ def evaluate(
     if (key is None) == (log.path is None):
         raise InvalidInput("say either KEY, for our own log, or --log FILE")
     if key is None:
-        evaluate_log(log, policy, format, out, action_features)
+        evaluate_log(log, policy, estimator, format, out, action_features)
     else:
-        evaluate_key(key, data, policy, format, out)
+        evaluate_key(key, data, policy, estimator, format, out)

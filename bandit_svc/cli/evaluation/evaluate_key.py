@@ -17,6 +17,7 @@ from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.cli.progress import counting
 from bandit_svc.errors import InvalidInput
+from bandit_svc.ope.estimators.registry import PROGRESSIVE
 from bandit_svc.services.evaluation.evaluate import Target, evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.report.build import build_report
@@ -30,7 +31,12 @@ ANYTIME = (
 
 
 def evaluate_key(
-    key: str, data: str, policies: Sequence[str], form: str, out: Path | None
+    key: str,
+    data: str,
+    policies: Sequence[str],
+    estimators: Sequence[str],
+    form: str,
+    out: Path | None,
 ) -> None:
     """Evaluate policies over the log of an experiment and print the result.
 
@@ -39,13 +45,16 @@ def evaluate_key(
         data: the data folder.
         policies: labels, specs as JSON, @FILE, or `callable:MODULE:FUNCTION`;
             without any, all candidates.
+        estimators: names of those to print; without any, all that there are.
         form: text, json or csv.
         out: where to write it, or None for standard output.
 
     Raises:
-        InvalidInput: a policy is not known or refused.
+        InvalidInput: a policy is not known or refused, or an estimator can't be
+            had of an experiment's own log.
         NotFound: there is no experiment of that key.
     """
+    shown = _progressive(estimators)
     named = [policy for policy in policies if policy.startswith(CALLABLE)]
     asked = [asked_policy(policy) for policy in policies if policy not in named]
     given = {policy: CalledPolicy(policy) for policy in named}
@@ -64,6 +73,7 @@ def evaluate_key(
                 experiment,
                 specs,
                 lambda done, _total: show(done, "joined decisions"),
+                shown,
             )
         treatment = build_report(storage, experiment, now_ms())["groups"][0]
     if form == "json":
@@ -72,6 +82,17 @@ def evaluate_key(
         emit(evaluation_csv(result), out)
     else:
         emit(evaluation_text(result, key, treatment["mean"], ANYTIME), out)
+
+
+def _progressive(names: Sequence[str]) -> tuple[str, ...]:
+    other = [name for name in names if name not in PROGRESSIVE]
+    if other:
+        raise InvalidInput(
+            f"--estimator {other[0]} reads a log once (--log FILE); of an experiment's "
+            f"own log there are {', '.join(PROGRESSIVE)}, whose intervals hold at "
+            "every look"
+        )
+    return tuple(names) or tuple(PROGRESSIVE)
 
 
 def asked_policy(policy: str) -> str | Mapping[str, Any]:

@@ -14,7 +14,9 @@ from bandit_svc.cli.logs.log_options import LogOptions
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.spinner import narrating
 from bandit_svc.errors import InvalidInput
-from bandit_svc.ope.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.arrays import FloatArray
+from bandit_svc.ope.decision_log import DecisionLog
+from bandit_svc.ope.estimators.registry import ESTIMATORS
 from bandit_svc.services.decision_logs import evaluate_log as service
 
 FORMATS = ("text", "json", "csv")
@@ -23,6 +25,7 @@ FORMATS = ("text", "json", "csv")
 def evaluate_log(
     log: LogOptions,
     policies: tuple[str, ...],
+    estimators: tuple[str, ...],
     form: str,
     out: Path | None,
     action_features: Path | None = None,
@@ -32,6 +35,7 @@ def evaluate_log(
     Args:
         log: the file and its columns.
         policies: specs, beside the policies that are columns of the file.
+        estimators: names of those to print; without any, all.
         form: one of FORMATS.
         out: where to write it, or None for standard output.
         action_features: a CSV of what is known of the actions.
@@ -50,6 +54,7 @@ def evaluate_log(
             policies,
             features,
             lambda what: narrate(f"Evaluating {decisions.n:,} decisions: {what}"),
+            estimators or tuple(ESTIMATORS),
         )
     if form == "json":
         emit(as_json(result), out)

@@ -14,7 +14,8 @@ from bandit_svc.domain.numbers import NOTHING, amount
 Json = dict[str, Any]
 
 HEADLINES = ("dr", "snips", "ips")
-"""The estimator whose number is in the sentence: the first that there is."""
+"""The estimator whose number is in the sentence: the first of these that there is,
+else the first that was asked for."""
 FIXED_SAMPLE = (
     "The intervals (95 %, normal with the delta method) are for a log that is read "
     "once;\nof a log that grows while you look, they are wrong far more often than "
@@ -89,10 +90,13 @@ def _sentence(row: Json) -> str:
         return f"The log can't say what {name} would have earned. {row['refused']}"
     found = (
         (key, row["estimates"][key])
-        for key in HEADLINES
+        for key in dict.fromkeys((*HEADLINES, *row["estimates"]))
         if row["estimates"].get(key, {}).get("estimate") is not None
     )
-    key, estimate = next(found)
+    key, estimate = next(found, (None, None))
+    if key is None or estimate is None:
+        names = ", ".join(row["estimates"])
+        return f"There is no estimate for {name} by {names}: no rewards were predicted."
     lower, upper = estimate["interval"]
     sentence = (
         f"{name} would have earned {amount(estimate['estimate'])} a decision, between "

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.audit.propensity_audit import BINS
-from bandit_svc.ope.logged import FloatArray, IntArray
 
 STAKES = np.array([0.003, 0.006, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6])
 STAKES = np.concatenate([-STAKES[::-1], STAKES])

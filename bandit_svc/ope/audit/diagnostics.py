@@ -12,11 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.propensity_audit import PropensityAudit
 from bandit_svc.ope.audit.weight_tail import LEAST_COUNT, tail_index
 from bandit_svc.ope.estimators.weights import WeightedSums
-from bandit_svc.ope.logged import FloatArray, LoggedData
-from bandit_svc.ope.sequences.bounded_mean import MeanSequence
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -52,7 +51,7 @@ class Check:
     numbers: dict[str, float] = field(default_factory=dict)
 
 
-def refusal(log: LoggedData | WeightedSums) -> str | None:
+def refusal(sums: WeightedSums) -> str | None:
     """Give the reason why no estimate may be shown, or None.
 
     Reasons, the first that holds: no decision of the log is one that the target takes;
@@ -60,7 +59,6 @@ def refusal(log: LoggedData | WeightedSums) -> str | None:
     below MINIMAL_EFFECTIVE; the mean weight is far from 1 (MEAN_WEIGHT). Reads only
     sums, so that a report can ask at no cost.
     """
-    sums = log if isinstance(log, WeightedSums) else _sums(log)
     if sums.n == 0:
         return "No decision has matured yet."
     if sums.weight <= 0:
@@ -89,25 +87,6 @@ def refusal(log: LoggedData | WeightedSums) -> str | None:
             "of this policy's choices, or its propensities are false."
         )
     return None
-
-
-def weight_checks(
-    logged: LoggedData, max_weight: float | None = None
-) -> tuple[Check, ...]:
-    """Check what the weights of a target policy say about the log.
-
-    Args:
-        logged: the log.
-        max_weight: the largest weight that was possible, if known; then the mean
-            weight gets an anytime-valid interval.
-    """
-    sums = _sums(logged)
-    return (
-        effective_sample_size_check(sums),
-        largest_weight_check(sums),
-        weight_tail_check(logged.weight),
-        mean_weight_check(logged.weight, max_weight),
-    )
 
 
 def effective_sample_size_check(sums: WeightedSums) -> Check:
@@ -175,22 +154,15 @@ def _no_tail(positive: FloatArray) -> str:
     )
 
 
-def mean_weight_check(weight: FloatArray, max_weight: float | None = None) -> Check:
+def mean_weight_check(weight: FloatArray) -> Check:
     """Check that the mean weight is 1, as true propensities make it.
 
-    With a known largest weight by an interval that holds at every look (99 %);
-    without, by MEAN_WEIGHT and standard errors.
+    Fails beyond MEAN_ERRORS standard errors.
     """
     sums = WeightedSums.of(weight, np.zeros(weight.size))
     mean, error = sums.mean_weight, _mean_error(sums)
     numbers = {"mean_weight": mean, "standard_error": error}
     far = abs(mean - 1) > MEAN_ERRORS * error and bool(np.abs(mean - 1) > SLACK)
-    if max_weight is not None and max_weight > 1:
-        sequence = MeanSequence(0.0, max_weight, max_weight).add(weight)
-        interval = sequence.interval(0.99)
-        lower, upper = float(interval.lower or 0), float(interval.upper or 0)
-        numbers |= {"lower": lower, "upper": upper}
-        far = not lower <= 1 <= upper
     return Check(
         "mean_weight",
         "fail" if far else "ok",
@@ -271,10 +243,6 @@ def propensity_check(audit: PropensityAudit) -> Check:
         f"{audit.suspicion} (p = {p_value:.2g}, valid at every look).",
         numbers,
     )
-
-
-def _sums(logged: LoggedData) -> WeightedSums:
-    return WeightedSums.of(logged.weight, logged.reward)
 
 
 def _mean_error(sums: WeightedSums) -> float:

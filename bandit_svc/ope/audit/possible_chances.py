@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from bandit_svc.ope.logged import FloatArray, IntArray
+from bandit_svc.ope.arrays import FloatArray, IntArray
 
 CELLS = 2_000
 """Propensities are taken as up to 2 / CELLS smaller than logged. So more of them fit,

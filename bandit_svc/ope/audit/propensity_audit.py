@@ -27,9 +27,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.audit.possible_chances import PossibleChances
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.logged import FloatArray, IntArray
 
 TILTS = np.array([0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2])
 TILTS = np.concatenate([-TILTS[::-1], TILTS])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bandit_svc.ope.logged import FloatArray
+from bandit_svc.ope.arrays import FloatArray
 
 STAKES = np.array([0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2])
 MOST_BORDERS = 3_300

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from bandit_svc.ope.logged import FloatArray
+from bandit_svc.ope.arrays import FloatArray
 
 MINIMAL_TAIL = 5
 LEAST_COUNT = 5 * (MINIMAL_TAIL - 1) + 1

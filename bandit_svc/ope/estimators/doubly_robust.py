@@ -1,19 +1,16 @@
-"""Correct a reward model by weighted residuals.
+"""Estimate a policy's value from a reward model, corrected by weighted residuals.
 
 Owns DR, self-normalised DR, Switch-DR and DR with optimistic shrinkage. Notation as
-in estimators.py; q_p is the model's mean over the target's pmf, q(a) its prediction
+in importance.py; q_p is the model's mean over the target's pmf, q(a) its prediction
 for the logged action. Each needs action, pmf_target and q_hat, and raises
 LoggedDataError without them. The model must be cross-fitted (regression.py).
-
-As sums that merge: Moments of the terms for all but the self-normalised one, which is
-the mean of Moments of q_p plus `snips` of WeightedSums of w and r - q(a). With
-predictions made before each round, the terms of DR go to a MeanSequence.
 """
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.estimators.importance import PolicyValue, self_normalised
+from bandit_svc.ope.estimators.policy_value import PolicyValue, self_normalised
 from bandit_svc.ope.estimators.weights import shrunk, switched
-from bandit_svc.ope.logged import FloatArray, LoggedData
+from bandit_svc.ope.logged import LoggedData
 
 
 def doubly_robust(logged: LoggedData) -> PolicyValue:
@@ -21,8 +18,8 @@ def doubly_robust(logged: LoggedData) -> PolicyValue:
 
     mean(q_p + w (r - q(a))); may leave the range of the rewards by a little.
     Unbiased with true propensities whatever the model, and with a true model
-    whatever the propensities. It lies where the model saw the round it predicts, and
-    the variance is IPS's where the model is no better than 0.
+    whatever the propensities. Biased where the model has seen the round that it
+    predicts. The variance is IPS's where the model is no better than 0.
 
     References:
         Dudik, Langford and Li (2011), "Doubly robust policy evaluation and
@@ -34,8 +31,8 @@ def doubly_robust(logged: LoggedData) -> PolicyValue:
 def self_normalised_doubly_robust(logged: LoggedData) -> PolicyValue:
     """Divide the weighted residuals of DR by the sum of the weights.
 
-    mean(q_p) + sum(w (r - q(a))) / sum(w). Biased with 1/n, steadier than DR where
-    weights are large.
+    mean(q_p) + sum(w (r - q(a))) / sum(w). The bias falls with 1/n; the variance is
+    smaller than that of DR where weights are large.
 
     Raises:
         NoDataError: no round has a weight above 0.
@@ -52,7 +49,7 @@ def switch_doubly_robust(logged: LoggedData, limit: float) -> PolicyValue:
     """Correct the model only where the weight is at most a limit.
 
     mean(q_p + w 1[w <= limit] (r - q(a))): DR at an infinite limit, the direct method
-    at 0. It lies by the model's error where weights are above the limit. Choose the
+    at 0. Biased by the model's error where weights are above the limit. Choose the
     limit with tuning.py.
 
     Raises:
@@ -69,7 +66,7 @@ def shrunk_doubly_robust(logged: LoggedData, strength: float) -> PolicyValue:
     """Correct the model with weights shrunk to bound the mean squared error.
 
     mean(q_p + strength w / (w² + strength) (r - q(a))): DR at infinite strength, the
-    direct method at 0. It lies by the model's error where weights exceed about
+    direct method at 0. Biased by the model's error where weights exceed about
     sqrt(strength). Choose the strength with tuning.py.
 
     Raises:
@@ -84,7 +81,9 @@ def shrunk_doubly_robust(logged: LoggedData, strength: float) -> PolicyValue:
 
 def _corrected(logged: LoggedData, weight: FloatArray) -> PolicyValue:
     predicted, base = logged.predictions()
-    # In place: with a million rounds a further array costs more than the sum.
+    # Dudik, Langford and Li (2011), eq. (1), with the weight possibly modified:
+    # q_p + w (r - q(a)). In place, since with a million rounds a further array costs
+    # more than the sum.
     terms = logged.reward - predicted
     terms *= weight
     terms += base

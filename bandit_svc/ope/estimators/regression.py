@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.logged import FloatArray, IntArray
 
 MAX_STEPS = 50
 TOLERANCE = 1e-10
@@ -84,16 +84,13 @@ def cross_fitted(
     return predicted
 
 
-def folds_of(n_rounds: int, count: int, cluster: IntArray | None = None) -> IntArray:
-    """Deal rounds to folds in turn; all rounds of a cluster go to one fold.
+def folds_of(n_rounds: int, count: int) -> IntArray:
+    """Deal rounds to folds in turn.
 
     Deterministic, so that an estimate can be repeated, and spread over the whole log,
     so that no fold is all of one time.
     """
-    order = np.arange(n_rounds)
-    if cluster is not None:
-        order = np.unique(cluster, return_inverse=True)[1].reshape(-1)
-    return (order % count).astype(np.int64)
+    return (np.arange(n_rounds) % count).astype(np.int64)
 
 
 def predict(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.errors import NoDataError
-from bandit_svc.ope.logged import FloatArray
 
 
 def effective_sample_size(weight: FloatArray) -> float:
@@ -162,21 +162,6 @@ class WeightedSums:
         if self.weight <= 0:
             raise NoDataError("no decision has a weight above 0; the mean is 0 / 0")
         return self.weighted_reward / self.weight
-
-    @property
-    def snips_error(self) -> float:
-        """The standard error of `snips` by the delta method.
-
-        Raises:
-            NoDataError: no decision has a weight above 0.
-        """
-        value = self.snips
-        spread = (
-            self.weighted_reward_squared
-            - 2 * value * self.squared_weight_reward
-            + value**2 * self.weight_squared
-        )
-        return math.sqrt(max(0.0, spread)) / self.weight * _small_sample(self.n)
 
     def _count(self) -> int:
         if self.n == 0:

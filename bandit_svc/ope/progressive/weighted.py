@@ -237,10 +237,6 @@ class Summary:
         """Bound the policy's mean value over the decisions so far, in [0, 1]."""
         return value_intervals([self], confidence)[0]
 
-    def mean_weight_interval(self, confidence: float) -> Interval | None:
-        """Bound the mean weight; None if it is not audited."""
-        return mean_weight_intervals([self], [confidence])[0]
-
 
 def value_intervals(summaries: Sequence[Summary], confidence: float) -> list[Interval]:
     """Give `value_interval` of many, searched together."""
@@ -253,7 +249,12 @@ def value_intervals(summaries: Sequence[Summary], confidence: float) -> list[Int
 def mean_weight_intervals(
     summaries: Sequence[Summary], confidences: Sequence[float]
 ) -> list[Interval | None]:
-    """Give `mean_weight_interval` of many, searched together; a confidence for each."""
+    """Bound the mean weight of each, searched together; None where it is not audited.
+
+    Args:
+        summaries: of the policies.
+        confidences: one for each.
+    """
     sequences = [
         [s.mean_weight for s in one.stretches if s.mean_weight] for one in summaries
     ]

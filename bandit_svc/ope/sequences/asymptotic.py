@@ -29,8 +29,8 @@ import math
 from typing import overload
 
 import numpy as np
-import numpy.typing as npt
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.uplift.moments import Moments
 
@@ -45,8 +45,6 @@ MINIMAL_COUNT = 50
 PSEUDO_COUNT = 8
 """At MEASURED_CONFIDENCE or less."""
 MEASURED_CONFIDENCE = 0.95
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def mean_interval(

@@ -31,9 +31,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from bandit_svc.ope.arrays import FloatArray
 
 OPTIMISED_COUNT = 10_000
 """The number of rounds for which the likeliest bet is the best one."""

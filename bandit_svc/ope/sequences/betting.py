@@ -32,8 +32,9 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.sequences.bets import Bets, FloatArray
+from bandit_svc.ope.sequences.bets import Bets
 from bandit_svc.ope.sequences.pivots import sides_of
 from bandit_svc.ope.sequences.two_sided import SLACK, TwoSided
 

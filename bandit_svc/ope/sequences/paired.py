@@ -32,9 +32,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.interval import Interval
-from bandit_svc.ope.sequences.bets import Bets, FloatArray
+from bandit_svc.ope.sequences.bets import Bets
 
 LARGEST_LOSS = 0.6
 VARIANCE_SHARE = 0.05

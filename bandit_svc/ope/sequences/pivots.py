@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bandit_svc.ope.sequences.bets import Bets, FloatArray
+from bandit_svc.ope.arrays import FloatArray
+from bandit_svc.ope.sequences.bets import Bets
 
 PIVOTS = ((0.0, 0.6, 0.1), (0.5, 0.2, 0.25), (1.0, 0.2, 0.5))
 """Pivot c, its chance, and the typical variance of w (r - c) per unit of max weight.

@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.interval import Interval
-from bandit_svc.ope.sequences.bets import Bets, FloatArray
+from bandit_svc.ope.sequences.bets import Bets
 
 SLACK = 1e-9
 """Rounding that a value may lie beyond its limit by, as a share of the range."""

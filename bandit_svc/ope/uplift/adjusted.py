@@ -34,15 +34,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from bandit_svc.ope.arrays import BoolArray, FloatArray
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.interval import Estimate
-from bandit_svc.ope.logged import FloatArray
 from bandit_svc.ope.sequences.bounded_mean import MeanSequence
 from bandit_svc.ope.uplift.moments import Moments
-
-BoolArray = npt.NDArray[np.bool_]
 
 FIRST_FITS = (16, 32, 64, 128)
 FIT_EVERY = 256

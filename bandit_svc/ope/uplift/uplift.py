@@ -38,14 +38,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from bandit_svc.ope.arrays import BoolArray, FloatArray
 from bandit_svc.ope.interval import UNBOUNDED, Estimate, Interval
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, boundary, padded_variance
 from bandit_svc.ope.uplift.moments import Moments
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 Ends = tuple[FloatArray, FloatArray]
 
 

@@ -16,8 +16,8 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.numbers import percent
 from bandit_svc.domain.segment import FOLDED, LEAST_SHOWN
 from bandit_svc.domain.times import moment
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.stability import population_stability
-from bandit_svc.ope.logged import FloatArray
 from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import DriftRow

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from bandit_svc.domain.numbers import percent
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.calibration import CalibrationSums
 from bandit_svc.ope.audit.diagnostics import (
     MEAN_ERRORS,
@@ -20,7 +21,7 @@ from bandit_svc.ope.audit.diagnostics import (
     propensity_check,
 )
 from bandit_svc.ope.audit.propensity_audit import Choices, PropensityAudit
-from bandit_svc.ope.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.ope.sequences.bounded_mean import MeanSequence
 
 BATCH_ROWS = 20_000

@@ -7,7 +7,8 @@ rewards in [0, 1], else squared error; three folds.
 
 import numpy as np
 
-from bandit_svc.ope.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.arrays import FloatArray
+from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.ope.estimators.regression import Regression, cross_fitted, folds_of
 
 FOLDS = 3

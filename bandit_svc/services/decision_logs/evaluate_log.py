@@ -1,15 +1,17 @@
 """Evaluate target policies on a log that somebody else made.
 
 Owns the rows of `policies` in the contract for a log that is read once: estimates,
-their fixed-sample intervals, and the refusal. The arrays come from foreign_log.
+their fixed-sample intervals, and the refusal. The arrays come from `readers`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from bandit_svc.errors import InvalidInput
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.diagnostics import Check, refusal
-from bandit_svc.ope.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.decision_log import DecisionLog
+from bandit_svc.ope.estimators.registry import ESTIMATORS
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.logged import LoggedData
 from bandit_svc.services.checks.propensities import propensities_check
@@ -33,6 +35,7 @@ def evaluate_log(
     specs: Sequence[str],
     action_features: FloatArray | None = None,
     on_progress: Callable[[str], None] = lambda _what: None,
+    estimators: Collection[str] = tuple(ESTIMATORS),
 ) -> Json:
     """Give `policies` and `health` for each target policy.
 
@@ -41,6 +44,7 @@ def evaluate_log(
         specs: policies beside those that are columns of the file.
         action_features: (K, f) for the reward model.
         on_progress: told what is done next.
+        estimators: names of those to compute.
 
     Raises:
         InvalidInput: there is no policy, or a spec can't be understood.
@@ -62,13 +66,18 @@ def evaluate_log(
             unmodelled.append(target.name)
         elif q_hat is None:
             q_hat = predicted_rewards(log, action_features)
-        rows.append(_row(log, target, q_hat))
+        rows.append(_row(log, target, q_hat, estimators))
         health += target_checks(log, target, lenient=False)
     health.append(as_json(_model_check(unmodelled, room=room)))
     return {"policies": rows, "health": health}
 
 
-def _row(log: DecisionLog, target: Target, q_hat: FloatArray | None) -> Json:
+def _row(
+    log: DecisionLog,
+    target: Target,
+    q_hat: FloatArray | None,
+    estimators: Collection[str],
+) -> Json:
     """Give one row of the contract's `policies`."""
     logged = LoggedData(
         reward=log.reward,
@@ -89,7 +98,9 @@ def _row(log: DecisionLog, target: Target, q_hat: FloatArray | None) -> Json:
         "mean_weight": sums.mean_weight,
         "max_weight": sums.max_weight,
         "refused": refused,
-        "estimates": no_estimates() if refused else estimates_of(logged),
+        "estimates": (
+            no_estimates(estimators) if refused else estimates_of(logged, estimators)
+        ),
     }
 
 

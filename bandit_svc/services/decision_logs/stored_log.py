@@ -12,7 +12,8 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.errors import Unprocessable
-from bandit_svc.ope.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.arrays import FloatArray
+from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.decision_logs.readers.contexts import ContextColumn
 from bandit_svc.storage.interface import Storage
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.ope.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.arrays import FloatArray
+from bandit_svc.ope.decision_log import DecisionLog
 
 UNIFORM = "uniform"
 FIXED = "fixed:"

@@ -7,6 +7,7 @@ the propensities are true is asked in propensity_health.py.
 
 from typing import Any
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.diagnostics import (
     Check,
     effective_sample_size_check,
@@ -16,7 +17,7 @@ from bandit_svc.ope.audit.diagnostics import (
     uncovered_share,
     weight_tail_check,
 )
-from bandit_svc.ope.decision_log import DecisionLog, FloatArray
+from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.services.decision_logs.target_policy import Target
 

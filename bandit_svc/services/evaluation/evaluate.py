@@ -5,13 +5,14 @@ learner's candidates did while they came, so for these both give the same number
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, Experiment
 from bandit_svc.errors import InvalidInput
+from bandit_svc.ope.estimators.registry import PROGRESSIVE
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.evaluation.candidate import (
     Bounds,
@@ -44,6 +45,7 @@ def evaluate(
     experiment: Experiment,
     asked: Mapping[str, Target],
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    estimators: Collection[str] = tuple(PROGRESSIVE),
 ) -> Json:
     """Give `policies`, `reward_model` and `health` for the policies asked about.
 
@@ -51,6 +53,7 @@ def evaluate(
         asked: normalised specs by label, see candidate_specs.asked_specs; or
             policies, taken as they are, which learn nothing.
         on_progress: told how many joined decisions are done, of how many.
+        estimators: names of those to show; the sums hold all of them.
 
     Raises:
         InvalidInput: a policy can't be built.
@@ -75,7 +78,7 @@ def evaluate(
             walk(group, part, experiment.definition, learning, bounds, predictor)
         on_progress(rows[-1].position, total)
     found = {label: Evaluated(c.scores.summary()) for label, c in candidates.items()}
-    rows_of = policies(experiment, {label: found[label] for label in asked})
+    rows_of = policies(experiment, {label: found[label] for label in asked}, estimators)
     return {
         "policies": [_told(r, t) for r, t in zip(rows_of, asked.values(), strict=True)],
         "reward_model": quality_json(predictor.quality),

@@ -3,8 +3,8 @@
 Owns the row of one policy in the contract's `policies`, and what a report reads for
 it: sums that were kept, never the log. Every interval holds at every look, each by
 itself: the best of many is not tested by its own (services.evaluation.tune does that).
-With learn_on first_reward none does: when a decision is scored then hangs on its
-reward.
+With learn_on first_reward none does: when a decision is evaluated then depends on
+its reward.
 
 `ips` and `snips` share one interval, which bounds the policy's value without a model.
 `dr` has its own, which bounds the same value and is valid however wrong the model is.
@@ -17,25 +17,25 @@ the policy could be asked: those with an exploration floor, and for a fixed vari
 those in which it was eligible.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.ope.audit.diagnostics import refusal
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.interval import Interval, widened_to
-from bandit_svc.ope.progressive.weighted import Scores, Summary, value_intervals
-from bandit_svc.ope.sequences.two_sided import intervals
+from bandit_svc.ope.estimators.registry import PROGRESSIVE
+from bandit_svc.ope.interval import UNKNOWN, Estimate, Interval
+from bandit_svc.ope.progressive.estimates import Look, looks
+from bandit_svc.ope.progressive.weighted import Scores, Summary
 from bandit_svc.services.evaluation.labels import FIXED, candidate_specs
 from bandit_svc.services.evaluation.reward_predictor import Quality, kept_quality
 from bandit_svc.services.policy_inputs import reward_range
-from bandit_svc.services.values import CONFIDENCE, Json, interval_json
+from bandit_svc.services.values import CONFIDENCE, Json, estimate_json
 from bandit_svc.storage.interface import Storage
 from policies.base import RewardRange
 
-ESTIMATORS = ("ips", "snips", "dm", "dr")
-NOTHING: Json = {"estimate": None, "interval": [None, None]}
+NOTHING: Json = estimate_json(UNKNOWN)
 
 
 class Evaluated(NamedTuple):
@@ -84,27 +84,19 @@ def quality_json(quality: Quality) -> Json:
 
 
 def policies(
-    experiment: Experiment, evaluations: Mapping[str, Evaluated]
+    experiment: Experiment,
+    evaluations: Mapping[str, Evaluated],
+    estimators: Collection[str] = tuple(PROGRESSIVE),
 ) -> list[Json]:
-    """Give one row a policy, in the contract's shape."""
+    """Return one row a policy, in the contract's shape, with these estimates."""
     scale = reward_range(experiment.definition)
     reasons = {label: refused(one.summary) for label, one in evaluations.items()}
     shown = [label for label, reason in reasons.items() if reason is None]
     summaries = [evaluations[label].summary for label in shown]
     # All at once, since there may be hundreds.
-    ends = dict(zip(shown, value_intervals(summaries, CONFIDENCE), strict=True))
-    sequences = {
-        label: one.corrected.sequence
-        for label, one in zip(shown, summaries, strict=True)
-        if one.corrected is not None
-    }
-    found = intervals(list(sequences.values()), [CONFIDENCE] * len(sequences))
-    corrected = dict(zip(sequences, found, strict=True))
+    found = dict(zip(shown, looks(summaries, CONFIDENCE), strict=True))
     return [
-        _row(
-            Shown(label, one, reasons[label], ends.get(label), corrected.get(label)),
-            scale,
-        )
+        _row(Shown(label, one, reasons[label], found.get(label)), scale, estimators)
         for label, one in evaluations.items()
     ]
 
@@ -141,30 +133,21 @@ def _scaled_back(share: float, scale: RewardRange) -> float:
 
 
 class Shown(NamedTuple):
-    """One policy, why it is refused or not, and its two intervals in [0, 1]."""
+    """One policy, why it is refused or not, and its sums where it is not."""
 
     label: str
     one: Evaluated
     reason: str | None
-    ends: Interval | None
-    corrected: Interval | None
+    look: Look | None
 
 
-def _row(shown: Shown, scale: RewardRange) -> Json:
+def _row(shown: Shown, scale: RewardRange, estimators: Collection[str]) -> Json:
     one, sums = shown.one, shown.one.summary.sums
-    estimates = dict.fromkeys(ESTIMATORS, NOTHING)
-    if shown.ends is not None:
-        interval = scaled_back(shown.ends, scale)
-        estimates["ips"] = _estimate(sums.ips, interval, scale)
-        estimates["snips"] = _estimate(sums.snips, interval, scale)
-        corrected = one.summary.corrected
-        if corrected is not None and shown.corrected is not None:
-            interval = scaled_back(shown.corrected, scale)
-            widened = widened_to(shown.corrected, corrected.direct)
-            estimates["dm"] = _estimate(
-                corrected.direct, scaled_back(widened, scale), scale
-            )
-            estimates["dr"] = _estimate(corrected.doubly_robust, interval, scale)
+    look = shown.look
+    estimates = {
+        name: _estimate(UNKNOWN if look is None else PROGRESSIVE[name](look), scale)
+        for name in estimators
+    }
     return {
         "policy": shown.label,
         "n": sums.n,
@@ -177,5 +160,7 @@ def _row(shown: Shown, scale: RewardRange) -> Json:
     }
 
 
-def _estimate(value: float, interval: Interval, scale: RewardRange) -> Json:
-    return {"estimate": _scaled_back(value, scale), "interval": interval_json(interval)}
+def _estimate(found: Estimate, scale: RewardRange) -> Json:
+    value = found.estimate
+    in_units = None if value is None else _scaled_back(value, scale)
+    return estimate_json(Estimate(in_units, scaled_back(found.interval, scale)))

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bandit_svc.domain.events.event import LoggedChoice
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.calibration import CalibrationSums
-from bandit_svc.ope.logged import FloatArray
 from bandit_svc.storage.rows import ClosedDecision, VersionSums
 
 

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 from typing import NamedTuple
 
-NONCE_BYTES = 9
 SESSION_MS = 12 * 3_600_000
 _MAC_BYTES = 20
 _PARTS = 4

@@ -43,6 +43,24 @@ def test_without_a_policy_all_candidates_are_those_of_the_report(
     assert evaluated(run, trained)["policies"] == json.loads(result.stdout)["policies"]
 
 
+def test_only_the_named_estimators_are_printed(run: Run, trained: Path) -> None:
+    result = run(
+        *("evaluate", "hero", "--estimator", "snips", "--policy", "uniform"),
+        *("--format", "json", "--data", trained),
+    )
+
+    (row,) = json.loads(result.stdout)["policies"]
+    assert list(row["estimates"]) == ["snips"]
+
+
+def test_an_estimator_that_reads_a_log_once_is_refused(run: Run, trained: Path) -> None:
+    result = run("evaluate", "hero", "--estimator", "dros", "--data", trained)
+
+    assert result.exit_code != 0
+    assert "--estimator dros reads a log once" in result.output
+    assert "there are ips, snips, dm, dr" in result.output
+
+
 @pytest.mark.parametrize("suffix", [".json", ".toml"])
 def test_a_policy_may_stand_in_a_file(
     run: Run, trained: Path, tmp_path: Path, suffix: str

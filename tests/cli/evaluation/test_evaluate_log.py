@@ -50,6 +50,30 @@ def test_json_is_that_of_the_contract(run: Run, log: Path) -> None:
     assert row["estimates"]["snips"]["estimate"] == pytest.approx(0.75)
 
 
+def test_only_the_named_estimators_are_printed(run: Run, log: Path) -> None:
+    policies = ("--policy", "uniform", "--actions", "2")
+    named = ("--estimator", "dros", "--estimator", "ips")
+    found = evaluated(run, "--log", log, *NAMES, *policies, *named)
+    text = run("evaluate", "--log", log, *NAMES, *policies, "--estimator", "dros")
+
+    assert list(found["policies"][0]["estimates"]) == ["dros", "ips"]
+    assert "uniform would have earned 0.5" in text.stdout
+    assert "(dros)" in text.stdout
+
+
+def test_an_estimator_without_predictions_is_said_to_be_missing(
+    run: Run, tmp_path: Path
+) -> None:
+    # The chance of an item changes from line to line; that of the other is not known.
+    log = tmp_path / "log.csv"
+    rows = "".join(f"{i % 2},1,0.5,{0.3 + 0.2 * (i % 3)}\n" for i in range(400))
+    log.write_text("item_id,click,propensity_score,p\n" + rows)
+    column = ("--target-propensity-column", "p")
+    result = run("evaluate", "--log", log, *NAMES, *column, "--estimator", "dr")
+
+    assert "There is no estimate for p by dr" in result.stdout
+
+
 def test_several_policies_are_rows_in_their_order(run: Run, log: Path) -> None:
     policies = ("--policy", "uniform", "--policy", "fixed:1", "--actions", "2")
     found = evaluated(

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.propensity_audit import Choices, PropensityAudit
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.logged import FloatArray
 from benchmarks.truth.audit import CELLS, FLOOR, ROUNDS, corrupted, softmax
 
 RUNS = 200

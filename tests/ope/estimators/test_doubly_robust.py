@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from bandit_svc.ope.errors import LoggedDataError
+from bandit_svc.ope.estimators.direct import direct_method
 from bandit_svc.ope.estimators.doubly_robust import (
     doubly_robust,
     self_normalised_doubly_robust,
     shrunk_doubly_robust,
     switch_doubly_robust,
 )
-from bandit_svc.ope.estimators.importance import direct_method, ips
+from bandit_svc.ope.estimators.importance import ips
 from bandit_svc.ope.logged import LoggedData
 
 OBP = 1e-9

@@ -1,15 +1,13 @@
-"""Replay, IPS, clipped IPS, SNIPS and the direct method: by hand, and obp's."""
+"""IPS, clipped IPS, SNIPS and the direct method: by hand, and obp's."""
 
 import numpy as np
 import pytest
 
 from bandit_svc.ope.errors import LoggedDataError, NoDataError
+from bandit_svc.ope.estimators.direct import direct_method
 from bandit_svc.ope.estimators.importance import (
     clipped_ips,
-    clipping_bias_bound,
-    direct_method,
     ips,
-    replay,
     snips,
 )
 from bandit_svc.ope.logged import LoggedData
@@ -39,25 +37,6 @@ def test_clipped_ips_keeps_no_weight_above_the_limit() -> None:
     assert clipped_ips(LOG, 1).value == pytest.approx(1.25 / 3)
 
 
-def test_clipping_loses_at_most_the_lost_weight_times_the_largest_reward() -> None:
-    # Kept weight (1 + 1 + 0.25) / 3 = 0.75.
-    assert clipping_bias_bound(LOG, 1) == pytest.approx((0, 0.25))
-
-
-def test_the_bias_bound_holds_where_the_truth_is_known() -> None:
-    # Two actions logged half and half; the target always takes action 1, which always
-    # pays. The log is balanced, so that its means are expectations: truth 1.
-    action = np.array([0, 1] * 4)
-    log = LoggedData(
-        reward=(action == 1).astype(float),
-        propensity=np.full(8, 0.5),
-        target_probability=(action == 1).astype(float),
-    )
-    low, high = clipping_bias_bound(log, 1.5)
-
-    assert clipped_ips(log, 1.5).value + low <= 1 <= clipped_ips(log, 1.5).value + high
-
-
 def test_terms_have_the_estimate_as_their_mean(shared_log: LoggedData) -> None:
     for estimate in (ips(shared_log), snips(shared_log), direct_method(shared_log)):
         assert estimate.terms.mean() == pytest.approx(estimate.value, rel=1e-12)
@@ -74,21 +53,6 @@ def test_adding_a_constant_to_rewards_moves_snips_by_it_and_ips_by_more() -> Non
     assert snips(more).value == pytest.approx(snips(LOG).value + 1)
     # The mean weight is 4.25 / 3.
     assert ips(more).value == pytest.approx(ips(LOG).value + 4.25 / 3)
-
-
-def test_replay_averages_the_matching_rounds() -> None:
-    log = LoggedData(
-        reward=np.array([1.0, 0.0, 1.0]),
-        propensity=np.full(3, 0.5),
-        target_probability=np.array([1.0, 1.0, 0.0]),
-    )
-
-    assert replay(log).value == pytest.approx(0.5)
-
-
-def test_replay_needs_a_target_without_chance() -> None:
-    with pytest.raises(LoggedDataError, match="always chooses one action"):
-        replay(LOG)
 
 
 def test_a_target_that_never_does_what_was_logged_has_no_ratio() -> None:
@@ -120,16 +84,3 @@ def test_equal_to_obp(shared_log: LoggedData) -> None:
     assert direct_method(shared_log).value == pytest.approx(
         0.45477058358308364, abs=OBP
     )
-
-
-def test_replay_is_equal_to_obp(shared_log: LoggedData) -> None:
-    # ReplayMethod() with action_dist = eye(3)[(5 i) % 3].
-    assert shared_log.action is not None
-    chosen = np.arange(40) * 5 % 3
-    log = LoggedData(
-        reward=shared_log.reward,
-        propensity=shared_log.propensity,
-        target_probability=(shared_log.action == chosen).astype(float),
-    )
-
-    assert replay(log).value == pytest.approx(0.3846153846153846, abs=OBP)

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.diagnostics import mean_weight_check, refusal
 from bandit_svc.ope.audit.propensity_audit import Choices, PropensityAudit
+from bandit_svc.ope.estimators.direct import direct_method
 from bandit_svc.ope.estimators.doubly_robust import doubly_robust
-from bandit_svc.ope.estimators.importance import direct_method, ips, snips
+from bandit_svc.ope.estimators.importance import ips, snips
 from bandit_svc.ope.estimators.intervals import normal, standard_error
 from bandit_svc.ope.estimators.regression import Regression, cross_fitted, folds_of
 from bandit_svc.ope.estimators.weights import WeightedSums
-from bandit_svc.ope.logged import FloatArray, LoggedData
+from bandit_svc.ope.logged import LoggedData
 
 if TYPE_CHECKING:
     from tests.ope.conftest import OpenBanditLog
@@ -130,7 +132,7 @@ def test_the_thompson_policy_earned_what_the_random_log_says(
     earned = float(open_bandit("bts", campaign).reward.mean())
     interval = normal(snips(logged))
 
-    assert refusal(logged) is None
+    assert refusal(WeightedSums.of(logged.weight, logged.reward)) is None
     assert interval.lower is not None
     assert interval.upper is not None
     assert interval.lower <= earned <= interval.upper
@@ -138,7 +140,8 @@ def test_the_thompson_policy_earned_what_the_random_log_says(
 
 def test_a_log_that_can_not_carry_the_estimate_is_refused(open_bandit: Read) -> None:
     # One propensity of the women's Thompson log is 0.000001.
-    reason = refusal(random_from_thompson(open_bandit("bts", "women")))
+    logged = random_from_thompson(open_bandit("bts", "women"))
+    reason = refusal(WeightedSums.of(logged.weight, logged.reward))
 
     assert reason is not None
     assert reason.startswith("One decision of 10,000 carries 69% of the evidence")

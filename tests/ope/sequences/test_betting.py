@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.interval import UNBOUNDED, Interval, narrowed
-from bandit_svc.ope.logged import FloatArray
+from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.sequences.bets import Bets
 from bandit_svc.ope.sequences.betting import ValueSequence
 
@@ -199,14 +199,6 @@ def test_impossible_declarations_are_refused() -> None:
         ValueSequence(2.0, 1.0, 1.0)
     with pytest.raises(LoggedDataError, match="can't be merged"):
         ValueSequence(2.0).merge(ValueSequence(3.0))
-
-
-def test_two_looks_at_one_value_intersect() -> None:
-    assert narrowed(Interval(0.1, 0.5), Interval(0.2, 0.6)) == Interval(0.2, 0.5)
-    assert narrowed(UNBOUNDED, Interval(0.2, 0.6)) == Interval(0.2, 0.6)
-    assert narrowed(UNBOUNDED, UNBOUNDED) == UNBOUNDED
-    # Nothing is left: one of the two is wrong.
-    assert narrowed(Interval(0.1, 0.2), Interval(0.3, 0.6)) == Interval(0.3, 0.6)
 
 
 @given(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from bandit_svc.ope.logged import FloatArray
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.sequences.betting import ValueSequence
 
 ROUNDS = 10_000

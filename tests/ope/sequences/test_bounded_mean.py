@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.interval import Interval
-from bandit_svc.ope.logged import FloatArray
 from bandit_svc.ope.sequences.bounded_mean import MeanSequence
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bandit_svc.ope.decision_log import DecisionLog, FloatArray, IntArray
+from bandit_svc.ope.arrays import FloatArray, IntArray
+from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.decision_logs.readers.cells import chances, numbers, pmfs
 from bandit_svc.services.decision_logs.readers.contexts import ContextColumn
 from bandit_svc.services.decision_logs.readers.rows import (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bandit_svc.ope.decision_log import BoolArray, FloatArray
+from bandit_svc.ope.arrays import BoolArray, FloatArray
 from bandit_svc.services.decision_logs.readers.rows import Cells, UnreadableLog
 
 SUM_TOLERANCE = 1e-3

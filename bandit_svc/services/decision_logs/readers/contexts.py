@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.ope.decision_log import MAX_CELLS, FloatArray, IntArray
+from bandit_svc.ope.arrays import FloatArray, IntArray
+from bandit_svc.ope.decision_log import MAX_CELLS
 
 MAX_CATEGORIES = 200
 
