@@ -52,7 +52,7 @@ def test_every_make_target_in_the_readme_exists() -> None:
 
 
 def test_every_page_of_the_docs_is_linked() -> None:
-    linked = set(re.findall(r"\]\((docs/[a-z_/]+\.md)\)", README))
+    linked = set(re.findall(r"\]\((docs/[a-z_/-]+\.md)\)", README))
 
     assert linked == {str(page.relative_to(ROOT)) for page in PAGES[1:]}
 

@@ -25,6 +25,10 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", omit_defaults=True):
             or the baseline's because the policy's failed validation.
         inline_variants: the variants, where the request brought its own.
         deferred: counts only once it is activated.
+        group_chance: the chance with which this decision fell into its `group`.
+        treatment_pmf, baseline_pmf: what each group would have served.
+        trace_id: names the request in the caller's own logs.
+        unknown: fields of a newer minor version of the log's format, by number.
     """
 
     id: str
@@ -44,6 +48,11 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", omit_defaults=True):
     deferred: bool = False
     request_id: str | None = None
     inline_variants: tuple[Variant, ...] | None = None
+    group_chance: float | None = None
+    treatment_pmf: tuple[float, ...] | None = None
+    baseline_pmf: tuple[float, ...] | None = None
+    trace_id: str | None = None
+    unknown: dict[int, bytes] | None = None
 
     @property
     def variant(self) -> str:

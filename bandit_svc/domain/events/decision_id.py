@@ -10,6 +10,7 @@ flags, 10 of a keyed BLAKE2b (RFC 7693) over the rest.
 """
 
 import base64
+import binascii
 import hashlib
 import hmac
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from typing import NamedTuple
 from bandit_svc.errors import FieldError, InvalidInput
 
 ID_LENGTH = 40
+RAW_ID_BYTES = 30
 ENTROPY_BYTES = 9
 SECRET_BYTES = 32
 
@@ -40,6 +42,42 @@ class DecisionRef(NamedTuple):
     issued_at_ms: int | None
     """None for an id made from a request_id: it must not depend on the time."""
     deferred: bool
+
+
+def raw_id(decision_id: str) -> bytes:
+    """Return the 30 bytes of an id; its signature is not checked.
+
+    Raises:
+        ValueError: the text is no id.
+    """
+    if len(decision_id) != ID_LENGTH or not _ALPHABET.issuperset(decision_id):
+        raise ValueError(
+            f"an id has {ID_LENGTH} URL-safe characters, not {decision_id!r:.60}"
+        )
+    return binascii.a2b_base64(decision_id.encode().translate(_FROM_SORTED))
+
+
+def text_id(raw: bytes) -> str:
+    """Return the id of 30 bytes."""
+    encoded = binascii.b2a_base64(raw, newline=False)
+    return encoded.translate(_TO_SORTED).decode()
+
+
+def is_from_request(raw: bytes) -> bool:
+    """Whether an id, or what begins with one, was made from a request_id."""
+    return bool(raw[19] & _FROM_REQUEST)
+
+
+def ref_of(raw: bytes) -> DecisionRef:
+    """Return what the 30 bytes of an id say; their signature is not checked."""
+    flags = raw[19]
+    return DecisionRef(
+        experiment_number=int.from_bytes(raw[15:19], "big"),
+        issued_at_ms=(
+            None if flags & _FROM_REQUEST else int.from_bytes(raw[:6], "big")
+        ),
+        deferred=bool(flags & _DEFERRED),
+    )
 
 
 class DecisionIds:
@@ -87,13 +125,11 @@ class DecisionIds:
                 "POST /v1/decisions gave it"
             )
             raise InvalidInput(detail, FieldError(pointer, detail))
-        flags = body[19]
-        from_request = flags & _FROM_REQUEST
-        return DecisionRef(
-            experiment_number=int.from_bytes(body[15:19], "big"),
-            issued_at_ms=None if from_request else int.from_bytes(body[:6], "big"),
-            deferred=bool(flags & _DEFERRED),
-        )
+        return ref_of(body)
+
+    def vouches_for(self, raw: bytes) -> bool:
+        """Whether this service signed the 30 bytes of an id."""
+        return hmac.compare_digest(raw[_BODY_BYTES:], self._mac(raw[:_BODY_BYTES]))
 
     def _sign(self, head: bytes, experiment_number: int, flags: int) -> str:
         body = head + experiment_number.to_bytes(4, "big") + bytes((flags,))

@@ -1,0 +1,201 @@
+"""Facts as records of the event log, and back.
+
+Owns the layout of rewards and activations, and what is checked whenever a record is
+read, of either format: the signature of its id, and that the propensity is the
+chosen variant's entry of the pmf. docs/log-format.md describes every record. Pure.
+"""
+
+import struct
+from collections.abc import Mapping
+from typing import Final
+
+from bandit_svc.domain.events.decision import Activation, Decision
+from bandit_svc.domain.events.decision_decoder import DecisionDecoder
+from bandit_svc.domain.events.decision_id import (
+    RAW_ID_BYTES,
+    DecisionIds,
+    is_from_request,
+    raw_id,
+    ref_of,
+    text_id,
+)
+from bandit_svc.domain.events.event import Event, UnreadableEvent, decode_event
+from bandit_svc.domain.events.packing import (
+    Malformed,
+    read_fields,
+    read_varint,
+    varint,
+)
+from bandit_svc.domain.events.record import (
+    ACTIVATION,
+    DECISION,
+    LINE,
+    REWARD,
+    Record,
+)
+from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
+
+_REWARD: Final = struct.Struct("<30sBdqq")
+_ACTIVATION: Final = struct.Struct("<30sq")
+_HAS_REWARD_ID: Final = 1
+_HAS_METRIC: Final = 2
+
+
+def encode_reward(reward: Reward) -> Record:
+    """Return the record of a reward.
+
+    Raises:
+        ValueError: its decision_id is no id, or says another experiment number.
+    """
+    flags = 0
+    texts = b""
+    if reward.reward_id:
+        flags |= _HAS_REWARD_ID
+        text = reward.reward_id.encode()
+        texts = varint(len(text)) + text
+    if reward.metric != MAIN_METRIC:
+        flags |= _HAS_METRIC
+        text = reward.metric.encode()
+        texts += varint(len(text)) + text
+    head = _REWARD.pack(
+        _raw_id_of(reward.decision_id, reward.number),
+        flags,
+        reward.value,
+        reward.occurred_at_ms,
+        reward.received_at_ms,
+    )
+    return Record(REWARD, head + texts)
+
+
+def encode_activation(activation: Activation) -> Record:
+    """Return the record of an activation.
+
+    Raises:
+        ValueError: its decision_id is no id, or says another experiment number.
+    """
+    raw = _raw_id_of(activation.decision_id, activation.number)
+    return Record(ACTIVATION, _ACTIVATION.pack(raw, activation.activated_at_ms))
+
+
+def may_be_retried(record: Record) -> bool:
+    """Whether a record may be a decision that was asked for with a request_id."""
+    if record.kind == DECISION:
+        return is_from_request(record.payload)
+    return record.kind == LINE and b'"request_id":' in record.payload
+
+
+def is_about(record: Record, decision_id: str, raw: bytes) -> bool:
+    """Whether a record may be the decision of an id, which is given in both forms."""
+    if record.kind == DECISION:
+        return record.payload.startswith(raw)
+    return record.kind == LINE and decision_id.encode() in record.payload
+
+
+class FactDecoder:
+    """Reads the records of one service's log."""
+
+    def __init__(self, ids: DecisionIds) -> None:
+        self._ids = ids
+        self._decisions = DecisionDecoder()
+
+    def decode(self, record: Record, parts: Mapping[bytes, bytes]) -> Event:
+        """Return the fact of a record.
+
+        Args:
+            parts: the bodies of the shared parts, by key.
+
+        Raises:
+            UnreadableEvent: it is damaged, of a kind that this version does not
+                know, or not of this service.
+        """
+        if record.kind == LINE:
+            return self._line(record.payload)
+        payload = record.payload
+        if not self._ids.vouches_for(payload[:RAW_ID_BYTES]):
+            raise UnreadableEvent(_NOT_ISSUED)
+        try:
+            if record.kind == DECISION:
+                return self._decisions.decode(payload, parts)
+            if record.kind == REWARD:
+                return _reward(payload)
+            if record.kind == ACTIVATION:
+                return _activation(payload)
+        except (Malformed, struct.error, UnicodeDecodeError) as error:
+            raise UnreadableEvent(str(error)) from error
+        raise UnreadableEvent(
+            f"a record of kind {record.kind}, which this version does not know; read "
+            "it with the version that wrote it"
+        )
+
+    def _line(self, line: bytes) -> Event:
+        event = decode_event(line)
+        decision_id = event.id if isinstance(event, Decision) else event.decision_id
+        try:
+            raw = raw_id(decision_id)
+        except ValueError as error:
+            raise UnreadableEvent(str(error)) from error
+        if not self._ids.vouches_for(raw):
+            raise UnreadableEvent(_NOT_ISSUED)
+        if isinstance(event, Decision):
+            _check_propensity(event)
+        if ref_of(raw).experiment_number != event.number:
+            raise UnreadableEvent("the experiment number is not the one of the id")
+        return event
+
+
+_NOT_ISSUED: Final = "the decision_id was not issued by this service, or is damaged"
+
+
+def _check_propensity(decision: Decision) -> None:
+    pmf, chosen = decision.pmf, decision.chosen
+    if len(pmf) != len(decision.variants) or not 0 <= chosen < len(pmf):
+        raise UnreadableEvent(
+            f"variant {chosen} was chosen of {len(decision.variants)}, with a pmf over "
+            f"{len(pmf)}"
+        )
+    if pmf[chosen] != decision.propensity:
+        raise UnreadableEvent(
+            f"the propensity is {decision.propensity!r}, and the chosen variant's "
+            f"entry of the pmf {pmf[chosen]!r}"
+        )
+
+
+def _raw_id_of(decision_id: str, number: int) -> bytes:
+    raw = raw_id(decision_id)
+    if ref_of(raw).experiment_number != number:
+        raise ValueError("the decision_id says another experiment number")
+    return raw
+
+
+def _reward(payload: bytes) -> Reward:
+    raw, flags, value, occurred_at_ms, received_at_ms = _REWARD.unpack_from(payload)
+    at = _REWARD.size
+    reward_id, metric = "", MAIN_METRIC
+    if flags & _HAS_REWARD_ID:
+        reward_id, at = _read_text(payload, at)
+    if flags & _HAS_METRIC:
+        metric, at = _read_text(payload, at)
+    read_fields(payload, at)
+    return Reward(
+        decision_id=text_id(raw),
+        number=ref_of(raw).experiment_number,
+        value=value,
+        reward_id=reward_id,
+        occurred_at_ms=occurred_at_ms,
+        received_at_ms=received_at_ms,
+        metric=metric,
+    )
+
+
+def _activation(payload: bytes) -> Activation:
+    raw, activated_at_ms = _ACTIVATION.unpack_from(payload)
+    read_fields(payload, _ACTIVATION.size)
+    return Activation(text_id(raw), ref_of(raw).experiment_number, activated_at_ms)
+
+
+def _read_text(data: bytes, at: int) -> tuple[str, int]:
+    length, at = read_varint(data, at)
+    text = data[at : at + length]
+    if len(text) != length:
+        raise Malformed(f"a text of {length} bytes does not fit")
+    return text.decode(), at + length

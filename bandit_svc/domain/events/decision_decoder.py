@@ -1,0 +1,178 @@
+"""Records of format 2 as decisions.
+
+Owns the reading of what decision_encoder.py lays out, and the check that the
+propensity is the chosen variant's entry of the pmf. Pure but for its cache of parts.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.decision_encoder import (
+    FORM_SHIFT,
+    HAS_FIELDS,
+    HAS_UNIT,
+    SOURCES,
+    Form,
+)
+from bandit_svc.domain.events.decision_fields import (
+    Field,
+    Shared,
+    body_of,
+    overlaid,
+    read_shared,
+)
+from bandit_svc.domain.events.decision_id import (
+    RAW_ID_BYTES,
+    ref_of,
+    text_id,
+)
+from bandit_svc.domain.events.packing import (
+    Malformed,
+    read_fields,
+    read_float,
+    read_pmf,
+    read_varint,
+    varint,
+)
+from bandit_svc.domain.events.record import PART_KEY_BYTES
+
+_FLAGS_AT: Final = RAW_ID_BYTES + PART_KEY_BYTES
+_MAX_CACHED = 4096
+_FORMS: Final = tuple(Form)
+
+_decode_context = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class DecisionDecoder:
+    """Decodes decisions; its cache of parts is bounded."""
+
+    def __init__(self) -> None:
+        self._cache: dict[bytes, Shared] = {}
+
+    def decode(self, payload: bytes, parts: Mapping[bytes, bytes]) -> Decision:
+        """Return the decision of a record.
+
+        Args:
+            parts: the bodies of the shared parts, by key.
+
+        Raises:
+            Malformed: it can't be read, or a part of it is missing.
+        """
+        try:
+            return self._decode(payload, parts)
+        except (LookupError, UnicodeDecodeError, msgspec.DecodeError) as error:
+            raise Malformed(f"the record of a decision: {error!r}") from error
+
+    def _decode(self, payload: bytes, parts: Mapping[bytes, bytes]) -> Decision:
+        key = payload[RAW_ID_BYTES:_FLAGS_AT]
+        flags, at = payload[_FLAGS_AT], _FLAGS_AT + 1
+        if flags & HAS_FIELDS:
+            length, at = read_varint(payload, at)
+            own = read_fields(payload[at : at + length])
+            at += length
+            shared = read_shared(overlaid(own, key, parts))
+        else:
+            shared = self._cache.get(key) or self._cached(key, parts)
+        chosen, at = read_varint(payload, at)
+        model_version, at = read_varint(payload, at)
+        pmf, propensity, at = _pmf(payload, at, flags, shared, chosen)
+        length, at = read_varint(payload, at)
+        context = _decode_context(payload[at : at + length])
+        at += length
+        unit_id = None
+        if flags & HAS_UNIT:
+            length, at = read_varint(payload, at)
+            unit_id = payload[at : at + length].decode()
+            at += length
+        if at != len(payload):
+            raise Malformed(f"{len(payload)} bytes of a decision that ends at {at}")
+        raw = payload[:RAW_ID_BYTES]
+        ref = ref_of(raw)
+        rest = shared.rest
+        return Decision(
+            id=text_id(raw),
+            experiment=shared.experiment,
+            number=ref.experiment_number,
+            revision=shared.revision,
+            decided_at_ms=_decided_at_ms(ref.issued_at_ms, rest),
+            group=shared.group,
+            context=context,
+            variants=shared.variants,
+            pmf=pmf,
+            chosen=chosen,
+            propensity=propensity,
+            model_version=model_version,
+            source=SOURCES[flags & 3],
+            unit_id=unit_id,
+            deferred=ref.deferred,
+            request_id=_text(rest.get(Field.REQUEST_ID)),
+            inline_variants=shared.inline_variants,
+            group_chance=_float(rest.get(Field.GROUP_CHANCE)),
+            treatment_pmf=_other_pmf(rest.get(Field.TREATMENT_PMF), pmf),
+            baseline_pmf=_other_pmf(rest.get(Field.BASELINE_PMF), pmf),
+            trace_id=_text(rest.get(Field.TRACE_ID)),
+            unknown=shared.unknown,
+        )
+
+    def _cached(self, key: bytes, parts: Mapping[bytes, bytes]) -> Shared:
+        shared = read_shared(read_fields(body_of(key, parts)))
+        if len(self._cache) >= _MAX_CACHED:
+            self._cache.clear()
+        self._cache[key] = shared
+        return shared
+
+
+def _pmf(
+    payload: bytes, at: int, flags: int, shared: Shared, chosen: int
+) -> tuple[tuple[float, ...], float, int]:
+    """Return the pmf, the propensity, and the place after them."""
+    form = _FORMS[flags >> FORM_SHIFT & 3]
+    count = len(shared.variants)
+    if chosen >= count:
+        raise Malformed(f"variant {chosen} of {count} was chosen")
+    if form == Form.CERTAIN:
+        return read_pmf(varint(chosen), count), 1.0, at
+    propensity = read_float(payload[at : at + 8])
+    at += 8
+    if form == Form.ONE_NUMBER:
+        return (propensity,) * count, propensity, at
+    if form == Form.ALL:
+        pmf = read_pmf(payload[at : at + 8 * count], count)
+        at += 8 * count
+    else:
+        pmf = read_pmf(shared.rest[Field.PMF], count)
+    if pmf[chosen] != propensity:
+        raise Malformed(
+            f"the propensity is {propensity!r}, and the chosen variant's entry of the "
+            f"pmf {pmf[chosen]!r}"
+        )
+    return pmf, propensity, at
+
+
+def _decided_at_ms(issued_at_ms: int | None, rest: Mapping[int, bytes]) -> int:
+    decided_at = rest.get(Field.DECIDED_AT)
+    if decided_at is not None:
+        return read_varint(decided_at, 0)[0]
+    if issued_at_ms is None:
+        raise Malformed("neither the id nor a field says when it was decided")
+    return issued_at_ms
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
+
+
+def _float(value: bytes | None) -> float | None:
+    return None if value is None else read_float(value)
+
+
+def _other_pmf(
+    value: bytes | None, served: tuple[float, ...]
+) -> tuple[float, ...] | None:
+    """Return the pmf of a group; no bytes at all mean the served one."""
+    if value is None:
+        return None
+    return read_pmf(value, len(served)) if value else served

@@ -1,0 +1,157 @@
+"""The numbered fields of a decision's record and of its shared parts.
+
+Owns the numbers, which never change their meaning, and the reading of the fields
+that a part and a record have. docs/log-format.md lists them. Pure.
+"""
+
+import itertools
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from bandit_svc.domain.events.packing import Malformed, read_fields, read_varint
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
+from bandit_svc.domain.variant import Variant
+
+
+class Field(IntEnum):
+    """The numbers; those without a reader yet are reserved for what comes."""
+
+    PARTS = 1
+    EXPERIMENT = 2
+    REVISION = 3
+    GROUP = 4
+    VARIANTS = 5
+    POSITIONS = 6
+    INLINE_VARIANTS = 7
+    PMF = 8
+    DECIDED_AT = 9
+    REQUEST_ID = 10
+    GROUP_CHANCE = 11
+    TREATMENT_PMF = 12
+    BASELINE_PMF = 13
+    TRACE_ID = 14
+    PROGRAMME = 15
+    SPLIT = 16
+    SLOTS = 17
+    ELIGIBLE = 18
+    FEATURES = 19
+
+
+_READ: Final = frozenset(range(Field.PARTS, Field.TRACE_ID + 1))
+GROUPS: Final[tuple[Group, ...]] = (TREATMENT, BASELINE)
+
+encode_variants = msgspec.json.Encoder().encode
+_decode_variants = msgspec.json.Decoder(tuple[Variant, ...]).decode
+
+
+class Shared(NamedTuple):
+    """Fields of one decision in the form that it is made of."""
+
+    experiment: str
+    revision: int
+    group: Group
+    variants: tuple[str, ...]
+    inline_variants: tuple[Variant, ...] | None
+    rest: Mapping[int, bytes]
+    """Every other field, as it was written."""
+    unknown: dict[int, bytes] | None
+
+
+def read_shared(fields: Mapping[int, bytes]) -> Shared:
+    """Return the fields of a part, or of a part overlaid by a record's own.
+
+    Raises:
+        Malformed: a field is missing or can't be read.
+    """
+    try:
+        variants = read_texts(fields[Field.VARIANTS])
+        positions = fields.get(Field.POSITIONS)
+        if positions is not None:
+            variants = tuple([variants[i] for i in read_positions(positions)])
+        inline = fields.get(Field.INLINE_VARIANTS)
+        unknown = {n: v for n, v in fields.items() if n not in _READ}
+        return Shared(
+            experiment=fields[Field.EXPERIMENT].decode(),
+            revision=read_varint(fields[Field.REVISION], 0)[0],
+            group=GROUPS[fields[Field.GROUP][0]],
+            variants=variants,
+            inline_variants=None if inline is None else _decode_variants(inline),
+            rest={n: v for n, v in fields.items() if n in _READ},
+            unknown=unknown or None,
+        )
+    except (KeyError, IndexError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise Malformed(f"the fields of a decision: {error!r}") from error
+
+
+def pack_texts(texts: tuple[str, ...]) -> bytes:
+    """Encode keys, which hold no NUL, separated by it."""
+    return "\0".join(texts).encode()
+
+
+def read_texts(data: bytes) -> tuple[str, ...]:
+    """Return the keys that `pack_texts` has encoded."""
+    return tuple(data.decode().split("\0"))
+
+
+def pack_positions(variants: tuple[str, ...], listed: tuple[str, ...]) -> bytes | None:
+    """Encode which of the listed keys are eligible; None where one is not listed.
+
+    In the listed order a bit for each key (and a zero byte in front); in any other
+    order two bytes for each eligible key (and a one in front).
+    """
+    index = {key: i for i, key in enumerate(listed)}
+    places = [index.get(key, -1) for key in variants]
+    if -1 in places:
+        return None
+    if any(a >= b for a, b in itertools.pairwise(places)):
+        return b"\1" + b"".join([place.to_bytes(2, "little") for place in places])
+    bits = sum(1 << place for place in places)
+    return b"\0" + bits.to_bytes((len(listed) + 7) // 8, "little")
+
+
+def read_positions(data: bytes) -> list[int]:
+    """Return the places in the list that `pack_positions` has encoded.
+
+    Raises:
+        Malformed: they are in none of the two forms.
+    """
+    body = data[1:]
+    if data[:1] == b"\0":
+        bits = int.from_bytes(body, "little")
+        return [i for i in range(bits.bit_length()) if bits >> i & 1]
+    if data[:1] == b"\1" and len(body) % 2 == 0:
+        return [
+            int.from_bytes(body[i : i + 2], "little") for i in range(0, len(body), 2)
+        ]
+    raise Malformed(f"{len(data)} bytes of positions in an unknown form")
+
+
+def overlaid(
+    own: Mapping[int, bytes], part: bytes, parts: Mapping[bytes, bytes]
+) -> dict[int, bytes]:
+    """Return the fields of a part, of the further parts that a record names, its own.
+
+    Raises:
+        Malformed: a part is missing or can't be read.
+    """
+    keys = own.get(Field.PARTS, b"")
+    fields: dict[int, bytes] = {}
+    for key in (part, *(keys[i : i + 8] for i in range(0, len(keys), 8))):
+        fields.update(read_fields(body_of(key, parts)))
+    fields.update(own)
+    return fields
+
+
+def body_of(key: bytes, parts: Mapping[bytes, bytes]) -> bytes:
+    """Return the body of a part.
+
+    Raises:
+        Malformed: it is missing.
+    """
+    body = parts.get(key)
+    if body is None:
+        raise Malformed(f"the shared part {key.hex()} is missing")
+    return body

@@ -1,0 +1,137 @@
+"""Numbers, fields and distributions as bytes, without changing a bit.
+
+Owns the smallest pieces of the record codec: variable-length integers, numbered
+fields, and the forms of a probability mass function (pmf). Pure.
+
+A field is its number and its length, both variable-length integers, and its bytes.
+A reader keeps the fields that it does not know, so that a newer minor version may
+add some.
+"""
+
+import struct
+from collections.abc import Sequence
+
+_FLOAT = struct.Struct("<d")
+_FLOAT_BYTES = 8
+_CONTINUES = 0x80
+_MAX_SHIFT = 63
+_ONE_BYTE = tuple(bytes((n,)) for n in range(_CONTINUES))
+
+
+class Malformed(ValueError):
+    """Bytes that no version of the codec has written."""
+
+
+def varint(number: int) -> bytes:
+    """Encode a non-negative integer, seven bits a byte, the lowest first (LEB128)."""
+    if number < _CONTINUES:
+        return _ONE_BYTE[number]
+    encoded = bytearray()
+    while number >= _CONTINUES:
+        encoded.append(number & 0x7F | _CONTINUES)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return the integer at a place and the place after it.
+
+    Raises:
+        Malformed: it does not end, or is over 63 bits.
+    """
+    number = shift = 0
+    while at < len(data) and shift <= _MAX_SHIFT:
+        byte = data[at]
+        at += 1
+        if byte < _CONTINUES:
+            return number | byte << shift, at
+        number |= (byte & 0x7F) << shift
+        shift += 7
+    raise Malformed(f"the integer before byte {at} does not end")
+
+
+def field(number: int, value: bytes) -> bytes:
+    """Encode one numbered field."""
+    return varint(number) + varint(len(value)) + value
+
+
+def read_fields(data: bytes, at: int = 0) -> dict[int, bytes]:
+    """Return the fields from a place to the end; a repeated number: the last.
+
+    Raises:
+        Malformed: a field does not fit into the data.
+    """
+    found: dict[int, bytes] = {}
+    while at < len(data):
+        number, at = read_varint(data, at)
+        length, at = read_varint(data, at)
+        if at + length > len(data):
+            raise Malformed(f"field {number} of {length} bytes does not fit")
+        found[number] = data[at : at + length]
+        at += length
+    return found
+
+
+def pack_float(value: float) -> bytes:
+    """Encode a float64, little-endian."""
+    return _FLOAT.pack(value)
+
+
+def read_float(data: bytes) -> float:
+    """Return the float64 of 8 bytes.
+
+    Raises:
+        Malformed: there are not 8.
+    """
+    if len(data) != _FLOAT_BYTES:
+        raise Malformed(f"a float64 has 8 bytes, and these are {len(data)}")
+    (value,) = _FLOAT.unpack(data)
+    return float(value)
+
+
+def pack_floats(values: Sequence[float]) -> bytes:
+    """Encode float64 numbers one after the other."""
+    return struct.pack(f"<{len(values)}d", *values)
+
+
+def pack_pmf(pmf: Sequence[float]) -> bytes:
+    """Encode a pmf in the shortest of its forms that keeps every bit.
+
+    The length tells the form: under 8 bytes, the index of the one entry that is 1.0
+    (all others are 0.0); 8 bytes, the number that every entry is; else all entries.
+    """
+    full = pack_floats(pmf)
+    if full == full[:_FLOAT_BYTES] * len(pmf):
+        return full[:_FLOAT_BYTES]
+    hot = one_hot(pmf)
+    return full if hot is None else varint(hot)
+
+
+def one_hot(pmf: Sequence[float]) -> int | None:
+    """Return the index of the only 1.0 among zeros; None for any other pmf."""
+    if 1.0 not in pmf:
+        return None
+    hot = pmf.index(1.0)
+    expected = bytearray(_FLOAT_BYTES * len(pmf))
+    expected[_FLOAT_BYTES * hot : _FLOAT_BYTES * (hot + 1)] = _FLOAT.pack(1.0)
+    # Compared as bytes, because -0.0 == 0.0.
+    return hot if bytes(expected) == pack_floats(pmf) else None
+
+
+def read_pmf(data: bytes, variants: int) -> tuple[float, ...]:
+    """Return the pmf over a number of variants.
+
+    Raises:
+        Malformed: the length fits none of the forms.
+    """
+    if len(data) == _FLOAT_BYTES:
+        return (read_float(data),) * variants
+    if len(data) < _FLOAT_BYTES:
+        hot, _ = read_varint(data, 0)
+        if hot >= variants:
+            raise Malformed(f"index {hot} of a pmf over {variants} variants")
+        return (0.0,) * hot + (1.0,) + (0.0,) * (variants - hot - 1)
+    if len(data) != _FLOAT_BYTES * variants:
+        raise Malformed(f"{len(data)} bytes of a pmf over {variants} variants")
+    return struct.unpack(f"<{variants}d", data)
