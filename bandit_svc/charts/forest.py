@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bandit_svc.charts.scale import Scale, padded, round_values
-from bandit_svc.charts.svg import WIDE, element, frame, label, line, path, shortened
+from bandit_svc.charts.svg import (
+    WIDE,
+    clipped,
+    element,
+    frame,
+    label,
+    line,
+    path,
+    shortened,
+    text_width,
+)
 
 _ROW_WIDE, _ROW_NARROW = 26.0, 44.0
 _TOP, _BOTTOM = 22.0, 44.0
@@ -93,12 +103,12 @@ def _row(row: Row, x: Scale, y: float, *, wide: bool) -> list[str]:
         name = label(4.0, y + 4, shortened(row.name, _LABELS - 12))
         numbers = label(x.end + 12, y + 4, row.numbers, class_="numbers")
     else:
-        room = x.end - len(row.numbers) * 6.6
+        room = x.end - 4 - text_width(row.numbers) - 8
         name = label(4.0, y - 12, shortened(row.name, room))
         numbers = label(x.end, y - 12, row.numbers, text_anchor="end", class_="numbers")
     parts = [name, numbers]
     if row.estimate is None or row.lower is None or row.upper is None:
-        text = shortened(row.note, x.end - x.start)
+        text = clipped(row.note, x.end - x.start)
         return [*parts, label(x.start, y + 4, text, class_="note")]
     strength = "strong" if row.strong else "weak"
     left, right = x(row.lower), x(row.upper)

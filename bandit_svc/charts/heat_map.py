@@ -14,6 +14,7 @@ from bandit_svc.charts.svg import (
     frame,
     label,
     shortened,
+    text_width,
 )
 
 _TOP, _BOTTOM = 46.0, 6.0
@@ -47,15 +48,17 @@ def heat_map(
 ) -> str:
     """Draw one cell for each value of the one key and value of the other."""
     wide = width >= WIDE
-    longest = max(map(len, rows.values), default=0) * CHARACTER + 12
+    longest = max(map(text_width, rows.values), default=0.0) + 12
     left = min(max(longest, 60.0), 150.0 if wide else 88.0)
     each = (width - left - 4) / max(1, len(columns.values))
     height = 52.0 if wide else 46.0
-    corner = f"{rows.name} \N{DOWNWARDS ARROW}"
-    beside = max(left, (len(corner) + 2) * CHARACTER)
+    half = width / 2 - 2 * CHARACTER
+    corner = f"{shortened(rows.name, half - 20)} \N{DOWNWARDS ARROW}"
+    beside = max(left, text_width(corner) + 2 * CHARACTER)
+    top = f"{shortened(columns.name, half - 20)} \N{RIGHTWARDS ARROW}"
     parts = [
         label(4.0, 14.0, corner, class_="title"),
-        label(beside, 14.0, f"{columns.name} \N{RIGHTWARDS ARROW}", class_="title"),
+        label(beside, 14.0, top, class_="title"),
     ]
     for index, value in enumerate(columns.values):
         middle = left + (index + 0.5) * each
@@ -90,7 +93,7 @@ def _cell(cell: Cell, x: float, y: float, width: float, height: float) -> list[s
     # A cut name is still a name; a cut number would be another one.
     first, *rest = cell.lines
     lines = [shortened(first, width - 6)] if width >= 5 * CHARACTER else []
-    lines += [text for text in rest if len(text) * CHARACTER <= width - 2]
+    lines += [text for text in rest if text_width(text) <= width - 2]
     top = y + height / 2 + 4 - 8 * (len(lines) - 1)
     for index, text in enumerate(lines):
         at = top + 16 * index

@@ -19,6 +19,7 @@ from bandit_svc.charts.svg import (
     path,
     shortened,
     spread,
+    text_width,
 )
 
 HEIGHT = 260.0
@@ -143,7 +144,7 @@ def _axes(
     width: float,
 ) -> Axes:
     wide = width >= WIDE
-    longest = max(map(len, names), default=0) * 7.0 + 22 if names else 14.0
+    longest = max(map(text_width, names)) + 27 if names else 14.0
     right = min(longest, 150.0 if wide else 112.0)
     left = 62.0 if wide else 52.0
     # A single moment still needs an axis with a length.
@@ -187,14 +188,31 @@ def _across(axes: Axes, value: float, class_: str) -> str:
 def _runs(
     axes: Axes, at_s: Sequence[float], values: Sequence[float | None]
 ) -> list[list[Point]]:
-    """Give the unbroken parts of a line: where it is known and in the picture."""
+    """Return the unbroken parts of a line: where it is known and in the picture.
+
+    A part that leaves the picture ends at its edge.
+    """
     runs: list[list[Point]] = [[]]
+    before: Point | None = None
     for t, value in zip(at_s, values, strict=True):
-        if value is not None and axes.y.low <= value <= axes.y.high:
-            runs[-1].append((axes.x(t), axes.y(value)))
+        point = None if value is None else (t, value)
+        inside = value is not None and axes.y.low <= value <= axes.y.high
+        if before and point and inside != bool(runs[-1]):
+            runs[-1].append(_at_edge(axes, before, point))
+        if point and inside:
+            runs[-1].append((axes.x(t), axes.y(point[1])))
         elif runs[-1]:
             runs.append([])
+        before = point
     return [run for run in runs if run]
+
+
+def _at_edge(axes: Axes, start: Point, end: Point) -> Point:
+    """Return the pixel where a line between two points crosses the edge."""
+    (t0, v0), (t1, v1) = start, end
+    outside = v1 if axes.y.low <= v0 <= axes.y.high else v0
+    edge = axes.y.high if outside > axes.y.high else axes.y.low
+    return axes.x(t0 + (t1 - t0) * (edge - v0) / (v1 - v0)), axes.y(edge)
 
 
 def _names(axes: Axes, names: Sequence[str], wanted: Sequence[float]) -> list[str]:

@@ -5,16 +5,22 @@ so that the page decides about light, dark and print.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from html import escape
+from itertools import accumulate
 
 Point = tuple[float, float]
 
 WIDE, NARROW = 720.0, 340.0
 SERIES = 7
 """Classes s0 to s6; a chart with more series reuses them."""
-CHARACTER = 6.6
-"""The width of a character of the page's chart font, in pixels, on the safe side."""
+CHARACTER = 7.4
+"""The width of a small letter or a digit at the size of chart texts, in pixels."""
+_NARROW_PX, _CAPITAL_PX, _WIDE_PX = 4.9, 8.6, 12.0
+_NARROW = frozenset("fijlrtI .,:;'|!()[]/-")
+_WIDE = frozenset("mwMW@%\N{HORIZONTAL ELLIPSIS}\N{EM DASH}")
 
 # XML 1.0 has no place for these, not even escaped.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -72,10 +78,43 @@ def frame(width: float, height: float, title: str, parts: Sequence[str]) -> str:
     )
 
 
-def shortened(text: str, width: float) -> str:
-    """Cut a text to what fits into a width in pixels."""
-    most = max(2, int(width / CHARACTER))
-    return text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+def text_width(text: str) -> float:
+    """Return the width of a text in pixels, on the safe side for DejaVu Sans."""
+    return sum(map(_character_width, text))
+
+
+def shortened(name: str, width: float) -> str:
+    """Cut a name in its middle to what fits into a width in pixels.
+
+    Names of one experiment often begin alike and differ at their end.
+    """
+    if text_width(name) <= width:
+        return name
+    room = width - _WIDE_PX
+    head = _fitting(name, room / 2)
+    tail = _fitting(name[::-1], room - text_width(head))[::-1]
+    return f"{head}\N{HORIZONTAL ELLIPSIS}{tail}"
+
+
+def clipped(sentence: str, width: float) -> str:
+    """Cut a sentence at its end to what fits into a width in pixels."""
+    if text_width(sentence) <= width:
+        return sentence
+    return _fitting(sentence, width - _WIDE_PX) + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _fitting(text: str, width: float) -> str:
+    ends = accumulate(map(_character_width, text))
+    return text[: sum(end <= width for end in ends)]
+
+
+@lru_cache(maxsize=1_000)
+def _character_width(character: str) -> float:
+    if character in _NARROW or unicodedata.combining(character):
+        return _NARROW_PX
+    if character in _WIDE or unicodedata.east_asian_width(character) in {"W", "F"}:
+        return _WIDE_PX
+    return _CAPITAL_PX if character.isupper() else CHARACTER
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

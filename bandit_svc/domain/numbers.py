@@ -50,6 +50,15 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def byte_size(size_bytes: float) -> str:
+    """Write a number of bytes: 512 B, 12 kB, 3.4 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < _THOUSAND:
+            return f"{size_bytes:.3g} {unit}"
+        size_bytes /= _THOUSAND
+    return f"{size_bytes:.3g} TB"
+
+
 def _sign(value: float, text: str, *, signed: bool) -> str:
     # A number that is rounded to 0 has no sign.
     if value < 0 and any(digit in text for digit in "123456789"):

@@ -27,3 +27,14 @@ def _whole_second(second: int) -> str:
 def moment(at_ms: int) -> str:
     """Return an instant as in a sentence: 2030-01-31 14:00 UTC."""
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def to_the_second(at: int | str) -> str:
+    """Return an instant in UTC as in a table: 2030-01-31 14:00:05.
+
+    Args:
+        at: milliseconds since the epoch, or RFC 3339 in UTC.
+    """
+    if isinstance(at, str):
+        return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S}"
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S}"

@@ -20,8 +20,8 @@ from bandit_svc.errors import InvalidInput
 
 KEY_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 KEY_RULE = (
-    "a key is 1 to 128 letters, digits, '.', '_' or '-', and begins with a letter "
-    "or a digit"
+    "a key has 1 to 128 characters: a-z, A-Z, 0-9, '.', '_' or '-'; the first one is "
+    "a letter or a digit"
 )
 
 

@@ -11,13 +11,19 @@ from pkgutil import iter_modules
 from flask import Blueprint, Flask
 
 from bandit_svc.charts.interval import small_interval
-from bandit_svc.domain.numbers import amount, count, duration, percent
+from bandit_svc.domain.numbers import amount, byte_size, count, duration, percent
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.prose.report_html import page as report_page
 from bandit_svc.web import pages
 from bandit_svc.web.access import page_access, page_errors, sign_in
 from bandit_svc.web.assets import Assets
-from bandit_svc.web.page_context import PageContext, moment, size, with_code
+from bandit_svc.web.page_context import (
+    PageContext,
+    group_name,
+    moment,
+    sentence,
+    with_code,
+)
 from bandit_svc.web.pretty_json import brief, one_line, pretty
 
 
@@ -40,9 +46,9 @@ def page_routes(page_context: PageContext) -> Blueprint:
     Assets().register(routes)
     for name in page_modules():
         import_module(name).register(routes, page_context)
-    for write in (amount, percent, count, duration, moment, size):
+    for write in (amount, byte_size, count, duration, percent, moment):
         routes.add_app_template_filter(write)
-    for spell in (pretty, one_line, brief, with_code):
+    for spell in (pretty, one_line, brief, group_name, with_code, sentence):
         routes.add_app_template_filter(spell)
     routes.add_app_template_global(small_interval)
     return routes

@@ -1,22 +1,25 @@
 """What every page has at hand.
 
 Owns what pages may touch: the store, the reading end of the log and the clock. Not
-the catalog, not the writer: no page stands in the way of a decision.
+the catalog, not the writer: no page holds what a request for a decision holds. Owns
+the filters that are made for templates alone.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from flask import render_template, request
 from markupsafe import Markup, escape
 
+from bandit_svc.domain.experiment import TREATMENT
+from bandit_svc.domain.numbers import NOTHING
+from bandit_svc.domain.times import to_the_second
 from bandit_svc.storage.interface import Storage
 from bandit_svc.wiring import Backends
 
 
 class PageContext(NamedTuple):
-    """Passed to each file of pages."""
+    """Passed to each module of pages."""
 
     backends: Backends
     now_ms: Callable[[], int]
@@ -35,29 +38,27 @@ def render(template: str, **values: Any) -> str:  # noqa: ANN401 - what a templa
 
 
 def moment(at: int | str | None) -> str:
-    """Write a moment for people, in UTC: milliseconds since the epoch, or RFC 3339."""
-    if at is None:
-        return "\N{EN DASH}"
-    if isinstance(at, str):
-        return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S}"
-    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+    """Return an instant in UTC to the second; a dash for None."""
+    return NOTHING if at is None else to_the_second(at)
 
 
-def with_code(sentence: str) -> Markup:
-    """Return a sentence as HTML, with backquoted parts as code; all is escaped."""
-    parts = sentence.split("`")
+def group_name(group: str) -> str:
+    """Return the name of a group on pages, where the treatment is the bandit."""
+    return "bandit" if group == TREATMENT else group
+
+
+def with_code(text: str) -> Markup:
+    """Return a text as HTML, with backquoted parts as code; all is escaped."""
+    parts = text.split("`")
     if len(parts) % 2 == 0:
-        return escape(sentence)
+        return escape(text)
     return Markup().join(
         Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
         for index, part in enumerate(parts)
     )
 
 
-def size(size_bytes: float) -> str:
-    """Write a number of bytes: 512 B, 12 kB, 3.4 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000:  # noqa: PLR2004 - the next unit
-            return f"{size_bytes:.3g} {unit}"
-        size_bytes /= 1000
-    return f"{size_bytes:.3g} TB"
+def sentence(message: str) -> Markup:
+    """Return the message of an error as a sentence, with backquoted parts as code."""
+    end = "" if message.endswith((".", "!", "?")) else "."
+    return with_code(message[:1].upper() + message[1:] + end)

@@ -7,7 +7,7 @@ import pytest
 
 from bandit_svc.charts.chances import MOST_BARS, Chance, chances
 from bandit_svc.charts.heat_map import Cell, Side, heat_map
-from bandit_svc.charts.interval import small_interval
+from bandit_svc.charts.interval import Interval, shared_reach, small_interval
 from bandit_svc.charts.svg import NARROW, WIDE
 
 NAME = "<script>&\"'"
@@ -26,7 +26,7 @@ def parsed(svg: str) -> ET.Element:
 def test_an_interval_has_its_zero_in_the_middle_and_its_side_as_a_class(
     bounds: tuple[float, float], class_: str
 ) -> None:
-    svg = parsed(small_interval(sum(bounds) / 2, *bounds, NAME))
+    svg = parsed(small_interval(Interval(sum(bounds) / 2, *bounds), 0.3, NAME))
     zero = svg.find(f"{SPACE}line[@class='zero']")
 
     assert zero is not None
@@ -36,7 +36,35 @@ def test_an_interval_has_its_zero_in_the_middle_and_its_side_as_a_class(
 
 
 def test_an_interval_of_nothing_is_still_a_picture() -> None:
-    assert parsed(small_interval(0.0, 0.0, 0.0, "none")).tag == f"{SPACE}svg"
+    none = Interval(0.0, 0.0, 0.0)
+
+    assert parsed(small_interval(none, shared_reach([none]), "")).tag == f"{SPACE}svg"
+
+
+def test_intervals_of_one_table_share_a_scale() -> None:
+    reach = shared_reach([Interval(0.1, 0.0, 0.2), Interval(0.3, 0.2, 0.4)])
+    narrow = whisker(small_interval(Interval(0.1, 0.0, 0.2), reach, ""))
+    wide = whisker(small_interval(Interval(0.2, 0.0, 0.4), reach, ""))
+
+    # From the margin of 6 pixels, 60 pixels are half of the scale: the reach of 0.4.
+    assert narrow == (66.0, 96.0)
+    assert wide == (66.0, 126.0)
+
+
+def test_a_bound_beyond_the_scale_is_an_arrow_at_its_edge() -> None:
+    usual = [Interval(0.0, -0.1, 0.1)] * 4
+    reach = shared_reach([*usual, Interval(0.05, -9.0, 9.0)])
+    svg = small_interval(Interval(0.05, -9.0, 9.0), reach, "")
+
+    assert reach == 0.1
+    assert whisker(svg) == (6.0, 126.0)
+    assert len(parsed(svg).findall(f"{SPACE}path")) == 2
+
+
+def whisker(svg: str) -> tuple[float, float]:
+    """Return where the line of an interval begins and ends, in pixels."""
+    drawn = parsed(svg).findall(f"{SPACE}line")[1]
+    return float(drawn.attrib["x1"]), float(drawn.attrib["x2"])
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])

@@ -12,7 +12,16 @@ from bandit_svc.charts.bars import Bar, latency_bars
 from bandit_svc.charts.forest import Mark, Row, forest
 from bandit_svc.charts.over_time import Series, line_chart, share_chart
 from bandit_svc.charts.scale import Scale, moments, round_values
-from bandit_svc.charts.svg import NARROW, WIDE, frame, label, shortened, spread
+from bandit_svc.charts.svg import (
+    NARROW,
+    WIDE,
+    clipped,
+    frame,
+    label,
+    shortened,
+    spread,
+    text_width,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</text><script>alert('1')</script>\x00\x1b&\"<b>"
@@ -84,14 +93,17 @@ def test_one_moment_is_drawn() -> None:
     assert "y" in texts(svg)
 
 
-def test_a_line_is_broken_where_it_leaves_the_picture() -> None:
+def test_a_line_leaves_the_picture_and_comes_back_at_its_edge() -> None:
     # The first fifth does not decide about the range, so 9 is outside of it.
-    values = [0.1, 9.0, *([0.2, 0.3] * 4)]
+    values = [0.25, 9.0, *([0.2, 0.3] * 4)]
     at_s = [NOON_S + i for i in range(10)]
     svg = line_chart(at_s, [Series("a", values)], "t", "y", write)
-    (line,) = re.findall(r'd="([^"]*)" class="line s0"', svg)
+    left, back = re.findall(r'd="M([^"]*)" class="line s0"', svg)
+    top = "30.0"
 
-    assert line.count("L") == 7
+    assert left.split(" L")[-1].split()[1] == top
+    assert back.split(" L")[0].split()[1] == top
+    assert (left.count("L"), back.count("L")) == (1, 8)
 
 
 def test_a_value_is_drawn_where_it_belongs_and_inside_the_axis() -> None:
@@ -142,9 +154,24 @@ def test_labels_move_apart_and_stay_in_the_picture() -> None:
     assert spread([90, 89], 10, 0, 90) == [90, 80]
 
 
-def test_a_long_name_is_cut_to_its_room() -> None:
-    assert shortened("evening-wear", 66) == "evening-w…"
+def test_a_long_name_is_cut_in_its_middle_so_that_its_end_tells_it_apart() -> None:
+    cut = {shortened(f"product-card-number-{n:02}", 110) for n in range(40)}
+
+    assert len(cut) == 40
+    assert all(text.startswith("produ") and text_width(text) <= 110 for text in cut)
     assert shortened("coat", 66) == "coat"
+
+
+@pytest.mark.parametrize(
+    "name", ["WWWWWWWWWWWW", "ملابس الصيف للأطفال", "夏のドレスと靴"]
+)
+def test_a_name_of_wide_characters_fits_into_its_room(name: str) -> None:
+    assert "…" in shortened(name, 66)
+    assert text_width(shortened(name, 66)) <= 66
+
+
+def test_a_sentence_is_cut_at_its_end() -> None:
+    assert clipped("too few decisions", 80) == "too few d…"
 
 
 def test_coordinates_have_a_tenth_of_a_pixel() -> None:

@@ -71,23 +71,23 @@ def test_an_experiment_from_the_form_to_its_first_receipt(
     page.get_by_label("Payload of variant 1").fill('{"img": "a.jpg"}')
     page.get_by_label("Key of variant 2").fill("b")
     page.get_by_label("Reward window").fill("1")
-    expect(page.get_by_role("status")).to_contain_text("filled in as it should be")
+    expect(page.get_by_role("status")).to_contain_text("All fields are valid")
     assert has_stayed(page)
     assert not shop.has("by-form")
     page.get_by_role("button", name="Create the experiment").click()
 
-    expect(page.get_by_role("status")).to_contain_text("waits for its first decision")
+    expect(page.get_by_role("status")).to_contain_text("waiting for its first decision")
     example = page.get_by_label("Example in Python").inner_text()
     run_example(example, shop)
     run_in_browser(page, page.get_by_label("Example in JavaScript").inner_text(), shop)
     stays(page)
     shop.send_visitors("by-form")
-    expect(page.get_by_role("status")).to_contain_text("Decisions arrive")
+    expect(page.get_by_role("status")).to_contain_text("Decisions are arriving")
     assert has_stayed(page)
 
     page.get_by_role("link", name="its receipt").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Receipt of a decision")
-    expect(page.locator("main")).to_contain_text("The draw: the id is the seed")
+    expect(page.locator("main")).to_contain_text("the decision id is its seed")
     assert page.locator(".badge.fail").count() == 0
 
 
@@ -165,7 +165,7 @@ def test_restoring_a_model(shop: Shop, open_window: Open) -> None:
     page.get_by_role("link", name="Restore… version").last.click()
     version = number(page.get_by_role("heading", level=1).inner_text())
     expect(page.get_by_text("is left out of the model for good")).to_be_visible()
-    page.get_by_role("button", name="Restore it").click()
+    page.get_by_role("button", name="Restore the model").click()
 
     expect(page.get_by_role("status")).to_contain_text(
         f"Model version {version:,} serves again"
@@ -211,5 +211,5 @@ def test_without_scripts_everything_can_be_done(shop: Shop, open_window: Open) -
 
     page.goto("/playground/homepage-hero")
     page.get_by_label("weather").select_option(label="rain")
-    page.get_by_role("button", name="Ask").click()
+    page.get_by_role("button", name="Show the chances").click()
     expect(page.locator("#pmf svg").first).to_be_visible()

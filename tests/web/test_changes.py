@@ -46,7 +46,7 @@ def test_archiving_says_that_it_is_final_and_leaves_nothing_to_change(
 
     text = visitor.told(visitor.confirm(path))
 
-    assert "It is archived" in text
+    assert "The experiment is archived" in text
     later = visitor.get("/experiments/hero/change/pause")
     assert "is archived and can't be changed" in later.text
     assert "revision" not in later.fields
@@ -95,9 +95,9 @@ def test_a_changed_number_is_explained_and_taken(
     ("given", "problem"),
     [
         ("0.95", "Holdout is 0.95; it must be between 0 and 0.9."),
-        ("much", "'much' is not a number; write one like 0.1."),
-        ("", "'' is not a number; write one like 0.1."),
-        ("nan", "'nan' is not a number; write one like 0.1."),
+        ("much", "'much' is not a number. Write a share from 0 to 0.9, such as 0.1"),
+        ("", "The field is empty. Write a share from 0 to 0.9, such as 0.1 for 10 %."),
+        ("nan", "'nan' is not a number. Write a share from 0 to 0.9, such as 0.1"),
     ],
 )
 def test_a_number_out_of_range_is_told_at_its_field_and_nothing_is_stored(

@@ -168,7 +168,7 @@ def test_a_fault_is_told_at_its_field_and_nothing_is_stored(
     page = visitor.read(answer, 400)
     told = field_problems(answer.text)
     assert set(told) == problems
-    assert "Nothing was created" in page.text
+    assert "The experiment was not created" in page.text
     assert service.stored() == before
 
 
@@ -218,7 +218,7 @@ def test_a_check_stores_nothing_and_is_silent_on_what_is_still_empty(
     assert set(field_problems(wrong.text)) == {"holdout"}
     alone = visitor.send({"holdout": "2", "variant_key": ["", ""]}, "/new/check")
     assert set(field_problems(alone.text)) == {"holdout"}
-    assert "Nothing is stored until you create it" in right.text
+    assert "Nothing is stored until you create the experiment" in right.text
     assert service.stored() == before
 
 
@@ -245,7 +245,7 @@ def test_a_first_request_is_shown_in_three_languages_and_then_its_receipt(
 ) -> None:
     visitor.send(filled())
     page = visitor.read(visitor.client.get("/experiments/hero/start"))
-    assert "waits for its first decision" in page.text
+    assert "waiting for its first decision" in page.text
     for words in ("curl http://localhost/v1/decisions", "BanditClient(", "fetch("):
         assert words in page.text
     assert service.publishable not in page.text

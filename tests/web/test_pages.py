@@ -51,8 +51,66 @@ def test_the_list_tells_decisions_uplift_health_and_what_to_do(
     assert count(400) in page.text
     estimate = report["uplift"]["relative"]["estimate"]
     absolute = report["uplift"]["absolute"]["estimate"]
-    shown = percent(estimate, signed=True) if estimate else amount(absolute)
-    assert shown in page.text
+    # The baseline earned nothing, so the relative uplift has no number.
+    assert estimate is None
+    assert f"{amount(absolute, signed=True)} reward per decision" in page.text
+
+
+def test_uplifts_of_a_list_say_that_they_are_relative_and_share_a_scale(
+    service: WorkerInProcess, read_page: ReadPage
+) -> None:
+    service.create("hero", holdout=0.5, reward={"window_seconds": 60})
+    decided = service.post(
+        "/v1/decisions/batch",
+        {"decisions": [{"experiment": "hero", "unit_id": f"u{n}"} for n in range(400)]},
+    ).json
+    rewards = [
+        {"decision_id": d["decision_id"], "value": 1.0} for d in decided["decisions"]
+    ]
+    service.post("/v1/rewards/batch", {"rewards": rewards})
+    service.learn(after_s=61)
+    relative = service.get("/v1/experiments/hero/report").json["uplift"]["relative"]
+    page = read_page(service, "/")
+
+    assert f"{percent(relative['estimate'], signed=True)} relative" in page.text
+    assert "The bars of relative uplifts share one scale" in page.text
+
+
+def test_a_relative_uplift_without_bounds_has_no_number(
+    service: WorkerInProcess, read_page: ReadPage
+) -> None:
+    service.create("hero", holdout=0.5, reward={"window_seconds": 60})
+    decided = service.post(
+        "/v1/decisions/batch",
+        {"decisions": [{"experiment": "hero", "unit_id": f"u{n}"} for n in range(20)]},
+    ).json
+    rewards = [
+        {"decision_id": d["decision_id"], "value": float(n % 2)}
+        for n, d in enumerate(decided["decisions"])
+    ]
+    service.post("/v1/rewards/batch", {"rewards": rewards})
+    service.learn(after_s=61)
+    relative = service.get("/v1/experiments/hero/report").json["uplift"]["relative"]
+    page = read_page(service, "/experiments/hero")
+
+    assert relative["estimate"] is not None
+    assert relative["interval"] == [None, None]
+    assert percent(relative["estimate"], signed=True) not in page.text
+    assert "its interval is still unbounded" in page.text
+
+
+def test_a_page_has_one_name_for_the_group_of_the_bandit(
+    service: WorkerInProcess, read_page: ReadPage
+) -> None:
+    service.create("hero", holdout=0.5, reward={"window_seconds": 60})
+    decision_id = earn(service, decisions=40)[0]
+    here = "/experiments/hero"
+    paths = (f"{here}/decisions?state=joined", f"{here}/decisions/{decision_id}")
+
+    for path in (*paths, "/playground/hero"):
+        assert "treatment" not in read_page(service, path).text, path
+    # The one place that says how the API calls it.
+    assert read_page(service, here).text.count("treatment") == 1
 
 
 def test_the_list_reads_what_the_learner_has_kept_and_makes_no_report(
@@ -205,7 +263,7 @@ def test_a_search_leads_to_the_receipt_or_says_what_an_id_is(
 
     assert found.status_code == 303
     assert found.headers["Location"] == "/experiments/hero/decisions/" + "x" * 40
-    assert "40 letters" in read_page(lived_in, path + "abc").text
+    assert "40 characters" in read_page(lived_in, path + "abc").text
 
 
 def test_a_receipt_of_another_experiment_is_refused(
@@ -221,7 +279,7 @@ def test_a_receipt_of_another_experiment_is_refused(
     [
         ("open", "rewards count until"),
         ("joined", "Joined with a reward of"),
-        ("deferred", "nobody has said that its variant was shown"),
+        ("deferred", "no request has reported that its variant was shown"),
     ],
 )
 def test_a_receipt_draws_again_and_says_where_the_decision_stands(

@@ -5,7 +5,6 @@ patch that services.managing.lifecycle gets. What a change does is said by
 prose.consequences.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ import msgspec
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.labels import without_name
+from bandit_svc.web.forms.number_field import read_number
 
 Json = dict[str, Any]
 Given = Mapping[str, str]
@@ -49,29 +49,12 @@ class Action(NamedTuple):
         return self.title.format(given.get(self.name, "")[:128])
 
 
-def _status(status: str) -> Callable[[Definition, Given], Json]:
+def _status_patch(status: str) -> Callable[[Definition, Given], Json]:
     return lambda _definition, _given: {"status": status}
 
 
-def _number(name: str) -> Callable[[Definition, Given], Json]:
-    return lambda _definition, given: {name: number(given.get(name, ""), f"/{name}")}
-
-
-def number(text: str, pointer: str) -> float:
-    """Read a number that somebody typed.
-
-    Raises:
-        InvalidInput: it is none, or not finite.
-    """
-    try:
-        found = float(text.strip())
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
-        raise InvalidInput.at(
-            pointer, f"{text.strip()[:40]!r} is not a number; write one like 0.1"
-        )
-    return found
+def _number_patch(name: str) -> Callable[[Definition, Given], Json]:
+    return lambda _definition, given: {name: read_number(name, given.get(name, ""))}
 
 
 def _number_field(name: str, label: str) -> Callable[[Definition, Given], list[Field]]:
@@ -145,19 +128,21 @@ def _promote(definition: Definition, given: Given) -> Json:
 
 ACTIONS: Mapping[str, Action] = MappingProxyType(
     {
-        "pause": Action("Pause", "Pause", _status("paused")),
-        "resume": Action("Resume", "Resume", _status("running")),
-        "archive": Action("Archive", "Archive", _status("archived"), is_final=True),
+        "pause": Action("Pause", "Pause", _status_patch("paused")),
+        "resume": Action("Resume", "Resume", _status_patch("running")),
+        "archive": Action(
+            "Archive", "Archive", _status_patch("archived"), is_final=True
+        ),
         "holdout": Action(
             "Change the holdout",
             "Change the holdout",
-            _number("holdout"),
+            _number_patch("holdout"),
             _number_field("holdout", "Holdout, as a share between 0 and 0.9"),
         ),
         "floor": Action(
             "Change the exploration floor",
             "Change the floor",
-            _number("exploration_floor"),
+            _number_patch("exploration_floor"),
             _number_field(
                 "exploration_floor", "Exploration floor, as a share between 0 and 1"
             ),

@@ -19,8 +19,8 @@ from bandit_svc.services.managing.lifecycle import (
     checked_definition,
     convert_definition,
 )
-from bandit_svc.web.forms.actions import number
 from bandit_svc.web.forms.form_result import form_result_of
+from bandit_svc.web.forms.number_field import read_number
 
 Json = dict[str, Any]
 
@@ -163,10 +163,10 @@ def _raw(
     places = [place for place, row in enumerate(form.rows) if not row.is_empty]
     raw["variants"] = [_variant(form.rows[place], place, read) for place in places]
     for name in ("holdout", "exploration_floor"):
-        raw[name] = read(name, partial(number, given[name], f"/{name}"))
+        raw[name] = read(name, partial(read_number, name, given[name]))
     raw["reward"] = {"aggregate": given["aggregate"]}
     for name in _REWARD_NUMBERS:
-        raw["reward"][name] = read(name, partial(number, given[name], f"/{name}"))
+        raw["reward"][name] = read(name, partial(read_number, name, given[name]))
     settings = read("policy_settings", lambda: _object(given["policy_settings"]))
     raw["policy"] = {"kind": given["policy_kind"], **(settings or {})}
     if given["baseline"].strip():

@@ -57,7 +57,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
         )
         if view.decision.number != experiment.number:
             raise NotFound(
-                f"this decision is not of the experiment {key!r}, but of "
+                f"this decision is not of the experiment {key!r}; it belongs to "
                 f"{view.decision.experiment!r}"
             )
         found = receipt(page_context.storage, experiment, view)
@@ -67,7 +67,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
             view=view,
             receipt=found,
             chances=_chances(found),
-            standing=_standing(view, page_context.now_ms()),
+            outcome=_outcome(view, page_context.now_ms()),
             rewards=sorted(view.rewards, key=lambda r: r.received_at_ms),
         )
 
@@ -119,8 +119,8 @@ def _chances(found: Json) -> Figure:
     )
 
 
-def _standing(view: DecisionView, now_ms: int) -> str:
-    """Say in a sentence what became of a decision, or why nothing yet."""
+def _outcome(view: DecisionView, now_ms: int) -> str:
+    """Return a sentence on what became of a decision, or why nothing has yet."""
     if view.state == "joined":
         reward = f"Joined with a reward of {amount(view.joined_reward)}"
         if any(not r.late and r.metric == MAIN_METRIC for r in view.rewards):
@@ -142,11 +142,11 @@ def _waiting(closes_at_ms: int | None, now_ms: int) -> str:
 
 _NEVER_JOINED = {
     "ambiguous": (
-        "Never joined: two different variants went out under its request_id, so it "
-        "is left out of learning and of reports."
+        "Never joined: its request_id was answered with two different variants, so "
+        "learning and reports leave it out."
     ),
     "deferred": (
-        "Not joined: it was asked for with `defer`, and nobody has said that its "
-        "variant was shown. Without that it is neither learned from nor reported."
+        "Not joined: it was requested with `defer`, and no request has reported that "
+        "its variant was shown. Until then learning and reports leave it out."
     ),
 }

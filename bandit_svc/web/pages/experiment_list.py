@@ -3,8 +3,11 @@
 Owns the list, its filter and its order.
 """
 
+from collections.abc import Iterable, Iterator
+
 from flask import Blueprint, request
 
+from bandit_svc.charts.interval import Interval, shared_reach
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.headline import Json, headline_of, summary
@@ -23,9 +26,12 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
         wanted = request.args.get("q", "").strip()
         found = _summaries(page_context, page_context.storage.experiments.all())
         shown = [s for s in found if wanted.lower() in s["experiment"].lower()]
+        uplifts = list(_relative_uplifts(shown))
         return render(
             "experiments.html",
             summaries=sorted(shown, key=lambda s: s["status"] == "archived"),
+            reach=shared_reach(uplifts) if uplifts else None,
+            Interval=Interval,
             total=len(found),
             wanted=wanted,
         )
@@ -46,6 +52,14 @@ def _summaries(page_context: PageContext, experiments: list[Experiment]) -> list
         rate = rates.get(experiment.number, 0.0)
         found.append(summary(experiment, row, headline, rate, now_ms))
     return found
+
+
+def _relative_uplifts(summaries: Iterable[Json]) -> Iterator[Interval]:
+    """Yield the relative uplifts that have bounds; the bars share their scale."""
+    for one in summaries:
+        relative = one["uplift"]["relative"] if one["uplift"] else None
+        if relative and relative["interval"][0] is not None:
+            yield Interval(relative["estimate"], *relative["interval"])
 
 
 def _headline(

@@ -137,8 +137,8 @@ def _control(field: ContextField, given: Mapping[Path, Any]) -> Control:
     if field.kind == "number" and (not used or type(value) in {int, float}):
         shown: float = field.low if value is None else value
         low, high = min(field.low, shown), max(field.high, shown)
-        bounds = (_number(low), _number(high), _number(field.step))
-        return Control(name, label, "number", [], _number(shown), used, *bounds)
+        bounds = (_slider_number(low), _slider_number(high), _slider_number(field.step))
+        return Control(name, label, "number", [], _slider_number(shown), used, *bounds)
     if field.kind == "text" and (not used or isinstance(value, str)):
         return Control(f"text:{name}", label, "text", [], value or "", used)
     values = list(field.values)
@@ -149,7 +149,7 @@ def _control(field: ContextField, given: Mapping[Path, Any]) -> Control:
     return Control(name, label, "choice", options, chosen, used)
 
 
-def _number(value: float) -> str:
+def _slider_number(value: float) -> str:
     """Write a number as briefly as a slider can send it back."""
     return one_line(value if isinstance(value, int) else round(value, _DIGITS))
 

@@ -116,7 +116,7 @@ def test_a_version_that_is_pruned_meanwhile_is_built_again_from_the_log(
         ("callable:os:getcwd", "'callable:os:getcwd' is not known"),
         ({"kind": "model", "version": 1}, "kind is 'model'"),
         ({"kind": "callable", "callable": "os:getcwd"}, "kind is 'callable'"),
-        ({"kind": "linear", "name": ["x"]}, "a name is 1 to 128"),
+        ({"kind": "linear", "name": ["x"]}, "a name has 1 to 128"),
         ({"kind": "fixed", "variant": "z"}, "'z' is not a variant"),
     ],
 )

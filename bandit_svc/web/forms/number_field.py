@@ -1,0 +1,44 @@
+"""Numbers that somebody types into a form.
+
+Owns how they are read, and how a message describes the number that a field takes.
+"""
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bandit_svc.errors import InvalidInput
+
+EXPECTED: Mapping[str, str] = MappingProxyType(
+    {
+        "holdout": "Write a share from 0 to 0.9, such as 0.1 for 10 %",
+        "exploration_floor": "Write a share from 0 to 1, such as 0.02 for 2 %",
+        "window_seconds": "Write a number of seconds, such as 1800 for half an hour",
+        "minimum": "Write a reward, such as 0",
+        "maximum": "Write a reward, such as 1",
+        "default": "Write a reward, such as 0",
+    }
+)
+"""The way out of a message, by the name of the field."""
+_LONGEST_QUOTE = 40
+
+
+def read_number(field: str, text: str) -> float:
+    """Read the number of a field.
+
+    Raises:
+        InvalidInput: the text is no number, or not a finite one.
+    """
+    typed = text.strip()
+    try:
+        found = float(typed)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        what = (
+            f"{typed[:_LONGEST_QUOTE]!r} is not a number"
+            if typed
+            else "the field is empty"
+        )
+        raise InvalidInput.at(f"/{field}", f"{what}. {EXPECTED[field]}.")
+    return found
