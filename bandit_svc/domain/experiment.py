@@ -6,10 +6,11 @@ assignment of units to groups. Pure; a policy's own settings are checked by
 """
 
 import hashlib
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import msgspec
 
+from bandit_svc.domain.aggregates import Aggregate
 from bandit_svc.domain.covariate import Covariate, check_covariate
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
 from bandit_svc.domain.metric import Metric, check_metrics
@@ -18,7 +19,6 @@ from bandit_svc.errors import InvalidInput
 
 Status = Literal["running", "paused", "archived"]
 Group = Literal["treatment", "baseline"]
-Aggregate = Literal["first", "last", "sum", "max"]
 
 TREATMENT: Group = "treatment"
 BASELINE: Group = "baseline"
@@ -50,6 +50,17 @@ class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def closes_after_ms(self) -> int:
         """From the exposure to the maturity of a decision, in milliseconds."""
         return round((self.window_seconds + self.grace_seconds) * 1000)
+
+    @property
+    def closes_at_first_reward(self) -> bool:
+        """Whether the first reward that counts closes a decision."""
+        match self.learn_on:
+            case "first_reward":
+                return True
+            case "maturity":
+                return False
+            case _:
+                assert_never(self.learn_on)
 
     def clip(self, value: float) -> float:
         """Bring an aggregate into the declared range."""

@@ -6,7 +6,7 @@ services.report.guardrails.
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, assert_never
 
 import msgspec
 
@@ -33,6 +33,17 @@ class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     maximum: float
     direction: Literal["higher", "lower"] = "higher"
     margin: float = 0.0
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a larger sum is an improvement."""
+        match self.direction:
+            case "higher":
+                return True
+            case "lower":
+                return False
+            case _:
+                assert_never(self.direction)
 
     def clip(self, value: float) -> float:
         """Bring a sum into the declared range."""

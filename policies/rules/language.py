@@ -186,14 +186,16 @@ class _Parser:
 
     def _value(self) -> Scalar:
         kind, text, _ = self.token
-        if kind == "number":
-            value: Scalar = _number(text)
-        elif kind == "text":
-            value = _ESCAPED.sub(r"\1", text[1:-1])
-        elif kind == "name" and text in _CONSTANTS:
-            value = _CONSTANTS[text]
-        else:
-            raise self._expected('a value: "text", a number, true, false or null')
+        value: Scalar
+        match kind:
+            case "number":
+                value = _number(text)
+            case "text":
+                value = _ESCAPED.sub(r"\1", text[1:-1])
+            case "name" if text in _CONSTANTS:
+                value = _CONSTANTS[text]
+            case _:
+                raise self._expected('a value: "text", a number, true, false or null')
         self._next()
         return value
 

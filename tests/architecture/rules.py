@@ -9,6 +9,7 @@ import configparser
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 
+from tests.architecture.closed_words import closed_words_that_fall_through
 from tests.harness.source_file import SourceFile
 
 Sources = Mapping[str, SourceFile]
@@ -229,6 +230,7 @@ RULES: tuple[Rule, ...] = (
     drawers,
     silent_files,
     verbs_that_import_verbs,
+    closed_words_that_fall_through,
     drivers_outside_their_rooms,
     impure_services,
     templates_rendered_by_the_interface,

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bandit_svc.domain.aggregates import AGGREGATES, Aggregate
 from bandit_svc.domain.events.attribution import (
     Timing,
     aggregate,
@@ -14,7 +15,7 @@ from bandit_svc.domain.events.attribution import (
     timing,
 )
 from bandit_svc.domain.events.reward import Reward
-from bandit_svc.domain.experiment import Aggregate, RewardDefinition
+from bandit_svc.domain.experiment import RewardDefinition
 
 NewReward = Callable[..., Reward]
 
@@ -85,7 +86,7 @@ rewards_of_one_decision = st.lists(
 )
 definitions = st.builds(
     RewardDefinition,
-    aggregate=st.sampled_from(["first", "last", "sum", "max"]),
+    aggregate=st.sampled_from(sorted(AGGREGATES)),
     learn_on=st.sampled_from(["maturity", "first_reward"]),
     minimum=st.just(-1e9),
     maximum=st.just(1e9),

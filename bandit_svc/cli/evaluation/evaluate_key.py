@@ -76,12 +76,12 @@ def evaluate_key(
                 shown,
             )
         treatment = build_report(storage, experiment, now_ms())["groups"][0]
-    if form == "json":
-        emit(as_json(result), out)
-    elif form == "csv":
-        emit(evaluation_csv(result), out)
-    else:
-        emit(evaluation_text(result, key, treatment["mean"], ANYTIME), out)
+    written = {
+        "text": lambda: evaluation_text(result, key, treatment["mean"], ANYTIME),
+        "json": lambda: as_json(result),
+        "csv": lambda: evaluation_csv(result),
+    }
+    emit(written[form](), out)
 
 
 def _progressive(names: Sequence[str]) -> tuple[str, ...]:

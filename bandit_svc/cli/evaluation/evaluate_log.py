@@ -56,13 +56,13 @@ def evaluate_log(
             lambda what: narrate(f"Evaluating {decisions.n:,} decisions: {what}"),
             estimators or tuple(ESTIMATORS),
         )
-    if form == "json":
-        emit(as_json(result), out)
-    elif form == "csv":
-        emit(evaluation_csv(result), out)
-    else:
-        mean = float(decisions.reward.mean())
-        emit(evaluation_text(result, decisions.source, mean), out)
+    mean = float(decisions.reward.mean())
+    written = {
+        "text": lambda: evaluation_text(result, decisions.source, mean),
+        "json": lambda: as_json(result),
+        "csv": lambda: evaluation_csv(result),
+    }
+    emit(written[form](), out)
 
 
 def read_action_features(path: Path, log: DecisionLog) -> FloatArray:

@@ -79,12 +79,8 @@ def features(
                 processes,
                 lambda done: show(done, "joined decisions"),
             )
-    if format == "json":
-        emit(as_json(found), out)
-    elif format == "csv":
-        emit(features_csv(found), out)
-    else:
-        emit(features_text(found), out)
+    written = {"text": features_text, "json": as_json, "csv": features_csv}
+    emit(written[format](found), out)
 
 
 def features_text(found: Json) -> str:

@@ -99,12 +99,12 @@ def tune(  # noqa: PLR0913 - one argument an option
                 "serves until it has caught up with the log."
             )
     board = {"verdict": verdict, "promoted": promote and found is not None, **board}
-    if format == "json":
-        emit(as_json(board), out)
-    elif format == "csv":
-        emit(board_csv(board), out)
-    else:
-        emit(board_text(board, verdict), out)
+    written = {
+        "text": lambda: board_text(board, verdict),
+        "json": lambda: as_json(board),
+        "csv": lambda: board_csv(board),
+    }
+    emit(written[format](), out)
     if promote and found is None:
         raise click.ClickException(f"nothing was changed. {verdict}")
 

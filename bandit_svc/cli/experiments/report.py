@@ -3,6 +3,7 @@
 Owns where the report goes; its numbers are services.report.build's.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -30,12 +31,10 @@ def report(key: str, data: str, format: str, out: Path | None) -> None:  # noqa:
     with opened(data) as backends:
         experiment = backends.storage.experiments.get(key)
         built = build_report(backends.storage, experiment, now_ms())
-    if format == "json":
-        text = as_json(built)
-    elif format == "csv":
-        text = report_csv(built)
-    elif format == "html":
-        text = report_html(built, experiment.definition.description)
-    else:
-        text = report_text(built)
-    emit(text, out)
+    written: Mapping[str, Callable[[], str]] = {
+        "text": lambda: report_text(built),
+        "json": lambda: as_json(built),
+        "csv": lambda: report_csv(built),
+        "html": lambda: report_html(built, experiment.definition.description),
+    }
+    emit(written[format](), out)

@@ -13,7 +13,7 @@ import click
 from bandit_svc.cli.options import option
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.services.decision_logs.readers.read import FORMS, Form, read_log
+from bandit_svc.services.decision_logs.readers.read import FORMS, read_log
 from bandit_svc.services.decision_logs.readers.rows import Columns
 
 _OPTIONS = (
@@ -70,7 +70,7 @@ class LogOptions:
     """What these options said."""
 
     path: Path | None
-    form: Form | None
+    form: str | None
     columns: Columns
     min_propensity: float | None
 
@@ -106,7 +106,7 @@ def log_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_log(  # noqa: PLR0913 - one argument an option
         *,
         log: Path | None,
-        log_format: Form | None,
+        log_format: str | None,
         action_column: str | None,
         reward_column: str | None,
         propensity_column: str | None,

@@ -8,18 +8,20 @@ closes.
 from collections.abc import Sequence
 from typing import Literal
 
+from bandit_svc.domain.aggregates import AGGREGATES, Aggregate
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
-from bandit_svc.domain.experiment import Aggregate, RewardDefinition
+from bandit_svc.domain.experiment import RewardDefinition
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 
 Timing = Literal["on_time", "early", "late"]
 
 
 def timing(reward: Reward, exposed_at_ms: int, definition: RewardDefinition) -> Timing:
-    """Say how a reward stands to the window of its decision; both ends belong.
+    """Return where a reward falls with respect to the window of its decision.
 
-    Up to a minute before the exposure is taken for clock skew. Late is what
-    occurred after the window, or was received after the decision closed.
+    Both ends belong to the window. A reward up to a minute before the exposure is
+    on time, since clocks differ. A reward is late if it occurred after the window or
+    was received after the decision closed.
     """
     if reward.occurred_at_ms < exposed_at_ms - CLOCK_SKEW_MS:
         return "early"
@@ -33,13 +35,13 @@ def timing(reward: Reward, exposed_at_ms: int, definition: RewardDefinition) -> 
 def counted_rewards(
     rewards: Sequence[Reward], exposed_at_ms: int, definition: RewardDefinition
 ) -> list[Reward]:
-    """Give the rewards of a closed decision that count, of every metric.
+    """Return the rewards of a closed decision that count, of every metric.
 
     Where the first reward closes the decision, what was received after it does
     not count, however late the learner came to join the two.
     """
     on_time = [r for r in rewards if timing(r, exposed_at_ms, definition) == "on_time"]
-    if definition.learn_on == "first_reward":
+    if definition.closes_at_first_reward:
         main = [r.received_at_ms for r in on_time if r.metric == MAIN_METRIC]
         if main:
             return [r for r in on_time if r.received_at_ms <= min(main)]
@@ -47,28 +49,21 @@ def counted_rewards(
 
 
 def aggregate(rewards: Sequence[Reward], how: Aggregate) -> float:
-    """Make one number of the rewards that count; there is at least one.
+    """Return one number for the rewards that count; there is at least one.
 
-    First and last go by `occurred_at_ms`; the order of receipt and then the
-    reward_id decide between equals, so that the result never depends on the
-    order of delivery.
+    They are ordered by `occurred_at_ms`; the time of receipt and then the reward_id
+    break ties, so that the result does not depend on the order of delivery.
     """
     ordered = sorted(
         rewards, key=lambda r: (r.occurred_at_ms, r.received_at_ms, r.reward_id)
     )
-    if how == "first":
-        return ordered[0].value
-    if how == "last":
-        return ordered[-1].value
-    if how == "max":
-        return max(reward.value for reward in ordered)
-    return sum(reward.value for reward in ordered)
+    return AGGREGATES[how].of([reward.value for reward in ordered])
 
 
 def joined_reward(
     rewards: Sequence[Reward], exposed_at_ms: int, definition: RewardDefinition
 ) -> tuple[float, int]:
-    """Give the reward of a closed decision and how many reports made it.
+    """Return the reward of a closed decision and the number of reports in it.
 
     Args:
         rewards: of one decision and the main metric, each reward_id once.

@@ -16,7 +16,7 @@ import os
 import threading
 import weakref
 from pathlib import Path
-from typing import Literal
+from typing import Literal, assert_never
 
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.partition import PartitionFolder
@@ -155,9 +155,18 @@ class FileWriter:
             # is half there becomes the torn end of a segment that is left.
             self._retire()
             raise
-        if self._fsync == "interval":
-            self._dirty = True
-        elif self._fsync == "always" and not _try_fsync(segment):
+        match self._fsync:
+            case "interval":
+                self._dirty = True
+            case "always":
+                self._sync_now(segment)
+            case "never":
+                pass
+            case _:
+                assert_never(self._fsync)
+
+    def _sync_now(self, segment: int) -> None:
+        if not _try_fsync(segment):
             self._fsync_failures += 1
             self._doubtful = True
             raise OSError(errno.EIO, "the disk could not confirm the write")

@@ -89,7 +89,7 @@ def _learner(model: Json) -> Json:
 
 
 def _learn_on(experiment: Experiment) -> Json:
-    if experiment.definition.reward.learn_on == "first_reward":
+    if experiment.definition.reward.closes_at_first_reward:
         return _check(
             "learn_on",
             "warn",

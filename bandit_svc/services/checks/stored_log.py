@@ -133,7 +133,7 @@ def _dropped(status: Status, drop: Drop, begins_at_ms: int) -> Json:
 
 def calibration(storage: Storage, experiment: Experiment) -> Json:
     """Compare logged chances with how often they came true, by model version."""
-    if experiment.definition.reward.learn_on == "first_reward":
+    if experiment.definition.reward.closes_at_first_reward:
         return _check(
             "calibration",
             "ok",

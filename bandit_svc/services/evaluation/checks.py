@@ -141,7 +141,7 @@ def _not_compared(
 
 
 def _successes_first(experiment: Experiment) -> bool:
-    return experiment.definition.reward.learn_on == "first_reward"
+    return experiment.definition.reward.closes_at_first_reward
 
 
 def _ends(interval: Interval | None) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import msgspec
 
@@ -98,14 +98,18 @@ def specs_to_try(
     Raises:
         InvalidInput: a value is refused in every combination, or there are too many.
     """
-    chosen = space or (GRID if search == "grid" else WIDE)
-    found = _unique([incumbent, *_combinations(chosen, incumbent)])
-    if search == "random":
-        wanted = min(TRIALS if trials is None else trials, len(found) - 1)
-        drawn = random.Random(seed).sample(range(1, len(found)), wanted)  # noqa: S311 - a search
-        found = [found[0], *(found[index] for index in sorted(drawn))]
-    elif space is None:
-        found = _unique([found[0], *_neighbours(incumbent), *found[1:]])
+    match search:
+        case "random":
+            found = _unique([incumbent, *_combinations(space or WIDE, incumbent)])
+            wanted = min(TRIALS if trials is None else trials, len(found) - 1)
+            drawn = random.Random(seed).sample(range(1, len(found)), wanted)  # noqa: S311 - a search
+            found = [found[0], *(found[index] for index in sorted(drawn))]
+        case "grid":
+            found = _unique([incumbent, *_combinations(space or GRID, incumbent)])
+            if space is None:
+                found = _unique([found[0], *_neighbours(incumbent), *found[1:]])
+        case _:
+            assert_never(search)
     if len(found) > MAX_SPECS:
         raise InvalidInput(
             f"the space has {len(found)} specs; at most {MAX_SPECS} are tried at once, "

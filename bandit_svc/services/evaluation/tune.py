@@ -102,7 +102,7 @@ def tune(
         "experiment": experiment.key,
         "incumbent": dict(incumbent),
         "decisions": last,
-        "successes_first": experiment.definition.reward.learn_on == "first_reward",
+        "successes_first": experiment.definition.reward.closes_at_first_reward,
         "specs": len(specs),
         "confidence": CONFIDENCE,
         "leaderboard": [{"rank": at, **row} for at, row in enumerate(rows, 1)],

@@ -119,5 +119,5 @@ def _rule(reward: RewardDefinition) -> ClosingRule:
     return ClosingRule(
         closes_after_ms=reward.closes_after_ms,
         window_ms=reward.window_ms,
-        on_first_reward=reward.learn_on == "first_reward",
+        on_first_reward=reward.closes_at_first_reward,
     )

@@ -52,7 +52,7 @@ def _guardrail(metric: Metric, moments: dict[Group, Moments]) -> Json:
         metric.maximum,
     )
     status = _status(metric, difference.interval)
-    worse = "below" if metric.direction == "higher" else "above"
+    worse = "below" if metric.higher_is_better else "above"
     limit = f"{amount(metric.margin)} {worse} the baseline's"
     return {
         "status": status,
@@ -72,7 +72,7 @@ def _status(metric: Metric, interval: Interval) -> str:
     lower, upper = interval.lower, interval.upper
     if lower is None or upper is None:
         return "undecided"
-    if metric.direction == "lower":
+    if not metric.higher_is_better:
         # What is worse is above; turned round it is below, as for the others.
         lower, upper = -upper, -lower
     if upper < -metric.margin:

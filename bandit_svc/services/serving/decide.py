@@ -5,7 +5,7 @@ Touches no database; the one write is the append. Takes the clock and the
 entropy; the draw's seed is the decision's id.
 """
 
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
@@ -212,17 +212,24 @@ def _request_variants(
     running: Running, asked: tuple[str | Variant, ...]
 ) -> tuple[Variant, ...]:
     definition = running.experiment.definition
-    if definition.request_variants == "refuse":
-        raise InvalidInput.at(
-            "/variants",
-            "this experiment does not take variants from a request; set its "
-            "request_variants to 'narrow' or 'replace'",
-        )
+    match definition.request_variants:
+        case "refuse":
+            raise InvalidInput.at(
+                "/variants",
+                "this experiment does not take variants from a request; set its "
+                "request_variants to 'narrow' or 'replace'",
+            )
+        case "narrow":
+            takes_whole = False
+        case "replace":
+            takes_whole = True
+        case _:
+            assert_never(definition.request_variants)
     known = {v.key: v for v in running.variants}
     variants = []
     for index, item in enumerate(asked):
         if isinstance(item, Variant):
-            if definition.request_variants != "replace":
+            if not takes_whole:
                 raise InvalidInput.at(
                     f"/variants/{index}",
                     "this experiment takes keys of its own variants only; set its "

@@ -6,7 +6,7 @@ nothing. What can be computed again is, and the receipt says whether it agrees.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.decision_id import uniform_from_id
@@ -116,11 +116,19 @@ def _model(
         policy = _policy(storage, experiment, definition, decision)
         if policy is None:
             return found
-        floor = 0.0 if decision.source == "baseline" else definition.exploration_floor
+        match decision.source:
+            case "baseline":
+                floor, learned = 0.0, False
+            case "fallback":
+                floor, learned = definition.exploration_floor, False
+            case "policy":
+                floor, learned = definition.exploration_floor, True
+            case _:
+                assert_never(decision.source)
         actions = _actions(definition, decision)
         again = mix_floor(policy.pmf(decision.context, actions), floor)
         effects = []
-        if decision.source == "policy":
+        if learned:
             effects = _effects(policy, actions, decision, again, floor)
     except PolicyError:
         return found

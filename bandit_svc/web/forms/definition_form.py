@@ -34,7 +34,6 @@ POLICIES: Mapping[str, str] = MappingProxyType(
         "uniform": "uniform: even chances; learns nothing",
     }
 )
-AGGREGATES = ("sum", "first", "last", "max")
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {
         "key": "",

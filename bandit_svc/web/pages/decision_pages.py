@@ -6,7 +6,7 @@ Owns the paging and how a receipt is drawn.
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, assert_never
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
@@ -121,14 +121,18 @@ def _chances(found: Json) -> Figure:
 
 def _outcome(view: DecisionView, now_ms: int) -> str:
     """Return a sentence on what became of a decision, or why nothing has yet."""
-    if view.state == "joined":
-        reward = f"Joined with a reward of {amount(view.joined_reward)}"
-        if any(not r.late and r.metric == MAIN_METRIC for r in view.rewards):
-            return reward + "."
-        return reward + ", the default: none was reported in time."
-    if view.state == "open":
-        return _waiting(view.closes_at_ms, now_ms)
-    return _NEVER_JOINED[view.state]
+    match view.state:
+        case "joined":
+            reward = f"Joined with a reward of {amount(view.joined_reward)}"
+            if any(not r.late and r.metric == MAIN_METRIC for r in view.rewards):
+                return reward + "."
+            return reward + ", the default: none was reported in time."
+        case "open":
+            return _waiting(view.closes_at_ms, now_ms)
+        case "ambiguous" | "deferred":
+            return _NEVER_JOINED[view.state]
+        case _:
+            assert_never(view.state)
 
 
 def _waiting(closes_at_ms: int | None, now_ms: int) -> str:

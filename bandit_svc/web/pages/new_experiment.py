@@ -11,9 +11,9 @@ import secrets
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
+from bandit_svc.domain.aggregates import AGGREGATES
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.web.forms.definition_form import (
-    AGGREGATES,
     MOST_ROWS,
     POLICIES,
     DefinitionForm,

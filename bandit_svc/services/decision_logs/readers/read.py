@@ -5,9 +5,8 @@ Owns which reader a file gets, and what a user has to tell of it.
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 
@@ -39,9 +38,16 @@ from bandit_svc.services.decision_logs.readers.vw_text import (
     read_lines,
 )
 
-Form = Literal["csv", "tsv", "jsonl", "parquet", "dsjson", "vw", "vw-adf"]
-FORMS: tuple[Form, ...] = get_args(Form)
-_SUFFIXES: dict[str, Form] = {
+_TABLES: Mapping[str, Callable[[Path], Table]] = {
+    "csv": lambda path: Delimited(path, ","),
+    "tsv": lambda path: Delimited(path, "\t"),
+    "jsonl": JsonLines,
+    "parquet": Parquet,
+}
+_BLOCKS = {"dsjson": read_dsjson, "vw": read_lines, "vw-adf": read_blocks}
+FORMS = (*_TABLES, *_BLOCKS)
+"""A form of a log is an entry of one of the two; both read the same decisions."""
+_SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".tab": "tsv",
@@ -57,7 +63,7 @@ NEEDED = ("action", "reward")
 def read_log(
     path: Path,
     columns: Columns,
-    form: Form | None = None,
+    form: str | None = None,
     on_progress: Callable[[int], None] = lambda _rows: None,
 ) -> DecisionLog:
     """Read a whole log.
@@ -73,16 +79,14 @@ def read_log(
         UnreadableLog: the file, or one of its lines, can't be read.
     """
     form = form or form_of(path)
-    if form in {"csv", "tsv", "jsonl", "parquet"}:
-        return _from_table(path, _table(path, form), columns, on_progress)
+    if form in _TABLES:
+        return _from_table(path, _TABLES[form](path), columns, on_progress)
     _only_tables(columns, form)
-    batches = {"dsjson": read_dsjson, "vw": read_lines, "vw-adf": read_blocks}[form](
-        path, columns.context
-    )
+    batches = _BLOCKS[form](path, columns.context)
     return _assembled(Assembly(str(path), columns, None), batches, on_progress)
 
 
-def form_of(path: Path) -> Form:
+def form_of(path: Path) -> str:
     """Tell the form of a file.
 
     Raises:
@@ -101,14 +105,6 @@ def form_of(path: Path) -> Form:
         f"{path} does not tell its form by its name; say --log-format with one of "
         f"{', '.join(FORMS)}"
     )
-
-
-def _table(path: Path, form: Form) -> Table:
-    if form == "jsonl":
-        return JsonLines(path)
-    if form == "parquet":
-        return Parquet(path)
-    return Delimited(path, "\t" if form == "tsv" else ",")
 
 
 def _from_table(
@@ -217,7 +213,7 @@ def _rows(
     )
 
 
-def _only_tables(columns: Columns, form: Form) -> None:
+def _only_tables(columns: Columns, form: str) -> None:
     """Refuse names of columns for a form that has fields of its own."""
     names = ("action", "reward", "propensity", "propensities", "targets", "position")
     if any(getattr(columns, name) for name in (*names, "target_propensity")):
