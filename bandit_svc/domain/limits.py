@@ -11,7 +11,7 @@ MAX_STRING_LENGTH = 256
 MAX_VARIANTS = 500
 # Active and retired: decisions of the past still name the retired.
 MAX_VARIANTS_EVER = 10_000
-# Policies that are scored beside the served one, named by an analyst.
+# Policies that are evaluated beside the served one, named by an analyst.
 MAX_CANDIDATES = 20
 MAX_POLICIES_ASKED = 50
 # Of one experiment; what waits longer than that nobody waits for.

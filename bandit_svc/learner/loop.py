@@ -1,4 +1,4 @@
-"""The learner's tick: ingest, join, score, train, publish.
+"""The learner's tick: ingest, join, evaluate, train, publish.
 
 Owns the order of the steps and the trainers; each step is a use case of its own, and
 which experiments there is work for is wakefulness.py's. Takes the clock; killed
@@ -13,7 +13,7 @@ import msgspec
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.learner.clock import deadline_in, elapsed_s
 from bandit_svc.learner.wakefulness import Sight, Wakefulness
-from bandit_svc.services.evaluation.progressive import Scored, Scorer
+from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import Ingested, ingest
 from bandit_svc.services.learning.join import join
@@ -32,18 +32,18 @@ _log = logging.getLogger(__name__)
 
 
 class Tick(msgspec.Struct):
-    """What one tick did; `trained` and `scored` by experiment key.
+    """What one tick did; `trained` and `evaluated` by experiment key.
 
     Those that there was no work for are not named. `unseen` is how many experiments a
     learner that has just begun has still to look at; `stepped` are the numbers of
-    those that were scored and trained; `cut` says that others have to wait for the
+    those that were evaluated and trained; `cut` says that others have to wait for the
     next tick.
     """
 
     ingested: Ingested
     joined: int
     trained: dict[str, Trained] = {}
-    scored: dict[str, Scored] = {}
+    evaluated: dict[str, Progress] = {}
     unseen: int = 0
     stepped: set[int] = set()
     cut: bool = False
@@ -57,7 +57,7 @@ class Tick(msgspec.Struct):
             and not self.unseen
             and not self.cut
             and not any(t.learned or t.behind for t in self.trained.values())
-            and not any(s.scored for s in self.scored.values())
+            and not any(p.evaluated for p in self.evaluated.values())
         )
 
 
@@ -79,7 +79,7 @@ class Learner:
         self._budget_s = budget_s
         self._clock_s = clock_s
         self._definitions = Definitions(backends.storage.experiments)
-        self._trainers: dict[int, tuple[Scorer, Trainer]] = {}
+        self._trainers: dict[int, tuple[ProgressiveEvaluator, Trainer]] = {}
         self._wakefulness = Wakefulness(self._settings.publish_every_ms)
         self._experiments: list[Experiment] = []
         self._experiments_version = _NEVER
@@ -145,16 +145,16 @@ class Learner:
         now_ms: int,
         tick: Tick,
     ) -> None:
-        """Score and train one experiment; let go of it when it has become quiet."""
+        """Evaluate and train one experiment; release it when it has become quiet."""
         number, key = experiment.number, experiment.key
         tick.stepped.add(number)
         newest = versions.get(number, 0)
-        scorer, trainer = self._trainer(number)
-        # Before anything learns from them.
-        scored = tick.scored[key] = scorer.step(
+        evaluator, trainer = self._trainer(number)
+        # Candidates are evaluated before anything learns from the same decisions.
+        progress = tick.evaluated[key] = evaluator.step(
             experiment, time_is_up=deadline_in(self._budget_s, self._clock_s)
         )
-        for fault in scored.faults:
+        for fault in progress.faults:
             _log.error("experiment %s: %s", key, fault)
         trained = tick.trained[key] = trainer.step(
             experiment,
@@ -167,17 +167,19 @@ class Learner:
             _log.error("experiment %s: %s", key, trained.fault)
         version = newest if trained.published is None else trained.published
         sight = Sight(experiment.revision, version, positions.get(number, 0))
-        busy = is_busy(trained, scored)
+        busy = is_busy(trained, progress)
         if self._wakefulness.leave(number, sight, now_ms, busy=busy):
             # What is not in the store by now is learned again from the log.
             del self._trainers[number]
 
-    def _trainer(self, number: int) -> tuple[Scorer, Trainer]:
+    def _trainer(self, number: int) -> tuple[ProgressiveEvaluator, Trainer]:
         found = self._trainers.get(number)
         if found is None:
             ports = (self._storage, self._definitions, number)
-            scorer = Scorer(*ports, keep_every_ms=self._settings.publish_every_ms)
-            found = self._trainers[number] = (scorer, Trainer(*ports, scorer))
+            evaluator = ProgressiveEvaluator(
+                *ports, keep_every_ms=self._settings.publish_every_ms
+            )
+            found = self._trainers[number] = (evaluator, Trainer(*ports, evaluator))
         return found
 
     def drain(self, timeout_s: float) -> bool:
@@ -189,13 +191,13 @@ class Learner:
         return False
 
 
-def is_busy(trained: Trained, scored: Scored) -> bool:
-    """Whether a step has done anything, or has left anything to do."""
+def is_busy(trained: Trained, progress: Progress) -> bool:
+    """Return true if a step has done anything, or has left anything to do."""
     return bool(
         trained.learned
         or trained.published
         or trained.fault
         or trained.behind
-        or scored.scored
-        or scored.behind
+        or progress.evaluated
+        or progress.behind
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services.evaluation.progressive import LEARNERS_KEPT_EVERY
+from bandit_svc.services.evaluation.progressive import LEARNERS_STORED_EVERY
 
 LEAST_AWAKE_MS = 10_000
 """A visitor every few seconds must not cost the loading of a model each."""
@@ -28,13 +28,13 @@ class Wakefulness:
     """Remembers how each experiment was left.
 
     Args:
-        publish_every_ms: what was learned or scored may wait that long to be kept, and
-            candidates that learn LEARNERS_KEPT_EVERY times as long.
+        publish_every_ms: milliseconds that new state may wait to be stored; that of
+            candidates that learn, LEARNERS_STORED_EVERY times as long.
     """
 
     def __init__(self, publish_every_ms: int) -> None:
         # Twice, since the last thing to be kept begins to wait when it is learned.
-        kept_ms = 2 * LEARNERS_KEPT_EVERY * publish_every_ms
+        kept_ms = 2 * LEARNERS_STORED_EVERY * publish_every_ms
         self._awake_ms = max(LEAST_AWAKE_MS, kept_ms)
         self._left: dict[int, Sight] = {}
         self._busy_at_ms: dict[int, int] = {}

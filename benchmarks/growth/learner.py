@@ -31,7 +31,7 @@ def by_candidates(root: Path, sizes: Sequence[int]) -> Iterator[Probes]:
     """Probe µs of CPU a decision, from the log to a published model.
 
     The candidates are named ones that learn (vw with another setting each); uniform,
-    the baseline and the 5 fixed variants are scored always.
+    the baseline and the 5 fixed variants are evaluated always.
     """
     probes: Probes = {}
     for size in sizes:

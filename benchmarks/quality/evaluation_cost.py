@@ -1,9 +1,9 @@
 """What progressive evaluation costs the learner.
 
 `python -m benchmarks.quality.evaluation_cost` prints one table: decisions a second
-through ingest, join, score and train, without candidates, with the 8 that an experiment
-of 6 variants has, and with two that learn beside them. Every round takes each case in
-turn, over a copy of the same log.
+through ingest, join, evaluate and train, without candidates, with the 8 that an
+experiment of 6 variants has, and with two that learn beside them. Every round takes
+each case in turn, over a copy of the same log.
 """
 
 import shutil
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services.evaluation.progressive import Scorer
+from bandit_svc.services.evaluation.progressive import ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import join
@@ -93,11 +93,11 @@ def seconds(
         begun_s = time.perf_counter()
         ingest(storage.facts, backends.reader, definitions)
         join(storage.joins, definitions, now_ms)
-        _score_and_train(backends, definitions, experiment, now_ms, candidates)
+        _evaluate_and_train(backends, definitions, experiment, now_ms, candidates)
         return time.perf_counter() - begun_s
 
 
-def _score_and_train(
+def _evaluate_and_train(
     backends: Backends,
     definitions: Definitions,
     experiment: Experiment,
@@ -108,9 +108,9 @@ def _score_and_train(
     if candidates is None:
         trainer = Trainer(*ports, NoCandidates())
     else:
-        scorer = Scorer(*ports, keep_every_ms=0)
-        scorer.step(experiment, time_is_up=lambda: False)
-        trainer = Trainer(*ports, scorer)
+        evaluator = ProgressiveEvaluator(*ports, keep_every_ms=0)
+        evaluator.step(experiment, time_is_up=lambda: False)
+        trainer = Trainer(*ports, evaluator)
     trainer.step(experiment, 0, now_ms, publish_every_ms=0, time_is_up=lambda: False)
 
 

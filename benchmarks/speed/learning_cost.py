@@ -24,9 +24,9 @@ from vowpalwabbit import Workspace
 
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.model_version import Span
-from bandit_svc.services.evaluation.progressive import Scorer
+from bandit_svc.services.evaluation.progressive import ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.examples import Learning
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import join
 from bandit_svc.services.learning.train import Trainer
@@ -88,14 +88,14 @@ class LearningCost:
         """Take each contestant over the same decisions."""
         self._prepare(int(seconds * EVENTS_A_SECOND))
         without = self._ticked(candidates=False)
-        scored = self._ticked(candidates=True)
+        evaluated = self._ticked(candidates=True)
         wrapped = self._learned(bare=False)
         bare = self._learned(bare=True)
         return {
             "cpu_us a decision, no candidates": 1e6 * without / self._events,
-            "cpu_us a decision, 8 candidates": 1e6 * scored / self._events,
+            "cpu_us a decision, 8 candidates": 1e6 * evaluated / self._events,
             "joined_per_s ours": self._events / without,
-            "joined_per_s ours, 8 candidates": self._events / scored,
+            "joined_per_s ours, 8 candidates": self._events / evaluated,
             "learned_per_s Workspace.learn": self._events / wrapped,
             "learned_per_s Workspace.learn_multi, no wrapping": self._events / bare,
         }
@@ -124,13 +124,15 @@ class LearningCost:
             experiment = storage.experiments.get(EXPERIMENT)
             definitions = Definitions(storage.experiments)
             ports = (storage, definitions, experiment.number)
-            scorer = Scorer(*ports, keep_every_ms=0) if candidates else None
-            trainer = Trainer(*ports, scorer or NoCandidates())
+            evaluator = (
+                ProgressiveEvaluator(*ports, keep_every_ms=0) if candidates else None
+            )
+            trainer = Trainer(*ports, evaluator or NoCandidates())
             began_s = time.process_time()
             ingest(storage.facts, backends.reader, definitions)
             join(storage.joins, definitions, START_MS + 60_000)
-            if scorer is not None:
-                scorer.step(experiment, time_is_up=lambda: False)
+            if evaluator is not None:
+                evaluator.step(experiment, time_is_up=lambda: False)
             trained = trainer.step(
                 experiment,
                 0,
@@ -199,17 +201,17 @@ def _examples(backends: Backends) -> tuple[list[str], list[str]]:
     ingest(storage.facts, backends.reader, definitions)
     join(storage.joins, definitions, START_MS + 60_000)
     experiment = storage.experiments.get(EXPERIMENT)
-    learning = Learning(storage.joins, definitions, experiment.number)
+    examples = JoinedExamples(storage.joins, definitions, experiment.number)
     scale, writer = reward_range(experiment.definition), ExampleWriter()
     texts = []
     whole: Span = (0, storage.joins.last_position(experiment.number))
-    for rows in learning.rows(whole):
+    for rows in examples.rows(whole):
         for row in rows:
             decision = decode_decision(row.line)
             texts.append(
                 writer.labelled(
                     decision.context,
-                    learning.actions(decision),
+                    examples.actions(decision),
                     decision.chosen,
                     decision.propensity,
                     scale.scaled(row.reward),

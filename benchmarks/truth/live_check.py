@@ -2,7 +2,7 @@
 
 `python -m benchmarks.truth.live_check [DECISIONS] [SEEDS] [WORLD ...]` lets the default
 policy decide and learn in simulated worlds, a tenth of the decisions being a holdout,
-at exploration floors of 0.02 and 0.1. The treatment's decisions are scored by the
+at exploration floors of 0.02 and 0.1. The treatment's decisions are evaluated by the
 service's own code as they come. It prints, of each run, what the baseline's doubly
 robust and IPS estimates are off by, relative to the truth, and whether the interval
 holds the truth and meets the holdout's mean; then the mean of each.
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.ope.progressive.weighted import Scores
+from bandit_svc.ope.progressive.weighted import WeightedRewards
 from bandit_svc.ope.sequences.asymptotic import mean_interval
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.services.evaluation.candidate import weighed_variant
+from bandit_svc.services.evaluation.candidate import weight_of_variant
 from bandit_svc.services.evaluation.rows import refused
 from policies.pmf import mix_floor, sample
 from policies.reward_model import RewardModel
@@ -36,24 +36,24 @@ class Check:
     """What one run says of the baseline; rewards are 0 or 1 in every world."""
 
     truth: float
-    scores: Scores
+    rewards: WeightedRewards
     holdout: Moments
 
     @property
     def dr_error(self) -> float:
         """Of the doubly robust estimate, as a share of the truth."""
-        corrected = self.scores.summary().corrected
+        corrected = self.rewards.summary().corrected
         value = float("nan") if corrected is None else corrected.doubly_robust
         return value / self.truth - 1
 
     @property
     def ips_error(self) -> float:
         """Of IPS, likewise."""
-        return self.scores.summary().sums.ips / self.truth - 1
+        return self.rewards.summary().sums.ips / self.truth - 1
 
     def line(self) -> str:
         """Give the numbers of the run."""
-        summary = self.scores.summary()
+        summary = self.rewards.summary()
         assert summary.corrected is not None  # noqa: S101 - every decision has one
         interval = summary.corrected.interval(0.95)
         lower, upper = float(interval.lower or 0), float(interval.upper or 1)
@@ -72,12 +72,16 @@ class Check:
 
 
 def checked(name: str, decisions: int, floor: float, seed: int) -> Check:
-    """Let the default policy decide and learn; score the baseline on its decisions."""
+    """Let the default policy decide and learn, and evaluate the baseline on that."""
     place, rng = world(name), np.random.default_rng([seed, 17])
     keys = tuple(action.key for action in place.actions)
     baseline = keys.index(place.experiment()["baseline"]["variant"])
     policy = build_policy(normalise_spec({"kind": "vw"}), place.reward_range)
-    model, scores, holdout = RewardModel(place.reward_range), Scores(), Moments()
+    model, rewards, holdout = (
+        RewardModel(place.reward_range),
+        WeightedRewards(),
+        Moments(),
+    )
     truth = 0.0
     for number in range(decisions):
         context = place.draw_context(rng, number)
@@ -96,12 +100,12 @@ def checked(name: str, decisions: int, floor: float, seed: int) -> Check:
             chosen=chosen, propensity=pmf[chosen], model_version=0,
         )  # fmt: skip
         predicted = model.predict(context, place.actions)
-        weighed = weighed_variant(decision, baseline, predicted)
-        scores.add(weighed.weight, reward, len(keys) / floor, weighed.correction)
+        weighted = weight_of_variant(decision, baseline, predicted)
+        rewards.add(weighted.weight, reward, len(keys) / floor, weighted.correction)
         example = (place.actions, chosen, pmf[chosen], reward)
         model.learn(context, *example)
         policy.learn(context, *example)
-    return Check(truth / decisions, scores, holdout)
+    return Check(truth / decisions, rewards, holdout)
 
 
 def main(arguments: Sequence[str]) -> None:

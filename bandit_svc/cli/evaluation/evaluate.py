@@ -54,8 +54,8 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     """Say what target policies would have earned.
 
     On the log of an experiment (KEY), where --policy names any policy, one that
-    learns too: it is trained as the log goes, each decision scored before it is
-    learned from. Or on another system's log (--log), where the policy is named, or
+    learns too: it is trained as the log goes, each decision evaluated before it
+    is learned from. Or on another system's log (--log), where the policy is named, or
     its chances are columns of the file.
 
     \b

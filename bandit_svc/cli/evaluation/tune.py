@@ -76,7 +76,7 @@ def tune(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Search settings of the policy on an experiment's own log.
 
-    Every spec is trained as the log goes, each decision scored before it is learned
+    Every spec is trained as the log goes, each decision evaluated before it is learned
     from. All intervals of the leaderboard hold together.
 
     Example: bandit-svc tune homepage-hero --promote

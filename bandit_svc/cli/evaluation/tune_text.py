@@ -33,8 +33,8 @@ def board_text(board: Json, verdict: str) -> str:
         f"({board['confidence']:.0%}, Bonferroni): the best of\n{board['specs']} specs "
         "looks better than it is, and a wider interval each is the price of looking at "
         "all.\nDIFFERENCE compares with the incumbent on the same decisions, so it is "
-        "much narrower\nthan the gap between two intervals. Each spec is scored on a "
-        "decision before it learns\nfrom it; the exploration floor is not mixed in."
+        "much narrower\nthan the gap between two intervals. Each spec is evaluated on "
+        "a decision before it learns\nfrom it; the exploration floor is not mixed in."
     )
     parts = [verdict, "\n".join(columns(list(_lines(rows))))]
     if refused:

@@ -111,8 +111,8 @@ def predict(
     for index in np.unique(action):
         mine = action == index
         beta = _fit(_rounds(features[mine], reward[mine]), regression)
-        score = beta[0] + new_features @ beta[1:]
-        predicted[:, index] = _mean(score, regression)
+        linear = beta[0] + new_features @ beta[1:]
+        predicted[:, index] = _mean(linear, regression)
     return predicted
 
 
@@ -125,8 +125,8 @@ def _table(
     """Give (m, K) means for (m, d) features and all actions."""
     by_context = features @ beta[1 : 1 + features.shape[1]]
     by_action = action_features @ beta[1 + features.shape[1] :]
-    score = beta[0] + by_context[:, None] + by_action[None, :]
-    return _mean(score, regression)
+    linear = beta[0] + by_context[:, None] + by_action[None, :]
+    return _mean(linear, regression)
 
 
 def _kinds(x: FloatArray) -> tuple[IntArray, IntArray] | None:
@@ -230,8 +230,8 @@ def _rounds(x: FloatArray, reward: FloatArray) -> _Rounds:
     return _Rounds(x, reward, np.ones(reward.size), _alike(reward))
 
 
-def _mean(score: FloatArray, regression: Regression) -> FloatArray:
-    means: FloatArray = special.expit(score) if regression.logistic else score
+def _mean(linear: FloatArray, regression: Regression) -> FloatArray:
+    means: FloatArray = special.expit(linear) if regression.logistic else linear
     return means
 
 
@@ -261,8 +261,8 @@ def _logistic(
     reward, count = rounds.reward, rounds.count
 
     def loss(beta: FloatArray) -> float:
-        score = x @ beta
-        fit = count * np.logaddexp(0, score) - reward * score
+        linear = x @ beta
+        fit = count * np.logaddexp(0, linear) - reward * linear
         return float(fit.sum() + 0.5 * (penalty * beta * beta).sum())
 
     current = loss(beta)

@@ -45,7 +45,7 @@ class PackedCorrections(msgspec.Struct, array_like=True):
     waiting: list[float]
 
 
-class CorrectedScores:
+class CorrectedRewards:
     """Sums over the decisions for which there was a prediction."""
 
     def __init__(self) -> None:
@@ -79,14 +79,16 @@ class CorrectedScores:
             self._sequence = self._sequence.add(_rounds(waiting))
             waiting.clear()
 
-    def summary(self) -> "Corrected | None":
+    def summary(self) -> "CorrectedSummary | None":
         """Take in what waits, to be read; None if nothing was added."""
         sequence = self._sequence
         if sequence is None:
             return None
         if self._waiting:
             sequence = sequence.add(_rounds(self._waiting))
-        return Corrected(self._direct / self._n, self._corrected / self._n, sequence)
+        return CorrectedSummary(
+            self._direct / self._n, self._corrected / self._n, sequence
+        )
 
     def packed(self) -> PackedCorrections:
         """Give the form in the store."""
@@ -100,7 +102,7 @@ class CorrectedScores:
         )
 
     @classmethod
-    def unpacked(cls, packed: PackedCorrections) -> "CorrectedScores":
+    def unpacked(cls, packed: PackedCorrections) -> "CorrectedRewards":
         """Restore what `packed` gave, to the last bit.
 
         Raises:
@@ -114,7 +116,7 @@ class CorrectedScores:
         return new
 
 
-class Corrected(NamedTuple):
+class CorrectedSummary(NamedTuple):
     """Estimates to be read, in [0, 1].
 
     Attributes:

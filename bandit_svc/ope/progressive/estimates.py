@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bandit_svc.ope.interval import UNKNOWN, Estimate, Interval, widened_to
-from bandit_svc.ope.progressive.corrected import Corrected
+from bandit_svc.ope.progressive.corrected import CorrectedSummary
 from bandit_svc.ope.progressive.weighted import Summary, value_intervals
 from bandit_svc.ope.sequences.two_sided import intervals
 
@@ -76,7 +76,7 @@ def direct_method(look: Look) -> Estimate:
     return Estimate(corrected.direct, widened_to(interval, corrected.direct))
 
 
-def _modelled(look: Look) -> tuple[Corrected, Interval] | None:
+def _modelled(look: Look) -> tuple[CorrectedSummary, Interval] | None:
     corrected = look.summary.corrected
     if corrected is None or look.corrected is None:
         return None

@@ -20,8 +20,8 @@ from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.progressive.corrected import (
-    Corrected,
-    CorrectedScores,
+    CorrectedRewards,
+    CorrectedSummary,
     Correction,
     PackedCorrections,
 )
@@ -112,7 +112,7 @@ class Stretch:
         self.rewards.clear()
 
 
-class Scores:
+class WeightedRewards:
     """What a candidate's weighted rewards add up to.
 
     Attributes:
@@ -135,7 +135,7 @@ class Scores:
         self.audited = audited
         self.stretches = list(stretches)
         self.unbounded = unbounded
-        self.corrected = CorrectedScores()
+        self.corrected = CorrectedRewards()
 
     def add(
         self,
@@ -183,18 +183,18 @@ class Scores:
         ]
         corrected = self.corrected.packed()
         return msgspec.msgpack.encode(
-            _Scores(rows, self.unbounded, self.audited, corrected)
+            _PackedRewards(rows, self.unbounded, self.audited, corrected)
         )
 
     @classmethod
-    def decode(cls, state: bytes) -> "Scores":
+    def decode(cls, state: bytes) -> "WeightedRewards":
         """Restore what `encode` gave, to the last bit.
 
         Raises:
             LoggedDataError: it is damaged, or of another version of the sequences.
         """
         try:
-            kept = msgspec.msgpack.decode(state, type=_Scores)
+            kept = msgspec.msgpack.decode(state, type=_PackedRewards)
         except msgspec.DecodeError as error:
             raise LoggedDataError(f"the scores can't be read: {error}") from error
         stretches = [
@@ -213,17 +213,17 @@ class Scores:
             for row in kept.stretches
         ]
         new = cls(stretches, kept.unbounded, audited=kept.audited)
-        new.corrected = CorrectedScores.unpacked(kept.corrected)
+        new.corrected = CorrectedRewards.unpacked(kept.corrected)
         return new
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Scores to be read: sums, and intervals that hold at every look."""
+    """The sums of one look, and intervals that hold at every look."""
 
     stretches: Sequence[Stretch]
     unbounded: int
-    corrected: Corrected | None = None
+    corrected: CorrectedSummary | None = None
 
     @property
     def sums(self) -> WeightedSums:
@@ -282,7 +282,7 @@ class _Stretch(msgspec.Struct, array_like=True):
     rewards: list[float]
 
 
-class _Scores(msgspec.Struct, array_like=True):
+class _PackedRewards(msgspec.Struct, array_like=True):
     stretches: list[_Stretch]
     unbounded: int
     audited: bool

@@ -12,7 +12,7 @@ import msgspec
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.examples import Learning
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.storage.interface import Storage
 from policies.base import Action
 
@@ -61,7 +61,7 @@ def export(
             every variant, so that other policies can be estimated from them.
         on_progress: told the position that has been reached, after each batch.
     """
-    learning = Learning(
+    examples = JoinedExamples(
         storage.joins, Definitions(storage.experiments), experiment.number
     )
     last = storage.joins.last_position(experiment.number)
@@ -83,7 +83,7 @@ def export(
                     group=decision.group,
                     unit_id=decision.unit_id,
                     context=decision.context,
-                    actions=learning.actions(decision),
+                    actions=examples.actions(decision),
                     pmf=decision.pmf,
                     chosen=decision.chosen,
                     propensity=decision.propensity,

@@ -1,14 +1,15 @@
-"""A policy that is scored on the decisions of another one.
+"""Evaluate a policy on the decisions of another one.
 
-Owns how a joined decision is scored under it and then learned from, the same way in
-the learner's tick and in an evaluation on demand, so that they can't differ.
+Owns how a joined decision is evaluated under a candidate and then learned from, the
+same way in the learner's tick and in an evaluation on demand, so that they can't
+differ.
 
 A candidate's value is that of its own pmf, without the exploration floor. Only
-decisions of the treatment group are scored: they were drawn by the served policy,
-with its floor. A policy that learns is scored on each of them before it learns from
-it, so that its pmf is predictable and the estimate honest.
+decisions of the treatment group are evaluated: they were drawn by the served policy,
+with its floor. A policy that learns is evaluated on each of them before it learns
+from it: its pmf then depends on the past alone, as the intervals need.
 
-Also owns the weight of one logged decision under another policy's chances.
+Also owns the weight of one logged decision under another policy's pmf.
 """
 
 import math
@@ -20,47 +21,49 @@ from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Definition
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.progressive.corrected import Correction
-from bandit_svc.ope.progressive.weighted import Scores
+from bandit_svc.ope.progressive.weighted import WeightedRewards
 from bandit_svc.services.evaluation.labels import FIXED
-from bandit_svc.services.evaluation.reward_predictor import Predictor
+from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.examples import Learning, teach
+from bandit_svc.services.learning.examples import JoinedExamples, teach
 from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.storage.rows import EvaluationRow, JoinedRow
-from policies.base import Action, Policy, PolicyError
+from policies.base import Policy, PolicyError
 from policies.pmf import validate_pmf
 from policies.spec import build_policy
 
 
-class Weighed(NamedTuple):
-    """One decision under one policy: its weight, and what the model says of it."""
+class WeightedDecision(NamedTuple):
+    """One decision under one policy: its weight, and the model's predictions."""
 
     weight: float
     correction: Correction | None
 
 
-def weighed_variant(
+def weight_of_variant(
     decision: Decision, index: int, predicted: Sequence[float] | None
-) -> Weighed:
-    """Weigh a decision for a policy that shows one variant for certain."""
+) -> WeightedDecision:
+    """Return a decision's weight for a policy that always shows one variant."""
     matches = decision.chosen == index
     weight = 1.0 / decision.propensity if matches else 0.0
     if predicted is None:
-        return Weighed(weight, None)
+        return WeightedDecision(weight, None)
     direct, chance = predicted[index], decision.pmf[index]
     largest = max(weight, 1.0 / chance if chance > 0.0 else math.inf)
     of_chosen = predicted[decision.chosen]
-    return Weighed(weight, Correction(of_chosen, direct, *_peaks(largest, direct)))
+    return WeightedDecision(
+        weight, Correction(of_chosen, direct, *_peaks(largest, direct))
+    )
 
 
-def weighed_pmf(
+def weight_of_pmf(
     decision: Decision, pmf: Sequence[float], predicted: Sequence[float] | None
-) -> Weighed:
-    """Weigh a decision for a policy's whole pmf, (K,) like the decision's own."""
+) -> WeightedDecision:
+    """Return a decision's weight for a policy's pmf, (K,) like the decision's own."""
     chosen = decision.chosen
     weight = pmf[chosen] / decision.propensity
     if predicted is None:
-        return Weighed(weight, None)
+        return WeightedDecision(weight, None)
     of_chosen = predicted[chosen]
     peaks = list(_peaks(weight, of_chosen))
     direct = 0.0
@@ -71,7 +74,9 @@ def weighed_pmf(
             up, down = _peaks(ratio, value)
             peaks[0] = max(peaks[0], up)
             peaks[1] = max(peaks[1], down)
-    return Weighed(weight, Correction(of_chosen, min(direct, 1.0), peaks[0], peaks[1]))
+    return WeightedDecision(
+        weight, Correction(of_chosen, min(direct, 1.0), peaks[0], peaks[1])
+    )
 
 
 def _peaks(weight: float, predicted: float) -> tuple[float, float]:
@@ -81,11 +86,11 @@ def _peaks(weight: float, predicted: float) -> tuple[float, float]:
 
 
 REFERENCES = frozenset({"fixed", "uniform", "weighted"})
-"""Kinds that don't learn: their chances follow from the spec alone."""
+"""Kinds that don't learn: their pmf follows from the spec alone."""
 
 
-class Bounds:
-    """How large weights could be, from what was known before each choice."""
+class WeightBounds:
+    """The largest weight that was possible, known before each choice."""
 
     def __init__(self, definitions: Definitions, number: int) -> None:
         self._definitions = definitions
@@ -93,10 +98,10 @@ class Bounds:
         self._of_revision: dict[int, tuple[float, int]] = {}
 
     def bound(self, decision: Decision) -> float | None:
-        """Give K / f, or None where the decision had no exploration floor.
+        """Return K / f, or None where the decision had no exploration floor f.
 
         K is the number of the experiment's active variants, or of the request's own
-        if those are more; narrowed requests so have the bound of the others.
+        if those are more; requests with fewer variants share the bound of the others.
         """
         known = self._of_revision.get(decision.revision)
         if known is None:
@@ -113,11 +118,12 @@ class Bounds:
 
 
 class Candidate:
-    """One candidate: what it is, how far it has come, what it has earned so far.
+    """One candidate: its spec and policy, how far it has come, its sums so far.
 
     Attributes:
-        cursor: the last joined position that was scored and learned from.
-        changed: whether it has moved since it was last kept.
+        rewards: its weighted rewards.
+        cursor: the last joined position that was evaluated and learned from.
+        changed: true if it has advanced since it was last stored.
     """
 
     def __init__(
@@ -126,85 +132,92 @@ class Candidate:
         self.label = label
         self.spec = dict(spec)
         self.policy = policy
-        self.scores = Scores(audited=label.startswith(FIXED))
+        self.rewards = WeightedRewards(audited=label.startswith(FIXED))
         self.cursor = 0
         self.changed = False
         self._only: str | None = spec["variant"] if spec["kind"] == "fixed" else None
         self._weights: Mapping[str, float] = spec.get("weights", {})
-        # What always shows one variant is asked about only where it was eligible;
-        # the baseline shows another one there, as it does in the holdout.
+        # A fixed variant is evaluated only where it was eligible; the baseline shows
+        # another one elsewhere, as it does in the holdout.
         self._strict = label.startswith(FIXED)
 
     def row(self) -> EvaluationRow:
-        """Give what is to be kept."""
+        """Return the row to store."""
         state = b"" if self.policy is None else self.policy.dump()
-        scores = self.scores.encode()
-        return EvaluationRow(self.label, self.spec, self.cursor, scores, state)
+        rewards = self.rewards.encode()
+        return EvaluationRow(self.label, self.spec, self.cursor, rewards, state)
 
-    def weighed(
+    def weigh(
         self,
         decision: Decision,
-        learning: Learning,
+        examples: JoinedExamples,
         predicted: Sequence[float] | None = None,
-    ) -> Weighed | None:
-        """Weigh a decision by its chances; None where it has no answer.
+    ) -> WeightedDecision | None:
+        """Return a decision's weight; None where the candidate has no pmf for it.
 
         Args:
-            predicted: rewards of the eligible variants in [0, 1], if there is a model.
+            decision: of the treatment group.
+            examples: for the decision's actions.
+            predicted: (K,) rewards of the eligible variants in [0, 1], if there is a
+                model.
 
         Raises:
-            PolicyError: a policy that learns gives no valid pmf.
+            PolicyError: a policy that learns returns no valid pmf.
         """
         variants = decision.variants
         if self.policy is not None:
-            actions = learning.actions(decision)
+            actions = examples.actions(decision)
             pmf = self.policy.pmf(decision.context, actions)
             validate_pmf(pmf, len(actions), 0.0)
-            return weighed_pmf(decision, pmf, predicted)
+            return weight_of_pmf(decision, pmf, predicted)
         if self._only in variants:
-            return weighed_variant(decision, variants.index(self._only), predicted)
+            return weight_of_variant(decision, variants.index(self._only), predicted)
         if self._strict:
             return None
         total = 0.0
         if self._weights:
             total = math.fsum(self._weights.get(key, 0.0) for key in variants)
         if total == 0.0:
-            # As the policy itself does where none of its variants is eligible.
-            return weighed_pmf(decision, [1 / len(variants)] * len(variants), predicted)
+            # As policies of kind weighted do where none of their variants is eligible.
+            return weight_of_pmf(
+                decision, [1 / len(variants)] * len(variants), predicted
+            )
         pmf = [self._weights.get(key, 0.0) / total for key in variants]
-        return weighed_pmf(decision, pmf, predicted)
+        return weight_of_pmf(decision, pmf, predicted)
 
-    def score(
+    def evaluate(
         self,
         decision: Decision,
         reward: float,
         bound: float | None,
-        learning: Learning,
+        examples: JoinedExamples,
         predicted: Sequence[float] | None = None,
     ) -> None:
-        """Count one decision of the treatment group.
+        """Add one decision of the treatment group to the sums.
 
         Args:
+            decision: the decision.
             reward: scaled to [0, 1].
-            bound: how large a weight could be; None where it can't be told.
-            predicted: as for `weighed`.
+            bound: the largest weight that was possible; None where it is unknown.
+            examples: for the decision's actions.
+            predicted: as for `weigh`.
         """
         if bound is None:
-            self.scores.unbounded += 1
+            self.rewards.unbounded += 1
             return
         try:
-            weighed = self.weighed(decision, learning, predicted)
+            weighted = self.weigh(decision, examples, predicted)
         except PolicyError:
-            # As in learning: one decision can't hold up those behind it.
+            # As in learning: one decision must not stop those behind it.
             return
-        if weighed is not None:
-            self.scores.add(weighed.weight, reward, bound, weighed.correction)
+        if weighted is not None:
+            self.rewards.add(weighted.weight, reward, bound, weighted.correction)
 
 
 def new_candidate(
     label: str, spec: Mapping[str, Any], definition: Definition
 ) -> Candidate:
-    """Build a candidate that has seen nothing.
+    """Build a candidate at the start of the log.
 
     Raises:
         PolicyError: the spec is refused.
@@ -214,37 +227,39 @@ def new_candidate(
     return Candidate(label, spec, build_policy(spec, reward_range(definition)))
 
 
-def kept_candidate(row: EvaluationRow, definition: Definition) -> Candidate:
-    """Build a candidate that goes on where it was kept; anew if that can't be read.
+def restored_candidate(row: EvaluationRow, definition: Definition) -> Candidate:
+    """Build a candidate in its stored state; at the start if that can't be read.
 
     Raises:
         PolicyError: the spec is refused.
     """
     candidate = new_candidate(row.policy, row.spec, definition)
     try:
-        scores = Scores.decode(row.scores)
+        rewards = WeightedRewards.decode(row.scores)
         if candidate.policy is not None:
             candidate.policy.load(row.state)
     except (LoggedDataError, PolicyError):
         return new_candidate(row.policy, row.spec, definition)
-    candidate.scores, candidate.cursor = scores, row.cursor
+    candidate.rewards, candidate.cursor = rewards, row.cursor
     return candidate
 
 
-def walk(
+def evaluate_and_learn(
     candidates: Sequence[Candidate],
     rows: Sequence[JoinedRow],
     definition: Definition,
-    learning: Learning,
-    bounds: Bounds,
-    predictor: Predictor | None = None,
+    examples: JoinedExamples,
+    bounds: WeightBounds,
+    predictor: RewardPredictor | None = None,
 ) -> None:
-    """Score the next joined decisions under each candidate, then let it learn.
+    """Evaluate candidates on the next joined decisions, each before it learns from it.
 
     Args:
         candidates: all at the same cursor, right before the first row.
         rows: in the recorded order.
-        definition: for the reward range, which is the same for life.
+        definition: for the reward range, which never changes.
+        examples: of the experiment.
+        bounds: of the experiment.
         predictor: at the same cursor; learns what the policies learn from. Without
             one there are only weighted rewards.
     """
@@ -252,31 +267,21 @@ def walk(
     learners = [c.policy for c in candidates if c.policy is not None]
     for row in rows:
         decision = decode_decision(row.line)
+        predicted = None
+        if predictor is not None:
+            predicted = predictor.predict(row, decision, examples)
         if decision.group == TREATMENT:
             reward, bound = scale.scaled(row.reward), bounds.bound(decision)
-            predicted = None
-            if predictor is not None:
-                actions = learning.actions(decision)
-                predicted = predictor.predicted(decision, actions, reward)
             for candidate in candidates:
-                candidate.score(decision, reward, bound, learning, predicted)
-        if row.learnable and (learners or predictor is not None):
-            _learn(learners, predictor, row, decision, learning.actions(decision))
+                candidate.evaluate(decision, reward, bound, examples, predicted)
+        if row.learnable and learners:
+            actions = examples.actions(decision)
+            for policy in learners:
+                teach(policy, decision, actions, row.reward)
+        if predictor is not None:
+            predictor.learn(row, decision, examples)
     for candidate in candidates:
         candidate.cursor = rows[-1].position
         candidate.changed = True
     if predictor is not None:
         predictor.cursor = rows[-1].position
-
-
-def _learn(
-    learners: Sequence[Policy],
-    predictor: Predictor | None,
-    row: JoinedRow,
-    decision: Decision,
-    actions: Sequence[Action],
-) -> None:
-    for policy in learners:
-        teach(policy, decision, actions, row.reward)
-    if predictor is not None:
-        predictor.learn(decision, actions, row.reward)

@@ -18,7 +18,7 @@ from bandit_svc.ope.progressive.weighted import mean_weight_intervals
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, mean_interval
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.evaluation.labels import BASELINE, FIXED
-from bandit_svc.services.evaluation.rows import Evaluated, refused, scaled_back
+from bandit_svc.services.evaluation.rows import CandidateProgress, refused, scaled_back
 from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Storage
@@ -33,7 +33,7 @@ SUCCESSES_FIRST = (
 
 
 def propensity_audit(
-    experiment: Experiment, evaluations: Mapping[str, Evaluated]
+    experiment: Experiment, evaluations: Mapping[str, CandidateProgress]
 ) -> Json:
     """Check that the mean weight of every fixed variant is 1.
 
@@ -80,7 +80,7 @@ def propensity_audit(
 def scorecard(
     storage: Storage,
     experiment: Experiment,
-    evaluations: Mapping[str, Evaluated],
+    evaluations: Mapping[str, CandidateProgress],
     holdout: Moments,
 ) -> Json:
     """Compare the baseline's estimate from the treatment with what the holdout earned.
@@ -113,7 +113,7 @@ def scorecard(
 
 
 def _not_compared(
-    storage: Storage, experiment: Experiment, one: Evaluated, holdout: Moments
+    storage: Storage, experiment: Experiment, one: CandidateProgress, holdout: Moments
 ) -> str | None:
     """Give the reason why the two can't be compared, or None."""
     if _successes_first(experiment):
@@ -130,7 +130,7 @@ def _not_compared(
             "needed"
         )
     if one.behind > 0 and one.summary.sums.n == 0:
-        return "the baseline has still to be scored on the log"
+        return "the baseline has not been evaluated on the log yet"
     if one.summary.unbounded:
         return (
             f"{one.summary.unbounded:,} decisions of the treatment had no exploration "

@@ -1,7 +1,7 @@
 """Evaluate any policies over the whole log of an experiment.
 
-Owns the full recomputation: it walks the joined decisions from nothing, as the
-learner's candidates did while they came, so for these both give the same numbers.
+Owns the full recomputation: candidates go through the joined decisions from the
+start, as the learner's did while these came, so both have the same numbers.
 """
 
 from bisect import bisect_right
@@ -15,10 +15,10 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.estimators.registry import PROGRESSIVE
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.evaluation.candidate import (
-    Bounds,
     Candidate,
+    WeightBounds,
+    evaluate_and_learn,
     new_candidate,
-    walk,
 )
 from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
 from bandit_svc.services.evaluation.frozen_target import (
@@ -28,10 +28,14 @@ from bandit_svc.services.evaluation.frozen_target import (
     with_training,
 )
 from bandit_svc.services.evaluation.labels import MODEL, standing_specs
-from bandit_svc.services.evaluation.reward_predictor import Predictor
-from bandit_svc.services.evaluation.rows import Evaluated, policies, quality_json
+from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
+from bandit_svc.services.evaluation.rows import (
+    CandidateProgress,
+    policies,
+    quality_json,
+)
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.examples import Learning
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
@@ -61,23 +65,27 @@ def evaluate(
     # The standing ones cost little, and the health rests on them.
     targets: dict[str, Target] = {**standing_specs(experiment.definition), **asked}
     definitions = Definitions(storage.experiments)
-    learning = Learning(storage.joins, definitions, experiment.number)
-    bounds = Bounds(definitions, experiment.number)
+    examples = JoinedExamples(storage.joins, definitions, experiment.number)
+    bounds = WeightBounds(definitions, experiment.number)
     candidates = {
-        label: _built(label, target, experiment, storage, learning)
+        label: _built(label, target, experiment, storage, examples)
         for label, target in targets.items()
     }
-    # A published model counts from where it had stopped learning.
+    # A published model is evaluated from where it had stopped learning.
     begins = {label: _begins(target) for label, target in targets.items()}
-    predictor = Predictor(experiment.definition)
+    predictor = RewardPredictor(experiment.definition)
     total = storage.joins.last_position(experiment.number)
-    for rows in learning.rows((0, total)):
+    for rows in examples.rows((0, total)):
         for part in split(rows, set(begins.values())):
             first = part[0].position
             group = [c for label, c in candidates.items() if begins[label] < first]
-            walk(group, part, experiment.definition, learning, bounds, predictor)
+            evaluate_and_learn(
+                group, part, experiment.definition, examples, bounds, predictor
+            )
         on_progress(rows[-1].position, total)
-    found = {label: Evaluated(c.scores.summary()) for label, c in candidates.items()}
+    found = {
+        label: CandidateProgress(c.rewards.summary()) for label, c in candidates.items()
+    }
     rows_of = policies(experiment, {label: found[label] for label in asked}, estimators)
     return {
         "policies": [_told(r, t) for r, t in zip(rows_of, asked.values(), strict=True)],
@@ -101,13 +109,13 @@ def _built(
     target: Target,
     experiment: Experiment,
     storage: Storage,
-    learning: Learning,
+    examples: JoinedExamples,
 ) -> Candidate:
     try:
         if not isinstance(target, Mapping):
             return Candidate(label, {"kind": "given"}, FrozenPolicy(target))
         if target["kind"] == MODEL:
-            policy = frozen_model(storage.snapshots, experiment, target, learning)
+            policy = frozen_model(storage.snapshots, experiment, target, examples)
             return Candidate(label, target, policy)
         return new_candidate(label, target, experiment.definition)
     except PolicyError as error:

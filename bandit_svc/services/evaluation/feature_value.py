@@ -20,7 +20,7 @@ from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.candidate import REFERENCES
-from bandit_svc.services.evaluation.paired import PairedWalk, Walked
+from bandit_svc.services.evaluation.paired import PairedEvaluation, PairedResult
 from bandit_svc.services.evaluation.processes import (
     Opener,
     dealt,
@@ -45,7 +45,7 @@ BATCH = 2_000
 
 
 class KeysPiece(NamedTuple):
-    """What one process walks: the whole policy, and it without some keys."""
+    """The work of one process: the whole policy, and it without some keys."""
 
     experiment: Experiment
     spec: Spec
@@ -124,12 +124,12 @@ def feature_values(
     pieces = [
         KeysPiece(experiment, spec, hand, last) for hand in dealt(looked_at, processes)
     ]
-    found = in_processes(walk_keys, pieces, opener, on_progress)
-    whole, walked = found[0][0], gathered([one[1:] for one in found])
+    found = in_processes(evaluate_keys, pieces, opener, on_progress)
+    whole, results = found[0][0], gathered([one[1:] for one in found])
     width = experiment.definition.reward.maximum - experiment.definition.reward.minimum
     rows = [
         {"key": ".".join(path), "share": shares[path], **_worth(one, width)}
-        for path, one in zip(looked_at, walked, strict=True)
+        for path, one in zip(looked_at, results, strict=True)
     ]
     rows.sort(key=lambda row: (row["refused"] is not None, -(row["value"] or 0.0)))
     return {
@@ -196,19 +196,19 @@ def without(context: Context, path: Path) -> Context:
     return left
 
 
-def walk_keys(
+def evaluate_keys(
     storage: Storage, piece: KeysPiece, on_progress: Callable[[int], None]
-) -> list[Walked]:
-    """Walk one piece; the whole policy first."""
+) -> list[PairedResult]:
+    """Evaluate one piece; the whole policy comes first."""
     scale = reward_range(piece.experiment.definition)
     whole = build_policy(piece.spec, scale)
     others = [WithoutKey(build_policy(piece.spec, scale), p) for p in piece.paths]
-    walk = PairedWalk(storage, piece.experiment, whole, others)
-    return walk.run(piece.last, on_progress)
+    evaluation = PairedEvaluation(storage, piece.experiment, whole, others)
+    return evaluation.run(piece.last, on_progress)
 
 
-def _worth(walked: Walked, width: float) -> Json:
-    reason, difference = refused(walked.summary), walked.difference
+def _worth(result: PairedResult, width: float) -> Json:
+    reason, difference = refused(result.summary), result.difference
     value: float | None = None
     ends: list[float | None] = [None, None]
     if reason is None and difference is not None:

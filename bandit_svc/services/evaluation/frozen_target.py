@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.services.learning.examples import Learning
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Snapshots
@@ -49,7 +49,7 @@ def frozen_model(
     snapshots: Snapshots,
     experiment: Experiment,
     spec: Mapping[str, Any],
-    learning: Learning,
+    examples: JoinedExamples,
 ) -> Policy:
     """Give a published version as it was; built again if it is kept no more.
 
@@ -70,7 +70,7 @@ def frozen_model(
             pass
     spans = tuple((first, last) for first, last in spec["spans"])
     return FrozenPolicy(
-        learning.replay(dict(spec["policy"]), experiment.definition, spans)
+        examples.replay(dict(spec["policy"]), experiment.definition, spans)
     )
 
 

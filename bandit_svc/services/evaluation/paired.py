@@ -1,17 +1,17 @@
-"""Walk a log once under a reference policy and others, and compare them in pairs.
+"""Compare candidate policies with a reference in pairs, in one pass over a log.
 
 Owns the paired doubly robust term. All policies share one reward model that sees
 everything and learns as they do, after it was asked:
 
     sum over actions of (pi(a) - pi'(a)) q(a)  +  (w - w') (r - q(chosen))
 
-is, given the past, the difference of two policies' values in the mean, whatever q is;
-a good q makes it vary less. See ope.sequences.paired.
+has, given the past, the difference of two policies' values as its mean, whatever q
+is; a good q makes it vary less. See ope.sequences.paired.
 
 Only decisions of the treatment group are compared, each before any policy learns from
 it, as services.evaluation.candidate does. Everything follows from the log and the
-policies, so that it does not matter in which process, or beside which others, a policy
-was walked.
+policies, so that the result does not depend on the process, or on the other policies,
+that a candidate was compared in.
 
 Reference: Dudik, Langford and Li (2011), "Doubly robust policy evaluation and
 learning", ICML, eq. (2), for two policies.
@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
-from bandit_svc.ope.progressive.weighted import Scores, Summary
+from bandit_svc.ope.progressive.weighted import Summary, WeightedRewards
 from bandit_svc.ope.sequences.paired import PairedDifference, Term, paired_terms
-from bandit_svc.services.evaluation.candidate import Bounds
+from bandit_svc.services.evaluation.candidate import WeightBounds
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.examples import Learning, teach
+from bandit_svc.services.learning.examples import JoinedExamples, teach
 from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
@@ -40,8 +40,8 @@ Pmf = Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
-    """What is known of a policy when the walk is over.
+class PairedResult:
+    """What the comparison found for one policy.
 
     Attributes:
         summary: of its weighted rewards, as for any candidate.
@@ -54,16 +54,16 @@ class Walked:
     value: float | None
 
 
-class Contender:
-    """A policy on the walk."""
+class PairedCandidate:
+    """A policy in the comparison."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self.scores = Scores()
+        self.rewards = WeightedRewards()
         self._difference: PairedDifference | None = None
         self._n, self._total = 0, 0.0
 
-    def score(
+    def evaluate(
         self,
         decision: Decision,
         actions: Sequence[Action],
@@ -71,14 +71,14 @@ class Contender:
         predicted: Sequence[float],
         bound: float,
     ) -> Pmf | None:
-        """Count a decision; give its chances, or None where it has no valid ones.
+        """Add a decision; return the policy's pmf, or None where it is not valid.
 
         Args:
             decision: of the treatment group.
             actions: the eligible ones.
             reward: in [0, 1].
             predicted: (K,), by the reward model.
-            bound: how large a weight could be.
+            bound: the largest weight that was possible.
         """
         try:
             pmf = self.policy.pmf(decision.context, actions)
@@ -87,26 +87,26 @@ class Contender:
             return None
         chosen = decision.chosen
         weight = pmf[chosen] / decision.propensity
-        self.scores.add(weight, reward, bound)
+        self.rewards.add(weight, reward, bound)
         direct = sum(p * q for p, q in zip(pmf, predicted, strict=True))
         self._n += 1
         self._total += direct + weight * (reward - predicted[chosen])
         return pmf
 
-    def count(self, terms: tuple[Term, Term], bound: float) -> None:
-        """Count the paired terms of a decision against the reference."""
+    def compare(self, terms: tuple[Term, Term], bound: float) -> None:
+        """Add the paired terms of a decision against the reference."""
         if self._difference is None:
             self._difference = PairedDifference(bound)
         self._difference.add(terms)
 
-    def walked(self) -> Walked:
-        """Give what is known of it now."""
+    def result(self) -> PairedResult:
+        """Return the result so far."""
         value = self._total / self._n if self._n else None
-        return Walked(self.scores.summary(), self._difference, value)
+        return PairedResult(self.rewards.summary(), self._difference, value)
 
 
-class PairedWalk:
-    """One walk over the joined decisions of an experiment."""
+class PairedEvaluation:
+    """One pass over the joined decisions of an experiment."""
 
     def __init__(
         self,
@@ -116,31 +116,31 @@ class PairedWalk:
         others: Sequence[Policy],
     ) -> None:
         definitions = Definitions(storage.experiments)
-        self._learning = Learning(storage.joins, definitions, experiment.number)
-        self._bounds = Bounds(definitions, experiment.number)
+        self._examples = JoinedExamples(storage.joins, definitions, experiment.number)
+        self._bounds = WeightBounds(definitions, experiment.number)
         self._scale = reward_range(experiment.definition)
         self._model = RewardModel(self._scale)
-        self._reference = Contender(reference)
-        self._others = [Contender(policy) for policy in others]
+        self._reference = PairedCandidate(reference)
+        self._others = [PairedCandidate(policy) for policy in others]
 
     def run(
         self, last: int, on_progress: Callable[[int], None] = lambda _position: None
-    ) -> list[Walked]:
-        """Walk to a joined position; give the reference, then the others in order."""
-        for rows in self._learning.rows((0, last)):
+    ) -> list[PairedResult]:
+        """Evaluate up to a joined position; return the reference, then the others."""
+        for rows in self._examples.rows((0, last)):
             for row in rows:
                 self._step(row)
             on_progress(rows[-1].position)
-        return [c.walked() for c in (self._reference, *self._others)]
+        return [c.result() for c in (self._reference, *self._others)]
 
     def _step(self, row: JoinedRow) -> None:
         decision = decode_decision(row.line)
-        actions = self._learning.actions(decision)
+        actions = self._examples.actions(decision)
         if decision.group == TREATMENT:
             self._compare(decision, actions, self._scale.scaled(row.reward))
         if row.learnable:
-            for contender in (self._reference, *self._others):
-                teach(contender.policy, decision, actions, row.reward)
+            for candidate in (self._reference, *self._others):
+                teach(candidate.policy, decision, actions, row.reward)
             with suppress(PolicyError):
                 self._model.learn(
                     decision.context,
@@ -155,18 +155,20 @@ class PairedWalk:
     ) -> None:
         bound = self._bounds.bound(decision)
         if bound is None or min(decision.pmf) <= 0.0:
-            for contender in (self._reference, *self._others):
-                contender.scores.unbounded += 1
+            for candidate in (self._reference, *self._others):
+                candidate.rewards.unbounded += 1
             return
         try:
             predicted = self._model.predict(decision.context, actions)
         except PolicyError:
             return
-        reference = self._reference.score(decision, actions, reward, predicted, bound)
-        for contender in self._others:
-            pmf = contender.score(decision, actions, reward, predicted, bound)
+        reference = self._reference.evaluate(
+            decision, actions, reward, predicted, bound
+        )
+        for candidate in self._others:
+            pmf = candidate.evaluate(decision, actions, reward, predicted, bound)
             if reference is not None and pmf is not None:
                 terms = paired_terms(
                     (pmf, reference), decision.pmf, predicted, decision.chosen, reward
                 )
-                contender.count(terms, bound)
+                candidate.compare(terms, bound)

@@ -1,18 +1,24 @@
-"""The reward model of one experiment, walked along its joined decisions.
+"""Predict rewards for an experiment's candidates along its joined decisions.
 
-Owns how it predicts a decision before it learns from it, how good that was, and its
-row in the store. All candidates at one position of the log share one.
+Owns how a reward model predicts a decision before it learns from it, how good that
+was, and its row in the store; and which models there are: one for each position of
+the log that candidates have reached. Usually there is one. A candidate that catches
+up from the start of the log needs the model as it was then, so it has its own until
+it has caught up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.events.event import decode_decision
+from bandit_svc.domain.experiment import TREATMENT, Definition
+from bandit_svc.domain.times import Deadline
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import reward_range
-from bandit_svc.storage.rows import RewardModelRow
-from policies.base import Action, PolicyError
+from bandit_svc.storage.rows import JoinedRow, RewardModelRow
+from policies.base import PolicyError
 from policies.reward_model import RewardModel
 
 
@@ -20,9 +26,9 @@ class Quality(msgspec.Struct, array_like=True):
     """How good predictions were, on scaled rewards of the treatment's decisions.
 
     Attributes:
-        n: decisions.
+        n: number of decisions.
         squares: sum of the squared errors of predictions made before learning.
-        mean_squares: the same of the mean reward so far.
+        mean_squares: sum of the squared errors of the mean reward so far.
     """
 
     n: int = 0
@@ -31,13 +37,13 @@ class Quality(msgspec.Struct, array_like=True):
 
     @property
     def r_squared(self) -> float | None:
-        """The share of the squared error that the model takes away; may be < 0."""
+        """The share of the squared error that the model removes; may be below 0."""
         if self.mean_squares <= 0:
             return None
         return 1 - self.squares / self.mean_squares
 
 
-class Predictor:
+class RewardPredictor:
     """Predicts, and then learns from, one joined decision after the other.
 
     Attributes:
@@ -47,46 +53,60 @@ class Predictor:
 
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
-        self._model = RewardModel(reward_range(definition))
+        self._scale = reward_range(definition)
+        self._model = RewardModel(self._scale)
         self.cursor = 0
         self.quality = Quality()
 
-    def predicted(
-        self, decision: Decision, actions: Sequence[Action], reward: float
-    ) -> list[float]:
-        """Predict each variant's reward, and note how far off the chosen one's was.
+    def predict(
+        self, row: JoinedRow, decision: Decision, examples: JoinedExamples
+    ) -> list[float] | None:
+        """Predict the reward of each eligible variant, and record the error.
 
-        Args:
-            decision: of the treatment group.
-            actions: its eligible variants.
-            reward: what the choice earned; it does not enter the predictions. As
-                these, scaled to [0, 1].
+        The row's reward enters the quality, not the predictions: these must not
+        depend on the outcome for the doubly robust estimate to be unbiased.
+
+        Returns:
+            (K,), scaled to [0, 1]; None outside of the treatment group.
         """
+        if decision.group != TREATMENT:
+            return None
+        actions = examples.actions(decision)
         mean = self._model.mean
         try:
             predicted = self._model.predict(decision.context, actions)
         except PolicyError:
-            # A context that it can't read is as good as an empty one.
+            # A context that the model can't read is as good as an empty one.
             predicted = [mean] * len(actions)
-        quality = self.quality
+        reward, quality = self._scale.scaled(row.reward), self.quality
         quality.n += 1
         quality.squares += (reward - predicted[decision.chosen]) ** 2
         quality.mean_squares += (reward - mean) ** 2
         return predicted
 
     def learn(
-        self, decision: Decision, actions: Sequence[Action], reward: float
+        self, row: JoinedRow, decision: Decision, examples: JoinedExamples
     ) -> None:
-        """Learn from a decision, unless the model refuses it."""
-        example = (decision.chosen, decision.propensity, reward)
+        """Learn from a decision that policies learn from, unless the model refuses."""
+        if not row.learnable:
+            return
+        example = (decision.chosen, decision.propensity, row.reward)
         try:
-            self._model.learn(decision.context, actions, *example)
+            self._model.learn(decision.context, examples.actions(decision), *example)
         except PolicyError:
             return
 
-    def copy(self) -> "Predictor":
-        """Give another one that stands where this one stands."""
-        new = Predictor(self._definition)
+    def advance(self, rows: Sequence[JoinedRow], examples: JoinedExamples) -> None:
+        """Predict and learn from the next rows, where no candidate needs them."""
+        for row in rows:
+            decision = decode_decision(row.line)
+            self.predict(row, decision, examples)
+            self.learn(row, decision, examples)
+        self.cursor = rows[-1].position
+
+    def copy(self) -> "RewardPredictor":
+        """Return an independent one in the same state."""
+        new = RewardPredictor(self._definition)
         new._model.load(self._model.dump())
         new.cursor = self.cursor
         new.quality = msgspec.structs.replace(self.quality)
@@ -98,10 +118,12 @@ class Predictor:
         return RewardModelRow(slot, self.cursor, quality, self._model.dump())
 
     @classmethod
-    def kept(cls, row: RewardModelRow, definition: Definition) -> "Predictor | None":
-        """Build one that goes on where it was kept; None if that can't be read."""
+    def restored(
+        cls, row: RewardModelRow, definition: Definition
+    ) -> "RewardPredictor | None":
+        """Return one in the stored state; None if the row can't be read."""
         new = cls(definition)
-        quality = kept_quality(row.quality)
+        quality = stored_quality(row.quality)
         try:
             new._model.load(row.state)
         except PolicyError:
@@ -112,9 +134,77 @@ class Predictor:
         return new
 
 
-def kept_quality(stored: bytes) -> Quality | None:
+def stored_quality(stored: bytes) -> Quality | None:
     """Decode a stored quality; None if it can't be read."""
     try:
         return msgspec.msgpack.decode(stored, type=Quality)
     except msgspec.DecodeError:
         return None
+
+
+class RewardPredictors:
+    """The reward models of one experiment, by the position that each has reached."""
+
+    def __init__(self, examples: JoinedExamples) -> None:
+        self._examples = examples
+        self._all: list[RewardPredictor] = []
+        self._stored_cursors: list[int] = []
+
+    def load(self, rows: Iterable[RewardModelRow], definition: Definition) -> None:
+        """Resume from the stored rows; one that can't be read is computed again."""
+        found = [RewardPredictor.restored(row, definition) for row in rows]
+        self._all = [predictor for predictor in found if predictor is not None]
+
+    def at(
+        self, cursor: int, taken: set[int], definition: Definition, time_is_up: Deadline
+    ) -> RewardPredictor | None:
+        """Return the model at a cursor; None if it could not catch up in time.
+
+        The next call resumes, and does at least one batch.
+
+        Args:
+            cursor: a joined position.
+            taken: cursors of all candidates; a model at one of them is copied, never
+                advanced.
+            definition: of the experiment.
+            time_is_up: asked after each batch.
+        """
+        predictor = self._nearest(cursor)
+        if predictor is None:
+            predictor = RewardPredictor(definition)
+            self._all.append(predictor)
+        elif predictor.cursor < cursor and predictor.cursor in taken:
+            predictor = predictor.copy()
+            self._all.append(predictor)
+        for rows in self._examples.rows((predictor.cursor, cursor)):
+            predictor.advance(rows, self._examples)
+            if time_is_up():
+                break
+        return predictor if predictor.cursor == cursor else None
+
+    def prune(self, taken: set[int]) -> None:
+        """Drop the models that no candidate at these cursors will need."""
+        nearest = [self._nearest(cursor) for cursor in sorted(taken, reverse=True)]
+        found: list[RewardPredictor] = []
+        for predictor in nearest:
+            if predictor is not None and predictor not in found:
+                found.append(predictor)
+        self._all = found
+
+    @property
+    def changed(self) -> bool:
+        """True if one has advanced since they were last stored."""
+        return [p.cursor for p in self._all] != self._stored_cursors
+
+    def rows(self) -> tuple[RewardModelRow, ...]:
+        """Return the rows to store; the most advanced model comes first."""
+        return tuple(p.row(slot) for slot, p in enumerate(self._all))
+
+    def stored(self, rows: Iterable[RewardModelRow]) -> None:
+        """Record that these rows are in the store."""
+        self._stored_cursors = [row.cursor for row in rows]
+
+    def _nearest(self, cursor: int) -> RewardPredictor | None:
+        """Return the most advanced model that is not beyond a cursor."""
+        before = [p for p in self._all if p.cursor <= cursor]
+        return max(before, key=lambda p: p.cursor, default=None)

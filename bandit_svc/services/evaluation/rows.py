@@ -27,9 +27,9 @@ from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.estimators.registry import PROGRESSIVE
 from bandit_svc.ope.interval import UNKNOWN, Estimate, Interval
 from bandit_svc.ope.progressive.estimates import Look, looks
-from bandit_svc.ope.progressive.weighted import Scores, Summary
+from bandit_svc.ope.progressive.weighted import Summary, WeightedRewards
 from bandit_svc.services.evaluation.labels import FIXED, candidate_specs
-from bandit_svc.services.evaluation.reward_predictor import Quality, kept_quality
+from bandit_svc.services.evaluation.reward_predictor import Quality, stored_quality
 from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.services.values import CONFIDENCE, Json, estimate_json
 from bandit_svc.storage.interface import Storage
@@ -38,8 +38,8 @@ from policies.base import RewardRange
 NOTHING: Json = estimate_json(UNKNOWN)
 
 
-class Evaluated(NamedTuple):
-    """What is known of one policy; `behind` decisions have still to be scored."""
+class CandidateProgress(NamedTuple):
+    """The sums of one candidate; it is `behind` so many joined decisions."""
 
     summary: Summary
     behind: int = 0
@@ -47,7 +47,7 @@ class Evaluated(NamedTuple):
 
 def kept_evaluations(
     storage: Storage, experiment: Experiment, joined: int
-) -> dict[str, Evaluated]:
+) -> dict[str, CandidateProgress]:
     """Read what the learner has kept of each candidate, by label.
 
     Args:
@@ -61,15 +61,18 @@ def kept_evaluations(
         if row is not None and row.spec == spec:
             # If they can't be read, the learner computes them again from the log.
             with suppress(LoggedDataError):
-                summary, cursor = Scores.decode(row.scores).summary(), row.cursor
-        found[label] = Evaluated(summary, joined - cursor)
+                summary, cursor = (
+                    WeightedRewards.decode(row.scores).summary(),
+                    row.cursor,
+                )
+        found[label] = CandidateProgress(summary, joined - cursor)
     return found
 
 
 def kept_quality_json(storage: Storage, experiment: Experiment) -> Json:
     """Say how good the reward model of the candidates is that have come furthest."""
     stored = storage.evaluations.reward_model_quality(experiment.number)
-    quality = None if stored is None else kept_quality(stored)
+    quality = None if stored is None else stored_quality(stored)
     return quality_json(quality or Quality())
 
 
@@ -85,7 +88,7 @@ def quality_json(quality: Quality) -> Json:
 
 def policies(
     experiment: Experiment,
-    evaluations: Mapping[str, Evaluated],
+    evaluations: Mapping[str, CandidateProgress],
     estimators: Collection[str] = tuple(PROGRESSIVE),
 ) -> list[Json]:
     """Return one row a policy, in the contract's shape, with these estimates."""
@@ -136,7 +139,7 @@ class Shown(NamedTuple):
     """One policy, why it is refused or not, and its sums where it is not."""
 
     label: str
-    one: Evaluated
+    one: CandidateProgress
     reason: str | None
     look: Look | None
 

@@ -9,8 +9,8 @@ together, at every look, with the report's confidence (Bonferroni). So the best 
 many specs isn't promoted for its luck: where none is better than the incumbent, a
 look promotes one with a chance of at most 5 %, and so do all looks together at the
 same specs of a growing log, against the same incumbent. With learn_on first_reward
-nothing is promoted: when a decision is scored then hangs on its reward, so that no
-interval holds.
+nothing is promoted: when a decision is evaluated then depends on its reward, so
+that no interval holds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.numbers import amount
 from bandit_svc.errors import Conflict
 from bandit_svc.ope.interval import Interval
-from bandit_svc.services.evaluation.paired import PairedWalk, Walked
+from bandit_svc.services.evaluation.paired import PairedEvaluation, PairedResult
 from bandit_svc.services.evaluation.processes import (
     Opener,
     dealt,
@@ -39,11 +39,11 @@ Spec = Mapping[str, Any]
 
 
 class SpecsPiece(NamedTuple):
-    """What one process walks: the incumbent, and some of the challengers."""
+    """The work of one process: the incumbent, and some of the candidates."""
 
     experiment: Experiment
     incumbent: Spec
-    challengers: Sequence[Spec]
+    candidates: Sequence[Spec]
     last: int
 
 
@@ -67,7 +67,7 @@ def tune(
     processes: int,
     on_progress: Callable[[int], None] = lambda _done: None,
 ) -> Json:
-    """Walk the log once under every spec and rank them.
+    """Evaluate every spec in one pass over the log, and rank them.
 
     The result does not depend on the number of processes.
 
@@ -83,19 +83,19 @@ def tune(
         number; `decisions`, the joined ones; `successes_first`, whether decisions are
         joined at their first reward; `confidence`.
     """
-    incumbent, *challengers = specs
+    incumbent, *candidates = specs
     storage = opener()
     try:
         last = storage.joins.last_position(experiment.number)
     finally:
         storage.close()
-    hands = dealt(challengers, processes)
+    hands = dealt(candidates, processes)
     pieces = [SpecsPiece(experiment, incumbent, hand, last) for hand in hands]
-    found = in_processes(walk_specs, pieces, opener, on_progress)
-    walked = [found[0][0], *gathered([one[1:] for one in found])]
+    found = in_processes(evaluate_specs, pieces, opener, on_progress)
+    results = [found[0][0], *gathered([one[1:] for one in found])]
     rows = [
         _row(experiment, spec, specs[0], one, 2 * len(specs) - 1)
-        for spec, one in zip(specs, walked, strict=True)
+        for spec, one in zip(specs, results, strict=True)
     ]
     rows.sort(key=_rank)
     return {
@@ -109,18 +109,18 @@ def tune(
     }
 
 
-def walk_specs(
+def evaluate_specs(
     storage: Storage, piece: SpecsPiece, on_progress: Callable[[int], None]
-) -> list[Walked]:
-    """Walk one piece; the incumbent first."""
+) -> list[PairedResult]:
+    """Evaluate one piece; the incumbent comes first."""
     scale = reward_range(piece.experiment.definition)
-    walk = PairedWalk(
+    evaluation = PairedEvaluation(
         storage,
         piece.experiment,
         build_policy(piece.incumbent, scale),
-        [build_policy(spec, scale) for spec in piece.challengers],
+        [build_policy(spec, scale) for spec in piece.candidates],
     )
-    return walk.run(piece.last, on_progress)
+    return evaluation.run(piece.last, on_progress)
 
 
 def promotion(board: Json) -> Promotion | None:
@@ -131,7 +131,7 @@ def promotion(board: Json) -> Promotion | None:
     """
     rows = board["leaderboard"]
     incumbent = next(row for row in rows if row["incumbent"])
-    left = challengers_of(board)
+    left = candidates_of(board)
     better = [row for row in left if row["difference"]["interval"][0] > 0]
     if board["successes_first"] or incumbent["refused"] is not None or not better:
         return None
@@ -163,13 +163,13 @@ def verdict_of(board: Json) -> str:
             "first, so no interval of this leaderboard is to be relied on. An "
             "experiment with learn_on maturity has one that is."
         )
-    left = challengers_of(board)
+    left = candidates_of(board)
     if not left:
         return f"The log can't say what any spec but the incumbent ({name}) would earn."
     best = left[0]["difference"]
     lower, upper = best["interval"]
     return (
-        f"Nothing beats {name}, the incumbent, for sure: the best challenger, "
+        f"Nothing beats {name}, the incumbent, for sure: the best candidate, "
         f"{described(left[0]['policy'])}, would have earned "
         f"{amount(best['estimate'], signed=True)} a decision, between "
         f"{amount(lower, signed=True)} and {amount(upper, signed=True)}."
@@ -177,7 +177,7 @@ def verdict_of(board: Json) -> str:
     )
 
 
-def challengers_of(board: Json) -> list[Json]:
+def candidates_of(board: Json) -> list[Json]:
     """Give the rows that are neither refused nor the incumbent, best first."""
     rows = board["leaderboard"]
     return [row for row in rows if not row["incumbent"] and row["refused"] is None]
@@ -212,21 +212,25 @@ MOST_TIMES = 1000
 
 
 def _row(
-    experiment: Experiment, spec: Spec, incumbent: Spec, walked: Walked, count: int
+    experiment: Experiment,
+    spec: Spec,
+    incumbent: Spec,
+    result: PairedResult,
+    count: int,
 ) -> Json:
     scale = reward_range(experiment.definition)
     width = scale.maximum - scale.minimum
     confidence = 1 - (1 - CONFIDENCE) / count
-    sums, reason = walked.summary.sums, refused(walked.summary)
+    sums, reason = result.summary.sums, refused(result.summary)
     estimate = gain = None
     interval = difference = Interval(None, None)
-    if reason is None and walked.value is not None:
-        estimate = scale.minimum + walked.value * width
-        interval = scaled_back(walked.summary.value_interval(confidence), scale)
+    if reason is None and result.value is not None:
+        estimate = scale.minimum + result.value * width
+        interval = scaled_back(result.summary.value_interval(confidence), scale)
         gain, difference = 0.0, Interval(0.0, 0.0)
-        if walked.difference is not None:
-            gain = walked.difference.mean * width
-            found = walked.difference.interval(confidence)
+        if result.difference is not None:
+            gain = result.difference.mean * width
+            found = result.difference.interval(confidence)
             ends = (found.lower or 0.0, found.upper or 0.0)
             difference = Interval(ends[0] * width, ends[1] * width)
     return {

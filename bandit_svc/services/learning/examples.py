@@ -22,7 +22,7 @@ BATCH = 500
 ELIGIBLE_KEPT = 1_000
 
 
-class Learning:
+class JoinedExamples:
     """Teaches policies the joined decisions of one experiment."""
 
     def __init__(self, joins: Joins, definitions: Definitions, number: int) -> None:

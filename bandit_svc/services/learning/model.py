@@ -11,7 +11,7 @@ import msgspec
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.model_version import Snapshot, Span
 from bandit_svc.domain.times import Deadline
-from bandit_svc.services.learning.examples import Learning
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import reward_range
 from policies.base import Policy
 from policies.spec import build_policy
@@ -52,7 +52,10 @@ def model_of(definition: Definition, snapshot: Snapshot) -> Model:
 
 
 def catch_up(
-    model: Model, target: tuple[Span, ...], learning: Learning, time_is_up: Deadline
+    model: Model,
+    target: tuple[Span, ...],
+    examples: JoinedExamples,
+    time_is_up: Deadline,
 ) -> bool:
     """Train a model through the spans of another one, for a while.
 
@@ -71,9 +74,9 @@ def catch_up(
         position = model.spans[index][1] if index < len(model.spans) else first
         done = model.spans[:index]
         model.spans = (*done, (first, position))
-        for rows in learning.rows((position, last)):
+        for rows in examples.rows((position, last)):
             for row in rows:
-                model.learned += learning.learn(model.policy, row)
+                model.learned += examples.learn(model.policy, row)
             model.spans = (*done, (first, rows[-1].position))
             if time_is_up():
                 return model.spans == target

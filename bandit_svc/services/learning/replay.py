@@ -11,7 +11,7 @@ import msgspec
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import NotFound
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.examples import Learning
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.storage.interface import Storage
 
 
@@ -49,10 +49,10 @@ def replay(
             "comes when a decision has matured"
         )
     definitions = Definitions(storage.experiments)
-    learning = Learning(storage.joins, definitions, experiment.number)
+    examples = JoinedExamples(storage.joins, definitions, experiment.number)
     meta = snapshot.meta
     total = sum(last - first for first, last in meta.spans)
-    policy = learning.replay(
+    policy = examples.replay(
         meta.policy,
         experiment.definition,
         meta.spans,

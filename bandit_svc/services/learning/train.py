@@ -15,7 +15,7 @@ from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import Snapshot, SnapshotMeta, advance
 from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.examples import Learning
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.learning.model import Model, catch_up, fresh_model, model_of
 from bandit_svc.services.policy_inputs import actions_of, reward_range
 from bandit_svc.storage.interface import Storage
@@ -67,7 +67,7 @@ class Trainer:
         self._storage = storage
         self._number = number
         self._unsaved = unsaved
-        self._learning = Learning(storage.joins, definitions, number)
+        self._examples = JoinedExamples(storage.joins, definitions, number)
         self._model: Model | None = None
         self._challenger: Model | None = None
         self._version = 0
@@ -125,7 +125,7 @@ class Trainer:
         before = model.learned
         last = self._storage.joins.last_position(self._number)
         if last > model.cursor:
-            catch_up(model, advance(model.spans, last), self._learning, time_is_up)
+            catch_up(model, advance(model.spans, last), self._examples, time_is_up)
         done.learned = model.learned - before
         if model.spec != definition.policy:
             self._challenge(definition, model, time_is_up, now_ms, done)
@@ -164,7 +164,7 @@ class Trainer:
             meta = snapshot.meta
             model = Model(
                 spec=meta.policy,
-                policy=self._learning.replay(meta.policy, definition, meta.spans),
+                policy=self._examples.replay(meta.policy, definition, meta.spans),
                 spans=meta.spans,
                 learned=meta.learned,
             )
@@ -182,7 +182,7 @@ class Trainer:
         challenger = self._challenger
         if challenger is None or challenger.spec != definition.policy:
             challenger = self._challenger = fresh_model(definition)
-        if not catch_up(challenger, model.spans, self._learning, time_is_up):
+        if not catch_up(challenger, model.spans, self._examples, time_is_up):
             done.behind = model.cursor - challenger.cursor
             return
         if self._publish(definition, challenger, now_ms, done):

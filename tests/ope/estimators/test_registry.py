@@ -10,7 +10,7 @@ from bandit_svc.ope.estimators.registry import ESTIMATORS, PROGRESSIVE, Estimato
 from bandit_svc.ope.logged import LoggedData
 from bandit_svc.ope.progressive.corrected import Correction
 from bandit_svc.ope.progressive.estimates import looks
-from bandit_svc.ope.progressive.weighted import Scores
+from bandit_svc.ope.progressive.weighted import WeightedRewards
 
 every = pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=ESTIMATORS)
 
@@ -64,15 +64,15 @@ def test_on_the_target_policys_own_log_all_give_the_mean_reward(
 def test_sums_give_the_estimate_of_the_whole_log(
     name: str, shared_log: LoggedData
 ) -> None:
-    scores = Scores()
+    rewards = WeightedRewards()
     predicted, direct = shared_log.predictions()
     rows = zip(shared_log.weight, shared_log.reward, predicted, direct, strict=True)
     bound = 1 / float(shared_log.propensity.min())
     for weight, reward, q, base in rows:
         peak = bound
         correction = Correction(float(q), float(base), peak, peak)
-        scores.add(float(weight), float(reward), bound, correction)
-    (look,) = looks([scores.summary()], 0.95)
+        rewards.add(float(weight), float(reward), bound, correction)
+    (look,) = looks([rewards.summary()], 0.95)
 
     kept = PROGRESSIVE[name](look).estimate
 

@@ -5,7 +5,7 @@ import pytest
 
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.estimators.weights import WeightedSums
-from bandit_svc.ope.progressive.weighted import CHUNK, Scores
+from bandit_svc.ope.progressive.weighted import CHUNK, WeightedRewards
 from bandit_svc.ope.sequences.betting import ValueSequence
 from bandit_svc.ope.sequences.bounded_mean import MeanSequence
 
@@ -20,11 +20,11 @@ def stream(count: int, seed: int = 3) -> list[tuple[float, float]]:
     return [(float(w), float(r)) for w, r in zip(weights, rewards, strict=True)]
 
 
-def fed(rounds: list[tuple[float, float]], bound: float = LIMIT) -> Scores:
-    scores = Scores(audited=True)
+def fed(rounds: list[tuple[float, float]], bound: float = LIMIT) -> WeightedRewards:
+    rewards = WeightedRewards(audited=True)
     for weight, reward in rounds:
-        scores.add(weight, reward, bound)
-    return scores
+        rewards.add(weight, reward, bound)
+    return rewards
 
 
 @pytest.mark.parametrize("cuts", [(1,), (CHUNK,), (7, 130, 131, 400), (499,)])
@@ -32,14 +32,14 @@ def test_the_bytes_do_not_depend_on_where_somebody_began_again(
     cuts: tuple[int, ...],
 ) -> None:
     rounds = stream(500)
-    scores = Scores(audited=True)
+    rewards = WeightedRewards(audited=True)
     for index, (weight, reward) in enumerate(rounds):
         if index in cuts:
-            scores = Scores.decode(scores.encode())
-            scores.summary()
-        scores.add(weight, reward, LIMIT)
+            rewards = WeightedRewards.decode(rewards.encode())
+            rewards.summary()
+        rewards.add(weight, reward, LIMIT)
 
-    assert scores.encode() == fed(rounds).encode()
+    assert rewards.encode() == fed(rounds).encode()
 
 
 def test_a_summary_is_what_the_whole_stream_gives_at_once() -> None:
@@ -61,17 +61,17 @@ def test_a_summary_is_what_the_whole_stream_gives_at_once() -> None:
 
 
 def test_nothing_bounds_the_value_of_no_decision() -> None:
-    interval = Scores().summary().value_interval(0.95)
+    interval = WeightedRewards().summary().value_interval(0.95)
 
     assert (interval.lower, interval.upper) == (None, None)
 
 
 def test_reading_changes_nothing() -> None:
-    scores = fed(stream(200))
-    before = scores.encode()
-    scores.summary().value_interval(0.95)
+    rewards = fed(stream(200))
+    before = rewards.encode()
+    rewards.summary().value_interval(0.95)
 
-    assert scores.encode() == before
+    assert rewards.encode() == before
 
 
 def test_the_size_does_not_grow_with_the_log() -> None:
@@ -80,22 +80,22 @@ def test_the_size_does_not_grow_with_the_log() -> None:
 
 
 def test_a_bound_that_grows_begins_a_stretch_of_twice_the_bound_at_least() -> None:
-    scores = fed(stream(100))
+    rewards = fed(stream(100))
     for bound in (LIMIT + 1, LIMIT + 2, 2 * LIMIT, 3, 100):
-        scores.add(1.0, 1.0, bound)
+        rewards.add(1.0, 1.0, bound)
 
-    assert [s.limit for s in scores.stretches] == [LIMIT, 2 * LIMIT, 100.0]
-    assert [s.n for s in scores.stretches] == [100, 4, 1]
+    assert [s.limit for s in rewards.stretches] == [LIMIT, 2 * LIMIT, 100.0]
+    assert [s.n for s in rewards.stretches] == [100, 4, 1]
 
 
 def test_the_interval_over_two_stretches_is_the_weighted_mean_of_both() -> None:
-    scores = fed(stream(300))
+    rewards = fed(stream(300))
     for weight, reward in stream(100, seed=4):
-        scores.add(weight, reward, 5 * LIMIT)
-    first, second = (s.whole().value for s in scores.stretches)
+        rewards.add(weight, reward, 5 * LIMIT)
+    first, second = (s.whole().value for s in rewards.stretches)
     # The first gets 0.9 of the risk, the second 0.9 of what is left.
     one, two = first.interval(1 - 0.045), second.interval(1 - 0.0045)
-    pooled = scores.summary().value_interval(0.95)
+    pooled = rewards.summary().value_interval(0.95)
 
     assert one.lower is not None
     assert two.lower is not None
@@ -106,14 +106,14 @@ def test_the_interval_over_two_stretches_is_the_weighted_mean_of_both() -> None:
 
 
 def test_a_weight_over_its_bound_by_rounding_counts_as_the_bound() -> None:
-    scores = Scores()
+    rewards = WeightedRewards()
     for _ in range(CHUNK):
-        scores.add(LIMIT * (1 + 1e-7), 1.0, LIMIT)
+        rewards.add(LIMIT * (1 + 1e-7), 1.0, LIMIT)
 
-    assert scores.summary().sums.max_weight == LIMIT
+    assert rewards.summary().sums.max_weight == LIMIT
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\x00", fed(stream(9)).encode()[:-3]])
 def test_damaged_bytes_are_refused(damaged: bytes) -> None:
     with pytest.raises(LoggedDataError):
-        Scores.decode(damaged)
+        WeightedRewards.decode(damaged)

@@ -16,7 +16,7 @@ from bandit_svc.ope.sequences.corrected import (
     CorrectedRounds,
     CorrectedSequence,
 )
-from bandit_svc.services.evaluation.candidate import weighed_pmf
+from bandit_svc.services.evaluation.candidate import weight_of_pmf
 
 ROUNDS = 60
 Outcomes = list[tuple[float, float, CorrectedRounds]]
@@ -40,7 +40,9 @@ def outcomes(
             pmf=tuple(logged.tolist()), chosen=chosen,
             propensity=float(logged[chosen]), model_version=0,
         )  # fmt: skip
-        weight, correction = weighed_pmf(decision, target.tolist(), predicted.tolist())
+        weight, correction = weight_of_pmf(
+            decision, target.tolist(), predicted.tolist()
+        )
         assert correction is not None
         for reward, share in ((1.0, expected[chosen]), (0.0, 1 - expected[chosen])):
             columns = (np.array([x]) for x in (weight, reward, *correction))

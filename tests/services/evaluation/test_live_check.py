@@ -1,7 +1,7 @@
 """Off-policy estimates against the truth that a simulated world knows.
 
 The logging policy learns while it logs, and every number comes from the service's own
-scoring code.
+evaluation code.
 """
 
 import msgspec
@@ -14,17 +14,17 @@ from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.variant import Variant
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.evaluation.candidate import (
-    Bounds,
     Candidate,
+    WeightBounds,
+    evaluate_and_learn,
     new_candidate,
-    walk,
 )
 from bandit_svc.services.evaluation.checks import scorecard
 from bandit_svc.services.evaluation.labels import candidate_specs
-from bandit_svc.services.evaluation.reward_predictor import Predictor
-from bandit_svc.services.evaluation.rows import Evaluated
+from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
+from bandit_svc.services.evaluation.rows import CandidateProgress
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.examples import Learning
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.report.build import build_report
 from bandit_svc.storage.interface import Storage
@@ -71,9 +71,9 @@ class Run:
         self.experiment: Experiment = storage.experiments.get("hero")
         self.definition: Definition = self.experiment.definition
         definitions = Definitions(storage.experiments)
-        self.learning = Learning(storage.joins, definitions, number)
-        self.bounds = Bounds(definitions, number)
-        self.predictor = Predictor(self.definition)
+        self.examples = JoinedExamples(storage.joins, definitions, number)
+        self.bounds = WeightBounds(definitions, number)
+        self.predictor = RewardPredictor(self.definition)
         self.storage = storage
         # Learns at once, so that each choice depends on all rewards before it.
         self.logging = build_policy(self.definition.policy)
@@ -85,7 +85,7 @@ class Run:
         self.holdout = Moments()
 
     def play(self, position: int) -> None:
-        """Decide once, log, score and learn."""
+        """Decide once, log, evaluate and learn."""
         index = int(self.rng.integers(POOL))
         context = self.pool.contexts[index]
         group: Group = (
@@ -112,8 +112,8 @@ class Run:
             self.holdout = self.holdout.merge(Moments(1, reward, reward))
         row = JoinedRow(position, reward, treated, encode_event(decision))
         everyone = list(self.candidates.values())
-        ports = (self.definition, self.learning, self.bounds, self.predictor)
-        walk(everyone, [row], *ports)
+        ports = (self.definition, self.examples, self.bounds, self.predictor)
+        evaluate_and_learn(everyone, [row], *ports)
         if treated:
             self.logging.learn(context, WORLD.actions, chosen, pmf[chosen], reward)
 
@@ -128,7 +128,7 @@ class Run:
         }
         found = set()
         for label, value in truth.items():
-            summary = self.candidates[label].scores.summary()
+            summary = self.candidates[label].rewards.summary()
             assert summary.corrected is not None
             for estimator, interval in (
                 ("ips", summary.value_interval(0.95)),
@@ -142,8 +142,8 @@ class Run:
 
     def scorecard(self) -> str:
         """The status of the standing scorecard now."""
-        summary = self.candidates["baseline"].scores.summary()
-        evaluated = {"baseline": Evaluated(summary)}
+        summary = self.candidates["baseline"].rewards.summary()
+        evaluated = {"baseline": CandidateProgress(summary)}
         check = scorecard(self.storage, self.experiment, evaluated, self.holdout)
         assert "the holdout earned" in check["detail"]
         return str(check["status"])
@@ -193,7 +193,7 @@ def test_through_the_whole_service_every_estimate_holds_the_truth_at_every_look(
 ) -> None:
     """Seed 7 of the service; 3,000 decisions on `hero` under `vw`, 15 looks.
 
-    Decide, log, ingest, join, score, report, with a floor of 0.1: at the default of
+    Decide, log, ingest, join, evaluate, report, with a floor of 0.1: at the default of
     0.02 `vw` shows the baseline so rarely that its estimate is refused here. Two
     intervals of each of six policies, ips and dr, at 95 % each, hold together with at
     least 40 %, and in fact far more often; the seed is fixed.

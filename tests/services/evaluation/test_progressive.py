@@ -1,4 +1,4 @@
-"""Candidates are scored on the treatment's decisions, before they learn from them."""
+"""Candidates are evaluated on decisions of the treatment, before they learn."""
 
 import msgspec
 import pytest
@@ -7,8 +7,8 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.variant import Variant
 from bandit_svc.ope.estimators.weights import WeightedSums
-from bandit_svc.ope.progressive.weighted import Scores, Summary
-from bandit_svc.services.evaluation.progressive import Scored
+from bandit_svc.ope.progressive.weighted import Summary, WeightedRewards
+from bandit_svc.services.evaluation.progressive import Progress
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
 from policies.base import Action
@@ -24,7 +24,7 @@ def rows_of(service: Service) -> dict[str, EvaluationRow]:
 
 
 def summary(service: Service, policy: str) -> Summary:
-    return Scores.decode(rows_of(service)[policy].scores).summary()
+    return WeightedRewards.decode(rows_of(service)[policy].scores).summary()
 
 
 def joined(service: Service) -> list[tuple[Decision, float]]:
@@ -88,7 +88,7 @@ def test_rewards_are_scaled_by_the_declared_range(service: Service) -> None:
     assert summary(service, "uniform").sums.ips == pytest.approx(expected.ips)
 
 
-def test_a_policy_that_learns_is_scored_before_it_learns(service: Service) -> None:
+def test_a_policy_that_learns_is_evaluated_before_it_learns(service: Service) -> None:
     service.create(holdout=0.3, candidates=[LINEAR | {"name": "shadow"}])
     for _ in range(3):
         service.rounds(50)
@@ -105,12 +105,12 @@ def test_a_policy_that_learns_is_scored_before_it_learns(service: Service) -> No
     assert rows_of(service)["shadow"].state == policy.dump()
 
 
-def steps(service: Service) -> list[Scored]:
+def steps(service: Service) -> list[Progress]:
     """Tick without any budget, so one batch at a time, until all have caught up."""
     learner = service.new_learner(budget_s=0.0)
-    found = [learner.tick().scored["hero"]]
+    found = [learner.tick().evaluated["hero"]]
     while found[-1].behind:
-        found.append(learner.tick().scored["hero"])
+        found.append(learner.tick().evaluated["hero"])
     return found
 
 
@@ -229,9 +229,9 @@ def test_decisions_without_a_floor_are_left_out(service: Service) -> None:
     service.change(exploration_floor=0.1)
     service.rounds(50)
     service.mature()
-    scores = summary(service, "uniform")
+    found = summary(service, "uniform")
 
-    assert (scores.unbounded, scores.sums.n) == (30, 50)
+    assert (found.unbounded, found.sums.n) == (30, 50)
 
 
 def limits(service: Service) -> list[tuple[float, int]]:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from bandit_svc.domain.events.event import decode_decision
-from bandit_svc.ope.progressive.weighted import Scores
+from bandit_svc.ope.progressive.weighted import WeightedRewards
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.prose.report_csv import report_rows
 from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
-from bandit_svc.services.evaluation.rows import Evaluated
+from bandit_svc.services.evaluation.rows import CandidateProgress
 from bandit_svc.services.report.build import build_report
 from tests.harness.service import Service
 
@@ -158,15 +158,15 @@ def test_both_checks_are_ok_on_a_sound_log(earned: Service) -> None:
     assert "the holdout earned" in check_of(earned, "scorecard")["detail"]
 
 
-def forged(share: float, chance: float, propensity: float) -> Evaluated:
+def forged(share: float, chance: float, propensity: float) -> CandidateProgress:
     """A variant that is chosen with one chance and logged with another."""
     rng = np.random.default_rng(5)
-    scores = Scores(audited=True)
+    rewards = WeightedRewards(audited=True)
     for chosen, acted in zip(
         rng.random(4_000) < chance, rng.random(4_000) < share, strict=True
     ):
-        scores.add(chosen / propensity, float(acted), LIMIT)
-    return Evaluated(scores.summary())
+        rewards.add(chosen / propensity, float(acted), LIMIT)
+    return CandidateProgress(rewards.summary())
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_the_result_does_not_depend_on_the_number_of_processes(
     assert [row["rank"] for row in alone["leaderboard"]] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_spec_is_scored_as_evaluate_does(logged: Callable[..., Any]) -> None:
+def test_a_spec_has_the_numbers_of_evaluate(logged: Callable[..., Any]) -> None:
     experiment, opener = logged(HeroWorld(), 600, policy=BLIND)
     specs = specs_of(experiment, {"linear": {}})
     board = tune(opener, experiment, specs, 1)

@@ -24,7 +24,7 @@ def test_only_experiments_with_traffic_are_stepped(service: Service) -> None:
     service.now_ms += 2_000
     tick = service.learner.tick()
 
-    assert list(tick.trained) == list(tick.scored) == ["hero"]
+    assert list(tick.trained) == list(tick.evaluated) == ["hero"]
 
 
 def test_an_experiment_stays_awake_for_a_while_and_then_sleeps(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bandit_svc.domain.events.event import decode_decision
-from bandit_svc.ope.progressive.weighted import Scores
+from bandit_svc.ope.progressive.weighted import WeightedRewards
 from bandit_svc.services.report.build import build_report
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow, RewardModelRow
 from policies.base import Action, RewardRange
@@ -26,7 +26,7 @@ def models(service: Service) -> list[RewardModelRow]:
 
 def caught_up(service: Service) -> None:
     learner = service.new_learner(budget_s=0.0)
-    while learner.tick().scored["hero"].behind:
+    while learner.tick().evaluated["hero"].behind:
         pass
 
 
@@ -54,7 +54,9 @@ def test_estimates_are_those_of_a_model_that_predicts_before_it_learns(
         errors.append((row.reward - q[decision.chosen], row.reward - model.mean))
         example = (decision.chosen, decision.propensity, row.reward)
         model.learn(decision.context, ACTIONS, *example)
-    corrected = Scores.decode(rows_of(played)["uniform"].scores).summary().corrected
+    corrected = (
+        WeightedRewards.decode(rows_of(played)["uniform"].scores).summary().corrected
+    )
     (kept,) = models(played)
     squares = np.square(errors).sum(axis=0)
 
