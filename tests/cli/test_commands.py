@@ -1,11 +1,9 @@
 """What holds for every command: help, variables, exit codes, sentences."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
-from click.testing import Result
 
 from bandit_svc import __version__
 from bandit_svc.cli.catalogue import every_command, options_of
@@ -14,8 +12,8 @@ from bandit_svc.cli.main import main
 from bandit_svc.client import BanditClientError
 from bandit_svc.errors import Conflict, FieldError, InvalidInput, TooLarge, Unavailable
 from bandit_svc.settings import SETTINGS
+from tests.harness.command import Run
 
-Run = Callable[..., Result]
 COMMANDS = dict(every_command(main))
 
 

@@ -1,8 +1,6 @@
 """Data folders, and real learner processes over them."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,8 +12,9 @@ from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker
+from tests.harness.learner_process import LearnerProcess, StartLearner
+from tests.harness.process import plain_environment
 
-TIMEOUT_S = 60.0
 HERO = {
     "key": "hero",
     "variants": [{"key": "a"}, {"key": "b"}],
@@ -26,7 +25,7 @@ HERO = {
 
 
 @pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_settings_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away what the developer's own shell may have set."""
     for name in os.environ:
         if name.startswith("BANDIT_"):
@@ -68,7 +67,7 @@ def decide_once(settings: Settings) -> Callable[[], None]:
 
 @pytest.fixture
 def learned(settings: Settings) -> Callable[[], int]:
-    """Say how many decisions the newest model of `hero` has learned from."""
+    """Return how many decisions the newest model of `hero` has learned from."""
 
     def look() -> int:
         with closing(Backends(settings)) as backends:
@@ -78,54 +77,14 @@ def learned(settings: Settings) -> Callable[[], int]:
     return look
 
 
-class LearnerProcess:
-    """A `python -m bandit_svc.learner`, and what it has logged.
-
-    Its log goes through a pipe, which works when the disk is full.
-    """
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._said = b""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "bandit_svc.learner"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            env={**os.environ, **environment},
-        )
-        assert self.process.stdout is not None
-        os.set_blocking(self.process.stdout.fileno(), False)
-
-    @property
-    def said(self) -> str:
-        """Everything so far."""
-        assert self.process.stdout is not None
-        while more := self.process.stdout.read():
-            self._said += more
-        return self._said.decode()
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def wait_for_words(self, words: str) -> None:
-        self.wait_for(lambda: words in self.said, f"said {words!r}")
-
-    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
-        """Poll until a condition holds."""
-        deadline = time.monotonic() + TIMEOUT_S
-        while not condition():
-            assert time.monotonic() < deadline, f"not {what}; it said: {self.said}"
-            time.sleep(0.02)
-
-
 @pytest.fixture
-def start(settings: Settings) -> Iterator[Callable[..., LearnerProcess]]:
-    """Start a learner over the folder; kill it after the test."""
+def start(settings: Settings) -> Iterator[StartLearner]:
+    """Return a function that starts a learner; all are killed after the test."""
     started: list[LearnerProcess] = []
 
-    def begin(**more: str) -> LearnerProcess:
-        started.append(LearnerProcess({**settings.environment(), **more}))
+    def begin(**variables: str) -> LearnerProcess:
+        environment = plain_environment(**settings.environment() | variables)
+        started.append(LearnerProcess(environment))
         return started[-1]
 
     yield begin

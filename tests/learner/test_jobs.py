@@ -4,10 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,8 +14,12 @@ from bandit_svc.learner.loop import Learner
 from bandit_svc.services.managing.jobs import queue_evaluation
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.settings import Settings
+from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.jobs import JobRow
 from bandit_svc.wiring import Backends, Worker
+from tests.harness.learner_process import LearnerProcess, StartLearner
+from tests.harness.process import children_of, is_gone
+from tests.harness.waiting import GENEROUS_S
 
 pytestmark = pytest.mark.e2e
 
@@ -28,11 +30,10 @@ SLOW = [
     for seed in range(4)
 ]
 QUICK = ["uniform"]
-Start = Callable[..., Any]
 
 
 @pytest.fixture
-def storage(settings: Settings, initialise: Callable[[], None]) -> Iterator[Any]:
+def storage(settings: Settings, initialise: Callable[[], None]) -> Iterator[Storage]:
     """The store of an experiment with matured decisions, joined long ago."""
     initialise()
     with closing(Worker(settings, 1_000_000, "ab12")) as worker:
@@ -42,38 +43,35 @@ def storage(settings: Settings, initialise: Callable[[], None]) -> Iterator[Any]
             )
             decide(worker.decider, request, 1_000_000, number.to_bytes(9, "big"))
     with closing(Backends(settings)) as backends:
-        Learner(backends, lambda: 2_000_000).drain(60)
+        Learner(backends, lambda: 2_000_000).drain(GENEROUS_S)
         yield backends.storage
 
 
-def queue(storage: Any, policies: list[Any]) -> str:
+def queue(storage: Storage, policies: Sequence[str | dict[str, object]]) -> str:
     """Queue an evaluation; give its id."""
     experiment = storage.experiments.get("hero")
     row: JobRow = queue_evaluation(storage, experiment, policies, os.urandom(9), 1)
     return row.id
 
 
-def child_of(learner: Any) -> int | None:
+def child_of(learner: LearnerProcess) -> int | None:
     """The pid of the learner's child, if there is one."""
-    pid = learner.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(children[0]) if children else None
+    children = children_of(learner.pid)
+    return children[0] if children else None
 
 
-def gone(pid: int) -> bool:
-    try:
-        # After the name in brackets comes the state; Z is dead, but not yet buried.
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def midway(storage: Any, job: str) -> bool:
+def row_of(storage: Storage, job: str) -> JobRow:
     row = storage.jobs.get(1, job)
+    assert row is not None
+    return row
+
+
+def midway(storage: Storage, job: str) -> bool:
+    row = row_of(storage, job)
     return bool(row.status == "running" and 0 < row.done < row.total)
 
 
-def child_midway(learner: Any, storage: Any, job: str) -> int:
+def child_midway(learner: LearnerProcess, storage: Storage, job: str) -> int:
     """Wait until a job is half done; give the pid of the child that does it."""
     learner.wait_for(lambda: midway(storage, job), "midway")
     child = child_of(learner)
@@ -81,14 +79,14 @@ def child_midway(learner: Any, storage: Any, job: str) -> int:
     return child
 
 
-def done(storage: Any, job: str) -> bool:
-    row = storage.jobs.get(1, job)
+def done(storage: Storage, job: str) -> bool:
+    row = row_of(storage, job)
     assert row.status != "failed", row.error
     return bool(row.status == "done")
 
 
 def test_it_is_done_by_a_niced_child_that_ends_when_nothing_is_left(
-    start: Start, storage: Any
+    start: StartLearner, storage: Storage
 ) -> None:
     job = queue(storage, SLOW)
     learner = start()
@@ -96,53 +94,55 @@ def test_it_is_done_by_a_niced_child_that_ends_when_nothing_is_left(
     assert os.getpriority(os.PRIO_PROCESS, child) == 10
     quick = queue(storage, QUICK)
     learner.wait_for(lambda: done(storage, job) and done(storage, quick), "done")
-    learner.wait_for(lambda: gone(child), "gone")
+    learner.wait_for(lambda: is_gone(child), "gone")
 
     assert learner.said.count("jobs are waiting: started pid") == 1
 
 
-def test_a_killed_child_begins_again_and_ends_done(start: Start, storage: Any) -> None:
+def test_a_killed_child_begins_again_and_ends_done(
+    start: StartLearner, storage: Storage
+) -> None:
     job = queue(storage, SLOW)
     learner = start()
     child = child_midway(learner, storage, job)
     os.kill(child, signal.SIGKILL)
     learner.wait_for(lambda: done(storage, job), "done")
 
-    assert storage.jobs.get(1, job).attempts == 2
+    assert row_of(storage, job).attempts == 2
     assert learner.process.poll() is None
 
 
 def test_with_a_killed_learner_its_child_ends_and_the_next_one_goes_on(
-    start: Start, storage: Any
+    start: StartLearner, storage: Storage
 ) -> None:
     job = queue(storage, SLOW)
     first = start()
     child = child_midway(first, storage, job)
     first.process.kill()
     first.process.wait()
-    first.wait_for(lambda: gone(child), "gone")
+    first.wait_for(lambda: is_gone(child), "gone")
     second = start()
     second.wait_for(lambda: done(storage, job), "done")
 
-    assert storage.jobs.get(1, job).attempts <= 2
+    assert row_of(storage, job).attempts <= 2
 
 
 def test_a_stopped_learner_stops_its_child_and_the_job_waits(
-    start: Start, storage: Any
+    start: StartLearner, storage: Storage
 ) -> None:
     job = queue(storage, SLOW)
     learner = start()
     child = child_midway(learner, storage, job)
     learner.process.terminate()
 
-    assert learner.process.wait(20) == 0
-    assert gone(child)
-    row = storage.jobs.get(1, job)
+    assert learner.wait_for_end() == 0
+    assert is_gone(child)
+    row = row_of(storage, job)
     assert (row.status, row.attempts, row.done) == ("queued", 0, 0)
     assert "Traceback" not in learner.said
 
 
-def test_there_is_only_one_at_a_time(settings: Settings, storage: Any) -> None:
+def test_there_is_only_one_at_a_time(settings: Settings, storage: Storage) -> None:
     job = queue(storage, QUICK)
     with storage.lease("jobs") as held:
         assert held
@@ -153,4 +153,4 @@ def test_there_is_only_one_at_a_time(settings: Settings, storage: Any) -> None:
         ).returncode
 
     assert status == BUSY
-    assert storage.jobs.get(1, job).status == "queued"
+    assert row_of(storage, job).status == "queued"

@@ -5,21 +5,20 @@ import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bandit_svc.settings import Settings
+from tests.harness.learner_process import StartLearner
 
 pytestmark = pytest.mark.e2e
 
-Start = Callable[..., Any]
 Act = Callable[[], None]
 Learned = Callable[[], int]
 
 
 def test_a_matured_decision_is_in_a_published_model(
-    start: Start, initialise: Act, decide_once: Act, learned: Learned
+    start: StartLearner, initialise: Act, decide_once: Act, learned: Learned
 ) -> None:
     initialise()
     learner = start()
@@ -29,7 +28,7 @@ def test_a_matured_decision_is_in_a_published_model(
 
 
 def test_the_second_learner_takes_over_when_the_first_is_killed(
-    start: Start, initialise: Act, decide_once: Act, learned: Learned
+    start: StartLearner, initialise: Act, decide_once: Act, learned: Learned
 ) -> None:
     initialise()
     first = start()
@@ -47,19 +46,19 @@ def test_the_second_learner_takes_over_when_the_first_is_killed(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_signal_ends_it_with_0(
-    start: Start, initialise: Act, number: signal.Signals
+    start: StartLearner, initialise: Act, number: signal.Signals
 ) -> None:
     initialise()
     learner = start()
     learner.wait_for_words("learning from")
     learner.process.send_signal(number)
 
-    assert learner.process.wait(20) == 0
+    assert learner.wait_for_end() == 0
     assert "Traceback" not in learner.said
 
 
 def test_a_stop_signal_ends_the_wait_for_the_lease_with_0(
-    start: Start, initialise: Act
+    start: StartLearner, initialise: Act
 ) -> None:
     initialise()
     start().wait_for_words("learning from")
@@ -67,11 +66,11 @@ def test_a_stop_signal_ends_the_wait_for_the_lease_with_0(
     second.wait_for_words("another learner holds the lease")
     second.process.terminate()
 
-    assert second.process.wait(20) == 0
+    assert second.wait_for_end() == 0
 
 
 def test_it_recovers_by_itself_when_the_store_becomes_usable(
-    start: Start, initialise: Act, decide_once: Act, learned: Learned
+    start: StartLearner, initialise: Act, decide_once: Act, learned: Learned
 ) -> None:
     learner = start()
     learner.wait_for_words("beginning anew from the store")
@@ -83,7 +82,7 @@ def test_it_recovers_by_itself_when_the_store_becomes_usable(
 
 
 def test_it_recovers_by_itself_when_the_log_becomes_readable(
-    start: Start,
+    start: StartLearner,
     settings: Settings,
     initialise: Act,
     decide_once: Act,
@@ -101,7 +100,7 @@ def test_it_recovers_by_itself_when_the_log_becomes_readable(
 
 
 def test_it_recovers_by_itself_from_a_full_disk(
-    start: Start, initialise: Act, decide_once: Act, learned: Learned
+    start: StartLearner, initialise: Act, decide_once: Act, learned: Learned
 ) -> None:
     initialise()
     learner = start()
@@ -120,7 +119,7 @@ def test_it_recovers_by_itself_from_a_full_disk(
 
 
 def test_it_ends_with_the_supervisor_that_it_was_given(
-    start: Start, initialise: Act
+    start: StartLearner, initialise: Act
 ) -> None:
     initialise()
     ours = start(BANDIT_SUPERVISOR_PID=str(os.getpid()))
@@ -128,13 +127,13 @@ def test_it_ends_with_the_supervisor_that_it_was_given(
     # As if the parent had died and somebody else had adopted it.
     orphan = start(BANDIT_SUPERVISOR_PID="1")
 
-    assert orphan.process.wait(20) == 0
+    assert orphan.wait_for_end() == 0
     assert ours.process.poll() is None
 
 
-def test_a_wrong_setting_is_a_sentence_and_exit_2(start: Start) -> None:
+def test_a_wrong_setting_is_a_sentence_and_exit_2(start: StartLearner) -> None:
     learner = start(BANDIT_LEARNER_TICK_MS="soon")
 
-    assert learner.process.wait(20) == 2
+    assert learner.wait_for_end() == 2
     assert learner.said.startswith("Error: a setting is wrong")
     assert "Traceback" not in learner.said

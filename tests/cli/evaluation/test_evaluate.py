@@ -2,14 +2,13 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 
-Run = Callable[..., Result]
+from tests.harness.command import Run
+
 LINEAR = '{"kind": "linear", "ridge": 2.0, "name": "ridge-2"}'
 
 

@@ -2,14 +2,13 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 
-Run = Callable[..., Result]
+from tests.harness.command import Run
+
 NAMES = (
     *("--action-column", "item_id", "--reward-column", "click"),
     *("--propensity-column", "propensity_score"),

@@ -1,14 +1,12 @@
 """What `bandit-svc evaluate KEY --policy` can be asked about, beside the labels."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 
-Run = Callable[..., Result]
+from tests.harness.command import Run
 
 OWN = """
 def half(context, variant_keys):

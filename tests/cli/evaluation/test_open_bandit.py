@@ -7,16 +7,13 @@ formulas; the numbers stand in the module that made them, benchmarks/obd.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 
 from benchmarks.obd.data import OpenBanditData, arguments_of, cache_folder, fetch_wheel
-
-Run = Callable[..., Result]
+from tests.harness.command import Run
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,14 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
 from benchmarks.world_log import write_world_log
 from simulators.worlds.hero import HeroWorld
+from tests.harness.command import Run
 
-Run = Callable[..., Result]
 KEY = HeroWorld.key
 
 

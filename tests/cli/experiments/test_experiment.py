@@ -1,18 +1,16 @@
 """`bandit-svc experiment`: definitions from files, and their life."""
 
 import json
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
+from tests.harness.command import Run
 
-Run = Callable[..., Result]
 SMALL = {"key": "small", "variants": [{"key": "a"}, {"key": "b"}]}
 
 

@@ -2,15 +2,11 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from click.testing import Result
-
 from bandit_svc.cli.experiments.report_text import report_text
-
-Run = Callable[..., Result]
+from tests.harness.command import Run
 
 
 def built(run: Run, data: Path) -> dict[str, Any]:

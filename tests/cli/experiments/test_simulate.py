@@ -1,34 +1,32 @@
 """`bandit-svc simulate` against a running service."""
 
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 
 from simulators.summary import Summary
-
-COMMAND = str(Path(sys.executable).with_name("bandit-svc"))
+from tests.harness.command import Run, StartCommand
+from tests.harness.process import COMMAND
+from tests.harness.waiting import GENEROUS_S
 
 
 @pytest.mark.e2e
 def test_a_run_is_told_in_plain_lines_and_is_in_the_report(
-    start: Callable[..., Any], run: Callable[..., Result]
+    start: StartCommand, run: Run
 ) -> None:
     service = start("serve", "--dev", "--port", "0", "--workers", "1")
     service.wait_until_up()
     done = subprocess.run(
         [
-            *(COMMAND, "simulate", "null", "--url", f"http://{service.url}"),
+            *(COMMAND, "simulate", "null", "--url", service.url),
             *("--rounds", "60", "--seed", "3", "--window", "0.5"),
         ],
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=GENEROUS_S,
     )
     (key,) = [
         line.split()[-1] for line in done.stdout.splitlines() if "experiment" in line
@@ -43,12 +41,12 @@ def test_a_run_is_told_in_plain_lines_and_is_in_the_report(
     )
 
 
-def report(run: Callable[..., Result], data: Path, key: str) -> str:
+def report(run: Run, data: Path, key: str) -> str:
     result = run("report", key, "--format", "csv", "--data", data)
     return result.stdout.replace("\r\n", "\n")
 
 
-def test_a_service_that_is_not_there_is_a_sentence(run: Callable[..., Result]) -> None:
+def test_a_service_that_is_not_there_is_a_sentence(run: Run) -> None:
     result = run("simulate", "hero", "--url", "http://127.0.0.1:9", "--rounds", "5")
 
     assert result.exit_code == 1
@@ -57,7 +55,7 @@ def test_a_service_that_is_not_there_is_a_sentence(run: Callable[..., Result]) -
 
 
 def test_what_was_done_until_an_interruption_is_printed(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(scenario: str, *_: Any, on_progress: Any, **__: Any) -> None:
         on_progress(

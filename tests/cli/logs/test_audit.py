@@ -1,14 +1,13 @@
 """`bandit-svc audit`: our own log, sound files and corrupted ones."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
 
-Run = Callable[..., Result]
+from tests.harness.command import Run
+
 ROUNDS = 5_000
 NAMES = (
     *("--action-column", "item", "--reward-column", "click"),

@@ -3,19 +3,16 @@
 import hashlib
 import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 
 from bandit_svc.services.managing.doctor import Surroundings, examine
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
-
-Run = Callable[..., Result]
+from tests.harness.command import Run
 
 
 def change(data: Path, sql: str, *values: Any) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 import sqlite_utils
-from click.testing import Result
 
 from bandit_svc.cli.service.launch import prepare
 from bandit_svc.learner.loop import Learner
@@ -19,12 +18,11 @@ from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.settings import Settings
 from bandit_svc.storage.sqlite.schema import migrations
 from bandit_svc.wiring import Backends, Worker
-
-Run = Callable[..., Result]
+from tests.harness.command import Run
+from tests.harness.waiting import GENEROUS_S
 
 LATER_MS = 1_750_000_100_000
 WINDOW_MS = 10_000
-TIMEOUT_S = 60.0
 CANDIDATES = [{"kind": "linear", "ridge": 5.0, "name": "heavier"}]
 
 
@@ -34,7 +32,7 @@ def evaluated(trained: Path) -> Path:
     settings = Settings(data=str(trained))
     with closing(Backends(settings)) as backends:
         lifecycle.change(backends.storage, "hero", {"candidates": CANDIDATES}, LATER_MS)
-        Learner(backends, lambda: LATER_MS).drain(TIMEOUT_S)
+        Learner(backends, lambda: LATER_MS).drain(GENEROUS_S)
     return trained
 
 
@@ -120,7 +118,7 @@ def test_a_migrated_store_reports_the_same_and_computes_its_candidates_again(
     prepare(settings)
     halfway = report(run, evaluated)
     with closing(Backends(settings)) as backends:
-        Learner(backends, lambda: LATER_MS).drain(TIMEOUT_S)
+        Learner(backends, lambda: LATER_MS).drain(GENEROUS_S)
     after = report(run, evaluated)
 
     told = ("decisions", "uplift", "groups", "history", "segments", "latency")
@@ -143,7 +141,7 @@ def test_a_migrated_store_goes_on_deciding_and_learning(
             )
             decide(worker.decider, request, LATER_MS, (2**60 + number).to_bytes(9))
     with closing(Backends(settings)) as backends:
-        Learner(backends, lambda: LATER_MS + 2 * WINDOW_MS).drain(TIMEOUT_S)
+        Learner(backends, lambda: LATER_MS + 2 * WINDOW_MS).drain(GENEROUS_S)
         breakdowns = backends.storage.breakdowns
         joined = backends.storage.joins.last_position(1)
         over_time = sum(row.n for row in breakdowns.history(1))

@@ -1,18 +1,16 @@
 """`bandit-svc init`: a store, and two keys that are shown once."""
 
 import re
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
+from tests.harness.command import Run
 
-Run = Callable[..., Result]
 KEY = re.compile(r"\b(?:bsk|bpk)_[a-z2-7]{32}\b")
 
 

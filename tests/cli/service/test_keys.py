@@ -1,12 +1,10 @@
 """`bandit-svc keys`: made once, listed without secrets, revoked for good."""
 
 import hashlib
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.managing.issue_keys import issue_key
@@ -14,8 +12,7 @@ from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.settings import Settings
 from bandit_svc.storage.rows import KeyRow
 from bandit_svc.wiring import Backends
-
-Run = Callable[..., Result]
+from tests.harness.command import Run
 
 
 def known(data: Path, key: str) -> KeyRow | None:

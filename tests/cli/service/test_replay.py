@@ -1,14 +1,12 @@
 """`bandit-svc replay`: the model is what the log gives, or the exit code says no."""
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
-Run = Callable[..., Result]
+from tests.harness.command import Run
 
 
 def change(data: Path, sql: str) -> None:

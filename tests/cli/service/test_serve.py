@@ -3,36 +3,32 @@
 import os
 import signal
 import socket
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.harness.command import StartCommand, processes_of
+from tests.harness.process import children_of, command_of
+
 pytestmark = pytest.mark.e2e
 
-Start = Callable[..., Any]
-Processes = Callable[[Path], list[tuple[int, int, str]]]
 SERVE = ("serve", "--dev", "--port", "0")
 
 
-def workers_of(master: int) -> list[int]:
-    text = Path(f"/proc/{master}/task/{master}/children").read_text()
-    return [int(pid) for pid in text.split()]
-
-
-def test_dev_initialises_announces_its_address_and_is_ready(start: Start) -> None:
+def test_dev_initialises_announces_its_address_and_is_ready(
+    start: StartCommand,
+) -> None:
     service = start(*SERVE)
     service.wait_until_up()
 
     service.wait_for(lambda: service.get("/readyz") is not None, "ready")
-    assert service.url.startswith("127.0.0.1:")
+    assert service.url.startswith("http://127.0.0.1:")
     assert len(service.children("gunicorn")) == 1
     assert len(service.children("bandit_svc.learner")) == 1
 
 
 def test_an_initialised_folder_is_served_without_dev(
-    start: Start, initialised: Path
+    start: StartCommand, initialised: Path
 ) -> None:
     service = start("serve", "--port", "0", "--workers", "1")
     service.wait_until_up()
@@ -44,7 +40,7 @@ def test_an_initialised_folder_is_served_without_dev(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_signal_exits_0_and_leaves_no_process(
-    start: Start, processes_of: Processes, number: signal.Signals
+    start: StartCommand, number: signal.Signals
 ) -> None:
     service = start(*SERVE)
     service.wait_until_up()
@@ -56,9 +52,7 @@ def test_a_stop_signal_exits_0_and_leaves_no_process(
     assert "Traceback" not in service.said
 
 
-def test_a_stop_signal_during_the_start_exits_0(
-    start: Start, processes_of: Processes
-) -> None:
+def test_a_stop_signal_during_the_start_exits_0(start: StartCommand) -> None:
     service = start(*SERVE)
     service.wait_for_words("learner started")
     service.process.terminate()
@@ -68,7 +62,7 @@ def test_a_stop_signal_during_the_start_exits_0(
 
 
 def test_sigkill_of_the_supervisor_leaves_no_process(
-    start: Start, processes_of: Processes
+    start: StartCommand,
 ) -> None:
     service = start(*SERVE)
     service.wait_until_up()
@@ -79,7 +73,9 @@ def test_sigkill_of_the_supervisor_leaves_no_process(
     service.wait_for(lambda: processes_of(service.data) == [], "empty")
 
 
-def test_a_killed_learner_is_replaced_and_its_gauges_come_back(start: Start) -> None:
+def test_a_killed_learner_is_replaced_and_its_gauges_come_back(
+    start: StartCommand,
+) -> None:
     service = start(*SERVE)
     service.wait_until_up()
     service.wait_for_words("learning from")
@@ -90,12 +86,12 @@ def test_a_killed_learner_is_replaced_and_its_gauges_come_back(start: Start) -> 
     assert f"learner (pid {pid}) died of SIGKILL" in service.said
     assert service.children("bandit_svc.learner") != [pid]
     service.wait_for(
-        lambda: "bandit_event_log_backlog_bytes 0.0" in service.get("/metrics"),
+        lambda: "bandit_event_log_backlog_bytes 0.0" in (service.get("/metrics") or ""),
         "reporting",
     )
 
 
-def test_a_killed_web_master_is_replaced_on_the_same_port(start: Start) -> None:
+def test_a_killed_web_master_is_replaced_on_the_same_port(start: StartCommand) -> None:
     service = start(*SERVE)
     service.wait_until_up()
     (pid,) = service.children("gunicorn")
@@ -107,14 +103,12 @@ def test_a_killed_web_master_is_replaced_on_the_same_port(start: Start) -> None:
         lambda: service.children("gunicorn") not in ([], [pid]), "started again"
     )
     (successor,) = service.children("gunicorn")
-    service.wait_for(lambda: workers_of(successor), "forking workers")
+    service.wait_for(lambda: children_of(successor), "forking workers")
     service.wait_until_healthy()
     assert f"web (pid {pid}) died of SIGKILL" in service.said
 
 
-def test_a_taken_port_is_a_sentence_and_exit_1(
-    start: Start, processes_of: Processes
-) -> None:
+def test_a_taken_port_is_a_sentence_and_exit_1(start: StartCommand) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         service = start("serve", "--dev", "--port", str(port))
@@ -126,7 +120,7 @@ def test_a_taken_port_is_a_sentence_and_exit_1(
 
 
 def test_a_second_serve_on_the_folder_serves_and_its_learner_waits(
-    start: Start,
+    start: StartCommand,
 ) -> None:
     first = start(*SERVE)
     first.wait_for_words("learning from")
@@ -140,19 +134,21 @@ def test_a_second_serve_on_the_folder_serves_and_its_learner_waits(
 
 
 def test_web_alone_answers_without_a_learner_and_stops_with_0(
-    start: Start, processes_of: Processes
+    start: StartCommand,
 ) -> None:
     service = start("web", "--dev", "--port", "0", "--workers", "1")
     service.wait_for_words("Starting on")
     service.wait_until_healthy()
 
-    assert not [p for p in processes_of(service.data) if "learner" in p[2]]
+    assert not [p for p in processes_of(service.data) if "learner" in command_of(p)]
     service.process.terminate()
     assert service.wait_for_end() == 0
     assert processes_of(service.data) == []
 
 
-def test_learner_alone_learns_and_stops_with_0(start: Start, initialised: Path) -> None:
+def test_learner_alone_learns_and_stops_with_0(
+    start: StartCommand, initialised: Path
+) -> None:
     service = start("learner")
     service.wait_for_words(f"learning from {initialised}")
     service.process.terminate()

@@ -4,14 +4,23 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from tests.harness.process import children_of, is_gone
+from tests.harness.waiting import GENEROUS_S, wait_until
+
 PROCESS = Path(__file__).parent / "supervise_process.py"
-Start = Callable[..., "subprocess.Popen[str]"]
+
+
+class Start(Protocol):
+    """Start a supervisor of shell commands, as NAME=COMMAND."""
+
+    def __call__(self, *arguments: str) -> subprocess.Popen[str]: ...
+
 
 pytestmark = pytest.mark.e2e
 
@@ -21,7 +30,7 @@ def start() -> Iterator[Start]:
     """Start a supervisor of shell commands; end it after the test."""
     processes: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: str) -> "subprocess.Popen[str]":
+    def begin(*arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, str(PROCESS), *arguments],
             stdout=subprocess.PIPE,
@@ -37,7 +46,7 @@ def start() -> Iterator[Start]:
         process.communicate()
 
 
-def lines(process: "subprocess.Popen[str]", words: str, count: int) -> list[str]:
+def lines(process: subprocess.Popen[str], words: str, count: int) -> list[str]:
     """Read its output until so many lines hold the words; give those."""
     assert process.stdout is not None
     found: list[str] = []
@@ -51,21 +60,6 @@ def lines(process: "subprocess.Popen[str]", words: str, count: int) -> list[str]
 
 def pid_in(line: str) -> int:
     return int(line.split("pid ")[1].split(")", maxsplit=1)[0])
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended, buried or not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + 20
-    while not gone(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_the_first_restart_is_at_once_and_the_pauses_grow(start: Start) -> None:
@@ -96,9 +90,9 @@ def test_a_vital_child_that_never_was_well_makes_it_give_up_and_drain(
     (line,) = lines(process, "sleeper started", 1)
     (last,) = lines(process, "gave up", 1)
 
-    assert process.wait(20) == 1
+    assert process.wait(GENEROUS_S) == 1
     assert "short ended 3 times in a row" in last
-    assert gone(pid_in(line))
+    assert is_gone(pid_in(line))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -112,13 +106,10 @@ def test_a_stop_signal_lets_the_children_finish_and_exits_0(
     process = start("plain", f"worker={command}")
     (line,) = lines(process, "worker started", 1)
     # The shell needs a moment to set its trap; its first sleep comes after it.
-    children = Path(f"/proc/{pid_in(line)}/task/{pid_in(line)}/children")
-    deadline = time.monotonic() + 20
-    while not children.read_text():
-        assert time.monotonic() < deadline
+    wait_until(lambda: children_of(pid_in(line)), "the shell's first sleep")
     process.send_signal(number)
 
-    assert process.wait(20) == 0
+    assert process.wait(GENEROUS_S) == 0
     assert file.exists()
 
 
@@ -130,8 +121,8 @@ def test_a_child_that_ignores_the_signal_is_killed_with_its_own_children(
     below = int(line.split()[-1])
     process.terminate()
 
-    assert process.wait(30) == 0
-    wait_until_gone(below)
+    assert process.wait(GENEROUS_S) == 0
+    wait_until(lambda: is_gone(below), "the grandchild gone")
 
 
 def test_children_end_when_the_supervisor_is_killed(start: Start) -> None:
@@ -139,5 +130,4 @@ def test_children_end_when_the_supervisor_is_killed(start: Start) -> None:
     pids = [pid_in(line) for line in lines(process, "started", 2)]
     process.kill()
 
-    for pid in pids:
-        wait_until_gone(pid)
+    wait_until(lambda: all(map(is_gone, pids)), "the children gone")
