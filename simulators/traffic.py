@@ -21,6 +21,7 @@ from simulators.visitors import Habits, Visit, Visitors, habits_for
 from simulators.worlds.registry import world
 
 DEFAULT_WINDOW_S = 10.0
+TIMEOUT_S = 10.0
 # An unbroken row of failures as long as this means that the service is gone.
 GIVE_UP_AFTER_S = 10.0
 # Webhook senders try again; so do we, after 0.5 s, 1 s, 2 s and 4 s.
@@ -253,6 +254,7 @@ def simulate(  # noqa: PLR0913
     window_s: float = DEFAULT_WINDOW_S,
     stop: threading.Event | None = None,
     on_progress: Progress | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> Summary:
     """Drive a running service with the visitors of a world.
 
@@ -265,13 +267,15 @@ def simulate(  # noqa: PLR0913
         rate: decisions a second; None for as fast as one connection goes.
         window_s: reward window of an experiment that has to be created; delays
             are scaled to the window of the experiment.
+        timeout_s: seconds that a request may wait; no user waits for it, so it is
+            longer than the client's own default.
 
     Raises:
         UnknownWorldError: there is no such world.
         BanditClientError: the service is not there, refused, or went away.
     """
     place = world(world_name)
-    with BanditClient(url, key) as client:
+    with BanditClient(url, key, timeout_s=timeout_s) as client:
         habits = habits_for(ensure_experiment(client, place, window_s))
         pace = RealPace(stop or threading.Event())
         traffic = Traffic(client, place, habits, seed, pace)

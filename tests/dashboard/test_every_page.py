@@ -1,12 +1,13 @@
 """Every page, light and dark, wide and on a phone: for everybody, and nothing cut."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
-Shop = Any
-Open = Callable[..., Any]
+from tests.harness.shop import Shop
+from tests.harness.window import OpenWindow, Scheme
+
 pytestmark = pytest.mark.e2e
 HERO = "/experiments/homepage-hero"
 PATHS = [
@@ -44,10 +45,10 @@ def paths(shop: Shop) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_any_page(
     shop: Shop,
-    open_window: Open,
+    open_window: OpenWindow,
     paths: list[str],
-    grave_faults: Callable[[Any], list[str]],
-    scheme: str,
+    grave_faults: Callable[[Page], list[str]],
+    scheme: Scheme,
 ) -> None:
     page = open_window(
         color_scheme=scheme, viewport={"width": 1100, "height": 900}
@@ -61,7 +62,7 @@ def test_axe_finds_nothing_serious_on_any_page(
 
 
 def test_a_refused_form_is_accessible_too(
-    shop: Shop, open_window: Open, grave_faults: Callable[[Any], list[str]]
+    shop: Shop, open_window: OpenWindow, grave_faults: Callable[[Page], list[str]]
 ) -> None:
     window = open_window(color_scheme="dark")
     page = window.sign_in(shop.secret, "/new")
@@ -77,7 +78,7 @@ def test_a_refused_form_is_accessible_too(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_a_phone(
-    shop: Shop, open_window: Open, paths: list[str], scheme: str
+    shop: Shop, open_window: OpenWindow, paths: list[str], scheme: Scheme
 ) -> None:
     page = open_window(
         color_scheme=scheme, viewport={"width": 390, "height": 844}

@@ -3,14 +3,13 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-Shop = Any
-Open = Callable[..., Any]
+from tests.harness.shop import Shop
+from tests.harness.window import OpenWindow
+
 pytestmark = pytest.mark.e2e
 
 
@@ -33,7 +32,7 @@ def has_stayed(page: Page) -> bool:
     return bool(page.evaluate("window.stayed === true"))
 
 
-def test_only_a_secret_key_opens_the_pages(shop: Shop, open_window: Open) -> None:
+def test_only_a_secret_key_opens_the_pages(shop: Shop, open_window: OpenWindow) -> None:
     window = open_window()
     for key, words in (("bsk_wrong", "not valid"), (shop.publishable, "publishable")):
         page = window.sign_in(key)
@@ -51,7 +50,7 @@ def test_only_a_secret_key_opens_the_pages(shop: Shop, open_window: Open) -> Non
 
 
 def test_an_experiment_from_the_form_to_its_first_receipt(
-    shop: Shop, open_window: Open
+    shop: Shop, open_window: OpenWindow
 ) -> None:
     page: Page = open_window().sign_in(shop.secret)
     page.get_by_role("link", name="New experiment", exact=True).click()
@@ -116,7 +115,7 @@ def with_key(text: str, shop: Shop) -> str:
 
 
 def test_numbers_move_by_themselves_and_what_is_open_stays_open(
-    shop: Shop, open_window: Open
+    shop: Shop, open_window: OpenWindow
 ) -> None:
     page = open_window().sign_in(shop.secret, "/experiments/homepage-hero")
     before = decisions_on(page)
@@ -129,7 +128,7 @@ def test_numbers_move_by_themselves_and_what_is_open_stays_open(
     assert page.locator("#live details").first.get_attribute("open") is not None
 
 
-def test_pausing_and_resuming(shop: Shop, open_window: Open) -> None:
+def test_pausing_and_resuming(shop: Shop, open_window: OpenWindow) -> None:
     page = open_window().sign_in(shop.secret, "/experiments/homepage-hero")
     page.get_by_role("button", name="Pause…").click()
     expect(page.get_by_text("callers get a 409")).to_be_visible()
@@ -145,7 +144,7 @@ def test_pausing_and_resuming(shop: Shop, open_window: Open) -> None:
 
 
 def test_a_holdout_is_explained_while_it_is_typed(
-    shop: Shop, open_window: Open
+    shop: Shop, open_window: OpenWindow
 ) -> None:
     page = open_window().sign_in(
         shop.secret, "/experiments/homepage-hero/change/holdout"
@@ -160,7 +159,7 @@ def test_a_holdout_is_explained_while_it_is_typed(
     assert has_stayed(page)
 
 
-def test_restoring_a_model(shop: Shop, open_window: Open) -> None:
+def test_restoring_a_model(shop: Shop, open_window: OpenWindow) -> None:
     page = open_window().sign_in(shop.secret, "/experiments/homepage-hero")
     page.get_by_role("link", name="Restore… version").last.click()
     version = number(page.get_by_role("heading", level=1).inner_text())
@@ -172,7 +171,9 @@ def test_restoring_a_model(shop: Shop, open_window: Open) -> None:
     )
 
 
-def test_the_playground_answers_each_change(shop: Shop, open_window: Open) -> None:
+def test_the_playground_answers_each_change(
+    shop: Shop, open_window: OpenWindow
+) -> None:
     page = open_window().sign_in(shop.secret, "/playground/homepage-hero")
     shown = page.locator("#pmf figure table")
     seen = set()
@@ -192,7 +193,9 @@ def test_the_playground_answers_each_change(shop: Shop, open_window: Open) -> No
     assert has_stayed(page)
 
 
-def test_without_scripts_everything_can_be_done(shop: Shop, open_window: Open) -> None:
+def test_without_scripts_everything_can_be_done(
+    shop: Shop, open_window: OpenWindow
+) -> None:
     page = open_window(java_script_enabled=False).sign_in(shop.secret, "/new")
     page.get_by_label("Key", exact=True).fill("by-hand")
     page.get_by_role("button", name="Add a variant").click()

@@ -4,12 +4,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.harness.process import COMMAND, children_of
+from tests.harness.served import Served, StartServed
 
 pytestmark = pytest.mark.e2e
 
@@ -23,7 +25,7 @@ LEARNERS = [
 LABELS = ["uniform", "fixed:a", "baseline", "table", *(p["name"] for p in LEARNERS)]
 
 
-def fill(service: Any) -> None:
+def fill(service: Served) -> None:
     """Make decisions and rewards, and wait until all have matured."""
     reward = {"window_seconds": 2}
     variants = [{"key": "a"}, {"key": "b"}]
@@ -45,29 +47,24 @@ def fill(service: Any) -> None:
     service.wait_for(lambda: matured(service) == DECISIONS, "mature all")
 
 
-def matured(service: Any) -> int:
+def matured(service: Served) -> int:
     groups = service.get("/v1/experiments/hero/report")["groups"]
-    return sum(group["n"] for group in groups)
+    return sum(int(group["n"]) for group in groups)
 
 
-def on_the_command_line(data: Path, policies: list[Any]) -> Any:
+def on_the_command_line(data: Path, policies: Sequence[object]) -> Any:
     """What `bandit-svc evaluate KEY --format json` says."""
     words = [p if isinstance(p, str) else json.dumps(p) for p in policies]
     options = [word for policy in words for word in ("--policy", policy)]
     command = [
-        *(str(Path(sys.executable).with_name("bandit-svc")), "evaluate", "hero"),
+        *(COMMAND, "evaluate", "hero"),
         *("--data", str(data), "--format", "json", *options),
     ]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def child_of(pid: int) -> int | None:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(children[0]) if children else None
-
-
 def test_it_equals_the_command_line_though_its_process_is_killed_midway(
-    start_service: Callable[..., Any],
+    start_service: StartServed,
 ) -> None:
     service = start_service(publish_every_ms="0")
     fill(service)
@@ -77,8 +74,8 @@ def test_it_equals_the_command_line_though_its_process_is_killed_midway(
     service.wait_for(
         lambda: 0 < service.get(place)["progress"]["done"] < DECISIONS, "be midway"
     )
-    child = child_of(service.children()["learner"][0])
-    assert child is not None
+    (learner,) = service.by_role()["learner"]
+    (child,) = children_of(learner)
     os.kill(child, signal.SIGKILL)
     # The web workers stay free meanwhile.
     assert service.post("/v1/decisions", {"experiment": "hero"}) is not None

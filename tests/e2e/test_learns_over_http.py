@@ -1,9 +1,10 @@
 """The whole loop through real processes: ask, report, mature, learn, decide better."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from tests.harness.served import Served, StartServed
 
 DEFINITION = {
     "key": "hero",
@@ -14,7 +15,7 @@ DEFINITION = {
 }
 
 
-def ask(service: Any, count: int, first: int) -> list[dict[str, Any]]:
+def ask(service: Served, count: int, first: int) -> list[dict[str, Any]]:
     """Make decisions for new units in one batch, each of them a treatment or not."""
     requests = [
         {"experiment": "hero", "unit_id": f"u{first + n}", "context": {"hour": n % 24}}
@@ -28,7 +29,7 @@ def ask(service: Any, count: int, first: int) -> list[dict[str, Any]]:
 
 @pytest.mark.e2e
 def test_rewards_of_matured_decisions_change_what_every_worker_decides(
-    start_service: Callable[..., Any],
+    start_service: StartServed,
 ) -> None:
     """300 decisions, reward 1 for the good variant only; floor 0.02 of 2 variants.
 
@@ -58,12 +59,12 @@ def test_rewards_of_matured_decisions_change_what_every_worker_decides(
     assert lower > 0
 
 
-def learned(service: Any) -> int:
+def learned(service: Served) -> int:
     """How many decisions the published model has learned from."""
     return int(service.get("/v1/experiments/hero/report")["model"]["learned"])
 
 
-def served_by_all(service: Any, version: int) -> bool:
+def served_by_all(service: Served, version: int) -> bool:
     """Whether twenty new connections, spread over the workers, get the version."""
     answers = [service.post("/v1/decisions", {"experiment": "hero"}) for _ in range(20)]
     return all(answer["model_version"] >= version for answer in answers)

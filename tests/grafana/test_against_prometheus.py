@@ -8,13 +8,15 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simulators.traffic import simulate
 from simulators.worlds.registry import world
+from tests.harness.prometheus import Prometheus
+from tests.harness.served import Served
+from tests.harness.waiting import GENEROUS_S, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -22,7 +24,6 @@ WORLD = "hero"
 KEY = world(WORLD).key
 # Long enough for four scrapes, as Grafana chooses it.
 RATE_INTERVAL = "4s"
-WITHIN_S = 60.0
 LOOK_BACK_S = 60.0
 # These would be true of the very machine that runs the test.
 MUST_BE_QUIET = {
@@ -42,25 +43,24 @@ Target = dict[str, Any]
 
 @pytest.fixture
 def scraped(
-    tmp_path: Path,
-    start_service: Callable[[Path], Any],
-    start_prometheus: Callable[[str], Any],
-) -> Iterator[Any]:
+    start_service: Callable[[], Served],
+    start_prometheus: Callable[[str], Prometheus],
+) -> Iterator[Prometheus]:
     """A Prometheus over a service that has visitors and a guardrail."""
-    service = start_service(tmp_path / "data")
+    service = start_service()
     definition = world(WORLD).experiment()
     definition |= {
         "holdout": 0.3,
         "metrics": [{"name": "returns", "minimum": 0, "maximum": 1, "margin": 0.1}],
     }
     definition["reward"] |= {"window_seconds": 1.0, "grace_seconds": 0.2}
-    assert service.text("/v1/experiments", definition) is not None
+    assert service.post("/v1/experiments", definition) is not None
     prometheus = start_prometheus(f"127.0.0.1:{service.port}")
     stop = threading.Event()
     visitors = threading.Thread(
         target=simulate,
         args=(WORLD, service.url, 1_000_000, 7),
-        kwargs={"rate": 200.0, "stop": stop},
+        kwargs={"rate": 200.0, "stop": stop, "timeout_s": GENEROUS_S},
     )
     visitors.start()
     yield prometheus
@@ -68,7 +68,7 @@ def scraped(
     visitors.join()
 
 
-def variables(prometheus: Any, board: Board) -> dict[str, str]:
+def variables(prometheus: Prometheus, board: Board) -> dict[str, str]:
     """Choose what Grafana would on import: all of it, or the first that there is."""
     chosen = {"__rate_interval": RATE_INTERVAL}
     for variable in board["templating"]["list"]:
@@ -89,7 +89,7 @@ def filled(text: str, chosen: dict[str, str]) -> str:
     return re.sub(r"\$(\w+)", lambda found: chosen[found[1]], text)
 
 
-def answer(prometheus: Any, target: Target, chosen: dict[str, str]) -> list[Any]:
+def answer(prometheus: Prometheus, target: Target, chosen: dict[str, str]) -> list[Any]:
     """Ask a panel's query as Grafana does; give the series with a number in them."""
     query, now_s = filled(target["expr"], chosen), time.time()
     if target.get("instant"):
@@ -107,7 +107,7 @@ def answer(prometheus: Any, target: Target, chosen: dict[str, str]) -> list[Any]
 
 
 def unanswered(
-    prometheus: Any, boards: dict[str, Board], chosen: dict[str, dict[str, str]]
+    prometheus: Prometheus, boards: dict[str, Board], chosen: dict[str, dict[str, str]]
 ) -> list[str]:
     """Name the queries that give no number, or not the labels of their legend."""
     missing = []
@@ -122,32 +122,35 @@ def unanswered(
 
 
 def test_every_panel_has_data_and_no_alert_is_mistaken(
-    scraped: Any, dashboards: dict[str, Board]
+    scraped: Prometheus, dashboards: dict[str, Board]
 ) -> None:
     scraped.wait_for(lambda: has_policy_values(scraped), "estimating policies")
     chosen = {name: variables(scraped, board) for name, board in dashboards.items()}
-    deadline = time.monotonic() + WITHIN_S
-    while missing := unanswered(scraped, dashboards, chosen):
-        assert time.monotonic() < deadline, "\n".join(missing)
-        time.sleep(0.5)
+    missing: list[str] = []
+
+    def answered() -> bool:
+        missing[:] = unanswered(scraped, dashboards, chosen)
+        return not missing
+
+    wait_until(answered, "every query answered", output=lambda: "\n".join(missing))
 
     assert {rule["health"] for rule in rules(scraped)} == {"ok"}
     # Its last evaluation may be from before the learner's first report.
     scraped.wait_for(lambda: not mistaken(scraped), "quiet about what is well")
 
 
-def rules(prometheus: Any) -> list[Any]:
+def rules(prometheus: Prometheus) -> list[Any]:
     """Every alert, with its state at its last evaluation."""
     groups = prometheus.ask("/api/v1/rules")["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
-def mistaken(prometheus: Any) -> set[str]:
+def mistaken(prometheus: Prometheus) -> set[str]:
     active = {r["name"] for r in rules(prometheus) if r["state"] != "inactive"}
     return active & MUST_BE_QUIET
 
 
-def has_policy_values(prometheus: Any) -> bool:
+def has_policy_values(prometheus: Prometheus) -> bool:
     selector = f'bandit_policy_value{{experiment="{KEY}"}}'
     found = prometheus.ask("/api/v1/query", query=f"count({selector} > -1)")
     return bool(found["result"])

@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.harness.served import Served
+
 pytestmark = pytest.mark.e2e
 
-Start = Callable[[Path], Any]
+Start = Callable[[], Served]
 # Counts, sets gauges, and is gone without a word.
 GHOST = """
 import os
@@ -32,8 +33,8 @@ def test_metrics_of_an_earlier_run_are_gone_after_the_start(
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
     subprocess.run([sys.executable, "-c", GHOST], env=environment, check=False)
     left = sorted(path.name for path in folder.glob("*.db"))
-    service = start_service(data)
-    text = service.text("/metrics")
+    service = start_service()
+    text = service.text("/metrics") or ""
 
     assert {"counter", "gauge"} <= {name.split("_")[0] for name in left}
     assert "ghost" not in text
@@ -46,15 +47,17 @@ def test_gauges_of_a_killed_learner_vanish_and_come_back_with_the_next(
 ) -> None:
     data = tmp_path / "data"
     folder = data / "metrics"
-    service = start_service(data)
-    learner = service.child("bandit_svc.learner")
+    service = start_service()
+    learner = service.by_role()["learner"][0]
     gauges = folder / f"gauge_livemostrecent_{learner}.db"
     service.wait_for(gauges.exists, "reporting")
     os.kill(learner, signal.SIGKILL)
     service.wait_for(lambda: not gauges.exists(), "dropping the learner's gauges")
 
     service.wait_for(
-        lambda: "bandit_event_log_backlog_bytes 0.0" in service.text("/metrics"),
+        lambda: (
+            "bandit_event_log_backlog_bytes 0.0" in (service.text("/metrics") or "")
+        ),
         "reporting again, by the next learner",
     )
 
@@ -64,8 +67,8 @@ def test_gauges_of_a_killed_web_worker_vanish_and_its_counts_stay(
 ) -> None:
     data = tmp_path / "data"
     folder = data / "metrics"
-    service = start_service(data)
-    workers = service.children(service.child("gunicorn"))
+    service = start_service()
+    workers = service.by_role()["worker"]
 
     def shown() -> list[Path]:
         # A worker sets its gauge when it answers; new connections reach each in time.

@@ -2,7 +2,7 @@
 
 import signal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from tests.harness.loopback import free_port, get_json, get_text, post_json
 from tests.harness.process import (
@@ -16,16 +16,18 @@ from tests.harness.process import (
 
 
 class Served(Process):
-    """A service of two workers over a data folder; --dev, so without keys."""
+    """A service of two workers over a data folder; `--dev` asks for no keys."""
 
-    def __init__(self, data: Path, *options: str, **settings: str) -> None:
+    mode: ClassVar[tuple[str, ...]] = ("--dev",)
+
+    def __init__(self, data: Path, **settings: str) -> None:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         place = ("--data", str(data), "--port", str(self.port), "--workers", "2")
         variables = {f"BANDIT_{k.upper()}": v for k, v in settings.items()}
         super().__init__(
-            [COMMAND, "serve", *(options or ("--dev",)), *place],
+            [COMMAND, "serve", *self.mode, *place],
             data.with_suffix(".log"),
             plain_environment(**variables),
         )

@@ -4,11 +4,8 @@ import http.client
 import json
 import os
 import resource
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -21,10 +18,12 @@ from bandit_svc.services.managing import issue_keys
 from bandit_svc.settings import Settings
 from bandit_svc.storage.rows import Scope
 from bandit_svc.wiring import Backends
+from tests.harness.loopback import free_port
+from tests.harness.process import Process, children_of, plain_environment
+from tests.harness.waiting import GENEROUS_S
 
 pytestmark = pytest.mark.e2e
 
-START_TIMEOUT_S = 60.0
 COMMAND = (
     *(sys.executable, "-m", "gunicorn"),
     *("--config", "python:bandit_svc.server.gunicorn_conf"),
@@ -32,38 +31,33 @@ COMMAND = (
 )
 
 
-class Gunicorn:
+class Gunicorn(Process):
     """Two web workers and no learner; `ask` connects anew for each request."""
 
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
-        self.metrics = folder / "metrics"
-        self.metrics.mkdir()
-        self.output = folder / "output.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        metrics = folder / "metrics"
+        metrics.mkdir()
+        self.port = free_port()
         settings = Settings(data=str(self.data), port=self.port, workers=2)
         self.backends = Backends(settings)
         self.backends.storage.migrate()
         self.backends.storage.initialise(os.urandom(SECRET_BYTES), 1)
         self.secret = self.issue("secret").text
-        environment = {k: v for k, v in os.environ.items() if "BANDIT" not in k}
-        environment |= settings.environment()
-        environment["PROMETHEUS_MULTIPROC_DIR"] = str(self.metrics)
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                COMMAND, env=environment, stdout=output, stderr=output
-            )
+        variables = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
+        environment = plain_environment(**settings.environment(), **variables)
+        super().__init__(COMMAND, folder / "output.log", environment)
 
     def issue(self, scope: Scope) -> issue_keys.IssuedKey:
         entropy = os.urandom(issue_keys.ENTROPY_BYTES)
         return issue_keys.issue_key(self.backends.storage.keys, scope, entropy, 1)
 
     def ask(
-        self, method: str, path: str, body: Any = None, key: str | None = None
+        self, method: str, path: str, body: object = None, key: str | None = None
     ) -> tuple[int, Any, http.client.HTTPMessage]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=GENEROUS_S
+        )
         with closing(connection):
             sent = json.dumps(body) if not isinstance(body, bytes) else body
             headers = {"Authorization": f"Bearer {key or self.secret}"}
@@ -73,20 +67,8 @@ class Gunicorn:
         is_json = "json" in (answer.getheader("Content-Type") or "")
         return answer.status, json.loads(text) if is_json else text, answer.headers
 
-    def decide(self, **fields: Any) -> tuple[int, Any, http.client.HTTPMessage]:
+    def decide(self, **fields: object) -> tuple[int, Any, http.client.HTTPMessage]:
         return self.ask("POST", "/v1/decisions", {"experiment": "hero"} | fields)
-
-    def workers(self) -> list[int]:
-        pid = self.process.pid
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        return [int(word) for word in text.split()]
-
-    def wait_until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not condition():
-            assert self.process.poll() is None, self.output.read_text()
-            assert time.monotonic() < deadline, self.output.read_text()
-            time.sleep(0.02)
 
     def ready(self) -> bool:
         try:
@@ -95,29 +77,28 @@ class Gunicorn:
             return False
 
     def writers(self) -> int:
-        """Say how many workers have appended to the log: each has its partition."""
+        """Return how many workers have appended to the log: each has its partition."""
         return len(self.backends.reader.partitions())
 
     def stop(self) -> int:
-        self.process.terminate()
         try:
-            status = self.process.wait(timeout=30)
+            return self.terminate()
         finally:
-            self.process.kill()
+            self.end()
             self.backends.close()
-        return status
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     gunicorn = Gunicorn(tmp_path_factory.mktemp("gunicorn"))
     try:
-        gunicorn.wait_until(gunicorn.ready)
+        gunicorn.wait_for(gunicorn.ready, "it ready")
         definition = {"key": "hero", "variants": [{"key": "a"}, {"key": "b"}]}
         assert gunicorn.ask("POST", "/v1/experiments", definition)[0] == 201
         # From here on, both workers have decided.
-        gunicorn.wait_until(
-            lambda: gunicorn.decide()[0] == 201 and gunicorn.writers() == 2
+        gunicorn.wait_for(
+            lambda: gunicorn.decide()[0] == 201 and gunicorn.writers() == 2,
+            "both workers deciding",
         )
         yield gunicorn
     finally:
@@ -167,10 +148,10 @@ def test_a_revoked_key_is_refused_by_the_very_next_request_of_any_worker(
 
 def test_a_full_disk_is_503_and_it_recovers_by_itself(service: Gunicorn) -> None:
     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    for pid in service.workers():
+    for pid in children_of(service.pid):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
     refused = [service.decide() for _ in range(10)]
-    for pid in service.workers():
+    for pid in children_of(service.pid):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
     after = [service.decide()[0] for _ in range(10)]
 
@@ -182,7 +163,9 @@ def test_a_full_disk_is_503_and_it_recovers_by_itself(service: Gunicorn) -> None
 
 def test_a_body_without_a_length_is_read_up_to_its_limit(service: Gunicorn) -> None:
     def send(chunks: list[bytes]) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", service.port, timeout=GENEROUS_S
+        )
         with closing(connection):
             connection.request(
                 "POST",
@@ -205,7 +188,9 @@ def test_a_refused_body_is_never_taken_for_the_next_request_of_its_connection(
     good = {"Authorization": f"Bearer {service.secret}"}
     inside = b"GET /v1/experiments HTTP/1.1\r\nHost: x\r\n\r\n"
     large, body = inside * 3_000, b'{"experiment": "hero"}'
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", service.port, timeout=GENEROUS_S
+    )
 
     def status_of(sent: bytes, headers: dict[str, str]) -> int:
         connection.request("POST", "/v1/decisions", sent, headers)
@@ -255,7 +240,7 @@ def test_metrics_are_those_of_both_workers_together(service: Gunicorn) -> None:
 def test_no_key_is_written_to_the_output(service: Gunicorn) -> None:
     service.ask("POST", "/v1/decisions", b"{", service.secret)
     service.ask("GET", "/v1/experiments", None, "bsk_" + "q" * 32)
-    output = service.output.read_text()
+    output = service.said
 
     assert service.secret not in output
     assert "bsk_" not in output

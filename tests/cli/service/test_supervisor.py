@@ -19,7 +19,9 @@ PROCESS = Path(__file__).parent / "supervise_process.py"
 class Start(Protocol):
     """Start a supervisor of shell commands, as NAME=COMMAND."""
 
-    def __call__(self, *arguments: str) -> subprocess.Popen[str]: ...
+    def __call__(
+        self, *arguments: str, drain_s: float = GENEROUS_S
+    ) -> subprocess.Popen[str]: ...
 
 
 pytestmark = pytest.mark.e2e
@@ -30,9 +32,9 @@ def start() -> Iterator[Start]:
     """Start a supervisor of shell commands; end it after the test."""
     processes: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: str) -> subprocess.Popen[str]:
+    def begin(*arguments: str, drain_s: float = GENEROUS_S) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, str(PROCESS), *arguments],
+            [sys.executable, str(PROCESS), str(drain_s), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -116,7 +118,8 @@ def test_a_stop_signal_lets_the_children_finish_and_exits_0(
 def test_a_child_that_ignores_the_signal_is_killed_with_its_own_children(
     start: Start,
 ) -> None:
-    process = start("plain", "deaf=trap '' TERM; sleep 600 & echo below pid $!; wait")
+    deaf = "deaf=trap '' TERM; sleep 600 & echo below pid $!; wait"
+    process = start("plain", deaf, drain_s=0.2)
     (line,) = lines(process, "below pid", 1)
     below = int(line.split()[-1])
     process.terminate()
