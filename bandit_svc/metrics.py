@@ -113,6 +113,10 @@ PENDING = _latest(
 BACKLOG = _latest(
     "bandit_event_log_backlog_bytes", "Bytes of the event log not yet in the store."
 )
+FSYNC_FAILURES = Counter(
+    "bandit_event_log_fsync_failures_total",
+    "Flushes of the event log that the disk did not confirm.",
+)
 HEALTH = _latest(
     "bandit_health_status",
     "A check of the report's health: 0 ok, 1 warn, 2 fail.",

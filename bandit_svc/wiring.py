@@ -42,7 +42,13 @@ class Backends:
 class Worker(Backends):
     """What one web worker process needs; create it after the fork."""
 
-    def __init__(self, settings: Settings, now_ms: int, suffix: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        now_ms: int,
+        suffix: str,
+        on_fsync_failure: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(settings)
         self.log: EventLogWriter = FileWriter(
             log_folder(settings),
@@ -51,6 +57,7 @@ class Worker(Backends):
             fsync=settings.fsync,
             fsync_interval_ms=settings.fsync_interval_ms,
             max_segment_bytes=settings.segment_bytes,
+            on_fsync_failure=on_fsync_failure,
         )
         self.ids = DecisionIds(self.storage.secret())
         self.catalog = Catalog(self.storage)

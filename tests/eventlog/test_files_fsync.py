@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +30,23 @@ class FsyncLog:
         self._fsync(descriptor)
         self.paths.append(os.path.realpath(f"/proc/self/fd/{descriptor}"))
         self.happened.set()
+
+
+class FailureCount:
+    """How many failures a writer has reported, and an event for the first."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self.happened = threading.Event()
+
+    def __call__(self) -> None:
+        self.value += 1
+        self.happened.set()
+
+
+@pytest.fixture
+def failures() -> FailureCount:
+    return FailureCount()
 
 
 @pytest.fixture
@@ -120,17 +136,18 @@ def test_always_refuses_a_record_that_the_disk_did_not_confirm(
     log_root: Path,
     last_segment: LastSegment,
     replace_descriptor: ReplaceDescriptor,
+    failures: FailureCount,
 ) -> None:
-    writer = new_file_writer(fsync="always")
+    writer = new_file_writer(fsync="always", on_fsync_failure=failures)
     writer.append(b"before")
     replace_descriptor(last_segment(writer.partition), "/dev/null")
 
     with pytest.raises(Unavailable, match="could not confirm"):
         writer.append(b"refused")
-    assert writer.fsync_failures == 1
+    assert failures.value == 1
 
     writer.append(b"after")
-    assert writer.fsync_failures == 1
+    assert failures.value == 1
     assert list_segments(log_root / writer.partition) == [1, 2]
     assert FileReader(log_root).read(writer.partition, START).records == [
         b"before",
@@ -143,16 +160,17 @@ def test_after_a_failed_background_fsync_the_next_segment_must_prove_the_disk(
     log_root: Path,
     last_segment: LastSegment,
     replace_descriptor: ReplaceDescriptor,
+    failures: FailureCount,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    writer = new_file_writer(fsync="interval", fsync_interval_ms=1)
+    writer = new_file_writer(
+        fsync="interval", fsync_interval_ms=1, on_fsync_failure=failures
+    )
     writer.append(b"before")
     replace_descriptor(last_segment(writer.partition), "/dev/null")
     writer.append(b"not confirmed")
-    give_up = time.monotonic() + 30
-    while writer.fsync_failures == 0 and time.monotonic() < give_up:
-        os.sched_yield()
-    assert writer.fsync_failures == 1
+    assert failures.happened.wait(120)
+    assert failures.value == 1
 
     def refuse(descriptor: int) -> None:
         raise OSError(5, f"Input/output error on {descriptor}")
@@ -175,13 +193,16 @@ def test_a_failed_fsync_at_close_is_counted(
     new_file_writer: NewFileWriter,
     last_segment: LastSegment,
     replace_descriptor: ReplaceDescriptor,
+    failures: FailureCount,
 ) -> None:
-    writer = new_file_writer(fsync="interval", fsync_interval_ms=3_600_000)
+    writer = new_file_writer(
+        fsync="interval", fsync_interval_ms=3_600_000, on_fsync_failure=failures
+    )
     writer.append(b"before")
     replace_descriptor(last_segment(writer.partition), "/dev/null")
     writer.close()
 
-    assert writer.fsync_failures == 1
+    assert failures.value == 1
 
 
 def test_no_thread_exists_before_the_first_append(

@@ -22,6 +22,7 @@ LABELS = {
     "bandit_rewards_total": {"experiment", "outcome"},
     "bandit_http_requests_total": {"route", "status"},
     "bandit_build_info": {"version"},
+    "bandit_event_log_fsync_failures_total": set(),
 }
 
 

@@ -110,7 +110,7 @@ def test_every_field_of_the_form_is_taken(
         ({"window_seconds": "0"}, {"window_seconds"}),
         ({"minimum": "2"}, {"maximum"}),
         ({"default": "7"}, {"default"}),
-        ({"aggregate": "mean"}, {"aggregate"}),
+        ({"aggregate": "no such one"}, {"aggregate"}),
         ({"policy_kind": "oracle"}, {"policy_kind"}),
         ({"policy_settings": '{"explorer": "x"}'}, {"policy_settings"}),
         ({"policy_settings": "[1]"}, {"policy_settings"}),

@@ -15,6 +15,7 @@ import errno
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, assert_never
 
@@ -29,6 +30,13 @@ _LIBC.write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
 _LIBC.write.restype = ctypes.c_ssize_t
 
 
+OnFailure = Callable[[], None]
+
+
+def _ignore() -> None:
+    """Do nothing: the default where nobody counts."""
+
+
 class FileWriter:
     """One process's partition; implements EventLogWriter.
 
@@ -38,8 +46,8 @@ class FileWriter:
     nothing, at the price of one fsync, under a lock, for each append.
 
     When a background fsync fails, the kernel may have dropped what it could not
-    write, and a second fsync would report success. So the failure is counted in
-    `fsync_failures`, and the next append moves to a new segment, which it must be
+    write, and a second fsync would report success. So the failure is reported to
+    `on_fsync_failure`, and the next append moves to a new segment, which it must be
     able to fsync before it writes; while that fails, appends raise Unavailable.
     """
 
@@ -52,6 +60,7 @@ class FileWriter:
         fsync: FsyncMode = "interval",
         fsync_interval_ms: int = 100,
         max_segment_bytes: int = DEFAULT_SEGMENT_BYTES,
+        on_fsync_failure: OnFailure = _ignore,
     ) -> None:
         """Describe the writer; nothing is created before the first append.
 
@@ -62,6 +71,8 @@ class FileWriter:
             fsync: what a power loss can take; see the class.
             fsync_interval_ms: used by the mode `interval` only.
             max_segment_bytes: a record that would pass it starts a new segment.
+            on_fsync_failure: called at each fsync that failed, perhaps from the
+                background thread: acknowledged records may not survive a power loss.
         """
         self._folder = PartitionFolder(
             root, now_ms=now_ms, suffix=suffix, durable=fsync != "never"
@@ -76,7 +87,7 @@ class FileWriter:
         self._doubtful = False
         self._closed = False
         self._retired: list[int] = []
-        self._fsync_failures = 0
+        self._on_fsync_failure = on_fsync_failure
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         _writers.add(self)
@@ -85,11 +96,6 @@ class FileWriter:
     def partition(self) -> str:
         """The partition's name; it changes only if its folder is deleted."""
         return self._folder.name
-
-    @property
-    def fsync_failures(self) -> int:
-        """How many fsync calls failed: acknowledged records may not survive power."""
-        return self._fsync_failures
 
     def append(self, record: bytes) -> None:
         """Write one record; see the interface.
@@ -167,7 +173,7 @@ class FileWriter:
 
     def _sync_now(self, segment: int) -> None:
         if not _try_fsync(segment):
-            self._fsync_failures += 1
+            self._on_fsync_failure()
             self._doubtful = True
             raise OSError(errno.EIO, "the disk could not confirm the write")
 
@@ -246,9 +252,10 @@ class FileWriter:
         failures = sum(not _try_fsync(segment) for segment in (*retired, *current))
         for segment in retired:
             os.close(segment)
+        for _ in range(failures):
+            self._on_fsync_failure()
         if failures:
             with self._lock:
-                self._fsync_failures += failures
                 self._doubtful = True
 
     def _abandon_in_child(self) -> None:
