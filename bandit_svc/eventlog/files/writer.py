@@ -173,8 +173,8 @@ class FileWriter:
 
     def _sync_now(self, segment: int) -> None:
         if not _try_fsync(segment):
-            self._on_fsync_failure()
             self._doubtful = True
+            self._on_fsync_failure()
             raise OSError(errno.EIO, "the disk could not confirm the write")
 
     def _undo(self, error: OSError) -> None:
@@ -252,11 +252,11 @@ class FileWriter:
         failures = sum(not _try_fsync(segment) for segment in (*retired, *current))
         for segment in retired:
             os.close(segment)
-        for _ in range(failures):
-            self._on_fsync_failure()
         if failures:
             with self._lock:
                 self._doubtful = True
+        for _ in range(failures):
+            self._on_fsync_failure()
 
     def _abandon_in_child(self) -> None:
         """Close a forked child's copy, so that it can't keep the lock alive."""
