@@ -85,6 +85,17 @@ def test_a_prometheus_that_debian_started_is_stopped(
     assert calls.read_text().splitlines()[-1] == "service prometheus stop"
 
 
+def test_a_library_that_the_browsers_driver_needs_is_installed_too(
+    run_programs: Run, calls: Path
+) -> None:
+    done = run_programs(*FOUND, "apt-get", "ldconfig")
+
+    assert done.returncode == 0
+    assert calls.read_text().splitlines()[-1] == (
+        "apt-get install -y -qq --no-install-recommends libatomic1"
+    )
+
+
 def test_others_install_through_sudo(run_programs: Run, calls: Path) -> None:
     done = run_programs("sudo", "apt-get", uid=1000)
 
