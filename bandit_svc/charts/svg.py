@@ -16,7 +16,7 @@ Point = tuple[float, float]
 WIDE, NARROW = 720.0, 340.0
 SERIES = 7
 """Classes s0 to s6; a chart with more series reuses them."""
-CHARACTER = 7.4
+CHARACTER = 7.7
 """The width of a small letter or a digit at the size of chart texts, in pixels."""
 _NARROW_PX, _CAPITAL_PX, _WIDE_PX = 4.9, 8.6, 12.0
 _NARROW = frozenset("fijlrtI .,:;'|!()[]/-")

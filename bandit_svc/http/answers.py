@@ -1,6 +1,6 @@
-"""From values to JSON answers.
+"""Turn values into JSON answers.
 
-Owns the response shapes of decisions and rewards, and the form of times.
+Owns the response shapes of decisions and rewards.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Reply(NamedTuple):
-    """An answer before anybody's response object; `headers` are its own ones only."""
+    """An answer that no framework has shaped yet.
+
+    `headers` has those of this answer alone; headers.py adds those of all answers.
+    """
 
     status: int
     body: bytes
@@ -36,7 +39,7 @@ class Reply(NamedTuple):
 
 
 class DecisionAnswer(msgspec.Struct):
-    """What POST /v1/decisions gives back."""
+    """The answer to POST /v1/decisions."""
 
     decision_id: str
     experiment: str
@@ -49,7 +52,7 @@ class DecisionAnswer(msgspec.Struct):
 
 
 class RewardAnswer(msgspec.Struct):
-    """What POST /v1/rewards gives back: the reward is durable."""
+    """The answer to POST /v1/rewards: the reward is durable."""
 
     decision_id: str
     metric: str
@@ -58,7 +61,7 @@ class RewardAnswer(msgspec.Struct):
 
 
 def decision_answer(decided: Decided) -> DecisionAnswer:
-    """Shape a decision for its caller."""
+    """Return a decision as its caller gets it."""
     decision = decided.decision
     return DecisionAnswer(
         decision_id=decision.id,
@@ -73,7 +76,7 @@ def decision_answer(decided: Decided) -> DecisionAnswer:
 
 
 def reward_answer(reward: Reward) -> RewardAnswer:
-    """Shape a reward for its caller."""
+    """Return a reward as its caller gets it."""
     return RewardAnswer(
         decision_id=reward.decision_id,
         metric=reward.metric,
@@ -82,7 +85,7 @@ def reward_answer(reward: Reward) -> RewardAnswer:
 
 
 def decision_record(view: DecisionView) -> dict[str, Any]:
-    """Shape one decision with all that became of it."""
+    """Return a logged decision with its rewards and its state."""
     decision = view.decision
     return {
         "decision_id": decision.id,
@@ -130,5 +133,5 @@ def _maybe(at_ms: int | None) -> str | None:
 def json_reply(
     value: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Reply:
-    """Encode any msgspec value."""
+    """Return any msgspec value as a JSON answer."""
     return Reply(status, _encode(value), headers=headers)

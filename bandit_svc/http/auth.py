@@ -1,7 +1,7 @@
-"""Who may call what.
+"""Check who may call which route.
 
-Owns the scopes of the interface's routes and the reading of keys; who may see a page
-is page_access.py's. A key never reaches a log line or a message.
+Owns the scopes of the API's routes and the reading of keys; who may see a page is
+page_access.py's. A key never reaches a log line or a message.
 """
 
 from flask import Flask, Request, request
@@ -55,27 +55,30 @@ def check_key(catalog: Catalog, secret: str | None, endpoint: str) -> None:
     """Refuse a key that may not call an endpoint.
 
     Raises:
-        Unauthenticated: there is no such key, or it was revoked.
-        Forbidden: it is publishable and the endpoint is not.
+        Unauthenticated: no such key exists, or it was revoked.
+        Forbidden: the key is publishable and the endpoint needs a secret one.
     """
     row = catalog.key(secret) if secret else None
     if row is None:
         raise Unauthenticated(
-            "this route needs a key that is valid: send `Authorization: Bearer "
-            "KEY`; `bandit-svc keys create` makes one"
+            "this route needs a valid key: send `Authorization: Bearer KEY`; "
+            "`bandit-svc keys create` makes one"
         )
     if row.scope != "secret" and endpoint not in PUBLISHABLE:
         raise Forbidden(
-            "a publishable key may ask for decisions and report rewards; this "
+            "a publishable key may request decisions and report rewards; this "
             "route needs a secret key"
         )
 
 
 def check_origin(incoming: Request) -> None:
-    """Keep web pages of other origins from what needs no key, or only a cookie.
+    """Refuse changes by web pages of other origins where no key is sent.
 
-    A browser sends a page's simple POST anywhere, loopback included, without a
-    preflight, and tells that it does.
+    A browser sends a simple POST of any page anywhere, loopback included, without a
+    preflight; the header Sec-Fetch-Site says where the page is from.
+
+    Raises:
+        Forbidden: a page of another origin tries to change something.
     """
     if (
         incoming.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}
@@ -84,16 +87,16 @@ def check_origin(incoming: Request) -> None:
     ):
         raise Forbidden(
             "a web page of another origin may not change anything here; call this "
-            "route from a program, or from the service's own pages"
+            "route from a program or from a page of this service"
         )
 
 
 def bearer(incoming: Request) -> str | None:
-    """Give the key that a request carries in its header, or None."""
+    """Return the key in the header of a request, or None."""
     return key_in(incoming.headers.get("Authorization", ""))
 
 
 def key_in(header: str) -> str | None:
-    """Give the key of an `Authorization` header; None under another scheme."""
+    """Return the key of an `Authorization` header; None under another scheme."""
     scheme, _, rest = header.partition(" ")
     return rest.strip() if scheme.lower() == "bearer" else None

@@ -1,6 +1,6 @@
 """Routes of decisions.
 
-Owns the HTTP shape of deciding and activating; the rules are in services.
+Owns the HTTP shape of deciding and activating; the rules are in services.serving.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Routes of evaluations on demand.
 
-Owns the HTTP shape of a job that evaluates policies; what may be asked is
-services.managing.jobs's, and the learner's child does it.
+Owns the HTTP shape of a job that evaluates policies. Which policies a job takes is
+services.managing.jobs's; a child process of the learner runs it.
 """
 
 from typing import Any
@@ -28,14 +28,14 @@ class EvaluationBody(msgspec.Struct, forbid_unknown_fields=True):
     """POST /v1/experiments/{key}/evaluations.
 
     Each policy is `uniform`, `baseline`, `fixed:KEY`, `model:VERSION`, the name of a
-    candidate, or a spec; none asks about all candidates.
+    candidate, or a spec; an empty list means all candidates.
     """
 
     policies: list[str | dict[str, Any]] = []
 
 
 class Progress(msgspec.Struct):
-    """How many joined decisions are done, of how many; 0 of 0 at first."""
+    """Joined decisions that are evaluated, of how many; 0 of 0 before it starts."""
 
     done: int
     total: int
@@ -67,7 +67,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.post("/v1/experiments/<key>/evaluations")
     def create(key: str) -> Response:
         body = read_body(request, MAX_BATCH_BODY_BYTES)
-        # For what msgspec does not look at: how deeply a spec nests.
+        # msgspec does not check how deeply a spec nests.
         parse_object(body)
         asked = decoded(_body, body).policies
         experiment = storage.experiments.get(key)
@@ -104,7 +104,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
 
 
 def evaluation_answer(row: JobRow, key: str) -> EvaluationAnswer:
-    """Shape an evaluation of the experiment of a key."""
+    """Return an evaluation of an experiment as its caller gets it."""
     return EvaluationAnswer(
         id=row.id,
         experiment=key,

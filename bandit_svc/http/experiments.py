@@ -18,8 +18,8 @@ from bandit_svc.http.answers import json_reply
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.managing import lifecycle
 
-# What every store can hold as a number.
 MAX_VERSION = 2**31 - 1
+"""The largest integer that every store can hold."""
 
 
 def register(app: Flask, request_context: RequestContext) -> None:
@@ -86,7 +86,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
 
 
 def experiment_record(experiment: Experiment) -> dict[str, Any]:
-    """Shape an experiment: its definition, and where it stands."""
+    """Return an experiment as its caller gets it: definition, revision and times."""
     record: dict[str, Any] = msgspec.to_builtins(experiment.definition)
     record["revision"] = experiment.revision
     record["created_at"] = timestamp(experiment.created_at_ms)
@@ -95,7 +95,7 @@ def experiment_record(experiment: Experiment) -> dict[str, Any]:
 
 
 def model_record(meta: SnapshotMeta, *, serving: bool) -> dict[str, Any]:
-    """Shape a model version."""
+    """Return a model version as its caller gets it."""
     return {
         "version": meta.version,
         "policy": meta.policy,

@@ -1,14 +1,14 @@
-"""Headers that answers carry, and the preflight of browsers.
+"""Headers of answers, and the preflight of browsers.
 
-Owns cross-origin access (CORS), caching and the policy of HTML pages. Knows no
-key: what a route asks for is auth.py's.
+Owns cross-origin access (CORS), caching and the policy of HTML pages. Reads no key:
+the scope of a route is auth.py's.
 """
 
 from flask import Flask, Response, request
 
 from bandit_svc.http.auth import PUBLISHABLE
 
-# Our own files alone, nothing inline, in nobody's frame.
+# Files of this service alone, nothing inline, and no frame around a page.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -16,7 +16,7 @@ PAGE_POLICY = (
 _PREFLIGHT_SECONDS = 86_400
 
 ALWAYS = {"X-Content-Type-Options": "nosniff"}
-# Decisions are made anew at every call, and reports grow.
+# Each call makes a new decision, and reports change with each tick.
 NEVER_KEPT = {"Cache-Control": "no-store"}
 ANY_ORIGIN = {
     "Access-Control-Allow-Origin": "*",
@@ -25,16 +25,16 @@ ANY_ORIGIN = {
 
 
 def register(app: Flask) -> None:
-    """Answer preflights before any key is asked for, and finish every answer."""
+    """Answer preflights before keys are checked, and add headers to every answer."""
     app.before_request(_preflight)
     app.after_request(_finish)
 
 
 def _preflight() -> Response | None:
-    """Let pages of any origin send a publishable key; no cookie is ever used.
+    """Allow pages of any origin to send a publishable key; no cookie is used.
 
-    OPTIONS on another route goes on to Flask's own answer, with no cross-origin
-    header, so a browser keeps pages of other origins away from it.
+    OPTIONS on another route gets Flask's own answer without a cross-origin header, so
+    a browser refuses it to pages of other origins.
     """
     if request.method != "OPTIONS" or request.endpoint not in PUBLISHABLE:
         return None
@@ -57,11 +57,11 @@ def _finish(response: Response) -> Response:
     if endpoint != "pages.static":
         headers.update(NEVER_KEPT)
     if endpoint in PUBLISHABLE:
-        # Only a browser asks on behalf of an origin.
+        # Only a browser sends this header.
         if "Origin" in request.headers:
             headers.update(ANY_ORIGIN)
     elif response.mimetype == "text/html":
         headers["Content-Security-Policy"] = PAGE_POLICY
-        # Addresses of pages hold keys of experiments and ids of decisions.
+        # Addresses of pages contain keys of experiments and ids of decisions.
         headers["Referrer-Policy"] = "same-origin"
     return response

@@ -1,4 +1,4 @@
-"""The interface, described for machines (`/openapi.json`).
+"""The API, described for programs (`/openapi.json`).
 
 Owns the description of every route; a test compares it with the routes that
 exist.
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 
 class Operation(NamedTuple):
-    """One route: what it takes, what it gives, who may call it."""
+    """One route: its body, its answers, and the scope that it needs."""
 
     method: str
     path: str
@@ -156,7 +156,7 @@ def register(app: Flask) -> None:
 
 
 def build() -> Json:
-    """Give the OpenAPI 3.1 document."""
+    """Return the OpenAPI 3.1 document."""
     bodies = (
         DecisionBody, DecisionBatchBody, RewardBody, RewardBatchBody, Definition,
         DecisionAnswer, RewardAnswer, EvaluationBody, EvaluationAnswer, Problem,

@@ -1,6 +1,6 @@
 """Routes for operators: health, readiness, metrics.
 
-Owns what a load balancer and Prometheus ask.
+Owns the answers to load balancers and Prometheus.
 """
 
 import os
@@ -30,11 +30,13 @@ def register(app: Flask, request_context: RequestContext) -> None:
         request_context.worker.storage.experiments.version()
         request_context.worker.storage.secret()
         if not os.access(folder, os.W_OK):
-            raise Unavailable("the data folder can't be written; check its owner")
+            raise Unavailable(
+                "the data folder can't be written; check its owner and its mode"
+            )
         if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
             raise Unavailable(
-                f"under {LEAST_FREE_BYTES // 2**20} MiB are free on the data folder's "
-                "disk, so decisions can't be made durable; make room"
+                f"less than {LEAST_FREE_BYTES // 2**20} MiB are free on the disk of "
+                "the data folder, so decisions can't be made durable; free some space"
             )
         return json_reply({"status": "ready"}).to_flask()
 

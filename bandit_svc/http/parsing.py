@@ -1,6 +1,6 @@
-"""From a request's body to typed values.
+"""Parse request bodies into typed values.
 
-Owns the shapes of request bodies, their limits and the pointers of their faults.
+Owns the shapes of request bodies, their limits and the pointers to invalid fields.
 Stores nothing and decides nothing.
 """
 
@@ -77,10 +77,10 @@ _any_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
-    """Give the body, which is never read beyond its limit.
+    """Return the body; no more than `limit` bytes are read.
 
     Raises:
-        TooLarge: it is larger, or says no length.
+        TooLarge: the body is larger.
     """
     length = request.content_length
     if length is not None and length > limit:
@@ -94,15 +94,15 @@ def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
 
 
 def read_batch(request: Request) -> bytes:
-    """Give the body of a batch; its limit is higher."""
+    """Return the body of a batch, which has a higher limit."""
     return read_body(request, MAX_BATCH_BODY_BYTES)
 
 
 def parse_decision(body: bytes) -> DecisionRequest:
-    """Read one decision request.
+    """Parse one request for a decision.
 
     Raises:
-        InvalidInput: with the pointer to the first field at fault.
+        InvalidInput: with the pointer to the first invalid field.
     """
     raw = decoded(_decision, body)
     _short("/experiment", raw.experiment)
@@ -127,10 +127,10 @@ def parse_decision(body: bytes) -> DecisionRequest:
 
 
 def parse_reward(body: bytes) -> RewardReport:
-    """Read one reward report.
+    """Parse one reward report.
 
     Raises:
-        InvalidInput: with the pointer to the first field at fault.
+        InvalidInput: with the pointer to the first invalid field.
     """
     raw = decoded(_reward, body)
     occurred_at_ms = None
@@ -146,20 +146,20 @@ def parse_reward(body: bytes) -> RewardReport:
 
 
 def parse_decision_batch(body: bytes) -> list[msgspec.Raw]:
-    """Give the still encoded requests of a batch, at most 1,000."""
+    """Return the still encoded requests of a batch, at most 1,000."""
     return _within_limit("/decisions", decoded(_decision_batch, body).decisions)
 
 
 def parse_reward_batch(body: bytes) -> list[msgspec.Raw]:
-    """Give the still encoded rewards of a batch, at most 1,000."""
+    """Return the still encoded rewards of a batch, at most 1,000."""
     return _within_limit("/rewards", decoded(_reward_batch, body).rewards)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Read any JSON object that does not nest too deeply.
+    """Parse any JSON object that does not nest too deeply.
 
     Raises:
-        InvalidInput: it is something else, or nests more than 64 levels deep.
+        InvalidInput: the body is no JSON object, or nests more than 64 levels deep.
     """
     found = decoded(_any_object, body)
     for name, value in found.items():
@@ -168,16 +168,16 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def decoded(decode: Callable[[bytes], T], body: bytes) -> T:
-    """Decode, and translate every way in which that fails.
+    """Decode a body, and translate every error of the decoder.
 
     Raises:
-        InvalidInput: it is no JSON of the right shape; the pointer says where.
+        InvalidInput: the body is no JSON of the right shape; the pointer says where.
     """
     try:
         return decode(body)
     except msgspec.ValidationError as error:
         pointer, detail = located(str(error))
-        # Below a free object, msgspec says that a number is at fault, not which.
+        # Within a free object, msgspec does not say which number is invalid.
         found = _not_finite(body) if "[...]" in str(error) else None
         raise InvalidInput.at(found or pointer, detail) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -193,9 +193,9 @@ def decoded(decode: Callable[[bytes], T], body: bytes) -> T:
 
 
 def _not_finite(body: bytes) -> str | None:
-    """Find the NaN, Infinity or 1e999 in a body that was refused, if it is that.
+    """Return the pointer to a NaN, Infinity or 1e999 in a refused body, or None.
 
-    The standard library's parser takes them for numbers, which JSON does not.
+    The standard library's parser accepts them as numbers; JSON does not.
     """
     if len(body) > MAX_BODY_BYTES:
         return None
@@ -234,16 +234,16 @@ def _within_limit(pointer: str, items: list[msgspec.Raw]) -> list[msgspec.Raw]:
         raise InvalidInput.at(
             pointer,
             f"the batch has {len(items)} entries; at most {MAX_BATCH_LENGTH} are "
-            "allowed. Send the rest in another one.",
+            "allowed. Send the rest in another batch.",
         )
     return items
 
 
 def item_body(item: msgspec.Raw) -> bytes:
-    """Give one entry of a batch, which may be as large as a body of its own.
+    """Return one entry of a batch, which may be as large as a single body.
 
     Raises:
-        TooLarge: it is larger.
+        TooLarge: the entry is larger.
     """
     body = bytes(item)
     if len(body) > MAX_BODY_BYTES:

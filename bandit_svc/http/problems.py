@@ -1,6 +1,6 @@
-"""From errors to RFC 9457 answers.
+"""Turn errors into RFC 9457 answers.
 
-Owns the one table of statuses. No view catches an error; this file does.
+Owns the table of statuses. No view catches an error; the handlers here do.
 """
 
 import logging
@@ -42,11 +42,10 @@ STATUS: dict[type[BanditError], tuple[int, str]] = {
 }
 _UNAVAILABLE = STATUS[Unavailable][0]
 
-
-# What is meant for people with a keyboard says nothing to a program.
+# werkzeug's own texts are for people who typed an address.
 _ROUTING = {
     404: "there is no such route; GET /docs lists those that exist",
-    405: "the route takes other methods, those in the header Allow",
+    405: "the route does not take this method; the header Allow lists those it takes",
 }
 
 
@@ -76,13 +75,13 @@ def problem_of(error: BanditError, prefix: str = "") -> Problem:
 
 
 def problem_reply(problem: Problem, headers: Mapping[str, str] | None = None) -> Reply:
-    """Give a problem as an answer."""
+    """Return a problem as an answer."""
     body = msgspec.json.encode(problem)
     return Reply(problem.status, body, "application/problem+json", headers)
 
 
 def retry_headers(answers: Sequence[object]) -> dict[str, str] | None:
-    """Tell when to send a batch again that was not kept whole."""
+    """Return Retry-After where an item of a batch was not stored; else None."""
     unkept = any(isinstance(a, Problem) and a.status == _UNAVAILABLE for a in answers)
     return {"Retry-After": str(RETRY_AFTER_S)} if unkept else None
 
@@ -94,7 +93,7 @@ def register(app: Flask) -> None:
 
 
 def translated(error: Exception) -> tuple[Problem, dict[str, str]]:
-    """Give what is told of an error, and the headers that go with it."""
+    """Return the problem that describes an error, and the headers of its answer."""
     if isinstance(error, BanditError):
         return _bandit_error(error)
     if isinstance(error, HTTPException):
@@ -128,8 +127,8 @@ def _http_error(error: HTTPException) -> tuple[Problem, dict[str, str]]:
 
 
 def _unexpected(error: Exception) -> Problem:
-    # The message of an unknown error may hold a context value, so the log gets its
-    # type and the places in the code, and no message.
+    # The message of an unknown error may contain a context value, so the log gets its
+    # type and its places in the code only.
     places = traceback.extract_tb(error.__traceback__)
     _log.error(
         "unexpected %s at %s",
@@ -140,17 +139,17 @@ def _unexpected(error: Exception) -> Problem:
         type="about:blank",
         title="Internal error",
         status=500,
-        detail="an unexpected error; the log of the service has its place",
+        detail="an unexpected error; the log of the service says where it occurred",
     )
 
 
 def _field(field: FieldError, prefix: str) -> dict[str, str]:
-    # "" is the whole of the body, and so the whole of a batch's item.
+    # "" points to the whole body, which in a batch is the whole item.
     in_body = field.pointer == "" or field.pointer.startswith("/")
     pointer = prefix + field.pointer if in_body else field.pointer
     return {"pointer": pointer, "detail": _cut(field.detail)}
 
 
 def _cut(text: str) -> str:
-    """Bound what a message repeats of a request."""
+    """Limit how much of a request a message repeats."""
     return text if len(text) <= MAX_DETAIL_LENGTH else text[:MAX_DETAIL_LENGTH] + "…"

@@ -1,6 +1,6 @@
 """Routes of reports.
 
-Owns the HTTP shape of reading results; what is true is services.report.build's.
+Owns the HTTP shape of a report; its content is services.report.build's.
 """
 
 from flask import Blueprint, Flask, Response

@@ -1,4 +1,4 @@
-"""What the views of one web worker share.
+"""The things that the views of one web worker share.
 
 Owns the impure things that a request needs: the clock and the randomness, both passed
 in. Counting is counting.py's, and newer models are server.model_poller's.

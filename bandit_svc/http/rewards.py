@@ -59,7 +59,7 @@ def _record(request_context: RequestContext, body: bytes) -> RewardAnswer:
             worker.catalog, worker.log, worker.ids, report, request_context.now_ms()
         )
     except InvalidInput:
-        # Which experiment it was for can't be trusted, so the label stays empty.
+        # The experiment of an invalid reward is unverified, so its label is empty.
         metrics.REWARDS.labels("", "invalid").inc()
         raise
     return reward_answer(reward)

@@ -1,1 +1,1 @@
-"""Put the interface and the pages behind one door."""
+"""Put the API and the pages together into one application."""

@@ -1,10 +1,11 @@
-"""The short way for the four hot routes, in front of Flask.
+"""Answer the four hot routes in front of Flask.
 
-Flask's dispatch costs more than a decision does. A plain POST to a hot route is
-answered here, by the very functions that Flask's views call, with the same key check,
-problems, headers and counts; tests/http/test_fast_lane.py compares the bytes. Whatever
-is not plain (another method, a query, a chunked or oversized body, an upgrade, an odd
-host) goes on to Flask, which stays the one definition of what the service answers.
+Owns the choice of what is answered without Flask, whose dispatch costs more than a
+decision does. A plain POST to a hot route is answered here, by the functions that
+Flask's views call, with the same key check, problems, headers and counts;
+tests/server/test_fast_lane.py compares the bytes. A request that is not plain (another
+method, a query, a chunked or oversized body, an upgrade, an odd host) is passed to
+Flask, which remains the definition of the answers.
 """
 
 import re
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Hot(NamedTuple):
-    """A hot route: Flask's name for it, its limit in bytes, and what answers it."""
+    """A hot route: its endpoint in Flask, its limit in bytes, and its function."""
 
     endpoint: str
     limit: int
@@ -44,7 +45,7 @@ HOT = {
     "/v1/rewards": Hot("rewards.create", MAX_BODY_BYTES, reward_one),
     "/v1/rewards/batch": Hot("rewards.create_batch", MAX_BATCH_BODY_BYTES, reward_many),
 }
-# int() would refuse 5,000 digits.
+# More digits can't be a length within the limit, and int() refuses 5,000 of them.
 _LENGTH_DIGITS = len(str(MAX_BATCH_BODY_BYTES))
 _PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _LAST_HEADERS = [
@@ -55,7 +56,7 @@ _ORIGIN_HEADERS = [*_LAST_HEADERS, *headers.ANY_ORIGIN.items()]
 
 
 class FastLane:
-    """A WSGI application before another one, `beyond`."""
+    """A WSGI application in front of another one, `beyond`."""
 
     def __init__(
         self, request_context: RequestContext, beyond: "WSGIApplication"
@@ -67,7 +68,7 @@ class FastLane:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer one request, or hand it on."""
+        """Answer one request, or pass it to `beyond`."""
         path = environ["PATH_INFO"]
         hot = HOT.get(path)
         length = -1 if hot is None else _plain_length(environ, hot.limit)
@@ -82,7 +83,7 @@ class FastLane:
                 environ["wsgi.input"] = BytesIO(body)
                 return self.beyond(environ, start_response)
             reply = hot.answer(self._request_context, body)
-        except Exception as error:  # noqa: BLE001 - what Flask's handler does
+        except Exception as error:  # noqa: BLE001 - as Flask's handler does
             reply = problems.problem_reply(*problems.translated(error))
         count_request(path, reply.status)
         last = _ORIGIN_HEADERS if "HTTP_ORIGIN" in environ else _LAST_HEADERS
@@ -91,7 +92,7 @@ class FastLane:
 
 
 def _plain_length(environ: "WSGIEnvironment", limit: int) -> int:
-    """Give the length of the body, or -1 where anything is unusual."""
+    """Return the length of the body in bytes, or -1 for a request that is not plain."""
     length = environ.get("CONTENT_LENGTH", "")
     plain = (
         environ["REQUEST_METHOD"] == "POST"

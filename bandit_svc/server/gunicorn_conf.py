@@ -1,4 +1,4 @@
-"""How gunicorn runs the web workers.
+"""The configuration of gunicorn for the web workers.
 
 Owns gunicorn's settings and hooks. Nothing is loaded before the fork.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _settings = settings_from(os.environ)
 
-# An IPv6 address stands in brackets before its port.
+# An IPv6 address is put in brackets before its port.
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 bind = f"{_host}:{_settings.port}"
 workers = _settings.workers
@@ -25,7 +25,8 @@ preload_app = False
 keepalive = 75
 timeout = 30
 graceful_timeout = 10
-# Files of dead workers accumulate in the folder of the metrics, so workers live on.
+# Each worker that ends leaves a file in the folder of the metrics, so workers are not
+# restarted after a number of requests.
 max_requests = 0
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 - gunicorn's heartbeat file
 control_socket_disable = True
@@ -34,12 +35,12 @@ loglevel = "warning"
 
 
 def child_exit(_server: "Arbiter", worker: "Worker") -> None:
-    """Drop the live gauges of a worker that has died."""
+    """Remove the live gauges of a worker that has died."""
     metrics.forget_process(worker.pid)
 
 
 def worker_exit(_server: "Arbiter", worker: "Worker") -> None:
-    """Flush the log of a worker that ends in good order."""
+    """Flush the log of a worker that exits normally."""
     # A worker that could not load the application has none.
     application = getattr(worker, "wsgi", None)
     if application is not None:

@@ -1,6 +1,6 @@
-"""What gunicorn loads in each worker process, after the fork.
+"""The application that gunicorn loads in each worker process, after the fork.
 
-Owns the reading of the environment and the real clock and randomness.
+Owns the reading of the environment, the real clock and the real randomness.
 """
 
 import gc
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 GC_THRESHOLD = 20_000
-"""Objects made between two young collections: requests leave no cycles behind."""
+"""Objects made between two young collections; requests leave no cycles behind."""
 
 
 def now_ms() -> int:
-    """Give the time in milliseconds since the epoch."""
+    """Return the time in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
 
 
 class Application:
-    """A WSGI callable that knows how to let go of its worker."""
+    """A WSGI callable that can close its worker."""
 
     def __init__(self) -> None:
         settings = settings_from(os.environ)
@@ -53,13 +53,13 @@ class Application:
         return self._app(environ, start_response)
 
     def close(self) -> None:
-        """Flush the log and let go of files; idempotent."""
+        """Stop polling, flush the log and close files; idempotent."""
         self._poller.close()
         self._worker.close()
 
 
 application = Application()
-# What is there now stays until the end; a collection that walks through it is a pause
-# in somebody's page.
+# These objects live as long as the process; a collection that walks through them would
+# delay a request.
 gc.freeze()
 gc.set_threshold(GC_THRESHOLD)

@@ -1,7 +1,7 @@
 """The files that pages load: style sheets and scripts, ours and vendored.
 
-Owns their addresses. An address has a hash of the content in it, so that a browser
-may keep the file for ever and a new release is seen at once.
+Owns their addresses. An address contains a hash of the content, so that a browser may
+cache the file for a year and still loads the file of a new release at once.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ class _Asset(NamedTuple):
 
 
 class Assets:
-    """Every style sheet and script, read once."""
+    """All style sheets and scripts, read once."""
 
     def __init__(self) -> None:
         found = {"charts.css": files("bandit_svc.charts") / "charts.css"}
@@ -34,10 +34,10 @@ class Assets:
         self._assets = {name: _read(file) for name, file in found.items()}
 
     def url(self, name: str) -> str:
-        """Give the address of a file.
+        """Return the address of a file.
 
         Raises:
-            KeyError: there is no such file.
+            KeyError: no file has this name.
         """
         return f"/static/{self._assets[name].digest}/{name}"
 
@@ -49,8 +49,8 @@ class Assets:
             asset = self._assets.get(name)
             if asset is None:
                 abort(404)
-            # A page of another release may ask for its own hash: it gets our file,
-            # and asks again next time.
+            # A page of another release may ask with another hash: it gets the file of
+            # this release, and must not cache it.
             kept = digest == asset.digest
             response = Response(asset.content, mimetype=asset.media_type)
             response.headers["Cache-Control"] = (

@@ -1,4 +1,4 @@
-"""The numbers of Grafana for those without it, from the same metrics.
+"""Counts for the page `/ops`, from the metrics that Grafana reads.
 
 Owns their sums over experiments and processes, since the service started.
 """
@@ -31,26 +31,26 @@ class Counters(NamedTuple):
     statuses: Mapping[str, float]
     """Requests by class of status: 2xx, 4xx, …"""
     seconds: Mapping[float, float | None]
-    """Time to answer a decision by quantile; None where none was made."""
+    """Seconds to answer a decision, by quantile; None where none was made."""
 
     @property
     def requests(self) -> float:
-        """All requests."""
+        """The number of all requests."""
         return sum(self.statuses.values())
 
     @property
     def server_errors(self) -> float:
-        """Those that ended in a 5xx."""
+        """The number of requests that were answered with a 5xx."""
         return self.statuses.get("5xx", 0.0)
 
 
 def read_counters() -> Counters:
-    """Read the metrics of every process."""
+    """Return the sums over the metrics of all processes."""
     sums: defaultdict[str, float] = defaultdict(float)
     rewards: defaultdict[str, float] = defaultdict(float)
     statuses: defaultdict[str, float] = defaultdict(float)
     buckets: defaultdict[float, float] = defaultdict(float)
-    # Parsing is slow, and most lines are gauges that other pages show.
+    # Parsing is slow, and most lines are gauges, which this page does not show.
     lines = metrics.render().decode().splitlines(keepends=True)
     wanted = "".join(line for line in lines if line.startswith(_READ))
     for family in text_string_to_metric_families(wanted):
@@ -74,8 +74,8 @@ def read_counters() -> Counters:
 def quantile(buckets: Mapping[float, float], share: float) -> float | None:
     """Estimate a quantile from cumulative buckets, as Prometheus does.
 
-    Within a bucket values are taken to be spread evenly; beyond the last finite one
-    its edge is given.
+    Values are assumed to be spread evenly within a bucket; a quantile beyond the last
+    finite edge is that edge.
     """
     edges = sorted(buckets)
     total = buckets[edges[-1]] if edges else 0.0

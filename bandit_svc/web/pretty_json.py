@@ -1,6 +1,6 @@
 """Any JSON value on several lines, for people.
 
-Owns how values of callers (contexts, payloads, definitions) are written on pages.
+Owns the text of callers' values (contexts, payloads, definitions) on pages.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def one_line(value: object) -> str:
 
 
 def brief(context: Mapping[str, Any]) -> str:
-    """Write a context in a line of words: device phone, user.segment new."""
+    """Write a context as one line of words: device phone, user.segment new."""
     words = []
     for name, value in context.items():
         if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
 """The heat map of who gets what, and its table.
 
-Owns how services.report.who_gets_what becomes a figure.
+Owns the way from the result of services.report.who_gets_what to a figure.
 """
 
 from typing import Any
@@ -14,12 +14,12 @@ MOST_LISTED = 60
 
 
 def who_figure(found: Json, variants: list[str], variant: str | None) -> Figure:
-    """Draw the leading variant of each cell, or the share of one variant.
+    """Draw the most shown variant of each cell, or the share of one variant.
 
     Args:
-        found: from services.report.who_gets_what.
-        variants: all of them in their order, which is that of their colours.
-        variant: the one whose share is drawn.
+        found: the result of services.report.who_gets_what.
+        variants: all variants, in the order of their colours.
+        variant: the one whose share is drawn; None for the most shown ones.
     """
     known = [*variants, *sorted(_named(found) - set(variants))]
     cells = {
@@ -45,7 +45,7 @@ def _named(found: Json) -> set[str]:
 
 
 def _chosen(cell: Json, variant: str | None) -> tuple[str, float, float | None]:
-    """Give the variant that a cell is about, its share and its mean reward."""
+    """Return the variant that a cell shows, its share and its mean reward."""
     name = variant or next(iter(cell["variants"]))
     one = cell["variants"].get(name, {"share": 0.0, "mean": None})
     return name, one["share"], one["mean"]

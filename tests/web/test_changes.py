@@ -177,7 +177,7 @@ def test_retiring_what_the_baseline_shows_asks_for_another(
 ) -> None:
     path = "/experiments/hero/change/retire?variant=a"
     asked = visitor.get(path)
-    assert "The holdout is always shown this variant" in asked.text
+    assert "The baseline always shows this variant" in asked.text
     assert "revision" not in asked.fields
 
     text = visitor.get(f"{path}&baseline=c").text

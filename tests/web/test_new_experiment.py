@@ -179,7 +179,7 @@ def test_a_taken_key_is_told_at_the_key(
 
     answer = visitor.send(filled())
 
-    assert field_problems(answer.text)["key"].startswith("An experiment of this key")
+    assert field_problems(answer.text)["key"].startswith("An experiment with this key")
 
 
 def test_what_was_typed_stays_when_rows_come_and_go(visitor: Visitor) -> None:

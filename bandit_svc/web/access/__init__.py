@@ -1,1 +1,1 @@
-"""Who may see a page: sessions, the sign-in form, errors as pages."""
+"""Access to pages: sessions, the sign-in form, errors as pages."""

@@ -1,8 +1,8 @@
-"""Who may see a page and send its forms.
+"""Check who may see a page and send its forms.
 
 Owns the session cookie and the check of every form's token. Pages are open to the
 holder of a secret key: in a session, or with the key as a Bearer token where a
-program only reads. A session opens no route of the interface; see auth.py for those.
+program only reads. A session gives no access to the API; see auth.py for that.
 """
 
 from typing import NamedTuple, cast
@@ -24,11 +24,11 @@ OPEN = frozenset({"pages.static", "pages.docs", "pages.sign_in", "pages.enter"})
 MAX_FORM_BYTES = 512 * 1024
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _NOBODY = "dev"
-"""Forms are bound to this where nobody signs in."""
+"""Form tokens are derived from this where nobody signs in."""
 
 
 class Visitor(NamedTuple):
-    """Who looks at a page; the templates' `visitor`."""
+    """The reader of a page; `visitor` in templates."""
 
     form_token: str
     signed_in: bool = False
@@ -46,11 +46,11 @@ class PageAccess:
         self.sessions = Sessions(worker.storage.secret())
 
     def check(self) -> AnyResponse | None:
-        """Let a page request in, send it to the sign-in page, or refuse it.
+        """Allow a page request, redirect it to the sign-in page, or refuse it.
 
         Raises:
-            Unauthenticated: a form came without a session.
-            Forbidden: the form is not of this session, or the key not a secret one.
+            Unauthenticated: a form was sent without a session, or the key is invalid.
+            Forbidden: the form belongs to another session, or the key is publishable.
         """
         endpoint = request.endpoint
         if not is_page(endpoint) or request.method == "OPTIONS":
@@ -74,7 +74,7 @@ class PageAccess:
         return None
 
     def begin(self, response: AnyResponse, key_id: str) -> None:
-        """Put a new session into an answer's cookie."""
+        """Set the cookie of a new session on a response."""
         now_ms = self._request_context.now_ms()
         response.set_cookie(
             COOKIE,
@@ -93,7 +93,7 @@ class PageAccess:
         )
         if session is None:
             return None
-        # Read from the store at each request, so that a revoked key ends it at once.
+        # Read from the store at each request, so that revoking a key ends its sessions.
         row = self._storage.keys.get(session.key_id)
         valid = row is not None and row.revoked_at_ms is None and row.scope == "secret"
         return session if valid else None
@@ -106,28 +106,29 @@ class PageAccess:
             else None
         )
         if row is not None and row.scope == "secret":
-            # A program reads; there is no form for it to send.
+            # A program that only reads needs no form token.
             g.visitor = Visitor("")
             return None
         if row is not None:
             raise Forbidden("a publishable key opens no page; use a secret key")
         if not reads:
             raise Unauthenticated(
-                "the session has ended, and nothing was changed; sign in and repeat"
+                "the session has ended and nothing was changed; sign in and send the "
+                "form again"
             )
         if secret:
             raise Unauthenticated("the key is not valid, or was revoked")
         place = f"/sign-in?next={quote(request.full_path.rstrip('?'))}"
         if "HX-Request" in request.headers:
-            # A part of a page that refreshes itself; the whole page must go.
+            # A part of a page refreshes itself; htmx must leave the whole page.
             return Response(status=401, headers={"HX-Redirect": "/sign-in"})
         return redirect(place, 303)
 
     def _check_form(self, text: str) -> None:
         if not self.sessions.is_form_token(text, request.form.get(FORM_FIELD, "")):
             raise Forbidden(
-                "the form is not of this session, so nothing was changed; go back, "
-                "load the page again, and repeat"
+                "the form does not belong to this session and nothing was changed; go "
+                "back, reload the page and send the form again"
             )
 
 
@@ -140,5 +141,5 @@ def register(app: Flask, request_context: RequestContext) -> PageAccess:
 
 
 def is_page(endpoint: str | None) -> bool:
-    """Whether a route is one of the pages, and none of the interface."""
+    """Return whether a route is one of the pages, not of the API."""
     return endpoint is not None and endpoint.startswith(auth.PAGES)

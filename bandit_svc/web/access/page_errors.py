@@ -1,7 +1,7 @@
 """Errors as pages, for people.
 
-Owns which errors become a page: all those of page routes, and unknown addresses that
-a browser asks for. What they say is problems.py's.
+Owns which errors become a page: all errors of page routes, and unknown addresses that
+a browser requests. Their texts are problems.py's.
 """
 
 from flask import Blueprint, Flask, Response, make_response, render_template, request

@@ -1,9 +1,8 @@
 """Sessions of people in browsers: signed text that a cookie carries.
 
-Owns what a session says (a key's id and an end) and its signature. Pure: the clock,
-the randomness and the service's secret are passed in. Nothing is stored, and the key
-itself is in no cookie; whoever reads a session asks the store whether its key is
-still valid.
+Owns the content of a session (the id of a key and an end) and its signature. Pure: the
+clock, the randomness and the service's secret are passed in. Nothing is stored, and no
+cookie contains the key itself; the caller checks that the key is still valid.
 """
 
 import base64
@@ -23,7 +22,7 @@ class Session(NamedTuple):
     key_id: str
     expires_at_ms: int
     text: str
-    """What the cookie holds; forms are bound to it."""
+    """The content of the cookie; form tokens are derived from it."""
 
 
 class Sessions:
@@ -33,7 +32,7 @@ class Sessions:
         self._secret = secret
 
     def issue(self, key_id: str, now_ms: int, nonce: bytes) -> str:
-        """Begin a session of twelve hours for the holder of a key.
+        """Return the cookie of a new session of twelve hours for the holder of a key.
 
         Args:
             nonce: random bytes, so that two sessions of a key differ.
@@ -42,7 +41,7 @@ class Sessions:
         return f"{body}.{self._mac(body, b'session')}"
 
     def read(self, text: str, now_ms: int) -> Session | None:
-        """Give a session that this service issued and that goes on, or None."""
+        """Return a session that this service issued and that has not ended, or None."""
         parts = text.split(".")
         if len(parts) != _PARTS or len(text) > _LONGEST or not text.isascii():
             return None
@@ -55,11 +54,11 @@ class Sessions:
         return Session(key_id, expires_at_ms, text)
 
     def form_token(self, text: str) -> str:
-        """Give the token that the forms of one session carry (CSRF)."""
+        """Return the token that the forms of one session carry (CSRF)."""
         return self._mac(text, b"form")
 
     def is_form_token(self, text: str, given: str) -> bool:
-        """Whether a form came from a page of this very session."""
+        """Return whether a form came from a page of this session."""
         expected = self.form_token(text).encode()
         return hmac.compare_digest(expected, given.encode("utf-8", "replace"))
 

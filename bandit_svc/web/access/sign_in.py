@@ -1,7 +1,7 @@
 """Signing in and out.
 
-Owns the two forms around a session; what a session is stands in sessions.py, who
-needs one in page_access.py.
+Owns the forms that begin and end a session. The content of a session is sessions.py's;
+which pages need one is page_access.py's.
 """
 
 import re
@@ -12,14 +12,14 @@ from werkzeug.wrappers import Response
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.web.access.page_access import COOKIE, PageAccess
 
-# A path of this service: not "//elsewhere", and nothing that a browser reads as that.
+# A path of this service: not "//elsewhere", and nothing that a browser takes for that.
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 _WRONG = (
     "That key is not valid, or was revoked. `bandit-svc keys list` shows the keys, "
     "`bandit-svc keys create --scope secret` makes one."
 )
 _TOO_LITTLE = (
-    "That is a publishable key: it may ask for decisions and report rewards. The pages "
+    "That is a publishable key: it may request decisions and report rewards. The pages "
     "need a secret key; it begins with bsk_."
 )
 

@@ -1,1 +1,1 @@
-"""What forms hold, and what was wrong with them."""
+"""The content of forms, and the problems of what was typed."""

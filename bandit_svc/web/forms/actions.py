@@ -1,8 +1,8 @@
-"""What the page of an experiment can change, as forms.
+"""The changes that the page of an experiment offers, as forms.
 
-Owns the list of changes: what each is called, what its form asks for, and the merge
-patch that services.managing.lifecycle gets. What a change does is said by
-prose.consequences.
+Owns the list of changes: the title of each, the fields of its form, and the merge
+patch for services.managing.lifecycle. The sentences on what a change does are
+prose.consequences'.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,9 +26,9 @@ class Field(NamedTuple):
     name: str
     label: str
     pointer: str
-    """Where the value stands in a definition."""
+    """The JSON pointer of the value in a definition."""
     options: tuple[str, ...] = ()
-    """What can be chosen; nothing where a number is asked for."""
+    """The values of a menu; empty for a field that takes a number."""
     value: str = ""
 
 
@@ -69,7 +69,7 @@ def _retire(definition: Definition, given: Given) -> Json:
     if _is_baseline(definition, given) and not given.get("baseline"):
         raise InvalidInput.at(
             "/baseline/variant",
-            "the holdout is always shown this variant; choose what it shows instead",
+            "the baseline always shows this variant; choose another one for it",
         )
     return _with_variant(definition, given, retired=True) | _new_baseline(
         definition, given
@@ -95,7 +95,7 @@ def _with_variant(definition: Definition, given: Given, *, retired: bool) -> Jso
 
 
 def _new_baseline(definition: Definition, given: Given) -> Json:
-    """A baseline that always shows what is retired must show something else."""
+    """Return the patch of a baseline that always shows the variant to retire."""
     if not _is_baseline(definition, given):
         return {}
     return {"baseline": {"kind": "fixed", "variant": given["baseline"]}}
@@ -113,7 +113,7 @@ def _retire_fields(definition: Definition, given: Given) -> list[Field]:
     others = tuple(
         v.key for v in definition.active_variants if v.key != given.get("variant")
     )
-    label = "What the baseline shows instead"
+    label = "New variant of the baseline"
     value = given.get("baseline", "")
     return [Field("baseline", label, "/baseline/variant", others, value)]
 

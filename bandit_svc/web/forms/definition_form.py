@@ -1,7 +1,8 @@
-"""A definition as a form: the fields, what was typed, and what is wrong where.
+"""A definition as a form: its fields, what was typed, and the problem of each field.
 
-Owns the names of the fields and their way to a definition and back to the field that
-an error is about. What makes a definition valid is services.managing.lifecycle's.
+Owns the names of the fields, their way to a definition, and the way from the JSON
+pointer of an error back to a field. The rules of a definition are
+services.managing.lifecycle's.
 """
 
 import json
@@ -27,7 +28,7 @@ Json = dict[str, Any]
 MOST_ROWS = 100
 POLICIES: Mapping[str, str] = MappingProxyType(
     {
-        "vw": "vw: learns from the context and from features of variants",
+        "vw": "vw: learns from the context and from the features of variants",
         "linear": "linear: learns faster where variants are few and stay",
         "thompson": "thompson: the same for everybody, whatever the context",
         "epsilon_greedy": "epsilon_greedy: the same, mostly the best one so far",
@@ -57,7 +58,7 @@ _ROW_FIELDS = ("key", "features", "payload")
 
 
 class Row(NamedTuple):
-    """What was typed for one variant."""
+    """The texts of one variant."""
 
     key: str = ""
     features: str = ""
@@ -65,35 +66,35 @@ class Row(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody wrote anything here."""
+        """Return whether all texts are empty."""
         return not any(text.strip() for text in self)
 
 
 class DefinitionForm(NamedTuple):
-    """Everything that was typed."""
+    """All texts of the form."""
 
     values: Mapping[str, str]
     rows: tuple[Row, ...]
 
     def with_rows(self, rows: tuple[Row, ...]) -> "DefinitionForm":
-        """Give the same form with other variants."""
+        """Return the same form with other variants."""
         return self._replace(rows=rows[:MOST_ROWS] or (Row(),))
 
 
 class Reading(NamedTuple):
-    """A form as read: a definition, or what is wrong by the id of a field."""
+    """A parsed form: a definition, or the problems by the id of their field."""
 
     definition: Definition | None
     problems: Mapping[str, str]
 
 
 def empty_form() -> DefinitionForm:
-    """Give the form as it is first seen."""
+    """Return the form with its defaults."""
     return DefinitionForm(DEFAULTS, (Row(), Row()))
 
 
 def form_of(sent: MultiDict[str, str]) -> DefinitionForm:
-    """Take what a browser sent."""
+    """Return the form that a browser sent."""
     values = {name: sent.get(name, text) for name, text in DEFAULTS.items()}
     columns = [sent.getlist(f"variant_{name}") for name in _ROW_FIELDS]
     rows = tuple(Row(*texts) for texts in zip(*columns, strict=False))
@@ -101,7 +102,7 @@ def form_of(sent: MultiDict[str, str]) -> DefinitionForm:
 
 
 def read_form(form: DefinitionForm) -> Reading:
-    """Read a form; every field that can't be read is told at once."""
+    """Parse a form; the problems of all fields are found at once."""
     problems: dict[str, str] = {}
 
     def read(field: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - any JSON
@@ -113,8 +114,8 @@ def read_form(form: DefinitionForm) -> Reading:
     raw, places = _raw(form, read)
     for field in problems:
         _stand_in(raw, field, places)
-    # A definition is refused for its first fault; with that one out of the way, the
-    # next one is found.
+    # A definition is refused for its first invalid field. A valid value in its place
+    # lets the next invalid field be found.
     for _ in range(_MOST_FAULTS):
         tried = form_result_of(lambda: checked_definition(convert_definition(raw)))
         if tried.value is not None:
@@ -129,7 +130,7 @@ def read_form(form: DefinitionForm) -> Reading:
 
 
 def _stand_in(raw: Json, field: str, places: list[int]) -> None:
-    """Put something valid in the place of what is at fault."""
+    """Replace the value of an invalid field by a valid one."""
     if field == "key":
         raw["key"] = "stand-in"
     elif field == "variants":
@@ -141,7 +142,7 @@ def _stand_in(raw: Json, field: str, places: list[int]) -> None:
         variant.pop(name, None)
         if name == "key":
             variant["key"] = f"stand-in-{place}"
-            # It may be the one that is meant.
+            # The baseline may name this variant.
             raw.pop("baseline", None)
     elif field.startswith("policy_"):
         raw["policy"] = {"kind": "vw"}
@@ -156,7 +157,7 @@ def _stand_in(raw: Json, field: str, places: list[int]) -> None:
 def _raw(
     form: DefinitionForm, read: Callable[[str, Callable[[], Any]], Any]
 ) -> tuple[Json, list[int]]:
-    """Give plain JSON values, and the row of each variant."""
+    """Return plain JSON values, and the row of each variant."""
     given = form.values
     raw: Json = {"key": given["key"].strip(), "description": given["description"]}
     places = [place for place, row in enumerate(form.rows) if not row.is_empty]
@@ -185,7 +186,7 @@ def _object(text: str) -> Json:
     found = _json(text)
     if found is not None and not isinstance(found, dict):
         raise InvalidInput.at(
-            "", 'it must be a JSON object, like {"category": "dress"}'
+            "", 'this must be a JSON object, such as {"category": "dress"}'
         )
     return found or {}
 
@@ -198,12 +199,12 @@ def _json(text: str) -> Any:  # noqa: ANN401 - any JSON
     except (msgspec.DecodeError, RecursionError) as error:
         example = json.dumps(text.strip()[:20])
         raise InvalidInput.at(
-            "", f"it is not JSON; text needs quotation marks, like {example}"
+            "", f"this is not JSON; a text needs quotation marks, such as {example}"
         ) from error
 
 
 def field_of(pointer: str, places: list[int]) -> str:
-    """Give the id of the field that a JSON pointer is about; "" for none.
+    """Return the id of the field of a JSON pointer; "" for none.
 
     Args:
         places: the row of each variant in the definition.
@@ -219,7 +220,7 @@ def field_of(pointer: str, places: list[int]) -> str:
 
 
 def unfinished(problems: Mapping[str, str], form: DefinitionForm) -> Mapping[str, str]:
-    """Leave out the problems of fields that nobody has filled in yet."""
+    """Return the problems without those of fields that are still empty."""
     empty = {name for name, text in form.values.items() if not text.strip()}
     empty |= {f"variant-{n}-key" for n, row in enumerate(form.rows) if not row.key}
     return {f: text for f, text in problems.items() if f not in {*empty, "variants"}}

@@ -1,7 +1,7 @@
 """A refusal as a value, for forms that show it beside the field.
 
-Owns the one place where pages catch what a service refuses; any other error becomes
-a page of its own, by web/access/page_errors.py.
+Owns the only place where pages catch an error; any error but InvalidInput and Conflict
+becomes a page by web/access/page_errors.py.
 """
 
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""One file a page, or a group of pages."""
+"""The pages: each module has a function `register` that adds its routes."""

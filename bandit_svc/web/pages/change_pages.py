@@ -1,8 +1,8 @@
-"""Changing an experiment: a page that says what will happen, then the change.
+"""The pages that change an experiment: a preview of the effect, then the change.
 
-Owns the way from a form to services.managing.lifecycle and back: a form carries the
-revision that its reader has seen, and a conflict or a field at fault is shown where it
-is.
+Owns the way from a form to services.managing.lifecycle and back. A form carries the
+revision that its reader has seen; a conflict is shown above the form, and an invalid
+field beside the field.
 """
 
 import re
@@ -63,7 +63,7 @@ def _add_changes(routes: Blueprint, page_context: PageContext) -> None:
         if made.value is None:
             return _confirmation(experiments.get(key), name, given, made)
         if made.value == experiment:
-            # It was so already: the page says that, and nothing was stored.
+            # Nothing differs, so nothing was stored; the page says that.
             return _confirmation(experiment, name, given)
         return redirect(f"/experiments/{key}?done={made.value.revision}", 303)
 
@@ -74,7 +74,7 @@ def _confirmation(
     given: Given,
     refused: FormResult[Any] | None = None,
 ) -> Page:
-    """Say what will happen, or why it can't."""
+    """Render what the change will do, or why it is refused."""
     action = _action(name)
     definition = experiment.definition
     tried = form_result_of(
@@ -99,12 +99,12 @@ def _confirmation(
         problems=shown.problems,
         own={f.pointer for f in fields},
     )
-    # A form that asks gets a page; one that changes, the status of its refusal.
+    # A preview is always a page; a refused change has the status of its refusal.
     return page, refused.status if refused else 200
 
 
 def _kept(action: Action, given: Given, asked: list[str]) -> Json:
-    """Give what the form carries on and does not ask for."""
+    """Return the values that the form passes on without a field."""
     names = {action.name} - {"", *asked}
     return {name: given.get(name, "") for name in names}
 
@@ -115,7 +115,7 @@ def _action(name: str) -> Action:
 
 def _revision(given: Given) -> int:
     text = given.get("revision", "")
-    # A form without one has seen nothing, so that it is always a conflict.
+    # A form without a revision is a conflict: no experiment has revision 0.
     return int(text) if _REVISION.fullmatch(text) else 0
 
 
@@ -156,7 +156,10 @@ def _restore_page(
     metas = page_context.storage.snapshots.metas(experiment.number)
     old = next((m for m in metas if m.version == version), None) or abort(404)
     if experiment.definition.status == "archived":
-        refused = FormResult(None, Conflict("an archived experiment can't be changed"))
+        refused = FormResult(
+            None,
+            Conflict("the experiment is archived, so it can't be changed any more"),
+        )
     page = render(
         "change.html",
         experiment=experiment,

@@ -1,6 +1,6 @@
 """The pages of decisions: the newest ones, a search, and the receipt of one.
 
-Owns the paging and how a receipt is drawn.
+Owns the paging, and the figure of a receipt.
 """
 
 import re
@@ -77,7 +77,7 @@ def _recent(page_context: PageContext, experiment: Experiment) -> Json:
     state = next((s for s in STATES if s == asked), None)
     before = _place(request.args.get("before", ""))
     overview, number = page_context.storage.overview, experiment.number
-    # The newest wait for their rewards; where none does, those that have matured.
+    # Open decisions are the newest; where there are none, matured ones are shown.
     for one in (state,) if state else ("open", "joined", "deferred"):
         shown: RecentState = one
         found = overview.recent(number, shown, PAGE + 1, before)
@@ -99,7 +99,7 @@ def _place(text: str) -> Place | None:
 
 
 def _chances(found: Json) -> Figure:
-    """Draw the pmf; the line is the draw."""
+    """Draw the pmf, with the part of the draw of each variant in the table."""
     bars = [
         Chance(v["variant"], v["probability"], chosen=v["chosen"])
         for v in found["variants"]

@@ -15,7 +15,7 @@ from bandit_svc.storage.overview import Headline
 from bandit_svc.web.page_context import PageContext, render
 
 MOST_REPORTS = 20
-"""Reports made for one view: of experiments that the learner has not yet reported."""
+"""How many reports one view makes, of experiments that the learner has not reported."""
 
 
 def register(routes: Blueprint, page_context: PageContext) -> None:

@@ -1,6 +1,7 @@
-"""The page of one experiment: what it earns, shows, and whether to believe it.
+"""The page of one experiment: uplift, groups, variants, and the checks of the report.
 
-Owns the page and its parts that refresh themselves. Figures are the report's own.
+Owns the page and its parts that refresh themselves. Its figures are those of the HTML
+report.
 """
 
 from typing import Any
@@ -69,7 +70,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
 
 
 def _live(page_context: PageContext, experiment: Experiment) -> Json:
-    """Give what changes with every decision."""
+    """Return the values that change with every decision."""
     report = build_report(page_context.storage, experiment, page_context.now_ms())
     drawn = figures(report)
     points = variant_means(page_context.storage, experiment)
@@ -88,7 +89,7 @@ def _live(page_context: PageContext, experiment: Experiment) -> Json:
 
 
 def _who(page_context: PageContext, experiment: Experiment) -> Json:
-    """Give the heat map of the keys that the address names."""
+    """Return the heat map of the context keys that the address names."""
     asked = request.args
     found = who_gets_what(
         page_context.storage, experiment, asked.get("rows"), asked.get("columns")
@@ -107,7 +108,7 @@ def _who(page_context: PageContext, experiment: Experiment) -> Json:
 
 
 def _most_shown_first(page_context: PageContext, experiment: Experiment) -> list[str]:
-    """Give the variants in the order of their colours, as in the charts over time."""
+    """Return the variants in the order of their colours in the charts over time."""
     shown = {
         tally.variant: tally.n
         for tally in page_context.storage.joins.tallies(experiment.number)
@@ -118,7 +119,7 @@ def _most_shown_first(page_context: PageContext, experiment: Experiment) -> list
 
 
 def _kept(page_context: PageContext, experiment: Experiment) -> Json:
-    """Give what changes only when somebody or the learner changes it."""
+    """Return revisions and models, which change rarely."""
     metas = page_context.storage.snapshots.metas(experiment.number)
     revisions = page_context.storage.experiments.revisions(experiment.number)
     return {

@@ -1,8 +1,8 @@
-"""The page `/new`: an experiment by a form, checked while it is typed.
+"""The page `/new`: a form that creates an experiment and checks while one types.
 
-Owns the steps of the form. It works without a script: then each button loads the
-page again. Nothing is stored before the last one. `/experiments/new` leads here,
-unless an experiment has that key: then it is its page.
+Owns the steps of the form. It works without scripts, where each button loads the page
+again. Nothing is stored before the last step. `/experiments/new` redirects here unless
+an experiment has the key `new`.
 """
 
 import re
@@ -30,7 +30,7 @@ from bandit_svc.web.page_context import PageContext, render
 
 Page = str | tuple[str, int] | Response
 _REMOVE = re.compile(r"remove-(\d{1,3})")
-_TAKEN = "an experiment of this key exists already; choose another key"
+_TAKEN = "an experiment with this key exists already; choose another key"
 
 
 def register(routes: Blueprint, page_context: PageContext) -> None:

@@ -1,6 +1,7 @@
-"""The page `/ops`: event log, learner, models, keys and the counters of now.
+"""The page `/ops`: event log, learner, models, keys, and counts since the start.
 
-Owns what an operator sees without Grafana. Of a key it shows the id, never the key.
+Owns the page for operators, which needs no Grafana. It shows the id of a key, never
+the key.
 """
 
 import shutil
@@ -59,8 +60,7 @@ def _measured(
     backends = page_context.backends
     disk = shutil.disk_usage(backends.folder)
     waiting = [r.ready_since_ms for r in rows if r.ready_since_ms is not None]
-    # Whoever gets the lease here gives it back at once; a learner that starts in
-    # this very moment tries again.
+    # This releases the lease at once; a learner that starts at this moment tries again.
     with backends.storage.lease("learner") as free:
         held = not free
     return Measured(

@@ -1,7 +1,7 @@
-"""The page `/playground/<key>`: change the context, see the chances move.
+"""The page `/playground/<key>`: the chances of each variant for any context.
 
-Owns the form and its address, which holds the whole context, so that it can be sent
-to somebody. Nothing is logged.
+Owns the form and its address. The address contains the whole context, so that a link
+shows the same page to others. Nothing is logged.
 """
 
 from collections.abc import Mapping
@@ -38,11 +38,11 @@ class Control(NamedTuple):
     """One feature of the form."""
 
     name: str
-    """A JSON pointer; what the field is called in the address."""
+    """A JSON pointer, which is the name of the field in the address."""
     label: str
     kind: str
     options: list[tuple[str, str]]
-    """Of a menu: what is sent, and what is shown."""
+    """The options of a menu: the value that is sent, and the text that is shown."""
     value: str
     used: bool
     low: str = ""
@@ -78,7 +78,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
 
 
 def _context(sent: Sent, newest: Json) -> Json:
-    """Read the context of an address; that of the newest decision where it has none."""
+    """Return the context of an address, or that of the newest decision without one."""
     if "context" in sent:
         return _typed(sent["context"])
     if "asked" not in sent:
@@ -107,7 +107,7 @@ def _value(text: str, pointer: str) -> Any:  # noqa: ANN401 - any feature
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        detail = "a value of the address is not JSON; choose it from the menu"
+        detail = "a value in the address is not JSON; choose a value from the menu"
         raise InvalidInput.at(pointer[:128], detail) from error
 
 
@@ -125,7 +125,7 @@ def _pointer(path: Path) -> str:
 def _controls(fields: list[ContextField], context: Json) -> list[Control]:
     given = dict(features_of(context))
     known = {field.path for field in fields}
-    # What an address names and no newest decision had.
+    # Features that the address names and none of the newest decisions had.
     fields = [*fields, *(ContextField(p, "choice") for p in given if p not in known)]
     return [_control(field, given) for field in fields]
 
@@ -150,7 +150,7 @@ def _control(field: ContextField, given: Mapping[Path, Any]) -> Control:
 
 
 def _slider_number(value: float) -> str:
-    """Write a number as briefly as a slider can send it back."""
+    """Write a number as a slider sends it back, with few digits."""
     return one_line(value if isinstance(value, int) else round(value, _DIGITS))
 
 

@@ -1,6 +1,6 @@
-"""The page of a first request: what to send, and whether it has arrived.
+"""The page of a first request: examples to send, and the newest decision.
 
-Owns the page; the texts are prose.example_requests'.
+Owns the page; the examples are prose.example_requests'.
 """
 
 from typing import Any
