@@ -1,8 +1,8 @@
 """The protocol of a bandit policy.
 
-Owns the words that every policy speaks: context, action, pmf, learn, dump, load.
-Must not know of experiments, requests, storage or the clock. An action is an
-entry of a list here; the service calls it a variant.
+Owns the terms that all policies share: context, action, pmf, learn, dump, load.
+Must not know of experiments, requests, storage or the clock. An action is an entry of
+a list here; the service calls it a variant.
 """
 
 import math
@@ -18,7 +18,7 @@ Context = Mapping[str, Scalar | Features]
 
 
 class PolicyError(Exception):
-    """A policy was asked for something that it can't do.
+    """A spec, an argument or a state that a policy refuses.
 
     `field` is the path of the setting at fault inside the policy's spec
     ("explorer", "epsilon"), or None.
@@ -96,21 +96,14 @@ def check_actions(n_actions: int) -> None:
         PolicyError: `n_actions` is 0.
     """
     if n_actions == 0:
-        raise PolicyError("there is no action to choose from; give at least one")
+        raise PolicyError("there is no action to choose from; at least one is needed")
 
 
-class Policy(Protocol):
-    """Maps a context and a list of actions to a probability for each action.
-
-    A policy's state is a pure function of its spec, its reward range and the
-    learned examples in order: no clock, no unseeded randomness, no dependence
-    on how often `pmf` was called, none on when it was dumped: learning after
-    `load(dump())` is bit-identical to going on. Not thread-safe unless it says so;
-    callers hold one lock per policy.
-    """
+class Chooser(Protocol):
+    """Maps a context and a list of actions to a probability for each action."""
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Give the probability of each action, in the order of `actions`.
+        """Return the probability of each action, in the order of `actions`.
 
         Returns:
             One entry an action, each finite and >= 0, summing to 1 within 1e-9.
@@ -119,6 +112,17 @@ class Policy(Protocol):
         Raises:
             PolicyError: `actions` is empty.
         """
+
+
+class Policy(Chooser, Protocol):
+    """A chooser that learns from joined decisions and whose state can be stored.
+
+    A policy's state is a pure function of its spec, its reward range and the
+    learned examples in order. It depends on no clock, no unseeded randomness, not on
+    how often `pmf` was called, and not on when it was dumped: learning after
+    `load(dump())` gives the same bits as learning without them. A policy is not
+    thread-safe unless it says so; callers hold one lock per policy.
+    """
 
     def learn(
         self,
@@ -143,10 +147,10 @@ class Policy(Protocol):
         """
 
     def dump(self) -> bytes:
-        """Give the state as bytes: equal states give equal bytes."""
+        """Return the state as bytes; equal states have equal bytes."""
 
     def load(self, state: bytes) -> None:
-        """Replace the state by one that `dump` gave, under the same spec.
+        """Replace the state by one that `dump` returned, under the same spec.
 
         Raises:
             PolicyError: the bytes are truncated, altered or of another kind;

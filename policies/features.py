@@ -1,7 +1,7 @@
 """From a context or an action to named numbers, one to one.
 
-Owns the names of features: no name or value of a user can look like another one, and
-different values stay different features. What a policy does with them is its own.
+Owns the names of features: no two different names or values of a user have the same
+feature name. How a policy uses the features is not decided here.
 
 A feature is one of
     name=text  1.0   a string              name#  1.5   a number, by its value
@@ -22,7 +22,7 @@ Named = tuple[str, float]
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 LINEAR_UNTIL = 1000.0
-"""Numbers up to here are taken as they are; larger ones grow by their logarithm."""
+"""Numbers up to this size are unchanged; larger ones grow by their logarithm."""
 
 
 @lru_cache(maxsize=16384)
@@ -64,7 +64,7 @@ def feature(name: str, value: Scalar) -> Named:
         return f"{name}={escaped(value)}", 1.0
     if value is None:
         return f"{name}!none", 1.0
-    # A bool is an int too, so it is asked for first.
+    # In Python a bool is an int too, so it is tested first.
     if value is True:
         return f"{name}!true", 1.0
     if value is False:
@@ -80,11 +80,11 @@ def feature(name: str, value: Scalar) -> Named:
 def context_features(context: Context) -> Iterator[Named]:
     """Name every feature of a context, in its order."""
     for name, value in context.items():
-        # Asking for a Mapping costs more than all the rest, so scalars go first.
+        # The test for a Mapping costs more than all the rest, so scalars go first.
         if type(value) not in _SCALARS and isinstance(value, Mapping):
             yield from _features(value, f"{escaped(name)}/")
         else:
-            # By its type a scalar; what is none, such as a list, is refused there.
+            # `feature` refuses what is neither a scalar nor a mapping, such as a list.
             yield feature(escaped(name), value)  # type: ignore[arg-type]
 
 

@@ -63,7 +63,7 @@ class ExplorerChoice(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, frozen=True):
-    """What a search of settings tries for a kind when it is given no space.
+    """The values that a search of settings tries for a kind when it has no space.
 
     Attributes:
         grid: values by setting; every combination is tried. Empty: none is.

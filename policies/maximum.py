@@ -17,19 +17,19 @@ _HALF_NODES = (_NODES + 1.0) / 2.0
 _HALF_WEIGHTS = _WEIGHTS / 2.0
 
 NORMAL_BREAKS = np.array([-7.0, -5.0, -3.0, -1.5, 0.0, 1.5, 3.0, 5.0, 7.0])
-"""Panel ends in standard deviations; 1e-12 of a normal lies beyond."""
+"""Panel ends in standard deviations; the probability beyond them is below 1e-11."""
 
 FEW = 10
-"""Up to so many variables, every break point is kept."""
+"""Up to so many variables, no break point is left out."""
 
 NEAR = 0.05
-"""Of a variable's width, which is 14 standard deviations."""
+"""A share of a variable's width, which is 14 standard deviations for a normal."""
 
 _ROOT_2_PI = np.sqrt(2.0 * np.pi)
 
 
 def panel_nodes(breaks: Floats) -> tuple[Floats, Floats]:
-    """Give Gauss-Legendre nodes and weights on the panels between break points.
+    """Return Gauss-Legendre nodes and weights on the panels between break points.
 
     Args:
         breaks: shape (B,), ascending; equal neighbours make an empty panel.
@@ -101,7 +101,7 @@ def panel_breaks(ends: Floats) -> tuple[Indices, Floats]:
 
 
 def _distance(breaks: Floats, points: Floats) -> Floats:
-    """Give the distance from each point to the nearest break."""
+    """Return the distance from each point to the nearest break."""
     padded = np.concatenate([[-np.inf], breaks, [np.inf]])
     after = np.searchsorted(padded, points)
     distances: Floats = np.minimum(padded[after] - points, points - padded[after - 1])
@@ -109,7 +109,7 @@ def _distance(breaks: Floats, points: Floats) -> Floats:
 
 
 def spread(hopeful: Indices, chances: list[float], n_actions: int) -> list[float]:
-    """Give the hopeful their chances and the others 0."""
+    """Return the probabilities of all actions: 0 for those that are not hopeful."""
     if len(hopeful) == n_actions:
         return chances
     spread_out = [0.0] * n_actions
@@ -119,7 +119,7 @@ def spread(hopeful: Indices, chances: list[float], n_actions: int) -> list[float
 
 
 def largest_normal(means: Floats, deviations: Floats) -> list[float]:
-    """Give the probability that each independent normal is the largest.
+    """Return the probability that each independent normal is the largest.
 
     Args:
         means: shape (K,).

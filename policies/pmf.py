@@ -1,7 +1,7 @@
 """From a policy's pmf to a draw: floor, validation, sampling.
 
-Owns the arithmetic of propensities. The pmf that leaves `mix_floor` is the one
-that is validated, sampled from and logged; nothing recomputes it.
+Owns the arithmetic of propensities. The pmf that `mix_floor` returns is validated,
+sampled from and logged as it is; nothing recomputes it.
 """
 
 import math
@@ -30,11 +30,11 @@ def mix_floor(pmf: Sequence[float], floor: float) -> list[float]:
 
 
 def validate_pmf(pmf: Sequence[float], n_actions: int, floor: float) -> None:
-    """Refuse a pmf that must not be drawn from.
+    """Refuse a pmf that must not be sampled from.
 
     Args:
-        pmf: what `mix_floor` gave.
-        n_actions: how many actions were eligible.
+        pmf: as returned by `mix_floor`.
+        n_actions: number of eligible actions.
         floor: the share that was mixed in; each entry must be >= floor / K.
 
     Raises:

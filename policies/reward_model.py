@@ -1,23 +1,23 @@
 """An online model of the reward of each action in each context.
 
-Owns the predictions that doubly robust estimates and feature values rest on; it
-chooses nothing. A ridge regression for each action predicts what it adds to the mean
-reward of all, so that an action that is seldom shown falls back on that, not on 0.
-The arithmetic stands in `regressions`, the columns in `linear_columns`. An action's
-own features aren't looked at.
+Owns the predictions of doubly robust estimates and feature values; it chooses
+nothing. A ridge regression for each action predicts its deviation from the mean reward
+of all actions, so that the prediction for a seldom shown action is near that mean, not
+near 0. The arithmetic is in `linear.regressions`, the columns in `linear.columns`. An
+action's own features are ignored.
 
-Squared error against the true mean reward, of all actions alike, of predictions made
-before learning; 20,000 decisions of `vw` with a floor of 0.02, the first tenth left
-out (hero, artwork, drift):
+Mean squared error against the true mean reward, averaged over all actions, of
+predictions made before learning; 20,000 decisions of `vw` with a floor of 0.02, the
+first tenth left out (worlds hero, artwork, drift):
 
     this model                           0.0057   0.0024   0.0171
     the same around 0, not the mean      0.0060   0.0031   0.0151
     around a regression of all actions   0.0058   0.0029   0.0195
     the mean reward alone                0.0454   0.0265   0.0467
 
-After 8,000 it was 0.012 and 0.019 with examples weighted by 1 / propensity, and 0.024
-and 0.039 with Vowpal Wabbit (mtr). A decision of 5 actions takes some 40 microseconds,
-with Vowpal Wabbit 70.
+After 8,000 decisions it was 0.012 and 0.019 (hero, artwork) with examples weighted by
+1 / propensity, and 0.024 and 0.039 with Vowpal Wabbit (mtr). A decision of 5 actions
+takes about 40 microseconds, with Vowpal Wabbit 70.
 """
 
 from collections.abc import Sequence
@@ -31,13 +31,13 @@ from policies.linear.columns import Columns
 from policies.linear.regressions import Packed, Regressions
 
 DIMENSIONS = 64
-"""The most columns; further features share the last eighth of them."""
+"""Most columns; features beyond them share the last eighth of the columns."""
 RIDGE = 1.0
 FORGETTING = 3.0
-"""About the last third of the log counts; see `regressions`."""
+"""About the last third of the log counts; see `linear.regressions`."""
 MOST_ACTIONS = 128
-"""Actions with a regression of their own; the one that was learned from longest ago
-makes room for a new one. At 64 columns all of them take 4 MiB."""
+"""Most actions with a regression of their own; beyond it a new action replaces the one
+that was learned from longest ago. At 64 columns all of them take 4 MiB."""
 
 PRIOR_MEAN = 0.5
 _SPEC = {"kind": "reward_model", "version": 1}
@@ -54,8 +54,8 @@ class RewardModel:
     """Predicts the reward of each action, learning one joined decision at a time.
 
     Its state is a pure function of the reward range and the learned examples in
-    order: learning after `load(dump())` is bit-identical to going on. Predicting
-    changes nothing. Not thread-safe.
+    order: learning after `load(dump())` gives the same bits as learning without them.
+    Predicting changes nothing. Not thread-safe.
     """
 
     def __init__(self, reward_range: RewardRange) -> None:
@@ -63,17 +63,18 @@ class RewardModel:
         self._digest = spec_digest(_SPEC, reward_range)
         self._columns = Columns(DIMENSIONS)
         self._regressions = Regressions(1.0 / RIDGE, FORGETTING)
-        # Of all rewards, and one of PRIOR_MEAN before them.
+        # One assumed reward of PRIOR_MEAN comes before all others, so that the mean is
+        # defined before any example.
         self._count = 1
         self._total = PRIOR_MEAN
 
     @property
     def mean(self) -> float:
-        """The mean of the scaled rewards so far, one of 0.5 before them included."""
+        """The mean of the scaled rewards so far and one assumed reward of 0.5."""
         return self._total / self._count
 
     def predict(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Give the expected reward of each action, scaled to [0, 1] and clipped.
+        """Return the expected reward of each action, scaled to [0, 1] and clipped.
 
         Returns:
             One entry an action, in the order of `actions`; 0.5 before any example.
@@ -98,8 +99,8 @@ class RewardModel:
     ) -> None:
         """Learn from one joined decision; arguments are those of `Policy.learn`.
 
-        The propensity isn't used: a regression for each action asks what the reward
-        is in a context, not how often the action was chosen there.
+        The propensity isn't used: a regression for each action estimates the reward
+        in a context, whatever the probability that the action was chosen there.
 
         Raises:
             PolicyError: an argument is out of range; nothing was learned.
@@ -116,13 +117,13 @@ class RewardModel:
         self._regressions.learn(key, indices, values, scaled - self.mean)
 
     def dump(self) -> bytes:
-        """Give the state as bytes: equal states give equal bytes."""
+        """Return the state as bytes; equal states have equal bytes."""
         packed = self._regressions.packed(self._columns.width)
         state = _State(self._columns, self._count, self._total, packed)
         return seal(self._digest, msgspec.msgpack.encode(state))
 
     def load(self, state: bytes) -> None:
-        """Replace everything that was learned by what `dump` gave.
+        """Replace the state by one that `dump` returned.
 
         Raises:
             PolicyError: the bytes are truncated, altered, or of another reward range;

@@ -63,6 +63,22 @@ def named_variants(spec: Mapping[str, Any]) -> list[NamedVariant]:
     return list(KINDS[spec["kind"]].named_variants(spec))
 
 
+def fixed_weights(spec: Mapping[str, Any]) -> Mapping[str, float] | None:
+    """Return the weights of variants of a kind whose pmf follows from its spec alone.
+
+    Args:
+        spec: normalised.
+
+    Returns:
+        None for a kind that reads the context, learns or is unknown. Without any
+        weight the distribution is uniform.
+    """
+    kind = KINDS.get(spec["kind"])
+    if kind is None or kind.fixed_weights is None:
+        return None
+    return kind.fixed_weights(spec)
+
+
 def build_policy(
     spec: Mapping[str, Any], reward_range: RewardRange | None = None
 ) -> Policy:

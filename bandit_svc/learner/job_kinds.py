@@ -9,7 +9,7 @@ from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.evaluation.evaluate import evaluate
-from bandit_svc.services.managing.jobs import EVALUATION, Kind, OnProgress
+from bandit_svc.services.managing.jobs import EVALUATION, JobKind, OnProgress
 from bandit_svc.storage.interface import Storage
 
 
@@ -24,4 +24,4 @@ def evaluation(
     return evaluate(storage, experiment, specs, on_progress)
 
 
-KINDS: Mapping[str, Kind] = {EVALUATION: evaluation}
+JOB_KINDS: Mapping[str, JobKind] = {EVALUATION: evaluation}

@@ -15,7 +15,7 @@ from types import FrameType
 from bandit_svc import logs
 from bandit_svc.errors import BanditError
 from bandit_svc.learner.clock import now_ms
-from bandit_svc.learner.job_kinds import KINDS
+from bandit_svc.learner.job_kinds import JOB_KINDS
 from bandit_svc.services.managing.jobs import Stopped, recover_jobs, run_job
 from bandit_svc.settings import settings_from
 from bandit_svc.signals import STOPS, bind_to_parent
@@ -85,7 +85,7 @@ def _work(backends: Backends, ending: Ending) -> int:
         if not held:
             return BUSY
         recover_jobs(storage, now_ms())
-        while run_job(storage, KINDS, now_ms, ending.check):
+        while run_job(storage, JOB_KINDS, now_ms, ending.check):
             ending.check()
     return DONE
 

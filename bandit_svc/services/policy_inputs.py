@@ -1,19 +1,39 @@
 """An experiment's definition in the forms that policies take.
 
-Owns the conversions from domain values to those of `policies`. Pure.
+Owns the conversions from domain values to those of `policies`, and the one way from a
+spec and a stored state to a policy. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.variant import Variant
-from policies.base import Action, RewardRange
+from policies.base import Action, Policy, RewardRange
+from policies.spec import build_policy
 
 
 def reward_range(definition: Definition) -> RewardRange:
     """Return the declared bounds, by which policies scale rewards."""
     return RewardRange(definition.reward.minimum, definition.reward.maximum)
+
+
+def policy_of(
+    definition: Definition, spec: Mapping[str, Any], state: bytes | None = None
+) -> Policy:
+    """Build a policy for the rewards of an experiment.
+
+    Args:
+        spec: of the policy; that of a model version may differ from the definition's.
+        state: dumped under this spec; None for an untrained policy.
+
+    Raises:
+        PolicyError: the spec is refused, or the state is damaged or another spec's.
+    """
+    policy = build_policy(spec, reward_range(definition))
+    if state is not None:
+        policy.load(state)
+    return policy
 
 
 def actions_of(variants: Sequence[Variant]) -> tuple[Action, ...]:

@@ -1,7 +1,7 @@
 """Context-free epsilon-greedy: mostly the action with the best mean so far.
 
-Owns the kind `epsilon_greedy`. Its pmf depends on the rewards only, so that it is
-the plainest learning baseline for a contextual policy.
+Owns the kind `epsilon_greedy`. Its pmf depends on the rewards alone, so that it is the
+simplest learning baseline for a contextual policy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,11 @@ from policies.settings import Number
 
 
 class EpsilonGreedyPolicy(TallyingPolicy):
-    """Gives 1 - epsilon to the best mean, epsilon to all; ties share.
+    """Chooses the best mean with probability 1 - epsilon, else any; ties share.
 
     A mean is shrunk by one assumed reward of the overall mean. So an action without
-    rewards counts as average: a variant added to a running experiment is explored,
-    and doesn't take all traffic until its first rewards arrive.
+    rewards counts as average: a variant that is added to a running experiment is
+    explored, and doesn't receive all traffic until its first rewards arrive.
     """
 
     def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
@@ -26,7 +26,7 @@ class EpsilonGreedyPolicy(TallyingPolicy):
         self._epsilon: float = spec["epsilon"]
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Give the pmf for these actions, whatever the context."""
+        """Return the pmf for these actions; ignores the context."""
         del context
         check_actions(len(actions))
         means = [self._shrunk_mean(action.key) for action in actions]

@@ -1,7 +1,7 @@
 """Policies that don't learn: one variant, uniform, fixed weights.
 
-Owns the kinds `fixed`, `uniform` and `weighted`. Their only state is how many
-examples they were given, so that a dump tells whether training has caught up.
+Owns the kinds `fixed`, `uniform` and `weighted`. Their only state is the number of
+examples, so that a dump shows whether training has caught up.
 """
 
 import math
@@ -28,7 +28,7 @@ _COUNT = struct.Struct(">Q")
 
 
 class ReferenceState:
-    """What a policy keeps that learns nothing: how many examples it was given."""
+    """The state of a policy that learns nothing: the number of its examples."""
 
     def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
         self._digest = spec_digest(spec, reward_range)
@@ -50,7 +50,7 @@ class ReferenceState:
         self._learned_count += 1
 
     def dump(self) -> bytes:
-        """Give the count, sealed."""
+        """Return the count, sealed."""
         return seal(self._digest, _COUNT.pack(self._learned_count))
 
     def load(self, state: bytes) -> None:
@@ -60,7 +60,7 @@ class ReferenceState:
 
 
 class WeightedPolicy(ReferenceState):
-    """Chooses by fixed weights, whatever the context and the rewards.
+    """Chooses by fixed weights; context and rewards change nothing.
 
     The weights are renormalised over the eligible actions; an action that is not
     listed weighs 0. Where all eligible actions weigh 0 the pmf is uniform over
@@ -74,28 +74,35 @@ class WeightedPolicy(ReferenceState):
         self._weights = dict(weights)
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Give each action its share of the eligible weights."""
+        """Return each action's share of the eligible weights."""
         del context
         check_actions(len(actions))
-        shares = eligible_shares(self._weights, actions)
+        shares = eligible_shares(self._weights, [action.key for action in actions])
         return shares or [1.0 / len(actions)] * len(actions)
 
 
-def eligible_shares(weights: Weights, actions: Sequence[Action]) -> list[float] | None:
-    """Renormalise weights over the eligible actions; None where all of them weigh 0."""
-    found = [weights.get(action.key, 0.0) for action in actions]
+def eligible_shares(weights: Weights, keys: Sequence[str]) -> list[float] | None:
+    """Renormalise weights over the eligible actions; None where all of them weigh 0.
+
+    Args:
+        weights: by action key; an action that is not listed weighs 0.
+        keys: of the eligible actions.
+    """
+    if not weights:
+        return None
+    found = [weights.get(key, 0.0) for key in keys]
     total = math.fsum(found)
     return None if total == 0.0 else [weight / total for weight in found]
 
 
 def checked_weights(weights: Mapping[str, Any], field: str) -> dict[str, float]:
-    """Give weights as floats, by key.
+    """Return weights as floats, sorted by key.
 
     Args:
-        field: where they stand in the spec.
+        field: path of the weights in the spec.
 
     Raises:
-        PolicyError: one is not a finite number >= 0, or all are 0.
+        PolicyError: a weight is not a finite number >= 0, or all are 0.
     """
     checked = {
         str(key): _weight(key, value, f"{field}.{key}")
@@ -104,6 +111,7 @@ def checked_weights(weights: Mapping[str, Any], field: str) -> dict[str, float]:
     total = math.fsum(checked.values())
     if not 0.0 < total <= MAX_WEIGHT * len(checked):
         raise PolicyError("every weight is 0; at least one must be above 0", field)
+    # Sorted, so that equal weights have one spec and one digest.
     return dict(sorted(checked.items()))
 
 

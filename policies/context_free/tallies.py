@@ -1,4 +1,4 @@
-"""How often each action was learned from, and the sum of its scaled rewards.
+"""The number of rewards of each action and the sum of them, scaled.
 
 Owns the state of the context-free policies, and how they learn, dump and load it.
 Knows nothing of pmfs.
@@ -13,47 +13,47 @@ from policies.base import Action, Context, RewardRange, check_example
 from policies.envelope import seal, spec_digest, unseal
 
 
-class Tally(msgspec.Struct, frozen=True, array_like=True):
-    """What one action brought: `total` is the sum of rewards scaled to [0, 1]."""
+class ActionTally(msgspec.Struct, frozen=True, array_like=True):
+    """An action's number of rewards, and their sum `total`, each scaled to [0, 1]."""
 
     count: int = 0
     total: float = 0.0
 
 
-_NONE = Tally()
+_NONE = ActionTally()
 
 
 class Tallies(msgspec.Struct):
     """A tally for each action key, in the order of first learning.
 
-    `all` is kept beside, since adding the tallies up anew would round differently.
+    `all` is stored too: the sum of the tallies would be rounded differently.
     """
 
-    all: Tally = _NONE
-    by_key: dict[str, Tally] = msgspec.field(default_factory=dict)
+    all: ActionTally = _NONE
+    by_key: dict[str, ActionTally] = msgspec.field(default_factory=dict)
 
-    def of(self, key: str) -> Tally:
-        """Give the tally of an action, an empty one if it was never learned."""
+    def of(self, key: str) -> ActionTally:
+        """Return the tally of an action, an empty one if it was never learned."""
         return self.by_key.get(key, _NONE)
 
     def add(self, key: str, scaled_reward: float) -> None:
-        """Count one reward of an action."""
+        """Add one reward of an action."""
         old = self.of(key)
-        self.by_key[key] = Tally(old.count + 1, old.total + scaled_reward)
-        self.all = Tally(self.all.count + 1, self.all.total + scaled_reward)
+        self.by_key[key] = ActionTally(old.count + 1, old.total + scaled_reward)
+        self.all = ActionTally(self.all.count + 1, self.all.total + scaled_reward)
 
     def dump(self) -> bytes:
-        """Give all tallies as bytes; floats are kept to the last bit."""
+        """Return all tallies as bytes; floats keep their last bit."""
         return msgspec.msgpack.encode(self)
 
     @classmethod
     def loaded(cls, payload: bytes) -> Self:
-        """Build the tallies that `dump` gave."""
+        """Build the tallies that `dump` returned."""
         return msgspec.msgpack.decode(payload, type=cls)
 
 
 class TallyingPolicy:
-    """What context-free policies share: all but the pmf."""
+    """All of a context-free policy but its pmf."""
 
     def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
         self._digest = spec_digest(spec, reward_range)
@@ -75,7 +75,7 @@ class TallyingPolicy:
         self._changed()
 
     def dump(self) -> bytes:
-        """Give the sums, in the order in which actions were first learned."""
+        """Return the sums, in the order in which actions were first learned."""
         return seal(self._digest, self._tallies.dump())
 
     def load(self, state: bytes) -> None:
@@ -84,4 +84,4 @@ class TallyingPolicy:
         self._changed()
 
     def _changed(self) -> None:
-        """Forget what was worked out from the tallies."""
+        """Drop what was computed from the old tallies."""

@@ -1,8 +1,8 @@
 """Context-free Thompson sampling with Beta posteriors and its exact pmf.
 
-Owns the kind `thompson`. A reward, scaled to [0, 1], adds itself to the successes of
-the chosen action and the rest to its failures. The pmf is computed by quadrature,
-not by drawing, so that the logged propensity is the true one.
+Owns the kind `thompson`. A reward r, scaled to [0, 1], adds r to the successes of the
+chosen action and 1 - r to its failures. The pmf is computed by quadrature, not by
+drawing, so that the logged propensity is exact.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,9 +38,11 @@ class ThompsonPolicy(TallyingPolicy):
         self._pmfs: dict[tuple[str, ...], list[float]] = {}
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Give the probability that each action is the best, whatever the context."""
+        """Return the probability that each action is the best; ignores the context."""
         del context
         check_actions(len(actions))
+        # The quadrature costs far more than a look-up, and the tallies change only when
+        # the policy learns.
         keys = tuple([action.key for action in actions])
         known = self._pmfs.get(keys)
         if known is None:
@@ -62,11 +64,11 @@ class ThompsonPolicy(TallyingPolicy):
 
 
 def largest_beta(alphas: Floats, betas: Floats) -> list[float]:
-    """Give the probability that each independent Beta variable is the largest.
+    """Return the probability that each independent Beta variable is the largest.
 
     Integrates over t with x = sin(t)^2, where a density with a parameter as low as
-    0.5 has no pole. Panels end at quantiles of each variable, so that none is wide
-    compared with any of them.
+    0.5 has no pole. Panels end at quantiles of each variable, so that no panel is wide
+    compared with any variable.
 
     Args:
         alphas: shape (K,), each at least 0.5.

@@ -1,8 +1,8 @@
 """From a context to a short vector of numbers, at most `limit` columns wide.
 
-Owns which column a feature has, and the scale of numbers. Columns are given in the
-order in which features are first learned, so that they are a function of the log;
-when only the shared ones are left, further features are hashed into those.
+Owns the column of each feature and the scale of numbers. Columns are assigned in the
+order in which features are first learned, so that they are a function of the log. When
+only the shared columns are left, further features are hashed into those.
 """
 
 import math
@@ -17,14 +17,14 @@ from policies.linear.regressions import Floats, Indices
 
 INTERCEPT = 0
 SHARED_PART = 8
-"""One column in so many is shared by the features that came too late."""
+"""One column in so many is shared by the features that came last."""
 
 LEAST_EXPONENT = -20
-"""Numbers that never pass a millionth stay small; they are not blown up to 1."""
+"""Numbers whose size never exceeds a millionth stay small; they are not scaled to 1."""
 
 
 class Columns(msgspec.Struct):
-    """The column of each feature, and the power of two that each number is cut by.
+    """The column of each feature, and the power of two that scales each number.
 
     Attributes:
         limit: the most columns, the intercept included.
@@ -38,7 +38,7 @@ class Columns(msgspec.Struct):
 
     @property
     def width(self) -> int:
-        """How many columns are in use."""
+        """The number of columns in use."""
         own = len(self.known) + 1
         return own if own < self._first_shared else self.limit
 
@@ -47,7 +47,7 @@ class Columns(msgspec.Struct):
         return self.limit - self.limit // SHARED_PART
 
     def vector(self, context: Context) -> tuple[Indices, Floats, float]:
-        """Look a context up without changing anything.
+        """Return a context's columns and values; nothing is assigned.
 
         Returns:
             indices: shape (n,), columns that aren't zero, ascending.
@@ -69,17 +69,17 @@ class Columns(msgspec.Struct):
         return np.array(indices), np.array(values), unseen
 
     def admit(self, context: Context) -> dict[int, int]:
-        """Give columns to the new features of a context that is learned from.
+        """Assign columns to the new features of a context that is learned from.
 
         Returns:
-            For each column whose numbers are cut more than before, by how many
-            more powers of two.
+            For each column whose numbers are divided by more than before, the number of
+            further powers of two.
 
         Raises:
-            PolicyError: a feature is refused; no column was given.
+            PolicyError: a feature is refused; no column was assigned.
         """
         doublings: dict[int, int] = {}
-        # As a list first: a feature that is refused must leave nothing behind.
+        # All features are read first, so that a refused one changes nothing.
         for name, value in list(context_features(context)):
             column = self._column(name)
             if column is None:

@@ -20,13 +20,13 @@ LEAST_DEVIATION = 1e-9
 
 
 class Estimates(msgspec.Struct, frozen=True):
-    """What is known of each action in one context.
+    """The estimates of each action in one context.
 
     Attributes:
         means: shape (K,), expected scaled rewards.
         deviations: shape (K,), standard deviations of those means.
         noise_deviation: standard deviation of a reward around its mean.
-        learned_count: how many examples the policy has learned.
+        learned_count: number of examples that the policy has learned.
     """
 
     means: Floats
@@ -36,21 +36,21 @@ class Estimates(msgspec.Struct, frozen=True):
 
 
 def greedy(estimates: Estimates) -> list[float]:
-    """Give all to the largest mean; ties share."""
+    """Return 1 for the largest mean, 0 for the others; ties share."""
     return _to_largest(estimates.means)
 
 
 def ucb(estimates: Estimates, alpha: float) -> list[float]:
-    """Give all to the largest mean plus alpha standard deviations; ties share.
+    """Return 1 for the largest mean plus alpha standard deviations; ties share.
 
     References:
-        Li, Chu, Langford and Schapire (2010), LinUCB.
+        Li, Chu, Langford and Schapire (2010), LinUCB, Algorithm 1.
     """
     return _to_largest(estimates.means + alpha * estimates.deviations)
 
 
 def igw(estimates: Estimates, gamma_scale: float) -> list[float]:
-    """Give 1 / (K + gamma * gap) to each but the best, the rest to the best.
+    """Return 1 / (K + gamma * gap) for each but the best, which has the rest.
 
     gamma grows as gamma_scale * sqrt(K * examples), so that exploration fades; gaps
     are measured in deviations of the reward, so that its unit doesn't matter.
@@ -70,7 +70,7 @@ def igw(estimates: Estimates, gamma_scale: float) -> list[float]:
 
 
 def thompson(estimates: Estimates, alpha: float) -> list[float]:
-    """Give each action the chance that its mean is the largest.
+    """Return the probability that each action's mean is the largest.
 
     The means are taken as independent normals with alpha times the deviation of the
     regression.

@@ -1,9 +1,9 @@
 """A linear model of the reward for each action, over a short feature vector.
 
-Owns the kind `linear`: the way from a context to estimates to a pmf. The columns
-stand in `linear_columns`, the arithmetic in `regressions`, the explorers in
-`linear_explorers`. An action's own features aren't looked at: each action learns for
-itself, which is best for a short list of actions that stays.
+Owns the kind `linear`: the way from a context to estimates to a pmf. The columns are
+in `columns`, the arithmetic in `regressions`, the explorers in `explorers`. An action's
+own features are ignored: each action learns by itself, which is best for a short list
+of actions that stays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class LinearPolicy:
         self._regressions = Regressions(*self._prior)
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Give the explorer's probabilities from the estimates."""
+        """Return the explorer's probabilities from the estimates."""
         check_actions(len(actions))
         indices, values, unseen = self._columns.vector(context)
         means, variances = self._regressions.estimates(
@@ -69,8 +69,8 @@ class LinearPolicy:
     ) -> None:
         """Update the chosen action's regression; the propensity isn't used.
 
-        A regression for each action needs no importance weights: it asks what the
-        reward is in a context, not how often the action was chosen there.
+        A regression for each action needs no importance weights: it estimates the
+        reward in a context, whatever the probability of the action there.
         """
         check_example(len(actions), chosen, propensity)
         scaled_reward = self._reward_range.scaled(reward)
@@ -82,13 +82,13 @@ class LinearPolicy:
         self._regressions.learn(key, indices, values, scaled_reward)
 
     def dump(self) -> bytes:
-        """Give columns and regressions."""
+        """Return columns and regressions."""
         packed = self._regressions.packed(self._columns.width)
         state = _State(self._columns, packed)
         return seal(self._digest, msgspec.msgpack.encode(state))
 
     def load(self, state: bytes) -> None:
-        """Replace everything that was learned."""
+        """Replace columns and regressions."""
         loaded = msgspec.msgpack.decode(unseal(self._digest, state), type=_State)
         width = loaded.columns.width
         self._regressions = Regressions.unpacked(

@@ -1,13 +1,13 @@
 """A ridge regression for each action, updated one example at a time.
 
-Owns the matrices of kind `linear`: their update (Sherman-Morrison), their slow
-forgetting, their room and their bytes. Knows nothing of contexts, explorers or
-probabilities; a row is given as columns and values.
+Owns the matrices of kind `linear`: their update (Sherman and Morrison 1950), their slow
+forgetting, their allocation and their bytes. Knows nothing of contexts, explorers or
+probabilities; a row is passed as columns and values.
 
-Between two examples a regression drifts back towards its prior by a share that
-falls with age: after n examples, of all actions, as if the true weights had moved by
-forgetting / n of a prior deviation an example. So about the last 1 / forgetting of
-the log counts, at any age, and an action that isn't chosen grows uncertain again.
+Between two examples a regression moves back towards its prior by a share that falls
+with age: after n examples, of all actions, as if the true weights had moved by
+forgetting / n of a prior deviation with each example. So about the last 1 / forgetting
+of the log counts, at any age, and an action that isn't chosen grows uncertain again.
 """
 
 import math
@@ -25,14 +25,14 @@ WARM_UP_COUNT = 1000.0
 """Examples that are added to the age, so that a young policy forgets nothing."""
 
 VAGUE = 16.0
-"""A weight of so many prior variances is taken for unknown."""
+"""A weight whose variance exceeds so many prior variances counts as unknown."""
 
 NOISE_PRIOR = 0.25
-"""Largest variance of a reward in [0, 1]; assumed before any residual."""
+"""The largest possible variance of a reward in [0, 1]; assumed before any residual."""
 
 
 class Packed(msgspec.Struct, frozen=True):
-    """The regressions as they are dumped; matrices as little-endian float64."""
+    """The regressions in a dump; matrices are little-endian float64."""
 
     keys: list[str]
     ages: list[int]
@@ -58,15 +58,15 @@ class Regressions:
 
     @property
     def learned_count(self) -> int:
-        """How many examples were learned, of all actions."""
+        """The number of examples that were learned, of all actions."""
         return self._age
 
     @property
     def noise(self) -> float:
-        """Estimated variance of a reward around its prediction.
+        """The estimated variance of a reward around its prediction.
 
-        What is assumed before any residual fades with the square of the age, so that
-        rewards in a narrow band of a wide range soon have their own noise.
+        The weight of the assumed variance falls with the square of the age, so that
+        rewards in a narrow part of a wide range soon have their own noise.
         """
         count = self._age + 1
         return (self._squares + NOISE_PRIOR / count) / count
@@ -74,7 +74,7 @@ class Regressions:
     def estimates(
         self, indices: Indices, values: Floats, unseen: float, keys: Sequence[str]
     ) -> tuple[Floats, Floats]:
-        """Predict one row for some actions; one that was never learned is the prior.
+        """Predict one row for some actions; one that was never learned has the prior.
 
         Args:
             indices: shape (n,), columns of the row that aren't zero, ascending.
@@ -128,7 +128,7 @@ class Regressions:
         variance = 1.0 + float(gain[indices] @ values)
         error = reward - float(weights[indices] @ values)
         weights += gain * (error / variance)
-        # Scaled after the product, which is symmetric to the last bit then.
+        # Scaled after the product, which is then symmetric to the last bit.
         covariance -= np.outer(gain, gain) / variance
         self._squares += error * error / variance
 
@@ -136,8 +136,8 @@ class Regressions:
         """Make sure that an action has a slot, and each slot `width` columns.
 
         Args:
-            most: how many slots there may be; beyond them the action that was learned
-                longest ago gives up its own.
+            most: largest number of slots; beyond it the new action takes over the slot
+                of the one that was learned from longest ago.
         """
         if key not in self._slots and len(self._slots) == most:
             self._take_over(key)
@@ -171,11 +171,11 @@ class Regressions:
         self._covariances[oldest] = np.eye(columns) * self._prior_variance
 
     def rescale(self, doublings: Mapping[int, int]) -> None:
-        """Follow columns whose values are halved from now on, each so many times.
+        """Adapt to columns whose values are halved from now on, each so many times.
 
-        Powers of two change no bit of a mantissa, so predictions stay exactly as
-        they were; but a weight that would become far less certain than the prior
-        starts anew from the prior, before rounding eats the matrix.
+        Powers of two change no bit of a mantissa, so predictions don't change at all. A
+        weight that would become far less certain than the prior is reset to the prior,
+        before rounding errors dominate the matrix.
         """
         used = len(self._slots)
         for column, doubled in doublings.items():
@@ -191,7 +191,11 @@ class Regressions:
                     covariance[column, column] = self._prior_variance
 
     def _kept(self, age: int) -> float:
-        """Give the share of a covariance that is left since an age."""
+        """Return the share of a covariance that is left since an age.
+
+        exp(-f^2 (1/a - 1/b)) for ages a < b, WARM_UP_COUNT included: the product of
+        1 - (f / n)^2 over the examples between them, to first order.
+        """
         if age == self._age:
             return 1.0
         passed = 1.0 / (age + WARM_UP_COUNT) - 1.0 / (self._age + WARM_UP_COUNT)
@@ -207,7 +211,7 @@ class Regressions:
             diagonal += (1.0 - kept) * self._prior_variance
 
     def packed(self, width: int) -> Packed:
-        """Give everything learned, without spare room."""
+        """Return the regressions for a dump, without spare room."""
         used = len(self._slots)
         weights = self._weights[:used, :width]
         covariances = self._covariances[:used, :width, :width]

@@ -1,7 +1,7 @@
-"""Questions to a context, to be asked often.
+"""Compiled predicates over a context.
 
-Owns what a comparison means. A key that the context does not have makes its
-comparison false, `!=` too. Only values of one kind are equal, and true is not 1;
+Owns the meaning of a comparison. A key that the context does not have makes its
+comparison false, `!=` too. Only values of one type are equal, and true is not 1;
 numbers are ordered with numbers and texts with texts.
 """
 
@@ -22,22 +22,22 @@ ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def any_of(conditions: list[Condition]) -> Condition:
-    """Hold where one of them holds."""
+    """Return the condition that at least one condition holds."""
     return lambda context: any(condition(context) for condition in conditions)
 
 
 def all_of(conditions: list[Condition]) -> Condition:
-    """Hold where all of them hold."""
+    """Return the condition that all conditions hold."""
     return lambda context: all(condition(context) for condition in conditions)
 
 
 def negated(condition: Condition) -> Condition:
-    """Hold where it does not."""
+    """Return the condition that a condition does not hold."""
     return lambda context: not condition(context)
 
 
 def one_of(path: tuple[str, ...], values: list[Scalar]) -> Condition:
-    """Hold where the key has one of these values."""
+    """Return the condition that the key has one of these values."""
 
     def holds(context: Context) -> bool:
         found = _look_up(context, path)
@@ -47,7 +47,7 @@ def one_of(path: tuple[str, ...], values: list[Scalar]) -> Condition:
 
 
 def compared(path: tuple[str, ...], sign: str, value: Scalar) -> Condition:
-    """Hold where the comparison of the key with a value does."""
+    """Return the condition that the comparison of the key with a value holds."""
     order = ORDERS.get(sign)
 
     def holds(context: Context) -> bool:
@@ -66,7 +66,7 @@ _ORDERED = frozenset({"number", "text"})
 
 
 def _look_up(context: Context, path: tuple[str, ...]) -> object:
-    """Give the scalar at a path; a namespace is no value."""
+    """Return the scalar at a path, or _MISSING; a namespace is not a value."""
     found: object = context
     for key in path:
         if not isinstance(found, Mapping) or key not in found:
@@ -76,7 +76,7 @@ def _look_up(context: Context, path: tuple[str, ...]) -> object:
 
 
 def _kind(value: object) -> str:
-    # In Python True is 1; in a context it is not.
+    # In Python True equals 1; in a context it does not.
     if isinstance(value, bool):
         return "truth"
     if isinstance(value, int | float):

@@ -1,15 +1,14 @@
 """The conditions of a rule table: a small language over context keys.
 
-Owns its grammar and its errors with their column. There is no evaluation of code: a
-condition becomes closures over what was parsed (conditions.py). Knows nothing of
-variants.
+Owns its grammar and its errors with their column. No code is evaluated: a condition is
+compiled to closures (conditions.py). Knows nothing of variants.
 
     condition  = conjunction { "or" conjunction }
     conjunction = negation { "and" negation }
     negation   = "not" negation | "(" condition ")" | comparison
     comparison = name ("=" | "!=" | "<" | "<=" | ">" | ">=") value
                | name "in" "[" value { "," value } "]"
-    name       = key { "." key }; a key of other characters stands in backticks
+    name       = key { "." key }; a key of other characters is put in backticks
     value      = "text" | 'text' | number | true | false | null
 """
 
@@ -59,7 +58,7 @@ class RuleError(Exception):
         self.message = message
 
     def __str__(self) -> str:
-        """Give the sentence."""
+        """Return the message with its column."""
         return f"at column {self.column}: {self.message}"
 
 
@@ -70,10 +69,10 @@ class _Token(NamedTuple):
 
 
 def parse_condition(text: str) -> Condition:
-    """Read a condition.
+    """Compile a condition.
 
     Raises:
-        RuleError: it is empty, too long, nests too deeply or can't be read.
+        RuleError: the text is empty, too long, nested too deeply or malformed.
     """
     _check_length(text)
     parser = _Parser(text)
@@ -86,7 +85,7 @@ def split_rule(line: str) -> tuple[str, str]:
     """Split `when CONDITION then VARIANT` into its two parts.
 
     Raises:
-        RuleError: a word is missing, or what is before `then` can't be read.
+        RuleError: a word is missing, or the condition before `then` is malformed.
     """
     _check_length(line, MAX_LINE_LENGTH)
     parser = _Parser(line)
@@ -117,7 +116,7 @@ class _Parser:
         self.token = self._read()
 
     def condition(self, depth: int) -> Condition:
-        """Read what `or` joins."""
+        """Parse conditions joined by `or`."""
         found = [self._conjunction(depth)]
         while self._is("name", "or"):
             self._next()
@@ -125,15 +124,15 @@ class _Parser:
         return found[0] if len(found) == 1 else any_of(found)
 
     def expect_word(self, word: str) -> None:
-        """Go beyond one of the language's own words."""
+        """Consume one of the language's own words."""
         if not self._is("name", word):
             raise self._expected(f"'{word}'")
-        # What follows `then` is a variant's key, which is no token of ours.
+        # A variant's key follows `then`; it need not be a token of this language.
         if word != "then":
             self._next()
 
     def expect_end(self) -> None:
-        """Refuse whatever is left."""
+        """Refuse any further token."""
         if self.token.kind != "end":
             raise self._expected("'and', 'or' or the end")
 
@@ -148,7 +147,7 @@ class _Parser:
         if depth > MAX_DEPTH:
             raise RuleError(
                 self.token.column,
-                f"it nests too deeply; at most {MAX_DEPTH} levels are allowed",
+                f"it is nested too deeply; at most {MAX_DEPTH} levels are allowed",
             )
         if self._is("name", "not"):
             self._next()
@@ -238,5 +237,5 @@ def _check_length(text: str, limit: int = MAX_LENGTH) -> None:
 
 
 def _number(text: str) -> float:
-    # Whole numbers of a context stay exact, and so do those they are compared with.
+    # Whole numbers of a context are exact, so those they are compared with are too.
     return float(text) if set(text) & set(".eE") else int(text)

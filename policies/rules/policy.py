@@ -1,7 +1,7 @@
 """A rule table: the first rule whose condition holds decides.
 
 Owns the kind `rules`: its spec, in two forms, and its policy, which does not learn.
-The language of the conditions is rule_language.py's.
+The language of the conditions is language.py's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,10 +34,11 @@ class _Rule(NamedTuple):
 
 
 class RulesPolicy(ReferenceState):
-    """Chooses as the first rule says whose condition holds.
+    """Chooses by the first rule whose condition holds.
 
-    A rule whose variants aren't eligible is passed over, then `otherwise`, then the
-    choice is uniform, so that a decision can always be made.
+    A rule without an eligible variant is skipped. Where no rule is left, `otherwise`
+    decides; where none of its variants is eligible, the choice is uniform, so that a
+    decision can always be made.
     """
 
     def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
@@ -50,14 +51,15 @@ class RulesPolicy(ReferenceState):
         self._otherwise = {} if otherwise == UNIFORM else _weights(otherwise)
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Give what the first rule says that holds and can be followed."""
+        """Return the shares of the first rule that holds with an eligible variant."""
         check_actions(len(actions))
+        keys = [action.key for action in actions]
         for rule in self._rules:
             if rule.condition(context):
-                shares = eligible_shares(rule.weights, actions)
+                shares = eligible_shares(rule.weights, keys)
                 if shares is not None:
                     return shares
-        shares = eligible_shares(self._otherwise, actions)
+        shares = eligible_shares(self._otherwise, keys)
         return shares or [1.0 / len(actions)] * len(actions)
 
 
@@ -72,7 +74,7 @@ def _checked_rules(value: object) -> list[dict[str, Any]]:
 
 
 def named_variants(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give each variant that a normalised table names, with the field that does."""
+    """Yield each variant that a normalised table names, after the field that does."""
     for at, rule in enumerate(spec["rules"]):
         yield from _named(rule["then"], f"rules.{at}.then")
     if spec["otherwise"] != UNIFORM:

@@ -1,10 +1,10 @@
-"""Make a policy resume exactly that does not by itself.
+"""Wrap a policy whose dump is lossy so that it resumes bit for bit.
 
 Owns the wrapper around learners whose saved state is not all of their state (bag,
 cover, rnd, doubly robust costs). It reloads the inner policy from its own dump
 after every 64th example, so that the reloads are part of the learning itself, and
-dumps the last such checkpoint with the examples since. Whoever loads that learns
-the same examples from the same bytes: the state is a function of the log again.
+dumps the last such checkpoint with the examples since. A policy that loads this dump
+learns the same examples from the same bytes, so its state is a function of the log.
 """
 
 import json
@@ -13,14 +13,14 @@ from typing import Any
 
 import msgspec
 
+from policies.adapters import DelegatingPolicy
 from policies.base import Action, Context, Policy, PolicyError, RewardRange
 from policies.envelope import seal, spec_digest, unseal
 from policies.vw.explorers import resumes_exactly
 from policies.vw.policy import VwPolicy
 
 EVERY = 64
-"""Examples between two reloads: a load learns at most one less than this again."""
-
+"""Examples between two reloads; a load learns at most 63 of them again."""
 
 _Example = tuple[Context, Sequence[Action], int, float, float]
 """The arguments of one `learn`."""
@@ -37,7 +37,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_State).decode
 
 
-class CheckpointedPolicy:
+class CheckpointedPolicy(DelegatingPolicy):
     """A policy that is reloaded at fixed counts of its examples."""
 
     def __init__(
@@ -46,15 +46,11 @@ class CheckpointedPolicy:
         spec: Mapping[str, Any],
         reward_range: RewardRange,
     ) -> None:
+        super().__init__(build())
         self._build = build
         self._digest = spec_digest(spec, reward_range)
-        self._policy = build()
         self._checkpoint: bytes | None = None
         self._since: list[_Example] = []
-
-    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Give the inner policy's probabilities."""
-        return self._policy.pmf(context, actions)
 
     def learn(
         self,
@@ -73,12 +69,12 @@ class CheckpointedPolicy:
             self._since = []
 
     def dump(self) -> bytes:
-        """Give the last checkpoint and the examples since."""
+        """Return the last checkpoint and the examples since."""
         state = _State(self._checkpoint, _to_json(self._since))
         return seal(self._digest, _encode(state))
 
     def load(self, state: bytes) -> None:
-        """Go back to the dumped checkpoint and learn the examples since again."""
+        """Restore the dumped checkpoint, then learn the examples since again."""
         try:
             loaded = _decode(unseal(self._digest, state))
         except msgspec.DecodeError as error:
@@ -98,8 +94,8 @@ class CheckpointedPolicy:
 
 
 def _to_json(examples: Sequence[_Example]) -> str:
-    # The standard library's JSON takes every string that a policy takes, lone
-    # surrogates too, and gives floats back bit by bit.
+    # The standard library's JSON accepts every string that a policy accepts, lone
+    # surrogates too, and restores floats bit for bit.
     rows = [
         (dict(context), [(a.key, dict(a.features)) for a in actions], *rest)
         for context, actions, *rest in examples

@@ -20,7 +20,8 @@ from policies.features import (
 CACHED_ACTIONS = 4096
 
 CONSTANT = "*"
-"""A feature of every context; times an action's features it is their own effect."""
+"""A feature of every context; its products with an action's features are the effects
+of that action alone."""
 
 
 def _terms(features: Iterable[Named]) -> list[str]:
@@ -44,14 +45,15 @@ def shared_line(context: Context) -> str:
     """Render the context after a constant; nested mappings are flattened."""
     written = []
     for name, value in context.items():
-        # The kinds that nearly all features are, named as features.feature does.
+        # Fast paths for the types of nearly all features; the names are those of
+        # features.feature.
         kind = type(value)
         if kind is str:
             written.append(_equality(name, value))
         elif kind is int and -LINEAR_UNTIL <= value <= LINEAR_UNTIL:  # type: ignore[operator]
             written.append(_whole(name, value))
         elif kind is float and -LINEAR_UNTIL <= value <= LINEAR_UNTIL:  # type: ignore[operator]
-            # Not remembered: a measure hardly ever comes again.
+            # Not cached: a measured number hardly ever occurs twice.
             written.append(f"{escaped(name)}#:{value:.9g}")
         else:
             written += _terms(context_features({name: value}))
@@ -64,10 +66,10 @@ def action_line(action: Action) -> str:
 
 
 class ExampleWriter:
-    """Renders examples, remembering the lines of actions seen lately.
+    """Renders examples and caches the lines of recent actions.
 
-    An action is remembered by identity and held, so that its id can't be reused by
-    another one meanwhile. A caller must not mutate an action's features.
+    The cache is keyed by identity and holds the action, so that no other object can
+    have its id. A caller must not mutate an action's features.
     """
 
     def __init__(self) -> None:
@@ -82,7 +84,7 @@ class ExampleWriter:
         known, lines = self._last
         if actions is not known:
             lines = "\n".join(self._action_lines(actions))
-            # A list could change behind our back.
+            # Only a tuple is sure not to have changed by the next call.
             self._last = (actions, lines) if type(actions) is tuple else ((), "")
         return f"{shared_line(context)}\n{lines}"
 
@@ -108,7 +110,7 @@ class ExampleWriter:
         return f"{shared_line(context)}\n{before}0:{cost:.9g}:{propensity:.9g} {behind}"
 
     def _parts(self, actions: Sequence[Action]) -> list[tuple[str, str]]:
-        """Give what stands before and behind the label, for each action."""
+        """Return the text before and behind the label, by index of the chosen one."""
         known, parts = self._last_learned
         if actions is known:
             return parts
@@ -117,7 +119,7 @@ class ExampleWriter:
             ("".join(f"{line}\n" for line in lines[:at]), "\n".join(lines[at:]))
             for at in range(len(lines))
         ]
-        # A list could change behind our back.
+        # Only a tuple is sure not to have changed by the next call.
         self._last_learned = (actions, parts) if type(actions) is tuple else ((), [])
         return parts
 

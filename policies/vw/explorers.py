@@ -1,4 +1,4 @@
-"""Which explorers of Vowpal Wabbit we offer, and how each is spelled for it.
+"""The explorers of Vowpal Wabbit on offer, and their command-line flags.
 
 Owns the settings of kind `vw`, which of them can be combined, the command line, and
 which combinations resume exactly after a dump and load. Must not import Vowpal Wabbit.
@@ -14,8 +14,8 @@ from policies.settings import Choice, Count, Number, Setting
 
 EVERY_CB_TYPE = ("mtr", "ips", "dm", "dr")
 
-# The context holds a constant, so that each product has the lower ones in it; the
-# same features alone, once more, only slow learning down.
+# The context holds a constant, so the products include the features alone; adding them
+# once more only slows learning down.
 _PRODUCTS_ONLY = ("--ignore_linear", "c", "--ignore_linear", "a")
 INTERACTIONS: Mapping[str, tuple[str, ...]] = {
     "none": (),
@@ -65,13 +65,13 @@ RND_ALPHA = Number(
 
 
 class Explorer(msgspec.Struct, frozen=True):
-    """One explorer: its flag, its own settings, what it can be combined with.
+    """One explorer: its flags, its own settings, and its possible cb_types.
 
     Attributes:
-        flags: spelled before the settings.
+        flags: precede the settings.
         own: pairs of a setting and its flag.
-        cb_types: those that are sound with it.
-        exact: the cb_types with which it resumes exactly.
+        cb_types: the cost estimators that are sound with it.
+        exact: the cb_types with which it resumes bit for bit after a dump and load.
     """
 
     flags: tuple[str, ...]
@@ -170,18 +170,18 @@ def check_combination(spec: Mapping[str, Any]) -> None:
 
 
 def command_line(spec: Mapping[str, Any]) -> list[str]:
-    """Give Vowpal Wabbit's arguments for a normalised spec.
+    """Return Vowpal Wabbit's arguments for a normalised spec.
 
-    All of them must be passed again when a model is loaded: flags that differ
-    replace the saved ones without a word, and l1 and l2 aren't saved.
+    All of them must be passed again when a model is loaded: flags that differ replace
+    the saved ones without a warning, and l1 and l2 are not saved.
     """
     explorer = EXPLORERS[spec["explorer"]]
     arguments = ["--cb_explore_adf", *explorer.flags, "--cb_type", spec["cb_type"]]
     arguments += INTERACTIONS[spec["interactions"]]
     for setting, flag in (*explorer.own, *LEARNER_SETTINGS):
         arguments += [flag, str(spec[setting.name])]
-    # The queue's limit makes a workspace 1 MB instead of 9; the counters make equal
-    # states equal bytes.
+    # The queue's limit reduces a workspace from 9 MB to 1; with the counters preserved,
+    # equal states have equal bytes.
     return [
         *arguments,
         "--example_queue_limit",
@@ -192,5 +192,5 @@ def command_line(spec: Mapping[str, Any]) -> list[str]:
 
 
 def resumes_exactly(spec: Mapping[str, Any]) -> bool:
-    """Whether learning after a dump and load equals going on, bit by bit."""
+    """Return whether learning after a dump and load gives the same bits as without."""
     return spec["cb_type"] in EXPLORERS[spec["explorer"]].exact

@@ -44,7 +44,7 @@ _SEARCH = Search(
 
 KIND = PolicyKind(
     name="vw",
-    summary="learns from the context and from features of variants",
+    summary="learns from the context and from the features of variants",
     build=build_vw,
     settings=(
         CB_TYPE,

@@ -1,8 +1,8 @@
-"""The one seam around Vowpal Wabbit.
+"""The one module that calls Vowpal Wabbit.
 
 Owns workspaces: making, feeding, saving, loading and finishing them. No other file
 imports vowpalwabbit. A workspace holds the GIL in its calls and is not thread-safe;
-the caller holds one lock per policy, and forks before it builds one.
+the caller holds one lock per policy, and forks before it builds a policy.
 """
 
 import math
@@ -30,13 +30,13 @@ from policies.vw.examples import ExampleWriter
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - a private folder is made in it
 
 SUM_TOLERANCE = 1e-3
-"""Vowpal Wabbit's probabilities are float32; further off than this is a fault."""
+"""Vowpal Wabbit's probabilities are float32; a larger error of their sum is a fault."""
 
 _COUNT = struct.Struct(">Q")
 
 
 class _Counters(NamedTuple):
-    """What Vowpal Wabbit counts, as it stands in a saved model; little-endian."""
+    """The counters in a saved model, in their order; little-endian."""
 
     time: float
     losses: bytes
@@ -60,20 +60,20 @@ class VwPolicy:
         self._digest = spec_digest(spec, reward_range)
         self._reward_range = reward_range
         self._writer = ExampleWriter()
-        # A loaded model goes on with its own seed, and refuses another one.
+        # A loaded model has its own seed and refuses another one.
         self._seed = ["--random_seed", str(spec["seed"])]
-        # Made when it is first needed: a policy that is loaded never needs this one,
-        # whose making would cost as much time and memory as the loading.
+        # Made on first use: a policy that is loaded never uses this workspace, and
+        # making one costs as much time and memory as loading a model.
         self._made: Workspace | None = None
         self._learned_count = 0
         self._predicted_count = 0
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Give Vowpal Wabbit's probabilities, made to sum to 1 in float64.
+        """Return Vowpal Wabbit's probabilities, normalised in float64.
 
         Raises:
             PolicyError: there is no action, a feature is refused, or the model
-                gives no distribution.
+                returns no distribution.
         """
         check_actions(len(actions))
         text = self._writer.unlabelled(context, actions)
@@ -99,7 +99,7 @@ class VwPolicy:
         self._learned_count += 1
 
     def dump(self) -> bytes:
-        """Give the model as Vowpal Wabbit saves it, without prediction counters."""
+        """Return the model as Vowpal Wabbit saves it, without prediction counters."""
         model = without_predictions(
             _saved(self._workspace),
             self._learned_count * self._passes,
@@ -125,17 +125,17 @@ class VwPolicy:
 
 
 def _predicted(workspace: Workspace, text: str) -> list[float]:
-    """Give an action's probability each, as `Workspace.predict` does.
+    """Return the probability of each action, as `Workspace.predict` does.
 
-    That one wraps each line's example in an object of Python and asks for its types,
-    which costs three times as much as parsing and predicting.
+    `predict` wraps each line's example in a Python object and checks its types, which
+    costs three times as much as parsing and predicting.
     """
     examples = workspace._parse(text)  # noqa: SLF001 - what `predict` itself calls
     try:
         workspace.predict_multi(examples)
         scores: list[float] = examples[0].get_action_scores()
     finally:
-        # Examples that are not handed back leak.
+        # Examples that are not finished leak memory.
         workspace._finish_example_multi_ex(examples)  # noqa: SLF001 - see above
     return scores
 
@@ -150,21 +150,21 @@ def _learn(workspace: Workspace, text: str) -> None:
 
 
 def distribution(scores: list[float], n_actions: int) -> list[float]:
-    """Make float32 probabilities sum to 1 in float64.
+    """Normalise float32 probabilities in float64.
 
     Raises:
-        PolicyError: there is not one finite entry >= 0 an action, or the sum is far
-            from 1.
+        PolicyError: the number of entries is not that of the actions, an entry is
+            negative or not finite, or the sum is far from 1.
     """
     if len(scores) != n_actions:
         raise PolicyError(
-            f"the model gave {len(scores)} probabilities for {n_actions} actions"
+            f"the model returned {len(scores)} probabilities for {n_actions} actions"
         )
     total = math.fsum(scores)
     # A NaN fails both comparisons too.
     if not (abs(total - 1.0) <= SUM_TOLERANCE and min(scores) >= 0.0):
         raise PolicyError(
-            f"the model gave probabilities that sum to {total}, the least being "
+            f"the model returned probabilities with the sum {total} and the minimum "
             f"{min(scores)}: its state is broken; train it from the log again"
         )
     return [score / total for score in scores]
@@ -173,11 +173,11 @@ def distribution(scores: list[float], n_actions: int) -> list[float]:
 def without_predictions(
     model: bytes, learned_count: int, predicted_count: int
 ) -> bytes:
-    """Give the model as if nothing had been predicted since it was loaded.
+    """Return the model as if nothing had been predicted since it was loaded.
 
-    Four counters of a saved model grow with each prediction, though nothing that is
-    learned depends on them; left in, equal states would not be equal bytes. Their
-    place differs between explorers; it is found by the values that they must have.
+    Four counters of a saved model grow with each prediction, although no weight
+    depends on them; with them, equal states would not have equal bytes. Their offset
+    differs between explorers; it is found by the values that they must have.
 
     Raises:
         PolicyError: the counters are not where this version of Vowpal Wabbit
@@ -204,8 +204,8 @@ def without_predictions(
 
 
 def _saved(workspace: Workspace) -> bytes:
-    # Vowpal Wabbit writes to NAME.writing and renames it, so that a file
-    # descriptor's path won't do.
+    # Vowpal Wabbit writes to NAME.writing and renames it, so the path of a file
+    # descriptor can't be used.
     folder = MEMORY_FOLDER if Path(MEMORY_FOLDER).is_dir() else None
     with tempfile.TemporaryDirectory(prefix="bandit-", dir=folder) as name:
         path = Path(name) / "model"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bandit_svc.learner.job_kinds import KINDS
+from bandit_svc.learner.job_kinds import JOB_KINDS
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.managing.jobs import run_job
@@ -35,7 +35,7 @@ def asked(service: WorkerInProcess, *policies: object) -> dict[str, Any]:
 
 def work(service: WorkerInProcess) -> bool:
     """Do the next job, as the learner's child does."""
-    return run_job(service.worker.storage, KINDS, lambda: service.now_ms)
+    return run_job(service.worker.storage, JOB_KINDS, lambda: service.now_ms)
 
 
 def test_it_is_queued_with_a_place_where_it_can_be_read(hero: WorkerInProcess) -> None:

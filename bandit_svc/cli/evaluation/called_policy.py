@@ -1,7 +1,7 @@
 """A target policy that is a function of the analyst's own, by its dotted name.
 
-Owns its import, its call and the sentences of what goes wrong in it. On the command
-line alone: what runs there is the analyst's own code, as the analyst.
+Owns its import, its call and the messages about its failures. For the command line
+alone: it runs the analyst's own code, with the analyst's own rights.
 """
 
 import copy
@@ -18,7 +18,7 @@ from policies.pmf import validate_pmf
 CALLABLE = "callable:"
 FORM = (
     "write callable:package.module:function; the function takes (context, "
-    "variant_keys) and gives a list of probabilities"
+    "variant_keys) and returns a list of probabilities, one for each key"
 )
 _LENGTH = 300
 
@@ -26,11 +26,11 @@ Chances = Callable[[Context, list[str]], Iterable[float]]
 
 
 class CalledPolicy:
-    """Asks a function for its chances. It is asked once a decision, and learns nothing.
+    """A chooser that calls a function once for each decision.
 
     Args:
-        name: `callable:package.module:function`; the folder that the command was
-            started in is looked in too.
+        name: `callable:package.module:function`; modules in the current folder are
+            found too.
 
     Raises:
         InvalidInput: there is no such function.
@@ -42,15 +42,17 @@ class CalledPolicy:
         self._asked = 0
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Ask the function.
+        """Return the probabilities that the function returns.
 
         Raises:
-            InvalidInput: it fails, or gives no probabilities; says at which decision.
+            InvalidInput: the function raises, or returns no distribution; the message
+                names the decision.
         """
         self._asked += 1
         keys = [action.key for action in actions]
         try:
-            # What it does to the context must not reach the other policies.
+            # The function may change its argument; the other policies read the same
+            # context.
             chances = self._function(copy.deepcopy(context), keys)
             pmf = [float(chance) for chance in chances]
         except Exception as error:
@@ -58,25 +60,8 @@ class CalledPolicy:
         try:
             validate_pmf(pmf, len(keys), 0.0)
         except PolicyError as error:
-            raise self._at(f"what it gave is no distribution: {error}") from error
+            raise self._at(f"it returned no distribution: {error}") from error
         return pmf
-
-    def learn(
-        self,
-        context: Context,
-        actions: Sequence[Action],
-        chosen: int,
-        propensity: float,
-        reward: float,
-    ) -> None:
-        """Do nothing."""
-
-    def dump(self) -> bytes:
-        """Give nothing: a function has no state of ours."""
-        return b""
-
-    def load(self, state: bytes) -> None:
-        """Do nothing."""
 
     def _at(self, what: str) -> InvalidInput:
         return InvalidInput(

@@ -26,11 +26,12 @@ from bandit_svc.services.evaluation.labels import FIXED
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples, teach
-from bandit_svc.services.policy_inputs import reward_range
+from bandit_svc.services.policy_inputs import policy_of, reward_range
 from bandit_svc.storage.rows import EvaluationRow, JoinedRow
 from policies.base import Policy, PolicyError
+from policies.context_free.fixed import eligible_shares
 from policies.pmf import validate_pmf
-from policies.spec import build_policy
+from policies.spec import fixed_weights
 
 
 class WeightedDecision(NamedTuple):
@@ -80,13 +81,11 @@ def weight_of_pmf(
 
 
 def _peaks(weight: float, predicted: float) -> tuple[float, float]:
+    # The largest that weight * (predicted - reward) and its negative can be for a
+    # reward in [0, 1]; infinity times a prediction of 0 would be no number.
     if weight == math.inf:
         return math.inf, math.inf
     return weight * predicted, weight * (1.0 - predicted)
-
-
-REFERENCES = frozenset({"fixed", "uniform", "weighted"})
-"""Kinds that don't learn: their pmf follows from the spec alone."""
 
 
 class WeightBounds:
@@ -121,6 +120,7 @@ class Candidate:
     """One candidate: its spec and policy, how far it has come, its sums so far.
 
     Attributes:
+        policy: None where the pmf follows from the spec alone.
         rewards: its weighted rewards.
         cursor: the last joined position that was evaluated and learned from.
         changed: true if it has advanced since it was last stored.
@@ -135,8 +135,9 @@ class Candidate:
         self.rewards = WeightedRewards(audited=label.startswith(FIXED))
         self.cursor = 0
         self.changed = False
-        self._only: str | None = spec["variant"] if spec["kind"] == "fixed" else None
-        self._weights: Mapping[str, float] = spec.get("weights", {})
+        self._weights = (policy is None and fixed_weights(spec)) or {}
+        # A policy of one variant, as most of a report's are, needs no pmf.
+        self._only = next(iter(self._weights)) if len(self._weights) == 1 else None
         # A fixed variant is evaluated only where it was eligible; the baseline shows
         # another one elsewhere, as it does in the holdout.
         self._strict = label.startswith(FIXED)
@@ -174,15 +175,8 @@ class Candidate:
             return weight_of_variant(decision, variants.index(self._only), predicted)
         if self._strict:
             return None
-        total = 0.0
-        if self._weights:
-            total = math.fsum(self._weights.get(key, 0.0) for key in variants)
-        if total == 0.0:
-            # As policies of kind weighted do where none of their variants is eligible.
-            return weight_of_pmf(
-                decision, [1 / len(variants)] * len(variants), predicted
-            )
-        pmf = [self._weights.get(key, 0.0) / total for key in variants]
+        shares = eligible_shares(self._weights, variants)
+        pmf = shares or [1.0 / len(variants)] * len(variants)
         return weight_of_pmf(decision, pmf, predicted)
 
     def evaluate(
@@ -222,9 +216,9 @@ def new_candidate(
     Raises:
         PolicyError: the spec is refused.
     """
-    if spec["kind"] in REFERENCES:
+    if fixed_weights(spec) is not None:
         return Candidate(label, spec, None)
-    return Candidate(label, spec, build_policy(spec, reward_range(definition)))
+    return Candidate(label, spec, policy_of(definition, spec))
 
 
 def restored_candidate(row: EvaluationRow, definition: Definition) -> Candidate:

@@ -22,7 +22,6 @@ from bandit_svc.services.evaluation.candidate import (
 )
 from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
 from bandit_svc.services.evaluation.frozen_target import (
-    FrozenPolicy,
     frozen_model,
     learned_until,
     with_training,
@@ -39,9 +38,10 @@ from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
-from policies.base import Policy, PolicyError
+from policies.adapters import FrozenPolicy
+from policies.base import Chooser, PolicyError
 
-Target = Mapping[str, Any] | Policy
+Target = Mapping[str, Any] | Chooser
 
 
 def evaluate(

@@ -1,14 +1,14 @@
-"""Say what each key of the context is worth to a policy.
+"""Estimate the value of each key of the context to a policy.
 
 Owns the comparison of a policy with itself when a key is left out of every context it
-decides on and learns from: how much less it would have earned on the log. Both are
-trained progressively, from nothing. All intervals hold together, at every look at the
-same log as it grows, unless more than MAX_KEYS keys are ever looked at: the risk is
-shared among so many, not among those of the moment, whose number moves from look to
-look.
+decides on and learns from: the reward that it would have lost on the log. Both are
+trained progressively, from no examples. All intervals hold together, at every look at
+the same log as it grows, unless more than MAX_KEYS keys are ever compared: the error
+probability is divided by that constant, not by the number of keys at one look, which
+varies from look to look (a union bound).
 
-A key is worth nothing where others tell the same: of an hour and a time of day each
-can be left out, not both. So whole namespaces are left out too.
+A key has no value where other keys carry the same information: either of an hour and
+a time of day can be left out, but not both. So whole namespaces are left out too.
 """
 
 from collections import Counter
@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.evaluation.candidate import REFERENCES
 from bandit_svc.services.evaluation.paired import PairedEvaluation, PairedResult
 from bandit_svc.services.evaluation.processes import (
     Opener,
@@ -28,11 +27,12 @@ from bandit_svc.services.evaluation.processes import (
     in_processes,
 )
 from bandit_svc.services.evaluation.rows import refused
-from bandit_svc.services.policy_inputs import reward_range
+from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.values import CONFIDENCE, Json
 from bandit_svc.storage.interface import Storage
+from policies.adapters import DelegatingPolicy
 from policies.base import Action, Context, Policy
-from policies.spec import build_policy
+from policies.spec import fixed_weights
 
 Spec = Mapping[str, Any]
 Path = tuple[str, ...]
@@ -53,15 +53,15 @@ class KeysPiece(NamedTuple):
     last: int
 
 
-class WithoutKey:
-    """A policy that never sees one key; see policies.base.Policy."""
+class WithoutKey(DelegatingPolicy):
+    """A policy that never sees one key of the context."""
 
     def __init__(self, policy: Policy, path: Path) -> None:
-        self._policy = policy
+        super().__init__(policy)
         self._path = path
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Give the policy's pmf for what is left of the context."""
+        """Return the policy's pmf for the context without the key."""
         return self._policy.pmf(without(context, self._path), actions)
 
     def learn(
@@ -72,17 +72,9 @@ class WithoutKey:
         propensity: float,
         reward: float,
     ) -> None:
-        """Teach the policy what is left of the context."""
+        """Teach the policy the context without the key."""
         left = without(context, self._path)
         self._policy.learn(left, actions, chosen, propensity, reward)
-
-    def dump(self) -> bytes:
-        """Give the policy's state."""
-        return self._policy.dump()
-
-    def load(self, state: bytes) -> None:
-        """Replace the policy's state."""
-        self._policy.load(state)
 
 
 def feature_values(
@@ -92,29 +84,29 @@ def feature_values(
     processes: int,
     on_progress: Callable[[int], None] = lambda _done: None,
 ) -> Json:
-    """Rank the keys of the context by what they are worth.
+    """Rank the keys of the context by their value to a policy.
 
     The result does not depend on the number of processes.
 
     Args:
-        opener: gives the store; called in each process.
-        experiment: as it is now.
-        spec: normalised, of a policy that learns.
-        processes: how many work at the same time.
-        on_progress: told how many joined decisions are done.
+        opener: opens the store; called in each process.
+        experiment: in its current revision.
+        spec: normalised, of a policy that reads the context.
+        processes: number of worker processes.
+        on_progress: called with the number of joined decisions that are done.
 
     Returns:
-        `refused`, or the reason why nothing can be said; `keys`, a row a key, the most
-        valuable first, refused ones last; `left_out`, the rare ones and those beyond
-        MAX_KEYS; `n`, `confidence`.
+        `refused`, null or the reason why there is no estimate; `keys`, a row for each
+        key, the most valuable first, refused ones last; `left_out`, the rare keys and
+        those beyond MAX_KEYS; `n`, `confidence`.
 
     Raises:
-        InvalidInput: the policy does not learn, so that no key matters to it.
+        InvalidInput: the policy's probabilities follow from its spec alone.
     """
-    if spec["kind"] in REFERENCES:
+    if fixed_weights(spec) is not None:
         raise InvalidInput(
-            f"a {spec['kind']} policy looks at no context, so no key is worth anything "
-            "to it; say --policy with one that learns"
+            f"policy kind {spec['kind']} ignores the context, so feature values are "
+            "undefined; pass --policy with a learning kind"
         )
     with closing(opener()) as storage:
         last = storage.joins.last_position(experiment.number)
@@ -151,7 +143,7 @@ def feature_values(
 def key_shares(
     storage: Storage, experiment: Experiment, last: int
 ) -> dict[Path, float]:
-    """Give the share of treatment decisions that have each key, largest first.
+    """Return the share of treatment decisions that have each key, largest first.
 
     A namespace counts as a key where it has held two keys or more.
     """
@@ -166,6 +158,7 @@ def key_shares(
                 n += 1
                 counts.update(paths_of(decision.context))
         position = rows[-1].position
+    # A namespace that only ever held one key says the same as that key.
     inner = Counter(path[0] for path in counts if len(path) == 2)  # noqa: PLR2004 - a pair
     spaces = {name for name, keys in inner.items() if keys == 1}
     kept = [p for p in counts if not (len(p) == 1 and p[0] in spaces)]
@@ -174,7 +167,7 @@ def key_shares(
 
 
 def paths_of(context: Context) -> Iterator[Path]:
-    """Give every key of a context, those of namespaces, and the namespaces."""
+    """Yield every key of a context, the namespaces and the keys in them."""
     for name, value in context.items():
         yield (name,)
         if isinstance(value, Mapping):
@@ -183,7 +176,7 @@ def paths_of(context: Context) -> Iterator[Path]:
 
 
 def without(context: Context, path: Path) -> Context:
-    """Give a context without a key; the same one if it has no such key."""
+    """Return a context without a key; the same object if it has no such key."""
     name, *rest = path
     if name not in context:
         return context
@@ -200,9 +193,9 @@ def evaluate_keys(
     storage: Storage, piece: KeysPiece, on_progress: Callable[[int], None]
 ) -> list[PairedResult]:
     """Evaluate one piece; the whole policy comes first."""
-    scale = reward_range(piece.experiment.definition)
-    whole = build_policy(piece.spec, scale)
-    others = [WithoutKey(build_policy(piece.spec, scale), p) for p in piece.paths]
+    definition = piece.experiment.definition
+    whole = policy_of(definition, piece.spec)
+    others = [WithoutKey(policy_of(definition, piece.spec), p) for p in piece.paths]
     evaluation = PairedEvaluation(storage, piece.experiment, whole, others)
     return evaluation.run(piece.last, on_progress)
 
@@ -213,7 +206,7 @@ def _worth(result: PairedResult, width: float) -> Json:
     ends: list[float | None] = [None, None]
     if reason is None and difference is not None:
         interval = difference.interval(KEY_CONFIDENCE)
-        # What was compared is the policy without the key, less the whole one.
+        # The difference is the policy without the key minus the whole one.
         value = -difference.mean * width
         ends = [-(interval.upper or 0.0) * width, -(interval.lower or 0.0) * width]
     return {"value": value, "interval": ends, "refused": reason}

@@ -1,48 +1,19 @@
-"""Target policies that stay as they are: a published model, a policy made elsewhere.
+"""Published models as target policies.
 
-Owns how a published version becomes a target, and what is said of the decisions that
-it has learned from: on these an estimate would flatter it, so they don't count.
+Owns how a model version becomes a target, and the note about the decisions that it
+has learned from: an estimate on them would be biased upwards, so they don't count.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.learning.examples import JoinedExamples
-from bandit_svc.services.policy_inputs import reward_range
+from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Snapshots
-from policies.base import Action, Context, Policy, PolicyError
-from policies.spec import build_policy
-
-
-class FrozenPolicy:
-    """Another policy, which learns nothing any more."""
-
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-
-    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Ask the policy."""
-        return self._policy.pmf(context, actions)
-
-    def learn(
-        self,
-        context: Context,
-        actions: Sequence[Action],
-        chosen: int,
-        propensity: float,
-        reward: float,
-    ) -> None:
-        """Do nothing."""
-
-    def dump(self) -> bytes:
-        """Give the policy's state."""
-        return self._policy.dump()
-
-    def load(self, state: bytes) -> None:
-        """Replace the policy's state."""
-        self._policy.load(state)
+from policies.adapters import FrozenPolicy
+from policies.base import Policy, PolicyError
 
 
 def frozen_model(
@@ -51,22 +22,23 @@ def frozen_model(
     spec: Mapping[str, Any],
     examples: JoinedExamples,
 ) -> Policy:
-    """Give a published version as it was; built again if it is kept no more.
+    """Return the published model, rebuilt from the log if it was pruned.
 
     Args:
-        spec: as candidate_specs.asked_specs gives it for `model:17`.
+        spec: as labels.asked_specs returns it for `model:17`.
 
     Raises:
         PolicyError: its spec is refused by this version of the policies.
     """
     kept = snapshots.get(experiment.number, spec["version"])
     if kept is not None:
-        policy = build_policy(spec["policy"], reward_range(experiment.definition))
         try:
-            policy.load(kept.state)
-            return FrozenPolicy(policy)
+            return FrozenPolicy(
+                policy_of(experiment.definition, spec["policy"], kept.state)
+            )
         except PolicyError:
-            # Damaged, or of another version of the policies: the log has it too.
+            # The state is damaged or of another format. The spans of the log give the
+            # same model; a spec that is refused is refused again below.
             pass
     spans = tuple((first, last) for first, last in spec["spans"])
     return FrozenPolicy(
@@ -75,23 +47,22 @@ def frozen_model(
 
 
 def learned_until(spec: Mapping[str, Any]) -> int:
-    """Give the last joined position that a version can know of."""
+    """Return the last joined position that a version has learned from, 0 for none."""
     return max((last for _, last in spec["spans"]), default=0)
 
 
 def with_training(row: Json, spec: Mapping[str, Any]) -> Json:
-    """Say in a version's row which decisions count; refuse where none is left."""
+    """Add to a version's row which decisions count; refuse it where none is left."""
     version, until = spec["version"], learned_until(spec)
     if row["n"] == 0:
         reason = (
-            f"Version {version} had learned from the log up to joined decision "
-            f"{until:,}, and none of the treatment that it could be asked about has "
-            "matured since. On what it learned from, an estimate would flatter it; ask "
-            "again later."
+            f"Version {version} learned from the log up to joined decision {until:,}, "
+            "and no treatment decision has matured since. An estimate on decisions "
+            "that it learned from would be biased upwards; ask again later."
         )
         return row | {"refused": reason, "note": None}
     note = (
         f"Version {version} learned from the first {until:,} joined decisions, so only "
-        "those after them count."
+        "later ones count."
     )
     return row | {"note": note}

@@ -1,4 +1,4 @@
-"""Which policies are evaluated beside the served one, and what they are called.
+"""The policies that are evaluated beside the served one, by label.
 
 Owns the labels of a report's policies and the checks of those that an analyst names.
 """
@@ -21,13 +21,13 @@ Spec = dict[str, Any]
 UNIFORM = "uniform"
 BASELINE = "baseline"
 FIXED = "fixed:"
-"""Before a variant's key. A name can't hold a colon, so no other label looks so."""
+"""Precedes a variant's key. A name can't hold a colon, so no name looks the same."""
 MODEL = "model"
-"""The kind of a published model as a target, `model:17`; see services.frozen_model."""
+"""The kind of a published model as a target, `model:17`; see frozen_target."""
 
 
 def standing_specs(definition: Definition) -> dict[str, Spec]:
-    """Give the candidates that every experiment has, by label."""
+    """Return the candidates that every experiment has, by label."""
     fixed = {
         f"{FIXED}{v.key}": {"kind": "fixed", "variant": v.key}
         for v in definition.active_variants
@@ -40,7 +40,7 @@ def standing_specs(definition: Definition) -> dict[str, Spec]:
 
 
 def candidate_specs(definition: Definition) -> dict[str, Spec]:
-    """Give all candidates by label, in the order of the report."""
+    """Return all candidates by label, in the order of the report."""
     named = {str(c["name"]): without_name(c) for c in definition.candidates}
     return {**standing_specs(definition), **named}
 
@@ -48,7 +48,7 @@ def candidate_specs(definition: Definition) -> dict[str, Spec]:
 def normalised_candidates(definition: Definition) -> tuple[Spec, ...]:
     """Check the candidates that an analyst names, and fill in every default.
 
-    A candidate without a name is called by its kind and its explorer.
+    A candidate without a name is named by its kind and its explorer.
 
     Raises:
         InvalidInput: there are too many, a spec or a name is refused, or two have the
@@ -58,8 +58,8 @@ def normalised_candidates(definition: Definition) -> tuple[Spec, ...]:
         raise InvalidInput.at(
             "/candidates",
             f"there are {len(definition.candidates)} candidates; at most "
-            f"{MAX_CANDIDATES} are evaluated. Fixed variants, uniform and the baseline "
-            "are evaluated anyway",
+            f"{MAX_CANDIDATES} are allowed. Fixed variants, uniform and the baseline "
+            "are evaluated without being named",
         )
     checked: dict[str, Spec] = {}
     for index, candidate in enumerate(definition.candidates):
@@ -78,14 +78,14 @@ def asked_specs(
     models: Sequence[SnapshotMeta] = (),
     pointer: str = "/policy",
 ) -> dict[str, Spec]:
-    """Give the policies that somebody asks about, by label.
+    """Return the policies that a caller asks about, by label.
 
     Args:
         asked: each a label (`uniform`, `baseline`, `fixed:KEY` of any variant, the
             name of a candidate, `model:VERSION`), or a spec with or without a name.
-            Nothing asks about all candidates.
-        models: the kept versions.
-        pointer: where a policy stands; `{}` in it is its place.
+            An empty sequence asks about all candidates.
+        models: the stored model versions.
+        pointer: JSON pointer of a policy; `{}` in it is replaced by its index.
 
     Raises:
         InvalidInput: a label is unknown, a spec is refused, or two have one label.
@@ -112,14 +112,13 @@ def asked_specs(
 
 
 def _model_spec(label: str, models: Sequence[SnapshotMeta], pointer: str) -> Spec:
-    """Give what a version was learned from: enough to build it when it is pruned."""
+    """Return the spec and spans of a version, from which it is rebuilt if pruned."""
     kind, _, version = label.partition(":")
     if kind != MODEL:
         raise InvalidInput.at(
             pointer,
-            f"policy {label[:MAX_STRING_LENGTH]!r} is not known; say uniform, "
-            "baseline, fixed:KEY, model:VERSION, the name of a candidate, or give a "
-            "spec",
+            f"policy {label[:MAX_STRING_LENGTH]!r} is not known; pass uniform, "
+            "baseline, fixed:KEY, model:VERSION, the name of a candidate, or a spec",
         )
     for meta in models:
         if version == str(meta.version):
@@ -130,27 +129,31 @@ def _model_spec(label: str, models: Sequence[SnapshotMeta], pointer: str) -> Spe
                 "spans": [list(span) for span in meta.spans],
             }
     kept = [meta.version for meta in models]
-    which = f"{min(kept)} to {max(kept)} are" if kept else "no model is published yet"
+    which = (
+        f"versions {min(kept)} to {max(kept)} are stored"
+        if kept
+        else "no model is published yet"
+    )
     raise InvalidInput.at(
-        pointer, f"{label[:MAX_STRING_LENGTH]!r} is not a kept model version; {which}"
+        pointer, f"{label[:MAX_STRING_LENGTH]!r} is not a stored model version; {which}"
     )
 
 
 def without_name(candidate: Mapping[str, Any]) -> Spec:
-    """Give the policy's own settings."""
+    """Return the policy's own settings."""
     return {key: value for key, value in candidate.items() if key != "name"}
 
 
 def default_name(spec: Mapping[str, Any]) -> str:
-    """Call a policy by its kind and its explorer."""
+    """Return the name of a policy without one: its kind and its explorer."""
     return "-".join(str(spec[key]) for key in ("kind", "explorer") if key in spec)
 
 
 def checked_spec(spec: Mapping[str, Any], pointer: str) -> Spec:
-    """Normalise the spec that stands at a pointer.
+    """Normalise a spec; errors are located at its JSON pointer.
 
     Raises:
-        InvalidInput: it is refused.
+        InvalidInput: the spec is refused.
     """
     try:
         return normalise_spec(spec)
@@ -160,9 +163,9 @@ def checked_spec(spec: Mapping[str, Any], pointer: str) -> Spec:
 
 
 def field_pointer(field: str) -> str:
-    """Give a policy's field as a JSON pointer: `rules.3.when` is `/rules/3/when`.
+    """Return a policy's field as a JSON pointer: `rules.3.when` is `/rules/3/when`.
 
-    What ends a field may be a variant's key, which may hold dots itself:
+    The last part of a field may be a variant's key, which may hold dots itself:
     `weights.KEY`, `rules.3.then.KEY`.
     """
     steps = field.split(".", 3 if field.startswith("rules.") else 1)
@@ -172,7 +175,7 @@ def field_pointer(field: str) -> str:
 def _check_variants(
     definition: Definition, spec: Mapping[str, Any], pointer: str
 ) -> None:
-    # Retired ones too, so that a candidate never stands in the way of retiring.
+    # Retired variants count too, so that no candidate prevents a retirement.
     known = {v.key for v in definition.variants}
     for field, key in named_variants(spec):
         if key not in known:
@@ -188,11 +191,11 @@ def _check_name(name: object, taken: Mapping[str, Spec], pointer: str) -> None:
     if name in {UNIFORM, BASELINE}:
         raise InvalidInput.at(
             f"{pointer}/name",
-            f"every experiment has a policy {name!r}, which is evaluated anyway; leave "
-            "this one out, or give it another name",
+            f"policy {name!r} is evaluated for every experiment; leave this one out, "
+            "or give it another name",
         )
     if name in taken:
         raise InvalidInput.at(
             f"{pointer}/name",
-            f'two policies are called {name!r}; give one another "name"',
+            f'two policies have the name {name!r}; give one of them another "name"',
         )

@@ -1,10 +1,10 @@
-"""Which policy specs a search tries.
+"""The policy specs that a search of settings tries.
 
-Owns the default spaces, the neighbours of the incumbent, and the way from listed
-values to specs. The settings and their limits are the policies' own.
+Owns the way from listed values to specs, and the neighbours of the incumbent. The
+settings, their limits and the default spaces are declared by each kind of policy.
 
 A setting that a space does not list has the incumbent's value where the incumbent is
-of that kind (and of that explorer, for what only this explorer has), else its default.
+of that kind (and, for a setting of one explorer, of that explorer), else its default.
 """
 
 import math
@@ -50,10 +50,10 @@ _OWN: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 
 def space_of(raw: object) -> Space:
-    """Read a space: lists of values under a table a kind; top-level ones are of vw.
+    """Return a space: lists of values in one table for each kind; others are of vw.
 
     Raises:
-        InvalidInput: it has another shape, or names a kind that there is not.
+        InvalidInput: the space has another shape, or names an unknown kind.
     """
     if not isinstance(raw, Mapping) or not raw:
         raise InvalidInput(
@@ -65,7 +65,9 @@ def space_of(raw: object) -> Space:
         kind = name if isinstance(value, Mapping) else DEFAULT_KIND
         if kind not in KINDS:
             raise InvalidInput.at(
-                f"/{name}", f"{name!r} is no kind of policy; say {', '.join(KINDS)}"
+                f"/{name}",
+                f"{name!r} is not a kind of policy; it must be one of "
+                f"{', '.join(KINDS)}",
             )
         for setting, values in table.items():
             if not isinstance(values, list) or not values:
@@ -85,13 +87,13 @@ def specs_to_try(
     trials: int | None,
     seed: int,
 ) -> list[Spec]:
-    """Give normalised specs without repetition, the incumbent first.
+    """Return normalised specs without repetition, the incumbent first.
 
     Args:
         incumbent: the served policy's spec, normalised.
-        space: None for the default one; a grid then has the incumbent's neighbours
-            too.
-        search: everything in the space, or a sample of it.
+        space: None for the default one; a grid then includes the incumbent's
+            neighbours.
+        search: `grid` for all of the space, `random` for a sample of it.
         trials: the size of the sample, by default TRIALS.
         seed: of the sample.
 
@@ -113,7 +115,8 @@ def specs_to_try(
     if len(found) > MAX_SPECS:
         raise InvalidInput(
             f"the space has {len(found)} specs; at most {MAX_SPECS} are tried at once, "
-            "since each one widens the intervals of all. Say --search random --trials N"
+            "since each one widens the intervals of all. Pass --search random "
+            "--trials N"
         )
     return found
 
@@ -124,7 +127,7 @@ def _combinations(space: Space, incumbent: Mapping[str, Any]) -> Iterator[Spec]:
         if count > MAX_COMBINATIONS:
             raise InvalidInput(
                 f"the space has {count:,} combinations of {kind}; at most "
-                f"{MAX_COMBINATIONS:,} are looked at. List fewer values"
+                f"{MAX_COMBINATIONS:,} are allowed. List fewer values"
             )
         used: set[tuple[str, int]] = set()
         refusals: dict[tuple[str, int], PolicyError] = {}
@@ -146,9 +149,7 @@ def _combinations(space: Space, incumbent: Mapping[str, Any]) -> Iterator[Spec]:
 
 def _refuse(kind: str, name: str, value: object, error: PolicyError | None) -> None:
     why = (
-        f"{name} is a setting of none of the explorers that are listed"
-        if error is None
-        else error.message
+        f"no listed explorer has the setting {name}" if error is None else error.message
     )
     raise InvalidInput.at(
         f"/{kind}/{name}", f"{name} = {value!r} fits no combination: {why}"
@@ -156,7 +157,7 @@ def _refuse(kind: str, name: str, value: object, error: PolicyError | None) -> N
 
 
 def _with_base(kind: str, given: Spec, incumbent: Mapping[str, Any]) -> Spec:
-    """Fill in the incumbent's values, and leave out what other explorers have."""
+    """Add the incumbent's values; drop the settings of other explorers."""
     same = incumbent["kind"] == kind
     base = dict(incumbent) if same else {}
     spec = {**base, **given, "kind": kind}
@@ -168,7 +169,7 @@ def _with_base(kind: str, given: Spec, incumbent: Mapping[str, Any]) -> Spec:
         return spec
     foreign = frozenset[str]().union(*own.values()) - own[explorer]
     moved = own[explorer] if base.get("explorer") != explorer else frozenset()
-    # An alpha of one explorer means nothing to another that has one too.
+    # Two explorers may have settings of one name, such as alpha, with two meanings.
     dropped = foreign | {name for name in moved if name not in given}
     return {name: value for name, value in spec.items() if name not in dropped}
 
@@ -187,7 +188,7 @@ def _neighbours(incumbent: Mapping[str, Any]) -> Iterator[Spec]:
         try:
             yield normalise_spec({**incumbent, **change})
         except PolicyError:
-            # Half or twice of a value may lie outside of its limits.
+            # Half or twice a value may be outside its limits.
             continue
 
 
@@ -197,9 +198,9 @@ def _unique(specs: Iterable[Mapping[str, Any]]) -> list[Spec]:
 
 
 def differs(spec: Mapping[str, Any], incumbent: Mapping[str, Any]) -> Spec:
-    """Give what a spec has that the incumbent has not.
+    """Return the settings of a spec whose values differ from the incumbent's.
 
-    Settings that the incumbent lacks and that have their defaults are left out.
+    Settings that the incumbent does not have are left out at their defaults.
     """
     names, defaults = _names_and_defaults(spec)
     return {
@@ -211,7 +212,7 @@ def differs(spec: Mapping[str, Any], incumbent: Mapping[str, Any]) -> Spec:
 
 
 def described(spec: Mapping[str, Any]) -> str:
-    """Name a spec by its kind, its explorer, and what differs from their defaults."""
+    """Return a spec's kind, its explorer and the settings that are not at default."""
     names, defaults = _names_and_defaults(spec)
     own = {
         name: value
@@ -226,12 +227,12 @@ def _names_and_defaults(spec: Mapping[str, Any]) -> tuple[Spec, Spec]:
     try:
         return names, normalise_spec(names)
     except PolicyError:
-        # Such as a fixed policy, which has no default for its variant.
+        # Kinds such as fixed have a setting without default.
         return names, {}
 
 
 def written(settings: Mapping[str, Any]) -> list[str]:
-    """Give settings as name=value."""
+    """Return settings as name=value."""
     return [
         f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in settings.items()

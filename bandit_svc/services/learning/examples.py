@@ -12,11 +12,10 @@ from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.model_version import Span
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.policy_inputs import actions_of, reward_range
+from bandit_svc.services.policy_inputs import actions_of, policy_of
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import JoinedRow
 from policies.base import Action, Policy, PolicyError
-from policies.spec import build_policy
 
 BATCH = 500
 ELIGIBLE_KEPT = 1_000
@@ -82,7 +81,7 @@ class JoinedExamples:
         Args:
             on_progress: told, after each batch, how many rows are done.
         """
-        policy = build_policy(spec, reward_range(definition))
+        policy = policy_of(definition, spec)
         done = 0
         for span in spans:
             for rows in self.rows(span):

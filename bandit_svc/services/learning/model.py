@@ -12,9 +12,8 @@ from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.model_version import Snapshot, Span
 from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.examples import JoinedExamples
-from bandit_svc.services.policy_inputs import reward_range
+from bandit_svc.services.policy_inputs import policy_of
 from policies.base import Policy
-from policies.spec import build_policy
 
 
 class Model(msgspec.Struct):
@@ -33,7 +32,7 @@ class Model(msgspec.Struct):
 
 def fresh_model(definition: Definition) -> Model:
     """Build an untrained model of the current spec."""
-    policy = build_policy(definition.policy, reward_range(definition))
+    policy = policy_of(definition, definition.policy)
     return Model(spec=definition.policy, policy=policy)
 
 
@@ -44,8 +43,7 @@ def model_of(definition: Definition, snapshot: Snapshot) -> Model:
         PolicyError: the bytes are damaged.
     """
     meta = snapshot.meta
-    policy = build_policy(meta.policy, reward_range(definition))
-    policy.load(snapshot.state)
+    policy = policy_of(definition, meta.policy, snapshot.state)
     return Model(
         spec=meta.policy, policy=policy, spans=meta.spans, learned=meta.learned
     )

@@ -17,11 +17,10 @@ from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.learning.model import Model, catch_up, fresh_model, model_of
-from bandit_svc.services.policy_inputs import actions_of, reward_range
+from bandit_svc.services.policy_inputs import actions_of, policy_of
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import Action, PolicyError
-from policies.spec import build_policy
 
 KEEP_SNAPSHOTS = 50
 _NEVER = -1
@@ -228,8 +227,7 @@ def _round_trip_fault(definition: Definition, model: Model, state: bytes) -> str
     """Load the dumped state into a new policy and compare the pmfs."""
     actions: tuple[Action, ...] = actions_of(definition.active_variants)
     try:
-        copy = build_policy(model.spec, reward_range(definition))
-        copy.load(state)
+        copy = policy_of(definition, model.spec, state)
         for context in PROBE_CONTEXTS:
             if copy.pmf(context, actions) != model.policy.pmf(context, actions):
                 return (

@@ -72,7 +72,7 @@ DIED = (
 )
 
 OnProgress = Callable[[int, int], None]
-Kind = Callable[[Storage, Experiment, Mapping[str, Any], OnProgress], dict[str, Any]]
+JobKind = Callable[[Storage, Experiment, Mapping[str, Any], OnProgress], dict[str, Any]]
 """Does a request; tells its progress as (done, total) and gives the result as JSON."""
 
 _log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def recover_jobs(storage: Storage, now_ms: int) -> None:
 
 def run_job(
     storage: Storage,
-    kinds: Mapping[str, Kind],
+    kinds: Mapping[str, JobKind],
     now_ms: Callable[[], int],
     check: Callable[[], None] = lambda: None,
 ) -> bool:
@@ -137,7 +137,7 @@ def run_job(
 
 def _done(
     storage: Storage,
-    kinds: Mapping[str, Kind],
+    kinds: Mapping[str, JobKind],
     row: JobRow,
     progress: "_Progress",
 ) -> dict[str, Any]:

@@ -13,9 +13,8 @@ import msgspec
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import Snapshot
 from bandit_svc.domain.variant import Variant
-from bandit_svc.services.policy_inputs import actions_of, baseline_spec, reward_range
+from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from policies.base import Action, Policy
-from policies.spec import build_policy
 
 
 class LoadedPolicy:
@@ -53,11 +52,9 @@ def load_policy(definition: Definition, snapshot: Snapshot | None) -> LoadedPoli
     The snapshot's own spec counts: a changed one serves once it has caught up.
     """
     if snapshot is None:
-        policy = build_policy(definition.policy, reward_range(definition))
-        return LoadedPolicy(policy, 0, 0)
+        return LoadedPolicy(policy_of(definition, definition.policy), 0, 0)
     meta = snapshot.meta
-    policy = build_policy(meta.policy, reward_range(definition))
-    policy.load(snapshot.state)
+    policy = policy_of(definition, meta.policy, snapshot.state)
     return LoadedPolicy(policy, meta.version, meta.created_at_ms)
 
 
@@ -65,7 +62,7 @@ def run(experiment: Experiment, policy: LoadedPolicy) -> Running:
     """Prepare a definition for requests."""
     definition = experiment.definition
     variants = definition.active_variants
-    baseline = build_policy(baseline_spec(definition), reward_range(definition))
+    baseline = policy_of(definition, baseline_spec(definition))
     return Running(
         experiment=experiment,
         variants=variants,

@@ -22,25 +22,25 @@ from bandit_svc.services.managing.lifecycle import (
 )
 from bandit_svc.web.forms.form_result import form_result_of
 from bandit_svc.web.forms.number_field import read_number
+from policies.spec import DEFAULT_KIND, KINDS
 
 Json = dict[str, Any]
 
 MOST_ROWS = 100
 POLICIES: Mapping[str, str] = MappingProxyType(
     {
-        "vw": "vw: learns from the context and from the features of variants",
-        "linear": "linear: learns faster where variants are few and stay",
-        "thompson": "thompson: the same for everybody, whatever the context",
-        "epsilon_greedy": "epsilon_greedy: the same, mostly the best one so far",
-        "uniform": "uniform: even chances; learns nothing",
+        kind.name: f"{kind.name}: {kind.summary}"
+        for kind in KINDS.values()
+        if not kind.needs_settings
     }
 )
+"""The words of each kind that needs no settings, in the order of the registry."""
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {
         "key": "",
         "description": "",
         "baseline": "",
-        "policy_kind": "vw",
+        "policy_kind": DEFAULT_KIND,
         "policy_settings": "",
         "holdout": "0.1",
         "exploration_floor": "0.02",
@@ -145,7 +145,7 @@ def _stand_in(raw: Json, field: str, places: list[int]) -> None:
             # The baseline may name this variant.
             raw.pop("baseline", None)
     elif field.startswith("policy_"):
-        raw["policy"] = {"kind": "vw"}
+        raw["policy"] = {"kind": DEFAULT_KIND}
     elif field in _RANGE:
         for name in _RANGE:
             raw["reward"].pop(name, None)

@@ -47,4 +47,4 @@ def test_a_policy_without_a_context_is_wrong_usage(run: Run, logged: Path) -> No
     result = run("features", KEY, "--policy", "uniform", "--data", logged)
 
     assert result.exit_code == 2
-    assert "looks at no context" in result.stderr
+    assert "ignores the context" in result.stderr

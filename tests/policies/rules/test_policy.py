@@ -117,8 +117,8 @@ def test_a_text_may_hold_quotes_backslashes_and_any_letter(
         ("a = 3; b", 6, "found ';'"),
         ("a = __import__('os')", 5, "expected a value"),
         ("a " * 501, 1001, "it has 1002 characters; at most 1000"),
-        ("(" * 22 + "a = 1" + ")" * 22, 22, "nests too deeply; at most 20"),
-        ("not " * 22 + "a = 1", 85, "nests too deeply"),
+        ("(" * 22 + "a = 1" + ")" * 22, 22, "nested too deeply; at most 20"),
+        ("not " * 22 + "a = 1", 85, "nested too deeply"),
     ],
 )
 def test_an_error_tells_the_column_and_what_was_expected(

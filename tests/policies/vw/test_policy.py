@@ -64,8 +64,8 @@ def test_seed_is_what_bootstraps_differ_by(long_log: Log) -> None:
         ([math.nan, 0.5], "state is broken"),
         ([math.nan, math.nan], "state is broken"),
         ([1.1, -0.1], "state is broken"),
-        ([1.0, 1.0], "sum to 2.0"),
-        ([0.0, 0.0], "sum to 0.0"),
+        ([1.0, 1.0], "the sum 2.0"),
+        ([0.0, 0.0], "the sum 0.0"),
         ([math.inf, 0.0], "state is broken"),
     ],
 )

@@ -90,10 +90,10 @@ def test_labels_are_those_of_the_report_and_of_retired_variants(
     [
         (("nothing",), "'nothing' is not known"),
         (("fixed:z",), "'fixed:z' is not known"),
-        ((LINEAR, LINEAR | {"ridge": 5.0}), "two policies are called"),
+        ((LINEAR, LINEAR | {"ridge": 5.0}), "two policies have the name"),
         (({"kind": "what"},), "kind is 'what'"),
         ((LINEAR | {"name": "baseline"},), "give it another name"),
-        ((LINEAR | {"name": "a b"},), "a name is"),
+        ((LINEAR | {"name": "a b"},), "a name has"),
     ],
 )
 def test_what_can_not_be_evaluated_is_refused(

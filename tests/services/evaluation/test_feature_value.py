@@ -130,5 +130,5 @@ def test_where_the_log_carries_nothing_it_says_why(
 def test_a_policy_that_does_not_learn_is_refused(
     valued: Callable[..., Json],
 ) -> None:
-    with pytest.raises(InvalidInput, match="looks at no context"):
+    with pytest.raises(InvalidInput, match="ignores the context"):
         valued(0, {"kind": "uniform"})

@@ -85,8 +85,7 @@ def test_a_version_that_has_seen_everything_is_refused_with_a_sentence(
     assert row["n"] == 0
     assert row["estimates"]["ips"]["estimate"] is None
     assert (
-        "Version 2 had learned from the log up to joined decision 600"
-        in (row["refused"])
+        "Version 2 learned from the log up to joined decision 600" in (row["refused"])
     )
 
 
@@ -108,10 +107,10 @@ def test_a_version_that_is_pruned_meanwhile_is_built_again_from_the_log(
 @pytest.mark.parametrize(
     ("label", "words"),
     [
-        ("model:3", "'model:3' is not a kept model version; 1 to 2 are"),
-        ("model:01", "not a kept model version"),
-        ("model:", "not a kept model version"),
-        ("model", "not a kept model version"),
+        ("model:3", "'model:3' is not a stored model version; versions 1 to 2 are"),
+        ("model:01", "not a stored model version"),
+        ("model:", "not a stored model version"),
+        ("model", "not a stored model version"),
         ("models:1", "'models:1' is not known"),
         ("callable:os:getcwd", "'callable:os:getcwd' is not known"),
         ({"kind": "model", "version": 1}, "kind is 'model'"),

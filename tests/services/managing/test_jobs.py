@@ -10,7 +10,7 @@ from bandit_svc.errors import InvalidInput, Unavailable
 from bandit_svc.services.managing.jobs import (
     KEEP_FINISHED,
     MAX_ATTEMPTS,
-    Kind,
+    JobKind,
     OnProgress,
     Stopped,
     queue_evaluation,
@@ -21,7 +21,7 @@ from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.jobs import JobRow
 from tests.harness.service import Service
 
-Kinds = dict[str, Kind]
+Kinds = dict[str, JobKind]
 
 
 @pytest.fixture
