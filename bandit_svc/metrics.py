@@ -119,7 +119,7 @@ FSYNC_FAILURES = Counter(
 )
 HEALTH = _latest(
     "bandit_health_status",
-    "A check of the report's health: 0 ok, 1 warn, 2 fail.",
+    "A check of the report: 0 ok, 1 warn, 2 fail; none while it is too early to test.",
     "experiment",
     "check",
 )

@@ -59,6 +59,17 @@ def byte_size(size_bytes: float) -> str:
     return f"{size_bytes:.3g} TB"
 
 
+def counted(value: int, one: str, many: str = "") -> str:
+    """Write a number of things with their name: 1 decision, 2 decisions.
+
+    Args:
+        value: how many there are.
+        one: the words for one of them.
+        many: the words for none or several; `one` with an s if it is empty.
+    """
+    return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
 def _sign(value: float, text: str, *, signed: bool) -> str:
     # A number that is rounded to 0 has no sign.
     if value < 0 and any(digit in text for digit in "123456789"):

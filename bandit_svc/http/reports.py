@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, Response
 from bandit_svc.http.answers import json_reply
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.prose.report_csv import report_csv
+from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.report.build import build_report
 
 
@@ -19,9 +20,8 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.get("/v1/experiments/<key>/report")
     def show(key: str) -> Response:
         experiment = storage.experiments.get(key)
-        return json_reply(
-            build_report(storage, experiment, request_context.now_ms())
-        ).to_flask()
+        report = build_report(storage, experiment, request_context.now_ms())
+        return json_reply(checked_json(report)).to_flask()
 
     @routes.get("/v1/experiments/<key>/report.csv")
     def show_csv(key: str) -> Response:

@@ -1,29 +1,35 @@
 """From a report to Prometheus' gauges.
 
-Owns which number of a report is which gauge, and what stands for the experiments
-beyond the cap of labels.
+Owns which number of a report is which gauge, and how the experiments beyond the cap of
+labels share one.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from prometheus_client import Gauge
 
 from bandit_svc import metrics
+from bandit_svc.services.checks.check import Status
 from bandit_svc.services.evaluation.labels import FIXED
+from bandit_svc.services.report.report import GuardrailStatus, Report
+from bandit_svc.services.values import PolicyRow
 
-HEALTH_LEVELS: Mapping[str, int] = {"ok": 0, "warn": 1, "fail": 2}
-GUARDRAIL_LEVELS: Mapping[str, int] = {"ok": 0, "undecided": 1, "breached": 2}
+HEALTH_LEVELS: Mapping[Status, int] = {"ok": 0, "warn": 1, "fail": 2}
+"""A check that is `early` has no level, and exports no sample."""
+GUARDRAIL_LEVELS: Mapping[GuardrailStatus, int] = {
+    "ok": 0,
+    "undecided": 1,
+    "breached": 2,
+}
 
-Report = Mapping[str, Any]
 Series = tuple[Gauge, tuple[str, ...]]
 
 
 class Rest:
     """The experiments beyond the cap of labels: their sum, and the worst of them.
 
-    Alerts reach them all so; a mean or a version of many would say nothing.
+    So alerts cover all of them; a mean or a version of many would mean nothing.
     """
 
     def __init__(self) -> None:
@@ -33,17 +39,17 @@ class Rest:
         """Count one experiment in."""
         other = (metrics.OTHER,)
         pending: Series = (metrics.PENDING, other)
-        count = self._values.get(pending, 0.0) + report["decisions"]["pending"]
+        count = self._values.get(pending, 0.0) + report.decisions.pending
         self._values[pending] = count
-        self._worsen((metrics.LEARNER_LAG, other), report["model"]["lag_seconds"])
-        self._worsen((metrics.MODEL_AGE, other), report["model"]["age_seconds"])
+        self._worsen((metrics.LEARNER_LAG, other), report.model.lag_seconds)
+        self._worsen((metrics.MODEL_AGE, other), report.model.age_seconds)
         for gauge, (_, name), level in statuses(report):
             # The checks are ours; a metric's name is one experiment's own.
             shown = name if gauge is metrics.HEALTH else metrics.OTHER
             self._worsen((gauge, (metrics.OTHER, shown)), level)
 
     def set_gauges(self) -> set[Series]:
-        """Set what was counted in; give the labels that were set."""
+        """Set what was counted in; return the labels that were set."""
         for (gauge, labels), value in self._values.items():
             set_value(gauge.labels(*labels), value)
         return set(self._values)
@@ -54,27 +60,27 @@ class Rest:
 
 
 def set_all(report: Report) -> set[Series]:
-    """Set every gauge of one experiment; give the labels that were set."""
+    """Set every gauge of one experiment; return the labels that were set."""
     values = {(metrics.POLICY_VALUE, one) for one in set_policy_values(report)}
     return set_gauges(report) | set_statuses(report) | values
 
 
 def set_gauges(report: Report) -> set[Series]:
-    """Set the gauges of one experiment from its report; give the labels set."""
-    key = report["experiment"]
-    model = report["model"]
+    """Set the gauges of one experiment from its report; return the labels set."""
+    key = report.experiment
+    model = report.model
     values: dict[Series, float | None] = {
-        (metrics.PENDING, (key,)): report["decisions"]["pending"],
-        (metrics.MODEL_VERSION, (key,)): model["version"],
-        (metrics.MODEL_AGE, (key,)): model["age_seconds"],
-        (metrics.LEARNER_LAG, (key,)): model["lag_seconds"],
+        (metrics.PENDING, (key,)): report.decisions.pending,
+        (metrics.MODEL_VERSION, (key,)): model.version,
+        (metrics.MODEL_AGE, (key,)): model.age_seconds,
+        (metrics.LEARNER_LAG, (key,)): model.lag_seconds,
     }
-    for group in report["groups"]:
-        values[metrics.REWARD_MEAN, (key, group["group"])] = group["mean"]
-    for kind in ("absolute", "relative"):
-        uplift = report["uplift"][kind] or {}
-        values[metrics.UPLIFT, (key, kind)] = uplift.get("estimate")
-        lower, upper = uplift.get("interval") or (None, None)
+    for group in report.groups:
+        values[metrics.REWARD_MEAN, (key, group.group)] = group.mean
+    kinds = {"absolute": report.uplift.absolute, "relative": report.uplift.relative}
+    for kind, uplift in kinds.items():
+        values[metrics.UPLIFT, (key, kind)] = uplift.estimate
+        lower, upper = uplift.interval
         values[metrics.UPLIFT_BOUND, (key, kind, "lower")] = lower
         values[metrics.UPLIFT_BOUND, (key, kind, "upper")] = upper
     for (gauge, labels), value in values.items():
@@ -83,7 +89,7 @@ def set_gauges(report: Report) -> set[Series]:
 
 
 def set_statuses(report: Report) -> set[Series]:
-    """Set what the checks and guardrails say; give the labels that were set."""
+    """Set the levels of checks and guardrails; return the labels that were set."""
     found: set[Series] = set()
     for gauge, labels, level in statuses(report):
         gauge.labels(*labels).set(level)
@@ -92,40 +98,44 @@ def set_statuses(report: Report) -> set[Series]:
 
 
 def statuses(report: Report) -> Iterator[tuple[Gauge, tuple[str, str], int]]:
-    """Give every check and declared metric; an archived experiment has none."""
-    key = report["experiment"]
-    if report["status"] == "archived":
+    """Yield the level of every tested check and declared metric.
+
+    An archived experiment has none.
+    """
+    key = report.experiment
+    if report.status == "archived":
         return
-    for row in report["health"]:
-        yield metrics.HEALTH, (key, row["check"]), HEALTH_LEVELS[row["status"]]
-    for row in report["metrics"]:
+    for check in report.health:
+        if check.status in HEALTH_LEVELS:
+            yield metrics.HEALTH, (key, check.name), HEALTH_LEVELS[check.status]
+    for row in report.metrics:
         # A name without a guardrail came with a request, and is no label.
-        if row["guardrail"] is not None:
-            level = GUARDRAIL_LEVELS[row["guardrail"]["status"]]
-            yield metrics.GUARDRAIL, (key, row["metric"]), level
+        if row.guardrail is not None:
+            level = GUARDRAIL_LEVELS[row.guardrail.status]
+            yield metrics.GUARDRAIL, (key, row.metric), level
 
 
-def set_policy_values(report: Mapping[str, Any]) -> set[tuple[str, str, str]]:
-    """Set what other policies would have earned; give the labels that were set."""
+def set_policy_values(report: Report) -> set[tuple[str, str, str]]:
+    """Set what other policies would have earned; return the labels that were set."""
     found = set()
-    for row in _labelled_policies(report["policies"]):
-        for estimator, one in row["estimates"].items():
-            labels = (report["experiment"], row["policy"], estimator)
-            set_value(metrics.POLICY_VALUE.labels(*labels), one["estimate"])
+    for row in _labelled_policies(report.policies):
+        for estimator, one in row.estimates.items():
+            labels = (report.experiment, row.policy, estimator)
+            set_value(metrics.POLICY_VALUE.labels(*labels), one.estimate)
             found.add(labels)
     return found
 
 
-def _labelled_policies(rows: Iterable[Report]) -> Iterator[Report]:
+def _labelled_policies(rows: Iterable[PolicyRow]) -> Iterator[PolicyRow]:
     """Leave out the fixed variants that have no label of their own."""
     fixed_count = 0
     for row in rows:
-        is_fixed = row["policy"].startswith(FIXED)
+        is_fixed = row.policy.startswith(FIXED)
         fixed_count += is_fixed
         if not is_fixed or fixed_count <= metrics.MAX_VARIANTS:
             yield row
 
 
 def set_value(gauge: Gauge, value: float | None) -> None:
-    """Set a gauge; what is not known yet is not a number, rather than zero."""
+    """Set a gauge; an unknown value is NaN, rather than zero."""
     gauge.set(math.nan if value is None else value)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.managing.jobs import EVALUATION, JobKind, OnProgress
 from bandit_svc.storage.interface import Storage
@@ -21,7 +22,7 @@ def evaluation(
 ) -> dict[str, Any]:
     """Evaluate the policies of a request over the log as it is now."""
     specs = {one["label"]: one["spec"] for one in request["policies"]}
-    return evaluate(storage, experiment, specs, on_progress)
+    return checked_json(evaluate(storage, experiment, specs, on_progress))
 
 
 JOB_KINDS: Mapping[str, JobKind] = {EVALUATION: evaluation}

@@ -1,4 +1,4 @@
-"""What the learner tells Prometheus, and the dashboard's list.
+"""Report experiments to Prometheus and to the dashboard's list.
 
 Owns when a report is made for the gauges, and the counts of what was ingested. Keeps
 the headline of each report, so that a list of all experiments makes none. However many
@@ -9,7 +9,9 @@ happened get no new report. A fault here never stops the learning.
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from bandit_svc import metrics
 from bandit_svc.domain.experiment import Experiment
@@ -19,6 +21,7 @@ from bandit_svc.learner.gauges import Rest, Series, set_all, set_value
 from bandit_svc.learner.loop import Tick
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.headline import headline_of
+from bandit_svc.services.report.report import Report
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.overview import Headline
 
@@ -27,7 +30,7 @@ REFRESH_EVERY_S = 1.0
 # waits to be learned would wait for them.
 LARGEST_SHARE = 0.1
 TURN_S = 0.05
-# A headline without news is kept again so often, which tells that the learner lives.
+# A headline without news is kept again so often: it shows that the learner lives.
 KEPT_AGAIN_EVERY_MS = 30_000
 
 OUTCOMES: Mapping[str, str] = {
@@ -39,28 +42,26 @@ OUTCOMES: Mapping[str, str] = {
     "rewards_orphan": "orphan",
 }
 
-_REST_READS = ("experiment", "status", "decisions", "model", "health", "metrics")
-
 _log = logging.getLogger(__name__)
 
 
 class _Shown(NamedTuple):
-    """What was last reported of one experiment."""
+    """The last report of one experiment."""
 
     experiment: Experiment
     label: str
     headline: Headline
     series: set[Series]
-    report: dict[str, Any]
-    """The parts that `Rest` and the gauge of the age read."""
+    report: Report
+    """Without the long parts, which nobody reads any more."""
 
-    def at(self, now_ms: int) -> dict[str, Any]:
-        """Give the report as it would be now, if nothing has happened since."""
-        age_s = self.report["model"]["age_seconds"]
+    def at(self, now_ms: int) -> Report:
+        """Return the report as it would be now, if nothing has happened since."""
+        age_s = self.report.model.age_seconds
         if age_s is None:
             return self.report
         age_s += max(0, now_ms - self.headline.as_of_ms) / 1000
-        return self.report | {"model": self.report["model"] | {"age_seconds": age_s}}
+        return replace(self.report, model=replace(self.report.model, age_seconds=age_s))
 
 
 class Reporting:
@@ -87,7 +88,7 @@ class Reporting:
         self._due_s = 0.0
 
     def count(self, tick: Tick) -> None:
-        """Add what a tick has ingested to the counters; note whom it concerned."""
+        """Add what a tick has ingested to the counters; note the experiments."""
         self._happened |= {number for number, _ in tick.ingested.counts}
         self._happened |= tick.stepped
         for (number, name), count in tick.ingested.counts.items():
@@ -128,7 +129,7 @@ class Reporting:
             self._storage.overview.keep(headlines)
 
     def _begin_round(self) -> None:
-        """Choose who gets a new report: whom something has happened to."""
+        """Choose the experiments that get a new report: those with news."""
         experiments = self._storage.experiments.all()
         self._choose_labels(experiments)
         for experiment in experiments:
@@ -152,7 +153,7 @@ class Reporting:
             label=label,
             headline=headline_of(report, number, now_ms),
             series=set() if label == metrics.OTHER else set_all(report),
-            report={name: report[name] for name in _REST_READS},
+            report=replace(report, history=(), segments=(), policies=(), variants=()),
         )
         before = self._shown.get(number)
         if before is not None:
@@ -161,7 +162,7 @@ class Reporting:
         return shown.headline
 
     def _end_round(self, now_ms: int) -> list[Headline]:
-        """Set what goes on without news; give headlines that are to be kept again."""
+        """Set the ages of models; return the headlines that are to be kept again."""
         rest = Rest()
         for shown in self._shown.values():
             report = shown.at(now_ms)
@@ -169,7 +170,7 @@ class Reporting:
                 rest.add(report)
             else:
                 age = metrics.MODEL_AGE.labels(shown.label)
-                set_value(age, report["model"]["age_seconds"])
+                set_value(age, report.model.age_seconds)
         series = rest.set_gauges()
         _forget(self._rest - series)
         self._rest = series
@@ -198,6 +199,6 @@ class Reporting:
 
 
 def _forget(series: Iterable[Series]) -> None:
-    """Set what is no more: a label can't be taken back, but it has no value."""
+    """Set vanished series to NaN: a label can't be removed in every process."""
     for gauge, labels in series:
         set_value(gauge.labels(*labels), None)

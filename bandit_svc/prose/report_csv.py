@@ -5,52 +5,76 @@ Owns the flat form of a report: section, name, measure, value.
 
 import csv
 import io
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from msgspec.structs import asdict
 
 from bandit_svc.domain.experiment import TREATMENT
-
-Row = tuple[str, str, str, Any]
-POLICY_MEASURES = (
-    *("n", "behind", "effective_sample_size", "mean_weight", "max_weight"),
-    "refused",
+from bandit_svc.services.checks.check import Check
+from bandit_svc.services.report.report import (
+    HistoryPoint,
+    Latency,
+    MetricRow,
+    Report,
+    Segment,
+    Uplift,
 )
+from bandit_svc.services.values import Bounds, Estimated, PolicyRow
+
+Cell = str | float | None
+Row = tuple[str, str, str, Cell]
 HEADER = ("section", "name", "measure", "value")
 
 
-def report_rows(report: dict[str, Any]) -> Iterator[Row]:
-    """Give one row for each number of a report."""
-    yield ("report", report["experiment"], "as_of", report["as_of"])
-    yield ("report", report["experiment"], "verdict", report["verdict"])
-    for name, value in report["decisions"].items():
+class _Mean(Protocol):
+    """A row of a report that has a mean."""
+
+    @property
+    def n(self) -> int: ...
+    @property
+    def mean(self) -> float | None: ...
+    @property
+    def interval(self) -> Bounds: ...
+
+
+def report_rows(report: Report) -> Iterator[Row]:
+    """Yield one row for each number of a report."""
+    yield ("report", report.experiment, "as_of", report.as_of)
+    yield ("report", report.experiment, "verdict", report.verdict)
+    for name, value in asdict(report.decisions).items():
         yield ("decisions", name, "count", value)
-    yield from _uplift(report["uplift"])
-    for row in report["groups"]:
-        yield ("groups", row["group"], "n", row["n"])
-        yield from _measured("groups", row["group"], row, "mean")
-    for row in report["variants"]:
-        yield ("variants", row["variant"], "n", row["n"])
-        yield ("variants", row["variant"], "share", row["share"])
-        yield from _measured("variants", row["variant"], row, "mean")
-        yield from _estimated("variants", row["variant"], {"ips": row["ips"]})
-    yield from _policies(report)
-    for measure, value in report["reward_model"].items():
-        yield ("reward_model", "treatment", measure, value)
-    for row in report["metrics"]:
+    yield from _uplift(report.uplift)
+    for group in report.groups:
+        yield ("groups", group.group, "n", group.n)
+        yield from _mean("groups", group.group, group)
+    for variant in report.variants:
+        yield ("variants", variant.variant, "n", variant.n)
+        yield ("variants", variant.variant, "share", variant.share)
+        yield from _mean("variants", variant.variant, variant)
+        yield from _estimates("variants", variant.variant, {"ips": variant.ips})
+    for policy in report.policies:
+        yield from _policy(policy)
+    yield ("reward_model", "treatment", "n", report.reward_model.n)
+    yield ("reward_model", "treatment", "r_squared", report.reward_model.r_squared)
+    for row in report.metrics:
         yield from _metric(row)
-    for row in report["segments"]:
-        yield from _segment(row)
-    yield from _latency(report["latency"])
-    for point in report["history"]:
+    for segment in report.segments:
+        yield from _segment(segment)
+    yield from _latency(report.latency)
+    for point in report.history:
         yield from _point(point)
-    for name in ("version", "learned", "age_seconds", "lag_seconds"):
-        yield ("model", "served", name, report["model"][name])
-    for check in report["health"]:
+    model = report.model
+    yield ("model", "served", "version", model.version)
+    yield ("model", "served", "learned", model.learned)
+    yield ("model", "served", "age_seconds", model.age_seconds)
+    yield ("model", "served", "lag_seconds", model.lag_seconds)
+    for check in report.health:
         yield from _checked(check)
 
 
-def report_csv(report: dict[str, Any]) -> str:
-    """Give a report as CSV with a header line; nothing known is an empty cell."""
+def report_csv(report: Report) -> str:
+    """Return a report as CSV with a header line; an unknown number is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(HEADER)
@@ -58,75 +82,96 @@ def report_csv(report: dict[str, Any]) -> str:
     return text.getvalue()
 
 
-def _uplift(uplift: dict[str, Any]) -> Iterator[Row]:
-    for kind in ("absolute", "relative"):
-        yield from _measured("uplift", kind, uplift[kind], "estimate")
-    adjusted = uplift.get("adjusted")
+def _uplift(uplift: Uplift) -> Iterator[Row]:
+    yield from _estimate("uplift", "absolute", uplift.absolute)
+    yield from _estimate("uplift", "relative", uplift.relative)
+    adjusted = uplift.adjusted
     if adjusted:
-        yield from _measured("uplift", "adjusted", adjusted, "estimate")
-        for measure in ("covariate", "variance_reduction", "n", "missing"):
-            yield ("uplift", "adjusted", measure, adjusted[measure])
+        yield ("uplift", "adjusted", "estimate", adjusted.estimate)
+        yield from _ends("uplift", "adjusted", adjusted.interval)
+        yield ("uplift", "adjusted", "covariate", adjusted.covariate)
+        yield ("uplift", "adjusted", "variance_reduction", adjusted.variance_reduction)
+        yield ("uplift", "adjusted", "n", adjusted.n)
+        yield ("uplift", "adjusted", "missing", adjusted.missing)
 
 
-def _point(point: dict[str, Any]) -> Iterator[Row]:
-    for measure in ("joined", "treatment", "baseline"):
-        yield ("history", point["at"], measure, point[measure])
-    yield from _measured("history", point["at"], point["uplift"], "estimate")
+def _point(point: HistoryPoint) -> Iterator[Row]:
+    yield ("history", point.at, "joined", point.joined)
+    yield ("history", point.at, "treatment", point.treatment)
+    yield ("history", point.at, "baseline", point.baseline)
+    yield from _estimate("history", point.at, point.uplift)
 
 
-def _metric(row: dict[str, Any]) -> Iterator[Row]:
-    name = f"{row['metric']}/{row['group']}"
-    for measure in ("n", "reported", "total", "mean"):
-        yield ("metrics", name, measure, row[measure])
-    guardrail = row["guardrail"]
-    if guardrail and row["group"] == TREATMENT:
-        for measure in ("status", "margin", "direction"):
-            yield ("guardrails", row["metric"], measure, guardrail[measure])
-        difference = guardrail["difference"]
-        yield from _measured("guardrails", row["metric"], difference, "estimate")
+def _metric(row: MetricRow) -> Iterator[Row]:
+    name = f"{row.metric}/{row.group}"
+    yield ("metrics", name, "n", row.n)
+    yield ("metrics", name, "reported", row.reported)
+    yield ("metrics", name, "total", row.total)
+    yield ("metrics", name, "mean", row.mean)
+    guardrail = row.guardrail
+    if guardrail is not None and row.group == TREATMENT:
+        yield ("guardrails", row.metric, "status", guardrail.status)
+        yield ("guardrails", row.metric, "margin", guardrail.margin)
+        yield ("guardrails", row.metric, "direction", guardrail.direction)
+        yield from _estimate("guardrails", row.metric, guardrail.difference)
 
 
-def _segment(row: dict[str, Any]) -> Iterator[Row]:
-    section = "segments/folded" if row["folded"] else "segments"
-    name = f"{row['key']}={row['value']}"
-    for group in row["groups"]:
-        yield (section, name, f"n/{group['group']}", group["n"])
-        yield (section, name, f"mean/{group['group']}", group["mean"])
-    yield from _measured(section, name, row["uplift"], "estimate")
-    yield (section, name, "significant", row["significant"])
+def _segment(row: Segment) -> Iterator[Row]:
+    section = "segments/folded" if row.folded else "segments"
+    name = f"{row.key}={row.value}"
+    for group in row.groups:
+        yield (section, name, f"n/{group.group}", group.n)
+        yield (section, name, f"mean/{group.group}", group.mean)
+    yield from _estimate(section, name, row.uplift)
+    yield (section, name, "significant", row.significant)
 
 
-def _latency(latency: dict[str, Any]) -> Iterator[Row]:
-    for measure in ("rewards", "late", "late_share", "window_seconds", "detail"):
-        yield ("latency", "reward", measure, latency[measure])
-    for window in latency["windows"]:
-        yield ("latency", f"window for {window['share']:.0%}", "seconds",
-               window["seconds"])  # fmt: skip
+def _latency(latency: Latency) -> Iterator[Row]:
+    yield ("latency", "reward", "rewards", latency.rewards)
+    yield ("latency", "reward", "late", latency.late)
+    yield ("latency", "reward", "late_share", latency.late_share)
+    yield ("latency", "reward", "window_seconds", latency.window_seconds)
+    yield ("latency", "reward", "detail", latency.detail)
+    for window in latency.windows:
+        yield ("latency", f"window for {window.share:.0%}", "seconds", window.seconds)
 
 
-def _checked(check: dict[str, Any]) -> Iterator[Row]:
-    for measure in ("status", "detail", "p_value"):
-        if measure in check:
-            yield ("health", check["check"], measure, check[measure])
+def _checked(check: Check) -> Iterator[Row]:
+    yield ("health", check.name, "status", check.status)
+    yield ("health", check.name, "detail", check.detail)
+    if "p_value" in check.numbers:
+        yield ("health", check.name, "p_value", check.numbers["p_value"])
 
 
-def _measured(
-    section: str, name: str, row: dict[str, Any], measure: str
+def _policy(row: PolicyRow) -> Iterator[Row]:
+    yield ("policies", row.policy, "n", row.n)
+    yield ("policies", row.policy, "behind", row.behind or 0)
+    yield ("policies", row.policy, "effective_sample_size", row.effective_sample_size)
+    yield ("policies", row.policy, "mean_weight", row.mean_weight)
+    yield ("policies", row.policy, "max_weight", row.max_weight)
+    yield ("policies", row.policy, "refused", row.refused)
+    yield from _estimates("policies", row.policy, row.estimates)
+
+
+def _mean(section: str, name: str, row: _Mean) -> Iterator[Row]:
+    yield (section, name, "mean", row.mean)
+    yield from _ends(section, name, row.interval)
+
+
+def _estimate(section: str, name: str, one: Estimated) -> Iterator[Row]:
+    yield (section, name, "estimate", one.estimate)
+    yield from _ends(section, name, one.interval)
+
+
+def _ends(section: str, name: str, interval: Bounds) -> Iterator[Row]:
+    yield (section, name, "lower", interval[0])
+    yield (section, name, "upper", interval[1])
+
+
+def _estimates(
+    section: str, name: str, estimates: Mapping[str, Estimated]
 ) -> Iterator[Row]:
-    yield (section, name, measure, row[measure])
-    yield (section, name, "lower", row["interval"][0])
-    yield (section, name, "upper", row["interval"][1])
-
-
-def _policies(report: dict[str, Any]) -> Iterator[Row]:
-    for row in report["policies"]:
-        for measure in POLICY_MEASURES:
-            yield ("policies", row["policy"], measure, row[measure])
-        yield from _estimated("policies", row["policy"], row["estimates"])
-
-
-def _estimated(section: str, name: str, estimates: dict[str, Any]) -> Iterator[Row]:
     for estimator, one in estimates.items():
-        yield (section, name, estimator, one["estimate"])
-        yield (section, name, f"{estimator}_lower", one["interval"][0])
-        yield (section, name, f"{estimator}_upper", one["interval"][1])
+        yield (section, name, estimator, one.estimate)
+        yield (section, name, f"{estimator}_lower", one.interval[0])
+        yield (section, name, f"{estimator}_upper", one.interval[1])

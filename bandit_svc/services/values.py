@@ -1,25 +1,105 @@
-"""How estimates, intervals and moments stand in a report's JSON.
+"""Estimates as they are reported: by a report, an evaluation, a search.
 
-Owns their shape and the report's confidence; every part of a report uses it.
+Owns their shape, the confidence of all of them, and the rule for unknown numbers: an
+interval is always a pair, and what is not known is None, with the reason beside it.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from bandit_svc.ope.interval import Estimate, Interval
+import msgspec
+
+from bandit_svc.ope.interval import UNBOUNDED, Interval
 
 Json = dict[str, Any]
 
 CONFIDENCE = 0.95
+Bounds = tuple[float | None, float | None]
+"""Both ends of an interval; both None where the data bound nothing."""
+UNKNOWN: Bounds = (None, None)
+Reason = str | msgspec.UnsetType
+"""Why a number beside it is None; left out of the JSON where none is."""
 
 
-def estimate_json(estimate: Estimate) -> Json:
-    """Give a value with its interval."""
-    return {
-        "estimate": estimate.estimate,
-        "interval": interval_json(estimate.interval),
-    }
+class Possible(NamedTuple):
+    """The smallest and the largest value that an estimate can have at all."""
+
+    lowest: float
+    highest: float
+
+
+class Estimated(msgspec.Struct, frozen=True):
+    """A value with its interval."""
+
+    estimate: float | None
+    interval: Bounds
+    reason: Reason = msgspec.UNSET
+
+
+class PolicyRow(msgspec.Struct, frozen=True):
+    """What one target policy would have earned.
+
+    Attributes:
+        n: decisions that it is estimated from.
+        behind: decisions that have still to be evaluated; absent for a log read once.
+        refused: why every estimate is None; None where they may be shown.
+        note: which decisions count, where not all do.
+    """
+
+    policy: str
+    n: int
+    effective_sample_size: float
+    mean_weight: float | None
+    max_weight: float
+    refused: str | None
+    estimates: dict[str, Estimated]
+    behind: int | msgspec.UnsetType = msgspec.UNSET
+    note: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class RewardModelQuality(msgspec.Struct, frozen=True):
+    """How good predictions were that were made before each reward was known.
+
+    Attributes:
+        n: how many predictions.
+        r_squared: the share of the squared error of the mean reward so far that the
+            model takes away. 0 says nothing, and a model of clicks seldom has over
+            0.3, since even the true chance of a click has its noise.
+    """
+
+    n: int
+    r_squared: float | None
+
+
+NOT_ESTIMATED = Estimated(None, UNKNOWN)
+
+
+def bounds(interval: Interval, possible: Possible | None = None) -> Bounds:
+    """Return both ends; None for both if they exclude no possible value."""
+    lower, upper = interval.lower, interval.upper
+    if possible is not None and lower is not None and upper is not None:
+        excludes = lower > possible.lowest or upper < possible.highest
+        return (lower, upper) if excludes else UNKNOWN
+    return lower, upper
+
+
+def estimated(
+    value: float | None,
+    interval: Interval = UNBOUNDED,
+    possible: Possible | None = None,
+    reason: str = "",
+) -> Estimated:
+    """Return a value as it is reported.
+
+    Args:
+        value: None if there is no estimate; then there is no interval either.
+        possible: what the value can be, if that is bounded.
+        reason: why the estimate or its interval is unknown, for where it is.
+    """
+    ends = UNKNOWN if value is None else bounds(interval, possible)
+    unknown = value is None or ends == UNKNOWN
+    return Estimated(value, ends, reason if unknown and reason else msgspec.UNSET)
 
 
 def interval_json(interval: Interval) -> list[float | None]:
-    """Give both ends, None where nothing bounds the value."""
+    """Return both ends, None where nothing bounds the value."""
     return [interval.lower, interval.upper]

@@ -10,6 +10,10 @@ from pathlib import Path
 import msgspec
 
 from bandit_svc.ope.estimators.registry import ESTIMATORS, Estimator
+from bandit_svc.services.checks.check import CheckKind
+from bandit_svc.services.decision_logs.audit_log import LOG_CHECKS
+from bandit_svc.services.decision_logs.evaluate_log import REWARD_MODEL
+from bandit_svc.services.report.checks import REPORT_CHECKS
 from policies.kind import PolicyKind
 from policies.settings import Setting
 from policies.spec import DEFAULT_KIND, KINDS
@@ -87,6 +91,39 @@ def _setting_row(setting: Setting, explorers: str) -> list[str]:
     ]
 
 
+_CHECKS = """\
+Each check asks one question about soundness. Its `status` is `ok`, `warn`, `fail` or
+`early`. `early` means that there is not enough to test yet: it is no fault, and no
+approval. After a `fail` the numbers of the report should not be acted on.
+`bandit_health_status` is 0 for `ok`, 1 for `warn` and 2 for `fail`; an `early` check
+exports no sample. `bandit-svc audit` exits 1 if a check fails."""
+
+
+_LOG_CHECKS = """\
+By `bandit-svc audit` and `evaluate --log`. Those from `effective_sample_size` to
+`mean_weight` are about one target policy each."""
+
+
+def checks_page() -> str:
+    """Return the page of checks, with what each makes sure of."""
+    head = ["check", "makes sure of", "what to do when it is not ok"]
+    report = [one.kind for one in REPORT_CHECKS]
+    return "\n\n".join(
+        [
+            "# Checks",
+            _CHECKS,
+            "## Checks of an experiment's report\n\nIn the order of `health`.",
+            table(head, [_check_row(kind) for kind in report]),
+            f"## Checks of a log\n\n{_LOG_CHECKS}",
+            table(head, [_check_row(kind) for kind in (*LOG_CHECKS, REWARD_MODEL)]),
+        ]
+    )
+
+
+def _check_row(kind: CheckKind) -> list[str]:
+    return [f"`{kind.name}`", kind.title, kind.advice]
+
+
 def _capital(phrase: str) -> str:
     return phrase[0].upper() + phrase[1:]
 
@@ -130,6 +167,7 @@ def _estimator_section(one: Estimator) -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "checks.md": checks_page,
     "estimators.md": estimators_page,
     "policies.md": policies_page,
 }

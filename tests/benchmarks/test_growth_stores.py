@@ -28,8 +28,8 @@ def test_a_log_that_was_copied_has_no_fault_and_every_event(tmp_path: Path) -> N
         report = build_report(backends.storage, experiment, LATER_MS)
 
     assert faults == []
-    assert report["decisions"]["joined"] == 3 * (BLOCK * 10 // 13)
-    assert report["model"]["learned"] == report["decisions"]["joined"]
+    assert report.decisions.joined == 3 * (BLOCK * 10 // 13)
+    assert report.model.learned == report.decisions.joined
 
 
 def test_every_experiment_gets_a_sound_model(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from bandit_svc import metrics
@@ -17,30 +18,26 @@ from bandit_svc.learner.gauges import (
 )
 from bandit_svc.learner.loop import Tick
 from bandit_svc.learner.reporting import OUTCOMES, Reporting
+from bandit_svc.services.checks.check import Status
+from bandit_svc.services.checks.stored_log import SAMPLE_RATIO
+from bandit_svc.services.evaluation.checks import PROPENSITY_AUDIT
 from bandit_svc.services.learning.ingest import Ingested
 from bandit_svc.services.managing import lifecycle
+from bandit_svc.services.report.report import (
+    Guardrail,
+    GuardrailStatus,
+    MetricRow,
+    Report,
+)
+from bandit_svc.services.values import UNKNOWN, Estimated, PolicyRow
 from bandit_svc.settings import Settings
 from bandit_svc.storage.rows import COUNTERS
 from bandit_svc.wiring import Backends
+from tests.harness.reports import MODEL, UPLIFT, policy_row, report_of
 
 
-def report_of(key: str, **uplift: Any) -> dict[str, Any]:
-    absolute = {"estimate": 0.2, "interval": [0.1, 0.3]}
-    relative = {"estimate": 2.0, "interval": [None, None]}
-    return {
-        "experiment": key,
-        "decisions": {"pending": 7},
-        "model": {"version": 3, "age_seconds": 1.5, "lag_seconds": 0.25},
-        "groups": [
-            {"group": "treatment", "mean": 0.3},
-            {"group": "baseline", "mean": None},
-        ],
-        "uplift": {"absolute": absolute, "relative": relative, **uplift},
-    }
-
-
-def policy_row(policy: str, estimate: float | None) -> dict[str, Any]:
-    return {"policy": policy, "estimates": {"ips": {"estimate": estimate}}}
+def valued(policy: str, estimate: float | None) -> PolicyRow:
+    return policy_row(policy, estimates={"ips": Estimated(estimate, UNKNOWN)})
 
 
 def value(name: str, **labels: str) -> float | None:
@@ -73,8 +70,8 @@ def test_what_is_not_known_is_not_a_number_rather_than_zero() -> None:
 
 def test_a_value_that_becomes_unknown_does_not_linger() -> None:
     set_gauges(report_of("g3"))
-    nothing = {"estimate": None, "interval": [None, None]}
-    set_gauges(report_of("g3", absolute=nothing))
+    nothing = replace(UPLIFT, absolute=Estimated(None, UNKNOWN))
+    set_gauges(report_of("g3", uplift=nothing))
     shown = value("bandit_uplift", experiment="g3", kind="absolute")
 
     assert shown is not None
@@ -151,11 +148,8 @@ def test_a_store_that_can_not_be_read_stops_no_learning(
 
 
 def test_what_other_policies_would_have_earned_is_a_gauge_each() -> None:
-    report = {
-        "experiment": "p1",
-        "policies": [policy_row("uniform", 0.25), policy_row("fixed:a", None)],
-    }
-    labels = set_policy_values(report)
+    rows = (valued("uniform", 0.25), valued("fixed:a", None))
+    labels = set_policy_values(report_of("p1", policies=rows))
     uniform = {"experiment": "p1", "policy": "uniform", "estimator": "ips"}
 
     assert value("bandit_policy_value", **uniform) == 0.25
@@ -165,24 +159,24 @@ def test_what_other_policies_would_have_earned_is_a_gauge_each() -> None:
     assert labels == {("p1", "uniform", "ips"), ("p1", "fixed:a", "ips")}
 
 
-def status_report(key: str, audit: str, guardrail: str) -> dict[str, Any]:
-    judged = {"status": guardrail}
-    return report_of(key) | {
-        "status": "running",
-        "health": [
-            {"check": "sample_ratio", "status": "ok"},
-            {"check": "propensity_audit", "status": audit},
-        ],
-        "metrics": [
-            {"metric": "returns", "group": "treatment", "guardrail": judged},
-            {"metric": "returns", "group": "baseline", "guardrail": judged},
-            {"metric": "undeclared", "group": "treatment", "guardrail": None},
-        ],
-    }
+def status_report(
+    key: str, audit: Status, guardrail: GuardrailStatus, **parts: Any
+) -> Report:
+    judged = Guardrail(guardrail, "higher", 0.1, Estimated(0.0, UNKNOWN), "…")
+    return report_of(
+        key,
+        health=(SAMPLE_RATIO.ok("…"), PROPENSITY_AUDIT.answer(audit, "…")),
+        metrics=(
+            MetricRow("returns", "treatment", 90, 9, 9.0, 0.1, judged),
+            MetricRow("returns", "baseline", 10, 1, 1.0, 0.1, judged),
+            MetricRow("undeclared", "treatment", 90, 9, 9.0, 0.1, None),
+        ),
+        **parts,
+    )
 
 
 @pytest.mark.parametrize(("status", "level"), [("ok", 0), ("warn", 1), ("fail", 2)])
-def test_a_check_is_a_gauge_of_its_level(status: str, level: int) -> None:
+def test_a_check_is_a_gauge_of_its_level(status: Status, level: int) -> None:
     set_statuses(status_report("h1", status, "ok"))
 
     assert value("bandit_health_status", experiment="h1", check="sample_ratio") == 0
@@ -190,11 +184,20 @@ def test_a_check_is_a_gauge_of_its_level(status: str, level: int) -> None:
     assert value("bandit_health_status", **audit) == level
 
 
+def test_a_check_that_is_too_early_exports_no_sample() -> None:
+    labels = set_statuses(status_report("h3", "early", "ok"))
+    early = {"experiment": "h3", "check": "propensity_audit"}
+
+    assert value("bandit_health_status", **early) is None
+    assert (metrics.HEALTH, ("h3", "propensity_audit")) not in labels
+    assert (metrics.HEALTH, ("h3", "sample_ratio")) in labels
+
+
 @pytest.mark.parametrize(
     ("status", "level"), [("ok", 0), ("undecided", 1), ("breached", 2)]
 )
 def test_a_declared_metric_is_a_gauge_and_one_of_a_request_is_not(
-    status: str, level: int
+    status: GuardrailStatus, level: int
 ) -> None:
     set_statuses(status_report("h2", "ok", status))
 
@@ -210,28 +213,32 @@ def test_what_vanishes_from_the_reports_is_not_a_number_any_more(
 ) -> None:
     initialise()
     clock_s = [100.0]
-    sample_ratio = {"experiment": "hero", "check": "sample_ratio"}
+    learn_on = {"experiment": "hero", "check": "learn_on"}
     with closing(Backends(settings)) as backends:
         reporting = Reporting(
             backends.storage, backends.reader, clock_s=lambda: clock_s[0]
         )
         reporting.refresh(now_ms=1_000)
-        shown = value("bandit_health_status", **sample_ratio)
+        shown = value("bandit_health_status", **learn_on)
         lifecycle.change(backends.storage, "hero", {"status": "archived"}, 2_000)
         clock_s[0] = 102.0
         reporting.refresh(now_ms=2_000)
 
     # Nobody acts on the checks of an experiment that is over.
     assert shown == 0
-    assert math.isnan(value("bandit_health_status", **sample_ratio) or 0.0)
+    assert math.isnan(value("bandit_health_status", **learn_on) or 0.0)
 
 
 def test_experiments_beyond_the_cap_show_their_sum_and_the_worst_of_them() -> None:
     rest = Rest()
     rest.add(status_report("x1", "ok", "breached"))
     rest.add(
-        status_report("x2", "fail", "undecided")
-        | {"model": {"version": 1, "age_seconds": None, "lag_seconds": 90.0}}
+        status_report(
+            "x2",
+            "fail",
+            "undecided",
+            model=replace(MODEL, age_seconds=None, lag_seconds=90.0),
+        )
     )
     rest.set_gauges()
     other = {"experiment": "(other)"}
@@ -246,9 +253,9 @@ def test_experiments_beyond_the_cap_show_their_sum_and_the_worst_of_them() -> No
 
 def test_fixed_variants_beyond_the_cap_have_no_value_of_their_own() -> None:
     count = metrics.MAX_VARIANTS + 3
-    fixed = [policy_row(f"fixed:v{number}", 0.1) for number in range(count)]
-    rows = [policy_row("uniform", 0.2), *fixed, policy_row("named", 0.3)]
-    labels = set_policy_values({"experiment": "p2", "policies": rows})
+    fixed = [valued(f"fixed:v{number}", 0.1) for number in range(count)]
+    rows = (valued("uniform", 0.2), *fixed, valued("named", 0.3))
+    labels = set_policy_values(report_of("p2", policies=rows))
 
     assert len(labels) == metrics.MAX_VARIANTS + 2
     assert ("p2", "named", "ips") in labels

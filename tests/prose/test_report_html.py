@@ -2,32 +2,27 @@
 
 import re
 import xml.etree.ElementTree as ET
-from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bandit_svc.prose.report_html.page import figures, report_html
 from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.report import Report
+from bandit_svc.services.values import Estimated
+from tests.harness.reports import policy_row
 from tests.harness.service import Service
 
-Json = dict[str, Any]
 HOSTILE = '"><script>alert(1)</script>'
 
 
-def report_of(service: Service) -> Json:
+def report_of(service: Service) -> Report:
     experiment = service.storage.experiments.get("hero")
     return build_report(service.storage, experiment, service.now_ms)
 
 
-def policy(name: str, **fields: Any) -> Json:
-    nothing: Json = {"estimate": None, "interval": [None, None]}
-    row: Json = {"policy": name, "n": 10, "effective_sample_size": 7.5}
-    estimates = {"ips": nothing, "snips": nothing}
-    return row | {"refused": None, "estimates": estimates} | fields
-
-
 @pytest.fixture
-def earned(service: Service) -> Json:
+def earned(service: Service) -> Report:
     """A report with every part, after 600 decisions."""
     metric = {"name": "calls", "minimum": 0, "maximum": 1, "margin": 0.2}
     service.create(holdout=0.4, metrics=[metric])
@@ -36,13 +31,12 @@ def earned(service: Service) -> Json:
             service.reward(decided, 1.0, metric="calls")
         service.mature()
     report = report_of(service)
-    good = {"ips": {"estimate": 0.25, "interval": [0.2, 0.3]}}
-    return report | {
-        "policies": [
-            policy("uniform", estimates=good),
-            policy("fixed:c", refused="only 3 decisions speak for it"),
-        ]
-    }
+    good = {"ips": Estimated(0.25, (0.2, 0.3))}
+    rows = (
+        policy_row("uniform", estimates=good),
+        policy_row("fixed:c", refused="only 3 decisions speak for it"),
+    )
+    return replace(report, policies=rows)
 
 
 def drawings(page: str) -> list[ET.Element]:
@@ -51,10 +45,10 @@ def drawings(page: str) -> list[ET.Element]:
 
 
 def test_the_verdict_is_on_top_and_every_part_has_a_chart_with_a_table(
-    earned: Json,
+    earned: Report,
 ) -> None:
     page = report_html(earned, "The picture on top.")
-    top = page.index(earned["verdict"])
+    top = page.index(earned.verdict)
 
     assert top < page.index("<section>")
     assert "The picture on top." in page[:top]
@@ -64,16 +58,16 @@ def test_the_verdict_is_on_top_and_every_part_has_a_chart_with_a_table(
     assert page.count("<details>") == 8
 
 
-def test_the_file_needs_nothing_else(earned: Json) -> None:
+def test_the_file_needs_nothing_else(earned: Report) -> None:
     page = report_html(earned)
 
     assert "<script" not in page
     assert re.findall(r"(?:src|href)=|url\(|@import", page) == []
 
 
-def test_sample_sizes_and_refusals_are_said(earned: Json) -> None:
+def test_sample_sizes_and_refusals_are_said(earned: Report) -> None:
     page = report_html(earned)
-    n = [group["n"] for group in earned["groups"]]
+    n = [group.n for group in earned.groups]
 
     assert f"{n[0]} decisions of the bandit, {n[1]} of the baseline" in page
     assert "only 3 decisions speak for it" in page
@@ -81,7 +75,7 @@ def test_sample_sizes_and_refusals_are_said(earned: Json) -> None:
     assert "0.2500" in page
 
 
-def test_no_number_has_more_digits_than_one_reads(earned: Json) -> None:
+def test_no_number_has_more_digits_than_one_reads(earned: Report) -> None:
     body = report_html(earned).split("</style>")[1]
     visible = re.sub(r"<[^>]*>", " ", body)
 
@@ -90,25 +84,33 @@ def test_no_number_has_more_digits_than_one_reads(earned: Json) -> None:
         assert word not in visible
 
 
-def test_hostile_names_are_text_everywhere(earned: Json) -> None:
-    earned["segments"][0] |= {"key": HOSTILE, "value": HOSTILE}
-    earned["metrics"] = [row | {"metric": HOSTILE} for row in earned["metrics"]]
-    earned["policies"][0]["policy"] = HOSTILE
-    earned["policies"][1]["refused"] = HOSTILE
-    earned["health"][0]["detail"] = HOSTILE
-    for point in earned["history"]:
-        point["shares"] = {HOSTILE: 1.0}
-    page = report_html(earned | {"experiment": HOSTILE, "verdict": HOSTILE}, HOSTILE)
+def test_hostile_names_are_text_everywhere(earned: Report) -> None:
+    first, *segments = earned.segments
+    sample_ratio, *checks = earned.health
+    hostile = replace(
+        earned,
+        experiment=HOSTILE,
+        verdict=HOSTILE,
+        segments=(replace(first, key=HOSTILE, value=HOSTILE), *segments),
+        metrics=tuple(replace(row, metric=HOSTILE) for row in earned.metrics),
+        policies=(
+            replace(earned.policies[0], policy=HOSTILE),
+            replace(earned.policies[1], refused=HOSTILE),
+        ),
+        health=(replace(sample_ratio, detail=HOSTILE), *checks),
+        history=tuple(replace(p, shares={HOSTILE: 1.0}) for p in earned.history),
+    )
+    page = report_html(hostile, HOSTILE)
 
     assert "<script" not in page
     assert len(drawings(page)) == 2 * 8
     assert "&lt;script&gt;" in page
 
 
-def test_many_variants_share_the_last_band(earned: Json) -> None:
-    for point in earned["history"]:
-        point["shares"] = {f"v{i}": 0.1 for i in range(10)}
-    page = report_html(earned)
+def test_many_variants_share_the_last_band(earned: Report) -> None:
+    shares = {f"v{i}": 0.1 for i in range(10)}
+    history = tuple(replace(point, shares=shares) for point in earned.history)
+    page = report_html(replace(earned, history=history))
 
     # Six of 10 % have a band of their own; four are together.
     assert "other variants" in page

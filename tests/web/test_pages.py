@@ -128,7 +128,7 @@ def test_the_list_reads_what_the_learner_has_kept_and_makes_no_report(
 
     assert "paused" in fresh
     assert "last report is" not in fresh
-    assert "fail learner" in stale
+    assert "failed learner" in stale
     assert "the last report is 2 min old" in stale
 
 
@@ -317,7 +317,7 @@ def test_operations_show_ids_of_keys_and_no_key(
     for key in (lived_in.secret, lived_in.publishable):
         assert key not in text
     # No learner process holds the lease here.
-    assert "nobody holds the learner's lease" in text
+    assert "no process holds the learner's lease" in text
     assert re.search(r"2xx \d", text)
 
 

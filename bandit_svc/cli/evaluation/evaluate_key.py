@@ -18,6 +18,7 @@ from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.cli.progress import counting
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.estimators.registry import PROGRESSIVE
+from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.evaluation.evaluate import Target, evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.report.build import build_report
@@ -75,10 +76,10 @@ def evaluate_key(
                 lambda done, _total: show(done, "joined decisions"),
                 shown,
             )
-        treatment = build_report(storage, experiment, now_ms())["groups"][0]
+        treatment, _ = build_report(storage, experiment, now_ms()).groups
     written = {
-        "text": lambda: evaluation_text(result, key, treatment["mean"], ANYTIME),
-        "json": lambda: as_json(result),
+        "text": lambda: evaluation_text(result, key, treatment.mean, ANYTIME),
+        "json": lambda: as_json(checked_json(result)),
         "csv": lambda: evaluation_csv(result),
     }
     emit(written[form](), out)

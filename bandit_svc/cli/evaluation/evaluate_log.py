@@ -17,6 +17,7 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.ope.estimators.registry import ESTIMATORS
+from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.decision_logs import evaluate_log as service
 
 FORMATS = ("text", "json", "csv")
@@ -59,7 +60,7 @@ def evaluate_log(
     mean = float(decisions.reward.mean())
     written = {
         "text": lambda: evaluation_text(result, decisions.source, mean),
-        "json": lambda: as_json(result),
+        "json": lambda: as_json(checked_json(result)),
         "csv": lambda: evaluation_csv(result),
     }
     emit(written[form](), out)

@@ -6,12 +6,13 @@ Owns the words and the columns; every number comes with the evaluation.
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
-from bandit_svc.domain.numbers import NOTHING, amount
-
-Json = dict[str, Any]
+from bandit_svc.domain.numbers import NOTHING, amount, counted
+from bandit_svc.services.decision_logs.evaluate_log import LogEvaluation
+from bandit_svc.services.evaluation.evaluate import Evaluation
+from bandit_svc.services.values import UNKNOWN, Bounds, PolicyRow
 
 HEADLINES = ("dr", "snips", "ips")
 """The estimator whose number is in the sentence: the first of these that there is,
@@ -28,112 +29,103 @@ CSV_HEADER = (
 
 
 def evaluation_text(
-    result: Json, source: str, mean: float | None, note: str = FIXED_SAMPLE
+    result: Evaluation | LogEvaluation,
+    source: str,
+    mean: float | None,
+    note: str = FIXED_SAMPLE,
 ) -> str:
-    """Give a sentence a policy, then the numbers it rests on.
+    """Return a sentence a policy, then the numbers behind it.
 
     Args:
-        result: `policies` and `health`.
+        result: of our own log, or of another system's.
         source: what the log is called.
         mean: the mean reward of the log itself.
-        note: what is to be known of the intervals.
+        note: how to read the intervals.
     """
-    rows = result["policies"]
+    rows = result.policies
     sentences = [_sentence(row) for row in rows]
-    n = max(row["n"] for row in rows)
+    n = counted(max(row.n for row in rows), "decision")
     sentences.append(
-        f"The log itself ({source}, {n:,} decisions) earned {amount(mean)} a decision."
+        f"The log itself ({source}, {n}) earned {amount(mean)} reward a decision."
     )
     tables = [
         "\n".join(columns(list(_estimates(rows)))),
         "\n".join(columns(list(_weights(rows)))),
     ]
-    health = "\n".join(health_lines(result["health"]))
+    health = "\n".join(check_lines(result.health))
     parts = ["\n".join(sentences), *tables, note, health]
     return "\n\n".join(parts) + "\n"
 
 
-def evaluation_csv(result: Json) -> str:
-    """Give one line for each estimate of each policy."""
+def evaluation_csv(result: Evaluation | LogEvaluation) -> str:
+    """Return one line for each estimate of each policy."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(CSV_HEADER)
-    for row in result["policies"]:
-        for name, estimate in row["estimates"].items():
+    for row in result.policies:
+        for name, estimate in row.estimates.items():
             writer.writerow(
                 [
-                    row["policy"],
-                    name,
-                    estimate["estimate"],
-                    *estimate["interval"],
-                    *(row[key] for key in CSV_HEADER[5:]),
+                    *(row.policy, name, estimate.estimate, *estimate.interval),
+                    *(row.n, row.effective_sample_size, row.mean_weight),
+                    *(row.max_weight, row.refused),
                 ]
             )
     return text.getvalue()
 
 
-def health_lines(checks: Sequence[Json]) -> Iterator[str]:
-    """Give the checks that are not ok, or say that all are."""
-    wrong = [check for check in checks if check["status"] != "ok"]
-    if not wrong:
-        yield f"All {len(checks)} checks are ok."
-    for check in wrong:
-        about = f" ({check['policy']})" if "policy" in check else ""
-        name = check["check"].replace("_", " ")
-        detail = check["detail"].rstrip(".")
-        yield f"{check['status'].upper()}  {name}{about}: {detail}."
-
-
-def _sentence(row: Json) -> str:
-    name = row["policy"]
-    if row["refused"] is not None:
-        return f"The log can't say what {name} would have earned. {row['refused']}"
+def _sentence(row: PolicyRow) -> str:
+    name = row.policy
+    if row.refused is not None:
+        return f"The log can't say what {name} would have earned. {row.refused}"
     found = (
-        (key, row["estimates"][key])
-        for key in dict.fromkeys((*HEADLINES, *row["estimates"]))
-        if row["estimates"].get(key, {}).get("estimate") is not None
+        (key, row.estimates[key])
+        for key in dict.fromkeys((*HEADLINES, *row.estimates))
+        if key in row.estimates and row.estimates[key].estimate is not None
     )
     key, estimate = next(found, (None, None))
     if key is None or estimate is None:
-        names = ", ".join(row["estimates"])
+        names = ", ".join(row.estimates)
         return f"There is no estimate for {name} by {names}: no rewards were predicted."
-    lower, upper = estimate["interval"]
+    lower, upper = estimate.interval
     sentence = (
-        f"{name} would have earned {amount(estimate['estimate'])} a decision, between "
-        f"{amount(lower)} and {amount(upper)} ({key})."
+        f"{name} would have earned {amount(estimate.estimate)} reward a decision, "
+        f"between {amount(lower)} and {amount(upper)} ({key})."
     )
-    note = row.get("note")
-    return sentence if note is None else f"{sentence} {note}"
+    return f"{sentence} {row.note}" if row.note else sentence
 
 
-def _estimates(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+def _estimates(rows: Sequence[PolicyRow]) -> Iterator[Sequence[str]]:
     yield ("POLICY", "ESTIMATOR", "ESTIMATE", "95% INTERVAL")
     for row in rows:
-        for name, estimate in row["estimates"].items():
-            if estimate["estimate"] is None:
+        for name, estimate in row.estimates.items():
+            if estimate.estimate is None:
                 continue
             yield (
-                row["policy"],
+                row.policy,
                 name,
-                _number(estimate["estimate"], ".6f"),
-                _interval(estimate["interval"]),
+                _number(estimate.estimate, ".6f"),
+                _interval(estimate.interval),
             )
 
 
-def _weights(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
-    yield ("POLICY", "DECISIONS", "WORTH OF ITS OWN", "MEAN WEIGHT", "LARGEST WEIGHT")
+def _weights(rows: Sequence[PolicyRow]) -> Iterator[Sequence[str]]:
+    yield (
+        *("POLICY", "DECISIONS", "EFFECTIVE SAMPLE SIZE"),
+        *("MEAN WEIGHT", "LARGEST WEIGHT"),
+    )
     for row in rows:
         yield (
-            row["policy"],
-            f"{row['n']:,}",
-            _number(row["effective_sample_size"], ",.1f"),
-            _number(row["mean_weight"], ".4f"),
-            _number(row["max_weight"], ",.2f"),
+            row.policy,
+            f"{row.n:,}",
+            _number(row.effective_sample_size, ",.1f"),
+            _number(row.mean_weight, ".4f"),
+            _number(row.max_weight, ",.2f"),
         )
 
 
-def _interval(ends: Sequence[float | None]) -> str:
-    if list(ends) == [None, None]:
+def _interval(ends: Bounds) -> str:
+    if ends == UNKNOWN:
         return NOTHING
     return " to ".join(_number(end, ".6f") for end in ends)
 

@@ -14,6 +14,7 @@ from bandit_svc.cli.options import data_option, result_options
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.prose.report_csv import report_csv
 from bandit_svc.prose.report_html.page import report_html
+from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.report.build import build_report
 
 
@@ -33,7 +34,7 @@ def report(key: str, data: str, format: str, out: Path | None) -> None:  # noqa:
         built = build_report(backends.storage, experiment, now_ms())
     written: Mapping[str, Callable[[], str]] = {
         "text": lambda: report_text(built),
-        "json": lambda: as_json(built),
+        "json": lambda: as_json(checked_json(built)),
         "csv": lambda: report_csv(built),
         "html": lambda: report_html(built, experiment.definition.description),
     }

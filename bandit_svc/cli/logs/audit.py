@@ -4,8 +4,8 @@ Owns the choice between our own log and a file, and the exit code; the checks ar
 services.decision_logs.audit_log's.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,11 +16,10 @@ from bandit_svc.cli.options import data_option, option, result_options
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.spinner import narrating
 from bandit_svc.errors import InvalidInput
+from bandit_svc.services.checks.check import Check, check_json, with_status
 from bandit_svc.services.decision_logs.audit_log import audit_log, audit_verdict
 from bandit_svc.services.decision_logs.stored_log import stored_log
 from bandit_svc.services.report.build import build_report
-
-Json = dict[str, Any]
 
 
 @click.command()
@@ -46,8 +45,8 @@ def audit(
     """Check whether the logged propensities are those that choices were drawn with.
 
     Reads an experiment (KEY) or another system's log (--log). Exits 1 if a check
-    fails. The tests of propensities hold at every look, so run it as often as you
-    like.
+    fails; one that is too early to test does not fail. The tests of propensities hold
+    at every look, so run it as often as you like.
 
     Example: bandit-svc audit --log log.csv --action-column item --reward-column click
     --propensity-column p
@@ -69,22 +68,23 @@ def audit(
                     lambda position: narrate(f"Reading {key}: {position:,} decisions"),
                 )
                 checks = audit_log(decisions, policy)
-                checks += build_report(storage, experiment, now_ms())["health"]
+                checks += build_report(storage, experiment, now_ms()).health
     emit(_written(checks, decisions.source, format), out)
-    if any(check["status"] == "fail" for check in checks):
+    if with_status(checks, "fail"):
         context.exit(1)
 
 
-def _written(checks: list[Json], source: str, form: str) -> str:
+def _written(checks: Sequence[Check], source: str, form: str) -> str:
     verdict = audit_verdict(checks)
     if form == "json":
-        return as_json({"log": source, "verdict": verdict, "health": checks})
+        health = [check_json(check) for check in checks]
+        return as_json({"log": source, "verdict": verdict, "health": health})
     rows = [("STATUS", "CHECK", "WHAT WAS FOUND")]
     rows += [
         (
-            check["status"],
-            check["check"].replace("_", " "),
-            (f"{check['policy']}: " if "policy" in check else "") + check["detail"],
+            check.status,
+            check.name.replace("_", " "),
+            (f"{check.policy}: " if check.policy else "") + check.detail,
         )
         for check in checks
     ]

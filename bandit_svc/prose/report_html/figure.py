@@ -1,15 +1,14 @@
-"""What a chart and its table have in common: two widths, rows of text, rounding.
+"""The form of a figure: two widths, rows of text, rounding.
 
-Owns the form of a figure; which numbers go into it is over_time's and compared's.
+Owns what charts and their tables share; the numbers are over_time's and compared's.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from bandit_svc.charts.svg import NARROW, WIDE
 from bandit_svc.domain.numbers import amount
 
-Json = dict[str, Any]
 T = TypeVar("T")
 
 MOST_ROWS = 15
@@ -33,7 +32,7 @@ def figure(
 
 
 def thinned(rows: Sequence[T], most: int = MOST_ROWS) -> list[T]:
-    """Give at most so many of many moments, evenly, the last one among them."""
+    """Return at most `most` of many moments, evenly spaced, with the last one."""
     step = -(-len(rows) // most) or 1
     return list(rows[::-1][::step])[::-1]
 

@@ -12,7 +12,6 @@ from bandit_svc.charts.svg import SERIES
 from bandit_svc.domain.numbers import amount, count, percent
 from bandit_svc.prose.report_html.figure import (
     Figure,
-    Json,
     figure,
     short,
     span,
@@ -20,16 +19,22 @@ from bandit_svc.prose.report_html.figure import (
     with_sign,
 )
 from bandit_svc.services.report.history import OTHER
+from bandit_svc.services.report.report import HistoryPoint
+from bandit_svc.services.report.who_gets_what import MeansPoint
 
 MOST_MOMENTS = 40
 """Moments of the chart of shares; more would show chance and no trend."""
 
 
-def uplift(points: list[Json]) -> Figure:
-    """Draw the uplift with its band, from points that have one."""
+def uplift(points: Sequence[HistoryPoint]) -> Figure:
+    """Draw the uplift with its band, from points that have both."""
     at_s = [_seconds(p) for p in points]
-    bands = [(p["uplift"]["interval"][0], p["uplift"]["interval"][1]) for p in points]
-    series = [Series("uplift", [p["uplift"]["estimate"] for p in points], bands)]
+    bands = [
+        (lower, upper)
+        for lower, upper in (p.uplift.interval for p in points)
+        if lower is not None and upper is not None
+    ]
+    series = [Series("uplift", [p.uplift.estimate for p in points], bands)]
     title, y_title = "Uplift over time with its interval", "Extra reward a decision"
     return figure(
         lambda width: line_chart(at_s, series, title, y_title, with_sign, width),
@@ -37,21 +42,21 @@ def uplift(points: list[Json]) -> Figure:
         [
             (
                 _moment(p),
-                count(p["joined"]),
-                amount(p["uplift"]["estimate"], signed=True),
-                span(p["uplift"]["interval"], signed=True),
+                count(p.joined),
+                amount(p.uplift.estimate, signed=True),
+                span(p.uplift.interval, signed=True),
             )
             for p in thinned(points)
         ],
     )
 
 
-def means(points: list[Json]) -> Figure:
+def means(points: Sequence[HistoryPoint]) -> Figure:
     """Draw the mean reward of both groups."""
     at_s = [_seconds(p) for p in points]
     series = [
-        Series("bandit", [p["treatment"] for p in points]),
-        Series("baseline", [p["baseline"] for p in points]),
+        Series("bandit", [p.treatment for p in points]),
+        Series("baseline", [p.baseline for p in points]),
     ]
     title, y_title = "Mean reward of both groups", "Reward a decision"
     return figure(
@@ -60,19 +65,19 @@ def means(points: list[Json]) -> Figure:
         [
             (
                 _moment(p),
-                count(p["joined"]),
-                amount(p["treatment"]),
-                amount(p["baseline"]),
+                count(p.joined),
+                amount(p.treatment),
+                amount(p.baseline),
             )
             for p in thinned(points)
         ],
     )
 
 
-def shares(points: list[Json]) -> Figure:
+def shares(points: Sequence[HistoryPoint]) -> Figure:
     """Stack the shares of the variants; the rarest are one band."""
     counts = [
-        {variant: share * p["shown"] for variant, share in p["shares"].items()}
+        {variant: share * p.shown for variant, share in p.shares.items()}
         for p in points
     ]
     named, names = _bands(counts)
@@ -95,29 +100,29 @@ def shares(points: list[Json]) -> Figure:
     )
 
 
-def variant_means(points: list[Json]) -> Figure:
+def variant_means(points: Sequence[MeansPoint]) -> Figure:
     """Draw the mean reward of the variants that were shown most."""
-    last = points[-1]["counts"]
+    last = points[-1].counts
     names = sorted(last, key=lambda variant: -last[variant])[:SERIES]
     shown = thinned(points, MOST_MOMENTS)
-    series = [Series(n, [p["means"].get(n) for p in shown]) for n in names]
+    series = [Series(n, [p.means.get(n) for p in shown]) for n in names]
     at_s = [_seconds(p) for p in shown]
     title, y_title = "Mean reward where each variant was shown", "Reward a decision"
     return figure(
         lambda width: line_chart(at_s, series, title, y_title, short, width),
         ("Up to (UTC)", *names),
         [
-            (_moment(p), *(amount(p["means"].get(n)) for n in names))
+            (_moment(p), *(amount(p.means.get(n)) for n in names))
             for p in thinned(points)
         ],
     )
 
 
-def rewarded(points: list[Json]) -> Figure:
+def rewarded(points: Sequence[HistoryPoint]) -> Figure:
     """Draw the share of decisions that got a reward, stretch by stretch."""
     stretches = [points[a:b] for a, b in _cuts(len(points))]
-    matured = [sum(p["matured"] for p in stretch) for stretch in stretches]
-    got = [sum(p["rewarded"] * p["matured"] for p in s) for s in stretches]
+    matured = [sum(p.matured for p in stretch) for stretch in stretches]
+    got = [sum(p.rewarded * p.matured for p in s) for s in stretches]
     values = [one / n for one, n in zip(got, matured, strict=True)]
     at_s = [_seconds(stretch[-1]) for stretch in stretches]
     title, y_title = "Decisions that got a reward", "Share of the decisions"
@@ -134,7 +139,7 @@ def rewarded(points: list[Json]) -> Figure:
 
 
 def _bands(counts: Sequence[dict[str, float]]) -> tuple[list[str], list[str]]:
-    """Give the variants that get a band, and the names of all bands."""
+    """Return the variants that get a band, and the names of all bands."""
     totals: defaultdict[str, float] = defaultdict(float)
     for one in counts:
         for variant, n in one.items():
@@ -161,12 +166,12 @@ def _shares_of(
     return each if bands == len(named) else [*each, max(0.0, 1 - sum(each))]
 
 
-def _seconds(point: Json) -> float:
-    return datetime.fromisoformat(point["at"]).timestamp()
+def _seconds(point: HistoryPoint | MeansPoint) -> float:
+    return datetime.fromisoformat(point.at).timestamp()
 
 
-def _moment(point: Json) -> str:
-    return f"{datetime.fromisoformat(point['at']):%Y-%m-%d %H:%M:%S}"
+def _moment(point: HistoryPoint | MeansPoint) -> str:
+    return f"{datetime.fromisoformat(point.at):%Y-%m-%d %H:%M:%S}"
 
 
 def _percent(value: float) -> str:

@@ -1,9 +1,9 @@
-"""Notice that contexts are no longer what they were.
+"""Check that contexts are distributed as before.
 
 Owns the check `context_drift`: for each context key the population stability index of
 the newest stretches of the joined order against all earlier ones, at each place where
 one may cut. It is a size and no test, so that it warns and never fails. A key that
-has swung as far before (the hour of the day) is left in peace. Names of values stand
+has swung as far before (the hour of the day) does not warn. Names of values appear
 in the report alone, and only those with as many decisions as segments need.
 """
 
@@ -11,14 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.domain.numbers import percent
+from bandit_svc.domain.numbers import count, counted, percent
 from bandit_svc.domain.segment import FOLDED, LEAST_SHOWN
 from bandit_svc.domain.times import moment
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.stability import population_stability
-from bandit_svc.services.values import Json
+from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import DriftRow
 
@@ -29,6 +30,14 @@ USUAL_SWING = 2.0
 LARGE_CHANGE = 0.2
 """A change of a share that is worth naming."""
 MOST_NAMED = 3
+
+CONTEXT_DRIFT = CheckKind(
+    "context_drift",
+    "Contexts are distributed as before",
+    "Look whether callers send these context keys as before: a renamed value, a "
+    "changed unit, a key left out. If the visitors really have changed, the model "
+    "learns them; means of earlier decisions don't describe them.",
+)
 
 
 class _Counts(NamedTuple):
@@ -45,17 +54,14 @@ class _Drift(NamedTuple):
     detail: str
 
 
-def context_drift(storage: Storage, experiment: Experiment) -> Json:
-    """Give the check, with the index of every key under `keys`."""
+def context_drift(storage: Storage, experiment: Experiment) -> Check:
+    """Return the check, with the index of every key under `keys`."""
     stretches = storage.breakdowns.drift(experiment.number)
     total = sum(s.n for s in stretches)
     if total < 2 * LEAST_DECISIONS:
-        return _check(
-            "ok",
-            f"not compared: {total:,} decisions have matured; {2 * LEAST_DECISIONS:,} "
-            "are needed",
-            {},
-        )
+        matured = counted(total, "decision has matured", "decisions have matured")
+        reason = f"not compared: {matured}; {count(2 * LEAST_DECISIONS)} are needed"
+        return replace(CONTEXT_DRIFT.early(reason), keys={})
     keys = sorted({key for stretch in stretches for key in stretch.present})
     found = [_drift(stretches, key) for key in keys]
     drifted = sorted(
@@ -63,15 +69,13 @@ def context_drift(storage: Storage, experiment: Experiment) -> Json:
     )
     indices = {d.key: d.stability for d in found}
     if not drifted:
-        return _check(
-            "ok",
-            f"none of {len(keys)} context keys is distributed otherwise than before",
-            indices,
-        )
+        compared = counted(len(keys), "context key")
+        sentence = f"none of {compared} is distributed differently from before"
+        return replace(CONTEXT_DRIFT.ok(sentence), keys=indices)
     details = [d.detail for d in drifted[:MOST_NAMED]]
     rest = len(drifted) - len(details)
-    more = f"; and {rest} more keys changed" if rest else ""
-    return _check("warn", "; ".join(details) + more, indices)
+    more = f"; {counted(rest, 'more key')} changed" if rest else ""
+    return replace(CONTEXT_DRIFT.warn("; ".join(details) + more), keys=indices)
 
 
 def _drift(stretches: Sequence[DriftRow], key: str) -> _Drift:
@@ -93,7 +97,7 @@ def _drift(stretches: Sequence[DriftRow], key: str) -> _Drift:
 
 
 def _swing(n: FloatArray, border: int) -> float:
-    """Give how far a stretch before the border ever was from all before it."""
+    """Return how far a stretch before the border ever was from all before it."""
     return max(
         (
             population_stability(n[:at].sum(axis=0), n[at])
@@ -124,13 +128,13 @@ def _sentence(key: str, counts: _Counts, border: int, since: str) -> str:
     changed = np.abs(now - was)[:-1]
     nameable = [
         place
-        # Of two that changed as much, what is new says more than what is gone.
+        # Of two that changed equally, a new value says more than a lost one.
         for place in np.lexsort((-now[:-1], -changed.round(9)))
         if counts.values[place] != FOLDED
         and before[place] + after[place] >= LEAST_SHOWN
     ]
     if not nameable:
-        return f"`{key}` is distributed otherwise since {since}"
+        return f"`{key}` is distributed differently since {since}"
     place = nameable[0]
     value = counts.values[place]
     if before[place] == 0:
@@ -143,12 +147,3 @@ def _sentence(key: str, counts: _Counts, border: int, since: str) -> str:
         f"`{key}` is {value!r} in {percent(now[place])} of the decisions since "
         f"{since}, before in {percent(was[place])}"
     )
-
-
-def _check(status: str, detail: str, indices: Mapping[str, float]) -> Json:
-    return {
-        "check": "context_drift",
-        "status": status,
-        "detail": detail,
-        "keys": dict(indices),
-    }

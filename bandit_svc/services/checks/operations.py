@@ -4,11 +4,10 @@ Owns the checks that cost little enough for a page; `bandit-svc doctor` looks th
 the store and the models as well. What was measured is passed in.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from bandit_svc.domain.numbers import count, duration, percent
-
-Json = dict[str, Any]
+from bandit_svc.domain.numbers import counted, duration, percent
+from bandit_svc.services.checks.check import Check, CheckKind, Status
 
 BACKLOG_WARN_BYTES = 50_000_000
 LAG_WARN_S, LAG_FAIL_S = 10.0, 60.0
@@ -32,57 +31,70 @@ class Measured(NamedTuple):
     """Parts of the log whose writer has died, with something left to read."""
 
 
-def operation_checks(m: Measured) -> list[Json]:
-    """Give every check with its status, a sentence, and what to do."""
+LEARNER_RUNS = CheckKind("learner_runs", "A learner is running")
+KEEPS_UP = CheckKind("keeps_up", "The learner keeps up with the decisions")
+LOG_IS_READ = CheckKind("log_is_read", "The event log is read into the store")
+DISK = CheckKind("disk", "The disk has room")
+REQUESTS = CheckKind("requests", "Requests are answered without server errors")
+
+
+def operation_checks(m: Measured) -> list[Check]:
+    """Return every check, whatever its outcome, in a fixed order."""
+    return [_learner(m), _keeps_up(m), _backlog(m), _disk(m), _requests(m)]
+
+
+def _learner(m: Measured) -> Check:
+    if m.learner_holds_lease:
+        return LEARNER_RUNS.ok("it holds the lease")
+    return LEARNER_RUNS.fail(
+        "no process holds the learner's lease: decisions are still made and logged, "
+        "nothing is learned; start `bandit-svc learner`"
+    )
+
+
+def _keeps_up(m: Measured) -> Check:
     lag_s = m.lag_s or 0.0
-    free, share = m.free_bytes, m.free_bytes / max(1, m.disk_bytes)
-    errors = m.server_errors / max(1.0, m.requests)
-    return [
-        _check(
-            "A learner is running",
-            "ok" if m.learner_holds_lease else "fail",
-            "it holds the lease"
-            if m.learner_holds_lease
-            else "nobody holds the learner's lease: decisions go on and are logged, "
-            "nothing is learned; start `bandit-svc learner`",
-        ),
-        _check(
-            "It keeps up",
-            _level(lag_s, LAG_WARN_S, LAG_FAIL_S),
-            f"the oldest matured decision has waited {duration(lag_s)} to be joined",
-        ),
-        _check(
-            "The event log is read",
-            "warn" if m.backlog_bytes > BACKLOG_WARN_BYTES else "ok",
-            f"{m.backlog_bytes / _MEGABYTE:,.1f} MB are not in the store yet"
-            + (
-                f"; {count(m.dead_partitions)} parts are of workers that have ended"
-                if m.dead_partitions
-                else ""
-            ),
-        ),
-        _check(
-            "The disk has room",
-            "fail"
-            if free < FREE_FAIL_BYTES
-            else "warn"
-            if share < FREE_WARN_SHARE
-            else "ok",
-            f"{free / _MEGABYTE:,.0f} MB are free ({percent(share)}); without room "
-            "decisions are refused",
-        ),
-        _check(
-            "Requests are answered",
-            "warn" if errors > ERRORS_WARN else "ok",
-            f"{count(round(m.server_errors))} of {count(round(m.requests))} requests "
-            "since the start ended in a 5xx",
-        ),
-    ]
+    return KEEPS_UP.answer(
+        _level(lag_s, LAG_WARN_S, LAG_FAIL_S),
+        f"the oldest matured decision has waited {duration(lag_s)} to be joined",
+    )
 
 
-def _check(name: str, status: str, detail: str) -> Json:
-    return {"name": name, "status": status, "detail": detail}
+def _backlog(m: Measured) -> Check:
+    sentence = f"{m.backlog_bytes / _MEGABYTE:,.1f} MB are not in the store yet"
+    if m.dead_partitions:
+        parts = counted(
+            m.dead_partitions,
+            "part is of a worker that has",
+            "parts are of workers that have",
+        )
+        sentence += f"; {parts} ended"
+    status: Status = "warn" if m.backlog_bytes > BACKLOG_WARN_BYTES else "ok"
+    return LOG_IS_READ.answer(status, sentence)
 
 
-def _level(value: float, warn: float, fail: float) -> str:
+def _disk(m: Measured) -> Check:
+    share = m.free_bytes / max(1, m.disk_bytes)
+    status: Status = "warn" if share < FREE_WARN_SHARE else "ok"
+    if m.free_bytes < FREE_FAIL_BYTES:
+        status = "fail"
+    return DISK.answer(
+        status,
+        f"{m.free_bytes / _MEGABYTE:,.0f} MB are free ({percent(share)}); without room "
+        "decisions are refused",
+    )
+
+
+def _requests(m: Measured) -> Check:
+    if not m.requests:
+        return REQUESTS.early("not tested: no request has come since the start")
+    status: Status = "warn" if m.server_errors / m.requests > ERRORS_WARN else "ok"
+    all_of_them = counted(round(m.requests), "request")
+    return REQUESTS.answer(
+        status,
+        f"{round(m.server_errors):,} of {all_of_them} since the start ended in a 5xx",
+    )
+
+
+def _level(value: float, warn: float, fail: float) -> Status:
     return "fail" if value > fail else "warn" if value > warn else "ok"

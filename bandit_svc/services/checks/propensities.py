@@ -1,9 +1,9 @@
-"""Say whether logged propensities are the chances that actions were chosen with.
+"""Check that logged propensities are the chances that actions were chosen with.
 
-Owns the checks of a log's propensities, as the report shows checks; the bets behind
-them are those of ope. At every look together, a true log fails in at most 1 % of
-cases by the bets against its propensities, in at most 1 % by the mean weights of
-single actions, and in at most 1 % by their calibration.
+Owns the checks of a log's propensities; the bets behind them are those of ope. At every
+look together, a true log fails in at most 1 % of cases by the bets against its
+propensities, in at most 1 % by the mean weights of single actions, and in at most 1 %
+by their calibration.
 """
 
 import re
@@ -11,18 +11,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from bandit_svc.domain.numbers import percent
+from bandit_svc.domain.numbers import counted, percent
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.calibration import CalibrationSums
 from bandit_svc.ope.audit.diagnostics import (
     MEAN_ERRORS,
     MEAN_WEIGHT,
-    Check,
     propensity_check,
 )
 from bandit_svc.ope.audit.propensity_audit import Choices, PropensityAudit
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.ope.sequences.bounded_mean import MeanSequence
+from bandit_svc.services.checks.check import Check, CheckKind
 
 BATCH_ROWS = 20_000
 ACTION_RISK = 0.01
@@ -33,6 +33,26 @@ MAX_VERSION_BLOCKS = 8
 MOST_UNLIKELY = 0.001
 MIN_DUE = 50
 MISSING_SLACK = 1e-6
+
+_ESTIMATES = "Don't use off-policy estimates from this log until the cause is found."
+PROPENSITIES = CheckKind(
+    "propensities", "Choices agree with their logged chances", _ESTIMATES
+)
+MEAN_WEIGHTS = CheckKind(
+    "mean_weights", "The mean weight of each fixed action is 1", _ESTIMATES
+)
+SUPPORT = CheckKind(
+    "support",
+    "Unlikely actions are chosen too",
+    "Look whether the log was written by a policy that draws from the chances that it "
+    "logs; an argmax of them can't be used for estimates.",
+)
+CALIBRATION = CheckKind(
+    "calibration",
+    "Variants are chosen as often as their logged chance says",
+    "Something changes the choice between the draw and the page: a cache, a fallback, "
+    "a retry without request_id. Don't use off-policy estimates until it is found.",
+)
 
 
 def propensities_check(log: DecisionLog, most: int | None = None) -> Check:
@@ -46,8 +66,10 @@ def propensities_check(log: DecisionLog, most: int | None = None) -> Check:
     stop = log.n if most is None else min(most, log.n)
     for start in range(0, stop, BATCH_ROWS):
         audit = audit.add(_choices(log, start, min(start + BATCH_ROWS, stop)))
-    check = propensity_check(audit)
-    return replace(check, detail=_in_names(log, check.detail))
+    found = propensity_check(audit)
+    return PROPENSITIES.answer(
+        found.status, _in_names(log, found.detail), **found.numbers
+    )
 
 
 def mean_weights_check(log: DecisionLog) -> Check:
@@ -83,19 +105,16 @@ def mean_weights_check(log: DecisionLog) -> Check:
         f"({lower:.3f} to {upper:.3f} at every look) and should be 1: it is chosen "
         f"{'more' if lower > 1 else 'less'} often than logged."
         if failed
-        else f"The mean weight of each of {count:,} fixed actions can't be told from "
-        "1, as it should be."
+        else f"The mean weight of each of {counted(count, 'fixed action')} agrees with "
+        "1, its expected value."
     )
-    return Check(
-        "mean_weights",
-        "fail" if failed else "ok",
-        detail,
-        {"mean_weight": mean, "lower": lower, "upper": upper},
+    return MEAN_WEIGHTS.answer(
+        "fail" if failed else "ok", detail, mean_weight=mean, lower=lower, upper=upper
     )
 
 
 def _sequence(weight: FloatArray, top: float) -> MeanSequence:
-    """Give the sequence of all weights; most are 0, and their sums are known."""
+    """Return the sequence of all weights; most are 0, and their sums are known."""
     empty = MeanSequence(0.0, top, top)
     sequence, counted = empty, weight[weight > 0]
     for start in range(0, counted.size, BATCH_ROWS):
@@ -111,11 +130,9 @@ def _sequence(weight: FloatArray, top: float) -> MeanSequence:
 def log_calibration(log: DecisionLog) -> Check:
     """Compare logged chances with how often they came true, by size and version."""
     if log.pmf is None:
-        return Check(
-            "calibration",
-            "ok",
+        return CALIBRATION.early(
             "Not tested: only the chance of the chosen action was logged "
-            "(--propensity-columns names the columns of all).",
+            "(--propensity-columns names the columns of all)."
         )
     blocks = _version_blocks(log).astype(np.int64)
     sums = CalibrationSums.of(log.pmf, log.action, blocks, MAX_VERSION_BLOCKS)
@@ -132,27 +149,29 @@ def calibration_check(
     """
     worst = sums.worst
     p_value = sums.p_value(most_blocks, doublings)
-    where = " of some model versions" if (sums.n.max(axis=1) > 0).sum() > 1 else ""
     failed = p_value <= CALIBRATION_RISK
     n = max(worst.n, 1)
-    return Check(
-        "calibration",
+    several = (sums.n.max(axis=1) > 0).sum() > 1
+    where = "model version and size of the chance" if several else "size of the chance"
+    return CALIBRATION.answer(
         "fail" if failed else "ok",
-        f"Logged chances from {worst.low:.0%} on{where} came true in "
-        f"{percent(worst.happened / n)} of {worst.n:,} decisions; they promised "
-        f"{percent(worst.expected / n)}. That is the largest difference, "
-        f"{worst.standard_errors:.1f} standard errors, and "
+        f"By {where}, the largest deviation is at chances of {percent(worst.low)} and "
+        f"more: {percent(worst.happened / n)} of {counted(worst.n, 'decision')} chose "
+        f"a variant of such a chance, where the logged chances add up to "
+        f"{percent(worst.expected / n)}. It is {worst.standard_errors:.1f} standard "
+        "errors, "
         + (
-            f"too large for chance (p = {p_value:.2g}, valid at every look)."
+            f"too much for chance (p = {p_value:.2g}, valid at every look)."
             if failed
-            else "may be chance."
+            else "within chance."
         ),
-        {"standard_errors": worst.standard_errors, "p_value": p_value},
+        standard_errors=worst.standard_errors,
+        p_value=p_value,
     )
 
 
 def support_check(log: DecisionLog) -> Check:
-    """Notice a log whose policy acts greedily beside the chances that it logs.
+    """Fail a log whose policy acts greedily whatever chances it logs.
 
     The mean of 1 / propensity is the mean number of possible actions. It fails if that
     is far below K although the log itself says that other actions are due, and yet
@@ -183,11 +202,11 @@ def support_check(log: DecisionLog) -> Check:
         else "Nothing says that the likeliest action was always taken, whatever was "
         f"logged (the mean of 1 / propensity is {inverse:.2f})."
     )
-    return Check(
-        "support",
+    return SUPPORT.answer(
         "fail" if greedy else "ok",
         detail,
-        {"mean_inverse_propensity": inverse, "unlikely": unlikely},
+        mean_inverse_propensity=inverse,
+        unlikely=unlikely,
     )
 
 

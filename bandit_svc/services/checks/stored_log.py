@@ -1,4 +1,4 @@
-"""Tell whether the log that an experiment keeps can be trusted.
+"""Check that the log which an experiment keeps can be trusted.
 
 Owns four checks of the report: who is in which group, how often units come back,
 whether rewards still come, and whether logged chances come true. Each reads sums, and
@@ -8,23 +8,21 @@ holdout), 1 % for missing rewards (warnings included) and 1 % for calibration.
 """
 
 from itertools import groupby
-from typing import Any, Literal
 
 import numpy as np
+from msgspec.structs import replace
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.domain.numbers import percent
+from bandit_svc.domain.numbers import counted, percent
 from bandit_svc.domain.times import moment
 from bandit_svc.ope.audit.calibration import CalibrationSums
 from bandit_svc.ope.audit.propensity_audit import BINS
 from bandit_svc.ope.audit.sample_ratio import smallest_p_value
 from bandit_svc.ope.audit.stability import Drop, share_drop
-from bandit_svc.services.checks.propensities import calibration_check
+from bandit_svc.services.checks.check import Check, CheckKind, Status
+from bandit_svc.services.checks.propensities import CALIBRATION, calibration_check
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import CalibrationRow, Totals
-
-Json = dict[str, Any]
-Status = Literal["ok", "warn", "fail"]
 
 MISMATCH_WARN = 0.01
 MISMATCH_FAIL = 0.001
@@ -34,12 +32,39 @@ ope/uplift/uplift.py tells how often it was wrong."""
 DROP_WARN = 0.5
 DROP_FAIL = 0.25
 """A share of rewarded decisions below this part of what it was before."""
+LEAST_STRETCHES = 2
 DROP_RISK = 0.005
 """The chance of ever warning, and again of ever failing, without such a fall."""
 CALIBRATION_BLOCKS = 16
+_NO_UNIT = "not tested: no unit has been counted yet"
+SUCCESSES_FIRST = (
+    "not tested: with learn_on first_reward successes are joined first, so what was "
+    "joined is a biased sample of what was chosen"
+)
+
+SAMPLE_RATIO = CheckKind(
+    "sample_ratio",
+    "Units are split between the groups as configured",
+    "Look whether one group's decisions or visitors get lost between the service "
+    "and the page, and whether robots have unit_ids of their own.",
+)
+REPEAT_VISITS = CheckKind(
+    "repeat_visits",
+    "Decisions are nearly independent",
+    "Read the uplift with care: one visitor counts many times. Decide once per "
+    "visit rather than per page view, or wait for an effect that is clearly larger "
+    "than the interval.",
+)
+MISSING_REWARDS = CheckKind(
+    "missing_rewards",
+    "Rewards arrive as often as before",
+    "Look whether what reports rewards still runs and still has its key. Until it "
+    "does, the bandit learns that nothing works: pause it, and restore an earlier "
+    "model if it has learned that.",
+)
 
 
-def sample_ratio(storage: Storage, experiment: Experiment) -> Json:
+def sample_ratio(storage: Storage, experiment: Experiment) -> Check:
     """Compare the share of units in the holdout with the one that was asked for.
 
     Each unit counts once, in the group in which it was first seen. After a change of
@@ -49,25 +74,25 @@ def sample_ratio(storage: Storage, experiment: Experiment) -> Json:
     since = _holdout_since(storage, experiment)
     rows = [r for r in storage.breakdowns.units(experiment.number) if r.since == since]
     if not rows:
-        return _check("sample_ratio", "ok", "not tested: no unit has been counted yet")
+        return SAMPLE_RATIO.early(_NO_UNIT)
     looks = [(r.baseline, r.treatment) for r in rows if r.looked]
     p_value = smallest_p_value(looks, holdout)
     baseline, n = rows[-1].baseline, rows[-1].baseline + rows[-1].treatment
     those = f" first seen since revision {since}, which" if since > 1 else ""
     changed = " changed the holdout," if since > 1 else ""
     sentence = (
-        f"{percent(baseline / n)} of {n:,} units{those}{changed} are in the baseline "
-        f"group; {percent(holdout)} were asked for"
+        f"{percent(baseline / n)} of {counted(n, 'unit')}{those}{changed} are in the "
+        f"baseline group; the holdout is {percent(holdout)}"
     )
     status: Status = "ok"
     if p_value < MISMATCH_WARN:
         status = "fail" if p_value < MISMATCH_FAIL else "warn"
-        sentence += ": assignment, logging or ingest loses one group more"
-    return _check("sample_ratio", status, sentence, p_value=p_value)
+        sentence += ": assignment, logging or ingest loses more of one group"
+    return SAMPLE_RATIO.answer(status, sentence, p_value=p_value)
 
 
-def repeat_visits(storage: Storage, experiment: Experiment, totals: Totals) -> Json:
-    """Notice units with many decisions each.
+def repeat_visits(storage: Storage, experiment: Experiment, totals: Totals) -> Check:
+    """Warn if units have many decisions each.
 
     The uplift's interval takes decisions as independent, which those of one unit are
     not if its rewards are alike. A decision without a unit counts as one of its own.
@@ -78,21 +103,19 @@ def repeat_visits(storage: Storage, experiment: Experiment, totals: Totals) -> J
     decisions = counts.get("decisions_treatment", 0) - totals.unexposed
     decisions += counts.get("decisions_baseline", 0)
     if not units:
-        return _check("repeat_visits", "ok", "not tested: no unit has been counted yet")
+        return REPEAT_VISITS.early(_NO_UNIT)
     mean = decisions / units
     sentence = f"a unit has {mean:.1f} decisions on average"
     if mean <= COME_BACK_WARN:
-        return _check("repeat_visits", "ok", sentence)
-    return _check(
-        "repeat_visits",
-        "warn",
-        f"{sentence}; the uplift's intervals take them as independent, and are too "
-        "narrow where the rewards of one unit are alike",
+        return REPEAT_VISITS.ok(sentence)
+    return REPEAT_VISITS.warn(
+        f"{sentence}; the uplift's intervals assume independent decisions, and are too "
+        "narrow where the rewards of one unit are alike"
     )
 
 
-def missing_rewards(storage: Storage, experiment: Experiment) -> Json:
-    """Notice that far fewer decisions get a reward than before."""
+def missing_rewards(storage: Storage, experiment: Experiment) -> Check:
+    """Warn and fail if far fewer decisions get a reward than before."""
     rows = storage.breakdowns.history(experiment.number)
     begins: list[int] = []
     n: list[int] = []
@@ -111,42 +134,38 @@ def missing_rewards(storage: Storage, experiment: Experiment) -> Json:
         drop = share_drop(*counts, factor, DROP_RISK)
         if drop is not None:
             return _dropped(status, drop, begins[drop.border])
-    total = sum(n)
-    share = percent(sum(rewarded) / total) if total else percent(None)
-    return _check(
-        "missing_rewards",
-        "ok",
-        f"{share} of the matured decisions got a reward, and no fall stands out",
+    if len(n) < LEAST_STRETCHES:
+        return MISSING_REWARDS.early(
+            "not tested: decisions of at least two stretches of time must have matured"
+        )
+    share = percent(sum(rewarded) / sum(n))
+    return MISSING_REWARDS.ok(
+        f"{share} of the matured decisions got a reward, without a significant fall"
     )
 
 
-def _dropped(status: Status, drop: Drop, begins_at_ms: int) -> Json:
-    sentence = (
+def _dropped(status: Status, drop: Drop, begins_at_ms: int) -> Check:
+    return MISSING_REWARDS.answer(
+        status,
         f"since {moment(begins_at_ms)} {percent(drop.after)} of the decisions got a "
-        f"reward, before {percent(drop.before)}: is the reward sender down?"
+        f"reward, before {percent(drop.before)}: is the reward sender down?",
+        before=drop.before,
+        after=drop.after,
     )
-    return _check("missing_rewards", status, sentence) | {
-        "before": drop.before,
-        "after": drop.after,
-    }
 
 
-def calibration(storage: Storage, experiment: Experiment) -> Json:
+def calibration(storage: Storage, experiment: Experiment) -> Check:
     """Compare logged chances with how often they came true, by model version."""
     if experiment.definition.reward.closes_at_first_reward:
-        return _check(
-            "calibration",
-            "ok",
-            "not tested: with learn_on first_reward successes are joined first, and "
-            "what was chosen well would seem to be chosen too often",
-        )
+        return CALIBRATION.early(SUCCESSES_FIRST)
     rows = storage.breakdowns.calibration(experiment.number)
     if not rows:
-        return _check("calibration", "ok", "not tested: nothing has matured yet")
+        return CALIBRATION.early("not tested: no decision has matured yet")
     doublings = rows[0].width.bit_length() - 1
     check = calibration_check(_sums(rows), CALIBRATION_BLOCKS, doublings)
+    # The report writes details without the capital and the full stop of a sentence.
     detail = check.detail[0].lower() + check.detail[1:].rstrip(".")
-    return _check("calibration", check.status, detail, **check.numbers)
+    return replace(check, detail=detail)
 
 
 def _sums(rows: list[CalibrationRow]) -> CalibrationSums:
@@ -157,7 +176,7 @@ def _sums(rows: list[CalibrationRow]) -> CalibrationSums:
 
 
 def _holdout_since(storage: Storage, experiment: Experiment) -> int:
-    """Give the revision in which the holdout last changed."""
+    """Return the revision in which the holdout last changed."""
     if experiment.revision == 1:
         return 1
     since, last = 1, None
@@ -166,7 +185,3 @@ def _holdout_since(storage: Storage, experiment: Experiment) -> int:
         if holdout != last:
             since, last = revision.revision, holdout
     return since
-
-
-def _check(name: str, status: Status, detail: str, **more: float) -> Json:
-    return {"check": name, "status": status, "detail": detail, **more}

@@ -6,10 +6,14 @@ question was asked.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from bandit_svc.ope.decision_log import DecisionLog
+from bandit_svc.services.checks.check import Check, CheckKind, with_status
 from bandit_svc.services.checks.propensities import (
+    CALIBRATION,
+    MEAN_WEIGHTS,
+    PROPENSITIES,
+    SUPPORT,
     log_calibration,
     mean_weights_check,
     propensities_check,
@@ -17,31 +21,48 @@ from bandit_svc.services.checks.propensities import (
 )
 from bandit_svc.services.decision_logs.target_policy import Target, targets_of
 from bandit_svc.services.decision_logs.weight_checks import (
-    as_json,
+    EFFECTIVE_SAMPLE_SIZE,
+    LARGEST_WEIGHT,
+    MEAN_WEIGHT,
+    OVERLAP,
+    ROWS,
+    WEIGHT_TAIL,
     rows_check,
     target_checks,
 )
 
-Json = dict[str, Any]
+LOG_CHECKS: tuple[CheckKind, ...] = (
+    ROWS,
+    PROPENSITIES,
+    MEAN_WEIGHTS,
+    SUPPORT,
+    CALIBRATION,
+    EFFECTIVE_SAMPLE_SIZE,
+    LARGEST_WEIGHT,
+    WEIGHT_TAIL,
+    OVERLAP,
+    MEAN_WEIGHT,
+)
+"""Every check of a log, in the order of an audit; the last five are of each policy."""
 
 
-def audit_log(log: DecisionLog, specs: Sequence[str] = ()) -> list[Json]:
-    """Give every check, whatever its outcome, in a fixed order.
+def audit_log(log: DecisionLog, specs: Sequence[str] = ()) -> list[Check]:
+    """Return every check, whatever its outcome, in a fixed order.
 
     Args:
         log: the log.
-        specs: policies that it is meant to be asked about, beside those that are
-            columns of it; without any, what it says of the uniform policy is told.
+        specs: policies to ask the log about, beside those that are columns of it;
+            without any, the uniform policy is checked leniently.
 
     Raises:
         InvalidInput: a spec can't be understood.
     """
     checks = [
-        as_json(rows_check(log)),
-        as_json(propensities_check(log)),
-        as_json(mean_weights_check(log)),
-        as_json(support_check(log)),
-        as_json(log_calibration(log)),
+        rows_check(log),
+        propensities_check(log),
+        mean_weights_check(log),
+        support_check(log),
+        log_calibration(log),
     ]
     targets = list(targets_of(log, specs, with_pmf=False))
     if not targets:
@@ -52,17 +73,21 @@ def audit_log(log: DecisionLog, specs: Sequence[str] = ()) -> list[Json]:
     return checks
 
 
-def audit_verdict(checks: Sequence[Json]) -> str:
-    """Say in one sentence whether the log can be trusted."""
-    failed, warned = (
-        ", ".join(dict.fromkeys(c["check"] for c in checks if c["status"] == status))
-        for status in ("fail", "warn")
+def audit_verdict(checks: Sequence[Check]) -> str:
+    """Return in one sentence whether the log can be trusted."""
+    failed, warned, early = (
+        ", ".join(dict.fromkeys(c.name.replace("_", " ") for c in found))
+        for found in (
+            with_status(checks, "fail"),
+            with_status(checks, "warn"),
+            with_status(checks, "early"),
+        )
     )
     if failed:
-        names = failed.replace("_", " ")
-        return f"Don't trust what is estimated from this log: a check fails ({names})."
-    sentence = "This log can be trusted: choices agree with their logged chances"
+        return f"Don't trust what is estimated from this log: a check fails ({failed})."
+    sentence = "This log can be trusted: choices agree with their logged chances."
     if warned:
-        names = warned.replace("_", " ")
-        return f"{sentence}. It can't answer everything: read the warnings ({names})."
-    return f"{sentence}."
+        sentence += f" It can't answer everything: read the warnings ({warned})."
+    if early:
+        sentence += f" Not tested: {early}."
+    return sentence

@@ -1,33 +1,41 @@
-"""Evaluate target policies on a log that somebody else made.
+"""Evaluate target policies on a log of another system.
 
 Owns the rows of `policies` in the contract for a log that is read once: estimates,
 their fixed-sample intervals, and the refusal. The arrays come from `readers`.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+
+import msgspec
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.arrays import FloatArray
-from bandit_svc.ope.audit.diagnostics import Check, refusal
+from bandit_svc.ope.audit.diagnostics import refusal
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.ope.estimators.registry import ESTIMATORS
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.logged import LoggedData
+from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.checks.propensities import propensities_check
 from bandit_svc.services.decision_logs.cross_fitted import has_room, predicted_rewards
 from bandit_svc.services.decision_logs.estimates import estimates_of, no_estimates
 from bandit_svc.services.decision_logs.target_policy import Target, targets_of
 from bandit_svc.services.decision_logs.weight_checks import (
-    as_json,
     rows_check,
     target_checks,
 )
+from bandit_svc.services.values import PolicyRow
 
-Json = dict[str, Any]
-
+REWARD_MODEL = CheckKind("reward_model", "Rewards were predicted by a model")
 AUDITED_ROWS = 100_000
 """Decisions whose propensities are audited here; `audit` looks at all."""
+
+
+class LogEvaluation(msgspec.Struct, frozen=True):
+    """What target policies would have earned on a log, and checks of the log."""
+
+    policies: tuple[PolicyRow, ...]
+    health: tuple[Check, ...]
 
 
 def evaluate_log(
@@ -36,14 +44,14 @@ def evaluate_log(
     action_features: FloatArray | None = None,
     on_progress: Callable[[str], None] = lambda _what: None,
     estimators: Collection[str] = tuple(ESTIMATORS),
-) -> Json:
-    """Give `policies` and `health` for each target policy.
+) -> LogEvaluation:
+    """Evaluate each target policy on a log.
 
     Args:
         log: the log.
         specs: policies beside those that are columns of the file.
         action_features: (K, f) for the reward model.
-        on_progress: told what is done next.
+        on_progress: called with what is done next.
         estimators: names of those to compute.
 
     Raises:
@@ -56,8 +64,8 @@ def evaluate_log(
         )
     room = has_room(log)
     on_progress("propensities")
-    health = [as_json(rows_check(log)), as_json(propensities_check(log, AUDITED_ROWS))]
-    rows: list[Json] = []
+    health = [rows_check(log), propensities_check(log, AUDITED_ROWS)]
+    rows: list[PolicyRow] = []
     unmodelled: list[str] = []
     q_hat: FloatArray | None = None
     for target in targets_of(log, specs, with_pmf=room):
@@ -68,8 +76,8 @@ def evaluate_log(
             q_hat = predicted_rewards(log, action_features)
         rows.append(_row(log, target, q_hat, estimators))
         health += target_checks(log, target, lenient=False)
-    health.append(as_json(_model_check(unmodelled, room=room)))
-    return {"policies": rows, "health": health}
+    health.append(_model_check(unmodelled, room=room))
+    return LogEvaluation(tuple(rows), tuple(health))
 
 
 def _row(
@@ -77,8 +85,8 @@ def _row(
     target: Target,
     q_hat: FloatArray | None,
     estimators: Collection[str],
-) -> Json:
-    """Give one row of the contract's `policies`."""
+) -> PolicyRow:
+    """Return one row of the contract's `policies`."""
     logged = LoggedData(
         reward=log.reward,
         propensity=log.propensity,
@@ -91,26 +99,24 @@ def _row(
     )
     sums = WeightedSums.of(logged.weight, logged.reward)
     refused = refusal(sums)
-    return {
-        "policy": target.name,
-        "n": log.n,
-        "effective_sample_size": sums.effective_sample_size,
-        "mean_weight": sums.mean_weight,
-        "max_weight": sums.max_weight,
-        "refused": refused,
-        "estimates": (
+    return PolicyRow(
+        policy=target.name,
+        n=log.n,
+        effective_sample_size=sums.effective_sample_size,
+        mean_weight=sums.mean_weight,
+        max_weight=sums.max_weight,
+        refused=refused,
+        estimates=(
             no_estimates(estimators) if refused else estimates_of(logged, estimators)
         ),
-    }
+    )
 
 
 def _model_check(unmodelled: Sequence[str], *, room: bool) -> Check:
     if not unmodelled:
-        return Check(
-            "reward_model",
-            "ok",
-            "Rewards were predicted by a model that was "
-            "cross-fitted in three folds, for dm and dr.",
+        return REWARD_MODEL.ok(
+            "Rewards were predicted by a model that was cross-fitted in three folds, "
+            "for dm and dr."
         )
     reason = (
         "every action's target chance has to be known; name the columns with "
@@ -118,8 +124,4 @@ def _model_check(unmodelled: Sequence[str], *, room: bool) -> Check:
         if room
         else "the log has more decisions times actions than fit into memory"
     )
-    return Check(
-        "reward_model",
-        "ok",
-        f"No dm and dr for {', '.join(unmodelled)}: {reason}.",
-    )
+    return REWARD_MODEL.ok(f"No dm and dr for {', '.join(unmodelled)}: {reason}.")

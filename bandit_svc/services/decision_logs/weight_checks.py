@@ -1,15 +1,18 @@
-"""Say whether a log can carry an answer.
+"""Check that a log has enough evidence about a target policy.
 
-Owns the checks of what was read and of a target policy's weights on it, as the report
-shows checks; thresholds and most sentences are those of ope.audit.diagnostics. Whether
-the propensities are true is asked in propensity_health.py.
+Owns the checks of what was read and of a target policy's weights on it; thresholds and
+most sentences are those of ope.audit.diagnostics. Whether the propensities are true is
+asked in services.checks.propensities.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
+from msgspec.structs import replace
+
+from bandit_svc.domain.numbers import counted
 from bandit_svc.ope.arrays import FloatArray
+from bandit_svc.ope.audit import diagnostics
 from bandit_svc.ope.audit.diagnostics import (
-    Check,
     effective_sample_size_check,
     largest_weight_check,
     mean_weight_check,
@@ -19,9 +22,8 @@ from bandit_svc.ope.audit.diagnostics import (
 )
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.ope.estimators.weights import WeightedSums
+from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.decision_logs.target_policy import Target
-
-Json = dict[str, Any]
 
 HARDLY = 0.02
 """Where no floor is known, actions with a chance under HARDLY / K are hardly taken:
@@ -29,21 +31,70 @@ our own default exploration floor."""
 MISSING_ERRORS = 4
 
 
+ROWS = CheckKind("rows", "The file was read")
+EFFECTIVE_SAMPLE_SIZE = CheckKind(
+    "effective_sample_size",
+    "The log has enough decisions that the policy would have made too",
+    "Collect more decisions, or ask about a policy that is closer to the logging one.",
+)
+LARGEST_WEIGHT = CheckKind(
+    "largest_weight",
+    "No single decision decides the estimate",
+    "Use a higher exploration floor, or ask about a policy that is closer to the "
+    "logging one.",
+)
+WEIGHT_TAIL = CheckKind(
+    "weight_tail",
+    "The weights' errors can be estimated",
+    "Prefer dr or a clipped estimator, and read the interval as too narrow.",
+)
+OVERLAP = CheckKind(
+    "overlap",
+    "The log takes the actions that the policy takes",
+    "Explore those actions first, or ask about a policy that leaves them out.",
+)
+MEAN_WEIGHT = CheckKind(
+    "mean_weight",
+    "The policy's mean weight is 1",
+    "Look whether the log misses actions of the policy, and whether its propensities "
+    "are right.",
+)
+_KINDS: Mapping[str, CheckKind] = {
+    kind.name: kind
+    for kind in (
+        EFFECTIVE_SAMPLE_SIZE,
+        LARGEST_WEIGHT,
+        WEIGHT_TAIL,
+        OVERLAP,
+        MEAN_WEIGHT,
+    )
+}
+
+
 def rows_check(log: DecisionLog) -> Check:
-    """Say how much of the file was used."""
-    detail = f"{log.n:,} decisions over {len(log.actions):,} actions were read"
+    """Return how much of the file was used."""
+    actions = counted(len(log.actions), "action")
+    were = counted(
+        log.n, f"decision over {actions} was", f"decisions over {actions} were"
+    )
+    detail = f"{were} read"
     if log.skipped:
-        detail += f"; {log.skipped:,} without a reward are left out"
-    return Check("rows", "ok", detail + ".", {"n": log.n, "skipped": log.skipped})
+        left = counted(
+            log.skipped,
+            "decision without a reward is",
+            "decisions without a reward are",
+        )
+        detail += f"; {left} left out"
+    return ROWS.ok(detail + ".", n=log.n, skipped=log.skipped)
 
 
-def target_checks(log: DecisionLog, target: Target, *, lenient: bool) -> list[Json]:
+def target_checks(log: DecisionLog, target: Target, *, lenient: bool) -> list[Check]:
     """Check what the weights of a target policy say about the log.
 
     Args:
         log: the log.
         target: the policy.
-        lenient: warn where the log can't carry the policy, since nobody asked for it.
+        lenient: warn where it would fail, since nobody asked about this policy.
     """
     weight = target.probability / log.propensity
     sums = WeightedSums.of(weight, log.reward)
@@ -55,10 +106,12 @@ def target_checks(log: DecisionLog, target: Target, *, lenient: bool) -> list[Js
     ]
     if not lenient:
         checks.append(mean_weight_check(weight))
-    return [_json(check, target.name, lenient=lenient) for check in checks]
+    return [_check(found, target.name, lenient=lenient) for found in checks]
 
 
-def _overlap_check(log: DecisionLog, target: Target, weight: FloatArray) -> Check:
+def _overlap_check(
+    log: DecisionLog, target: Target, weight: FloatArray
+) -> diagnostics.Check:
     """Check that the log takes what the target takes.
 
     From all logged chances if they are known; else from the weights: the target's
@@ -80,18 +133,8 @@ def _overlap_check(log: DecisionLog, target: Target, weight: FloatArray) -> Chec
     return overlap_check(share, least)
 
 
-def as_json(check: Check) -> Json:
-    """Give a check as the report shows it."""
-    return _json(check, None, lenient=False)
-
-
-def _json(check: Check, policy: str | None, *, lenient: bool) -> Json:
-    status = "warn" if lenient and check.status == "fail" else check.status
-    named = {} if policy is None else {"policy": policy}
-    return {
-        "check": check.check,
-        "status": status,
-        "detail": check.detail,
-        **named,
-        **check.numbers,
-    }
+def _check(found: diagnostics.Check, policy: str, *, lenient: bool) -> Check:
+    """Return a statistical check as one of the service."""
+    status = "warn" if lenient and found.status == "fail" else found.status
+    answer = _KINDS[found.check].answer(status, found.detail, **found.numbers)
+    return replace(answer, policy=policy)

@@ -1,58 +1,72 @@
-"""Tell whether what other policies would have earned can be relied on.
+"""Check that estimates of other policies' rewards can be relied on.
 
-Owns two checks of the report. They look at sums that hold at every look, so that a
+Owns two checks of the report. They read sums that hold at every look, so that a
 sound experiment fails the audit in at most 1 % of cases in its whole life, whatever
-variants it is given meanwhile, and is warned by the scorecard in at most 5 % (or
-about so, early: the holdout's interval is asymptotic).
+variants it is given meanwhile, and is warned by the scorecard in at most 5 % (about
+so with few decisions: the holdout's interval is asymptotic).
 
-Neither is asked with learn_on first_reward: decisions are then joined sooner for
-having succeeded, so what was joined is no fair sample of what was chosen.
+Neither is tested with learn_on first_reward: a decision is then joined sooner if it
+succeeded, so what was joined is a biased sample of what was chosen.
 """
 
 from collections.abc import Mapping
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.domain.numbers import amount
+from bandit_svc.domain.numbers import amount, counted
 from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.progressive.weighted import mean_weight_intervals
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, mean_interval
 from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.services.checks.check import Check, CheckKind
+from bandit_svc.services.checks.stored_log import SUCCESSES_FIRST
 from bandit_svc.services.evaluation.labels import BASELINE, FIXED
 from bandit_svc.services.evaluation.rows import CandidateProgress, refused, scaled_back
 from bandit_svc.services.policy_inputs import reward_range
-from bandit_svc.services.values import Json
 from bandit_svc.storage.interface import Storage
 
 AUDIT_RISK = 0.01
 SCORECARD_CONFIDENCE = 0.975
 """Of each side, so that both hold together with 95 %."""
-SUCCESSES_FIRST = (
-    "with learn_on first_reward successes are joined first, and what was chosen well "
-    "would seem to be chosen too often"
+
+PROPENSITY_AUDIT = CheckKind(
+    "propensity_audit",
+    "The mean weight of each fixed variant is 1",
+    "Don't use off-policy estimates until this check is ok. `bandit-svc audit KEY` "
+    "says which decisions are at fault.",
+)
+SCORECARD = CheckKind(
+    "scorecard",
+    "The off-policy estimate of the baseline agrees with the holdout",
+    "The baseline's estimate from the bandit's log disagrees with what the holdout "
+    "earned: look for a difference in how the groups are shown or counted.",
 )
 
 
 def propensity_audit(
     experiment: Experiment, evaluations: Mapping[str, CandidateProgress]
-) -> Json:
+) -> Check:
     """Check that the mean weight of every fixed variant is 1.
 
-    So it is if logged propensities are the chances that variants were chosen with:
-    a variant of propensity p comes once in 1 / p decisions, and then weighs 1 / p.
+    It is, if logged propensities are the chances that variants were chosen with:
+    a variant of propensity p is chosen once in 1 / p decisions, and then weighs 1 / p.
 
     The variant at place i of the definition has AUDIT_RISK / (i (i + 1)) of the risk,
     for life: a share that followed the number of variants would spend more with each
     one that is added.
     """
     if _successes_first(experiment):
-        return _check("propensity_audit", "ok", f"not tested: {SUCCESSES_FIRST}")
+        return PROPENSITY_AUDIT.early(SUCCESSES_FIRST)
     means = {
         label.removeprefix(FIXED): one.summary
         for label, one in evaluations.items()
         if label.startswith(FIXED) and one.summary.sums.n
     }
     if not means:
-        return _check("propensity_audit", "ok", "not tested: nothing has matured yet")
+        if any(one.summary.unbounded for one in evaluations.values()):
+            return PROPENSITY_AUDIT.early(
+                "not tested: no matured decision had an exploration floor"
+            )
+        return PROPENSITY_AUDIT.early("not tested: no decision has matured yet")
     keys = [variant.key for variant in experiment.definition.variants]
     places = [keys.index(key) + 1 if key in keys else len(keys) + 1 for key in means]
     confidences = [1 - AUDIT_RISK / (place * (place + 1)) for place in places]
@@ -61,19 +75,15 @@ def propensity_audit(
         lower, upper = _ends(interval)
         if not lower <= 1 <= upper:
             often = "more" if lower > 1 else "less"
-            return _check(
-                "propensity_audit",
-                "fail",
+            return PROPENSITY_AUDIT.fail(
                 f"the mean weight of always showing {key!r} is "
                 f"{summary.sums.mean_weight:.3f} ({lower:.3f} to {upper:.3f} at every "
-                f"look) and should be 1: it is shown {often} often than logged, so no "
-                "estimate of another policy is true",
+                f"look) and should be 1: it is shown {often} often than logged, so "
+                "estimates of other policies are biased"
             )
-    return _check(
-        "propensity_audit",
-        "ok",
-        f"the mean weight of each of {len(means)} fixed variants can't be told from 1, "
-        "as it should be",
+    return PROPENSITY_AUDIT.ok(
+        f"the mean weight of each of {counted(len(means), 'fixed variant')} agrees "
+        "with 1, its expected value"
     )
 
 
@@ -82,7 +92,7 @@ def scorecard(
     experiment: Experiment,
     evaluations: Mapping[str, CandidateProgress],
     holdout: Moments,
-) -> Json:
+) -> Check:
     """Compare the baseline's estimate from the treatment with what the holdout earned.
 
     Both are the value of one policy on the same visitors, so they agree unless
@@ -90,7 +100,7 @@ def scorecard(
     """
     open_question = _not_compared(storage, experiment, evaluations[BASELINE], holdout)
     if open_question is not None:
-        return _check("scorecard", "ok", f"not compared: {open_question}")
+        return SCORECARD.early(open_question)
     scale = reward_range(experiment.definition)
     summary = evaluations[BASELINE].summary
     estimated = _ends(scaled_back(summary.value_interval(SCORECARD_CONFIDENCE), scale))
@@ -99,25 +109,28 @@ def scorecard(
     )
     agree = max(estimated[0], earned[0]) <= min(estimated[1], earned[1])
     sentence = (
-        f"by the treatment's decisions the baseline would have earned between "
-        f"{amount(estimated[0])} and {amount(estimated[1])}; the holdout earned "
+        f"the off-policy estimate of the baseline is between {amount(estimated[0])} "
+        f"and {amount(estimated[1])} reward a decision; the holdout earned "
         f"{amount(holdout.mean)} ({amount(earned[0])} to {amount(earned[1])})"
     )
     if agree:
-        return _check("scorecard", "ok", sentence)
-    return _check(
-        "scorecard",
-        "warn",
-        sentence + ": propensities, rewards or groups are not what they seem",
-    )
+        return SCORECARD.ok(sentence)
+    return SCORECARD.warn(f"{sentence}: propensities, rewards or groups are wrong")
 
 
 def _not_compared(
     storage: Storage, experiment: Experiment, one: CandidateProgress, holdout: Moments
 ) -> str | None:
-    """Give the reason why the two can't be compared, or None."""
+    """Return the reason why the two can't be compared, or None."""
     if _successes_first(experiment):
         return SUCCESSES_FIRST
+    reason = _difference(storage, experiment, one, holdout)
+    return None if reason is None else f"not compared: {reason}"
+
+
+def _difference(
+    storage: Storage, experiment: Experiment, one: CandidateProgress, holdout: Moments
+) -> str | None:
     if experiment.revision > 1:
         revisions = storage.experiments.revisions(experiment.number)
         for name in ("holdout", "baseline"):
@@ -125,16 +138,18 @@ def _not_compared(
             if any(value != values[0] for value in values):
                 return f"the {name} was changed, so the two are of different visitors"
     if holdout.n < MINIMAL_COUNT:
-        return (
-            f"{holdout.n} decisions of the holdout have matured; {MINIMAL_COUNT} are "
-            "needed"
+        some = counted(
+            holdout.n,
+            "decision of the holdout has matured",
+            "decisions of the holdout have matured",
         )
+        return f"{some}; {MINIMAL_COUNT} are needed"
     if one.behind > 0 and one.summary.sums.n == 0:
         return "the baseline has not been evaluated on the log yet"
     if one.summary.unbounded:
         return (
-            f"{one.summary.unbounded:,} decisions of the treatment had no exploration "
-            "floor, so the two are of different visitors"
+            f"{counted(one.summary.unbounded, 'decision')} of the treatment had no "
+            "exploration floor, so the two are of different visitors"
         )
     reason = refused(one.summary)
     return None if reason is None else reason[0].lower() + reason[1:].rstrip(".")
@@ -148,7 +163,3 @@ def _ends(interval: Interval | None) -> tuple[float, float]:
     if interval is None or interval.lower is None or interval.upper is None:
         return 0.0, float("inf")
     return interval.lower, interval.upper
-
-
-def _check(name: str, status: str, detail: str) -> Json:
-    return {"check": name, "status": status, "detail": detail}

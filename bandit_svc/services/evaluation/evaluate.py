@@ -9,11 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import msgspec
+
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, Experiment
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.estimators.registry import PROGRESSIVE
 from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.services.checks.check import Check
 from bandit_svc.services.evaluation.candidate import (
     Candidate,
     WeightBounds,
@@ -31,11 +34,11 @@ from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
 from bandit_svc.services.evaluation.rows import (
     CandidateProgress,
     policies,
-    quality_json,
+    reward_model_quality,
 )
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
-from bandit_svc.services.values import Json
+from bandit_svc.services.values import PolicyRow, RewardModelQuality
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
 from policies.adapters import FrozenPolicy
@@ -44,14 +47,22 @@ from policies.base import Chooser, PolicyError
 Target = Mapping[str, Any] | Chooser
 
 
+class Evaluation(msgspec.Struct, frozen=True):
+    """What target policies would have earned, and checks of the log."""
+
+    policies: tuple[PolicyRow, ...]
+    reward_model: RewardModelQuality
+    health: tuple[Check, ...]
+
+
 def evaluate(
     storage: Storage,
     experiment: Experiment,
     asked: Mapping[str, Target],
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     estimators: Collection[str] = tuple(PROGRESSIVE),
-) -> Json:
-    """Give `policies`, `reward_model` and `health` for the policies asked about.
+) -> Evaluation:
+    """Evaluate the policies asked about over every joined decision.
 
     Args:
         asked: normalised specs by label, see candidate_specs.asked_specs; or
@@ -87,14 +98,17 @@ def evaluate(
         label: CandidateProgress(c.rewards.summary()) for label, c in candidates.items()
     }
     rows_of = policies(experiment, {label: found[label] for label in asked}, estimators)
-    return {
-        "policies": [_told(r, t) for r, t in zip(rows_of, asked.values(), strict=True)],
-        "reward_model": quality_json(predictor.quality),
-        "health": [
+    return Evaluation(
+        policies=tuple(
+            _told(row, target)
+            for row, target in zip(rows_of, asked.values(), strict=True)
+        ),
+        reward_model=reward_model_quality(predictor.quality),
+        health=(
             propensity_audit(experiment, found),
             scorecard(storage, experiment, found, _holdout(storage, experiment)),
-        ],
-    }
+        ),
+    )
 
 
 def split(rows: Sequence[JoinedRow], positions: Iterable[int]) -> list[list[JoinedRow]]:
@@ -128,7 +142,7 @@ def _begins(target: Target) -> int:
     return 0
 
 
-def _told(row: Json, target: Target) -> Json:
+def _told(row: PolicyRow, target: Target) -> PolicyRow:
     if isinstance(target, Mapping) and target["kind"] == MODEL:
         return with_training(row, target)
     return row

@@ -7,10 +7,12 @@ has learned from: an estimate on them would be biased upwards, so they don't cou
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import policy_of
-from bandit_svc.services.values import Json
+from bandit_svc.services.values import PolicyRow
 from bandit_svc.storage.interface import Snapshots
 from policies.adapters import FrozenPolicy
 from policies.base import Policy, PolicyError
@@ -51,18 +53,18 @@ def learned_until(spec: Mapping[str, Any]) -> int:
     return max((last for _, last in spec["spans"]), default=0)
 
 
-def with_training(row: Json, spec: Mapping[str, Any]) -> Json:
+def with_training(row: PolicyRow, spec: Mapping[str, Any]) -> PolicyRow:
     """Add to a version's row which decisions count; refuse it where none is left."""
     version, until = spec["version"], learned_until(spec)
-    if row["n"] == 0:
+    if row.n == 0:
         reason = (
             f"Version {version} learned from the log up to joined decision {until:,}, "
             "and no treatment decision has matured since. An estimate on decisions "
             "that it learned from would be biased upwards; ask again later."
         )
-        return row | {"refused": reason, "note": None}
+        return replace(row, refused=reason, note=None)
     note = (
         f"Version {version} learned from the first {until:,} joined decisions, so only "
         "later ones count."
     )
-    return row | {"note": note}
+    return replace(row, note=note)

@@ -1,4 +1,4 @@
-"""What other policies would have earned, as the report shows it.
+"""Rows of what other policies would have earned.
 
 Owns the row of one policy in the contract's `policies`, and what a report reads for
 it: sums that were kept, never the log. Every interval holds at every look, each by
@@ -17,11 +17,12 @@ the policy could be asked: those with an exploration floor, and for a fixed vari
 those in which it was eligible.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.numbers import counted
 from bandit_svc.ope.audit.diagnostics import refusal
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.estimators.registry import PROGRESSIVE
@@ -31,11 +32,16 @@ from bandit_svc.ope.progressive.weighted import Summary, WeightedRewards
 from bandit_svc.services.evaluation.labels import FIXED, candidate_specs
 from bandit_svc.services.evaluation.reward_predictor import Quality, stored_quality
 from bandit_svc.services.policy_inputs import reward_range
-from bandit_svc.services.values import CONFIDENCE, Json, estimate_json
+from bandit_svc.services.values import (
+    CONFIDENCE,
+    Estimated,
+    PolicyRow,
+    Possible,
+    RewardModelQuality,
+    estimated,
+)
 from bandit_svc.storage.interface import Storage
 from policies.base import RewardRange
-
-NOTHING: Json = estimate_json(UNKNOWN)
 
 
 class CandidateProgress(NamedTuple):
@@ -69,28 +75,23 @@ def kept_evaluations(
     return found
 
 
-def kept_quality_json(storage: Storage, experiment: Experiment) -> Json:
-    """Say how good the reward model of the candidates is that have come furthest."""
+def kept_reward_model(storage: Storage, experiment: Experiment) -> RewardModelQuality:
+    """Return the reward-model quality of the most advanced candidates."""
     stored = storage.evaluations.reward_model_quality(experiment.number)
     quality = None if stored is None else stored_quality(stored)
-    return quality_json(quality or Quality())
+    return reward_model_quality(quality or Quality())
 
 
-def quality_json(quality: Quality) -> Json:
-    """Say how good predictions were that were made before each reward was known.
-
-    `r_squared` is the share of the squared error of the mean reward so far that the
-    model takes away: 0 says nothing, and a model of clicks seldom has over 0.3, since
-    even the true chance of a click has its noise.
-    """
-    return {"n": quality.n, "r_squared": quality.r_squared}
+def reward_model_quality(quality: Quality) -> RewardModelQuality:
+    """Return the quality as a report shows it."""
+    return RewardModelQuality(quality.n, quality.r_squared)
 
 
 def policies(
     experiment: Experiment,
     evaluations: Mapping[str, CandidateProgress],
     estimators: Collection[str] = tuple(PROGRESSIVE),
-) -> list[Json]:
+) -> tuple[PolicyRow, ...]:
     """Return one row a policy, in the contract's shape, with these estimates."""
     scale = reward_range(experiment.definition)
     reasons = {label: refused(one.summary) for label, one in evaluations.items()}
@@ -98,26 +99,30 @@ def policies(
     summaries = [evaluations[label].summary for label in shown]
     # All at once, since there may be hundreds.
     found = dict(zip(shown, looks(summaries, CONFIDENCE), strict=True))
-    return [
+    return tuple(
         _row(Shown(label, one, reasons[label], found.get(label)), scale, estimators)
         for label, one in evaluations.items()
-    ]
+    )
 
 
-def variants_with_ips(variants: list[Json], rows: list[Json]) -> list[Json]:
-    """Give each variant what always showing it would have earned."""
-    ips = {row["policy"]: row["estimates"]["ips"] for row in rows}
-    return [v | {"ips": ips.get(FIXED + v["variant"], NOTHING)} for v in variants]
+def ips_of_variants(rows: Sequence[PolicyRow]) -> dict[str, Estimated]:
+    """Return what always choosing each variant would have earned, by its key."""
+    return {
+        row.policy.removeprefix(FIXED): row.estimates["ips"]
+        for row in rows
+        if row.policy.startswith(FIXED)
+    }
 
 
 def refused(summary: Summary) -> str | None:
     """Return why no estimate may be shown, or None (ope.audit.diagnostics)."""
     sums = summary.sums
     if summary.unbounded > sums.n:
+        all_of_them = counted(summary.unbounded + sums.n, "decision")
         return (
-            f"{summary.unbounded:,} of {summary.unbounded + sums.n:,} decisions were "
-            "made without an exploration floor, so that some variants may have had no "
-            "chance; set exploration_floor above 0."
+            f"{summary.unbounded:,} of {all_of_them} were made without an exploration "
+            "floor, so some variants may have had no chance; set exploration_floor "
+            "above 0."
         )
     return refusal(sums)
 
@@ -144,26 +149,31 @@ class Shown(NamedTuple):
     look: Look | None
 
 
-def _row(shown: Shown, scale: RewardRange, estimators: Collection[str]) -> Json:
+def _row(shown: Shown, scale: RewardRange, estimators: Collection[str]) -> PolicyRow:
     one, sums = shown.one, shown.one.summary.sums
     look = shown.look
     estimates = {
         name: _estimate(UNKNOWN if look is None else PROGRESSIVE[name](look), scale)
         for name in estimators
     }
-    return {
-        "policy": shown.label,
-        "n": sums.n,
-        "behind": one.behind,
-        "effective_sample_size": sums.effective_sample_size,
-        "mean_weight": sums.mean_weight if sums.n else None,
-        "max_weight": sums.max_weight,
-        "refused": shown.reason,
-        "estimates": estimates,
-    }
+    return PolicyRow(
+        policy=shown.label,
+        n=sums.n,
+        behind=one.behind,
+        effective_sample_size=sums.effective_sample_size,
+        mean_weight=sums.mean_weight if sums.n else None,
+        max_weight=sums.max_weight,
+        refused=shown.reason,
+        estimates=estimates,
+    )
 
 
-def _estimate(found: Estimate, scale: RewardRange) -> Json:
-    value = found.estimate
-    in_units = None if value is None else _scaled_back(value, scale)
-    return estimate_json(Estimate(in_units, scaled_back(found.interval, scale)))
+def _estimate(found: Estimate, scale: RewardRange) -> Estimated:
+    if found.estimate is None:
+        return estimated(None)
+    return estimated(
+        _scaled_back(found.estimate, scale),
+        scaled_back(found.interval, scale),
+        Possible(scale.minimum, scale.maximum),
+        "the log excludes no value yet",
+    )

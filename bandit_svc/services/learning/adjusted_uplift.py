@@ -12,16 +12,45 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.domain.covariate import Covariate
 from bandit_svc.domain.events.event import LoggedChoice
 from bandit_svc.domain.experiment import TREATMENT, Definition, Experiment
-from bandit_svc.ope.uplift.adjusted import AdjustedUplift
+from bandit_svc.ope.interval import Interval
+from bandit_svc.ope.uplift.adjusted import AdjustedUplift as AdjustedSums
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.values import CONFIDENCE, Json
+from bandit_svc.services.values import (
+    CONFIDENCE,
+    UNKNOWN,
+    Bounds,
+    Possible,
+    Reason,
+    bounds,
+)
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import ClosedDecision
 
 _Scale = tuple[str, float, float, float, float]
+
+
+class AdjustedUplift(msgspec.Struct, frozen=True):
+    """The uplift without what the covariate explains of the reward.
+
+    Attributes:
+        covariate: the context key.
+        variance_reduction: the share of the variance that it explains.
+        n: decisions that count.
+        missing: those of them whose context lacks the key.
+    """
+
+    covariate: str
+    estimate: float | None = None
+    interval: Bounds = UNKNOWN
+    variance_reduction: float | None = None
+    n: int = 0
+    missing: int = 0
+    reason: Reason = msgspec.UNSET
+
+
+_NOTHING = "no decision counts for it yet"
 
 
 class _Kept(msgspec.Struct):
@@ -38,7 +67,7 @@ class _Growing:
     def __init__(self, kept: _Kept | None) -> None:
         self.revision = kept.revision if kept else 0
         self.scale = kept.scale if kept else None
-        self.sums = AdjustedUplift.from_dict(kept.sums) if kept else None
+        self.sums = AdjustedSums.from_dict(kept.sums) if kept else None
         self.rows: list[tuple[float, ...]] = []
 
     def add(self, closed: ClosedDecision, choice: LoggedChoice, d: Definition) -> None:
@@ -52,7 +81,7 @@ class _Growing:
                 return
             self.rows = []
             start = (d.reward.default - d.reward.minimum) / _width(d)
-            self.sums, self.scale = AdjustedUplift(chance, start), _scale(d)
+            self.sums, self.scale = AdjustedSums(chance, start), _scale(d)
         self.revision = max(self.revision, closed.due.revision)
         reward = (closed.reward - d.reward.minimum) / _width(d)
         treated = float(closed.due.group == TREATMENT)
@@ -87,38 +116,32 @@ def adjusted_after(
     return {number: state for number, state in states.items() if state is not None}
 
 
-def adjusted(joins: Joins, experiment: Experiment) -> Json:
-    """Give the report's `uplift.adjusted`; nothing without a declared covariate."""
-    covariate = experiment.definition.covariate
-    if covariate is None:
-        return {}
-    return {"adjusted": _adjusted(joins, experiment, covariate)}
-
-
-def _adjusted(joins: Joins, experiment: Experiment, covariate: Covariate) -> Json:
+def adjusted(joins: Joins, experiment: Experiment) -> AdjustedUplift | None:
+    """Return the report's `uplift.adjusted`; None without a declared covariate."""
     definition = experiment.definition
-    row: Json = {
-        "covariate": covariate.key,
-        "estimate": None,
-        "interval": [-_width(definition), _width(definition)],
-        "variance_reduction": None,
-        "n": 0,
-        "missing": 0,
-    }
+    covariate = definition.covariate
+    if covariate is None:
+        return None
     kept = _decoded(joins.adjusted(experiment.number))
     if kept is None or kept.scale != _scale(definition):
-        return row
-    sums = AdjustedUplift.from_dict(kept.sums).now
+        return AdjustedUplift(covariate.key, reason=_NOTHING)
+    sums = AdjustedSums.from_dict(kept.sums).now
     found, width = sums.estimate(CONFIDENCE), _width(definition)
-    return row | {
-        "estimate": None if found.estimate is None else found.estimate * width,
-        "interval": [
-            (end or 0.0) * width for end in (found.interval.lower, found.interval.upper)
-        ],
-        "variance_reduction": sums.variance_reduction,
-        "n": sums.n,
-        "missing": sums.missing,
-    }
+    if found.estimate is None:
+        return AdjustedUplift(
+            covariate.key, n=sums.n, missing=sums.missing, reason=_NOTHING
+        )
+    ends = [
+        (end or 0.0) * width for end in (found.interval.lower, found.interval.upper)
+    ]
+    return AdjustedUplift(
+        covariate.key,
+        found.estimate * width,
+        bounds(Interval(*ends), Possible(-width, width)),
+        sums.variance_reduction,
+        sums.n,
+        sums.missing,
+    )
 
 
 def _decoded(state: bytes | None) -> _Kept | None:

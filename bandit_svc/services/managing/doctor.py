@@ -135,7 +135,8 @@ def _model(storage: Storage, experiment: Experiment) -> Iterator[str]:
 
 
 def _adjusted(storage: Storage, experiment: Experiment) -> Iterator[str]:
-    counted = adjusted(storage.joins, experiment).get("adjusted", {}).get("n", 0)
+    uplift = adjusted(storage.joins, experiment)
+    counted = 0 if uplift is None else uplift.n
     last = storage.joins.last_position(experiment.number)
     if counted > last:
         yield (

@@ -1,128 +1,158 @@
-"""Say what an experiment earned, from sums whose number does not grow.
+"""Report what an experiment earned, from sums whose number does not grow.
 
 Owns the report in the shape of the contract. Every interval holds at every look,
 so that a page may be read every minute. What other policies would have earned is
 read from sums too; services.evaluation.evaluate computes it from the log.
 """
 
+from msgspec import UNSET
+from msgspec.structs import replace
+
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
+from bandit_svc.domain.experiment import Group as GroupName
 from bandit_svc.domain.model_version import SnapshotMeta
 from bandit_svc.domain.times import timestamp
-from bandit_svc.ope.sequences.asymptotic import mean_interval
+from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, mean_interval
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift, relative_uplift
-from bandit_svc.services.checks.drift import context_drift
-from bandit_svc.services.checks.loop import health_checks
-from bandit_svc.services.checks.stored_log import (
-    calibration,
-    missing_rewards,
-    repeat_visits,
-    sample_ratio,
-)
-from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
 from bandit_svc.services.evaluation.rows import (
+    ips_of_variants,
     kept_evaluations,
-    kept_quality_json,
+    kept_reward_model,
     policies,
-    variants_with_ips,
 )
 from bandit_svc.services.learning.adjusted_uplift import adjusted
+from bandit_svc.services.report.checks import Facts, report_checks
 from bandit_svc.services.report.guardrails import metrics
 from bandit_svc.services.report.history import history
 from bandit_svc.services.report.latency import latency
+from bandit_svc.services.report.report import (
+    Decisions,
+    Group,
+    Latency,
+    Model,
+    Report,
+    Uplift,
+    VariantRow,
+)
 from bandit_svc.services.report.segments import RULE, segments
 from bandit_svc.services.report.verdict import verdict
-from bandit_svc.services.values import CONFIDENCE, Json, estimate_json, interval_json
+from bandit_svc.services.values import (
+    CONFIDENCE,
+    NOT_ESTIMATED,
+    Estimated,
+    Possible,
+    estimated,
+)
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Tally, Totals
 
 METHOD = "asymptotic-cs"
+_TOO_FEW = f"fewer than {MINIMAL_COUNT} decisions have matured"
 
 
-def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Json:
-    """Give the report of one experiment as JSON values."""
+def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Report:
+    """Return the report of one experiment as of `now_ms`."""
     number = experiment.number
     tallies = storage.joins.tallies(number)
     totals = storage.facts.totals(number)
     metas = storage.snapshots.metas(number)
     main = [t for t in tallies if t.metric == MAIN_METRIC]
-    uplift = _uplift(experiment, main)
-    uplift |= adjusted(storage.joins, experiment)
     model = _model(storage, experiment, metas[0] if metas else None, now_ms)
     evaluations = kept_evaluations(storage, experiment, totals.joined)
-    other = policies(experiment, evaluations)
-    holdout = _moments(main, BASELINE)
-    latency_curve = latency(storage, experiment)
-    report: Json = {
-        "experiment": experiment.key,
-        "as_of": timestamp(now_ms),
-        "status": experiment.definition.status,
-        "revision": experiment.revision,
-        "decisions": _decisions(totals),
-        "uplift": uplift,
-        "groups": [_group(experiment, main, group) for group in (TREATMENT, BASELINE)],
-        "variants": variants_with_ips(_variants(experiment, main), other),
-        "policies": other,
-        "reward_model": kept_quality_json(storage, experiment),
-        "metrics": metrics(experiment, tallies),
-        "history": history(storage, experiment, now_ms),
-        "segments": segments(storage, experiment),
-        "segment_rule": RULE,
-        "latency": latency_curve,
-        "model": model,
-        "health": [
-            sample_ratio(storage, experiment),
-            repeat_visits(storage, experiment, totals),
-            *health_checks(experiment, totals, model, latency_curve),
-            missing_rewards(storage, experiment),
-            context_drift(storage, experiment),
-            calibration(storage, experiment),
-            propensity_audit(experiment, evaluations),
-            scorecard(storage, experiment, evaluations, holdout),
-        ],
-    }
-    report["verdict"] = verdict(report)
-    return report
+    rows = policies(experiment, evaluations)
+    rewards = latency(storage, experiment)
+    facts = Facts(
+        storage=storage,
+        experiment=experiment,
+        totals=totals,
+        lag_s=model.lag_seconds,
+        advised_windows_s=_advised_s(rewards),
+        evaluations=evaluations,
+        holdout=_moments(main, BASELINE),
+    )
+    report = Report(
+        experiment=experiment.key,
+        as_of=timestamp(now_ms),
+        status=experiment.definition.status,
+        revision=experiment.revision,
+        decisions=_decisions(totals),
+        uplift=_uplift(storage, experiment, main),
+        groups=(
+            _group(experiment, main, TREATMENT),
+            _group(experiment, main, BASELINE),
+        ),
+        variants=_variants(experiment, main, ips_of_variants(rows)),
+        policies=rows,
+        reward_model=kept_reward_model(storage, experiment),
+        metrics=metrics(experiment, tallies),
+        history=history(storage, experiment, now_ms),
+        segments=segments(storage, experiment),
+        segment_rule=RULE,
+        latency=rewards,
+        model=model,
+        health=tuple(report_checks(facts)),
+    )
+    return replace(report, verdict=verdict(report))
 
 
-def _decisions(totals: Totals) -> Json:
+def _advised_s(rewards: Latency) -> tuple[float | None, float | None]:
+    most, nearly_all = (window.seconds for window in rewards.windows)
+    return most, nearly_all
+
+
+def _decisions(totals: Totals) -> Decisions:
     counts = totals.counts
-    return {
-        "treatment": counts.get("decisions_treatment", 0),
-        "baseline": counts.get("decisions_baseline", 0),
-        "joined": totals.joined,
-        "pending": totals.pending,
-        "unexposed": totals.unexposed,
-        "ambiguous": counts.get("decisions_ambiguous", 0),
-        "fallback": counts.get("decisions_fallback", 0),
-        "late_rewards": counts.get("rewards_late", 0),
-        "duplicate_rewards": counts.get("rewards_duplicate", 0),
-        "conflicting_rewards": counts.get("rewards_conflict", 0),
-        "orphan_rewards": totals.orphans,
-    }
+    return Decisions(
+        treatment=counts.get("decisions_treatment", 0),
+        baseline=counts.get("decisions_baseline", 0),
+        joined=totals.joined,
+        pending=totals.pending,
+        unexposed=totals.unexposed,
+        ambiguous=counts.get("decisions_ambiguous", 0),
+        fallback=counts.get("decisions_fallback", 0),
+        late_rewards=counts.get("rewards_late", 0),
+        duplicate_rewards=counts.get("rewards_duplicate", 0),
+        conflicting_rewards=counts.get("rewards_conflict", 0),
+        orphan_rewards=totals.orphans,
+    )
 
 
-def _uplift(experiment: Experiment, main: list[Tally]) -> Json:
+def _uplift(storage: Storage, experiment: Experiment, main: list[Tally]) -> Uplift:
     treatment, baseline = _moments(main, TREATMENT), _moments(main, BASELINE)
     reward = experiment.definition.reward
-    bounds = (CONFIDENCE, reward.minimum, reward.maximum)
-    return {
-        "absolute": estimate_json(absolute_uplift(treatment, baseline, *bounds)),
-        "relative": estimate_json(relative_uplift(treatment, baseline, *bounds)),
-        "confidence": CONFIDENCE,
-        "method": METHOD,
-        "anytime_valid": True,
-    }
+    arguments = (treatment, baseline, CONFIDENCE, reward.minimum, reward.maximum)
+    absolute, relative = absolute_uplift(*arguments), relative_uplift(*arguments)
+    width = reward.maximum - reward.minimum
+    reason = (
+        f"each group needs {MINIMAL_COUNT} matured decisions; the treatment has "
+        f"{treatment.n:,} and the baseline {baseline.n:,}"
+    )
+    if min(treatment.n, baseline.n) >= MINIMAL_COUNT:
+        reason = "the baseline's mean can't be told from 0"
+    return Uplift(
+        absolute=estimated(
+            absolute.estimate, absolute.interval, Possible(-width, width), reason
+        ),
+        relative=estimated(relative.estimate, relative.interval, reason=reason),
+        confidence=CONFIDENCE,
+        method=METHOD,
+        anytime_valid=True,
+        adjusted=adjusted(storage.joins, experiment) or UNSET,
+    )
 
 
-def _group(experiment: Experiment, main: list[Tally], group: str) -> Json:
+def _group(experiment: Experiment, main: list[Tally], group: GroupName) -> Group:
     moments = _moments(main, group)
-    return {"group": group, **_mean(experiment, moments)}
+    mean = _mean(experiment, moments)
+    return Group(group, moments.n, mean.estimate, mean.interval, mean.reason)
 
 
-def _variants(experiment: Experiment, main: list[Tally]) -> list[Json]:
-    """Give each variant's share and mean among the decisions of the treatment.
+def _variants(
+    experiment: Experiment, main: list[Tally], ips: dict[str, Estimated]
+) -> tuple[VariantRow, ...]:
+    """Return each variant's share and mean among the decisions of the treatment.
 
     The means of variants are not comparable with one another: the policy shows
     each where it expects it to do well.
@@ -135,36 +165,46 @@ def _variants(experiment: Experiment, main: list[Tally]) -> list[Json]:
     for key in keys:
         tally = treated.get(key)
         moments = _of(tally) if tally else Moments()
-        share = moments.n / joined if joined else 0.0
-        rows.append({"variant": key, "share": share, **_mean(experiment, moments)})
-    return rows
+        mean = _mean(experiment, moments)
+        rows.append(
+            VariantRow(
+                variant=key,
+                share=moments.n / joined if joined else 0.0,
+                n=moments.n,
+                mean=mean.estimate,
+                interval=mean.interval,
+                ips=ips.get(key, NOT_ESTIMATED),
+                reason=mean.reason,
+            )
+        )
+    return tuple(rows)
 
 
 def _model(
     storage: Storage, experiment: Experiment, meta: SnapshotMeta | None, now_ms: int
-) -> Json:
+) -> Model:
     cursor = meta.cursor if meta else 0
     waiting_ms = storage.joins.waiting_since_ms(experiment.number, cursor, now_ms)
     lag_ms = 0 if waiting_ms is None else max(0, now_ms - waiting_ms)
     served = meta.policy if meta else experiment.definition.policy
-    return {
-        "version": meta.version if meta else 0,
-        "policy": served,
-        "catching_up": served != experiment.definition.policy,
-        "learned": meta.learned if meta else 0,
-        "age_seconds": max(0, now_ms - meta.created_at_ms) / 1000 if meta else None,
-        "lag_seconds": lag_ms / 1000,
-    }
+    return Model(
+        version=meta.version if meta else 0,
+        policy=served,
+        catching_up=served != experiment.definition.policy,
+        learned=meta.learned if meta else 0,
+        age_seconds=max(0, now_ms - meta.created_at_ms) / 1000 if meta else None,
+        lag_seconds=lag_ms / 1000,
+    )
 
 
-def _mean(experiment: Experiment, moments: Moments) -> Json:
+def _mean(experiment: Experiment, moments: Moments) -> Estimated:
     reward = experiment.definition.reward
-    interval = mean_interval(moments, CONFIDENCE, reward.minimum, reward.maximum)
-    return {
-        "n": moments.n,
-        "mean": moments.mean if moments.n else None,
-        "interval": interval_json(interval),
-    }
+    return estimated(
+        moments.mean if moments.n else None,
+        mean_interval(moments, CONFIDENCE, reward.minimum, reward.maximum),
+        Possible(reward.minimum, reward.maximum),
+        _TOO_FEW,
+    )
 
 
 def _moments(main: list[Tally], group: str) -> Moments:

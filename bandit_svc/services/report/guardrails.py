@@ -12,38 +12,41 @@ from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment, Group
 from bandit_svc.domain.metric import Metric
 from bandit_svc.domain.numbers import amount
 from bandit_svc.ope.interval import Interval
+from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift
-from bandit_svc.services.values import CONFIDENCE, Json, estimate_json
+from bandit_svc.services.report.report import Guardrail, GuardrailStatus, MetricRow
+from bandit_svc.services.values import CONFIDENCE, Possible, estimated
 from bandit_svc.storage.rows import Tally
 
 GROUPS: tuple[Group, ...] = (TREATMENT, BASELINE)
+_TOO_FEW = f"each group needs {MINIMAL_COUNT} matured decisions"
 
 
-def metrics(experiment: Experiment, tallies: Sequence[Tally]) -> list[Json]:
-    """Give one row for each metric and group; `guardrail` is None if undeclared."""
+def metrics(experiment: Experiment, tallies: Sequence[Tally]) -> tuple[MetricRow, ...]:
+    """Return one row for each metric and group; `guardrail` is None if undeclared."""
     declared = {metric.name: metric for metric in experiment.definition.metrics}
     seen = {tally.metric for tally in tallies} - {MAIN_METRIC}
-    rows: list[Json] = []
+    rows: list[MetricRow] = []
     for name in sorted(seen | set(declared)):
         moments = {group: _moments(tallies, name, group) for group in GROUPS}
         guardrail = _guardrail(declared[name], moments) if name in declared else None
-        for group, sums in moments.items():
-            rows.append(
-                {
-                    "metric": name,
-                    "group": group,
-                    "n": sums.n,
-                    "reported": _count(tallies, name, group),
-                    "total": sums.total,
-                    "mean": sums.mean if sums.n else None,
-                    "guardrail": guardrail,
-                }
+        rows += [
+            MetricRow(
+                metric=name,
+                group=group,
+                n=sums.n,
+                reported=_count(tallies, name, group),
+                total=sums.total,
+                mean=sums.mean if sums.n else None,
+                guardrail=guardrail,
             )
-    return rows
+            for group, sums in moments.items()
+        ]
+    return tuple(rows)
 
 
-def _guardrail(metric: Metric, moments: dict[Group, Moments]) -> Json:
+def _guardrail(metric: Metric, moments: dict[Group, Moments]) -> Guardrail:
     difference = absolute_uplift(
         moments[TREATMENT],
         moments[BASELINE],
@@ -54,26 +57,30 @@ def _guardrail(metric: Metric, moments: dict[Group, Moments]) -> Json:
     status = _status(metric, difference.interval)
     worse = "below" if metric.higher_is_better else "above"
     limit = f"{amount(metric.margin)} {worse} the baseline's"
-    return {
-        "status": status,
-        "direction": metric.direction,
-        "margin": metric.margin,
-        "difference": estimate_json(difference),
-        "detail": {
-            "ok": f"the bandit's mean is not more than {limit}",
-            "breached": f"the bandit's mean is more than {limit}",
-            "undecided": f"it is not known yet whether the bandit's mean is {limit}",
-        }[status],
+    width = metric.maximum - metric.minimum
+    details: dict[GuardrailStatus, str] = {
+        "ok": f"the bandit's mean is not more than {limit}",
+        "breached": f"the bandit's mean is more than {limit}",
+        "undecided": f"it is not known yet whether the bandit's mean is {limit}",
     }
+    return Guardrail(
+        status=status,
+        direction=metric.direction,
+        margin=metric.margin,
+        difference=estimated(
+            difference.estimate, difference.interval, Possible(-width, width), _TOO_FEW
+        ),
+        detail=details[status],
+    )
 
 
-def _status(metric: Metric, interval: Interval) -> str:
+def _status(metric: Metric, interval: Interval) -> GuardrailStatus:
     """Compare the possible differences with the margin, in the metric's direction."""
     lower, upper = interval.lower, interval.upper
     if lower is None or upper is None:
         return "undecided"
     if not metric.higher_is_better:
-        # What is worse is above; turned round it is below, as for the others.
+        # Worse is above; with the signs swapped it is below, as for the others.
         lower, upper = -upper, -lower
     if upper < -metric.margin:
         return "breached"
@@ -81,7 +88,7 @@ def _status(metric: Metric, interval: Interval) -> str:
 
 
 def _moments(tallies: Sequence[Tally], name: str, group: Group) -> Moments:
-    """Give the sums over all joined decisions; one without a report counts as 0."""
+    """Return the sums over all joined decisions; one without a report counts as 0."""
     mine = [t for t in tallies if t.metric == name and t.group == group]
     return Moments(
         _count(tallies, MAIN_METRIC, group),

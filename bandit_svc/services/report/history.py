@@ -1,4 +1,4 @@
-"""What an experiment earned up to each of a few moments.
+"""What an experiment earned up to each of some moments.
 
 Owns the report's `history`, from sums by time of exposure: at most 200 points
 whatever the experiment's age, and never a look at the log.
@@ -11,7 +11,8 @@ from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.domain.times import timestamp
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift
-from bandit_svc.services.values import CONFIDENCE, Json, estimate_json
+from bandit_svc.services.report.report import HistoryPoint
+from bandit_svc.services.values import CONFIDENCE, Possible, estimated
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import HistoryRow
 
@@ -19,8 +20,10 @@ OTHER = "(other)"
 """Stands for all variants that the history does not keep by name."""
 
 
-def history(storage: Storage, experiment: Experiment, now_ms: int) -> list[Json]:
-    """Give one point for each stretch of time that had joined decisions.
+def history(
+    storage: Storage, experiment: Experiment, now_ms: int
+) -> tuple[HistoryPoint, ...]:
+    """Return one point for each stretch of time that had joined decisions.
 
     Means and uplift are of all that was exposed up to the point, with the interval
     that holds at all points at once; the last one is the report's own. `shares` are
@@ -29,8 +32,9 @@ def history(storage: Storage, experiment: Experiment, now_ms: int) -> list[Json]
     """
     reward = experiment.definition.reward
     bounds = (CONFIDENCE, reward.minimum, reward.maximum)
+    width = reward.maximum - reward.minimum
     sums = {TREATMENT: Moments(), BASELINE: Moments()}
-    points: list[Json] = []
+    points: list[HistoryPoint] = []
     rows = storage.breakdowns.history(experiment.number)
     for ends_at_ms, group in groupby(rows, key=lambda row: row.ends_at_ms):
         stretch = list(group)
@@ -42,19 +46,21 @@ def history(storage: Storage, experiment: Experiment, now_ms: int) -> list[Json]
         shown = sum(row.n for row in stretch if row.group == TREATMENT)
         uplift = absolute_uplift(treatment, baseline, *bounds)
         points.append(
-            {
-                "at": timestamp(min(ends_at_ms, now_ms)),
-                "joined": treatment.n + baseline.n,
-                "uplift": estimate_json(uplift),
-                "treatment": treatment.mean if treatment.n else None,
-                "baseline": baseline.mean if baseline.n else None,
-                "shown": shown,
-                "shares": _shares(stretch, shown),
-                "matured": matured,
-                "rewarded": sum(row.rewarded for row in stretch) / matured,
-            }
+            HistoryPoint(
+                at=timestamp(min(ends_at_ms, now_ms)),
+                joined=treatment.n + baseline.n,
+                uplift=estimated(
+                    uplift.estimate, uplift.interval, Possible(-width, width)
+                ),
+                treatment=treatment.mean if treatment.n else None,
+                baseline=baseline.mean if baseline.n else None,
+                shown=shown,
+                shares=_shares(stretch, shown),
+                matured=matured,
+                rewarded=sum(row.rewarded for row in stretch) / matured,
+            )
         )
-    return points
+    return tuple(points)
 
 
 def _shares(stretch: list[HistoryRow], shown: int) -> dict[str, float]:

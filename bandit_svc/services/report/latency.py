@@ -1,13 +1,13 @@
 """How long rewards take, and the window that would count them.
 
 Owns the report's `latency`, from counts by bin. It knows the rewards that were
-reported; what callers never send after the window it can't see.
+reported; it can't see what callers never send.
 """
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.latency import lower_edge_ms, upper_edge_ms
-from bandit_svc.domain.numbers import duration, percent
-from bandit_svc.services.values import Json
+from bandit_svc.domain.numbers import counted, duration, percent
+from bandit_svc.services.report.report import Latency, LatencyBin, Window
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import LatencyRow
 
@@ -19,37 +19,35 @@ SPARE = 2.0
 """A window this many times as long as needed is worth shortening."""
 
 
-def latency(storage: Storage, experiment: Experiment) -> Json:
-    """Give the histogram, the share that came late and the windows to choose from."""
+def latency(storage: Storage, experiment: Experiment) -> Latency:
+    """Return the histogram, the share that came late and the windows to choose from."""
     rows = storage.breakdowns.latencies(experiment.number)
-    counted = sum(row.counted for row in rows)
+    in_time = sum(row.counted for row in rows)
     late = sum(row.late for row in rows)
     window_s = experiment.definition.reward.window_seconds
-    windows = [
-        {"share": share, "seconds": _window_s(rows, share * (counted + late))}
-        for share in SHARES
-    ]
-    return {
-        "rewards": counted + late,
-        "late": late,
-        "late_share": late / (counted + late) if rows else None,
-        "window_seconds": window_s,
-        "windows": windows,
-        "detail": _sentence(counted, late, window_s, windows),
-        "histogram": [
-            {
-                "from_seconds": lower_edge_ms(row.bin) / 1000,
-                "to_seconds": upper_edge_ms(row.bin) / 1000,
-                "counted": row.counted,
-                "late": row.late,
-            }
+    total = in_time + late
+    windows = tuple(Window(share, _window_s(rows, share * total)) for share in SHARES)
+    return Latency(
+        rewards=total,
+        late=late,
+        late_share=late / total if rows else None,
+        window_seconds=window_s,
+        windows=windows,
+        detail=_sentence(total, late, window_s, windows),
+        histogram=tuple(
+            LatencyBin(
+                from_seconds=lower_edge_ms(row.bin) / 1000,
+                to_seconds=upper_edge_ms(row.bin) / 1000,
+                counted=row.counted,
+                late=row.late,
+            )
             for row in rows
-        ],
-    }
+        ),
+    )
 
 
 def _window_s(rows: list[LatencyRow], wanted: float) -> float | None:
-    """Give the end of the bin in which this many rewards have come."""
+    """Return the end of the bin in which this many rewards have come."""
     seen = 0
     for row in rows:
         seen += row.counted + row.late
@@ -58,14 +56,16 @@ def _window_s(rows: list[LatencyRow], wanted: float) -> float | None:
     return None
 
 
-def _sentence(counted: int, late: int, window_s: float, windows: list[Json]) -> str:
-    total = counted + late
-    if total < LEAST_REWARDS:
+def _sentence(
+    total: int, late: int, window_s: float, windows: tuple[Window, ...]
+) -> str:
+    most, nearly_all = (window.seconds for window in windows)
+    if total < LEAST_REWARDS or most is None or nearly_all is None:
+        reported = counted(total, "reward has been", "rewards have been")
         return (
-            f"{total} rewards have been reported; {LEAST_REWARDS} are needed before a "
-            "window is recommended"
+            f"{reported} reported; {LEAST_REWARDS} are needed before a window is "
+            "recommended"
         )
-    most, nearly_all = (window["seconds"] for window in windows)
     heard = f"{percent(late / total)} of the {total:,} reported rewards came too late"
     if late > LATE_SHARE * total:
         return (

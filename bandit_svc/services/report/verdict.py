@@ -3,38 +3,39 @@
 Owns the words at the top of a report, for someone who did not build it.
 """
 
-from typing import Any
+from bandit_svc.domain.numbers import amount, counted, percent
+from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
+from bandit_svc.services.checks.check import with_status
+from bandit_svc.services.report.report import Report
 
-from bandit_svc.domain.numbers import amount, percent
 
-
-def verdict(report: dict[str, Any]) -> str:
-    """Give the sentence for a report that has everything else."""
-    failed = [c["check"] for c in report["health"] if c["status"] == "fail"]
+def verdict(report: Report) -> str:
+    """Return the sentence for a report that has everything else."""
+    failed = with_status(report.health, "fail")
     if failed:
-        names = ", ".join(failed).replace("_", " ")
+        names = ", ".join(check.name for check in failed).replace("_", " ")
         return f"Don't act on these numbers yet: a check fails ({names})."
-    return _uplift(report) + _adjusted(report) + _guardrails(report)
+    return _uplift(report) + _adjusted(report) + _guardrails(report) + _early(report)
 
 
-def _adjusted(report: dict[str, Any]) -> str:
-    adjusted = report["uplift"].get("adjusted")
-    if not adjusted or adjusted["estimate"] is None:
+def _adjusted(report: Report) -> str:
+    adjusted = report.uplift.adjusted
+    if not adjusted or adjusted.estimate is None or adjusted.interval[0] is None:
         return ""
-    lower, upper = adjusted["interval"]
+    lower, upper = adjusted.interval
     return (
-        f" Adjusted for {adjusted['covariate']} the difference lies between "
+        f" Adjusted for {adjusted.covariate} the difference is between "
         f"{amount(lower, signed=True)} and {amount(upper, signed=True)}."
     )
 
 
-def _guardrails(report: dict[str, Any]) -> str:
+def _guardrails(report: Report) -> str:
     """Name the metrics that got worse by more than was allowed."""
     breached = sorted(
         {
-            row["metric"]
-            for row in report["metrics"]
-            if row["guardrail"] and row["guardrail"]["status"] == "breached"
+            row.metric
+            for row in report.metrics
+            if row.guardrail and row.guardrail.status == "breached"
         }
     )
     if not breached:
@@ -43,11 +44,28 @@ def _guardrails(report: dict[str, Any]) -> str:
     return f" But a guardrail is breached ({names}): pause it until you know why."
 
 
-def _uplift(report: dict[str, Any]) -> str:
-    absolute = report["uplift"]["absolute"]
-    if absolute["estimate"] is None:
+def _early(report: Report) -> str:
+    """Warn that a known uplift has not passed every check."""
+    early = with_status(report.health, "early")
+    if not early or report.uplift.absolute.interval[0] is None:
+        return ""
+    some = counted(len(early), "check is", "checks are")
+    names = ", ".join(check.name for check in early).replace("_", " ")
+    return f" {some} too early to test ({names})."
+
+
+def _uplift(report: Report) -> str:
+    absolute = report.uplift.absolute
+    if absolute.estimate is None:
         return "Nothing is known yet: wait until decisions of both groups have matured."
-    lower, upper = absolute["interval"]
+    lower, upper = absolute.interval
+    if lower is None or upper is None:
+        treatment, baseline = report.groups
+        return (
+            "Too little is known yet: each group needs at least "
+            f"{MINIMAL_COUNT} matured decisions; the bandit has {treatment.n:,} and "
+            f"the baseline {baseline.n:,}. Wait for more decisions."
+        )
     if lower > 0:
         return (
             f"The bandit earns more than the baseline: between {amount(lower)} and "
@@ -62,11 +80,11 @@ def _uplift(report: dict[str, Any]) -> str:
         )
     return (
         "It is not decided yet whether the bandit earns more than the baseline: the "
-        f"difference lies between {amount(lower, signed=True)} and "
+        f"difference is between {amount(lower, signed=True)} and "
         f"{amount(upper, signed=True)} reward a decision. Wait for more decisions."
     )
 
 
-def _relative(report: dict[str, Any]) -> str:
-    estimate = report["uplift"]["relative"]["estimate"]
+def _relative(report: Report) -> str:
+    estimate = report.uplift.relative.estimate
     return "" if estimate is None else f" ({percent(estimate, signed=True)} so far)"

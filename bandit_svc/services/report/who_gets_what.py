@@ -1,8 +1,8 @@
-"""Which variants the bandit shows to whom, by two context keys at once.
+"""Count which variants are shown to whom, by two context keys at once.
 
 Owns the sample, the bins of each key and the cells. It reads the newest matured
-decisions of the treatment group, a fixed number of them, so that it tells what the
-bandit does now and costs the same however long the log is.
+decisions of the treatment group, a fixed number of them, so that it shows what
+the bandit does now, at a cost that does not grow with the log.
 """
 
 import math
@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import msgspec
+
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.domain.times import timestamp
 from bandit_svc.storage.interface import Storage
-
-Json = dict[str, Any]
 
 SAMPLE = 2_000
 MOST_VALUES = 8
@@ -25,6 +25,52 @@ OTHER = "other values"
 MISSING = "missing"
 _LEAST_PRESENT = 0.2
 """A key that fewer decisions have is not offered."""
+
+
+class VariantInCell(msgspec.Struct, frozen=True):
+    """One variant where two keys have certain values: its share and mean reward."""
+
+    share: float
+    mean: float
+
+
+class WhoCell(msgspec.Struct, frozen=True):
+    """Decisions with one value of each key; variants with the most shown one first."""
+
+    row: str
+    column: str
+    n: int
+    mean: float
+    variants: dict[str, VariantInCell]
+
+
+class WhoGetsWhat(msgspec.Struct, frozen=True):
+    """Which variants are shown where two context keys have which values.
+
+    Attributes:
+        n: decisions looked at.
+        keys: to choose from.
+        row_key: the key of the rows; None where the context has none.
+        column_key: the key of the columns; None where the context has only one.
+        rows: values of the row key, in order.
+        columns: values of the column key, in order.
+    """
+
+    n: int
+    keys: tuple[str, ...]
+    row_key: str | None
+    column_key: str | None
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: tuple[WhoCell, ...]
+
+
+class MeansPoint(msgspec.Struct, frozen=True):
+    """Mean reward and decisions of each variant up to a moment."""
+
+    at: str
+    means: dict[str, float]
+    counts: dict[str, int]
 
 
 class _Shown(NamedTuple):
@@ -38,15 +84,8 @@ def who_gets_what(
     experiment: Experiment,
     row_key: str | None = None,
     column_key: str | None = None,
-) -> Json:
-    """Give the cells of two context keys; the keys that tell most, unless named.
-
-    Returns:
-        `n` decisions looked at, `keys` to choose from, `row_key` and `column_key`
-        (None where the context has too few keys), `rows` and `columns` as values,
-        and `cells`: row, column, n, mean reward, and the share and mean reward of
-        each variant.
-    """
+) -> WhoGetsWhat:
+    """Return the cells of two context keys; the most informative ones by default."""
     shown = _sample(storage, experiment.number)
     labels = {key: _labels(shown, key) for key in _keys(shown)}
     labels = {key: one for key, one in labels.items() if len(set(one)) > 1}
@@ -61,15 +100,15 @@ def who_gets_what(
     cells = defaultdict(list)
     for row, column, one in zip(row_labels, column_labels, shown, strict=True):
         cells[row, column].append(one)
-    return {
-        "n": len(shown),
-        "keys": sorted(labels),
-        "row_key": rows,
-        "column_key": columns,
-        "rows": _ordered(row_labels),
-        "columns": _ordered(column_labels),
-        "cells": [_cell(row, column, mine) for (row, column), mine in cells.items()],
-    }
+    return WhoGetsWhat(
+        n=len(shown),
+        keys=tuple(sorted(labels)),
+        row_key=rows,
+        column_key=columns,
+        rows=_ordered(row_labels),
+        columns=_ordered(column_labels),
+        cells=tuple(_cell(r, c, mine) for (r, c), mine in cells.items()),
+    )
 
 
 def _sample(storage: Storage, number: int) -> list[_Shown]:
@@ -99,7 +138,7 @@ def _keys(shown: Sequence[_Shown]) -> list[str]:
 
 
 def _labels(shown: Sequence[_Shown], key: str) -> list[str]:
-    """Give the bin of each decision: few values as they are, numbers in ranges."""
+    """Return the bin of each decision: few values as they are, numbers in ranges."""
     values = [one.features.get(key) for one in shown]
     numbers = [float(v) for v in values if v is not None and _is_number(v)]
     if len(set(numbers)) > MOST_VALUES and len(numbers) >= len(values) / 2:
@@ -108,7 +147,7 @@ def _labels(shown: Sequence[_Shown], key: str) -> list[str]:
         counts = Counter(_text(v) for v in values if v is not None)
         kept = {value for value, _ in counts.most_common(MOST_VALUES)}
         if len(counts) > len(kept) and _is_free_text(counts, len(values)):
-            # Every value is another one: an id, which tells nothing.
+            # Every value is different: an id, which carries no information.
             return [""] * len(values)
 
         def write(value: Any) -> str:  # noqa: ANN401 - any feature
@@ -150,7 +189,7 @@ def _text(value: Any) -> str:  # noqa: ANN401 - any feature
 
 
 def _information(labels: Sequence[str], shown: Sequence[_Shown]) -> float:
-    """Say how much a key tells about the variant: mutual information, in nats."""
+    """Return the mutual information of a key and the variant, in nats."""
     n = len(shown)
     pairs = Counter(zip(labels, (one.variant for one in shown), strict=True))
     of_label = Counter(labels)
@@ -161,8 +200,8 @@ def _information(labels: Sequence[str], shown: Sequence[_Shown]) -> float:
     )
 
 
-def _ordered(labels: Sequence[str]) -> list[str]:
-    """Give the values in the order that a person looks for them."""
+def _ordered(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the values in the order in which a person looks for them."""
 
     def place(label: str) -> tuple[int, float, str]:
         if label in {OTHER, MISSING}:
@@ -172,30 +211,27 @@ def _ordered(labels: Sequence[str]) -> list[str]:
         except ValueError:
             return 1, 0.0, label
 
-    return sorted(set(labels), key=place)
+    return tuple(sorted(set(labels), key=place))
 
 
-def _cell(row: str, column: str, shown: Sequence[_Shown]) -> Json:
+def _cell(row: str, column: str, shown: Sequence[_Shown]) -> WhoCell:
     rewards: defaultdict[str, list[float]] = defaultdict(list)
     for one in shown:
         rewards[one.variant].append(one.reward)
-    return {
-        "row": row,
-        "column": column,
-        "n": len(shown),
-        "mean": sum(one.reward for one in shown) / len(shown),
-        "variants": {
-            variant: {
-                "share": len(mine) / len(shown),
-                "mean": sum(mine) / len(mine),
-            }
+    return WhoCell(
+        row=row,
+        column=column,
+        n=len(shown),
+        mean=sum(one.reward for one in shown) / len(shown),
+        variants={
+            variant: VariantInCell(len(mine) / len(shown), sum(mine) / len(mine))
             for variant, mine in sorted(rewards.items(), key=lambda i: -len(i[1]))
         },
-    }
+    )
 
 
-def variant_means(storage: Storage, experiment: Experiment) -> list[Json]:
-    """Give the mean reward of each variant up to each stretch of time.
+def variant_means(storage: Storage, experiment: Experiment) -> list[MeansPoint]:
+    """Return the mean reward of each variant up to each stretch of time.
 
     Of the treatment's matured decisions. The means of variants are not comparable
     with one another: the policy shows each where it expects it to do well.
@@ -210,7 +246,5 @@ def variant_means(storage: Storage, experiment: Experiment) -> list[Json]:
             counts[row.variant] += row.n
             totals[row.variant] += row.total
         means = {variant: totals[variant] / n for variant, n in counts.items()}
-        points.append(
-            {"at": timestamp(ends_at_ms), "means": means, "counts": dict(counts)}
-        )
+        points.append(MeansPoint(timestamp(ends_at_ms), means, dict(counts)))
     return points

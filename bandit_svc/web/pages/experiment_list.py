@@ -10,7 +10,7 @@ from flask import Blueprint, request
 from bandit_svc.charts.interval import Interval, shared_reach
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.report.build import build_report
-from bandit_svc.services.report.headline import Json, headline_of, summary
+from bandit_svc.services.report.headline import Summary, headline_of, summary
 from bandit_svc.storage.overview import Headline
 from bandit_svc.web.page_context import PageContext, render
 
@@ -25,11 +25,11 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
     def experiments() -> str:
         wanted = request.args.get("q", "").strip()
         found = _summaries(page_context, page_context.storage.experiments.all())
-        shown = [s for s in found if wanted.lower() in s["experiment"].lower()]
+        shown = [s for s in found if wanted.lower() in s.experiment.lower()]
         uplifts = list(_relative_uplifts(shown))
         return render(
             "experiments.html",
-            summaries=sorted(shown, key=lambda s: s["status"] == "archived"),
+            summaries=sorted(shown, key=lambda s: s.status == "archived"),
             reach=shared_reach(uplifts) if uplifts else None,
             Interval=Interval,
             total=len(found),
@@ -37,7 +37,9 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
         )
 
 
-def _summaries(page_context: PageContext, experiments: list[Experiment]) -> list[Json]:
+def _summaries(
+    page_context: PageContext, experiments: list[Experiment]
+) -> list[Summary]:
     now_ms = page_context.now_ms()
     rows = {row.number: row for row in page_context.storage.overview.summaries(now_ms)}
     rates = page_context.storage.overview.rates(now_ms)
@@ -54,12 +56,14 @@ def _summaries(page_context: PageContext, experiments: list[Experiment]) -> list
     return found
 
 
-def _relative_uplifts(summaries: Iterable[Json]) -> Iterator[Interval]:
+def _relative_uplifts(summaries: Iterable[Summary]) -> Iterator[Interval]:
     """Yield the relative uplifts that have bounds; the bars share their scale."""
     for one in summaries:
-        relative = one["uplift"]["relative"] if one["uplift"] else None
-        if relative and relative["interval"][0] is not None:
-            yield Interval(relative["estimate"], *relative["interval"])
+        if one.uplift is None or one.uplift.relative.estimate is None:
+            continue
+        lower, upper = one.uplift.relative.interval
+        if lower is not None and upper is not None:
+            yield Interval(one.uplift.relative.estimate, lower, upper)
 
 
 def _headline(

@@ -13,11 +13,11 @@ from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.prose.report_csv import report_csv
 from bandit_svc.prose.report_html import over_time
-from bandit_svc.prose.report_html.page import CHECKS, figures, outcome_of
+from bandit_svc.prose.report_html.page import figures, outcome_of
+from bandit_svc.services.checks.check import WORDS, checked_json, tally
 from bandit_svc.services.managing.revision_changes import revision_changes
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.who_gets_what import variant_means, who_gets_what
-from bandit_svc.web.check_advice import ADVICE
 from bandit_svc.web.page_context import PageContext, render
 from bandit_svc.web.pages.change_pages import change_notice
 from bandit_svc.web.pretty_json import pretty
@@ -58,7 +58,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
         report = build_report(
             page_context.storage, experiments.get(key), page_context.now_ms()
         )
-        return Response(pretty(report), mimetype="application/json")
+        return Response(pretty(checked_json(report)), mimetype="application/json")
 
     @routes.get("/experiments/<key>/report.csv")
     def experiment_csv(key: str) -> Response:
@@ -81,8 +81,8 @@ def _live(page_context: PageContext, experiment: Experiment) -> Json:
         "report": report,
         "figures": drawn,
         "outcome": outcome_of(report),
-        "checks": CHECKS,
-        "advice": ADVICE,
+        "tally": tally(report.health),
+        "words": WORDS,
         "payloads": {v.key: v.payload for v in experiment.definition.variants},
         "retired": {v.key for v in experiment.definition.variants if v.retired},
     }
@@ -97,7 +97,7 @@ def _who(page_context: PageContext, experiment: Experiment) -> Json:
     variants = _most_shown_first(page_context, experiment)
     variant = asked.get("variant")
     variant = variant if variant in variants else None
-    drawn = who_figure(found, variants, variant) if found["n"] else None
+    drawn = who_figure(found, variants, variant) if found.n else None
     return {
         "experiment": experiment,
         "who": found,

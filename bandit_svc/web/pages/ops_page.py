@@ -11,6 +11,7 @@ from flask import Blueprint
 
 from bandit_svc import __version__
 from bandit_svc.eventlog.files.inspect import PartitionStatus, inspect
+from bandit_svc.services.checks.check import WORDS
 from bandit_svc.services.checks.operations import Measured, operation_checks
 from bandit_svc.storage.overview import SummaryRow
 from bandit_svc.web.counters import Counters, read_counters
@@ -38,6 +39,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
             version=__version__,
             measured=measured,
             checks=operation_checks(measured),
+            words=WORDS,
             partitions=partitions[-MOST_LISTED:],
             partition_count=len(partitions),
             log_bytes=sum(p.bytes for p in partitions),

@@ -79,7 +79,7 @@ def test_text_says_what_each_would_have_earned_or_why_not(
     assert result.stdout.startswith("The log can't say what uniform would have earned.")
     assert "The log itself (hero," in result.stdout
     assert "hold at every look" in result.stdout
-    assert "All 2 checks are ok." in result.stdout
+    assert "2 checks: 1 ok, 1 too early." in result.stdout
     assert "Evaluating hero: 40/40 joined decisions" in result.stderr
 
 

@@ -5,8 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from bandit_svc.cli.experiments.report_text import report_text
+from bandit_svc.services.checks.loop import LATE_REWARDS, LEARNER
+from bandit_svc.services.checks.stored_log import SAMPLE_RATIO
+from bandit_svc.services.values import Estimated
 from tests.harness.command import Run
+from tests.harness.reports import COUNTS, MODEL, policy_row, report_of
 
 
 def built(run: Run, data: Path) -> dict[str, Any]:
@@ -39,40 +45,53 @@ def test_text_begins_with_the_verdict_and_shows_every_number(
     assert "40 decisions, 40 joined" in text
 
 
-def test_text_says_what_other_policies_would_have_earned_or_why_not(
-    run: Run, trained: Path
-) -> None:
-    report = built(run, trained)
-    row, other = report["policies"][:2]
-    row["refused"] = None
-    row["estimates"]["ips"] = {"estimate": 0.1235, "interval": [0.05, 0.3]}
-    row["estimates"]["dr"] = {"estimate": 0.1234, "interval": [0.05, 0.25]}
-    other["refused"] = "One decision carries it all."
-    text = report_text(report)
+def test_text_says_what_other_policies_would_have_earned_or_why_not() -> None:
+    estimates = {
+        "ips": Estimated(0.1235, (0.05, 0.3)),
+        "dr": Estimated(0.1234, (0.05, 0.25)),
+    }
+    row = policy_row("uniform", estimates=estimates)
+    other = policy_row(
+        "baseline", estimates=estimates, refused="One decision carries it all."
+    )
+    text = report_text(report_of("hero", policies=(row, other)))
 
     line = next(one for one in text.splitlines() if one.startswith("uniform"))
     assert line.split()[-5:] == ["0.1234", "0.0500", "to", "0.2500", "0.1235"]
-    assert "Nothing to say of baseline: One decision carries it all." in text
+    assert "No estimate for baseline: One decision carries it all." in text
 
 
 def test_what_is_not_known_yet_is_a_dash(
     run: Run, initialised: Path, definition_file: Path
 ) -> None:
     run("experiment", "create", definition_file, "--data", initialised)
-    text = report_text(built(run, initialised))
+    text = run("report", "hero", "--data", initialised).stdout
 
     assert "absolute  -" in text
     assert "None" not in text
     assert "nan" not in text
 
 
-def test_a_check_that_is_not_ok_is_shown_with_its_sentence(
-    run: Run, trained: Path
-) -> None:
-    report = built(run, trained)
-    report["health"][0] |= {"status": "fail", "detail": "too few in the baseline"}
+def test_checks_are_counted_and_those_that_are_not_ok_have_their_sentence() -> None:
+    health = (
+        SAMPLE_RATIO.fail("too few in the baseline"),
+        LEARNER.ok("it waits 0.1 s"),
+        LATE_REWARDS.early("not tested: no reward has been reported yet"),
+    )
+    text = report_text(report_of("hero", health=health))
 
-    assert "FAIL  sample ratio: too few in the baseline." in report_text(report)
+    assert "3 checks: 1 failed, 1 ok, 1 too early." in text
+    assert "FAIL  sample ratio: too few in the baseline." in text
+    assert "EARLY  late rewards: not tested: no reward has been reported yet." in text
+
+
+def test_one_of_a_kind_is_in_the_singular() -> None:
+    counts = replace(COUNTS, treatment=1, baseline=0, joined=1, late_rewards=1)
+    model = replace(MODEL, learned=1)
+    text = report_text(report_of("hero", decisions=counts, model=model))
+
+    assert "1 decision, 1 joined, 7 pending, 1 late reward." in text
+    assert "learned from 1 decision," in text
 
 
 def test_csv_has_one_row_for_each_number(run: Run, trained: Path) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bandit_svc.services.checks.check import Check
 from bandit_svc.services.report.build import build_report
 from tests.harness.service import Service
 
@@ -12,11 +13,11 @@ UNIFORM: Json = {"policy": {"kind": "uniform"}}
 HOUR_MS = 3_600_000
 
 
-def check(service: Service, name: str) -> Json:
+def check(service: Service, name: str) -> Check:
     experiment = service.storage.experiments.get("hero")
     report = build_report(service.storage, experiment, service.now_ms)
-    (found,) = (c for c in report["health"] if c["check"] == name)
-    return dict(found)
+    (found,) = (c for c in report.health if c.name == name)
+    return found
 
 
 def decide(service: Service, count: int, start: int = 0, **fields: Any) -> None:
@@ -32,8 +33,8 @@ def test_one_unit_with_very_many_decisions_is_no_mismatch(service: Service) -> N
     service.mature()
     ratio = check(service, "sample_ratio")
 
-    assert ratio["status"] == "ok"
-    assert "of 101 units are in the baseline group" in ratio["detail"]
+    assert ratio.status == "ok"
+    assert "of 101 units are in the baseline group" in ratio.detail
 
 
 def test_units_that_come_back_too_often_warn(service: Service) -> None:
@@ -46,10 +47,10 @@ def test_units_that_come_back_too_often_warn(service: Service) -> None:
     service.mature()
     four_times = check(service, "repeat_visits")
 
-    assert thrice["status"] == "ok"
-    assert thrice["detail"] == "a unit has 3.0 decisions on average"
-    assert four_times["status"] == "warn"
-    assert "a unit has 4.0 decisions on average; " in four_times["detail"]
+    assert thrice.status == "ok"
+    assert thrice.detail == "a unit has 3.0 decisions on average"
+    assert four_times.status == "warn"
+    assert "a unit has 4.0 decisions on average; " in four_times.detail
 
 
 def test_a_group_that_is_lost_on_the_way_fails(service: Service) -> None:
@@ -64,8 +65,8 @@ def test_a_group_that_is_lost_on_the_way_fails(service: Service) -> None:
     service.mature()
     ratio = check(service, "sample_ratio")
 
-    assert (ratio["status"], ratio["p_value"] < 0.001) == ("fail", True)
-    assert f"0.0 % of {kept} units" in ratio["detail"]
+    assert (ratio.status, ratio.numbers["p_value"] < 0.001) == ("fail", True)
+    assert f"0.0 % of {kept} units" in ratio.detail
 
 
 def test_a_changed_holdout_is_tested_with_the_units_that_came_after_it(
@@ -80,8 +81,8 @@ def test_a_changed_holdout_is_tested_with_the_units_that_came_after_it(
     service.mature()
     ratio = check(service, "sample_ratio")
 
-    assert ratio["status"] == "ok"
-    assert "of 300 units first seen since revision 2" in ratio["detail"]
+    assert ratio.status == "ok"
+    assert "of 300 units first seen since revision 2" in ratio.detail
 
 
 def test_a_reward_sender_that_goes_down_is_noticed(service: Service) -> None:
@@ -96,10 +97,10 @@ def test_a_reward_sender_that_goes_down_is_noticed(service: Service) -> None:
         service.mature()
     missing = check(service, "missing_rewards")
 
-    assert missing["status"] == "fail"
-    assert (missing["before"], missing["after"]) == (pytest.approx(1 / 3), 0)
-    assert "0.0 % of the decisions got a reward, before 33.3 %" in missing["detail"]
-    assert "is the reward sender down?" in missing["detail"]
+    assert missing.status == "fail"
+    assert missing.numbers == {"before": pytest.approx(1 / 3), "after": 0}
+    assert "0.0 % of the decisions got a reward, before 33.3 %" in missing.detail
+    assert "is the reward sender down?" in missing.detail
 
 
 def test_rewards_that_keep_coming_are_no_fall(service: Service) -> None:
@@ -107,7 +108,7 @@ def test_rewards_that_keep_coming_are_no_fall(service: Service) -> None:
     service.rounds(400)
     service.mature()
 
-    assert check(service, "missing_rewards")["status"] == "ok"
+    assert check(service, "missing_rewards").status == "ok"
 
 
 def test_a_context_key_that_goes_missing_is_named(service: Service) -> None:
@@ -120,11 +121,11 @@ def test_a_context_key_that_goes_missing_is_named(service: Service) -> None:
     service.mature()
     drift = check(service, "context_drift")
 
-    assert drift["status"] == "warn"
-    assert "`app` is missing in 100.0 % of the decisions since" in drift["detail"]
-    assert "before in 0.0 %" in drift["detail"]
-    assert "device" not in drift["detail"]
-    assert drift["keys"]["device"] == pytest.approx(0, abs=0.001)
+    assert drift.status == "warn"
+    assert "`app` is missing in 100.0 % of the decisions since" in drift.detail
+    assert "before in 0.0 %" in drift.detail
+    assert "device" not in drift.detail
+    assert (drift.keys or {})["device"] == pytest.approx(0, abs=0.001)
 
 
 def test_a_new_value_is_named(service: Service) -> None:
@@ -134,7 +135,7 @@ def test_a_new_value_is_named(service: Service) -> None:
         service.decide(context={"app": "2.0" if i >= 1_000 else "1.0"})
     service.mature()
 
-    assert "`app` has a new value '2.0'" in check(service, "context_drift")["detail"]
+    assert "`app` has a new value '2.0'" in check(service, "context_drift").detail
 
 
 def test_a_key_that_always_swings_is_left_in_peace(service: Service) -> None:
@@ -146,7 +147,7 @@ def test_a_key_that_always_swings_is_left_in_peace(service: Service) -> None:
     service.mature()
     drift = check(service, "context_drift")
 
-    assert drift["status"] == "ok"
+    assert drift.status == "ok"
 
 
 def test_a_drift_needs_500_decisions_on_both_sides(service: Service) -> None:
@@ -155,7 +156,7 @@ def test_a_drift_needs_500_decisions_on_both_sides(service: Service) -> None:
         service.decide(context={"app": "new" if i > 400 else "old"})
     service.mature()
 
-    assert "not compared" in check(service, "context_drift")["detail"]
+    assert "not compared" in check(service, "context_drift").detail
 
 
 def test_true_chances_are_well_calibrated(service: Service) -> None:
@@ -165,8 +166,8 @@ def test_true_chances_are_well_calibrated(service: Service) -> None:
         service.mature()
     calibration = check(service, "calibration")
 
-    assert calibration["status"] == "ok"
-    assert calibration["p_value"] > 0.01
+    assert calibration.status == "ok"
+    assert calibration.numbers["p_value"] > 0.01
     rows = service.storage.breakdowns.calibration(1)
     # Every decision has chosen within one of the bins.
     assert sum(row.happened for row in rows) == 600
@@ -183,8 +184,8 @@ def test_late_rewards_come_with_the_window_that_would_count_them(
     service.mature()
     late = check(service, "late_rewards")
 
-    assert late["status"] == "warn"
-    assert "set reward.window_seconds to 6 to count 95 %" in late["detail"]
+    assert late.status == "warn"
+    assert "set reward.window_seconds to 6 to count 95 %" in late.detail
 
 
 def test_the_sums_are_the_same_after_a_kill_and_in_other_batches(

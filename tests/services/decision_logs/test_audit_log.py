@@ -55,7 +55,7 @@ def made(seed: int, kind: str, *, with_pmf: bool = False) -> DecisionLog:
 
 
 def failed(log: DecisionLog) -> set[str]:
-    return {c["check"] for c in audit_log(log) if c["status"] == "fail"}
+    return {c.name for c in audit_log(log) if c.status == "fail"}
 
 
 @pytest.mark.statistical
@@ -80,19 +80,19 @@ def test_a_sound_log_is_flagged_at_most_once_in_twenty() -> None:
 
 @pytest.mark.parametrize("kind", CORRUPTIONS)
 def test_with_all_chances_logged_bets_and_weights_both_find_it(kind: str) -> None:
-    checks = {c["check"]: c for c in audit_log(made(1, kind, with_pmf=True))}
+    checks = {c.name: c for c in audit_log(made(1, kind, with_pmf=True))}
 
-    assert checks["propensities"]["status"] == "fail"
-    assert checks["mean_weights"]["status"] == "fail"
+    assert checks["propensities"].status == "fail"
+    assert checks["mean_weights"].status == "fail"
 
 
 def test_a_suspicion_is_told_with_the_name_of_the_action() -> None:
-    checks = {c["check"]: c for c in audit_log(made(1, "overridden"))}
+    checks = {c.name: c for c in audit_log(made(1, "overridden"))}
 
     # Action 0 is `a`, and it is shown more often than logged.
-    assert "'a' is chosen more often than logged" in checks["propensities"]["detail"]
-    assert "always choosing 'a'" in checks["mean_weights"]["detail"]
-    assert checks["mean_weights"]["mean_weight"] > 1
+    assert "'a' is chosen more often than logged" in checks["propensities"].detail
+    assert "always choosing 'a'" in checks["mean_weights"].detail
+    assert checks["mean_weights"].numbers["lower"] == pytest.approx(1.3, abs=0.3)
 
 
 def test_what_nobody_asked_for_warns_and_what_was_asked_for_fails() -> None:
@@ -108,7 +108,7 @@ def test_what_nobody_asked_for_warns_and_what_was_asked_for_fails() -> None:
 
     assert failed(log) == set()
     assert "read the warnings" in audit_verdict(audit_log(log))
-    asked = {c["check"] for c in audit_log(log, ["fixed:b"]) if c["status"] == "fail"}
+    asked = {c.name for c in audit_log(log, ["fixed:b"]) if c.status == "fail"}
     assert "effective_sample_size" in asked
 
 
@@ -121,11 +121,11 @@ def test_a_log_that_never_took_other_actions_says_that_they_had_a_chance() -> No
         reward=np.zeros(2_000),
         propensity=np.full(2_000, 0.4),
     )
-    (check,) = (c for c in audit_log(log) if c["check"] == "support")
+    (check,) = (c for c in audit_log(log) if c.name == "support")
 
     # The mean of 1 / propensity is 2.5; three actions make 3, which is 0.83 of it.
-    assert check["mean_inverse_propensity"] == pytest.approx(2.5)
-    assert check["status"] == "ok"
+    assert check.numbers["mean_inverse_propensity"] == pytest.approx(2.5)
+    assert check.status == "ok"
 
 
 def test_model_versions_are_calibrated_apart() -> None:
@@ -143,8 +143,8 @@ def test_model_versions_are_calibrated_apart() -> None:
         pmf=pmf,
         version=np.where(np.arange(n) < n / 2, 1, 2),
     )
-    (check,) = (c for c in audit_log(log) if c["check"] == "calibration")
+    (check,) = (c for c in audit_log(log) if c.name == "calibration")
 
     # 1,000 of 2,000 where 1,400 were promised: 400 / sqrt(2000 * 0.7 * 0.3) = 19.5.
-    assert check["standard_errors"] == pytest.approx(19.5, abs=0.1)
-    assert check["status"] == "fail"
+    assert check.numbers["standard_errors"] == pytest.approx(19.5, abs=0.1)
+    assert check.status == "fail"

@@ -8,6 +8,7 @@ import pytest
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.decision_logs.evaluate_log import evaluate_log
+from bandit_svc.services.values import NOT_ESTIMATED, PolicyRow
 
 N = 400
 
@@ -25,27 +26,26 @@ def uniform_log(**changes: Any) -> DecisionLog:
     return DecisionLog(**(fields | changes))
 
 
-def row(log: DecisionLog, spec: str) -> dict[str, Any]:
-    found: dict[str, Any] = evaluate_log(log, [spec])["policies"][0]
-    return found
+def row(log: DecisionLog, spec: str) -> PolicyRow:
+    return evaluate_log(log, [spec]).policies[0]
 
 
 def test_a_fixed_action_is_worth_its_mean_reward() -> None:
     found = row(uniform_log(), "fixed:b")
 
     # Half of the decisions have weight 2 and reward 1, the others weight 0.
-    assert found["policy"] == "fixed:b"
-    assert found["n"] == N
-    assert found["mean_weight"] == 1
-    assert found["max_weight"] == 2
-    assert found["effective_sample_size"] == N / 2
-    assert found["refused"] is None
-    assert found["estimates"]["ips"]["estimate"] == 1
-    assert found["estimates"]["snips"]["estimate"] == 1
+    assert found.policy == "fixed:b"
+    assert found.n == N
+    assert found.mean_weight == 1
+    assert found.max_weight == 2
+    assert found.effective_sample_size == N / 2
+    assert found.refused is None
+    assert found.estimates["ips"].estimate == 1
+    assert found.estimates["snips"].estimate == 1
 
 
 def test_the_interval_of_ips_is_normal() -> None:
-    interval = row(uniform_log(), "fixed:b")["estimates"]["ips"]["interval"]
+    interval = row(uniform_log(), "fixed:b").estimates["ips"].interval
 
     # Terms are 0 and 2 in equal parts: variance n / (n - 1), error 1 / sqrt(n - 1).
     # The upper end is cut at 1, since no reward was above it.
@@ -53,24 +53,24 @@ def test_the_interval_of_ips_is_normal() -> None:
 
 
 def test_uniform_on_a_uniform_log_is_the_mean_of_the_log() -> None:
-    estimates = row(uniform_log(), "uniform")["estimates"]
+    estimates = row(uniform_log(), "uniform").estimates
 
     for name in ("ips", "snips", "dm", "dr", "clipped_ips", "sndr", "switch_dr"):
-        assert estimates[name]["estimate"] == pytest.approx(0.5, abs=0.01)
+        assert estimates[name].estimate == pytest.approx(0.5, abs=0.01)
 
 
 def test_the_doubly_robust_estimate_equals_its_formula() -> None:
     """A model without context predicts each action's mean in the other two folds."""
     rng = np.random.default_rng(1)
     log = uniform_log(reward=rng.integers(0, 5, N).astype(np.float64))
-    found = row(log, "fixed:b")["estimates"]
+    found = row(log, "fixed:b").estimates
     shown = log.action == 1
 
     # DR is the model's value plus the mean weighted residual. With equal weights it
     # is near the mean of b's rewards whatever the model: 5 standard errors of it.
     mean = log.reward[shown].mean()
-    assert found["dr"]["estimate"] == pytest.approx(mean, abs=5 * 1.5 / N**0.5)
-    assert found["snips"]["estimate"] == pytest.approx(mean)
+    assert found["dr"].estimate == pytest.approx(mean, abs=5 * 1.5 / N**0.5)
+    assert found["snips"].estimate == pytest.approx(mean)
 
 
 def test_a_policy_that_the_log_does_not_carry_is_refused_without_a_number() -> None:
@@ -78,42 +78,45 @@ def test_a_policy_that_the_log_does_not_carry_is_refused_without_a_number() -> N
     log = uniform_log(actions=("a", "b", "c"))
     found = row(log, "fixed:c")
 
-    assert "None of the 400 logged decisions" in found["refused"]
-    assert all(e["estimate"] is None for e in found["estimates"].values())
-    assert all(e["interval"] == [None, None] for e in found["estimates"].values())
+    assert "None of the 400 logged decisions" in str(found.refused)
+    assert all(e.estimate is None for e in found.estimates.values())
+    assert all(e.interval == (None, None) for e in found.estimates.values())
 
 
 def test_a_column_that_tells_the_whole_policy_gives_dm_and_dr() -> None:
     target = np.where(np.arange(N) % 2 == 0, 0.25, 0.75)
     log = uniform_log(targets={"p": target})
     result = evaluate_log(log, [])
-    estimates = result["policies"][0]["estimates"]
+    estimates = result.policies[0].estimates
 
     # a and b always have 0.25 and 0.75, which sum to 1; so b's 1 counts for 0.75.
-    assert estimates["ips"]["estimate"] == pytest.approx(0.75)
-    assert estimates["dr"]["estimate"] == pytest.approx(0.75, abs=0.01)
+    assert estimates["ips"].estimate == pytest.approx(0.75)
+    assert estimates["dr"].estimate == pytest.approx(0.75, abs=0.01)
 
 
 def test_dm_has_the_interval_of_dr_with_its_own_estimate_in_it() -> None:
     target = np.where(np.arange(N) % 2 == 0, 0.25, 0.75)
-    estimates = evaluate_log(uniform_log(targets={"p": target}), [])["policies"][0][
-        "estimates"
-    ]
-    direct, (lower, upper) = estimates["dm"]["estimate"], estimates["dr"]["interval"]
+    estimates = (
+        evaluate_log(uniform_log(targets={"p": target}), []).policies[0].estimates
+    )
+    direct, (lower, upper) = estimates["dm"].estimate, estimates["dr"].interval
 
-    assert estimates["dm"]["interval"] == [min(lower, direct), max(upper, direct)]
+    assert direct is not None
+    assert lower is not None
+    assert upper is not None
+    assert estimates["dm"].interval == (min(lower, direct), max(upper, direct))
     assert upper > lower
 
 
 def test_a_column_that_depends_on_more_than_the_action_gives_no_dm() -> None:
     target = np.where(np.arange(N) < N / 2, 0.25, 0.75)
     result = evaluate_log(uniform_log(targets={"p": target}), [])
-    estimates = result["policies"][0]["estimates"]
-    (check,) = (c for c in result["health"] if c["check"] == "reward_model")
+    estimates = result.policies[0].estimates
+    (check,) = (c for c in result.health if c.name == "reward_model")
 
-    assert estimates["ips"]["estimate"] is not None
-    assert estimates["dm"] == {"estimate": None, "interval": [None, None]}
-    assert "No dm and dr for p" in check["detail"]
+    assert estimates["ips"].estimate is not None
+    assert estimates["dm"] == NOT_ESTIMATED
+    assert "No dm and dr for p" in check.detail
 
 
 def test_eligible_actions_share_the_uniform_policy() -> None:
@@ -122,13 +125,13 @@ def test_eligible_actions_share_the_uniform_policy() -> None:
     log = uniform_log(actions=("a", "b", "c"), eligible=eligible)
 
     # Weights are (1/2) / (1/2) in the first half, (1/3) / (1/2) in the second.
-    assert row(log, "uniform")["mean_weight"] == pytest.approx((1 + 2 / 3) / 2)
+    assert row(log, "uniform").mean_weight == pytest.approx((1 + 2 / 3) / 2)
 
 
 def test_negative_rewards_keep_their_sign() -> None:
     log = uniform_log(reward=-np.ones(N))
 
-    assert row(log, "fixed:a")["estimates"]["snips"]["estimate"] == -1
+    assert row(log, "fixed:a").estimates["snips"].estimate == -1
 
 
 def test_a_bad_spec_names_what_can_be_said() -> None:
@@ -167,9 +170,11 @@ def test_biased_estimators_have_intervals_that_hold_the_truth() -> None:
             propensity=pmf[action],
             targets={"p": target[action]},
         )
-        estimates = evaluate_log(log, [])["policies"][0]["estimates"]
+        estimates = evaluate_log(log, []).policies[0].estimates
         for name in missed:
-            lower, upper = estimates[name]["interval"]
+            lower, upper = estimates[name].interval
+            assert lower is not None
+            assert upper is not None
             missed[name] += not lower <= truth <= upper
 
     assert max(missed.values()) <= 12, missed

@@ -68,7 +68,7 @@ def test_our_own_log_passes_the_audit_while_the_policy_learns(service: Service) 
         service.rounds(100)
         service.mature()
     log = stored(service)
-    failed = [c for c in audit_log(log) if c["status"] == "fail"]
+    failed = [c for c in audit_log(log) if c.status == "fail"]
 
     assert log.n == 1_000
     assert (log.n_cells, log.cell_name) == (2, "device")
@@ -85,7 +85,7 @@ def test_an_overridden_choice_in_our_own_log_is_found(service: Service) -> None:
         service.mature()
     log = stored(service)
     log.action[::10] = 2
-    checks = {check["check"]: check for check in audit_log(log)}
+    checks = {check.name: check for check in audit_log(log)}
 
-    assert checks["propensities"]["status"] == "fail"
-    assert "another probability than their own pmf" in checks["propensities"]["detail"]
+    assert checks["propensities"].status == "fail"
+    assert "another probability than their own pmf" in checks["propensities"].detail

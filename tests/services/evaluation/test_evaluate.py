@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.evaluation.evaluate import evaluate
+from bandit_svc.services.evaluation.evaluate import Evaluation, evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.report.build import build_report
+from bandit_svc.services.values import PolicyRow
 from tests.harness.service import Service
 
 Json = dict[str, Any]
@@ -28,7 +30,7 @@ def played(service: Service) -> Service:
     return service
 
 
-def evaluated(service: Service, *asked: Any, **more: Any) -> Json:
+def evaluated(service: Service, *asked: Any, **more: Any) -> Evaluation:
     experiment = service.storage.experiments.get("hero")
     specs = asked_specs(experiment.definition, asked)
     return evaluate(service.storage, experiment, specs, **more)
@@ -36,9 +38,11 @@ def evaluated(service: Service, *asked: Any, **more: Any) -> Json:
 
 def numbers(value: Any) -> list[Any]:
     """Every number and sentence of a row, flat, in order."""
+    if isinstance(value, PolicyRow):
+        return numbers(msgspec.to_builtins(value))
     if isinstance(value, dict):
         return [n for inner in value.values() for n in numbers(inner)]
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [n for inner in value for n in numbers(inner)]
     return [value]
 
@@ -48,19 +52,19 @@ def test_it_agrees_with_what_the_learner_has_kept(played: Service) -> None:
     kept = build_report(played.storage, experiment, played.now_ms)
     again = evaluated(played)
 
-    assert len(again["policies"]) == 7
-    for row, expected in zip(again["policies"], kept["policies"], strict=True):
-        assert row["n"] > 0
+    assert len(again.policies) == 7
+    for row, expected in zip(again.policies, kept.policies, strict=True):
+        assert row.n > 0
         assert numbers(row) == pytest.approx(numbers(expected), abs=1e-9)
-    assert again["health"] == kept["health"][-2:]
+    assert again.health == kept.health[-2:]
 
 
 def test_a_policy_that_is_no_candidate_is_what_it_would_have_been_as_one(
     played: Service,
 ) -> None:
-    (alone,) = evaluated(played, LINEAR | {"name": "other", "ridge": 3.0})["policies"]
-    (again,) = evaluated(played, LINEAR | {"name": "other"})["policies"]
-    (kept,) = evaluated(played, LINEAR)["policies"]
+    (alone,) = evaluated(played, LINEAR | {"name": "other", "ridge": 3.0}).policies
+    (again,) = evaluated(played, LINEAR | {"name": "other"}).policies
+    (kept,) = evaluated(played, LINEAR).policies
 
     assert numbers(again)[1:] == numbers(kept)[1:]
     assert numbers(alone)[1:] != numbers(kept)[1:]
@@ -76,13 +80,13 @@ def test_progress_is_told_after_each_batch(played: Service) -> None:
 def test_labels_are_those_of_the_report_and_of_retired_variants(
     played: Service,
 ) -> None:
-    rows = evaluated(played, "fixed:c", "baseline", "shadow", "uniform")["policies"]
+    rows = evaluated(played, "fixed:c", "baseline", "shadow", "uniform").policies
 
-    assert [row["policy"] for row in rows] == [
+    assert [row.policy for row in rows] == [
         *("fixed:c", "baseline", "shadow", "uniform"),
     ]
     # c could not be shown after it was retired.
-    assert 0 < rows[0]["n"] < rows[1]["n"]
+    assert 0 < rows[0].n < rows[1].n
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,7 @@ def test_what_can_not_be_evaluated_is_refused(
 
 def test_an_experiment_without_a_log_has_nothing_to_say(service: Service) -> None:
     service.create()
-    (row,) = evaluated(service, {"kind": "uniform"})["policies"]
+    (row,) = evaluated(service, {"kind": "uniform"}).policies
 
-    assert (row["policy"], row["n"]) == ("uniform", 0)
-    assert row["refused"] == "No decision has matured yet."
+    assert (row.policy, row.n) == ("uniform", 0)
+    assert row.refused == "No decision has matured yet."

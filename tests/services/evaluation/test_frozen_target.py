@@ -12,6 +12,7 @@ from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.learning.train import KEEP_SNAPSHOTS
 from bandit_svc.services.policy_inputs import actions_of
 from bandit_svc.services.serving.served_experiment import load_policy
+from bandit_svc.services.values import PolicyRow
 from bandit_svc.storage.rows import JoinedRow
 from tests.harness.service import Service
 
@@ -36,10 +37,9 @@ def asked(service: Service, *labels: Any) -> Json:
     return asked_specs(experiment.definition, labels, models, "/policies/{}")
 
 
-def evaluated(service: Service, specs: Json) -> list[Json]:
+def evaluated(service: Service, specs: Json) -> tuple[PolicyRow, ...]:
     experiment = service.storage.experiments.get("hero")
-    rows: list[Json] = evaluate(service.storage, experiment, specs)["policies"]
-    return rows
+    return evaluate(service.storage, experiment, specs).policies
 
 
 def by_hand(service: Service) -> float:
@@ -61,10 +61,10 @@ def test_a_version_is_worth_what_it_would_have_earned_on_what_it_had_not_seen(
 ) -> None:
     model, uniform = evaluated(played, asked(played, "model:1", "uniform"))
 
-    assert (model["policy"], model["n"], uniform["n"]) == ("model:1", 480, 600)
-    assert model["refused"] is None
-    assert model["estimates"]["ips"]["estimate"] == pytest.approx(by_hand(played))
-    assert "learned from the first 120 joined decisions" in model["note"]
+    assert (model.policy, model.n, uniform.n) == ("model:1", 480, 600)
+    assert model.refused is None
+    assert model.estimates["ips"].estimate == pytest.approx(by_hand(played))
+    assert "learned from the first 120 joined decisions" in str(model.note)
 
 
 def test_beside_it_the_others_are_worth_what_they_are_without_it(
@@ -82,10 +82,10 @@ def test_a_version_that_has_seen_everything_is_refused_with_a_sentence(
 ) -> None:
     (row,) = evaluated(played, asked(played, "model:2"))
 
-    assert row["n"] == 0
-    assert row["estimates"]["ips"]["estimate"] is None
-    assert (
-        "Version 2 learned from the log up to joined decision 600" in (row["refused"])
+    assert row.n == 0
+    assert row.estimates["ips"].estimate is None
+    assert "Version 2 learned from the log up to joined decision 600" in str(
+        row.refused
     )
 
 

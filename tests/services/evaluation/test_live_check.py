@@ -145,8 +145,8 @@ class Run:
         summary = self.candidates["baseline"].rewards.summary()
         evaluated = {"baseline": CandidateProgress(summary)}
         check = scorecard(self.storage, self.experiment, evaluated, self.holdout)
-        assert "the holdout earned" in check["detail"]
-        return str(check["status"])
+        assert "the holdout earned" in check.detail
+        return check.status
 
 
 @pytest.mark.statistical
@@ -221,14 +221,16 @@ def test_through_the_whole_service_every_estimate_holds_the_truth_at_every_look(
         service.mature()
         experiment = service.storage.experiments.get("hero")
         report = build_report(service.storage, experiment, service.now_ms)
-        for row in report["policies"]:
-            for estimator in ("ips", "dr") if row["refused"] is None else ():
-                lower, upper = row["estimates"][estimator]["interval"]
-                assert lower <= truth[row["policy"]] <= upper, row
-    checks = {check["check"]: check for check in report["health"]}
-    (baseline,) = (r for r in report["policies"] if r["policy"] == "baseline")
+        for row in report.policies:
+            for estimator in ("ips", "dr") if row.refused is None else ():
+                lower, upper = row.estimates[estimator].interval
+                assert lower is not None
+                assert upper is not None
+                assert lower <= truth[row.policy] <= upper, row
+    checks = {check.name: check for check in report.health}
+    (baseline,) = (r for r in report.policies if r.policy == "baseline")
 
-    assert baseline["refused"] is None
-    assert checks["propensity_audit"]["status"] == "ok"
-    assert checks["scorecard"]["status"] == "ok"
-    assert "the holdout earned" in checks["scorecard"]["detail"]
+    assert baseline.refused is None
+    assert checks["propensity_audit"].status == "ok"
+    assert checks["scorecard"].status == "ok"
+    assert "the holdout earned" in checks["scorecard"].detail

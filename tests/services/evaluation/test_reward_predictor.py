@@ -7,6 +7,7 @@ import pytest
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.ope.progressive.weighted import WeightedRewards
 from bandit_svc.services.report.build import build_report
+from bandit_svc.services.values import RewardModelQuality
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow, RewardModelRow
 from policies.base import Action, RewardRange
 from policies.reward_model import RewardModel
@@ -111,4 +112,4 @@ def test_the_report_says_how_good_the_model_is(played: Service) -> None:
     experiment = played.storage.experiments.get("hero")
     report = build_report(played.storage, experiment, played.now_ms)
 
-    assert report["reward_model"] == {"n": n, "r_squared": 1 - squares / of_mean}
+    assert report.reward_model == RewardModelQuality(n, 1 - squares / of_mean)

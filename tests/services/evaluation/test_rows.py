@@ -5,32 +5,36 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import to_builtins
 
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.ope.progressive.weighted import WeightedRewards
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.prose.report_csv import report_rows
+from bandit_svc.services.checks.check import Check
 from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
 from bandit_svc.services.evaluation.rows import CandidateProgress
 from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.report import Report
+from bandit_svc.services.values import NOT_ESTIMATED, PolicyRow
 from tests.harness.service import Service
 
 LIMIT = 20.0
 Json = dict[str, Any]
 
 
-def report_of(service: Service) -> Json:
+def report_of(service: Service) -> Report:
     experiment = service.storage.experiments.get("hero")
     return build_report(service.storage, experiment, service.now_ms)
 
 
-def policies_of(service: Service) -> dict[str, Json]:
-    return {row["policy"]: row for row in report_of(service)["policies"]}
+def policies_of(service: Service) -> dict[str, PolicyRow]:
+    return {row.policy: row for row in report_of(service).policies}
 
 
-def check_of(service: Service, name: str) -> Json:
-    (check,) = (c for c in report_of(service)["health"] if c["check"] == name)
-    return dict(check)
+def check_of(service: Service, name: str) -> Check:
+    (check,) = (c for c in report_of(service).health if c.name == name)
+    return check
 
 
 @pytest.fixture
@@ -57,13 +61,14 @@ def test_a_row_has_the_shape_of_the_contract_for_each_candidate(
         *("uniform", "baseline", "fixed:a", "fixed:b", "fixed:c", "shadow"),
     ]
     for row in rows.values():
-        assert set(row) == {
+        values = to_builtins(row)
+        assert set(values) == {
             *("policy", "n", "behind", "effective_sample_size", "mean_weight"),
             *("max_weight", "refused", "estimates"),
         }
-        assert set(row["estimates"]) == {"ips", "snips", "dm", "dr"}
-        for one in row["estimates"].values():
-            assert set(one) == {"estimate", "interval"}
+        assert set(row.estimates) == {"ips", "snips", "dm", "dr"}
+        for one in values["estimates"].values():
+            assert set(one) - {"reason"} == {"estimate", "interval"}
 
 
 def test_estimates_are_those_of_the_log_in_the_rewards_own_units(
@@ -81,12 +86,14 @@ def test_estimates_are_those_of_the_log_in_the_rewards_own_units(
     # Of rewards above the minimum, so that the minimum is the zero.
     ips = float((weight * (reward + 1)).mean()) - 1
 
-    assert (row["n"], row["behind"], row["refused"]) == (len(treated), 0, None)
-    assert row["mean_weight"] == pytest.approx(weight.mean())
-    assert row["max_weight"] == pytest.approx(weight.max())
-    assert row["estimates"]["snips"]["estimate"] == pytest.approx(snips)
-    assert row["estimates"]["ips"]["estimate"] == pytest.approx(ips)
-    lower, upper = row["estimates"]["ips"]["interval"]
+    assert (row.n, row.behind, row.refused) == (len(treated), 0, None)
+    assert row.mean_weight == pytest.approx(weight.mean())
+    assert row.max_weight == pytest.approx(weight.max())
+    assert row.estimates["snips"].estimate == pytest.approx(snips)
+    assert row.estimates["ips"].estimate == pytest.approx(ips)
+    lower, upper = row.estimates["ips"].interval
+    assert lower is not None
+    assert upper is not None
     assert -1 <= lower < ips < upper <= 3
 
 
@@ -95,20 +102,20 @@ def test_a_variant_shows_what_always_showing_it_would_have_earned(
 ) -> None:
     rows = policies_of(earned)
 
-    for variant in report_of(earned)["variants"]:
-        fixed = rows[f"fixed:{variant['variant']}"]
-        assert variant["ips"] == fixed["estimates"]["ips"]
+    for variant in report_of(earned).variants:
+        fixed = rows[f"fixed:{variant.variant}"]
+        assert variant.ips == fixed.estimates["ips"]
 
 
 def test_every_number_is_in_the_csv(earned: Service) -> None:
     cells = {(s, n, m): v for s, n, m, v in report_rows(report_of(earned))}
     row = policies_of(earned)["shadow"]
 
-    assert cells["policies", "shadow", "n"] == row["n"]
-    for name, one in row["estimates"].items():
+    assert cells["policies", "shadow", "n"] == row.n
+    for name, one in row.estimates.items():
         assert [cells["policies", "shadow", name + end] for end in ENDS] == [
-            one["estimate"],
-            *one["interval"],
+            one.estimate,
+            *one.interval,
         ]
     assert ("variants", "a", "ips_lower") in cells
 
@@ -123,13 +130,13 @@ def test_too_few_decisions_are_refused_with_a_sentence(service: Service) -> None
     service.mature()
     after = policies_of(service)["uniform"]
 
-    assert (before["n"], before["mean_weight"]) == (0, None)
-    assert before["refused"] == "No decision has matured yet."
-    assert after["n"] == 20
-    assert "at least 50 are needed" in after["refused"]
+    assert (before.n, before.mean_weight) == (0, None)
+    assert before.refused == "No decision has matured yet."
+    assert after.n == 20
+    assert "at least 50 are needed" in str(after.refused)
     for row in (before, after):
-        for one in row["estimates"].values():
-            assert one == {"estimate": None, "interval": [None, None]}
+        for one in row.estimates.values():
+            assert one == NOT_ESTIMATED
 
 
 def test_without_an_exploration_floor_there_is_no_estimate(service: Service) -> None:
@@ -138,24 +145,26 @@ def test_without_an_exploration_floor_there_is_no_estimate(service: Service) -> 
     service.mature()
 
     for row in policies_of(service).values():
-        assert "without an exploration floor" in row["refused"]
-        assert row["estimates"]["ips"]["estimate"] is None
-    assert check_of(service, "propensity_audit")["status"] == "ok"
+        assert "without an exploration floor" in str(row.refused)
+        assert row.estimates["ips"].estimate is None
+    audit = check_of(service, "propensity_audit")
+    assert audit.status == "early"
+    assert "had an exploration floor" in audit.detail
 
 
 def test_a_changed_candidate_says_how_far_it_is_behind(earned: Service) -> None:
     earned.change(candidates=[{"kind": "epsilon_greedy", "name": "shadow"}])
     row = policies_of(earned)["shadow"]
 
-    assert (row["n"], row["behind"]) == (0, 400)
+    assert (row.n, row.behind) == (0, 400)
 
 
 def test_both_checks_are_ok_on_a_sound_log(earned: Service) -> None:
-    assert check_of(earned, "propensity_audit")["detail"].startswith(
-        "the mean weight of each of 3 fixed variants can't be told from 1"
+    assert check_of(earned, "propensity_audit").detail.startswith(
+        "the mean weight of each of 3 fixed variants agrees with 1"
     )
-    assert check_of(earned, "scorecard")["status"] == "ok"
-    assert "the holdout earned" in check_of(earned, "scorecard")["detail"]
+    assert check_of(earned, "scorecard").status == "ok"
+    assert "the holdout earned" in check_of(earned, "scorecard").detail
 
 
 def forged(share: float, chance: float, propensity: float) -> CandidateProgress:
@@ -172,7 +181,7 @@ def forged(share: float, chance: float, propensity: float) -> CandidateProgress:
 @pytest.mark.parametrize(
     ("chance", "propensity", "status", "word"),
     [
-        (0.2, 0.2, "ok", "can't be told from 1"),
+        (0.2, 0.2, "ok", "agrees with 1"),
         (0.3, 0.2, "fail", "more often than logged"),
         (0.2, 0.3, "fail", "less often than logged"),
     ],
@@ -186,8 +195,8 @@ def test_the_audit_finds_a_variant_that_is_not_shown_as_often_as_logged(
         {"fixed:a": sound, "fixed:b": forged(0.1, chance, propensity)},
     )
 
-    assert check["status"] == status
-    assert word in check["detail"]
+    assert check.status == status
+    assert word in check.detail
 
 
 def test_a_variant_that_is_added_costs_the_others_nothing_of_the_audits_risk(
@@ -212,11 +221,11 @@ def test_where_successes_are_joined_first_neither_check_is_asked(
     # Only successes have closed by now, most of them of variant a.
     service.mature()
 
-    assert policies_of(service)["fixed:a"]["mean_weight"] > 1.5
+    assert (policies_of(service)["fixed:a"].mean_weight or 0.0) > 1.5
     for name in ("propensity_audit", "scorecard"):
         check = check_of(service, name)
-        assert check["status"] == "ok"
-        assert "successes are joined first" in check["detail"]
+        assert check.status == "early"
+        assert "successes are joined first" in check.detail
 
 
 @pytest.mark.parametrize(("mean", "status"), [(0.1, "ok"), (0.5, "warn")])
@@ -229,8 +238,8 @@ def test_the_scorecard_compares_the_baseline_with_the_holdout(
     evaluations = {"baseline": forged(0.1, 0.5, 0.5)}
     check = scorecard(service.storage, experiment, evaluations, holdout)
 
-    assert check["status"] == status
-    assert f"the holdout earned {mean:.4f}" in check["detail"]
+    assert check.status == status
+    assert f"the holdout earned {mean:.4f}" in check.detail
 
 
 @pytest.mark.parametrize(
@@ -246,7 +255,7 @@ def test_the_scorecard_does_not_compare_what_was_changed(
     earned.change(**patch)
     check = check_of(earned, "scorecard")
 
-    assert (check["status"], reason in check["detail"]) == ("ok", True)
+    assert (check.status, reason in check.detail) == ("early", True)
 
 
 def test_the_scorecard_does_not_compare_visitors_of_whom_some_had_no_floor(
@@ -257,8 +266,8 @@ def test_the_scorecard_does_not_compare_visitors_of_whom_some_had_no_floor(
     holdout = Moments(3_000, 1_500.0, 1_500.0)
     check = scorecard(service.storage, experiment, {"baseline": partly}, holdout)
 
-    assert check["status"] == "ok"
-    assert "7 decisions of the treatment had no exploration floor" in check["detail"]
+    assert check.status == "early"
+    assert "7 decisions of the treatment had no exploration floor" in check.detail
 
 
 def test_the_scorecard_waits_for_the_holdout(service: Service) -> None:
@@ -268,5 +277,5 @@ def test_the_scorecard_waits_for_the_holdout(service: Service) -> None:
 
     assert (
         "of the holdout have matured; 50 are needed"
-        in check_of(service, "scorecard")["detail"]
+        in check_of(service, "scorecard").detail
     )

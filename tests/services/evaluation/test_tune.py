@@ -72,15 +72,15 @@ def test_a_spec_has_the_numbers_of_evaluate(logged: Callable[..., Any]) -> None:
     board = tune(opener, experiment, specs, 1)
     storage = opener()
     asked = asked_specs(experiment.definition, [specs[0], {"kind": "linear"}])
-    expected = evaluate(storage, experiment, asked)["policies"]
+    expected = evaluate(storage, experiment, asked).policies
     storage.close()
     found = {row["policy"]["kind"]: row for row in board["leaderboard"]}
 
     for row in expected:
-        mine = found[row["policy"].split("-")[0]]
-        assert mine["n"] == row["n"]
-        assert mine["effective_sample_size"] == row["effective_sample_size"]
-        assert mine["refused"] == row["refused"]
+        mine = found[row.policy.split("-")[0]]
+        assert mine["n"] == row.n
+        assert mine["effective_sample_size"] == row.effective_sample_size
+        assert mine["refused"] == row.refused
 
 
 def test_a_plainly_better_spec_is_found_and_its_promotion_is_recorded(

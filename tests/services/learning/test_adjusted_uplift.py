@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.prose.report_csv import report_rows
+from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.report import Report
 from tests.harness.service import Service
 
 Json = dict[str, Any]
@@ -15,13 +18,15 @@ SPEND: Json = {"key": "user.past_spend", "minimum": 0, "maximum": 100}
 FIXED: Json = {"policy": {"kind": "fixed", "variant": "b"}, "exploration_floor": 0.0}
 
 
-def report_of(service: Service) -> Json:
+def report_of(service: Service) -> Report:
     experiment = service.storage.experiments.get("hero")
     return build_report(service.storage, experiment, service.now_ms)
 
 
-def adjusted(service: Service) -> Json:
-    return dict(report_of(service)["uplift"]["adjusted"])
+def adjusted(service: Service) -> AdjustedUplift:
+    found = report_of(service).uplift.adjusted
+    assert isinstance(found, AdjustedUplift)
+    return found
 
 
 def play(service: Service, count: int) -> None:
@@ -42,17 +47,20 @@ def test_the_report_has_the_adjusted_uplift_beside_the_plain_one(
     play(service, 900)
     service.mature()
     report = report_of(service)
-    found, plain = report["uplift"]["adjusted"], report["uplift"]["absolute"]
+    found, plain = adjusted(service), report.uplift.absolute
+    lower, upper = found.interval
 
-    assert (found["covariate"], found["n"], found["missing"]) == (SPEND["key"], 900, 0)
+    assert (found.covariate, found.n, found.missing) == (SPEND["key"], 900, 0)
     # The mean spend of 50 earns 0.25, and 0.375 in the treatment group.
-    assert found["estimate"] == pytest.approx(0.125, abs=0.02)
-    assert found["interval"][0] < 0.125 < found["interval"][1]
-    assert found["variance_reduction"] > 0.8
-    assert plain["estimate"] != found["estimate"]
-    assert "Adjusted for user.past_spend the difference lies" in report["verdict"]
+    assert found.estimate == pytest.approx(0.125, abs=0.02)
+    assert lower is not None
+    assert upper is not None
+    assert lower < 0.125 < upper
+    assert (found.variance_reduction or 0.0) > 0.8
+    assert plain.estimate != found.estimate
+    assert "Adjusted for user.past_spend the difference is" in report.verdict
     rows = {row[1:3]: row[3] for row in report_rows(report) if row[0] == "uplift"}
-    assert rows["adjusted", "estimate"] == found["estimate"]
+    assert rows["adjusted", "estimate"] == found.estimate
 
 
 def test_without_a_covariate_there_is_none(service: Service) -> None:
@@ -60,7 +68,7 @@ def test_without_a_covariate_there_is_none(service: Service) -> None:
     play(service, 20)
     service.mature()
 
-    assert "adjusted" not in report_of(service)["uplift"]
+    assert report_of(service).uplift.adjusted is UNSET
     assert service.storage.joins.adjusted(1) is None
 
 
@@ -72,7 +80,7 @@ def test_a_missing_covariate_is_counted(service: Service) -> None:
     service.decide(context={"user.past_spend": 7})
     service.mature()
 
-    assert (adjusted(service)["n"], adjusted(service)["missing"]) == (4, 3)
+    assert (adjusted(service).n, adjusted(service).missing) == (4, 3)
 
 
 def test_a_changed_covariate_starts_anew_and_a_changed_text_does_not(
@@ -84,20 +92,20 @@ def test_a_changed_covariate_starts_anew_and_a_changed_text_does_not(
     service.change(description="the same")
     play(service, 50)
     service.mature()
-    before = adjusted(service)["n"]
+    before = adjusted(service).n
     service.change(covariate={"maximum": 50})
-    at_once = adjusted(service)["n"]
+    at_once = adjusted(service).n
     play(service, 30)
     service.mature()
 
-    assert (before, at_once, adjusted(service)["n"]) == (100, 0, 30)
+    assert (before, at_once, adjusted(service).n) == (100, 0, 30)
 
 
 def test_decisions_without_a_holdout_do_not_count(service: Service) -> None:
     service.create(holdout=0.0, covariate=SPEND, **FIXED)
     play(service, 20)
     service.mature()
-    none = adjusted(service)["n"]
+    none = adjusted(service).n
     service.change(holdout=0.5)
     play(service, 20)
     service.mature()
@@ -106,7 +114,7 @@ def test_decisions_without_a_holdout_do_not_count(service: Service) -> None:
     service.mature()
 
     # A baseline of 20 % is rarer than the sums since the 50 % allow for.
-    assert (none, adjusted(service)["n"]) == (0, 10)
+    assert (none, adjusted(service).n) == (0, 10)
 
 
 def test_restarts_and_batches_leave_the_same_state_to_the_last_bit(
@@ -123,7 +131,7 @@ def test_restarts_and_batches_leave_the_same_state_to_the_last_bit(
             if ticks:
                 service.new_learner().tick()
         service.mature()
-        assert adjusted(service)["n"] == 360
+        assert adjusted(service).n == 360
         states.append(service.storage.joins.adjusted(1))
 
     assert states[0] == states[1]

@@ -6,6 +6,7 @@ import pytest
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.report import Report
 from bandit_svc.services.serving.decide import Decided
 from tests.harness.service import Service
 
@@ -13,7 +14,7 @@ Json = dict[str, Any]
 FIXED: Json = {"policy": {"kind": "fixed", "variant": "b"}, "exploration_floor": 0.0}
 
 
-def report_of(service: Service) -> Json:
+def report_of(service: Service) -> Report:
     experiment = service.storage.experiments.get("hero")
     return build_report(service.storage, experiment, service.now_ms)
 
@@ -47,22 +48,25 @@ def test_a_guardrail_compares_the_difference_with_its_margin(
         value = treated if is_treated(decided) else 1.0
         service.reward(decided, value, metric="calls")
     service.mature()
-    rows = report_of(service)["metrics"]
+    rows = report_of(service).metrics
 
-    assert [row["guardrail"]["status"] for row in rows] == [status, status]
-    assert rows[0]["guardrail"]["difference"]["estimate"] == pytest.approx(treated - 1)
+    guardrails = [row.guardrail for row in rows if row.guardrail]
+    assert [one.status for one in guardrails] == [status, status]
+    assert guardrails[0].difference.estimate == pytest.approx(treated - 1)
 
 
 def test_an_undeclared_metric_has_means_and_no_guardrail(service: Service) -> None:
     service.create(holdout=0.0, metrics=[{"name": "calls", "minimum": 0, "maximum": 1}])
     service.reward(service.decide(), 3.0, metric="seconds")
     service.mature()
-    rows = {(r["metric"], r["group"]): r for r in report_of(service)["metrics"]}
+    rows = {(r.metric, r.group): r for r in report_of(service).metrics}
 
-    assert rows["seconds", "treatment"]["mean"] == 3.0
-    assert rows["seconds", "treatment"]["guardrail"] is None
-    assert rows["calls", "baseline"]["mean"] is None
-    assert rows["calls", "treatment"]["guardrail"]["status"] == "undecided"
+    assert rows["seconds", "treatment"].mean == 3.0
+    assert rows["seconds", "treatment"].guardrail is None
+    assert rows["calls", "baseline"].mean is None
+    guardrail = rows["calls", "treatment"].guardrail
+    assert guardrail is not None
+    assert guardrail.status == "undecided"
 
 
 def test_a_declared_metric_is_clipped_to_its_range(service: Service) -> None:
@@ -72,7 +76,7 @@ def test_a_declared_metric_is_clipped_to_its_range(service: Service) -> None:
         service.reward(decided, 1.0, metric="calls", reward_id=str(i))
     service.mature()
 
-    assert report_of(service)["metrics"][0]["total"] == 2.0
+    assert report_of(service).metrics[0].total == 2.0
 
 
 def test_a_breached_guardrail_stands_in_the_verdict(service: Service) -> None:
@@ -82,7 +86,7 @@ def test_a_breached_guardrail_stands_in_the_verdict(service: Service) -> None:
         service.reward(decided, 1.0 if is_treated(decided) else 0.0)
         service.reward(decided, 0.0 if is_treated(decided) else 1.0, metric="calls")
     service.mature()
-    verdict = report_of(service)["verdict"]
+    verdict = report_of(service).verdict
 
     assert verdict.startswith("The bandit earns more than the baseline")
     assert "a guardrail is breached (calls)" in verdict

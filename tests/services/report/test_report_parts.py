@@ -11,15 +11,17 @@ from bandit_svc.domain.segment import FOLDED, MAX_SEGMENTS
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift
 from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.report import Report, SegmentGroup, Window
 from bandit_svc.services.report.segments import SEGMENT_CONFIDENCE
 from bandit_svc.services.serving.decide import Decided
+from bandit_svc.services.values import Estimated
 from tests.harness.service import Service
 
 Json = dict[str, Any]
 FIXED: Json = {"policy": {"kind": "fixed", "variant": "b"}, "exploration_floor": 0.0}
 
 
-def report_of(service: Service) -> Json:
+def report_of(service: Service) -> Report:
     experiment = service.storage.experiments.get("hero")
     return build_report(service.storage, experiment, service.now_ms)
 
@@ -45,16 +47,16 @@ def test_a_point_of_the_history_sums_all_that_was_exposed_before(
     service.now_ms += 1000
     second = decide(service, [{}] * 40)
     service.mature()
-    one, two = report_of(service)["history"]
+    one, two = report_of(service).history
     treated = sum(map(is_treated, first))
     later = sum(map(is_treated, second))
 
-    assert (one["joined"], one["treatment"], one["baseline"]) == (40, 1.0, 0.0)
-    assert (one["shown"], one["shares"]) == (treated, {"b": 1.0})
-    assert two["joined"] == 80
+    assert (one.joined, one.treatment, one.baseline) == (40, 1.0, 0.0)
+    assert (one.shown, one.shares) == (treated, {"b": 1.0})
+    assert two.joined == 80
     # The later ones earned nothing.
-    assert two["treatment"] == pytest.approx(treated / (treated + later))
-    assert one["at"] < two["at"]
+    assert two.treatment == pytest.approx(treated / (treated + later))
+    assert one.at < two.at
 
 
 def test_the_last_point_of_the_history_is_the_uplift_of_the_report(
@@ -66,8 +68,8 @@ def test_the_last_point_of_the_history_is_the_uplift_of_the_report(
         service.mature()
     report = report_of(service)
 
-    assert report["history"][-1]["uplift"] == report["uplift"]["absolute"]
-    assert report["history"][-1]["joined"] == report["decisions"]["joined"] == 450
+    assert report.history[-1].uplift == report.uplift.absolute
+    assert report.history[-1].joined == report.decisions.joined == 450
 
 
 def test_the_cost_of_a_report_does_not_grow_with_the_log(service: Service) -> None:
@@ -100,9 +102,9 @@ def test_the_parts_of_a_report_read_no_decision(service: Service) -> None:
         database.commit()
     after = report_of(service)
 
-    assert before["segments"]
+    assert before.segments
     for part in ("history", "segments", "latency", "metrics"):
-        assert after[part] == before[part]
+        assert getattr(after, part) == getattr(before, part)
 
 
 def test_a_segment_compares_the_groups_within_it(service: Service) -> None:
@@ -115,21 +117,21 @@ def test_a_segment_compares_the_groups_within_it(service: Service) -> None:
         if device == "mobile" and is_treated(decided):
             service.reward(decided)
     service.mature()
-    rows = {row["value"]: row for row in report_of(service)["segments"]}
+    rows = {row.value: row for row in report_of(service).segments}
     mobile, desktop = rows["mobile"], rows["desktop"]
     treated, rest = counts["mobile"], 300 - counts["mobile"]
 
-    assert mobile["groups"] == [
-        {"group": "treatment", "n": treated, "mean": 1.0},
-        {"group": "baseline", "n": rest, "mean": 0.0},
-    ]
-    assert mobile["uplift"]["estimate"] == 1.0
-    assert mobile["significant"] is True
-    assert (desktop["uplift"]["estimate"], desktop["significant"]) == (0.0, False)
+    assert mobile.groups == (
+        SegmentGroup("treatment", n=treated, mean=1.0),
+        SegmentGroup("baseline", n=rest, mean=0.0),
+    )
+    assert mobile.uplift.estimate == 1.0
+    assert mobile.significant is True
+    assert (desktop.uplift.estimate, desktop.significant) == (0.0, False)
     interval = absolute_uplift(
         Moments(treated, treated, treated), Moments(rest), SEGMENT_CONFIDENCE, 0, 1
     ).interval
-    assert mobile["uplift"]["interval"] == [interval.lower, interval.upper]
+    assert mobile.uplift.interval == (interval.lower, interval.upper)
 
 
 def test_the_correction_spends_one_error_on_all_segments_together() -> None:
@@ -143,15 +145,17 @@ def test_a_value_of_few_decisions_is_not_named(service: Service) -> None:
     common = [{"city": "Rome"}] * 30 + [{"city": "Oslo"}] * 20
     decide(service, [*common, *([{"city": "Thule"}] * 19)])
     service.mature()
-    rows = report_of(service)["segments"]
+    rows = report_of(service).segments
 
-    assert [(row["value"], row["folded"]) for row in rows] == [
+    assert [(row.value, row.folded) for row in rows] == [
         ("Rome", False),
         ("Oslo", False),
         ("other", True),
     ]
-    assert rows[-1]["uplift"] == {"estimate": None, "interval": [None, None]}
-    assert sum(group["n"] for group in rows[-1]["groups"]) == 19
+    assert rows[-1].uplift == Estimated(
+        None, (None, None), "rare values together are not tested"
+    )
+    assert sum(group.n for group in rows[-1].groups) == 19
 
 
 def test_a_key_of_one_value_or_of_many_is_no_segment(service: Service) -> None:
@@ -159,7 +163,7 @@ def test_a_key_of_one_value_or_of_many_is_no_segment(service: Service) -> None:
     decide(service, [{"site": "shop", "visitor": f"person {i}"} for i in range(250)])
     service.mature()
 
-    assert report_of(service)["segments"] == []
+    assert report_of(service).segments == ()
     stored = service.storage.breakdowns.segments(1)
     assert {row.value for row in stored} == {"shop"}
     assert FOLDED not in {row.value for row in stored}
@@ -174,16 +178,13 @@ def test_latency_recommends_the_window_that_counts_most_rewards(
         occurred_at_ms = decided.decision.decided_at_ms + (3200 if i < 50 else 100)
         service.reward(decided, occurred_at_ms=occurred_at_ms)
     service.mature()
-    latency = report_of(service)["latency"]
+    latency = report_of(service).latency
 
-    assert (latency["rewards"], latency["late"]) == (200, 50)
-    assert latency["late_share"] == 0.25
-    assert latency["windows"] == [
-        {"share": 0.95, "seconds": 3.2},
-        {"share": 0.99, "seconds": 3.2},
-    ]
-    assert "a window of 3.2 s would have counted 95 %" in latency["detail"]
-    assert [(b["counted"], b["late"]) for b in latency["histogram"]] == [
+    assert (latency.rewards, latency.late) == (200, 50)
+    assert latency.late_share == 0.25
+    assert latency.windows == (Window(0.95, seconds=3.2), Window(0.99, seconds=3.2))
+    assert "a window of 3.2 s would have counted 95 %" in latency.detail
+    assert [(b.counted, b.late) for b in latency.histogram] == [
         (150, 0),
         (0, 50),
     ]
@@ -201,7 +202,7 @@ def test_latency_says_whether_the_window_fits(
     service.now_ms += 100_000
     service.mature()
 
-    assert words in report_of(service)["latency"]["detail"]
+    assert words in report_of(service).latency.detail
 
 
 def test_a_second_reward_behind_the_first_says_nothing_of_the_window(
@@ -215,15 +216,15 @@ def test_a_second_reward_behind_the_first_says_nothing_of_the_window(
     service.learner.tick()
     service.reward(decided, reward_id="second")
     service.mature()
-    latency = report_of(service)["latency"]
+    latency = report_of(service).latency
 
-    assert (latency["rewards"], latency["late"]) == (1, 0)
+    assert (latency.rewards, latency.late) == (1, 0)
 
 
 def test_a_report_of_nothing_has_empty_parts(service: Service) -> None:
     service.create()
     report = report_of(service)
 
-    assert (report["history"], report["segments"], report["metrics"]) == ([], [], [])
-    assert report["latency"]["late_share"] is None
-    assert [w["seconds"] for w in report["latency"]["windows"]] == [None, None]
+    assert (report.history, report.segments, report.metrics) == ((), (), ())
+    assert report.latency.late_share is None
+    assert [w.seconds for w in report.latency.windows] == [None, None]

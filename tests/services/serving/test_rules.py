@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from bandit_svc.domain.events.decision import Decision
@@ -58,9 +59,9 @@ def test_a_table_is_worth_what_the_decisions_that_agree_with_it_earned(
     made = [decided.decision for decided in service.rounds(300)]
     service.mature()
     experiment = service.storage.experiments.get("hero")
-    kept = build_report(service.storage, experiment, service.now_ms)["policies"]
+    kept = build_report(service.storage, experiment, service.now_ms).policies
     specs = asked_specs(experiment.definition, [RULES | {"name": "again"}, "table"])
-    again, table = evaluate(service.storage, experiment, specs)["policies"]
+    again, table = evaluate(service.storage, experiment, specs).policies
     # As conftest rewards: a on mobile, b elsewhere.
     earned = sum(
         d.variants[d.chosen]
@@ -69,9 +70,9 @@ def test_a_table_is_worth_what_the_decisions_that_agree_with_it_earned(
         for d in made
     )
 
-    assert again["estimates"]["ips"]["estimate"] == pytest.approx(3 * earned / 300)
+    assert again.estimates["ips"].estimate == pytest.approx(3 * earned / 300)
     assert table in kept
-    assert again | {"policy": "table"} == table
+    assert msgspec.structs.replace(again, policy="table") == table
 
 
 def test_a_target_table_must_name_variants_of_the_experiment(

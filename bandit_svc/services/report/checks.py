@@ -1,0 +1,92 @@
+"""The checks of a report, in the report's order.
+
+Owns the registry. To add a check, write its kind and its function in one module of
+services.checks or services.evaluation, and add one entry here: report, pages, gauges
+and the reference page read this order, its titles and its advice.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.services.checks import drift, loop, stored_log
+from bandit_svc.services.checks.check import Check, CheckKind
+from bandit_svc.services.checks.propensities import CALIBRATION
+from bandit_svc.services.evaluation import checks as evaluated
+from bandit_svc.services.evaluation.rows import CandidateProgress
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.rows import Totals
+
+
+class Facts(NamedTuple):
+    """What checks are answered from.
+
+    Attributes:
+        lag_s: how long the oldest matured decision has waited to be learned.
+        advised_windows_s: reward windows for 95 % and 99 % of the reported rewards.
+        holdout: sums of the baseline's rewards.
+    """
+
+    storage: Storage
+    experiment: Experiment
+    totals: Totals
+    lag_s: float
+    advised_windows_s: tuple[float | None, float | None]
+    evaluations: Mapping[str, CandidateProgress]
+    holdout: Moments
+
+
+class ReportCheck(NamedTuple):
+    """One entry of the registry: a question, and how it is answered."""
+
+    kind: CheckKind
+    answer: Callable[[Facts], Check]
+
+
+REPORT_CHECKS = (
+    ReportCheck(
+        stored_log.SAMPLE_RATIO,
+        lambda f: stored_log.sample_ratio(f.storage, f.experiment),
+    ),
+    ReportCheck(
+        stored_log.REPEAT_VISITS,
+        lambda f: stored_log.repeat_visits(f.storage, f.experiment, f.totals),
+    ),
+    ReportCheck(
+        loop.LATE_REWARDS,
+        lambda f: loop.late_rewards(
+            f.totals,
+            f.experiment.definition.reward.window_seconds,
+            f.advised_windows_s,
+        ),
+    ),
+    ReportCheck(loop.ORPHAN_REWARDS, lambda f: loop.orphan_rewards(f.totals)),
+    ReportCheck(loop.AMBIGUOUS_DECISIONS, lambda f: loop.ambiguous_decisions(f.totals)),
+    ReportCheck(loop.FALLBACK_DECISIONS, lambda f: loop.fallback_decisions(f.totals)),
+    ReportCheck(loop.LEARNER, lambda f: loop.learner(f.totals, f.lag_s)),
+    ReportCheck(loop.LEARN_ON, lambda f: loop.learn_on(f.experiment)),
+    ReportCheck(
+        stored_log.MISSING_REWARDS,
+        lambda f: stored_log.missing_rewards(f.storage, f.experiment),
+    ),
+    ReportCheck(
+        drift.CONTEXT_DRIFT, lambda f: drift.context_drift(f.storage, f.experiment)
+    ),
+    ReportCheck(CALIBRATION, lambda f: stored_log.calibration(f.storage, f.experiment)),
+    ReportCheck(
+        evaluated.PROPENSITY_AUDIT,
+        lambda f: evaluated.propensity_audit(f.experiment, f.evaluations),
+    ),
+    ReportCheck(
+        evaluated.SCORECARD,
+        lambda f: evaluated.scorecard(
+            f.storage, f.experiment, f.evaluations, f.holdout
+        ),
+    ),
+)
+
+
+def report_checks(facts: Facts) -> list[Check]:
+    """Return every check, whatever its outcome, in the order of the registry."""
+    return [one.answer(facts) for one in REPORT_CHECKS]

@@ -1,0 +1,248 @@
+"""The report of one experiment, typed.
+
+Owns its shape: the fields are those of the contract, in its order. What is in it is
+computed by the other modules of this room; services.checks.check.checked_json encodes
+it.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from bandit_svc.domain.experiment import Group as GroupName
+from bandit_svc.domain.experiment import Status
+from bandit_svc.services.checks.check import Check
+from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
+from bandit_svc.services.values import (
+    Bounds,
+    Estimated,
+    PolicyRow,
+    Reason,
+    RewardModelQuality,
+)
+
+GuardrailStatus = Literal["ok", "undecided", "breached"]
+
+
+class Decisions(msgspec.Struct, frozen=True):
+    """Counts of decisions and rewards.
+
+    Attributes:
+        treatment: exposed decisions of the learning policy.
+        baseline: exposed decisions of the holdout.
+        joined: decisions that have matured.
+        pending: decisions whose reward window is open.
+        unexposed: deferred decisions that were never activated.
+        ambiguous: ids under which two variants went out.
+        fallback: decisions by the baseline because a pmf was not valid.
+    """
+
+    treatment: int
+    baseline: int
+    joined: int
+    pending: int
+    unexposed: int
+    ambiguous: int
+    fallback: int
+    late_rewards: int
+    duplicate_rewards: int
+    conflicting_rewards: int
+    orphan_rewards: int
+
+
+class Uplift(msgspec.Struct, frozen=True):
+    """Mean reward of the treatment minus that of the baseline.
+
+    Attributes:
+        relative: as a share of the baseline's mean.
+        confidence: of every interval of the report, in (0, 1).
+        anytime_valid: whether the intervals hold at every look.
+        adjusted: by the declared covariate; absent without one.
+    """
+
+    absolute: Estimated
+    relative: Estimated
+    confidence: float
+    method: str
+    anytime_valid: bool
+    adjusted: AdjustedUplift | msgspec.UnsetType = msgspec.UNSET
+
+
+class Group(msgspec.Struct, frozen=True):
+    """What one group earned: `mean` reward a decision over `n` matured decisions."""
+
+    group: GroupName
+    n: int
+    mean: float | None
+    interval: Bounds
+    reason: Reason = msgspec.UNSET
+
+
+class VariantRow(msgspec.Struct, frozen=True):
+    """One variant among the treatment's matured decisions.
+
+    Attributes:
+        share: of those decisions, 0 to 1.
+        ips: what always choosing it would have earned.
+    """
+
+    variant: str
+    share: float
+    n: int
+    mean: float | None
+    interval: Bounds
+    ips: Estimated
+    reason: Reason = msgspec.UNSET
+
+
+class Guardrail(msgspec.Struct, frozen=True):
+    """Whether a declared metric got worse by more than its margin."""
+
+    status: GuardrailStatus
+    direction: Literal["higher", "lower"]
+    margin: float
+    difference: Estimated
+    detail: str
+
+
+class MetricRow(msgspec.Struct, frozen=True):
+    """One secondary metric in one group.
+
+    Attributes:
+        n: matured decisions; one without a report counts as 0.
+        reported: decisions for which it was reported.
+        guardrail: None for a metric that is not declared.
+    """
+
+    metric: str
+    group: GroupName
+    n: int
+    reported: int
+    total: float
+    mean: float | None
+    guardrail: Guardrail | None
+
+
+class HistoryPoint(msgspec.Struct, frozen=True):
+    """The report up to a moment, and what happened since the point before.
+
+    Attributes:
+        at: the moment, ISO 8601 in UTC.
+        treatment: mean reward so far.
+        baseline: mean reward so far.
+        shown: the treatment's decisions within the stretch.
+        shares: of each variant among `shown`.
+        matured: decisions of both groups within the stretch.
+        rewarded: the share of `matured` that got a reward.
+    """
+
+    at: str
+    joined: int
+    uplift: Estimated
+    treatment: float | None
+    baseline: float | None
+    shown: int
+    shares: dict[str, float]
+    matured: int
+    rewarded: float
+
+
+class SegmentGroup(msgspec.Struct, frozen=True):
+    """One group within a segment."""
+
+    group: GroupName
+    n: int
+    mean: float | None
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """The uplift where a context key has one value.
+
+    Attributes:
+        folded: whether it holds all values that are too rare to be shown.
+        significant: whether its interval excludes 0.
+    """
+
+    key: str
+    value: str
+    folded: bool
+    groups: tuple[SegmentGroup, ...]
+    uplift: Estimated
+    significant: bool
+
+
+class SegmentRule(msgspec.Struct, frozen=True):
+    """How the intervals of segments are corrected for their number."""
+
+    confidence: float
+    segments_at_most: int
+    detail: str
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The reward window, in seconds, that would count this share of the rewards."""
+
+    share: float
+    seconds: float | None
+
+
+class LatencyBin(msgspec.Struct, frozen=True):
+    """Rewards by the time from their decision: counted ones and late ones."""
+
+    from_seconds: float
+    to_seconds: float
+    counted: int
+    late: int
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """How long rewards take."""
+
+    rewards: int
+    late: int
+    late_share: float | None
+    window_seconds: float
+    windows: tuple[Window, ...]
+    detail: str
+    histogram: tuple[LatencyBin, ...]
+
+
+class Model(msgspec.Struct, frozen=True):
+    """The model version that is served.
+
+    Attributes:
+        version: 0 if nothing has been published.
+        catching_up: whether a changed policy is being trained.
+        learned: decisions that it has learned from.
+        lag_seconds: how long the oldest matured decision has waited to be learned.
+    """
+
+    version: int
+    policy: dict[str, Any]
+    catching_up: bool
+    learned: int
+    age_seconds: float | None
+    lag_seconds: float
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What an experiment earned, and whether that can be relied on."""
+
+    experiment: str
+    as_of: str
+    status: Status
+    revision: int
+    decisions: Decisions
+    uplift: Uplift
+    groups: tuple[Group, Group]
+    variants: tuple[VariantRow, ...]
+    policies: tuple[PolicyRow, ...]
+    reward_model: RewardModelQuality
+    metrics: tuple[MetricRow, ...]
+    history: tuple[HistoryPoint, ...]
+    segments: tuple[Segment, ...]
+    segment_rule: SegmentRule
+    latency: Latency
+    model: Model
+    health: tuple[Check, ...]
+    verdict: str = ""

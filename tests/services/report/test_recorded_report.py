@@ -1,0 +1,90 @@
+"""The JSON of a report stays what callers of an earlier version have read."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from bandit_svc.services.checks.check import checked_json
+from bandit_svc.services.report.build import build_report
+from tests.harness.service import Service
+
+RECORDED = Path(__file__).parent / "recorded_report.json"
+"""Made by the version before reports were typed, from the same 2,417 decisions."""
+DEFINITION: dict[str, Any] = {
+    "holdout": 0.3,
+    "metrics": [
+        {
+            "name": "returns",
+            "direction": "lower",
+            "margin": 0.1,
+            "minimum": 0.0,
+            "maximum": 5.0,
+        }
+    ],
+    "covariate": {"key": "hour", "minimum": 0.0, "maximum": 24.0},
+}
+ENDS = {-1.0, 0.0, 1.0, -5.0, 5.0}
+"""Of ranges that exclude nothing, which were given as intervals; they are None now."""
+
+
+def lived_in(service: Service) -> None:
+    """Play rounds in which every part of a report gets its numbers."""
+    service.create(**DEFINITION)
+    for part in range(6):
+        for i in range(400):
+            played = service.round(service.workers[i % 2])
+            if i % 5 == 0:
+                service.reward(played, value=float(i % 3), metric="returns")
+            if i % 50 == 0:
+                service.reward(played, value=1.0, metric="unasked")
+        if part % 2:
+            late = service.decide(unit_id="late", context={"device": "mobile"})
+            service.now_ms += 2_500
+            service.reward(late)
+        for _ in range(4):
+            service.mature()
+    service.rounds(7)
+    service.learner.tick()
+
+
+def flat(value: object, path: str = "") -> dict[str, object]:
+    """Return every leaf of a JSON value by its path."""
+    if isinstance(value, dict):
+        return {
+            k: v for n, o in value.items() for k, v in flat(o, f"{path}/{n}").items()
+        }
+    if isinstance(value, list | tuple) and value:
+        return {
+            k: v for i, o in enumerate(value) for k, v in flat(o, f"{path}/{i}").items()
+        }
+    return {path: value}
+
+
+def same(found: object, recorded: object) -> bool:
+    """Compare two leaves; the last digits of a float may differ."""
+    if isinstance(found, float) and isinstance(recorded, float):
+        return math.isclose(found, recorded, rel_tol=1e-9)
+    return found == recorded
+
+
+def test_the_json_of_a_report_is_that_of_the_version_before(service: Service) -> None:
+    lived_in(service)
+    experiment = service.storage.experiments.get("hero")
+    report = checked_json(build_report(service.storage, experiment, service.now_ms))
+    found, recorded = flat(report), flat(json.loads(RECORDED.read_text()))
+    # Sentences may be put in plainer words; numbers, names and statuses may not.
+    words = {p for p in recorded if p.endswith(("/detail", "/verdict", "/refused"))}
+    numbers = {p: v for p, v in recorded.items() if p not in words}
+
+    assert set(recorded) - set(found) == set()
+    assert {p for p in set(found) - set(recorded) if not p.endswith("/reason")} == set()
+    different = {
+        path: (value, found[path])
+        for path, value in numbers.items()
+        if not same(found[path], value)
+    }
+    unknown = {p for p, (_, now) in different.items() if now is None}
+    assert set(different) == unknown, different
+    assert all("/interval/" in path for path in unknown)
+    assert all(numbers[path] in ENDS for path in unknown)
