@@ -47,20 +47,6 @@ class LogNormal:
         return min(wait_s, self.cap_s)
 
 
-@dataclass(frozen=True)
-class Pareto:
-    """The heaviest tail: a wait beyond x has chance (minimum / x) ** shape."""
-
-    minimum_s: float
-    shape: float
-    """At 1 or below, the mean is infinite."""
-    cap_s: float = math.inf
-
-    def draw_s(self, rng: np.random.Generator) -> float:
-        """Draw a waiting time of at least `minimum_s`."""
-        return min(self.minimum_s * (1.0 + float(rng.pareto(self.shape))), self.cap_s)
-
-
 INSTANT = Exponential(0.0)
 
 

@@ -1,8 +1,9 @@
-"""Bound weighted rewards so that one may look at every moment and stop at any.
+"""Bound a policy's value from weighted rewards, at every look.
 
-Owns the confidence sequence that holds at every n, not only in the limit: of a
-policy's value here, of any bounded mean in bounded_mean.py. Looked at after each of
-10,000 rounds of logs that learn, 1,000 logs a row (`benchmarks/truth`):
+Owns the confidence sequence of a policy's value, which is valid at every n, not only
+in the limit, and the pivots that it bets on. The sequence of any bounded mean is in
+bounded_mean.py. Evaluated after each of 10,000 rounds of logs that learn, 1,000 logs a
+row (`benchmarks/truth`):
 
     largest weight    ever wrong    end width against a normal interval (wrong in)
       1                2.8 %        1.60    (59 %)
@@ -11,12 +12,12 @@ policy's value here, of any bounded mean in bounded_mean.py. Looked at after eac
     500                0.9 %        2.06    (100 %)
 
 Rewards of mean 0.1; at 0.5 the widths are 1.34 (50) and 1.22 (500) times the normal
-ones. Where nearly all weights are 1 and the largest possible one is 50, it is 2.6:
-what did not happen could still outweigh what did.
+ones. Where nearly all weights are 1 and the largest possible one is 50, it is 2.6: a
+weight that was possible and did not occur could still outweigh the others.
 
-Both bet (bets.py) that the mean is higher than claimed, and that it is lower. They
-are streaming: a round costs two short arrays, whatever the length of the log; they
-merge; and `to_dict` gives plain numbers for a snapshot.
+The sequence bets (bets.py) that the mean is higher than claimed, and that it is lower.
+It is streaming: a round costs two short arrays, whatever the length of the log; states
+merge; and `to_dict` returns plain numbers for the store.
 
 References:
     Waudby-Smith, Wu, Ramdas, Karampatziakis and Mineiro (2022), "Anytime-valid
@@ -27,7 +28,8 @@ References:
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cache
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,10 +37,18 @@ import numpy.typing as npt
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.sequences.bets import Bets
-from bandit_svc.ope.sequences.pivots import sides_of
 from bandit_svc.ope.sequences.two_sided import SLACK, TwoSided
 
 CHUNK = 10_000
+PIVOTS = ((0.0, 0.6, 0.1), (0.5, 0.2, 0.25), (1.0, 0.2, 0.5))
+"""Pivot c, its share of the stake, and the typical variance of w (r - c) per unit of
+max weight.
+
+Since mean(w) is 1, w (r - c) + c has the same mean for each c, and the less variance
+the nearer c is to the rewards. Rare rewards are common, so 0 gets the largest share.
+"""
+UNKNOWN_MAX_WEIGHT = 10.0
+"""The largest weight that bets are sized for where none is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +90,8 @@ class ValueSequence(TwoSided):
 
     @property
     def bets(self) -> tuple[Bets, Bets]:
-        """On each pivot; see pivots.py."""
-        below, above = sides_of(self.max_weight)
+        """On each pivot."""
+        below, above = _sides_of(self.max_weight)
         return below.bets, above.bets
 
     @property
@@ -116,9 +126,9 @@ class ValueSequence(TwoSided):
         looks: npt.NDArray[np.int64],
         confidence: float = 0.95,
     ) -> tuple[FloatArray, FloatArray]:
-        """Give both ends as they stand after each number of further rounds.
+        """Return both ends after each number of further rounds.
 
-        Takes 1 kB a round meanwhile.
+        Needs 1 kB of memory a round.
 
         Args:
             weight: (n,).
@@ -143,7 +153,7 @@ class ValueSequence(TwoSided):
     def log_capitals(
         self, weight: FloatArray, reward: FloatArray, value: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Give what was won against claimed values, after each of further rounds.
+        """Return the capital won against claimed values, after each further round.
 
         The interval misses a value at the looks where either logarithm is at least
         log(2 / (1 - confidence)).
@@ -171,7 +181,7 @@ class ValueSequence(TwoSided):
         return higher, lower
 
     def _logs(self, weight: npt.ArrayLike, reward: npt.ArrayLike) -> list[FloatArray]:
-        """Give what each round adds to both sums, (n, J) each."""
+        """Return the term of each round in both sums, (n, J) each."""
         w = np.asarray(weight, dtype=np.float64).reshape(-1, 1)
         r = np.asarray(reward, dtype=np.float64).reshape(-1, 1)
         limit = self.max_weight
@@ -185,8 +195,11 @@ class ValueSequence(TwoSided):
                 f"rewards go from {r.min()} to {r.max()}; they must be between "
                 f"{self.reward_minimum} and {self.reward_maximum}"
             )
-        share, sides = self._scaled(r), sides_of(limit)
+        share, sides = self._scaled(r), _sides_of(limit)
         logs = []
+        # The upper end is the lower end of the mirrored rewards 1 - r. Each bet is on
+        # w (r - c) + W c >= 0, whose mean is the value plus (W - 1) c since mean(w) is
+        # 1 (Karampatziakis et al. 2021, section 3); W is the largest weight.
         for (pivots, bets), towards in zip(sides, (share, 1 - share), strict=True):
             base = limit * pivots if math.isfinite(limit) else 0.0
             logs.append(bets.logs(np.maximum(w * (towards - pivots) + base, 0.0)))
@@ -196,3 +209,40 @@ class ValueSequence(TwoSided):
         return (reward - self.reward_minimum) / (
             self.reward_maximum - self.reward_minimum
         )
+
+
+class _Side(NamedTuple):
+    """Pivots and bets of one end, (J,) both."""
+
+    pivots: FloatArray
+    bets: Bets
+
+
+@cache
+def _sides_of(max_weight: float) -> tuple[_Side, _Side]:
+    """Return the lower and the upper end; there are few different largest weights."""
+    return _side(max_weight, upwards=True), _side(max_weight, upwards=False)
+
+
+def _side(max_weight: float, *, upwards: bool) -> _Side:
+    """Return pivots and bets, (J,), for rewards as they are, or for 1 - r.
+
+    With pivot c, w (r - c) + max_weight c is never negative; its mean is the value
+    plus (max_weight - 1) c.
+    """
+    mirrored = [(c if upwards else 1 - c, share, v) for c, share, v in PIVOTS]
+    if not math.isfinite(max_weight):
+        # Only w r and w (1 - r) have a known lower bound, 0.
+        variance = next(v for c, _, v in mirrored if c == 0)
+        bets = Bets.around(variance * UNKNOWN_MAX_WEIGHT)
+        return _Side(np.zeros(bets.size.size), bets)
+    if max_weight == 1:
+        # All weights are 1, and then all pivots are the same.
+        bets = Bets.around(PIVOTS[0][2])
+        return _Side(np.zeros(bets.size.size), bets)
+    parts = [
+        (share, Bets.around(v * max_weight, (max_weight - 1) * c))
+        for c, share, v in mirrored
+    ]
+    each = parts[0][1].size.size
+    return _Side(np.repeat([c for c, _, _ in mirrored], each), Bets.joined(parts))

@@ -55,7 +55,7 @@ def gathered(hands: Sequence[Sequence[Result]]) -> list[Result]:
 
 
 def in_processes(
-    work: "Work[Piece, Result]",
+    work: Work[Piece, Result],
     pieces: Sequence[Piece],
     opener: Opener,
     on_progress: OnProgress,
@@ -138,7 +138,7 @@ def _end(running: Mapping[Connection, _Running]) -> None:
 
 
 def _in_child(
-    work: "Work[Piece, Result]", piece: Piece, opener: Opener, theirs: Connection
+    work: Work[Piece, Result], piece: Piece, opener: Opener, theirs: Connection
 ) -> None:
     # An interrupt from the terminal reaches all; the one who started us ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

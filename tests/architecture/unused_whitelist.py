@@ -1,0 +1,91 @@
+"""Names that only frameworks, callers or readers of JSON use.
+
+Owns what `vulture` must not report. Each group says why its names are used although no
+line of the packages says so. Tests do not count as use: what only tests call is
+deleted. `vulture` reads this file and never runs it; a name that has gone from the
+packages goes from here too (test_unused.py).
+"""
+# ruff: noqa: F821, B018 - vulture's form: bare names, one group a paragraph
+# mypy: ignore-errors
+
+# The client's public interface, for callers.
+decide_batch
+reward_batch
+patch_experiment
+is_fallback
+
+# Only in quoted annotations, imported for the type checker.
+StartResponse
+WSGIApplication
+WSGIEnvironment
+Arbiter
+Synchronized
+
+# Read by gunicorn, Flask, Werkzeug or the terminal library by their names.
+preload_app
+max_requests
+child_exit
+worker_exit
+merge_slashes
+max_content_length
+soft_wrap
+
+# Fields of structs: written to JSON, or read by templates and generated pages.
+created_at
+started_at
+finished_at
+language
+button
+is_final
+signed_in
+meaning
+use
+best_possible
+
+# Part of an unpacked binary layout, whose other fields are used.
+losses
+previous_crc
+boot_id
+
+# Changed in place through a view of an array.
+diagonal
+
+# What a policy kind says of itself, for callers that build forms and checks.
+fixed_weights
+needs_settings
+
+# Tables and measures that tests compare with documents and simulated worlds.
+COUNTERS
+options_of
+world_means
+best_fixed
+regret
+
+# Waits for its metric: an operator is to hear of failed fsync calls.
+fsync_failures
+
+# Log format 2: its codec is in place before the log is written with it.
+encode_reward
+encode_activation
+may_be_retried
+is_about
+FactDecoder
+DecisionEncoder
+PROGRAMME
+SPLIT
+SLOTS
+ELIGIBLE
+FEATURES
+CREDITED_REWARD
+OUTBOX_CURSOR
+WATERMARK
+epoch_of
+identity_of
+encode_frame
+parse_frame
+could_begin
+sequence_of
+encode_header
+read_header
+encode_footer
+read_footer
