@@ -1,6 +1,6 @@
 """Hold a log of decisions as arrays, whoever made it.
 
-Owns the shape that readers of files and of our own store give, and that evaluation
+Owns the form that readers of files and of our own store return, and that evaluation
 and audit take. n is the number of decisions, K that of actions.
 """
 
@@ -12,32 +12,34 @@ import numpy as np
 from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
 
 MAX_CELLS = 8
-"""Groups of contexts in which propensities are audited; each costs power elsewhere."""
+"""Groups of contexts in which propensities are audited; each further group lowers the
+power of the audit in the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionLog:
-    """What was chosen, with which chances, and what it earned.
+    """Logged decisions: the actions, their propensities and their rewards.
 
     Attributes:
         source: what the log is called in sentences.
         actions: the K names; `action` indexes them.
-        action: (n,), what was chosen.
+        action: (n,), the index of the chosen action.
         reward: (n,), higher is better.
         propensity: (n,), in (0, 1], as logged.
-        actions_known: whether all K are known, not only those that were seen.
-        pmf: (n, K), all logged chances; None where only the chosen one was logged.
-        eligible: (n, K), what could be chosen; None if always everything.
-        targets: by name, (n,) chances of the logged action under a target policy.
-        pmf_targets: by name, (n, K) all chances under a target policy.
+        actions_known: true if all K are known, not only those that were seen.
+        pmf: (n, K), the logged pmf; None if only propensities were logged.
+        eligible: (n, K), true where an action could be chosen; None if all always
+            could.
+        targets: by name, (n,) a target policy's probability of the logged action.
+        pmf_targets: by name, (n, K) a target policy's pmf.
         features: (n, d), the context as numbers; d may be 0.
-        position: (n,), an index of the place on the page; None if there is one.
+        position: (n,), an index of the place on the page; None if there is only one.
         cell: (n,), a group of contexts in 0 .. n_cells - 1, or None.
         n_cells: the number of groups.
-        cell_name: what the groups are made of.
-        version: (n,), the model version that decided, or None.
-        least_propensity: what no propensity can be below by design, or None.
-        skipped: decisions that the file has without a reward; they are left out.
+        cell_name: of the context key that the groups are made of.
+        version: (n,), the model version of each decision, or None.
+        least_propensity: the least propensity that was possible by design, or None.
+        skipped: number of decisions of the file that have no reward and are left out.
     """
 
     source: str
@@ -66,7 +68,7 @@ class DecisionLog:
 
     @property
     def eligible_count(self) -> IntArray:
-        """(n,), how many actions could be chosen."""
+        """(n,), the number of actions that could be chosen."""
         if self.eligible is None:
             return np.full(self.n, len(self.actions), dtype=np.int64)
         return np.asarray(self.eligible.sum(axis=1), dtype=np.int64)

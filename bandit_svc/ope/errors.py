@@ -1,4 +1,4 @@
-"""The errors of this room, for callers that can't know beforehand."""
+"""The errors of ope, for callers that can't check beforehand."""
 
 
 class NoDataError(ValueError):

@@ -1,7 +1,6 @@
-"""Say what was estimated and how far off it may be.
+"""Hold an estimate and its interval.
 
-Owns two result types, and what two looks at one value say together. How the numbers
-were found is told by the function that returns them.
+Owns the two result types. The function that returns one documents how it was found.
 """
 
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A range that holds the true value, with the confidence it was asked for.
+    """A range that holds the true value with the confidence that was asked for.
 
-    An end is None where the data bound nothing on that side.
+    An end is None where the data do not bound the value on that side.
     """
 
     lower: float | None
@@ -31,7 +30,7 @@ UNKNOWN = Estimate(None, UNBOUNDED)
 
 
 def widened_to(interval: Interval, value: float) -> Interval:
-    """Give the interval with as much more as it takes to hold a value."""
+    """Return the interval, extended as far as needed to hold a value."""
     lower, upper = interval.lower, interval.upper
     return Interval(
         None if lower is None else min(lower, value),

@@ -13,7 +13,7 @@ from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.errors import LoggedDataError, NoDataError
 
 PMF_TOLERANCE = 1e-6
-"""How far the sum of a pmf may be from 1: text logs print six digits."""
+"""Largest distance of the sum of a pmf from 1: text logs print six digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class LoggedData:
 
     @property
     def n_actions(self) -> int | None:
-        """K, or None where no array tells it."""
+        """K, or None if no array has a column an action."""
         for matrix in (self.pmf_target, self.q_hat):
             if matrix is not None:
                 return int(matrix.shape[1])
@@ -133,7 +133,7 @@ class LoggedData:
         return self._known["weight"]
 
     def predictions(self) -> tuple[FloatArray, FloatArray]:
-        """Give what the model says of the logged action and of the target policy.
+        """Return the predictions for the logged action and for the target policy.
 
         Returns:
             (n,) q_hat of the logged action, and (n,) q_hat averaged over the
@@ -178,9 +178,9 @@ def _matrix(name: str, values: npt.ArrayLike, count: int) -> FloatArray:
 
 
 def row_sums(matrix: FloatArray) -> FloatArray:
-    """Give (n,) sums of (n, K); several times as fast as numpy's along short rows."""
+    """Return (n,) sums of (n, K); several times as fast as numpy's along short rows."""
     if matrix.strides[0] == 0:
-        # One row for all, as numpy.broadcast_to gives it.
+        # A stride of 0 is one row for all, as numpy.broadcast_to returns it.
         return np.full(matrix.shape[0], matrix[:1].sum())
     return np.asarray(np.einsum("nk->n", matrix))
 

@@ -1,17 +1,18 @@
-"""Compare logged chances with how often they came true.
+"""Compare logged probabilities with how often the actions were chosen.
 
-Owns the sums that tell it, by block (of model versions, say) and by size of the
-chance, and a p-value of them that may be read at every look.
+Owns the sums that it needs, by block (of model versions, say) and by size of the
+probability, and a p-value of them that may be read at every look.
 
-A decision whose logged chances in a bin add up to e chooses one of them with chance e
-if they are true. So for any stake t, with h = 1 where it did and v = e (1 - e),
+A decision whose logged probabilities in a bin sum to e chooses one of their actions
+with probability e, if they are true. So for any stake t, with h = 1 where it did and v
+= e (1 - e),
 
     product over decisions of exp(t (h - e) - (exp(|t|) - |t| - 1) v)
 
-is a nonnegative supermartingale that starts at 1 (Bennett's bound, since |h - e| is
-at most 1). It needs no more than the sums of h, e and v, so that a report can ask at no
-cost. A mean over stakes, bins and blocks is one too, and by Ville's inequality it ever
-reaches 1 / a with a chance of at most a, however often one looks.
+is a nonnegative supermartingale that starts at 1 (Bennett's bound, since |h - e| is at
+most 1). It needs only the sums of h, e and v, so that it costs a report nothing. A mean
+over stakes, bins and blocks is one too, and by Ville's inequality it ever reaches 1 / a
+with a probability of at most a, at all looks together.
 
 References:
     Howard, Ramdas, McAuliffe and Sekhon (2020), "Time-uniform Chernoff bounds via
@@ -30,7 +31,7 @@ from bandit_svc.ope.audit.propensity_audit import BINS
 STAKES = np.array([0.003, 0.006, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6])
 STAKES = np.concatenate([-STAKES[::-1], STAKES])
 SMALLEST_VARIANCE = 1.0
-"""Of a cell, when its difference is told in standard errors."""
+"""The least variance of a cell for its difference in standard errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class Worst:
     """The cell that is furthest from what was logged.
 
     Attributes:
-        low: the lower end of its bin of chances.
-        n: its decisions.
+        low: the lower end of its bin of probabilities.
+        n: its number of decisions.
         expected: how many of them should have chosen within the bin.
         happened: how many did.
         standard_errors: the size of the difference.
@@ -115,8 +116,8 @@ class CalibrationSums:
         """Test all cells together, valid at every look.
 
         Args:
-            most_blocks: how many blocks there can be at once; those that are not
-                there yet are bets that have not begun.
+            most_blocks: how many blocks there can be at once; those that do not
+                exist yet are bets that have not begun.
             doublings: how often blocks have been made twice as wide. Each width is a
                 set of bets of its own; the one after k doublings has a share of
                 2 ** -(k + 1) in the mean, so that all of them may be looked at in turn.

@@ -1,10 +1,10 @@
-"""Find out whether logged propensities are the chances that actions were chosen with.
+"""Test whether logged propensities are the probabilities of the logged actions.
 
 Owns the bets against a log's propensities. Each bet is a product over rounds whose
-factor has mean 1 if the propensity is true given the past; so is their weighted
-average E, and by Ville's inequality a true log ever brings E to 1 / a with a chance
-of at most a. So p = 1 / (largest E so far) may be read at every look, under policies
-that learn, and for all bets at once.
+factor has mean 1 if the propensity is true given the past; so is their weighted average
+E, and by Ville's inequality a true log ever brings E to 1 / a with a probability of at
+most a. So p = 1 / (largest E so far) may be read at every look, under policies that
+learn, and for all bets at once.
 
 With the whole pmf of each round, the bets are likelihood ratios of tilted pmfs
 (Grunwald, de Heide and Koolen 2024, "Safe testing"): some actions chosen more often
@@ -14,11 +14,11 @@ propensity of the logged action, they bet on weights: the mean of 1[action = a] 
 propensity is 1 for each action a, and that of 1 / propensity is K.
 
 Of 200 logs of 5,000 decisions (`benchmarks/truth`) it finds at least 97.5 %
-of those with 10 % of choices overridden, with an argmax that acted beside a logged
-softmax, and with half of the traffic from another policy, for 3 and 10 variants; and
-flags at most 0.5 % of true ones. So also where it is told nothing but propensities (no
-pmf, floor or contexts): the bet of possible_chances.py finds 96 % of the argmax logs
-then.
+of those with 10 % of choices overridden, with an argmax that decided while a softmax
+was logged, and with half of the traffic from another policy, for 3 and 10 variants; and
+flags at most 0.5 % of true ones. That holds where it gets nothing but propensities (no
+pmf, floor or contexts) too: the bet of possible_chances.py then finds 96 % of the
+argmax logs.
 """
 
 import itertools
@@ -48,19 +48,19 @@ CHUNK = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What was chosen, and the chances that were logged with it.
+    """Logged actions, and the probabilities that were logged with them.
 
     Attributes:
         action: (n,), indices in 0 .. K - 1.
         n_actions: K, over the whole log.
         propensity: (n,), of the logged action.
-        pmf: (n, K), all logged chances, 0 for actions that were not eligible; or
-            None, and then the audit has less to go by.
-        eligible_count: (n,), how many actions could be chosen; None if always K.
+        pmf: (n, K), the logged pmf, 0 for actions that were not eligible; or None,
+            and then the audit has less power.
+        eligible_count: (n,), the number of eligible actions; None if always K.
             Not used with `pmf`.
-        min_propensity: what no propensity of an eligible action can be below (the
-            exploration floor over K); None if unknown. Without it and without pmf
-            nothing can be said of actions chosen too rarely.
+        min_propensity: the least propensity of an eligible action (the exploration
+            floor over K); None if unknown. Without it and without pmf, actions
+            chosen too rarely are not detected.
         cell: (n,), a small number of groups of contexts, from 0; or None.
         n_cells: the number of groups.
     """
@@ -75,7 +75,7 @@ class Choices:
     n_cells: int = 1
 
     def part(self, start: int, stop: int) -> "Choices":
-        """Give the rounds from start to before stop."""
+        """Return the rounds from start to before stop."""
         rows = slice(start, stop)
         count, cell = self.eligible_count, self.cell
         return Choices(
@@ -92,15 +92,14 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class PropensityAudit:
-    """The bets' winnings so far, to be carried from one batch of choices to the next.
+    """The bets' capital so far, carried from one batch of choices to the next.
 
     Attributes:
         n: rounds so far.
         mismatched: rounds whose propensity is not the pmf's entry of the action.
         log_capital: by the name of a suspicion, the logarithms of its bets, (J,).
         largest_log: the largest logarithm of E so far.
-        chances: which propensities came so far; counted where nothing
-            else is known.
+        chances: counts of propensities; used where nothing else is known.
     """
 
     n: int = 0
@@ -123,8 +122,8 @@ class PropensityAudit:
     def _chunk(self, choices: Choices) -> "PropensityAudit":
         chances = self.chances
         winnings = _with_pmf(choices) if choices.pmf is not None else _without(choices)
-        told = (choices.pmf, choices.min_propensity, choices.cell)
-        if all(one is None for one in told):
+        known = (choices.pmf, choices.min_propensity, choices.cell)
+        if all(one is None for one in known):
             # With a floor or contexts the other bets find as much, at less cost.
             winnings[IMPOSSIBLE] = chances.won(choices.propensity)
             chances = chances.add(choices.propensity)
@@ -147,14 +146,14 @@ class PropensityAudit:
 
     @property
     def p_value(self) -> float:
-        """Near 0 if the propensities are false; the smallest of all looks."""
+        """1 / (largest E so far): near 0 if the propensities are false."""
         return math.exp(-self.largest_log)
 
     @property
     def suspicion(self) -> str:
-        """What the winning bet was on, as the end of a sentence."""
+        """The subject of the bet that won most, as the end of a sentence."""
         if not self.log_capital:
-            return "nothing was chosen yet"
+            return "no action was chosen yet"
         return max(self.log_capital, key=lambda name: _log_mean(self.log_capital[name]))
 
 
@@ -189,7 +188,9 @@ def _with_pmf(choices: Choices) -> dict[str, FloatArray]:
 
 
 def _tilted(happened: FloatArray, chance: FloatArray) -> FloatArray:
-    """Log likelihood ratios of odds times exp(tilt), summed over rounds: (J,)."""
+    """Return log likelihood ratios of odds times exp(tilt), over all rounds: (J,)."""
+    # The ratio of Bernoulli likelihoods at odds times exp(tilt) to those at the logged
+    # ones; its mean is 1 if these are true (Grunwald, de Heide and Koolen 2024).
     odds = np.log1p(np.minimum(chance, 1.0)[:, None] * np.expm1(TILTS))
     total: FloatArray = (happened[:, None] * TILTS - odds).sum(axis=0)
     return total
@@ -254,6 +255,8 @@ def _higher_of_each(weight: FloatArray, action: IntArray, count: int) -> FloatAr
 
 def _lower(values: FloatArray, mean: FloatArray, maximum: float) -> FloatArray:
     """Bet that values up to a maximum have a lower mean."""
+    # 1 - s (v - m) / (max - m) is never negative for a share s below 1, and its mean is
+    # at most 1 if the mean of v is at least m.
     room = np.maximum(maximum - mean, 1e-12)
     logs = np.log1p(-SHARES * ((values - mean) / room)[:, None])
     total: FloatArray = logs.sum(axis=0)
@@ -261,7 +264,7 @@ def _lower(values: FloatArray, mean: FloatArray, maximum: float) -> FloatArray:
 
 
 def _places(choices: Choices) -> list[tuple[str, FloatArray | slice]]:
-    """Everywhere, and each cell of contexts."""
+    """Return the mask of everywhere, and of each cell of contexts."""
     everywhere: list[tuple[str, FloatArray | slice]] = [("", slice(None))]
     if choices.cell is None:
         return everywhere
@@ -275,7 +278,7 @@ def _log_mean(logs: FloatArray) -> float:
 
 
 def _log_average(capital: dict[str, FloatArray]) -> float:
-    """The logarithm of the average over suspicions of the average over their bets."""
+    """Return the log of the mean over suspicions of the mean over their bets."""
     by_count: dict[int, list[FloatArray]] = {}
     for logs in capital.values():
         by_count.setdefault(logs.size, []).append(logs)
@@ -284,7 +287,7 @@ def _log_average(capital: dict[str, FloatArray]) -> float:
 
 
 def _log_means(logs: FloatArray) -> FloatArray:
-    """Give what `_log_mean` gives for each row."""
+    """Return `_log_mean` of each row."""
     top = logs.max(axis=1)
     means: FloatArray = top + np.log(np.exp(logs - top[:, None]).mean(axis=1))
     return means

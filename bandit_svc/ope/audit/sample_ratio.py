@@ -1,14 +1,14 @@
-"""Notice that units did not arrive in the groups in the shares that were asked for.
+"""Detect that units are not in the groups in the shares that were asked for.
 
 Owns the sample ratio test. A mismatch means that assignment, logging or joining
-loses one group more than the other, and then no uplift can be believed.
+loses one group more than the other; every uplift is then biased.
 """
 
 import math
 from collections.abc import Iterable
 
 PRIOR_COUNT = 100.0
-"""How strongly the alternative leans towards the expected share.
+"""The weight of the expected share in the alternative, in decisions.
 
 The alternative draws the true share from a Beta distribution around the expected
 one, worth this many decisions. Larger finds small mismatches sooner and large ones
@@ -56,11 +56,11 @@ def sample_ratio_p_value(count: int, other_count: int, expected_share: float) ->
 
 
 def smallest_p_value(looks: Iterable[tuple[int, int]], expected_share: float) -> float:
-    """Give the smallest p-value of several looks at (count, other_count).
+    """Return the smallest p-value of several looks at (count, other_count).
 
-    It never rises again, and is below a with a chance of at most a if the share is
-    right. Count each unit once: the decisions of one unit share its group, so that as
-    decisions they are no independent draws and the test would be wrong.
+    It never rises again, and is below a with a probability of at most a if the share is
+    right. Count each unit once: the decisions of one unit share its group, so they are
+    not independent draws.
     """
     tests = (sample_ratio_p_value(*counts, expected_share) for counts in looks)
     return min(tests, default=1.0)

@@ -1,8 +1,8 @@
-"""Notice that a log is no longer what it was.
+"""Detect that a log has changed over time.
 
-Owns two comparisons of what came later with what came before: shares of decisions
-that got a reward, with a test that holds at every look, and the population stability
-index of a categorical feature, which is a size and no test.
+Owns two comparisons of later with earlier decisions: the share that got a reward, with
+a test valid at every look, and the population stability index of a categorical
+feature, which is an effect size and no test.
 """
 
 import math
@@ -15,11 +15,11 @@ from bandit_svc.ope.arrays import FloatArray
 
 STAKES = np.array([0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2])
 MOST_BORDERS = 3_300
-"""Places that are ever tried as the moment of a drop: 200 stretches, and 100 new ones
+"""Number of borders that are ever tested for a drop: 200 stretches, and 100 new ones
 for each of 31 doublings of their length."""
 HALVINGS = 40
 SMOOTHING = 0.5
-"""Added to each count, so that a value which was never seen has no infinite index."""
+"""Added to each count, so that the index of a value that was never seen is finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class Drop:
 def share_drop(
     n: FloatArray, happened: FloatArray, factor: float, risk: float
 ) -> Drop | None:
-    """Tell whether and where a share fell below `factor` times what it was before.
+    """Return where a share fell below `factor` times its earlier value, or None.
 
-    If the chance of a decision never falls below `factor` times the largest that it
-    has been before, then the chance of ever finding a drop, at any of any number of
+    If the probability of a decision never falls below `factor` times its largest
+    earlier value, then the probability of ever finding a drop, at any of any number of
     looks, is at most `risk`. For each border between two stretches:
 
     * L is a lower bound of the largest chance before it. Against "all chances are at
@@ -52,18 +52,18 @@ def share_drop(
     * Against "all chances after it are at least q = factor L" the same product with
       t < 0 is one. A mean over stakes that reaches 2 MOST_BORDERS / risk refutes it.
 
-    Each of both errs with chance risk / (2 MOST_BORDERS) (Ville's inequality), for each
-    of the borders there can ever be. It takes for granted that decisions are counted
-    about in the order of the stretches.
+    Each of both errs with probability risk / (2 MOST_BORDERS) (Ville's inequality), for
+    each of the borders there can ever be. Assumes that decisions are counted about in
+    the order of the stretches.
 
-    A night is a fall too, if it is as deep. In 24 runs of eight days by the hour, 400
-    decisions an hour and a factor of 0.5, none found one where the best hour had 2, 3
-    or 4 times the chance of the worst, and 21 did where it had 9 times.
+    A night counts as a drop too, if it is as deep. In 24 runs of eight days by the
+    hour, 400 decisions an hour and a factor of 0.5, none found one where the best hour
+    had 2, 3 or 4 times the chance of the worst, and 21 did where it had 9 times.
 
     Args:
         n: (m,), decisions of each stretch, oldest first.
-        happened: (m,), how many of them it happened to.
-        factor: in (0, 1), how deep a fall is worth a word.
+        happened: (m,), how many of them got a reward.
+        factor: in (0, 1), how deep a reported drop must be.
         risk: in (0, 1).
 
     Returns:
@@ -91,6 +91,7 @@ def share_drop(
 
 
 def _lower_bound(n: FloatArray, happened: FloatArray, needed: float) -> FloatArray:
+    # Bisection: the capital falls as the claimed probability grows.
     low, high = np.zeros(n.size), np.ones(n.size)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
@@ -102,7 +103,7 @@ def _lower_bound(n: FloatArray, happened: FloatArray, needed: float) -> FloatArr
 def _log_mean(
     stakes: FloatArray, n: FloatArray, happened: FloatArray, chance: FloatArray
 ) -> FloatArray:
-    """Give the logarithm of the mean over stakes, (m,)."""
+    """Return the logarithm of the mean over stakes of both products, (m,)."""
     odds = np.log1p(chance[:, None] * np.expm1(stakes))
     logs = stakes * happened[:, None] - n[:, None] * odds
     top = logs.max(axis=1)
@@ -111,11 +112,12 @@ def _log_mean(
 
 
 def population_stability(before: Sequence[float], after: Sequence[float]) -> float:
-    """Give the population stability index of two counts over the same categories.
+    """Return the population stability index of two counts over the same categories.
 
-    The sum of (q - p) log(q / p) over categories with shares p before and q after:
-    0 for equal shares; by custom under 0.1 nothing changed and over 0.25 much did. For
-    B categories and no change its mean is about (B - 1) (1 / n_before + 1 / n_after).
+    The sum of (q - p) log(q / p) over categories with shares p before and q after: 0
+    for equal shares; by convention, below 0.1 is no change and above 0.25 a large one.
+    For B categories and no change its mean is about (B - 1) (1 / n_before + 1 /
+    n_after).
 
     References:
         Yurdakul and Naranjo (2020), "Statistical properties of the population stability

@@ -1,7 +1,7 @@
 """Estimate how heavy the tail of the weights is.
 
-Owns the Pareto tail index k: moments of order above 1 / k do not exist. Only from the
-largest weights of one log; it does not merge.
+Owns the Pareto tail index k: moments of order above 1 / k do not exist. It is
+estimated from the largest weights of one log, so results of two logs can't be merged.
 """
 
 import math
@@ -12,7 +12,7 @@ from bandit_svc.ope.arrays import FloatArray
 
 MINIMAL_TAIL = 5
 LEAST_COUNT = 5 * (MINIMAL_TAIL - 1) + 1
-"""Of weights; the largest fifth of fewer is less than MINIMAL_TAIL."""
+"""Number of weights needed; the largest fifth of fewer is below MINIMAL_TAIL."""
 PRIOR_INDEX = 0.5
 PRIOR_COUNT = 10
 
@@ -45,6 +45,8 @@ def tail_index(weight: FloatArray) -> float | None:
     if np.unique(over).size < MINIMAL_TAIL:
         return None
     m = over.size
+    # Zhang and Stephens (2009), eqs. (7) to (10): a grid of theta around its likely
+    # size, weighted by the profile likelihood.
     grid = 30 + int(math.sqrt(m))
     steps = np.arange(1, grid + 1) - 0.5
     quartile = over[int(m / 4 + 0.5) - 1]
@@ -54,4 +56,5 @@ def tail_index(weight: FloatArray) -> float | None:
     chances = np.exp(profile - profile.max())
     best = float((theta * chances).sum() / chances.sum())
     k = float(np.log1p(-best * over).mean())
+    # The weakly informative prior of Vehtari et al. (2024).
     return float((m * k + PRIOR_COUNT * PRIOR_INDEX) / (m + PRIOR_COUNT))

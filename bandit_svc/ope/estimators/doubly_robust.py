@@ -81,9 +81,9 @@ def shrunk_doubly_robust(logged: LoggedData, strength: float) -> PolicyValue:
 
 def _corrected(logged: LoggedData, weight: FloatArray) -> PolicyValue:
     predicted, base = logged.predictions()
-    # Dudik, Langford and Li (2011), eq. (1), with the weight possibly modified:
-    # q_p + w (r - q(a)). In place, since with a million rounds a further array costs
-    # more than the sum.
+    # Dudik, Langford and Li (2011), section 2, with the weight possibly modified: q_p +
+    # w (r - q(a)). In place, since with a million rounds a further array costs more
+    # than the sum.
     terms = logged.reward - predicted
     terms *= weight
     terms += base

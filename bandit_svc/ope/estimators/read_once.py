@@ -29,7 +29,7 @@ them.
 
 
 def with_normal_interval(estimator: Callable[[LoggedData], PolicyValue]) -> ReadOnce:
-    """Give an estimator a normal interval."""
+    """Return the estimator together with its normal interval."""
 
     def estimate(logged: LoggedData) -> Estimate:
         return _bounded(logged, estimator(logged), bias=0.0)
@@ -38,7 +38,7 @@ def with_normal_interval(estimator: Callable[[LoggedData], PolicyValue]) -> Read
 
 
 def with_tuned_parameter(family: Family) -> ReadOnce:
-    """Choose a family's parameter on the log; widen the interval by the bias."""
+    """Return the family at a parameter chosen on the log, the interval widened."""
 
     def estimate(logged: LoggedData) -> Estimate:
         chosen = by_squared_error(logged, family, candidates(logged, family))

@@ -1,8 +1,8 @@
 """Predict the reward of each action from logged rounds, for DM and DR.
 
 Owns ridge and logistic regression on context features and the action, and
-cross-fitting: each round is predicted by a model that did not see it. Small on
-purpose; a better model's predictions can be given to LoggedData just as well.
+cross-fitting: each round is predicted by a model that did not see it. The models are
+small on purpose; LoggedData takes the predictions of any other model.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from bandit_svc.ope.errors import LoggedDataError
 MAX_STEPS = 50
 TOLERANCE = 1e-10
 KIND_ROUNDS = 20
-"""Rounds of equal features are learned from as one if there are so many of each."""
+"""Rounds of equal features are fitted as one row if there are so many of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """How to learn.
+    """Loss, penalty and form of a regression.
 
     Attributes:
         logistic: minimise log loss, for rewards in [0, 1] (fractions are allowed:
@@ -54,8 +54,8 @@ def cross_fitted(
         action: (n,), indices of the logged actions.
         reward: (n,).
         action_features: (K, f), what is known of each action; numpy.eye(K) if nothing
-            is. With `per_action` only their number counts.
-        regression: how to learn.
+            is. With `per_action` only the number of rows is used.
+        regression: loss, penalty and form.
         folds: (n,), the fold of each round, at least two different.
 
     Returns:
@@ -85,10 +85,10 @@ def cross_fitted(
 
 
 def folds_of(n_rounds: int, count: int) -> IntArray:
-    """Deal rounds to folds in turn.
+    """Return the fold of each round, (n,), dealt in turn.
 
-    Deterministic, so that an estimate can be repeated, and spread over the whole log,
-    so that no fold is all of one time.
+    Deterministic, so that an estimate can be repeated. Each fold is spread over the
+    whole log, so that none is all of one time.
     """
     return (np.arange(n_rounds) % count).astype(np.int64)
 
@@ -101,7 +101,7 @@ def predict(
     regression: Regression,
     new_features: FloatArray,
 ) -> FloatArray:
-    """Learn from rounds and predict (m, K) rewards for (m, d) new features."""
+    """Fit on rounds and return (m, K) predicted rewards for (m, d) new features."""
     if not regression.per_action:
         shown = action_features[action]
         beta = _fit(_rounds(np.hstack([features, shown]), reward), regression)
@@ -122,7 +122,7 @@ def _table(
     action_features: FloatArray,
     regression: Regression,
 ) -> FloatArray:
-    """Give (m, K) means for (m, d) features and all actions."""
+    """Return (m, K) mean rewards for (m, d) features and all actions."""
     by_context = features @ beta[1 : 1 + features.shape[1]]
     by_action = action_features @ beta[1 + features.shape[1] :]
     linear = beta[0] + by_context[:, None] + by_action[None, :]
@@ -130,15 +130,16 @@ def _table(
 
 
 def _kinds(x: FloatArray) -> tuple[IntArray, IntArray] | None:
-    """Tell rounds of equal features apart from others, where they are few.
+    """Group rounds of equal features, if there are few groups.
 
     Returns:
-        (u,) a round of each kind, and (n,) each round's kind; None if most differ.
+        (u,) a round of each kind, and (n,) each round's kind; None if most rounds
+            differ.
     """
     n, d = x.shape
     if d == 0:
         return np.zeros(1, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    # Rows that are projected to one number are compared below, so that any will do.
+    # Any projection to one number will do: rows of equal projection are compared below.
     projected = x @ np.random.default_rng(0).normal(size=d)
     few = max(1, n // KIND_ROUNDS)
     if np.unique(projected[: 2 * few]).size > few:
@@ -159,7 +160,7 @@ def _by_kind(
     regression: Regression,
     folds: IntArray,
 ) -> FloatArray:
-    """Do what `cross_fitted` does from sums of rounds that look alike.
+    """Return what `cross_fitted` does, from sums over rounds of equal features.
 
     Args:
         features: (u, d), of each kind.
@@ -197,7 +198,7 @@ def _by_kind(
 
 
 def _numbered(folds: IntArray) -> tuple[IntArray, int]:
-    """Number the folds from 0, in their order; give how many there are."""
+    """Number the folds from 0, in their order; return their number too."""
     if folds.min() < 0 or folds.max() > folds.size:
         names, fold = np.unique(folds, return_inverse=True)
         return fold.reshape(-1).astype(np.int64), names.size
@@ -215,9 +216,9 @@ class _Rounds:
 
     Attributes:
         x: (m, d).
-        reward: (m,), its sum.
-        count: (m,), how many they are.
-        alike: whether all rewards are the same.
+        reward: (m,), the sum of their rewards.
+        count: (m,), the number of rounds.
+        alike: true if all rewards are equal.
     """
 
     x: FloatArray
@@ -236,15 +237,17 @@ def _mean(linear: FloatArray, regression: Regression) -> FloatArray:
 
 
 def _fit(rounds: _Rounds, regression: Regression) -> FloatArray:
-    """Give the intercept and the coefficients, (1 + d,)."""
+    """Return the intercept and the coefficients, (1 + d,)."""
     x, reward, count = rounds.x, rounds.reward, rounds.count
     design = np.hstack([np.ones((x.shape[0], 1)), x])
     penalty = np.full(design.shape[1], regression.penalty)
     penalty[0] = 0.0
     if not regression.logistic:
+        # Normal equations of ridge regression, with each row as often as it occurred.
         return _solve(design.T @ (design * count[:, None]), penalty, design.T @ reward)
-    # All rewards alike have their best intercept at infinity; one half of a success
-    # and of a failure more keep it finite, and nothing else starts far from the mean.
+    # If all rewards are 0, or all 1, the maximum likelihood intercept is infinite. Half
+    # a success and half a failure more keep it finite (Haldane 1956 and Anscombe 1956,
+    # the empirical logit).
     beta = np.zeros(design.shape[1])
     beta[0] = special.logit((reward.sum() + 0.5) / (count.sum() + 1))
     return beta if rounds.alike else _logistic(design, rounds, penalty, beta)
@@ -253,10 +256,10 @@ def _fit(rounds: _Rounds, regression: Regression) -> FloatArray:
 def _logistic(
     x: FloatArray, rounds: _Rounds, penalty: FloatArray, beta: FloatArray
 ) -> FloatArray:
-    """Newton's method, which for log loss is least squares, reweighted and repeated.
+    """Minimise the log loss by Newton's method (iteratively reweighted least squares).
 
     A step that does not lower the loss is halved: with rare rewards the first full
-    steps can overshoot.
+    steps can overshoot. Hastie, Tibshirani and Friedman (2009), section 4.4.1.
     """
     reward, count = rounds.reward, rounds.count
 

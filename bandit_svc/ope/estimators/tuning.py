@@ -67,7 +67,7 @@ def candidates(
         return (math.inf,)
     levels = {float(q) for q in np.quantile(weight, np.linspace(0.5, 1, count))}
     # For clipping, quantiles of the weights are the limits; the strength of shrinkage
-    # is a squared weight (Su et al. (2020), section 4).
+    # is a squared weight (Su et al. 2020, DRos).
     return (*(float(level**family.power) for level in sorted(levels)), math.inf)
 
 

@@ -1,7 +1,8 @@
 """Weigh logged decisions by how much likelier the target policy makes them.
 
-Owns importance weights, the ways to bound them, and the sums that tell how much of a
-log speaks for a target policy. The estimates made of them are in estimators.py.
+Owns the ways to bound importance weights, and the sums of weights and rewards that
+IPS, SNIPS and the effective sample size are made of. Estimates from a whole log are in
+importance.py.
 """
 
 import math
@@ -15,10 +16,10 @@ from bandit_svc.ope.errors import NoDataError
 
 
 def effective_sample_size(weight: FloatArray) -> float:
-    """Tell how many decisions of weight 1 would be as informative.
+    """Return the number of decisions of weight 1 that would be as informative.
 
     (sum w)² / sum w², between 0 and n: n if all weights are equal, 0 if all are 0.
-    It lies where a large weight exists and was not drawn yet: then it is too big.
+    Biased upwards where a large weight is possible and was not drawn yet.
 
     References:
         Kish (1965), Survey Sampling; Owen (2013), Monte Carlo theory, eq. (9.13).
@@ -28,12 +29,12 @@ def effective_sample_size(weight: FloatArray) -> float:
 
 
 def clipped(weight: FloatArray, limit: float) -> FloatArray:
-    """Give min(w, limit), shape (n,). An infinite limit changes nothing."""
+    """Return min(w, limit), shape (n,). An infinite limit changes nothing."""
     return np.minimum(weight, limit)
 
 
 def switched(weight: FloatArray, limit: float) -> FloatArray:
-    """Give w where w <= limit and else 0, shape (n,).
+    """Return w where w <= limit and else 0, shape (n,).
 
     References:
         Wang, Agarwal and Dudik (2017), section 4, SWITCH.
@@ -42,9 +43,9 @@ def switched(weight: FloatArray, limit: float) -> FloatArray:
 
 
 def shrunk(weight: FloatArray, strength: float) -> FloatArray:
-    """Give strength * w / (w² + strength), shape (n,).
+    """Return strength * w / (w² + strength), shape (n,).
 
-    Never above w or sqrt(strength) / 2; infinite strength keeps w, 0 gives 0.
+    Never above w or sqrt(strength) / 2; infinite strength keeps w, 0 returns 0.
 
     References:
         Su, Dimakopoulou, Krishnamurthy and Dudik (2020), "Doubly robust off-policy
@@ -63,10 +64,10 @@ def shrunk(weight: FloatArray, strength: float) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class WeightedSums:
-    """What IPS and SNIPS and their errors need, whatever the length of the log.
+    """The sums that IPS, SNIPS and their errors need, of a log of any length.
 
-    Sums add: over workers, days, restarts. Feed a weight of 1 (match) or 0 (none) for
-    replay. w is the weight and r the reward of a decision.
+    Sums of two logs add up to those of both. `squared_weight_reward` is the sum of
+    w² r, with w the weight and r the reward of a decision.
     """
 
     n: int = 0
@@ -106,7 +107,7 @@ class WeightedSums:
         )
 
     def merge(self, other: "WeightedSums") -> "WeightedSums":
-        """Give the sums of both logs together."""
+        """Return the sums of both logs together."""
         return WeightedSums(
             self.n + other.n,
             self.weight + other.weight,
@@ -128,13 +129,13 @@ class WeightedSums:
 
     @property
     def effective_sample_size(self) -> float:
-        """As the function of that name."""
+        """See the function `effective_sample_size`."""
         squares = self.weight_squared
         return self.weight**2 / squares if squares > 0 else 0.0
 
     @property
     def ips(self) -> float:
-        """As estimators.ips.
+        """The estimate of importance.ips, in reward units.
 
         Raises:
             NoDataError: there are no decisions.
@@ -143,7 +144,7 @@ class WeightedSums:
 
     @property
     def ips_error(self) -> float:
-        """The standard error of `ips`; see intervals.standard_error.
+        """The standard error of `ips`, in reward units; see intervals.standard_error.
 
         Raises:
             NoDataError: there are no decisions.
@@ -154,7 +155,7 @@ class WeightedSums:
 
     @property
     def snips(self) -> float:
-        """As estimators.snips.
+        """The estimate of importance.snips, in reward units.
 
         Raises:
             NoDataError: no decision has a weight above 0.

@@ -1,10 +1,10 @@
-"""Keep what a policy's predicted and corrected rewards add up to.
+"""Sum up a candidate policy's predicted and corrected rewards while the log grows.
 
 Owns the sums of the direct method and of the doubly robust estimate of one candidate,
-the confidence sequence of the latter, and their form in the store. As in scores.py:
-rewards in [0, 1], and a state that is a function of what was added, in order.
+the confidence sequence of the latter, and their form in the store. As in weighted.py,
+rewards are in [0, 1], and the state is a function of what was added, in order.
 
-The direct method has no interval: how far its model is off is not known from the log.
+The direct method has no interval of its own: the sums do not tell its bias.
 """
 
 from typing import Any, NamedTuple
@@ -16,16 +16,16 @@ from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.sequences.corrected import CorrectedRounds, CorrectedSequence
 
 CHUNK = 128
-"""Decisions go to the sequence in chunks of this many; see scores.CHUNK."""
+"""Decisions go to the sequence in chunks of this many; see weighted.CHUNK."""
 
 
 class Correction(NamedTuple):
-    """What a reward model says of one decision under one policy.
+    """The predictions of a reward model for one decision under one policy.
 
     Attributes:
-        predicted: for the logged choice.
+        predicted: for the logged action.
         direct: the mean prediction over the policy's pmf.
-        peak: the largest weight times prediction over all variants.
+        peak: the largest weight times prediction over all actions.
         mirrored_peak: the largest weight times (1 - prediction).
     """
 
@@ -59,19 +59,20 @@ class CorrectedRewards:
     def add(
         self, weight: float, reward: float, correction: Correction, bound: float
     ) -> None:
-        """Count one more decision.
+        """Add a decision.
 
         Args:
             weight: target probability over propensity.
             reward: in [0, 1].
             correction: predicted before the reward was learned from.
-            bound: K / f; the first one sizes the bets.
+            bound: K / f, the largest possible weight; the first one sizes the bets.
         """
         if self._sequence is None:
             self._sequence = CorrectedSequence(bound)
         predicted, direct, peak, mirrored_peak = correction
         self._n += 1
         self._direct += direct
+        # The doubly robust term, Dudik, Langford and Li (2011), section 2.
         self._corrected += direct + weight * (reward - predicted)
         waiting = self._waiting
         waiting += (weight, reward, predicted, direct, peak, mirrored_peak)
@@ -80,7 +81,7 @@ class CorrectedRewards:
             waiting.clear()
 
     def summary(self) -> "CorrectedSummary | None":
-        """Take in what waits, to be read; None if nothing was added."""
+        """Return the estimates so far; None if nothing was added."""
         sequence = self._sequence
         if sequence is None:
             return None
@@ -91,7 +92,7 @@ class CorrectedRewards:
         )
 
     def packed(self) -> PackedCorrections:
-        """Give the form in the store."""
+        """Return the form in the store."""
         sequence = self._sequence
         return PackedCorrections(
             n=self._n,
@@ -103,7 +104,7 @@ class CorrectedRewards:
 
     @classmethod
     def unpacked(cls, packed: PackedCorrections) -> "CorrectedRewards":
-        """Restore what `packed` gave, to the last bit.
+        """Restore the state from `packed`, bit for bit.
 
         Raises:
             LoggedDataError: it is of another version of the sequence.

@@ -1,7 +1,7 @@
 """Bound a mean from stretches of a log that are bounded one by one.
 
-Owns how the risk of being wrong is shared among stretches. Many means are searched
-together, since a report has hundreds.
+Owns how the risk is shared among stretches. Many means are searched together, since a
+report has hundreds.
 """
 
 from collections.abc import Sequence

@@ -1,12 +1,12 @@
-"""Keep what a policy's weighted rewards add up to.
+"""Sum up a candidate policy's weighted rewards while the log grows.
 
-Owns the sums and confidence sequences of one candidate policy, and their bytes; what
-a reward model adds to them stands in corrected_scores.py. The
-bytes are a function of what was added, in order: not of when they were written or
-how often somebody began again from them. Their size does not grow with the log.
+Owns the sums and confidence sequences of one candidate, and their bytes in the store;
+the sums that a reward model adds are in corrected.py. The bytes are a function of what
+was added, in order: not of when they were written, or how often they were loaded. Their
+size does not grow with the log.
 
-Rewards are in [0, 1] here: whoever adds scales them by the declared range, whoever
-reads scales back. Knows neither policies nor decisions.
+Rewards are in [0, 1] here: the caller scales them by the declared range, and scales
+estimates back. Knows neither policies nor decisions.
 """
 
 from collections.abc import Sequence
@@ -39,12 +39,12 @@ class Stretch:
     """Decisions in a row whose weights share one known bound.
 
     Attributes:
-        value: of the policy, from the complete chunks.
-        mean_weight: the same of the weights alone; None where nobody asks.
+        value: the sequence of the policy's value, from the complete chunks.
+        mean_weight: the sequence of the mean weight; None if it is not audited.
         sums: of the complete chunks.
-        zeros: how many weights were 0; all of them add the same, so they are counted.
+        zeros: number of weights of 0; each adds the same, so that counting is enough.
         weights: those above 0 that wait for their chunk to be complete.
-        rewards: theirs.
+        rewards: of the same decisions.
     """
 
     value: ValueSequence
@@ -71,7 +71,7 @@ class Stretch:
         return self.sums.n + len(self.weights) + self.zeros
 
     def add(self, weight: float, reward: float) -> None:
-        """Count one more decision of a weight above 0."""
+        """Add a decision of a weight above 0."""
         # Rounding can carry a weight a little beyond its bound.
         self.weights.append(min(weight, self.limit))
         self.rewards.append(reward)
@@ -79,31 +79,20 @@ class Stretch:
             self.take_in()
 
     def whole(self) -> "Stretch":
-        """Give the same with nothing waiting and the zeros taken in; for reading."""
+        """Return a copy with all weights and zeros in the sums, to be read."""
         copy = replace(self, weights=self.weights[:], rewards=self.rewards[:])
         if copy.weights:
             copy.take_in()
-        zeros, value, mean = self.zeros, copy.value, copy.mean_weight
         zero_value, zero_mean = _of_zero(self.limit)
-        copy.sums = replace(copy.sums, n=copy.sums.n + zeros)
-        copy.value = replace(
-            value,
-            n=value.n + zeros,
-            from_below=value.from_below + zeros * zero_value.from_below,
-            from_above=value.from_above + zeros * zero_value.from_above,
-        )
-        if mean is not None:
-            copy.mean_weight = replace(
-                mean,
-                n=mean.n + zeros,
-                from_below=mean.from_below + zeros * zero_mean.from_below,
-                from_above=mean.from_above + zeros * zero_mean.from_above,
-            )
+        copy.sums = replace(copy.sums, n=copy.sums.n + self.zeros)
+        copy.value = copy.value.merge(zero_value.repeated(self.zeros))
+        if copy.mean_weight is not None:
+            copy.mean_weight = copy.mean_weight.merge(zero_mean.repeated(self.zeros))
         copy.zeros = 0
         return copy
 
     def take_in(self) -> None:
-        """Take what waits into the sums."""
+        """Add the waiting weights to the sums."""
         self.sums = self.sums.merge(WeightedSums.of(self.weights, self.rewards))
         self.value = self.value.add(self.weights, self.rewards)
         if self.mean_weight is not None:
@@ -113,16 +102,16 @@ class Stretch:
 
 
 class WeightedRewards:
-    """What a candidate's weighted rewards add up to.
+    """The sums of a candidate's weighted rewards.
 
     Attributes:
-        audited: whether the mean weight gets an interval too.
-        stretches: a new one begins when a weight's bound outgrows the last one's, at
-            twice that bound at least, so that there are few. A bound that falls stays
-            valid and begins none.
-        unbounded: decisions that were left out, since they had no exploration floor:
-            some of their variants may have had no chance at all.
-        corrected: by a reward model, where there was one.
+        audited: true if the mean weight has an interval too.
+        stretches: a new one begins when a weight's bound exceeds that of the last
+            stretch, with at least twice that bound, so that there are few. A smaller
+            bound begins none, since the larger one stays valid.
+        unbounded: number of decisions that were left out, since they had no
+            exploration floor: some of their variants may have had a propensity of 0.
+        corrected: the sums by a reward model, where there was one.
     """
 
     def __init__(
@@ -144,12 +133,12 @@ class WeightedRewards:
         bound: float,
         correction: Correction | None = None,
     ) -> None:
-        """Count one more decision.
+        """Add a decision.
 
         Args:
             weight: target probability over propensity.
             reward: in [0, 1].
-            bound: what the weight could have been at most, known before the choice.
+            bound: the largest weight that was possible, known before the choice.
             correction: by a reward model; for every decision, or for none.
         """
         stretches = self.stretches
@@ -164,12 +153,12 @@ class WeightedRewards:
             self.corrected.add(weight, reward, correction, bound)
 
     def summary(self) -> "Summary":
-        """Take in what waits, to be read."""
+        """Return the sums of all decisions so far, to be read."""
         stretches = [s.whole() for s in self.stretches]
         return Summary(stretches, self.unbounded, self.corrected.summary())
 
     def encode(self) -> bytes:
-        """Give the state as bytes: equal states give equal bytes."""
+        """Return the state as bytes; equal states have equal bytes."""
         rows = [
             _Stretch(
                 value=s.value.to_dict(),
@@ -188,15 +177,17 @@ class WeightedRewards:
 
     @classmethod
     def decode(cls, state: bytes) -> "WeightedRewards":
-        """Restore what `encode` gave, to the last bit.
+        """Restore the state from `encode`, bit for bit.
 
         Raises:
-            LoggedDataError: it is damaged, or of another version of the sequences.
+            LoggedDataError: the bytes are damaged, or of another version.
         """
         try:
             kept = msgspec.msgpack.decode(state, type=_PackedRewards)
         except msgspec.DecodeError as error:
-            raise LoggedDataError(f"the scores can't be read: {error}") from error
+            raise LoggedDataError(
+                f"the weighted rewards can't be read: {error}"
+            ) from error
         stretches = [
             Stretch(
                 value=ValueSequence.from_dict(row.value),
@@ -239,7 +230,7 @@ class Summary:
 
 
 def value_intervals(summaries: Sequence[Summary], confidence: float) -> list[Interval]:
-    """Give `value_interval` of many, searched together."""
+    """Return `value_interval` of each, searched together."""
     return pooled_intervals(
         [[s.value for s in one.stretches] for one in summaries],
         [confidence] * len(summaries),
@@ -268,7 +259,7 @@ def mean_weight_intervals(
 
 @cache
 def _of_zero(limit: float) -> tuple[ValueSequence, MeanSequence]:
-    """Give what one weight of 0 adds, whatever its reward."""
+    """Return what one weight of 0 adds to both; its reward does not matter."""
     value = ValueSequence(limit).add(0.0, 0.0)
     return value, MeanSequence(0.0, limit, limit).add(0.0)
 

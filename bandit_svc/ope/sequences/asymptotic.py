@@ -1,28 +1,29 @@
-"""Bound a mean so that one may look at every moment and stop at any.
+"""Bound the mean of unweighted rewards at every look, in the limit of many rewards.
 
 Owns the asymptotic confidence sequence for rewards of weight 1. Not for weighted
 rewards: with weights up to 50 it was wrong in 53 % of logs at a promised 5 %,
-since a few large weights are far from normal. Those need the bounded kind.
+since a few large weights are far from normal. For those see betting.py.
 
 Reference: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), "Time-uniform
 central limit theory and asymptotic confidence sequences", Annals of Statistics
 52(6), arXiv 2103.06476: the boundary is that of Theorem 2.2.
 
-It lies early. It is exact for normal rewards, and other means become normal only
-with n; a group of Bernoulli rewards can begin with a long run of equal values whose
-variance is 0. Two remedies, chosen by measurement (tests/ope/test_coverage.py): with
-them at most 4.2 % of runs of 10,000 looks were ever wrong about an uplift at a
-promised 5 %, for Bernoulli means from 0.003 to 0.99 and baseline groups from 2 % to
-50 % of the traffic. Without padding it was 33 % at a mean of 0.01.
+It is invalid for small n. It is exact for normal rewards, and other means become normal
+only with n; a group of Bernoulli rewards can begin with a long run of equal values
+whose variance is 0. Two remedies, chosen by measurement
+(tests/ope/sequences/test_coverage.py): with them at most 4.2 % of runs of 10,000 looks
+were ever wrong about an uplift at a promised 5 %, for Bernoulli means from 0.003 to
+0.99 and baseline groups from 2 % to 50 % of the traffic. Without padding it was 33 % at
+a mean of 0.01.
 
 * No interval but the whole range before MINIMAL_COUNT rewards.
-* The variance is that of the rewards and PSEUDO_COUNT invented ones, half at each
+* The variance is that of the rewards and PSEUDO_COUNT pseudo-rewards, half at each
   end of the range; more of them at a higher confidence, in proportion to the
-  logarithm of what may go wrong, since far tails become normal last. (With 8 at a
-  promised 1 in 16,000, up to 1 in 1,000 were wrong; with 26 that the rule gives, 1 in
-  10,000: tests/ope/test_many_sequences.py.) So it is never 0; what it adds to the
-  squared standard error falls with 1/n². A range declared much too wide makes
-  intervals wide for as long.
+  logarithm of the risk, since far tails become normal last. (With 8 at a
+  promised 1 in 16,000, up to 1 in 1,000 were wrong; with 26 by this rule, 1 in
+  10,000: tests/ope/sequences/test_many_sequences.py.) So the variance is never 0; the
+  addition to the squared standard error falls with 1/n². A declared range that is
+  much too wide makes intervals too wide for as long.
 """
 
 import math
@@ -43,7 +44,7 @@ n alone it is at most 11 % wider anywhere from 1,000 to 100,000 rewards (27 % at
 """
 MINIMAL_COUNT = 50
 PSEUDO_COUNT = 8
-"""At MEASURED_CONFIDENCE or less."""
+"""The number of pseudo-rewards at MEASURED_CONFIDENCE or less."""
 MEASURED_CONFIDENCE = 0.95
 
 
@@ -87,10 +88,10 @@ def padded_variance(
     width: float,
     confidence: float = MEASURED_CONFIDENCE,
 ) -> float | FloatArray:
-    """Give the variance with invented rewards at the ends of the range.
+    """Return the variance with pseudo-rewards at the ends of the range.
 
     (n * variance + m * (width / 2)²) / (n + m), where a reward at an end of a range
-    of this width lies width / 2 from its middle, and m is PSEUDO_COUNT times
+    of this width is width / 2 from its middle, and m is PSEUDO_COUNT times
     max(1, log(1 - confidence) / log(1 - MEASURED_CONFIDENCE)).
 
     Args:
@@ -109,7 +110,7 @@ def boundary(n: float, confidence: float) -> float: ...
 @overload
 def boundary(n: FloatArray, confidence: float) -> FloatArray: ...
 def boundary(n: float | FloatArray, confidence: float) -> float | FloatArray:
-    """Give the half width of the sequence for a variance of 1, after n rewards.
+    """Return the half width of the sequence for a variance of 1, after n rewards.
 
     sqrt(2 (n rho² + 1) / (n² rho²) * log(sqrt(n rho² + 1) / alpha)), Robbins' normal
     mixture (Theorem 2.2), with rho² = (-2 log alpha + log(1 - 2 log alpha)) /

@@ -1,21 +1,21 @@
-"""Bet on a mean from below, so that the winnings bound it at every look.
+"""Bet on a mean from below, so that the capital won bounds it at every look.
 
-Owns the capital process that betting.py makes sequences of. For values y >= 0 whose
-mean, given the past, is m, and a bet of size k > 0,
+Owns the capital process that the sequences of this folder are made of. For values
+y >= 0 whose mean, given the past, is m, and a bet of size k > 0,
 
     product over rounds of (1 + k y) / (1 + k m)
 
 is a nonnegative martingale that starts at 1: each factor is 1 + b (y - m) with
 b = k / (1 + k m), a bet that can't lose everything. So is its average over sizes
 under any prior, and by Ville's inequality that average ever reaches 1 / a with a
-chance of at most a. A mean for which it did is refuted: it is too small.
+probability of at most a. A mean for which it did is refuted: it is too small.
 
-Why in this form, and not with bets that adapt: the sum of log(1 + k y) does not
-depend on m. Hence
+The bets do not adapt to the data, for a reason: the sum of log(1 + k y) does not
+depend on m. Therefore
 
 * a state is one number a bet and a count; states of two streams add;
 * the capital falls as m grows, so what is not refuted is an interval;
-* if the mean changes from round to round (m_1, m_2 ...), the product over rounds of
+* if the mean changes between rounds (m_1, m_2 ...), the product over rounds of
   1 + k m_t is at most (1 + k mean(m_t))^n, since the logarithm is concave. So the
   mean of the means is covered too, for policies that learn.
 
@@ -35,12 +35,12 @@ import numpy as np
 from bandit_svc.ope.arrays import FloatArray
 
 OPTIMISED_COUNT = 10_000
-"""The number of rounds for which the likeliest bet is the best one."""
+"""The number of rounds for which the bet of the largest prior is the best one."""
 LOG_STEP = 0.5
 LOG_REACH = 5.0
-"""Bets go from exp(-5) to exp(5) of the likeliest, in steps of exp(0.5).
+"""Bets range from exp(-5) to exp(5) times the central one, in steps of exp(0.5).
 
-The best size is proportional to 1 / sqrt(rounds times variance), so that reaches from
+The best size is proportional to 1 / sqrt(rounds times variance), so they cover from
 1/22,000 to 22,000 times the expected product of the two.
 """
 TAIL = 1.5
@@ -48,8 +48,9 @@ TAIL = 1.5
 that a variance misjudged by a factor of 50 costs no more than two nats."""
 MOST_STEPS = 200
 PRECISION = 1e-13
-"""Of an end, as a share of the range; reached in at most 13 steps where measured."""
+"""Precision of an end, as a share of the range; at most 13 steps where measured."""
 TYPICAL_LOG = 2 * math.log(2 / 0.05)
+"""Twice the threshold of the log capital for one side at a confidence of 0.95."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Bets:
 
     Attributes:
         size: bets per unit of y.
-        log_prior: logarithms of chances that sum to 1.
+        log_prior: logarithms of prior probabilities, which sum to 1.
         offset: the mean of y is the unknown plus this.
     """
 
@@ -70,6 +71,8 @@ class Bets:
     def around(cls, typical_variance: float, offset: float = 0.0) -> "Bets":
         """Spread bets around the best one for a variance at OPTIMISED_COUNT rounds."""
         distance = np.arange(-LOG_REACH, LOG_REACH + LOG_STEP / 2, LOG_STEP)
+        # To second order in k, the end is L / (n k) + k variance / 2 from the mean, for
+        # a threshold L of the log capital; least at k = sqrt(2 L / (n variance)).
         best = math.sqrt(TYPICAL_LOG / (OPTIMISED_COUNT * typical_variance))
         prior = (1 + np.abs(distance)) ** -TAIL
         return cls(
@@ -80,7 +83,7 @@ class Bets:
 
     @classmethod
     def joined(cls, parts: Sequence[tuple[float, "Bets"]]) -> "Bets":
-        """Give the mixture of several, each with its chance."""
+        """Return the mixture of several, each with its prior probability."""
         return cls(
             size=np.concatenate([bets.size for _, bets in parts]),
             log_prior=np.concatenate(
@@ -90,13 +93,13 @@ class Bets:
         )
 
     def logs(self, values: FloatArray) -> FloatArray:
-        """Give log(1 + size * y) for values (..., J) or (..., 1), shape (..., J)."""
+        """Return log(1 + size * y) for values (..., J) or (..., 1), shape (..., J)."""
         return np.log1p(self.size * values)
 
     def log_capital(
         self, sums: FloatArray, n: FloatArray, mean: FloatArray
     ) -> FloatArray:
-        """Give the logarithm of the capital against each mean.
+        """Return the logarithm of the capital against each mean.
 
         Args:
             sums: (L, J), sums of `logs` at L looks.
@@ -112,18 +115,20 @@ class Bets:
         largest: float,
         risk: FloatArray | float,
     ) -> FloatArray:
-        """Give the mean up to which all are refuted at each look, shape (L,).
+        """Return the mean up to which all are refuted at each look, shape (L,).
 
         By Newton's method from 0 upwards: the logarithm of the capital is convex in
         the mean, so each step ends at a mean that is refuted as well.
 
         Args:
-            sums: as above.
-            n: as above.
-            largest: the largest mean that is possible; it comes back if everything
-                is refuted, and 0 if nothing is.
-            risk: the chance of ever refuting the true mean, of each look or of all.
+            sums: (L, J), as for `log_capital`.
+            n: (L,), as for `log_capital`.
+            largest: the largest possible mean, returned if everything is refuted; 0
+                is returned if nothing is.
+            risk: the probability of ever refuting the true mean, in (0, 1); (L,) or
+                one for all.
         """
+        # Ville's inequality: the capital ever reaches 1 / risk with that probability.
         threshold = -np.log(risk)
         low = np.zeros(n.size)
         for _ in range(MOST_STEPS):
@@ -139,9 +144,10 @@ class Bets:
     def _log_capital(
         self, sums: FloatArray, n: FloatArray, mean: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """The logarithm, and how fast it falls as the mean grows; (L,) each."""
+        """Return the logarithm, and minus its derivative in the mean; (L,) each."""
         shifted = mean[:, None] + self.offset
         growth = 1 + self.size * shifted
+        # log sum_j prior_j prod (1 + k_j y) / (1 + k_j m), by the log-sum-exp trick.
         logs = self.log_prior + sums - n[:, None] * np.log1p(self.size * shifted)
         top = logs.max(axis=1, keepdims=True)
         shares = np.exp(logs - top)

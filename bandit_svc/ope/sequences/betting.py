@@ -53,20 +53,20 @@ UNKNOWN_MAX_WEIGHT = 10.0
 
 @dataclass(frozen=True, eq=False)
 class ValueSequence(TwoSided):
-    """A policy's value from weighted rewards, in rewards' units.
+    """A policy's value from weighted rewards, in reward units.
 
-    For a policy that learns it is the mean, over the rounds so far, of what the
-    policy of that round is worth.
+    For a policy that learns it is the mean, over the rounds so far, of the value of
+    the policy as it was in each round.
 
     Attributes:
         max_weight: the largest weight that was possible: 1 on-policy, K / f for an
-            exploration floor f over K variants; infinity if unknown, which bounds
-            values of policies unlike the logging one less well from above.
+            exploration floor f over K variants; infinity if unknown; the upper
+            end is then wider for policies unlike the logging policy.
         reward_minimum: the smallest reward that was possible.
         reward_maximum: the largest.
 
-    Needs, given the past, a mean weight of 1: true propensities, above 0 wherever
-    the target's are. `diagnostics` tests that.
+    Valid if the mean weight given the past is 1: with true propensities, above 0
+    wherever the target's are. `diagnostics` tests that.
     """
 
     declared: ClassVar = ("max_weight", "reward_minimum", "reward_maximum")
@@ -101,11 +101,11 @@ class ValueSequence(TwoSided):
 
     @property
     def span(self) -> float:
-        """Bets are on rewards scaled to [0, 1]."""
+        """1: bets are on rewards scaled to [0, 1]."""
         return 1.0
 
     def add(self, weight: npt.ArrayLike, reward: npt.ArrayLike) -> "ValueSequence":
-        """Count more rounds: one (two numbers) or many (two arrays of one shape).
+        """Add rounds: one (two numbers) or many (two arrays of one shape).
 
         Raises:
             LoggedDataError: a weight is negative or above `max_weight`, or a reward
@@ -113,7 +113,7 @@ class ValueSequence(TwoSided):
         """
         w, r = np.ravel(weight), np.ravel(reward)
         sums = np.zeros((2, self.from_below.size))
-        # In parts, since a round's logarithms are a hundred times the round.
+        # In chunks, since the logarithms take a hundred times the memory of the rounds.
         for start in range(0, w.size, CHUNK):
             logs = self._logs(w[start : start + CHUNK], r[start : start + CHUNK])
             sums += [side.sum(axis=0) for side in logs]
@@ -187,19 +187,19 @@ class ValueSequence(TwoSided):
         limit = self.max_weight
         if not np.all((w >= 0) & (w <= limit * (1 + SLACK))):
             raise LoggedDataError(
-                f"weights go from {w.min()} to {w.max()}; they must be between 0 and "
-                f"the largest possible weight, {limit}"
+                f"weights range from {w.min()} to {w.max()}; they must be between 0 "
+                f"and the largest possible weight, {limit}"
             )
         if not np.all((r >= self.reward_minimum) & (r <= self.reward_maximum)):
             raise LoggedDataError(
-                f"rewards go from {r.min()} to {r.max()}; they must be between "
+                f"rewards range from {r.min()} to {r.max()}; they must be between "
                 f"{self.reward_minimum} and {self.reward_maximum}"
             )
         share, sides = self._scaled(r), _sides_of(limit)
         logs = []
         # The upper end is the lower end of the mirrored rewards 1 - r. Each bet is on
         # w (r - c) + W c >= 0, whose mean is the value plus (W - 1) c since mean(w) is
-        # 1 (Karampatziakis et al. 2021, section 3); W is the largest weight.
+        # 1 (Karampatziakis et al. 2021); W is the largest weight.
         for (pivots, bets), towards in zip(sides, (share, 1 - share), strict=True):
             base = limit * pivots if math.isfinite(limit) else 0.0
             logs.append(bets.logs(np.maximum(w * (towards - pivots) + base, 0.0)))

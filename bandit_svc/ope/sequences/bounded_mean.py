@@ -2,7 +2,7 @@
 
 Owns the sequence for one stream of values in a known range: mean weights, the terms
 of a doubly robust estimate. For weighted rewards betting.py is tighter, since it
-knows that the mean weight is 1.
+uses that the mean weight is 1.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from bandit_svc.ope.sequences.two_sided import SLACK, TwoSided
 
 @dataclass(frozen=True, eq=False)
 class MeanSequence(TwoSided):
-    """A mean from values in [minimum, maximum], betting as bets.py tells.
+    """A mean of values in [minimum, maximum], by the bets of bets.py.
 
     A doubly robust estimate for rewards in [0, 1], predictions in [0, 1] made before
     the round, and weights up to W has terms in [-W, W + 1].
@@ -27,8 +27,8 @@ class MeanSequence(TwoSided):
     Attributes:
         minimum: the smallest possible value.
         maximum: the largest.
-        typical_variance: what the bets are sized for; wrong by a factor of 50 it
-            costs a few percent of width, and never validity.
+        typical_variance: the variance that the bets are sized for. If it is wrong by
+            a factor of 50, the interval is a few percent wider and still valid.
     """
 
     declared: ClassVar = ("minimum", "maximum", "typical_variance")
@@ -48,7 +48,7 @@ class MeanSequence(TwoSided):
 
     @property
     def bets(self) -> tuple[Bets, Bets]:
-        """The same on both sides."""
+        """The same bets on both sides."""
         return (_bets(self.typical_variance),) * 2
 
     @property
@@ -58,11 +58,11 @@ class MeanSequence(TwoSided):
 
     @property
     def span(self) -> float:
-        """Bets are on values as they are, counted from either end."""
+        """Bets are on the distances of values from either end."""
         return self.maximum - self.minimum
 
     def add(self, values: npt.ArrayLike) -> "MeanSequence":
-        """Count one value, or an array of them.
+        """Add one value, or an array of them.
 
         Raises:
             LoggedDataError: a value is outside of the range.
@@ -71,7 +71,7 @@ class MeanSequence(TwoSided):
         slack = SLACK * self.span
         if not np.all((x >= self.minimum - slack) & (x <= self.maximum + slack)):
             raise LoggedDataError(
-                f"values go from {x.min()} to {x.max()}; they must be between "
+                f"values range from {x.min()} to {x.max()}; they must be between "
                 f"{self.minimum} and {self.maximum}"
             )
         up, down = (

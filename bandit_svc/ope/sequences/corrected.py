@@ -13,16 +13,16 @@ the doubly robust term, which varies least if the model is good.
 The terms can be as low as -K / f, and a bet that survives that of every round must be
 small. But a bet of size k loses more than LARGEST_LOSS only where
 k b (w q(a) - q_p) does for some action, and how large that can be is known before the
-draw. So each bet shrinks its own correction in just the rounds where it must:
-b = LARGEST_LOSS / (k (max over a of w(a) q(a) - q_p)), at most 1. Bets of the size
-that thousands of rounds call for seldom do. The upper end is the lower end of
+draw. So each bet shrinks its own correction, in those rounds only:
+b = LARGEST_LOSS / (k (max over a of w(a) q(a) - q_p)), at most 1. Bets sized
+for thousands of rounds seldom need to. The upper end is the lower end of
 1 - r and 1 - q.
 
 In `hero` under `vw` with a floor of 0.02, after 20,000 decisions, intervals were
 0.080 wide of `uniform` (IPS 0.109), 0.075 of the greedy policy (0.087) and 0.183 of the
 baseline (0.170); a MeanSequence of the same terms 0.126, 0.126 and 0.168, and after
 2,000 decisions no narrower than 0.7, where these are 0.18, 0.18 and 0.41. Means that
-move from round to round are covered as bets.py tells.
+change between rounds are covered, as bets.py explains.
 
 References:
     Waudby-Smith, Wu, Ramdas, Karampatziakis and Mineiro (2022), "Anytime-valid
@@ -42,9 +42,9 @@ from bandit_svc.ope.sequences.bets import Bets
 from bandit_svc.ope.sequences.two_sided import SLACK, TwoSided
 
 LARGEST_LOSS = 0.6
-"""The share of its stake that a correction may cost a bet in one round."""
+"""The largest share of a bet's capital that a correction may cost in one round."""
 VARIANCE_SHARE = 0.1
-"""What bets are sized for: the variance of the terms over the largest weight."""
+"""The variance of the terms over the largest weight that bets are sized for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class CorrectedRounds:
     Attributes:
         weight: target over logged probability of the chosen action.
         reward: of the chosen action.
-        predicted: for the chosen action; of no account where the weight is 0.
+        predicted: for the chosen action; not used where the weight is 0.
         direct: the mean prediction over the target's pmf.
         peak: the largest weight times prediction over all actions.
         mirrored_peak: the largest weight times (1 - prediction).
@@ -75,7 +75,7 @@ class CorrectedRounds:
         shares = np.concatenate([self.reward, self.direct])
         if not np.all((shares >= 0) & (shares <= 1 + SLACK)):
             raise LoggedDataError(
-                f"rewards and mean predictions go from {shares.min()} to "
+                f"rewards and mean predictions range from {shares.min()} to "
                 f"{shares.max()}; they must be between 0 and 1"
             )
         allowed = 1 + SLACK
@@ -93,7 +93,7 @@ class CorrectedRounds:
         return self.direct + self.weight * (self.reward - self.predicted)
 
     def mirrored(self) -> "CorrectedRounds":
-        """Give the same with rewards and predictions turned upside down."""
+        """Return the rounds of rewards 1 - r and predictions 1 - q."""
         return replace(
             self,
             reward=1 - self.reward,
@@ -109,10 +109,10 @@ class CorrectedSequence(TwoSided):
     """A policy's value in [0, 1] from corrected weighted rewards.
 
     Attributes:
-        typical_weight: the largest weight that is usual, K / f; it sizes the bets
-            and costs width, never validity, if it is wrong.
+        typical_weight: the usual largest weight, K / f, that bets are sized for. If
+            it is wrong, the interval is wider and still valid.
 
-    Needs true propensities, above 0 wherever the target's are.
+    Valid with true propensities, above 0 wherever the target's are.
     """
 
     declared: ClassVar = ("typical_weight",)
@@ -128,7 +128,7 @@ class CorrectedSequence(TwoSided):
 
     @property
     def bets(self) -> tuple[Bets, Bets]:
-        """The same on both sides."""
+        """The same bets on both sides."""
         return (_bets(self.typical_weight),) * 2
 
     @property
@@ -138,11 +138,11 @@ class CorrectedSequence(TwoSided):
 
     @property
     def span(self) -> float:
-        """Bets are on values as they are."""
+        """1: bets are on values in [0, 1]."""
         return 1.0
 
     def add(self, rounds: CorrectedRounds) -> "CorrectedSequence":
-        """Count more rounds."""
+        """Add rounds."""
         return self.plus(
             rounds.weight.size,
             self._logs(rounds).sum(axis=0),
@@ -151,6 +151,8 @@ class CorrectedSequence(TwoSided):
 
     def _logs(self, rounds: CorrectedRounds) -> FloatArray:
         bets = self.bets[0]
+        # The most that the correction can subtract in this round, known before the
+        # action is drawn: see the module's docstring for b.
         room = np.maximum(rounds.peak - rounds.direct, 0.0)[:, None]
         shrink = LARGEST_LOSS / np.maximum(bets.size * room, LARGEST_LOSS)
         weighted = (rounds.weight * rounds.reward)[:, None]

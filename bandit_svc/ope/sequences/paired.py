@@ -1,4 +1,4 @@
-"""Bound what one policy earns more than another one on the same decisions.
+"""Bound the difference of two policies' values on the same decisions.
 
 Owns the confidence sequence of a paired difference, which holds at every look. With
 D(a) = (pi(a) - pi'(a)) / p(a), p the logged chances, r the reward in [0, 1] and v the
@@ -13,9 +13,9 @@ which is known. For bets on D r itself the largest weight would count instead.
 
 A reward model's q, asked before the round, takes away variance: with t = q where
 D > 0, else 1 - q, the mean of  sum of p |D| t - |D| t  is 0, and with all of it the
-term is the doubly robust D (r - q) + sum of (pi - pi') q. As in corrected_betting.py
-each bet takes only as much of it in a round as can't cost it more than LARGEST_LOSS of
-its stake, which is known before the action is drawn. The upper end is the lower end of
+term is the doubly robust D (r - q) + sum of (pi - pi') q. As in corrected.py, each
+bet takes only as much of it in a round as can't cost it more than LARGEST_LOSS of its
+capital, which is known before the action is drawn. The upper end is the lower end of
 the opposite difference.
 
 What is bounded is the mean, over the decisions so far, of the difference in the
@@ -39,9 +39,10 @@ from bandit_svc.ope.sequences.bets import Bets
 
 LARGEST_LOSS = 0.6
 VARIANCE_SHARE = 0.05
-"""What bets are sized for, times the largest usual weight. Policies that disagree
-everywhere have terms of a variance of 0.1 of it, neighbours of 0.001; a variance
-misjudged by a factor of 50 costs a few percent of width (see bets.py)."""
+"""The variance that bets are sized for, per unit of the usual largest weight.
+
+Policies that disagree everywhere have terms of a variance of 0.1 of it, similar ones of
+0.001; a variance wrong by a factor of 50 costs a few percent of width (see bets.py)."""
 CHUNK = 128
 
 
@@ -78,12 +79,12 @@ def paired_terms(
     chosen: int,
     reward: float,
 ) -> tuple[Term, Term]:
-    """Give a round for pi less pi', and for pi' less pi.
+    """Return the terms of a round for pi less pi', and for pi' less pi.
 
     Args:
         pmfs: pi and pi', (K,) each.
-        logged: (K,), the chances that the choice was drawn with, all above 0.
-        predicted: (K,), q in [0, 1], asked before the reward was known.
+        logged: (K,), the pmf that the action was drawn from, all above 0.
+        predicted: (K,), q in [0, 1], predicted before the reward was known.
         chosen: index of the drawn action.
         reward: in [0, 1].
     """
@@ -114,11 +115,11 @@ class PairedDifference:
     """
 
     def __init__(self, typical_weight: float) -> None:
-        """Begin.
+        """Start without any round.
 
         Args:
-            typical_weight: the largest one that is usual, K / f; it sizes the bets,
-                and costs width, never validity, if it is wrong.
+            typical_weight: the usual largest weight, K / f, that bets are sized for.
+                If it is wrong, the interval is wider and still valid.
 
         Raises:
             LoggedDataError: it is not above 0.
@@ -133,7 +134,7 @@ class PairedDifference:
         self._total = self._distance = 0.0
 
     def add(self, terms: tuple[Term, Term]) -> None:
-        """Count one more round; see `paired_terms`."""
+        """Add a round; see `paired_terms`."""
         self.n += 1
         self._total += terms[0].value
         self._distance += terms[0].distance
@@ -148,8 +149,8 @@ class PairedDifference:
     def interval(self, confidence: float) -> Interval:
         """Bound the mean difference; -1 to 1 before any round.
 
-        If the two sides contradict each other, what is known without rewards comes
-        back: minus and plus the mean of v.
+        If the two sides contradict each other, the interval is what is known without
+        rewards: minus and plus the mean of v.
         """
         if not self.n:
             return Interval(-1.0, 1.0)
@@ -164,7 +165,7 @@ class PairedDifference:
 
 
 class _Side:
-    """A lower end for the mean of |D| s, as sums of the bets' logarithms."""
+    """The lower end of the mean of |D| s, as sums of the bets' logarithms."""
 
     def __init__(self, bets: Bets) -> None:
         self._bets = bets
@@ -179,7 +180,7 @@ class _Side:
             self._waiting.clear()
 
     def least_mean(self, n: int, risk: float, largest: float) -> float:
-        """Give the mean up to which all are refuted, from 0 to `largest`."""
+        """Return the mean up to which all are refuted, from 0 to `largest`."""
         sums = np.atleast_2d(self._with_waiting())
         count = np.array([float(n)])
         return float(self._bets.refuted_below(sums, count, largest, risk)[0])

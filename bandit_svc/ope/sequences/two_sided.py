@@ -18,16 +18,16 @@ from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.sequences.bets import Bets
 
 SLACK = 1e-9
-"""Rounding that a value may lie beyond its limit by, as a share of the range."""
+"""Rounding by which a value may exceed its limit, as a share of the range."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TwoSided(ABC):
-    """A mean known to lie in a range, bounded by bets on it and on its mirror image.
+    """A mean within a known range, bounded by bets on it and on its mirror image.
 
     Attributes:
         n: rounds so far.
-        from_below: (J,), sums for the lower end; empty stands for zeros.
+        from_below: (J,), sums for the lower end; empty means zeros.
         from_above: (J,), sums for the upper end.
     """
 
@@ -41,7 +41,7 @@ class TwoSided(ABC):
     @property
     @abstractmethod
     def bets(self) -> tuple[Bets, Bets]:
-        """For the lower end, and for the upper end."""
+        """The bets of the lower end, and those of the upper end."""
 
     @property
     @abstractmethod
@@ -51,7 +51,7 @@ class TwoSided(ABC):
     @property
     @abstractmethod
     def span(self) -> float:
-        """How far apart these are in the units of the bets."""
+        """The distance of the limits in the units of the bets."""
 
     def __post_init__(self) -> None:
         for name, bets in zip(("from_below", "from_above"), self.bets, strict=True):
@@ -59,7 +59,7 @@ class TwoSided(ABC):
                 object.__setattr__(self, name, np.zeros(bets.size.size))
 
     def merge(self, other: Self) -> Self:
-        """Give the sequence of both streams together.
+        """Return the sequence of both streams together.
 
         Raises:
             LoggedDataError: the two were declared differently.
@@ -72,7 +72,7 @@ class TwoSided(ABC):
         return self.plus(other.n, other.from_below, other.from_above)
 
     def plus(self, n: int, from_below: FloatArray, from_above: FloatArray) -> Self:
-        """Give the same with further rounds and what they add to the sums."""
+        """Return the sequence with further rounds, given their terms of both sums."""
         return replace(
             self,
             n=self.n + n,
@@ -81,7 +81,7 @@ class TwoSided(ABC):
         )
 
     def repeated(self, times: int) -> Self:
-        """Give the sequence of this stream so many times over."""
+        """Return the sequence of this stream repeated so many times."""
         return replace(
             self,
             n=self.n * times,
@@ -92,14 +92,14 @@ class TwoSided(ABC):
     def interval(self, confidence: float = 0.95) -> Interval:
         """Bound the mean; valid at every look, for all looks together.
 
-        If values drift, this is the mean of what each round's value was expected to
-        be. Ends lie within the limits. If the two sides contradict each other (at most
-        once in 1 / (1 - confidence) true logs), the whole range comes back.
+        If values drift, the interval is for the mean of the rounds' expected values.
+        Ends are within the limits. If the two sides contradict each other (at most
+        once in 1 / (1 - confidence) true logs), the interval is the whole range.
         """
         return intervals([self], [confidence])[0]
 
     def to_dict(self) -> dict[str, float | list[float] | None]:
-        """Give the state as plain numbers; None for infinity."""
+        """Return the state as plain numbers; None for infinity."""
         limits = zip(self.declared, self.declaration, strict=True)
         return {
             **{name: value if math.isfinite(value) else None for name, value in limits},
@@ -110,7 +110,7 @@ class TwoSided(ABC):
 
     @classmethod
     def from_dict(cls, state: Mapping[str, object]) -> Self:
-        """Restore what `to_dict` gave, to the last bit.
+        """Restore the state from `to_dict`, bit for bit.
 
         Raises:
             LoggedDataError: the state is of another version: its arrays don't fit.
@@ -144,7 +144,7 @@ class TwoSided(ABC):
         n: FloatArray,
         confidence: FloatArray | float,
     ) -> tuple[FloatArray, FloatArray]:
-        """Give both ends at L states of a sequence that was declared like this one.
+        """Return both ends at L states of a sequence that was declared like this one.
 
         Args:
             from_below: (L, J).
@@ -155,6 +155,8 @@ class TwoSided(ABC):
         Returns:
             Lower and upper ends, (L,) each.
         """
+        # Each side may err with half of the risk (union bound), and by Ville's
+        # inequality ever does so with at most that probability.
         risk = (1 - np.asarray(confidence, dtype=np.float64)) / 2
         (below, above), span = self.bets, self.span
         lower = below.refuted_below(from_below, n, span, risk)
@@ -172,7 +174,7 @@ class TwoSided(ABC):
 def intervals(
     sequences: Sequence[TwoSided], confidences: Sequence[float]
 ) -> list[Interval]:
-    """Give `interval` of many sequences, those declared alike searched at once.
+    """Return `interval` of each sequence; those declared alike are searched at once.
 
     500 of them take 6 ms together, and 150 ms one by one.
 

@@ -1,25 +1,26 @@
-"""Compare two groups with the help of a number that was known before the choice.
+"""Compare two groups, adjusted by a number that was known before the choice.
 
-Owns the uplift adjusted by one covariate. What a covariate explains of the reward is
-no difference between the groups; taken out, the interval is narrower (CUPED, Deng et
-al. 2013). Here in the form that holds at every look: the term of decision t is
+Owns the uplift adjusted by one covariate. The part of the reward that a covariate
+explains is no difference between the groups; without it the interval is narrower
+(CUPED, Deng et al. 2013). Here in a form that is valid at every look: the term of
+decision t is
 
     m_T(x) - m_B(x) + 1[T] / p_T (y - m_T(x)) - 1[B] / p_B (y - m_B(x))
 
 with rewards y in [0, 1], the chances p_T, p_B of the groups, and m_g the linear
 regression of group g on its decisions before t, clipped to [0, 1]. Whatever m_g is, the
 mean of the term given the past is the uplift of decision t, since the group is drawn
-independently of all else; so a bad covariate costs width and never truth. Terms lie in
-[-1 / p, 1 / p] with p the smaller chance, so that bounded_mean.py bounds their mean, at
-every look and for every n, not only in large samples.
+independently of all else; so a bad covariate makes the interval wider, never invalid.
+Terms are in [-1 / p, 1 / p] with p the smaller chance, so that bounded_mean.py bounds
+their mean, at every look and for every n, not only in large samples.
 
 Regressions are made anew at fixed counts (FIRST_FITS and each FIT_EVERY decisions), so
 that the result is a function of the order of decisions, to the last bit, however they
 were batched: decisions of an unfinished stretch are kept as they are.
 
-When it lies: as the plain uplift does, it takes the decisions of one unit for
-independent draws of the group; uplift.py tells how wrong that makes it. A covariate
-that tells units apart does not cure it.
+When it is invalid: like the plain uplift, it takes the decisions of one unit for
+independent draws of the group; uplift.py measures the error. A covariate that
+distinguishes units does not correct it.
 
 References:
     Deng, Xu, Kohavi and Walker (2013), "Improving the sensitivity of online controlled
@@ -54,11 +55,11 @@ _SUMS = 5
 
 @dataclass(frozen=True, eq=False)
 class AdjustedUplift:
-    """The sums of the adjusted uplift, to be carried from one batch to the next.
+    """The sums of the adjusted uplift, carried from one batch to the next.
 
     Attributes:
-        least_chance: no group's chance is ever smaller than this; in (0, 0.5].
-        start: what is predicted before anything is known; in [0, 1].
+        least_chance: the smallest probability of a group, in (0, 0.5].
+        start: the prediction before any decision, in [0, 1].
         sequence: of the terms.
         plain: moments of the same terms with a constant for each m_g.
         adjusted: moments of the terms.
@@ -77,7 +78,7 @@ class AdjustedUplift:
     waiting: FloatArray = field(default_factory=lambda: np.zeros((0, _COLUMNS)))
 
     def add(self, rows: Sequence[Sequence[float]] | FloatArray) -> "AdjustedUplift":
-        """Count decisions in their order.
+        """Add decisions in their order.
 
         Args:
             rows: (n, 4), the covariate in [0, 1] or NaN if it is missing, the reward in
@@ -102,23 +103,23 @@ class AdjustedUplift:
 
     @property
     def now(self) -> "AdjustedUplift":
-        """The same with the unfinished stretch counted; to look at, not to go on."""
+        """A copy with the unfinished stretch counted, to be read, not added to."""
         return self._counted(self.waiting) if self.waiting.size else self
 
     @property
     def n(self) -> int:
-        """Decisions that are counted."""
+        """The number of decisions that are counted."""
         return self.adjusted.n
 
     @property
     def variance_reduction(self) -> float | None:
-        """How much of the estimate's variance the covariate takes away; may be < 0."""
+        """The share of the variance that the covariate removes; may be below 0."""
         if self.n == 0 or self.plain.variance <= 0:
             return None
         return 1 - self.adjusted.variance / self.plain.variance
 
     def estimate(self, confidence: float) -> Estimate:
-        """Give the uplift in [-1, 1], with an interval that holds at every look.
+        """Return the uplift in [-1, 1], with an interval valid at every look.
 
         The estimate is the mean of the terms, cut to [-1, 1]: the first ones can be as
         large as 1 / least_chance.
@@ -130,7 +131,7 @@ class AdjustedUplift:
         return Estimate(mean, replace(interval, lower=lower, upper=upper))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the state as plain numbers."""
+        """Return the state as plain numbers."""
         return {
             "least_chance": self.least_chance,
             "start": self.start,
@@ -168,7 +169,7 @@ class AdjustedUplift:
 
     @property
     def _room(self) -> int:
-        """How many decisions there are from the last regression to the next."""
+        """The number of decisions from the last regression to the next."""
         following = [at for at in FIRST_FITS if at > self.n]
         return (
             following[0] if following else FIT_EVERY * (self.n // FIT_EVERY + 1)
@@ -206,7 +207,7 @@ class AdjustedUplift:
         return float(x / n) if n else 0.5
 
     def _lines(self) -> FloatArray:
-        """Give intercept and slope of each group, (2, 2)."""
+        """Return intercept and slope of each group, (2, 2)."""
         both = self.sums.sum(axis=0)
         if both[0] < LEAST_FITTED:
             return np.array([[self.start, 0.0], [self.start, 0.0]])
@@ -216,6 +217,7 @@ class AdjustedUplift:
 
 def _line(sums: FloatArray) -> tuple[float, float]:
     n, x, y, xx, xy = (float(s) for s in sums)
+    # Least squares from sums, with a ridge penalty on the slope.
     slope = (xy - x * y / n) / (max(0.0, xx - x * x / n) + RIDGE)
     return (y - slope * x) / n, slope
 
@@ -224,6 +226,8 @@ def _terms(
     predicted: FloatArray, y: FloatArray, treated: BoolArray, chance: FloatArray
 ) -> FloatArray:
     baseline, treatment = predicted
+    # The AIPW term: the difference of the predictions, plus the residual of the drawn
+    # group over the group's probability (Waudby-Smith et al. 2024, section 4).
     off = np.where(treated, (y - treatment) / (1 - chance), (baseline - y) / chance)
     terms: FloatArray = treatment - baseline + off
     return terms

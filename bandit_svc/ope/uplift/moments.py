@@ -1,4 +1,4 @@
-"""Keep what a stream of rewards tells about its mean and variance.
+"""Sum up a stream of rewards for its mean and variance.
 
 Owns the sums that a report reads instead of the whole log. For rewards of weight 1
 (a group's own rewards); weighted rewards need the largest weight as well.
@@ -17,8 +17,8 @@ class Moments:
     """Count, sum and sum of squares of rewards.
 
     Sums and not a running mean, because they add: over groups, over restarts, and
-    inside a database. The price is cancellation in the variance. Its relative error
-    is at most about n * 1.1e-16 * (1 + mean² / variance): below 1e-4 for a million
+    inside a database. They cost cancellation in the variance, whose relative error is
+    at most about n * 1.1e-16 * (1 + mean² / variance): below 1e-4 for a million
     rewards between 0 and 1 whose mean is 1,000 standard deviations from 0, and
     meaningless for rewards like 1e9 ± 1. Declare such a reward with its offset
     removed.
@@ -36,13 +36,13 @@ class Moments:
         return cls(values.size, float(values.sum()), float(squares.sum()))
 
     def add(self, reward: float) -> "Moments":
-        """Count one more reward."""
+        """Add a reward."""
         return Moments(
             self.n + 1, self.total + reward, self.total_squares + reward * reward
         )
 
     def merge(self, other: "Moments") -> "Moments":
-        """Give the sums of both streams together."""
+        """Return the sums of both streams together."""
         return Moments(
             self.n + other.n,
             self.total + other.total,
@@ -64,7 +64,7 @@ class Moments:
     def variance(self) -> float:
         """The mean squared distance from the mean (divided by n, not n - 1).
 
-        Never negative, although rounding may make the difference of sums so.
+        Never negative: a negative difference of sums is rounding, and 0 is returned.
 
         Raises:
             NoDataError: there are no rewards.

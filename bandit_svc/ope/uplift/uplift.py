@@ -13,20 +13,20 @@ the group means is the mean of n terms (up to a remainder that vanishes faster)
 the influence function of the difference in means, as in section 3 of Waudby-Smith
 et al. (2024) with each group's mean as its regression. Their mean square is
 n (s_T² / n_T + s_B² / n_B), which is the variance that the boundary of
-confidence_sequence.py multiplies at count n. The variances are padded as told
+sequences/asymptotic.py multiplies at count n. The variances are padded as described
 there, and both groups need MINIMAL_COUNT rewards.
 
 If the treatment group's policy learns, its mean reward drifts. The interval is then
-for the mean, over the treatment's decisions so far, of what the policy was worth as it
-stood at each, against the baseline; not for a frozen policy. Looked at after each of
-10,000 decisions by policies that learn, it was ever wrong about that in 3.3 % of 1,000
+for the mean, over the treatment's decisions so far, of the policy's value as it was at
+each, against the baseline; not for a frozen policy. Evaluated after each of 10,000
+decisions by policies that learn, it was ever wrong about that in 3.3 % of 1,000
 runs, for the worst kind of policy in 4.4 % of 250 (`benchmarks/truth/live.py`).
 
-When it lies: decisions of one unit share its group, and here they count as if each had
-drawn its own. That is harmless where a unit comes once, or where what it earned says
-little about what it will earn. In A/A worlds of 10,000 decisions, rewards of mean 0.1
-and a baseline of 10 %, a winner was claimed in this share of 500 runs, by the
-correlation of rewards within a unit and its number of decisions:
+When it is invalid: decisions of one unit share its group, and here they count as
+independent draws of the group. That is harmless where each unit has one decision, or
+where the rewards of a unit are hardly correlated. In A/A worlds of 10,000 decisions,
+rewards of mean 0.1 and a baseline of 10 %, a winner was claimed in this share of 500
+runs, by the correlation of rewards within a unit and its number of decisions:
 
     correlation     2 decisions    5 decisions    20 decisions
       0.02             3.6 %          3.0 %          6.6 %
@@ -88,14 +88,14 @@ def relative_uplift(
     (mean(treatment) - mean(baseline)) / |mean(baseline)|, so that plus is better
     also where rewards are negative. The interval is Fieller's (1954), with the
     boundary of the sequence in place of the t quantile: it holds each ratio r for
-    which mean(treatment) - r * mean(baseline) can't be told from 0. For the true
+    which mean(treatment) - r * mean(baseline) does not differ from 0. For the true
     ratio this is a sequence as above, so the set covers it at every look. Arguments
     are those of `absolute_uplift`.
 
     Returns:
         The estimate is None while a group is empty or the baseline's mean is 0.
         Both ends of the interval are None while a group has fewer than
-        MINIMAL_COUNT rewards, or the baseline's mean can't be told from 0: then no
+        MINIMAL_COUNT rewards, or the baseline's mean does not differ from 0: then no
         ratio, however large, is excluded.
     """
     if treatment.n == 0 or baseline.n == 0 or baseline.mean == 0:
@@ -116,11 +116,11 @@ def absolute_uplift_over(
     minimum: float,
     maximum: float,
 ) -> Ends:
-    """Give both ends of `absolute_uplift` as they stand after each decision.
+    """Return both ends of `absolute_uplift` after each decision.
 
     Args:
         reward: (..., n), of n decisions in order; logs side by side before that.
-        treated: (..., n), whether it was one of the treatment group.
+        treated: (..., n), true for decisions of the treatment group.
         confidence: in (0, 1), for all looks together.
         minimum: the smallest possible reward.
         maximum: the largest possible reward.
@@ -139,7 +139,7 @@ def relative_uplift_over(
     minimum: float,
     maximum: float,
 ) -> Ends:
-    """Give both ends of `relative_uplift` as they stand after each decision.
+    """Return both ends of `relative_uplift` after each decision.
 
     Arguments and shapes are those of `absolute_uplift_over`; ends are infinite where
     no ratio is excluded.
@@ -150,7 +150,7 @@ def relative_uplift_over(
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What a group has earned at each look; all of one shape, 0 where n is 0."""
+    """A group's moments at each look; all of one shape, 0 where n is 0."""
 
     n: FloatArray
     mean: FloatArray
@@ -186,6 +186,8 @@ def _absolute(
     squared_error = sum(
         group.squared_error(width, confidence) for group in (treatment, baseline)
     )
+    # The mean square of the n influence terms is n (s_T² / n_T + s_B² / n_B); the
+    # boundary is for a variance of 1 (Waudby-Smith et al. 2024, Theorem 2.2).
     half_width = boundary(n, confidence) * np.sqrt(n * squared_error)
     enough = np.minimum(treatment.n, baseline.n) >= MINIMAL_COUNT
     return (
@@ -207,8 +209,8 @@ def _relative(
     scale = n * boundary(n, confidence) ** 2
     top_spread = scale * treatment.squared_error(width, confidence)
     bottom_spread = scale * baseline.squared_error(width, confidence)
-    # (top - r bottom)² <= top_spread + r² bottom_spread, a quadratic in r. It is
-    # an interval only if its leading coefficient is positive.
+    # Fieller (1954): (top - r bottom)² <= top_spread + r² bottom_spread is a quadratic
+    # in r. Its solutions are an interval only if its leading coefficient is positive.
     leading = bottom**2 - bottom_spread
     enough = np.minimum(treatment.n, baseline.n) >= MINIMAL_COUNT
     bounded = enough & (leading > 0)

@@ -86,7 +86,7 @@ def test_the_suspicion_names_what_is_wrong() -> None:
 
     assert by_floor.suspicion == "action 0 is chosen more often than logged"
     assert by_pmf.suspicion == "choices are sharper or flatter than logged"
-    assert PropensityAudit().suspicion == "nothing was chosen yet"
+    assert PropensityAudit().suspicion == "no action was chosen yet"
 
 
 def test_a_propensity_that_is_not_the_pmfs_is_counted() -> None:

@@ -179,10 +179,10 @@ def test_the_best_rewards_possible_leave_the_upper_end() -> None:
     ("weight", "reward", "message"),
     [
         (5.1, 0.0, "largest possible weight, 5.0"),
-        (-0.1, 0.0, "weights go from -0.1"),
-        (math.nan, 0.0, "weights go from nan"),
-        (1.0, 1.5, "rewards go from 1.5"),
-        (1.0, math.nan, "rewards go from nan"),
+        (-0.1, 0.0, "weights range from -0.1"),
+        (math.nan, 0.0, "weights range from nan"),
+        (1.0, 1.5, "rewards range from 1.5"),
+        (1.0, math.nan, "rewards range from nan"),
     ],
 )
 def test_impossible_rounds_are_refused(
