@@ -45,15 +45,22 @@ SETTINGS = (
     Setting(
         "fsync",
         "interval",
-        "What a power loss may take from the event log: never (what the kernel holds),"
-        " interval (the last fsync_interval_ms), always (nothing).",
+        "When the event log is flushed to disk; a power loss may take what was not:"
+        " never (what the kernel holds), interval (the last fsync_interval_ms"
+        " milliseconds), always (nothing).",
     ),
-    Setting("fsync_interval_ms", 100, "Time between two flushes of the event log."),
-    Setting("segment_bytes", 67_108_864, "Size at which a log segment is rotated."),
-    Setting("learner_tick_ms", 150, "Pause of the learner between two looks."),
-    Setting("publish_every_ms", 400, "Least time between two published models."),
-    Setting("model_poll_ms", 150, "Time between two looks of a worker for models."),
-    Setting("log_level", "info", "debug, info, warning or error."),
+    Setting("fsync_interval_ms", 100, "Milliseconds between flushes of the event log."),
+    Setting("segment_bytes", 67_108_864, "Bytes after which a log segment is rotated."),
+    Setting("learner_tick_ms", 150, "Milliseconds between learner ticks."),
+    Setting(
+        "publish_every_ms",
+        400,
+        "Least milliseconds between published models of an experiment.",
+    ),
+    Setting(
+        "model_poll_ms", 150, "Milliseconds between a worker's checks for new models."
+    ),
+    Setting("log_level", "info", "Least severe messages that are logged."),
 )
 
 FsyncMode = Literal["never", "interval", "always"]

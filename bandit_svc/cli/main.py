@@ -32,7 +32,8 @@ def main() -> None:
     """Run contextual bandit experiments: decide, log, learn, report.
 
     Every option can be set by an environment variable of the same name, such as
-    BANDIT_PORT for --port. Exit codes: 0 done, 1 failed, 2 wrong usage.
+    BANDIT_PORT for --port. One with the command's name, such as BANDIT_REPORT_FORMAT,
+    sets the option of that command alone. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
     Example: bandit-svc init && bandit-svc serve
     """

@@ -1,8 +1,8 @@
 """How commands declare their options.
 
-Owns the rule that every option is also an environment variable of the same
-name, the options that come from the list of settings, and those that several
-commands have.
+Owns the rule that every option is also an environment variable of the same name, the
+options that come from the list of settings, and those that several commands have.
+Settings mean the same to every command; the others are command_option.py's.
 """
 
 import os
@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import click
 
+from bandit_svc.cli.command_option import CommandOption, variable_of
 from bandit_svc.settings import SETTINGS, Setting, Settings, settings_from
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -20,16 +21,20 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _HINTS = get_type_hints(Settings)
 
 
+def _declared(name: str, **attributes: Any) -> Callable[[Command], Command]:  # noqa: ANN401 - click's own
+    attributes.setdefault("show_default", True)
+    variable = variable_of(name)
+    return click.option(f"--{name}", envvar=variable, show_envvar=True, **attributes)
+
+
 def option(name: str, **attributes: Any) -> Callable[[Command], Command]:  # noqa: ANN401 - click's own
-    """Declare `--name`, which BANDIT_NAME sets too.
+    """Declare `--name` of one command; BANDIT_COMMAND_NAME and BANDIT_NAME set it too.
 
     Args:
         name: without dashes in front, as in "reward-window".
-        attributes: as for click.option.
+        attributes: as for CommandOption.
     """
-    variable = "BANDIT_" + name.replace("-", "_").upper()
-    attributes.setdefault("show_default", True)
-    return click.option(f"--{name}", envvar=variable, show_envvar=True, **attributes)
+    return _declared(name, cls=CommandOption, **attributes)
 
 
 def setting_options(*names: str) -> Callable[[Command], Command]:
@@ -92,4 +97,4 @@ def _setting_option(setting: Setting) -> Callable[[Command], Command]:
         attributes["type"] = click.Choice(choices)
     else:
         attributes["type"] = type(setting.default)
-    return option(setting.name.replace("_", "-"), **attributes)
+    return _declared(setting.name.replace("_", "-"), **attributes)

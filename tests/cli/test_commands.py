@@ -1,5 +1,7 @@
 """What holds for every command: help, variables, exit codes, sentences."""
 
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -7,11 +9,12 @@ import pytest
 
 from bandit_svc import __version__
 from bandit_svc.cli.catalogue import every_command, options_of
+from bandit_svc.cli.command_option import CommandOption
 from bandit_svc.cli.exit_codes import exit_code, sentence
 from bandit_svc.cli.main import main
 from bandit_svc.client import BanditClientError
 from bandit_svc.errors import Conflict, FieldError, InvalidInput, TooLarge, Unavailable
-from bandit_svc.settings import SETTINGS
+from bandit_svc.settings import SETTINGS, Setting
 from tests.harness.command import Run
 
 COMMANDS = dict(every_command(main))
@@ -46,6 +49,93 @@ def test_each_option_has_a_help_and_an_environment_variable_of_its_name(
         (name,) = option.opts
         assert option.envvar == "BANDIT_" + name[2:].replace("-", "_").upper()
         assert option.help
+
+
+def context_of(words: str) -> click.Context:
+    """Return what click makes of a command line of these words."""
+    context = click.Context(main, info_name="bandit-svc")
+    command: click.Command = main
+    for word in words.split():
+        assert isinstance(command, click.Group)
+        command = command.commands[word]
+        context = click.Context(command, info_name=word, parent=context)
+    return context
+
+
+def shared_choices() -> Iterator[tuple[str, str, str]]:
+    """Find each command, option and value that some command of that option takes."""
+    values: defaultdict[str, set[str]] = defaultdict(set)
+    every = [(w, o) for w, c in COMMANDS.items() for o in options_of(c)]
+    for _, one in every:
+        if isinstance(one.type, click.Choice):
+            values[one.opts[0]] |= {str(choice) for choice in one.type.choices}
+    for words, one in every:
+        for value in sorted(values[one.opts[0]]):
+            yield words, one.opts[0], value
+
+
+@pytest.mark.parametrize(("words", "name", "value"), [*shared_choices()])
+def test_a_shared_variable_sets_an_option_only_where_its_value_fits(
+    monkeypatch: pytest.MonkeyPatch, words: str, name: str, value: str
+) -> None:
+    (chosen,) = (o for o in options_of(COMMANDS[words]) if o.opts == [name])
+    monkeypatch.setenv(str(chosen.envvar), value)
+    assert isinstance(chosen.type, click.Choice)
+    fits = value in chosen.type.choices
+
+    assert chosen.resolve_envvar_value(context_of(words)) == (value if fits else None)
+
+
+@pytest.mark.parametrize(
+    ("words", "variable"),
+    [
+        (words, option.own_variable(f"bandit-svc {words}"))
+        for words, command in COMMANDS.items()
+        for option in options_of(command)
+        if isinstance(option, CommandOption)
+    ],
+)
+def test_an_option_of_one_command_has_a_variable_that_no_other_one_reads(
+    run: Run, words: str, variable: str
+) -> None:
+    readers = [w for w in COMMANDS if variable in run(*w.split(), "--help").stdout]
+
+    assert readers == [words]
+    assert variable not in {setting.variable for setting in SETTINGS}
+
+
+def test_the_variable_of_the_command_goes_before_the_shared_one(
+    run: Run, trained: Path
+) -> None:
+    both = {"BANDIT_FORMAT": "csv", "BANDIT_REPORT_FORMAT": "json"}
+    result = run("report", "hero", "--data", trained, **both)
+
+    assert result.stdout.startswith("{")
+
+
+def test_a_form_of_another_command_does_not_stop_this_one(
+    run: Run, trained: Path
+) -> None:
+    shared = {"BANDIT_FORMAT": "html", "BANDIT_POLICY": "uniform"}
+    for words in (["features", "hero"], ["audit", "hero"], ["report", "hero"]):
+        result = run(*words, "--data", trained, **shared)
+
+        assert result.exit_code == 0, result.output
+
+
+def test_a_value_that_no_command_takes_is_wrong_usage(run: Run, trained: Path) -> None:
+    result = run("report", "hero", "--data", trained, BANDIT_FORMAT="pdf")
+
+    assert result.exit_code == 2
+    assert "'pdf'" in result.stderr
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_the_help_of_a_setting_names_its_unit(setting: Setting) -> None:
+    units = {"_ms": "milliseconds", "_s": "seconds", "_bytes": "bytes"}
+    for suffix, unit in units.items():
+        if setting.name.endswith(suffix):
+            assert unit in setting.help.lower()
 
 
 def test_serve_takes_every_setting_with_its_default_and_help() -> None:

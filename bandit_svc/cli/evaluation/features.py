@@ -45,7 +45,9 @@ NOTE = (
 @click.argument("key")
 @data_option
 @option(
-    "policy", help="A policy that learns: as for evaluate. Default: the served one."
+    "policy",
+    accepts=lambda spec: spec != "uniform" and not spec.startswith("fixed:"),
+    help="A policy that learns: as for evaluate. Default: the served one.",
 )
 @processes_option
 @result_options("text", "json", "csv")

@@ -29,6 +29,7 @@ from bandit_svc.services.report.build import build_report
 @option(
     "policy",
     multiple=True,
+    accepts=lambda spec: spec == "uniform" or spec.startswith("fixed:"),
     help="What the log is to be asked about: uniform or fixed:ACTION; repeatable.",
 )
 @result_options("text", "json")
