@@ -2,15 +2,40 @@
 
 Owns classes and codes; knows neither HTTP statuses nor exit codes (their tables
 are in http/problems.py and cli/exit_codes.py). A message is a sentence: what,
-the value received, the limit, the way out; never a context value or a key.
+the value received, the limit, the way out; never a context value or a key. Where the
+way out differs by surface (API, command line, page), the error has one for each.
 """
+
+from typing import Literal, NamedTuple, assert_never
+
+Surface = Literal["api", "command", "page"]
+
+
+class WayOut(NamedTuple):
+    """What to do about an error, in the terms of each surface that shows it."""
+
+    api: str
+    command: str
+    page: str
+
+    def on(self, surface: Surface) -> str:
+        """Return what to do on a surface."""
+        match surface:
+            case "api":
+                return self.api
+            case "command":
+                return self.command
+            case "page":
+                return self.page
+            case _:
+                assert_never(surface)
 
 
 class FieldError:
     """One field that is wrong.
 
-    `pointer` is an RFC 6901 JSON pointer into the request body
-    ("/context/hour"), or the name of a path or query parameter.
+    `pointer` is an RFC 6901 JSON pointer: into the request body ("/context/hour"), or
+    of a parameter of the path or query ("/decision_id"). "" is the whole body.
     """
 
     __slots__ = ("detail", "pointer")
@@ -23,15 +48,26 @@ class FieldError:
 class BanditError(Exception):
     """Root of everything that the service refuses or can't do.
 
-    `code` is stable and part of the interface; the message is for a person.
+    `code` is stable and part of the interface; the message is for a person, and is
+    the one that the API gives.
     """
 
     code = "error"
 
-    def __init__(self, message: str, *fields: FieldError) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(
+        self, message: str, *fields: FieldError, way_out: WayOut | None = None
+    ) -> None:
+        self._fault = message
+        self._way_out = way_out
+        self.message = self.told("api")
         self.fields = fields
+        super().__init__(self.message)
+
+    def told(self, surface: Surface) -> str:
+        """Return the message with the way out of a surface."""
+        if self._way_out is None:
+            return self._fault
+        return f"{self._fault}; {self._way_out.on(surface)}"
 
 
 class InvalidInput(BanditError):

@@ -15,7 +15,7 @@ from bandit_svc.domain.covariate import Covariate, check_covariate
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
 from bandit_svc.domain.metric import Metric, check_metrics
 from bandit_svc.domain.variant import KEY_RULE, Variant, check_variants, is_key
-from bandit_svc.errors import InvalidInput
+from bandit_svc.errors import FieldError, InvalidInput, NotFound, WayOut
 
 Status = Literal["running", "paused", "archived"]
 Group = Literal["treatment", "baseline"]
@@ -109,6 +109,23 @@ class Experiment(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """The name that callers use."""
         return self.definition.key
+
+
+def unknown_experiment(key: str, pointer: str | None = None) -> NotFound:
+    """Return the error for a key that no experiment has.
+
+    Args:
+        key: what the caller sent, of any length.
+        pointer: of the field that it came in, if it came in one.
+    """
+    way_out = WayOut(
+        api="GET /v1/experiments lists those that exist",
+        command="`bandit-svc experiment list` lists those that exist",
+        page="the list of experiments has those that exist",
+    )
+    fault = f"there is no experiment {key[:128]!r}"
+    fields = [] if pointer is None else [FieldError(pointer, f"{fault}; {way_out.api}")]
+    return NotFound(fault, *fields, way_out=way_out)
 
 
 def check_definition(definition: Definition) -> None:

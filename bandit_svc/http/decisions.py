@@ -115,5 +115,5 @@ def _check_issued(request_context: RequestContext, decision_id: str) -> None:
         request_context.worker.ids.read(decision_id)
     except InvalidInput as error:
         raise NotFound(
-            error.message, FieldError("decision_id", error.message)
+            error.message, FieldError("/decision_id", error.message)
         ) from error

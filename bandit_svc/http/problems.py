@@ -69,7 +69,7 @@ def problem_of(error: BanditError, prefix: str = "") -> Problem:
         type=f"/docs#{error.code}",
         title=title,
         status=status,
-        detail=_cut(error.message),
+        detail=cut(error.message),
         errors=[_field(field, prefix) for field in error.fields],
     )
 
@@ -145,11 +145,9 @@ def _unexpected(error: Exception) -> Problem:
 
 def _field(field: FieldError, prefix: str) -> dict[str, str]:
     # "" points to the whole body, which in a batch is the whole item.
-    in_body = field.pointer == "" or field.pointer.startswith("/")
-    pointer = prefix + field.pointer if in_body else field.pointer
-    return {"pointer": pointer, "detail": _cut(field.detail)}
+    return {"pointer": prefix + field.pointer, "detail": cut(field.detail)}
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
     """Limit how much of a request a message repeats."""
     return text if len(text) <= MAX_DETAIL_LENGTH else text[:MAX_DETAIL_LENGTH] + "…"

@@ -101,6 +101,7 @@ def refused(
         assert problem["type"].startswith(("/docs#", "about:blank"))
         assert 0 < len(problem["detail"]) < 600
         pointers = [error["pointer"] for error in problem.get("errors", [])]
+        assert all(one == "" or one.startswith("/") for one in pointers)
         if pointer == "*":
             assert len(pointers) == 1
         else:

@@ -40,6 +40,16 @@ def test_nothing_is_opened_before_it_is_used(folder: Path) -> None:
     assert not folder.exists()
 
 
+def test_only_the_owner_reads_a_new_database(
+    sqlite_store: SqliteStorage, folder: Path
+) -> None:
+    sqlite_store.migrate()
+    sqlite_store.initialise(b"s" * 32, 1)
+
+    files = list(folder.glob("bandit.db*"))
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
 def test_a_commit_survives_the_loss_of_power(database: Database) -> None:
     with database.read() as connection:
         settings = [

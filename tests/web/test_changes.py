@@ -48,7 +48,7 @@ def test_archiving_says_that_it_is_final_and_leaves_nothing_to_change(
 
     assert "The experiment is archived" in text
     later = visitor.get("/experiments/hero/change/pause")
-    assert "is archived and can't be changed" in later.text
+    assert "is archived for good and can't be changed" in later.text
     assert "revision" not in later.fields
 
 

@@ -344,3 +344,12 @@ def test_what_stands_between_backquotes_is_shown_as_code(
     sentence: str, shown: str
 ) -> None:
     assert str(with_code(sentence)) == shown
+
+
+def test_the_page_of_an_unknown_experiment_speaks_of_pages(
+    lived_in: WorkerInProcess, read_page: ReadPage
+) -> None:
+    text = read_page(lived_in, "/experiments/nowhere", 404).text
+
+    assert "the list of experiments has those that exist" in text
+    assert "/v1/" not in text

@@ -12,7 +12,7 @@ import msgspec
 from bandit_svc.domain.experiment import Definition, Experiment, check_definition
 from bandit_svc.domain.json_shape import located
 from bandit_svc.domain.model_version import Snapshot, SnapshotMeta, Span
-from bandit_svc.errors import Conflict, InvalidInput, NotFound
+from bandit_svc.errors import Conflict, InvalidInput, NotFound, WayOut
 from bandit_svc.services.evaluation.labels import (
     checked_spec,
     field_pointer,
@@ -83,7 +83,8 @@ def changed_definition(experiment: Experiment, patch: Mapping[str, Any]) -> Defi
     old = experiment.definition
     if old.status == "archived":
         raise Conflict(
-            f"experiment {old.key!r} is archived and can't be changed; create a new one"
+            f"experiment {old.key!r} is archived for good and can't be changed; create "
+            "a new one"
         )
     merged = _merge(msgspec.to_builtins(old), patch)
     if isinstance(merged.get("variants"), list):
@@ -119,8 +120,12 @@ def restore(
     old = storage.snapshots.get(number, version)
     if old is None:
         raise NotFound(
-            f"experiment {key!r} keeps no model version {version}; GET "
-            f"/v1/experiments/{key}/models lists those that are kept"
+            f"experiment {key!r} keeps no model version {version}",
+            way_out=WayOut(
+                api=f"GET /v1/experiments/{key}/models lists those that are kept",
+                command="its page lists those that are kept",
+                page="its page lists those that are kept",
+            ),
         )
     if experiment.definition.policy != old.meta.policy:
         definition = msgspec.structs.replace(

@@ -51,4 +51,4 @@ def activate(
 
 
 def _conflict(detail: str) -> Conflict:
-    return Conflict(detail, FieldError("decision_id", detail))
+    return Conflict(detail, FieldError("/decision_id", detail))

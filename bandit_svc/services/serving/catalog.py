@@ -7,8 +7,9 @@ request); models are swapped in behind the requests' back by `refresh_models`.
 
 import hashlib
 import threading
+from typing import assert_never
 
-from bandit_svc.domain.experiment import Definition, Experiment
+from bandit_svc.domain.experiment import Definition, Experiment, unknown_experiment
 from bandit_svc.errors import Conflict, FieldError, NotFound
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
@@ -51,14 +52,21 @@ class Catalog:
         running = self._running.get(key)
         if running is None or running.experiment is not experiment:
             running = self._prepare(experiment)
-        status = experiment.definition.status
-        if status != "running":
-            detail = (
-                f"experiment {key!r} is {status}; show your own default, or resume it "
-                "with PATCH status = running"
-            )
-            raise Conflict(detail, FieldError("/experiment", detail))
-        return running
+        match experiment.definition.status:
+            case "running":
+                return running
+            case "paused":
+                raise _stopped(
+                    f"experiment {key!r} is paused; show your own default, or resume "
+                    "it with PATCH status = running"
+                )
+            case "archived":
+                raise _stopped(
+                    f"experiment {key!r} is archived for good; show your own default, "
+                    "or ask for another experiment"
+                )
+            case _:
+                assert_never(experiment.definition.status)
 
     def experiment(self, key: str) -> Experiment:
         """Give the current definition, as fresh as the store.
@@ -69,11 +77,7 @@ class Catalog:
         self._look_again()
         experiment = self._experiments.get(key)
         if experiment is None:
-            detail = (
-                f"there is no experiment {key[:128]!r}; GET /v1/experiments lists "
-                "those that exist"
-            )
-            raise NotFound(detail, FieldError("/experiment", detail))
+            raise unknown_experiment(key, "/experiment")
         return experiment
 
     def by_number(self, number: int) -> Experiment:
@@ -188,3 +192,7 @@ class Catalog:
     def _load(self, experiment: Experiment) -> LoadedPolicy:
         snapshot = self._storage.snapshots.latest(experiment.number)
         return load_policy(experiment.definition, snapshot)
+
+
+def _stopped(detail: str) -> Conflict:
+    return Conflict(detail, FieldError("/experiment", detail))

@@ -37,7 +37,7 @@ def look_up(facts: Facts, reader: EventLogReader, decision_id: str) -> DecisionV
             )
     if view is None:
         detail = "there is no decision of this id; it may have been pruned"
-        raise NotFound(detail, FieldError("decision_id", detail))
+        raise NotFound(detail, FieldError("/decision_id", detail))
     return view
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.errors import Conflict, NotFound
+from bandit_svc.domain.experiment import Definition, Experiment, unknown_experiment
+from bandit_svc.errors import Conflict, WayOut
 from bandit_svc.storage.rows import Revision
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.version_file import VersionFile
@@ -36,8 +36,12 @@ class SqliteExperiments:
             ).fetchone()
             if taken:
                 raise Conflict(
-                    f"an experiment {definition.key!r} exists already; change it with "
-                    "PATCH, or choose another key"
+                    f"an experiment {definition.key!r} exists already",
+                    way_out=WayOut(
+                        api="change it with PATCH, or choose another key",
+                        command="choose another key",
+                        page="change it on its page, or choose another key",
+                    ),
                 )
             number = connection.execute(
                 "INSERT INTO experiments (key, revision, salt, created_at_ms,"
@@ -81,10 +85,7 @@ class SqliteExperiments:
                 [key],
             ).fetchone()
         if row is None:
-            raise NotFound(
-                f"there is no experiment {key[:128]!r}; GET /v1/experiments lists "
-                "those that exist"
-            )
+            raise unknown_experiment(key)
         return _experiment(row)
 
     def all(self) -> list[Experiment]:

@@ -66,6 +66,7 @@ class SqliteStorage:
                     f"another process is migrating {self._folder}; try again when it "
                     "is done"
                 )
+            _create_private(self._path)
             with self._database.tables() as tables:
                 migrations.apply(tables)
             self._version_file.bump()
@@ -133,3 +134,17 @@ class SqliteStorage:
         """See the interface."""
         self._database.close()
         self._version_file.close()
+
+
+def _create_private(path: Path) -> None:
+    """Create the database for its owner alone; SQLite would let everybody read it.
+
+    SQLite gives its neighbours (`-wal`, `-shm`) the same mode.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise Unavailable(
+            f"{path} can't be opened ({error.strerror}); check the disk and the owner "
+            "of the data folder"
+        ) from error

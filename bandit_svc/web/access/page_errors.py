@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound as NotFoundPage
 
 from bandit_svc.errors import BanditError
-from bandit_svc.http.problems import problem_reply, translated
+from bandit_svc.http.problems import cut, problem_reply, translated
 from bandit_svc.web.access.page_access import is_page
 
 
@@ -39,6 +39,8 @@ def _page(error: Exception) -> Response:
     problem, headers = translated(error)
     if isinstance(error, NotFoundPage):
         problem.detail = "there is no page at this address"
+    elif isinstance(error, BanditError):
+        problem.detail = cut(error.told("page"))
     response = make_response(
         render_template("error.html", problem=problem), problem.status
     )

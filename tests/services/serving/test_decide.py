@@ -197,14 +197,21 @@ def test_a_retired_variant_is_never_chosen_again(service: Service) -> None:
         service.decide(variants=("b",))
 
 
-@pytest.mark.parametrize("status", ["paused", "archived"])
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ("paused", r"is paused; .* resume it with PATCH status = running"),
+        # Nothing resumes it: a change of it is refused.
+        ("archived", r"is archived for good; (?!.*resume)"),
+    ],
+)
 def test_an_experiment_that_is_not_running_conflicts(
-    service: Service, status: str
+    service: Service, status: str, sentence: str
 ) -> None:
     service.create()
     service.change(status=status)
 
-    with pytest.raises(Conflict, match=f"is {status}"):
+    with pytest.raises(Conflict, match=sentence):
         service.decide()
     assert service.log_lines() == []
 
