@@ -167,7 +167,7 @@ def _verify(settings: Settings, key: str) -> tuple[int, bool]:
 
 
 def _memory(pid: int) -> float:
-    """Give the resident memory of a process in MiB."""
+    """Return the resident memory of a process in MiB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

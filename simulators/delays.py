@@ -1,8 +1,8 @@
-"""How long users take, and what happens to a reward on its way.
+"""Delays of simulated users, and the delivery of their rewards.
 
-Owns the delays (exponential, heavy tails, capped) and the mishaps of delivery:
-lost, duplicated, overtaken. Pure: every draw comes from the generator passed in,
-and nothing here waits. Times are seconds since the decision.
+Owns the delays (exponential, heavy tails, capped) and the faults of delivery: lost,
+duplicated, reordered. Pure: every draw comes from the generator passed in, and nothing
+here waits. Times are seconds since the decision.
 """
 
 import math
@@ -21,11 +21,11 @@ class Delay(Protocol):
 
 @dataclass(frozen=True)
 class Exponential:
-    """Memoryless waiting: most acts come soon."""
+    """An exponential distribution: most acts are early."""
 
     mean_s: float
     cap_s: float = math.inf
-    """A longer wait is cut to this."""
+    """Longer waits are cut to this, in seconds."""
 
     def draw_s(self, rng: np.random.Generator) -> float:
         """Draw a waiting time with mean `mean_s` before the cap."""
@@ -34,7 +34,7 @@ class Exponential:
 
 @dataclass(frozen=True)
 class LogNormal:
-    """A heavy tail: half come within the median, a few take very long."""
+    """A log-normal distribution: half within the median, and a heavy tail."""
 
     median_s: float
     sigma: float
@@ -57,12 +57,12 @@ class Delivery:
     occurred_after_s: float
     """When the user acted; equal in every delivery of one reward."""
     arrives_after_s: float
-    """When the service hears of it; never before the user acted."""
+    """When the service receives it; never before the user acted."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """The way of a reward from the user's act to the service."""
+    """The delivery of a reward from the user's act to the service."""
 
     acts: Delay = INSTANT
     """From the decision to the user's act."""
@@ -72,14 +72,14 @@ class Channel:
     duplicated_share: float = 0.0
     """Share of the delivered rewards that arrive twice."""
     overtaken_share: float = 0.0
-    """Share that is held back by `hold_back_s`, so that later acts overtake it."""
+    """Share that is delayed by `hold_back_s`, so that later acts arrive earlier."""
     hold_back_s: float = 0.0
 
     def deliveries(self, rng: np.random.Generator) -> list[Delivery]:
         """Draw the arrivals of one reward: none, one or two, by arrival.
 
-        Every call makes the same draws, whatever their outcome, so that two
-        policies that are simulated with one seed meet the same mishaps.
+        Every call makes the same number of draws, whatever their outcome, so that two
+        policies that are simulated with one seed meet the same faults.
         """
         acted_s = self.acts.draw_s(rng)
         travel_s = self.travels.draw_s(rng)

@@ -1,8 +1,8 @@
-"""The demo: a service, simulated visitors, and a table that shows it learn.
+"""The demo: a service, simulated visitors, and a live table of its reports.
 
-Owns the order of things: start the service over a data folder, create three
-experiments, send visitors, show the reports, stop all of it. `make demo` runs it;
-`python -m simulators.demo --help` says what can be changed.
+Owns the sequence: start the service over a data folder, create three experiments, send
+visitors, show the reports, stop everything. `make demo` runs it; `python -m
+simulators.demo --help` lists the options.
 """
 
 import argparse
@@ -30,10 +30,10 @@ WINDOW_S = 6.0
 SHOW_EVERY_S = 2.0
 ROUNDS_WITHOUT_END = 10**12
 SEED = 7
-# Decisions a second by world; together they leave the service room on two cores.
+# Decisions a second by world; together they leave spare CPU time on two cores.
 RATES_PER_S = {"hero": 100.0, "artwork": 40.0, "null": 30.0}
 CANDIDATES = [{"kind": "linear"}]
-"""What the dashboard's button "promote" of the hero experiment offers."""
+"""The candidates of the hero experiment, which its page offers to promote."""
 ENDS_WITHIN_S = 15.0
 
 
@@ -51,12 +51,12 @@ class Crowd:
         ]
 
     def start(self) -> None:
-        """Let the visitors come."""
+        """Start the visitors."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> list[Summary]:
-        """Send the visitors home; say what they did and what was true."""
+        """Stop the visitors; return a summary of each world."""
         self._stop.set()
         deadline = time.monotonic() + ENDS_WITHIN_S
         for thread in self._threads:
@@ -66,10 +66,10 @@ class Crowd:
         ]
 
     def check(self) -> None:
-        """Make sure that the visitors get answers.
+        """Check that the visitors get answers.
 
         Raises:
-            ServiceError: the service refused them, or went away.
+            ServiceError: the service refused their requests, or stopped answering.
         """
         if self._failure is not None:
             raise ServiceError(f"the visitors got no answer: {self._failure}")
@@ -90,10 +90,10 @@ class Crowd:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; give the exit status, 1 if the service failed."""
+    """Run the demo; return the exit status, 1 if the service failed."""
     options = _options(arguments)
     console = Console(highlight=False, markup=False)
-    # A log's reader wants one line a fact, however long.
+    # In a log, each line stays whole.
     console.soft_wrap = not console.is_terminal
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -117,9 +117,9 @@ def _run(
             return 0
         console.print(
             f"Dashboard: {service.url}/\n"
-            f"Visitors come at {sum(RATES_PER_S.values()):.0f} a second. The reward "
-            f"window is {WINDOW_S:.0f} s and then 1 s of grace,\nso the first "
-            "decisions are learned and reported after that. Ctrl-C stops."
+            f"Visitors: {sum(RATES_PER_S.values()):.0f} a second. The reward window is "
+            f"{WINDOW_S:.0f} s plus 1 s of grace;\nthe first decisions are learned "
+            "from and reported after that. Ctrl-C stops the demo."
         )
         _prepare(service.url)
         crowd = Crowd(service.url)
@@ -137,7 +137,7 @@ def _run(
 
 
 def _prepare(url: str) -> None:
-    """Create the hero experiment with a candidate beside its policy, to be promoted."""
+    """Create the hero experiment with a candidate that can be promoted."""
     try:
         with BanditClient(url) as client:
             ensure_experiment(client, world("hero"), WINDOW_S, candidates=CANDIDATES)
@@ -152,7 +152,7 @@ def _show(
     seconds: float | None,
     stop: threading.Event,
 ) -> None:
-    """Show the reports every 2 s until told to stop, or `seconds` are over."""
+    """Show the reports every 2 s until `stop` is set or `seconds` are over."""
     began = time.monotonic()
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     above_zero: set[str] = set()
@@ -178,7 +178,7 @@ def _show(
 
 
 def _reports(client: BanditClient) -> list[demo_view.Report]:
-    """Read every report that there is; one may be late while the service is busy."""
+    """Return the reports that can be read; a busy service may answer some too late."""
     reports: list[demo_view.Report] = []
     for name in RATES_PER_S:
         with contextlib.suppress(BanditClientError):
@@ -188,13 +188,13 @@ def _reports(client: BanditClient) -> list[demo_view.Report]:
 
 @contextlib.contextmanager
 def _data_folder(given: Path | None) -> Iterator[Path]:
-    """Give the folder asked for, or one that is removed afterwards."""
+    """Yield the given folder, or a temporary one that is removed afterwards."""
     if given is not None:
         given.mkdir(parents=True, exist_ok=True)
         yield given
         return
     with tempfile.TemporaryDirectory(
-        # A worker whose supervisor was killed may still be writing its last lines.
+        # A worker whose supervisor was killed may still be writing to the log.
         prefix="bandit-demo-",
         ignore_cleanup_errors=True,
     ) as folder:
@@ -204,10 +204,14 @@ def _data_folder(given: Path | None) -> Iterator[Path]:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulators.demo")
     parser.add_argument(
-        "--data", type=Path, help="keep everything in this folder (default: forget it)"
+        "--data",
+        type=Path,
+        help="folder that keeps all data (default: a temporary one)",
     )
     parser.add_argument(
-        "--seconds", type=float, help="stop by itself (default: at Ctrl-C)"
+        "--seconds",
+        type=float,
+        help="stop after this many seconds (default: at Ctrl-C)",
     )
     return parser.parse_args(arguments)
 

@@ -1,7 +1,7 @@
-"""The demo's own service: started, watched and stopped as a child process.
+"""The service of the demo: started, watched and stopped as a child process.
 
-Owns the child's life and its log file. The child gets a session of its own, so
-that Ctrl-C reaches the demo alone, which then stops the service in order.
+Owns the child process and its log file. The child has a session of its own, so that
+Ctrl-C reaches the demo alone, which then stops the service.
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 from bandit_svc.client import BanditClient
 
 HOST = "127.0.0.1"
-# A service that dies is noticed at once; the limit only ends a hang.
+# The end of the service is noticed at once; this limit is for one that hangs.
 READY_WITHIN_S = 120.0
 DRAIN_WITHIN_S = 20.0
 LOG_NAME = "service.log"
@@ -25,14 +25,14 @@ COMMAND = (str(Path(sys.executable).with_name("bandit-svc")), "serve", "--dev")
 
 
 class ServiceError(Exception):
-    """The service did not start, or ended by itself; the message has its last words."""
+    """The service did not start or has ended; the message has the end of its log."""
 
 
 def port_from(environment: dict[str, str]) -> int:
-    """Take `BANDIT_PORT`, or a port that is free now.
+    """Return `BANDIT_PORT`, or a port that is free now.
 
     Raises:
-        ServiceError: `BANDIT_PORT` is not a port, or is taken.
+        ServiceError: `BANDIT_PORT` is not a port, or is in use.
     """
     given = environment.get("BANDIT_PORT")
     if not given:
@@ -42,12 +42,12 @@ def port_from(environment: dict[str, str]) -> int:
     if not given.isdecimal() or not 0 < int(given) < 2**16:
         raise ServiceError(f"BANDIT_PORT is {given!r}; it must be between 1 and 65535")
     try:
-        # Whoever listens there already would be taken for our own service.
+        # Another service on this port would be mistaken for the one of the demo.
         socket.create_server((HOST, int(given))).close()
     except OSError as error:
         raise ServiceError(
-            f"BANDIT_PORT is {given}, where nothing new can listen ({error.strerror}); "
-            "leave it unset for a free one"
+            f"BANDIT_PORT is {given}, which can't be listened on ({error.strerror}); "
+            "unset it to use a free port"
         ) from error
     return int(given)
 
@@ -60,7 +60,7 @@ class Service:
         self._log_path = data / LOG_NAME
         options = ("--data", str(data), "--host", HOST, "--port", str(port))
         with self._log_path.open("wb") as log:
-            # The command and every option are our own.
+            # The command and its options contain no input of others.
             self._process = subprocess.Popen(  # noqa: S603
                 [*COMMAND, *options, "--workers", "2"],
                 stdin=subprocess.DEVNULL,
@@ -70,10 +70,10 @@ class Service:
             )
 
     def wait_until_ready(self, wait: Callable[[float], bool]) -> bool:
-        """Wait until the service can decide; False if `wait` said to stop.
+        """Wait until the service can decide; return False if `wait` returned True.
 
         Raises:
-            ServiceError: it ended, or was not ready within 120 s.
+            ServiceError: the service ended, or was not ready within 120 s.
         """
         deadline = time.monotonic() + READY_WITHIN_S
         with BanditClient(self.url) as client:
@@ -82,32 +82,32 @@ class Service:
                 if time.monotonic() > deadline:
                     raise ServiceError(
                         f"the service was not ready after {READY_WITHIN_S:.0f} s; "
-                        f"its last words:\n{self.last_words()}"
+                        f"the end of its log:\n{self.log_tail()}"
                     )
                 if wait(0.1):
                     return False
         return True
 
     def check(self) -> None:
-        """Make sure that the service is alive.
+        """Check that the service is running.
 
         Raises:
-            ServiceError: it ended by itself.
+            ServiceError: the service has ended.
         """
         status = self._process.poll()
         if status is not None:
             raise ServiceError(
                 f"the service ended with status {status}; "
-                f"its last words:\n{self.last_words()}"
+                f"the end of its log:\n{self.log_tail()}"
             )
 
-    def last_words(self) -> str:
-        """Give the last lines of the service's log."""
+    def log_tail(self) -> str:
+        """Return the last lines of the service's log."""
         lines = self._log_path.read_text(errors="replace").splitlines()
         return "\n".join(lines[-LAST_LINES:]) or "(none)"
 
     def stop(self) -> None:
-        """Let the service drain, and end whatever of it is left after 20 s."""
+        """Stop the service; processes that are left after 20 s are killed."""
         self._process.terminate()
         try:
             self._process.wait(DRAIN_WITHIN_S)
@@ -118,7 +118,7 @@ class Service:
             self._process.wait()
 
     def _end_session(self) -> None:
-        """End what a supervisor that died may have left behind."""
+        """Kill processes that outlived their supervisor."""
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:

@@ -1,7 +1,7 @@
-"""What the demo shows of the reports: a live table, or plain lines.
+"""The demo's view of the reports: a live table, or plain lines.
 
-Owns the words and columns. Takes reports as the service gives them, and leaves
-blank what a report doesn't say yet.
+Owns the texts and columns. Takes reports as the service returns them, and shows a dash
+for values that a report does not have yet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ UNKNOWN = "-"
 
 
 def table(reports: Sequence[Report], elapsed_s: float, url: str) -> Table:
-    """Give the live table, a row per experiment."""
+    """Return the live table, one row per experiment."""
     shown = Table(
         title=f"{elapsed_s:.0f} s   {url}",
         caption="uplift: treatment minus baseline, 95 % interval; green: above 0",
@@ -39,7 +39,7 @@ def table(reports: Sequence[Report], elapsed_s: float, url: str) -> Table:
 
 
 def lines(reports: Sequence[Report], elapsed_s: float) -> list[str]:
-    """Give a plain line per experiment, for where there is no terminal."""
+    """Return one plain line per experiment, for output that is no terminal."""
     result = []
     for report in reports:
         counts = report.get("decisions", {})
@@ -57,7 +57,7 @@ def lines(reports: Sequence[Report], elapsed_s: float) -> list[str]:
 
 
 def group_means(report: Report) -> list[str]:
-    """Give "treatment 0.312" for each group with a mean."""
+    """Return "treatment 0.312" for each group with a mean."""
     return [
         f"{group['group']} {group['mean']:.3f}"
         for group in report.get("groups", [])
@@ -66,7 +66,7 @@ def group_means(report: Report) -> list[str]:
 
 
 def uplift(report: Report) -> str:
-    """Give the absolute uplift with its interval."""
+    """Return the absolute uplift with its interval."""
     absolute = report.get("uplift", {}).get("absolute", {})
     estimate, interval = absolute.get("estimate"), absolute.get("interval")
     if estimate is None or not interval or None in interval:
@@ -75,13 +75,13 @@ def uplift(report: Report) -> str:
 
 
 def is_above_zero(report: Report) -> bool:
-    """Whether the whole uplift interval is above 0."""
+    """Return whether the whole interval of the uplift is above 0."""
     interval = report.get("uplift", {}).get("absolute", {}).get("interval")
     return bool(interval) and interval[0] is not None and interval[0] > 0.0
 
 
 def variant_shares(report: Report) -> list[str]:
-    """Give "sandals 41 %" for each variant that was shown, the most shown first."""
+    """Return "sandals 41 %" for each variant that was shown, the most shown first."""
     shares = [
         (float(variant["share"]), str(variant["variant"]))
         for variant in report.get("variants", [])
@@ -92,7 +92,7 @@ def variant_shares(report: Report) -> list[str]:
 
 
 def model(report: Report) -> str:
-    """Give the model's version, and how far the learner is behind."""
+    """Return the model's version, and how far the learner is behind."""
     state = report.get("model") or {}
     version, lag_s = state.get("version"), state.get("lag_seconds")
     if version is None:

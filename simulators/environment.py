@@ -1,7 +1,7 @@
-"""What a simulated world is: contexts, actions, and the true expected reward.
+"""The protocol of a simulated world: contexts, actions, and true expected rewards.
 
 Owns the protocol of a world, the paths of a context's features and the mean
-values that a world implies. Knows nothing of policies' learning, time or HTTP.
+values that a world implies. Knows nothing of learning, time or HTTP.
 A realised reward is a Bernoulli draw with the expected reward as its chance.
 """
 
@@ -16,13 +16,13 @@ import numpy.typing as npt
 from policies.base import Action, Context, RewardRange, Scalar
 
 Json = dict[str, Any]
-"""A JSON object, as the service reads and writes it."""
+"""A JSON object, as in the API."""
 
 FloatArray = npt.NDArray[np.float64]
 
 
 class World(Protocol):
-    """A place where a choice is made, with known answers."""
+    """A place where one of several actions is chosen, with known expected rewards."""
 
     @property
     def key(self) -> str:
@@ -30,7 +30,7 @@ class World(Protocol):
 
     @property
     def actions(self) -> Sequence[Action]:
-        """What can be chosen, with the features that a policy may learn from."""
+        """The actions, with the features that a policy may learn from."""
 
     @property
     def reward_range(self) -> RewardRange:
@@ -42,17 +42,17 @@ class World(Protocol):
     def expected_reward(
         self, context: Context, action_key: str, round_index: int
     ) -> float:
-        """Give the true mean reward of an action in a context.
+        """Return the true mean reward of an action in a context.
 
         Args:
-            round_index: counts from 0; only a world that changes looks at it.
+            round_index: counts from 0; only worlds that change over time use it.
 
         Returns:
             A value within the reward range.
         """
 
     def experiment(self) -> Json:
-        """Give the body of `POST /v1/experiments` for this world."""
+        """Return the body of `POST /v1/experiments` for this world."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ class WorldMeans:
     """Mean expected reward of reference policies over one sample of contexts."""
 
     best: float
-    """Always the best action of the context."""
+    """Of choosing the best action of each context."""
     best_fixed: float
-    """Always the one action that is best on average."""
+    """Of always choosing the action that is best on average."""
     uniform: float
-    """Every action with the same chance."""
+    """Of choosing each action with the same chance."""
     fixed: Mapping[str, float]
-    """Always this action, by key."""
+    """Of always choosing one action, by its key."""
 
 
 def expected_rewards(world: World, context: Context, round_index: int) -> FloatArray:
-    """Give the expected reward of every action, shape (n_actions,)."""
+    """Return the expected reward of every action, shape (n_actions,)."""
     return np.array(
         [
             world.expected_reward(context, action.key, round_index)
@@ -80,7 +80,7 @@ def expected_rewards(world: World, context: Context, round_index: int) -> FloatA
 
 
 def world_means(world: World, rounds: int, seed: int) -> WorldMeans:
-    """Average the truth over `rounds` drawn contexts, without any reward noise."""
+    """Return mean expected rewards over `rounds` drawn contexts."""
     rng = np.random.default_rng(seed)
     table = np.array(
         [
@@ -101,7 +101,7 @@ def world_means(world: World, rounds: int, seed: int) -> WorldMeans:
 
 
 def baseline_variant(world: World) -> str:
-    """Give the variant that the world's experiment holds out as its baseline."""
+    """Return the variant that the world's experiment holds out as its baseline."""
     return str(world.experiment()["baseline"]["variant"])
 
 
@@ -111,7 +111,7 @@ def experiment_body(
     baseline: str,
     images: str | None = None,
 ) -> Json:
-    """Give the body of `POST /v1/experiments` that every world shares.
+    """Return the body of `POST /v1/experiments` that every world shares.
 
     Args:
         baseline: key of the variant that the holdout sees.
@@ -142,7 +142,7 @@ def experiment_body(
 
 
 def flatten(context: Context) -> dict[str, Scalar]:
-    """Give every feature under its path: a namespace's come as "user.segment"."""
+    """Return every feature under its path, such as "user.segment" in a namespace."""
     flat: dict[str, Scalar] = {}
     for name, value in context.items():
         if isinstance(value, Mapping):
@@ -170,7 +170,7 @@ class Effect:
 def total_effect(
     effects: Sequence[Effect], features: Mapping[str, Scalar], action_key: str
 ) -> float:
-    """Add up the logits of the effects that apply to an action in a context."""
+    """Return the sum of the logits of all effects on an action in a context."""
     return sum(
         effect.logit
         for effect in effects

@@ -1,9 +1,9 @@
-"""A policy on a world, without a service: fast, exact and repeatable.
+"""Run a policy on a world without a service: fast, exact and repeatable.
 
-Owns the order of events that the service has too: a pmf, the exploration floor,
-a draw, a reward that may come late, and learning when the reward window closes,
-in the order of closing. One decision is made a second. Opens no socket and reads
-no clock: everything follows from one seed.
+Owns the order of events, which is that of the service: a pmf, the exploration floor, a
+draw, a reward that may be late, and learning when the reward window closes, in the
+order of closing. One decision is made per simulated second. Opens no socket and reads
+no clock: one seed determines everything.
 """
 
 from collections import deque
@@ -24,7 +24,7 @@ INSTANT_CHANNEL = Channel()
 
 @dataclass(frozen=True)
 class Rounds:
-    """What nature does in a run; the same for every policy that meets it."""
+    """The random inputs of a run; the same for every policy."""
 
     world: World
     contexts: Sequence[Context]
@@ -33,14 +33,14 @@ class Rounds:
     choice_draws: FloatArray
     """Shape (n_rounds,), uniform in [0, 1); chooses the action."""
     reward_draws: FloatArray
-    """Shape (n_rounds,), uniform; under the expected reward it means a reward."""
+    """Shape (n_rounds,), uniform; a draw below the expected reward is a reward of 1."""
     reward_after_s: FloatArray
     """Shape (n_rounds,), from the decision to the act; infinite for a lost reward."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a policy made of the rounds."""
+    """The result of a policy on the rounds."""
 
     rounds: Rounds
     value: FloatArray
@@ -50,7 +50,7 @@ class Run:
     smallest_propensity: float
     """Over every action of every round, chosen or not."""
     model: bytes
-    """The policy's state after every decision has matured."""
+    """The dump of the policy after all decisions have matured."""
 
     @property
     def mean_value(self) -> float:
@@ -76,7 +76,7 @@ class _Pending:
 def draw_rounds(
     world: World, n_rounds: int, seed: int, channel: Channel = INSTANT_CHANNEL
 ) -> Rounds:
-    """Draw everything that doesn't depend on the policy, each from its own stream."""
+    """Draw all inputs that don't depend on the policy, each from its own stream."""
     contexts_rng, choices_rng, rewards_rng, delays_rng = (
         np.random.default_rng([seed, stream]) for stream in range(4)
     )
@@ -110,18 +110,18 @@ def run(
     window_s: int = 0,
     restart_before: Collection[int] = (),
 ) -> Run:
-    """Let a policy decide and learn through all rounds.
+    """Decide and learn with a policy through all rounds.
 
     Args:
-        build: gives a fresh policy; called once, and once more a restart.
+        build: returns a fresh policy; called once, and once per restart.
         floor: the exploration floor that is mixed into every pmf.
-        window_s: seconds, and so rounds, until a decision is learned from; a
-            reward that takes longer is lost. At 0 it is learned at once.
+        window_s: seconds, which are rounds, until the policy learns from a decision;
+            a later reward is lost. At 0 the policy learns at once.
         restart_before: rounds before which the policy is dumped and loaded into
-            a fresh one, as a restarted learner does.
+            a fresh one, as at a restart of the learner.
 
     Raises:
-        policies.base.PolicyError: the policy gave a pmf that can't be drawn from.
+        policies.base.PolicyError: the policy returned an invalid pmf.
     """
     policy = build()
     pending: deque[_Pending] = deque()
@@ -147,7 +147,7 @@ def run(
 def _observe(
     rounds: Rounds, index: int, chosen: int, pmf: Sequence[float], window_s: int
 ) -> _Pending:
-    """Realise the reward of a choice; silence within the window counts as 0."""
+    """Return the decision with its reward; no reward within the window is 0."""
     acted = rounds.reward_draws[index] < rounds.expected[index, chosen]
     on_time = rounds.reward_after_s[index] <= window_s
     return _Pending(index, chosen, pmf[chosen], float(acted and on_time))

@@ -1,6 +1,6 @@
-"""The clock that simulated traffic lives by.
+"""The clock of simulated traffic.
 
-Owns the reading of time and the waiting, so that a test can bring its own.
+Owns the reading of time and the waiting, so that a test can pass in its own.
 """
 
 import threading
@@ -9,25 +9,25 @@ from typing import Protocol
 
 
 class Pace(Protocol):
-    """Time, and waiting for it to pass."""
+    """A clock that can wait."""
 
     def now_s(self) -> float:
-        """Give the seconds since 1970, UTC."""
+        """Return the seconds since the epoch."""
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, or until told to stop; say whether to stop."""
+        """Wait this long or until a stop is requested; return whether it is."""
 
 
 class RealPace:
-    """The machine's clock, and an event that ends every wait."""
+    """The clock of the machine, and an event that ends every wait."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
 
     def now_s(self) -> float:
-        """Give the machine's time."""
+        """Return the seconds since the epoch by the clock of the machine."""
         return time.time()
 
     def wait(self, seconds: float) -> bool:
-        """Wait on the event."""
+        """Wait for the event; return whether it is set."""
         return self._stop.wait(max(0.0, seconds))

@@ -1,7 +1,7 @@
-"""What a run of simulated traffic did, and what was true in it.
+"""The summary of a run of simulated traffic, with the true means.
 
-Owns the counts and the means of the truth. The report of the service should agree
-with the truth here, within its intervals.
+Owns the counts and the means of the expected rewards. The report of the service should
+agree with these means within its intervals.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from simulators.environment import FloatArray
 
 @dataclass(frozen=True)
 class Summary:
-    """One run of traffic, so far."""
+    """The counts and true means of one run so far."""
 
     experiment: str
     decisions: int
@@ -20,19 +20,19 @@ class Summary:
     fallbacks: int
     """Chosen by the client, because the service gave no answer."""
     unseen: int
-    """Deferred and never activated: these count nowhere."""
+    """Deferred and never activated; not part of any mean."""
     rewards: int
     """Acts of visitors that were reported at least once."""
     deliveries: int
-    """Reward requests that the service took; more than the rewards, by the copies."""
+    """Reward requests that the service accepted, duplicates included."""
     lost: int
     """Acts that were never reported, on purpose."""
     undelivered: int
-    """Reward requests that the service did not take after every retry."""
+    """Reward requests that the service did not accept after all retries."""
     true_mean: dict[str, float]
     """Mean expected reward by group, of decisions that were seen."""
     true_best: float
-    """Mean expected reward, had the best variant been shown in each context."""
+    """Mean expected reward of the best variant in each context."""
     true_uniform: float
     """Mean expected reward of variants shown at random."""
 
@@ -46,7 +46,7 @@ class Summary:
 
 @dataclass
 class Tally:
-    """Adds up a run; one thread writes it, any may read a summary."""
+    """Counts a run; one thread writes it, any thread may read a summary."""
 
     experiment: str
     decisions: int = 0
@@ -61,14 +61,14 @@ class Tally:
     _uniform: float = 0.0
 
     def see(self, group: str, expected: FloatArray, shown: int) -> None:
-        """Count a seen decision's truth."""
+        """Add the expected rewards of a decision that was seen."""
         count, total = self._sums.get(group, (0, 0.0))
         self._sums[group] = (count + 1, total + float(expected[shown]))
         self._best += float(expected.max())
         self._uniform += float(expected.mean())
 
     def summary(self) -> Summary:
-        """Give the counts and means so far."""
+        """Return the counts and means so far."""
         seen = max(1, sum(count for count, _ in self._sums.values()))
         return Summary(
             experiment=self.experiment,
@@ -88,7 +88,7 @@ class Tally:
 
 
 def summary_lines(summary: Summary) -> Sequence[str]:
-    """Say a summary in a few plain lines."""
+    """Return a summary as a few plain lines."""
     means = {"best": summary.true_best, "uniform": summary.true_uniform}
     means |= dict(sorted(summary.true_mean.items()))
     listed = ", ".join(f"{name} {mean:.4f}" for name, mean in means.items())
@@ -98,7 +98,7 @@ def summary_lines(summary: Summary) -> Sequence[str]:
     )
     rewarded = (
         f"rewards: {summary.rewards} in {summary.deliveries} deliveries, "
-        f"{summary.lost} lost on the way, {summary.undelivered} not taken"
+        f"{summary.lost} lost in delivery, {summary.undelivered} not accepted"
     )
     lines = [asked, rewarded, f"true mean reward: {listed}"]
     if summary.true_uplift is not None:

@@ -1,8 +1,8 @@
-"""Simulated visitors at a running service, through its client.
+"""Simulated visitors of a running service, through its client.
 
-Owns the order of requests in time: decisions at a rate, activations when a
-variant comes into view, rewards when they arrive. One loop, one connection; nothing
-waits for anything but the clock. The service is used as any caller would use it.
+Owns the order of requests in time: decisions at a rate, activations when a variant
+comes into view, rewards when they arrive. One loop and one connection, which wait for
+the clock alone. The service is used as any caller would use it.
 """
 
 import heapq
@@ -22,11 +22,11 @@ from simulators.worlds.registry import world
 
 DEFAULT_WINDOW_S = 10.0
 TIMEOUT_S = 10.0
-# An unbroken row of failures as long as this means that the service is gone.
+# Failures without a success for this long mean that the service is gone.
 GIVE_UP_AFTER_S = 10.0
-# Webhook senders try again; so do we, after 0.5 s, 1 s, 2 s and 4 s.
+# As senders of webhooks do, deliveries are retried after 0.5 s, 1 s, 2 s and 4 s.
 RETRY_AFTER_S = (0.5, 1.0, 2.0, 4.0)
-# Behind the rate by more than this, the loop slows down instead of catching up.
+# A loop that is further behind its rate than this does not try to catch up.
 LARGEST_BACKLOG_S = 1.0
 PROGRESS_EVERY_S = 0.5
 NOT_FOUND = 404
@@ -57,7 +57,7 @@ class _Arrival:
 
 
 class Traffic:
-    """Drives one experiment of a service until its rounds are done."""
+    """Sends the traffic of one experiment until its rounds are done."""
 
     def __init__(
         self,
@@ -75,7 +75,8 @@ class Traffic:
         self._visitors = Visitors(place, habits, seed)
         self._queue: list[tuple[float, int, _Activation | _Arrival]] = []
         self._order = itertools.count()
-        # Without it, a second run of one seed would get the first run's answers.
+        # Part of each request_id: a second run with the same seed would otherwise get
+        # the answers of the first one.
         self._run_id = uuid.uuid4().hex[:12]
         self._failing_since_s: float | None = None
         self.tally = Tally(place.key)
@@ -83,7 +84,7 @@ class Traffic:
     def run(
         self, rounds: int, rate_per_s: float | None, on_progress: Progress | None
     ) -> Summary:
-        """Make `rounds` decisions and deliver what follows from them.
+        """Request `rounds` decisions, and send their activations and rewards.
 
         Raises:
             BanditClientError: every request failed for `GIVE_UP_AFTER_S`.
@@ -130,8 +131,8 @@ class Traffic:
         self.tally.decisions += 1
         shown = self._index_of.get(decision.variant)
         if shown is None:
-            # Somebody added a variant to the experiment: the world knows no truth
-            # of it, and nobody acts on it.
+            # A variant that was added to the experiment by hand: the world has no
+            # expected reward of it.
             return
         if visit.seen_after_s is None:
             self.tally.unseen += 1
@@ -157,7 +158,7 @@ class Traffic:
         self._see(due)
 
     def _see(self, activation: _Activation) -> None:
-        """Count the truth of what is seen, and plan the reward of an act."""
+        """Count a decision that is seen, and queue the reward of an act."""
         visit = activation.visit
         self.tally.see(activation.group, visit.expected, activation.shown)
         if visit.act_draw >= visit.expected[activation.shown]:
@@ -189,7 +190,7 @@ class Traffic:
         self.tally.deliveries += 1
 
     def _try_again(self, arrival: _Arrival, error: BanditClientError) -> None:
-        """Queue a failed delivery once more; a refused one would be refused again."""
+        """Queue a failed delivery again, unless the service refused it."""
         refused = error.status is not None and error.status < FIRST_SERVER_ERROR
         if refused or arrival.attempt == len(RETRY_AFTER_S):
             self.tally.undelivered += 1
@@ -214,16 +215,16 @@ class Traffic:
 def ensure_experiment(
     client: BanditClient, place: World, window_s: float, **fields: object
 ) -> float:
-    """Create the world's experiment if there is none; give its reward window.
+    """Create the experiment of a world if it does not exist; return its reward window.
 
     Args:
-        client: of the service.
+        client: the client of the service.
         place: the world.
-        window_s: the reward window of a new experiment.
-        fields: of a new experiment's definition, over the world's own.
+        window_s: the reward window of a new experiment, in seconds.
+        fields: fields of a new experiment's definition that replace the world's.
 
     Raises:
-        BanditClientError: the service is not there, or refused.
+        BanditClientError: the service can't be reached, or refused.
     """
     try:
         known = client.experiment(place.key)
@@ -235,7 +236,7 @@ def ensure_experiment(
         try:
             known = client.create_experiment(body)
         except BanditClientError as conflict:
-            # Another simulation has created it meanwhile.
+            # Another simulation created it in the meantime.
             if conflict.status != CONFLICT:
                 raise
             known = client.experiment(place.key)
@@ -256,23 +257,23 @@ def simulate(  # noqa: PLR0913
     on_progress: Progress | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Summary:
-    """Drive a running service with the visitors of a world.
+    """Send the visitors of a world to a running service.
 
-    Creates the experiment if it doesn't exist. Returns when `rounds` decisions
-    were asked for and every reward was delivered, or soon after `stop` is set.
+    Creates the experiment if it does not exist. Returns when `rounds` decisions were
+    requested and every reward was delivered, or soon after `stop` is set.
 
     Args:
         world_name: one of `simulators.worlds.registry.WORLDS`.
         key: a secret key, or None for a service started with `--dev`.
-        rate: decisions a second; None for as fast as one connection goes.
-        window_s: reward window of an experiment that has to be created; delays
-            are scaled to the window of the experiment.
-        timeout_s: seconds that a request may wait; no user waits for it, so it is
-            longer than the client's own default.
+        rate: decisions a second; None for as fast as one connection allows.
+        window_s: reward window of a new experiment, in seconds; delays are scaled to
+            the window of the experiment.
+        timeout_s: seconds that a request may take; longer than the client's default,
+            because no user waits.
 
     Raises:
-        UnknownWorldError: there is no such world.
-        BanditClientError: the service is not there, refused, or went away.
+        UnknownWorldError: no world has this name.
+        BanditClientError: the service can't be reached, refused, or stopped answering.
     """
     place = world(world_name)
     with BanditClient(url, key, timeout_s=timeout_s) as client:

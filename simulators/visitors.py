@@ -1,6 +1,6 @@
-"""Who visits, what they see it in, and what they would do.
+"""Simulated visitors: their contexts, their delays, and their reactions.
 
-Owns the draws of one visit, all made before the service is asked, so that one
+Owns the draws of one visit, all made before the decision is requested, so that one
 seed gives the same visitors whatever is shown to them. Sends nothing.
 """
 
@@ -17,23 +17,23 @@ SEEN_AFTER = Exponential(0.3, cap_s=3.0)
 
 @dataclass(frozen=True)
 class Habits:
-    """How visitors behave, in shares and in seconds."""
+    """The behaviour of visitors, in shares and in seconds."""
 
     channel: Channel
     users: int = 20_000
     deferred_share: float = 0.05
-    """Asked for ahead of time, as a page does for what is below its fold."""
+    """Share of decisions that are requested ahead, as for content below the fold."""
     unseen_share: float = 0.2
-    """Share of the deferred ones that never come into view."""
+    """Share of the deferred decisions that never come into view."""
     seen_after: Delay = SEEN_AFTER
 
 
 def habits_for(window_s: float) -> Habits:
-    """Scale the delays to a reward window, so that nearly all acts fall in it.
+    """Return habits with delays for a reward window, so that most acts are in time.
 
-    The mean delay is a fifth of the window, at most 2 s: of the acts 0.7 % are
-    too late, 1 % of the rewards are lost, 5 % arrive twice, and 3 % are held back
-    and overtaken.
+    The mean delay is a fifth of the window, at most 2 s. Then 0.7 % of the acts are
+    too late, 1 % of the rewards are lost, 5 % arrive twice, and 3 % are delayed so
+    that later ones arrive first.
     """
     mean_s = min(window_s / 5.0, 2.0)
     return Habits(
@@ -50,7 +50,7 @@ def habits_for(window_s: float) -> Habits:
 
 @dataclass(frozen=True)
 class Visit:
-    """One visit, with everything that chance decides in it."""
+    """One visit, with all of its random draws."""
 
     index: int
     unit_id: str
@@ -58,16 +58,16 @@ class Visit:
     expected: FloatArray
     """Shape (n_actions,), the true chance of an act for each variant."""
     act_draw: float
-    """The visitor acts if this is under the shown variant's chance."""
+    """The visitor acts if this is below the chance of the shown variant."""
     deferred: bool
     seen_after_s: float | None
-    """When the variant comes into view; None if it never does."""
+    """Seconds until the variant comes into view; None if it never does."""
     deliveries: tuple[Delivery, ...]
-    """How a reward would travel; empty if it would be lost."""
+    """The deliveries of a reward; empty if it would be lost."""
 
 
 class Visitors:
-    """Draws one visit after the other from one seed."""
+    """Draws visits in sequence from one seed."""
 
     def __init__(self, world: World, habits: Habits, seed: int) -> None:
         self._world = world

@@ -1,11 +1,11 @@
-"""`make bench-growth`: how each cost grows, over decades.
+"""`make bench-growth`: the growth of each cost over decades.
 
     python -m benchmarks.growth [--only CURVE] [--rounds N] [--stores FOLDER]
 
-Sizes alternate in rounds, and medians are compared. CPU time in one process, where
-nothing else is said: that is a cost, not a wait. BENCH=full adds a log of ten million
+Sizes alternate in rounds, and medians are compared. The unit is CPU time in one process
+unless a curve says otherwise: a cost, not a wait. BENCH=full adds a log of ten million
 events (about five minutes to make, 6 GB while it runs) and more rounds. `--stores`
-keeps the stores, so that the next run finds them. No absolute time is judged. Writes
+keeps the stores for the next run. No absolute time has a goal. Writes
 benchmarks/results/growth.json and growth.svg.
 """
 
@@ -42,7 +42,7 @@ IDLE_EXPERIMENTS = 1_000
 
 
 class Curve(NamedTuple):
-    """A cost by a size; `limit` is what the last size may cost, in the first one's."""
+    """A cost by size; `limit` is the largest allowed ratio of the last to the first."""
 
     name: str
     title: str
@@ -74,7 +74,7 @@ def _reports_by_log(root: Path, sizes: Sequence[int]) -> "Iterator[Probes]":
 
 
 def curves(*, full: bool) -> tuple[Curve, ...]:
-    """Give every curve; full is up to ten million events."""
+    """Return all curves; `full` adds ten million events."""
     logs = FULL_LOGS if full else LOGS
     cost, events = "µs of CPU a decision", "events in the store"
     by_experiments = growth_decisions.by_experiments
@@ -162,7 +162,7 @@ def _measured(curve: Curve, root: Path, rounds: int) -> dict[int, list[float]]:
 
 
 def _ratios(found: Mapping[int, Sequence[float]]) -> list[float]:
-    """Give the last size over the first one, round by round."""
+    """Return the cost of the last size over that of the first, for each round."""
     first, *_, last = found.values()
     return [high / low for low, high in zip(first, last, strict=True)]
 
@@ -176,7 +176,7 @@ def _write(
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / "growth.json"
     record = json.loads(file.read_text()) if file.exists() else {"curves": {}}
-    # A run of some curves leaves the others as they were measured last.
+    # A run of some curves keeps the last results of the others.
     at = datetime.now(UTC).isoformat(timespec="seconds")
     record["machine"] = {
         "cpus": os.cpu_count(),

@@ -1,7 +1,7 @@
-"""What a decision costs as things grow: probes through the WSGI application.
+"""The cost of a decision by size: probes through the WSGI application.
 
 Owns the in-process measurement of decisions and reports: CPU time of whole requests,
-key check left out (`--dev`), log append included.
+without the key check (`--dev`), with the append to the log.
 """
 
 import io
@@ -41,10 +41,10 @@ def application(folder: Path) -> Iterator["WSGIApplication"]:
 def ask_in_process(
     app: "WSGIApplication", path: str, body: bytes = b"", method: str = "POST"
 ) -> bytes:
-    """Send one request to the application and give the body of its answer.
+    """Send one request to the application; return the body of its answer.
 
     Raises:
-        RuntimeError: the answer was no success.
+        RuntimeError: the request failed.
     """
     environ = {
         "REQUEST_METHOD": method,
@@ -75,7 +75,7 @@ def ask_in_process(
 def deciding(
     app: "WSGIApplication", keys: Sequence[str], drawn: Sequence[dict[str, Any]]
 ) -> Callable[[], float]:
-    """Give a probe of decisions over these experiments in turn: µs of CPU each."""
+    """Return a probe of decisions over these experiments in turn: CPU µs each."""
     bodies = [
         json.dumps(
             {"experiment": key, "unit_id": f"u-{n}", "context": context}
@@ -100,7 +100,7 @@ def deciding(
 
 
 def reporting(app: "WSGIApplication") -> Callable[[], float]:
-    """Give a probe of the report: ms of CPU each."""
+    """Return a probe of the report: CPU ms each."""
 
     def probe() -> float:
         begun_s = time.process_time()
@@ -115,10 +115,10 @@ def reporting(app: "WSGIApplication") -> Callable[[], float]:
 def by_experiments(
     root: Path, sizes: Sequence[int], *, busy: int | None = None
 ) -> Iterator[Probes]:
-    """Make a store of each number of experiments, all with a model, and probe it.
+    """Make and probe a store of each number of experiments, all with a model.
 
     Args:
-        busy: how many of them get the traffic; None for all, in turn.
+        busy: how many experiments get the traffic, in turn; None for all.
     """
     with ExitStack() as stack:
         probes: Probes = {}
@@ -162,7 +162,7 @@ def by_features(root: Path, sizes: Sequence[int]) -> Iterator[Probes]:
 
 
 def wide_contexts(count: int, features: int, seed: int = 1) -> list[dict[str, Any]]:
-    """Draw contexts of so many features, half of them text and half numbers."""
+    """Draw contexts with this many features, half texts and half numbers."""
     rng = random.Random(seed)  # noqa: S311 - a payload, drawn anew with its seed
     return [
         {

@@ -1,6 +1,6 @@
-"""What the learner costs as candidates grow, in process.
+"""The cost of the learner by candidates, in process.
 
-Owns a log that waits, and taking a copy of it through every step of a tick.
+Owns a waiting log, and the processing of a copy of it through every step of a tick.
 """
 
 import itertools
@@ -28,10 +28,10 @@ _RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5)
 
 @contextmanager
 def by_candidates(root: Path, sizes: Sequence[int]) -> Iterator[Probes]:
-    """Probe µs of CPU a decision, from the log to a published model.
+    """Probe CPU µs per decision, from the log to a published model.
 
     The candidates are named ones that learn (vw with another setting each); uniform,
-    the baseline and the 5 fixed variants are evaluated always.
+    the baseline and the 5 fixed variants are always evaluated.
     """
     probes: Probes = {}
     for size in sizes:

@@ -1,10 +1,10 @@
-"""What pages cost at many decisions, against few: they read sums and the newest rows.
+"""The cost of pages at many decisions, against few: they read sums and the newest rows.
 
 Owns two pairs of stores, with few and with many decisions: LISTED experiments that
 share them, for the list and `/ops`; and one that has them all, for its own pages. Each
-is asked through Flask, with a clock that stands still; CPU time of whole answers, so
-nothing of a cold disk is in it. BENCH=full compares 10^6 decisions with 10^4, otherwise
-10^5 with 10^4. Both have as many stretches of time, segments and models to show.
+page is requested through Flask, with a fixed clock; the unit is CPU time of whole
+answers, so a cold disk does not count. BENCH=full compares 10^6 decisions with 10^4,
+otherwise 10^5 with 10^4. Both show as many time intervals, segments and models.
 """
 
 import contextlib
@@ -29,12 +29,12 @@ FEW = 10_000
 MANY = 1_000_000 if os.environ.get("BENCH") == "full" else 100_000
 LISTED = 200
 EVERY_MS = 20
-"""So that the charts have the 100 to 200 stretches of time that they show at most."""
+"""Gives the charts the 100 to 200 time intervals that they show at most."""
 LOOKED_AT_MS = START_MS + 10**7
 PAGES_A_SECOND = 5
 LIMIT = 1.5
 _ONE = "/experiments/bench-0"
-# Each with the store that it is asked of: how many experiments that one has.
+# Each with its store, named by the number of its experiments.
 PAGES = {
     "list": ("/", LISTED),
     "ops": ("/ops", LISTED),
@@ -82,7 +82,7 @@ class PageGrowth:
             yield
 
     def measure(self, seconds: float) -> Figures:
-        """Ask for each page of both stores, the other one first each time."""
+        """Request each page of both stores; the order alternates."""
         times = max(3, int(seconds * PAGES_A_SECOND))
         self._turn += 1
         figures: Figures = {}
@@ -99,7 +99,7 @@ class PageGrowth:
 
 
 def make_store(folder: Path, experiments: int, decisions: int) -> None:
-    """Make a store of experiments that share so many decisions, all with a report.
+    """Make a store of experiments that share this many decisions, all with a report.
 
     Raises:
         ValueError: the number of decisions is no multiple of FEW.
@@ -124,7 +124,7 @@ def make_store(folder: Path, experiments: int, decisions: int) -> None:
 
 @contextlib.contextmanager
 def _client(folder: Path) -> Iterator["FlaskClient"]:
-    """Give a client of a web worker over a store, its clock just after the log."""
+    """Yield a client of a web worker whose clock is just after the log."""
     with worker_of(folder) as worker:
         yield create_app(
             RequestContext(worker, lambda: LOOKED_AT_MS, os.urandom)

@@ -1,4 +1,4 @@
-"""Growth curves as a plot: a panel each, both axes logarithmic."""
+"""Growth curves as a plot: one panel per curve, both axes logarithmic."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 24.0, 36.0, 40.0
 
 
 class Panel(NamedTuple):
-    """A curve: what grows, and the rounds' values at each size."""
+    """A curve: its axis of sizes, and the values of all rounds at each size."""
 
     title: str
     grows: str
@@ -36,7 +36,7 @@ def picture(panels: Sequence[Panel]) -> str:
 
 
 def _drawn(panel: Panel, left: float, top: float) -> list[str]:
-    # None at all has its place where a tenth of the first size would be.
+    # A size of 0 is drawn at a tenth of the first size.
     sizes = sorted(panel.values)
     positive = [size for size in sizes if size > 0]
     first = positive[0] / (10 if sizes[0] == 0 and positive[0] > 1 else 2)
@@ -72,7 +72,7 @@ def _drawn(panel: Panel, left: float, top: float) -> list[str]:
 
 
 def _decades(least: float, most: float) -> tuple[float, float]:
-    """Give a range of at least a decade, so that noise does not look like growth."""
+    """Return a range of at least a decade, so that noise does not look like growth."""
     low, high = math.log10(least), math.log10(most)
     room = max(0.1, (1.2 - (high - low)) / 2)
     return low - room, high + room

@@ -1,6 +1,6 @@
-"""What real processes cost as things grow: starting, memory, doing nothing.
+"""The cost of real processes by size: start, memory, idling.
 
-Owns the service as `bandit-svc` runs it, over the stores of growth_stores.py.
+Owns the service as `bandit-svc` runs it, over the stores of stores.py.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ HTTP_S = 2.0
 
 
 def events_store(root: Path, size: int) -> Path:
-    """Give the store of so many events, made if it is not there; 0 for none."""
+    """Return the store of this many events, made if it does not exist; 0 for none."""
     folder = root / f"events-{size}"
     if not folder.exists():
         if size:
@@ -73,7 +73,7 @@ class _Start:
 
 @contextmanager
 def over_http(root: Path, sizes: Sequence[int]) -> Iterator[Probes]:
-    """Probe µs of CPU a decision in a gunicorn worker, over all experiments in turn."""
+    """Probe CPU µs per decision in a gunicorn worker, over all experiments in turn."""
     with ExitStack() as stack:
         probes: Probes = {}
         for size in sizes:
@@ -131,7 +131,7 @@ def idle(root: Path, experiments: int) -> dict[str, float]:
         metrics_ms = (time.perf_counter() - began_s) * 1e3
         command = (BANDIT_SVC, "learner", "--data", str(folder))
         with running(command, folder / "learner.log") as learner:
-            # The first look at every experiment, and the decisions of above.
+            # The first refresh of all experiments, and the decisions above.
             time.sleep(60.0)
             began = cpu_seconds(learner.pid)
             time.sleep(IDLE_S)
@@ -148,7 +148,7 @@ def idle(root: Path, experiments: int) -> dict[str, float]:
 
 
 class _Memory:
-    """Starts a worker, has it decide in every experiment, and reads its memory."""
+    """Starts a worker, requests a decision of each experiment, reads the memory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -169,7 +169,7 @@ def _experiments_store(root: Path, size: int) -> Path:
 
 @contextmanager
 def _web(folder: Path) -> Iterator[tuple[int, int]]:
-    """Run one web worker; give its port and process group."""
+    """Run one web worker; yield its port and process group."""
     port = free_port()
     command = (
         *(BANDIT_SVC, "web", "--dev", "--data", str(folder), "--workers", "1"),
@@ -199,7 +199,7 @@ def _decide_everywhere(port: int, experiments: int, times: int = 20) -> None:
 
 
 def _largest_mb(group: int) -> float:
-    """Give the PSS of the largest process of a group (Linux)."""
+    """Return the PSS of the largest process of a group (Linux)."""
     found = [0.0]
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

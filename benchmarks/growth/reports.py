@@ -1,7 +1,7 @@
-"""What a report costs at many decisions, against few: it reads sums, not the log.
+"""The cost of a report at many decisions, against few: it reads sums, not the log.
 
-Two stores of the same world are written once, past HTTP; the real service runs over
-each, and its report endpoint is asked in turn. BENCH=full compares 10^6 decisions with
+Two stores of the same world are written once, without HTTP; the real service runs over
+each, and its report is requested in turn. BENCH=full compares 10^6 decisions with
 10^4, otherwise 10^5 with 10^4: writing a million takes minutes.
 """
 
@@ -28,7 +28,7 @@ from simulators.worlds.hero import HeroWorld
 FEW = 10_000
 MANY = 1_000_000 if os.environ.get("BENCH") == "full" else 100_000
 EVERY_MS = 20
-"""So that both have the 100 to 200 stretches of time that a report shows at most."""
+"""Gives both the 100 to 200 time intervals that a report shows at most."""
 REPORTS_A_SECOND = 25
 
 
@@ -72,7 +72,7 @@ class ReportGrowth:
             yield
 
     def measure(self, seconds: float) -> Figures:
-        """Ask each for reports, one after the other."""
+        """Request reports of both stores in turn."""
         times = max(3, int(seconds * REPORTS_A_SECOND))
         figures: Figures = {}
         for count, (port, group, key) in self._services.items():

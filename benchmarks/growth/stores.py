@@ -1,7 +1,7 @@
 """Stores of any size for the growth curves, made quickly.
 
-Owns two shortcuts. A log of millions is a block of BLOCK real events, taken through
-decide, ingest, join and train, and copied inside SQLite under new ids with every sum
+Owns two shortcuts. A log of millions is a block of BLOCK real events, processed by
+decide, ingest, join and train, then copied inside SQLite under new ids with every sum
 multiplied; `bandit-svc doctor` finds no fault in it. A thousand experiments with models
 share one trained model, published for each.
 """
@@ -32,7 +32,7 @@ WINDOW_S = 1
 _SECRET = bytes(32)
 _DRAIN_S = 3_600.0
 
-# Copies get ids that sort as they are written: the number of the copy, then the rest.
+# Ids of copies begin with the number of the copy, so they sort in writing order.
 _COPY = (
     """INSERT INTO decisions SELECT row_id + :shift, :mark || substr(id, 7), number,
         revision, decided_at_ms, grp, variant, state, exposed_at_ms, closes_at_ms,
@@ -75,12 +75,12 @@ _LASTS = """CREATE TEMP TABLE lasts AS
 
 
 def settings_of(folder: Path, **fields: Any) -> Settings:  # noqa: ANN401 - of a setting
-    """Give the settings of a store: as shipped, but without keys."""
+    """Return the settings of a store: the defaults, but without keys."""
     return Settings(data=str(folder), dev=True, **fields)
 
 
 def definition(key: str, variants: int, **fields: object) -> dict[str, Any]:
-    """Give an experiment as benchmarks.speed.service has it, of other sizes."""
+    """Return the experiment of benchmarks.speed.service in another size."""
     return {
         "key": key,
         "variants": [
@@ -134,7 +134,7 @@ def write_events(
 
 
 def learn(folder: Path, now_ms: int) -> None:
-    """Take the event log through the learner until nothing is left."""
+    """Run the learner until it has processed the whole event log."""
     settings = settings_of(folder, publish_every_ms=0)
     with closing(Backends(settings)) as backends:
         Learner(backends, lambda: now_ms).drain(_DRAIN_S)
@@ -152,9 +152,9 @@ def trained(
     """Make a store whose experiments all serve a model.
 
     Args:
-        busy: how many of them get the decisions, in turn, and learn from them; the
-            others serve what the first one has learned.
-        every_ms: time from one decision to the next.
+        busy: how many experiments get decisions, in turn, and learn from them; the
+            others serve the model of the first one.
+        every_ms: milliseconds from one decision to the next.
     """
     definitions = definitions or [definition("bench", 5)]
     create(folder, definitions)
@@ -175,10 +175,10 @@ def trained(
 
 
 def with_events(folder: Path, events: int) -> None:
-    """Make a store of one trained experiment and that many events, a whole BLOCK each.
+    """Make a store of one trained experiment and this many events, in whole BLOCKs.
 
     Raises:
-        ValueError: the number is no multiple of BLOCK.
+        ValueError: the number is not a multiple of BLOCK.
     """
     times, rest = divmod(events, BLOCK)
     if rest or not times:
@@ -189,10 +189,10 @@ def with_events(folder: Path, events: int) -> None:
 
 
 def multiply(folder: Path, times: int) -> None:
-    """Copy what a store holds `times - 1` times; nothing else may use it meanwhile."""
+    """Copy the content of a store `times - 1` times; nothing else may use it then."""
     path = folder / "bandit.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        # Made anew where it fails, so no journal is kept.
+        # A store that fails is made again, so it needs no journal.
         for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1e6"):
             connection.execute(f"PRAGMA {setting}")
         (last,) = connection.execute("SELECT max(row_id) FROM decisions").fetchone()

@@ -45,7 +45,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one contestant made of one world with one seed."""
+    """The result of one contestant in one world with one seed."""
 
     world: str
     seed: int
@@ -54,7 +54,7 @@ class Outcome:
     best_possible: float
     smallest_propensity: float
     floor_per_action: float
-    """What no propensity may be below: the floor over the number of actions."""
+    """The smallest allowed propensity: the floor over the number of actions."""
     below_baseline: float | None
     """After the warm-up, how far it was below the baseline's mean; None when the
     run is no longer than the warm-up."""
@@ -63,27 +63,27 @@ class Outcome:
 
     @property
     def keeps_floor(self) -> bool:
-        """Whether every propensity was at or above the floor."""
+        """Return whether every propensity was at or above the floor."""
         least = self.floor_per_action - PROPENSITY_TOLERANCE
         return self.smallest_propensity >= least
 
     @property
     def holds_baseline(self) -> bool:
-        """Whether it was below the baseline by no more than the floor costs."""
+        """Return whether it was below the baseline by at most the cost of the floor."""
         if self.below_baseline is None or self.floor_cost is None:
             return True
         return self.below_baseline <= self.floor_cost
 
 
 def play(task: Task) -> list[Outcome]:
-    """Let every contestant of a task meet the same rounds."""
+    """Run every contestant of a task on the same rounds."""
     place = setting(task.world, task.rounds)
     rounds = draw_rounds(place.world, task.rounds, task.seed, place.channel)
     return [play_one(task, name, rounds, place.window_s) for name in task.contestants]
 
 
 def play_one(task: Task, name: str, rounds: Rounds, window_s: int) -> Outcome:
-    """Let one contestant meet the rounds."""
+    """Run one contestant on the rounds."""
     contestant = CONTESTANTS[name]
     began = time.perf_counter()
     outcome = run(
@@ -115,7 +115,7 @@ def play_one(task: Task, name: str, rounds: Rounds, window_s: int) -> Outcome:
 def mean_table(
     outcomes: Sequence[Outcome], worlds: Sequence[str], contestants: Sequence[str]
 ) -> dict[str, dict[str, float]]:
-    """Average over seeds: by contestant, by world."""
+    """Return means over seeds: by contestant, by world."""
     return {
         name: {
             world: float(
@@ -158,7 +158,7 @@ def print_table(title: str, table: dict[str, dict[str, float]]) -> None:
 def verdicts(
     shares: dict[str, dict[str, float]], outcomes: Sequence[Outcome]
 ) -> list[str]:
-    """Compare our policies with what they have to reach, one line a claim."""
+    """Return one line per goal of our policies, with its verdict."""
     lines = []
     for name, (mean_goal, least_goal) in GOALS.items():
         if name not in shares:
@@ -212,7 +212,7 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
     parser.add_argument("--rounds", type=int, default=10_000)
-    parser.add_argument("--seeds", type=int, default=5, help="how many, from 1 on")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=WORLDS)
     parser.add_argument(
@@ -222,7 +222,7 @@ def arguments() -> argparse.Namespace:
 
 
 def play_all(tasks: Sequence[Task], processes: int) -> list[Outcome]:
-    """Play in fresh processes, with a line on stderr for each task that is done."""
+    """Run the tasks in fresh processes, with a line on stderr for each."""
     outcomes: list[Outcome] = []
     # Small matrices are slower on many threads, and the processes fill the cores.
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -235,7 +235,7 @@ def play_all(tasks: Sequence[Task], processes: int) -> list[Outcome]:
 
 
 def main() -> None:
-    """Play, print, write."""
+    """Run the benchmark, print the tables, write the results."""
     options = arguments()
     tasks = [
         Task(world, seed, options.rounds, tuple(options.contestants))

@@ -1,7 +1,7 @@
 """The contestants of the quality benchmark: our policies and other libraries'.
 
-Owns the adapter that lets mabwiser play our game. mabwiser takes one numeric
-vector, so it gets one: numbers scaled to 0..1, one-hot categories and a constant.
+Owns the adapter of mabwiser, which takes one numeric vector: numbers scaled to 0..1,
+one-hot categories and a constant.
 Needs benchmarks/requirements.lock.
 """
 
@@ -24,13 +24,13 @@ class Contestant:
     """A policy under test."""
 
     build: Callable[[World, int], Policy]
-    """From a world and a seed to a fresh policy."""
+    """Returns a fresh policy for a world and a seed."""
     floor: float = 0.0
     """The exploration floor that it is served with."""
 
 
 class NumericEncoder:
-    """Turns a context into a vector of fixed length, known from a sample of them."""
+    """Turns a context into a vector of fixed length, fitted to a sample of contexts."""
 
     def __init__(self, contexts: Sequence[Context]) -> None:
         self._column_of: dict[tuple[str, Scalar], int] = {}
@@ -49,7 +49,7 @@ class NumericEncoder:
             self._scale[name] = (min(low, number), max(high, number))
 
     def encode(self, context: Context) -> FloatArray:
-        """Give the vector of a context, shape (length,); a new category is zeros."""
+        """Return the vector of a context, shape (length,); a new category is zeros."""
         vector = np.zeros(self.length)
         vector[0] = 1.0
         for name, value in flatten(context).items():
@@ -67,7 +67,7 @@ def _is_number(value: Scalar) -> bool:
 
 
 class MabwiserPolicy:
-    """Lets a mabwiser bandit choose; it gives no propensities, so they are 0 or 1."""
+    """A policy that a mabwiser bandit makes; it has no propensities but 0 and 1."""
 
     def __init__(self, bandit: MAB, encoder: NumericEncoder) -> None:
         self._bandit = bandit
@@ -89,14 +89,14 @@ class MabwiserPolicy:
         propensity: float,
         reward: float,
     ) -> None:
-        """Pass the example on; mabwiser has no use for the propensity."""
+        """Pass the example on; mabwiser does not use the propensity."""
         del propensity
         fit = self._bandit.partial_fit if self._fitted else self._bandit.fit
         fit([actions[chosen].key], [reward], [self._encoder.encode(context)])
         self._fitted = True
 
     def dump(self) -> bytes:
-        """Give nothing: the benchmark restarts no contestant."""
+        """Return an empty dump: the benchmark restarts no contestant."""
         return b""
 
     def load(self, state: bytes) -> None:

@@ -1,8 +1,8 @@
-"""What progressive evaluation costs the learner.
+"""The learner's cost of progressive evaluation.
 
 `python -m benchmarks.quality.evaluation_cost` prints one table: decisions a second
 through ingest, join, evaluate and train, without candidates, with the 8 that an
-experiment of 6 variants has, and with two that learn beside them. Every round takes
+experiment of 6 variants has, and with two that learn beside them. Every round runs
 each case in turn, over a copy of the same log.
 """
 
@@ -40,15 +40,15 @@ CASES: Mapping[str, tuple[Mapping[str, Any], ...] | None] = {
 
 
 class NoCandidates:
-    """Nothing to keep."""
+    """A keeper of candidates that has none."""
 
     def changes(self, now_ms: int, *, publishing: bool) -> EvaluationChanges | None:
-        """Give nothing."""
+        """Return no changes."""
         del now_ms, publishing
         return None
 
     def kept(self, changes: EvaluationChanges, now_ms: int) -> None:
-        """Take note of nothing."""
+        """Ignore the candidates."""
 
 
 def written(folder: Path) -> None:
@@ -79,7 +79,7 @@ def written(folder: Path) -> None:
 def seconds(
     log: Path, folder: Path, candidates: tuple[Mapping[str, Any], ...] | None
 ) -> float:
-    """Take a copy of the log through every step of a tick; say how long that took."""
+    """Process a copy of the log in every step of a tick; return the seconds."""
     shutil.copytree(log, folder)
     settings = Settings(data=str(folder), fsync="never")
     now_ms = START_MS + 60_000

@@ -1,7 +1,7 @@
-"""The worlds of the quality benchmark, two of them made of real data.
+"""The worlds of the quality benchmark, two of them from real data.
 
-Owns how a classification data set becomes a bandit: its classes are the actions,
-and the right one brings a reward of 1. Needs benchmarks/requirements.lock.
+Owns the conversion of a classification data set to a bandit: its classes are the
+actions, and the right class has a reward of 1. Needs benchmarks/requirements.lock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class ClassificationWorld:
     def expected_reward(
         self, context: Context, action_key: str, round_index: int
     ) -> float:
-        """Give the share of this label among the rows with these features."""
+        """Return the share of this label among the rows with these features."""
         del round_index
         labels = self._labels[_values(context)]
         return labels.count(action_key) / len(labels)
@@ -84,14 +84,14 @@ def segments() -> ClassificationWorld:
 
 @dataclass(frozen=True)
 class Setting:
-    """A world with the way and the waiting time of its rewards."""
+    """A world with the channel and the waiting time of its rewards."""
 
     world: World
     channel: Channel = INSTANT_CHANNEL
     window_s: int = 0
 
 
-# One decision a second: the mean reward comes 120 decisions later, and all are
+# One decision per second: a reward comes 120 decisions later on average, and all are
 # learned 600 decisions later; of the rewards, 0.7 % miss the window.
 DELAYED = Channel(acts=Exponential(120.0))
 DELAYED_WINDOW_S = 600

@@ -1,9 +1,9 @@
-"""`make bench`: how fast the service is, as ratios against what else one could use.
+"""`make bench`: the speed of the service, as ratios against its alternatives.
 
     python -m benchmarks.speed [--rounds N] [--seconds S] [--only SCENARIO]
 
-BENCH=full in the environment means more and longer rounds, and the pages of the
-dashboard as well (--only takes them at any time). Contestants alternate in
+BENCH=full in the environment means more and longer rounds, and adds the pages of the
+dashboard (--only takes them without it). Contestants alternate in
 rounds on one machine; only their ratios within a round are compared with a goal, and no
 absolute time is. Writes benchmarks/results/speed.json and speed.svg.
 """

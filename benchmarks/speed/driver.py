@@ -1,13 +1,13 @@
-"""A load driver: one process, raw sockets, requests made before the clock starts.
+"""Send load: one process, raw sockets, requests built before the clock starts.
 
-Reads a plan as JSON from standard input, writes what it measured as JSON to standard
-output. Knows HTTP/1.1 with keep-alive and Content-Length, and nothing of the service
-but where an answer has its decision_id.
+Reads a plan as JSON from standard input and writes its measurements as JSON to standard
+output. Knows HTTP/1.1 with keep-alive and Content-Length; of the service it knows only
+the place of decision_id in an answer.
 
     closed loop: each connection sends its next request when it has its answer.
-    open loop: requests leave at a fixed rate, whatever the answers do. A latency counts
-    from the moment at which the request should have left, so that a stall is paid by
-    every request that had to wait for it (no coordinated omission).
+    open loop: requests are sent at a fixed rate, whether answers arrive or not. A
+    latency counts from the time at which the request was due, so that a stall counts
+    for every request that it delays (no coordinated omission).
 """
 
 import gc
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _DECISION_ID = re.compile(rb'"decision_id": ?"([^"]+)"')
 _IS_REWARD = b"POST /v1/rewards"
-# What is longer than this after the last send is counted as lost.
+# An answer later than this after the last request counts as lost.
 _PATIENCE_S = 10.0
 
 
@@ -48,7 +48,7 @@ class Connection:
         self.socket.send(request)
 
     def answer(self) -> bytes | None:
-        """Give the whole answer, or None while a part of it is missing."""
+        """Return the whole answer, or None while a part of it is missing."""
         received = self.socket.recv(65_536)
         if not received:
             raise ConnectionError("the server closed a connection")
@@ -64,7 +64,7 @@ class Connection:
 
 
 class Measured(NamedTuple):
-    """What one run gave; times in seconds."""
+    """The measurements of one run; times in seconds."""
 
     latencies: list[float]
     reward_latencies: list[float]
@@ -75,7 +75,7 @@ class Measured(NamedTuple):
 
 
 def request_bytes(path: str, key: str | None, body: str) -> bytes:
-    """Make a request as a client would send it."""
+    """Return the bytes of a request as a client sends it."""
     lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1"]
     if key is not None:
         lines.append(f"Authorization: Bearer {key}")
@@ -85,7 +85,7 @@ def request_bytes(path: str, key: str | None, body: str) -> bytes:
 
 
 class Requests:
-    """What to send next: decisions, and for a share of them a reward."""
+    """The requests to send: decisions, and rewards for a share of them."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self._key = plan.get("key")
@@ -97,7 +97,7 @@ class Requests:
         self._rewards: deque[bytes] = deque()
 
     def next(self) -> bytes:
-        """Give the next request; a reward that is due goes first."""
+        """Return the next request; a reward that is due comes first."""
         return self._rewards.popleft() if self._rewards else next(self._decisions)
 
     def note(self, answer: bytes) -> None:
@@ -114,7 +114,7 @@ class Requests:
 
 
 class Book:
-    """Keeps latencies by kind of request."""
+    """Collects latencies by kind of request."""
 
     def __init__(self, keep: list[bytes] | None) -> None:
         self.latencies: list[float] = []
@@ -123,7 +123,7 @@ class Book:
         self._keep = keep
 
     def note(self, connection: Connection, answer: bytes, now_s: float) -> None:
-        """Count one answer; status 2xx is what was asked for."""
+        """Count one answer; a status of 2xx is a success."""
         if answer[9:10] != b"2":
             self.failed += 1
         elif connection.is_reward:
@@ -134,7 +134,7 @@ class Book:
                 self._keep.append(answer)
 
     def measured(self, lost: int, began_s: float, cpu_began_s: float) -> Measured:
-        """Close the book."""
+        """Return the measurements."""
         return Measured(
             self.latencies,
             self.reward_latencies,
@@ -148,7 +148,7 @@ class Book:
 def closed_loop(
     connections: list[Connection], requests: Requests, seconds: float, book: Book
 ) -> Measured:
-    """Keep every connection busy for some time."""
+    """Keep every connection busy for a number of seconds."""
     poll, by_number = _watched(connections)
     clock = time.perf_counter
     cpu_began_s, began_s = time.process_time(), clock()
@@ -179,7 +179,7 @@ def closed_loop(
 def open_loop(
     connections: list[Connection], requests: Requests, plan: dict[str, Any], book: Book
 ) -> Measured:
-    """Send at a fixed rate; what finds no free connection waits, and that counts."""
+    """Send at a fixed rate; waiting for a free connection counts as latency."""
     poll, by_number = _watched(connections)
     clock = time.perf_counter
     free = list(connections)
@@ -196,7 +196,7 @@ def open_loop(
         while late and free:
             free.pop().send(requests.next(), late.popleft())
         until_next_s = began_s + sent * step_s - clock() if sent < total else 0.1
-        # epoll's own timeout is rounded up to milliseconds; select takes less.
+        # epoll rounds its timeout up to milliseconds; select does not.
         if not select.select([poll], [], [], max(0.0, until_next_s))[0]:
             continue
         for number, _ in poll.poll(0):
@@ -219,7 +219,7 @@ def _watched(
 
 
 def run(plan: dict[str, Any]) -> dict[str, Any]:
-    """Warm up, measure, and sum up."""
+    """Warm up, measure, and return the measurements."""
     requests = Requests(plan)
     warm_up_s = plan.get("warm_up_s", 0.4)
     connections = _opened(plan, requests, warm_up_s)
@@ -254,8 +254,8 @@ def _opened(
 ) -> list[Connection]:
     """Open connections one by one, under load all the while, which also warms up.
 
-    Of workers that share a socket the idle one accepts; opened at once, connections
-    crowd on one worker, and chance decides a round.
+    Workers share a socket, and an idle worker accepts. Connections that are opened at
+    once would collect at one worker, and chance would decide the round.
     """
     connections: list[Connection] = []
     for _ in range(plan["connections"]):

@@ -1,8 +1,8 @@
-"""What evaluating a log costs, against plain numpy over the same file.
+"""The cost of evaluating a log, against plain numpy over the same file.
 
 Ours reads a CSV and gives every estimate with its interval (IPS, SNIPS, DM, DR and four
-more), the reward model behind them, and the audit of propensities. (e) is what one
-writes oneself: `numpy.loadtxt` with `usecols` and one line of IPS. Both in this
+more), the reward model behind them, and the audit of propensities. (e) is
+a minimal script: `numpy.loadtxt` with `usecols` and one line of IPS. Both in this
 process, by CPU time, without starting Python. obp is not measured: its reference
 versions need numpy below 1.24, and so an environment of their own.
 """
@@ -58,7 +58,7 @@ class EvaluationCost:
             yield
 
     def measure(self, seconds: float) -> Figures:
-        """Take each contestant over the whole file; `seconds` changes nothing."""
+        """Run each contestant over the whole file; `seconds` is not used."""
         del seconds
         path = self._path
         assert path is not None, "only inside running()"  # noqa: S101
@@ -82,7 +82,7 @@ class EvaluationCost:
 
 
 def _write(path: Path) -> None:
-    """Write decisions of a policy that changes with each, and a target of its own."""
+    """Write decisions whose logging and target policy differ from row to row."""
     rng = np.random.default_rng(1)
     pmf = rng.dirichlet(np.full(ACTIONS, 2.0), size=ROWS)
     pmf = FLOOR + (1 - ACTIONS * FLOOR) * pmf

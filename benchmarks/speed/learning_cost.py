@@ -1,13 +1,13 @@
-"""What a joined decision costs the learner, against Vowpal Wabbit's own `learn`.
+"""The learner's cost of a joined decision, against Vowpal Wabbit's own `learn`.
 
-5 variants x 10 features, 3 rewards for 10 decisions. Each round takes three contestants
+5 variants x 10 features, 3 rewards for 10 decisions. Each round runs three contestants
 in turn, over the same decisions and in one process, by CPU time:
 
 - a whole tick (ingest, join, train, publish) over a copy of the event log, without
   candidates;
 - the same with 8 standing candidates, their reward model, and the doubly robust sums;
-- `Workspace.learn` over the examples as texts in memory; and, as a figure alone, the
-  same without the wrapping of Python around each line.
+- `Workspace.learn` over the examples as texts in memory; and, as a figure without a
+  goal, the same without Python's wrapper around each line.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ from policies.vw.examples import ExampleWriter
 from policies.vw.explorers import command_line
 
 EVENTS_A_SECOND = 10_000
-"""So many decisions for each second that a contestant is given."""
+"""Decisions for each second that a contestant is given."""
 REWARD_EVERY = 10
 REWARDS_IN_THAT = 3
 CANDIDATES = 8
@@ -79,13 +79,13 @@ class LearningCost:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Have a folder; the log is written in the first round."""
+        """Make a folder; the log is written in the first round."""
         with tempfile.TemporaryDirectory() as root:
             self._root = Path(root)
             yield
 
     def measure(self, seconds: float) -> Figures:
-        """Take each contestant over the same decisions."""
+        """Run each contestant over the same decisions."""
         self._prepare(int(seconds * EVENTS_A_SECOND))
         without = self._ticked(candidates=False)
         evaluated = self._ticked(candidates=True)
@@ -118,7 +118,7 @@ class LearningCost:
         return folder
 
     def _ticked(self, *, candidates: bool) -> float:
-        """Give the CPU seconds of one tick over all decisions."""
+        """Return the CPU seconds of one tick over all decisions."""
         with closing(Backends(_settings(self._copied()))) as backends:
             storage = backends.storage
             experiment = storage.experiments.get(EXPERIMENT)
@@ -146,7 +146,7 @@ class LearningCost:
         return used_s
 
     def _learned(self, *, bare: bool) -> float:
-        """Give the CPU seconds that Vowpal Wabbit takes for all examples."""
+        """Return the CPU seconds that Vowpal Wabbit takes for all examples."""
         workspace = Workspace(arg_list=self._arguments)
         texts = self._texts
         began_s = time.process_time()
@@ -195,7 +195,7 @@ def _of(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _examples(backends: Backends) -> tuple[list[str], list[str]]:
-    """Give the joined decisions as labelled texts, and the model's command line."""
+    """Return the joined decisions as labelled texts, and the model's command line."""
     storage = backends.storage
     definitions = Definitions(storage.experiments)
     ingest(storage.facts, backends.reader, definitions)

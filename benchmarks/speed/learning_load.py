@@ -1,7 +1,7 @@
-"""What a training learner costs the web workers beside it.
+"""The cost of a training learner for the web workers beside it.
 
 One service, loaded with 1 decision : 0.3 reward, first alone, then while its learner
-trains on that very traffic (reward window 1 s), all on the same two cores.
+trains on the same traffic (reward window 1 s), all on the same two cores.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ REWARD_SHARE = 0.3
 
 
 class LearningLoad:
-    """The service without and with its learner at work."""
+    """The service without and with a running learner."""
 
     name = "learning_load"
     goals = (
@@ -44,7 +44,7 @@ class LearningLoad:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Start the web workers; the learner comes and goes with each round."""
+        """Start the web workers; each round starts and stops the learner."""
         with (
             tempfile.TemporaryDirectory() as folder,
             service(Path(folder), Settings()) as found,
@@ -53,7 +53,7 @@ class LearningLoad:
             yield
 
     def measure(self, seconds: float) -> Figures:
-        """Load it without, then with a learner that has work all the time."""
+        """Measure without, then with a learner that is always busy."""
         found = self._service
         assert found is not None, "measure() is called inside running()"  # noqa: S101
         mixed = found.plan("/v1/decisions", self._bodies) | {

@@ -1,7 +1,7 @@
-"""What open pages cost decisions: the same load without and with people who look.
+"""The cost of open pages for decisions: the same load without and with readers.
 
-Ten windows are open, each asking for its live part as often as a browser does. They
-share the two cores and the web workers with the decisions; they share no lock.
+Ten windows are open; each requests its live part as often as a browser does. They share
+the two cores and the web workers with the decisions, but no lock.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from benchmarks.speed.rows import Figures, Goal
 from benchmarks.speed.service import EXPERIMENT, Service, decision_bodies, service
 from benchmarks.speed.serving import CONNECTIONS
 
-# Each with the seconds between two of its requests, as its template says.
+# Each with the seconds between two of its requests, as in its template.
 WINDOWS = (
     *(("/", 3.0),) * 2,
     *((f"/experiments/{EXPERIMENT}/live", 4.0),) * 4,
@@ -64,7 +64,7 @@ class PagesOpen:
             yield
 
     def measure(self, seconds: float) -> Figures:
-        """Load it in both ways, the other one first each time."""
+        """Measure both ways; the order alternates."""
         figures: Figures = {}
         self._turn += 1
         for way in ("no page", "pages open")[:: 1 if self._turn % 2 else -1]:
@@ -91,7 +91,7 @@ class PagesOpen:
 
 @contextlib.contextmanager
 def _windows(found: Service) -> Iterator[list[int]]:
-    """Open every window; gives how many parts were loaded, in a list of one."""
+    """Open every window; yield a list whose one entry counts the loaded parts."""
     stop, seen = threading.Event(), [0]
 
     def look(path: str, pause_s: float, first_s: float) -> None:

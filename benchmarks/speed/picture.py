@@ -15,7 +15,7 @@ _ROW, _TOP, _BOTTOM, _LEFT = 34.0, 30.0, 40.0, 340.0
 
 
 def picture(outcomes: Sequence[Outcome]) -> str:
-    """Draw one line a goal; right of the middle is better than asked for."""
+    """Draw one line per goal; right of the middle is better than the limit."""
     margins = [_margins(row) for row in outcomes]
     reach = max(1.0, *(abs(m) for row in margins for m in row)) * 1.1
     x = Scale(-reach, reach, _LEFT, WIDE - 20)
@@ -40,7 +40,7 @@ def picture(outcomes: Sequence[Outcome]) -> str:
 
 
 def _margins(row: Outcome) -> tuple[float, float, float]:
-    """Give least, median and most as powers of two over the limit, right is better."""
+    """Return least, median and most as powers of two over the limit; more is better."""
     sign = 1.0 if row.goal.sense == ">=" else -1.0
     low, middle, high = (
         sign * math.log2(value / row.goal.limit)

@@ -1,4 +1,4 @@
-"""Starting and ending the processes of a benchmark.
+"""Start and end the processes of a benchmark.
 
 Owns every process that a benchmark starts: each is the leader of its own group, dies
 with the benchmark (Linux), and is ended by its own pid when its block is left, also
@@ -30,7 +30,7 @@ BANDIT_SVC = str(Path(sys.executable).with_name("bandit-svc"))
 
 
 def end_on_sigterm() -> None:
-    """Make SIGTERM leave every `with` block in good order, as Ctrl-C does."""
+    """Make SIGTERM leave every `with` block, as Ctrl-C does."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         raise SystemExit(143)
@@ -62,13 +62,13 @@ def running(
 
 
 def _end_with_parent() -> None:
-    """Have the kernel end this process when the benchmark is killed (Linux)."""
+    """Let the kernel end this process when the benchmark is killed (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Let a process drain; kill its whole group if it does not end."""
+    """Terminate a process; kill its whole group if it does not end."""
     process.terminate()
     try:
         process.wait(_STOP_TIMEOUT_S)
@@ -80,14 +80,14 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_for_port(process: "subprocess.Popen[bytes]", port: int, output: Path) -> None:
-    """Return once something listens there.
+    """Wait until something listens on a port.
 
     Raises:
         RuntimeError: the process ended, or nothing listens for a minute.
@@ -102,9 +102,9 @@ def wait_for_port(process: "subprocess.Popen[bytes]", port: int, output: Path) -
 
 
 def cpu_seconds(group: int) -> float:
-    """Give the CPU time that a process group has used so far (Linux).
+    """Return the CPU time that a process group has used so far (Linux).
 
-    Noise of a shared machine moves it far less than it moves throughput.
+    A shared machine adds far less noise to it than to throughput.
     """
     ticks = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -116,7 +116,7 @@ def cpu_seconds(group: int) -> float:
 
 
 class Listening(NamedTuple):
-    """Where a contestant listens, and its process group."""
+    """The port of a contestant, and its process group."""
 
     port: int
     group: int
@@ -143,11 +143,10 @@ def contestant(name: str, folder: Path, settings: Settings) -> Iterator[Listenin
 
 
 def drive(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the driver on a plan, in a process of its own.
+    """Run the driver with a plan, in its own process.
 
     Raises:
-        RuntimeError: an answer was no success, or did not come: such a run says
-            nothing about speed.
+        RuntimeError: a request failed or got no answer, so the run can't be used.
     """
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.speed.driver"],

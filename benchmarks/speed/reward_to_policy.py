@@ -1,8 +1,8 @@
-"""How long it takes until every worker decides with a reward that has matured.
+"""The time from a matured reward until every worker decides with its model.
 
-The real `serve` at default settings but for a reward window of 1 s: one decision, its
-reward, then requests over connections of their own to all workers from the moment at
-which it matures. A trial ends when each connection has been answered by a newer model.
+The real `serve` at default settings, but with a reward window of 1 s: one decision, its
+reward, then requests over separate connections to all workers from the time at which
+it matures. A trial ends when each connection has been answered by a newer model.
 The connections are opened together, under load, so that every worker has some.
 """
 
@@ -35,7 +35,7 @@ from benchmarks.speed.service import (
 CONNECTIONS = 16
 TRIALS_A_SECOND = 5
 QUIET_S = REWARD_WINDOW_S + 1.0
-"""Decisions of the last trial are learned from by then, and published."""
+"""By then the learner has published a model of the decisions of the last trial."""
 LONGEST_S = 20.0
 
 
@@ -81,7 +81,7 @@ class RewardToPolicy:
                     connection.close()
 
     def measure(self, seconds: float) -> Figures:
-        """Take some trials; the p99 of so few is nearly their largest."""
+        """Run some trials; the p99 of so few is close to the largest."""
         count = max(2, math.ceil(seconds * TRIALS_A_SECOND))
         taken = sorted(self._trial() for _ in range(count))
         return {
@@ -95,8 +95,8 @@ class RewardToPolicy:
         return max((model["version"] for model in models), default=0)
 
     def _trial(self) -> float:
-        """Give the seconds from maturity to the last connection's newer model."""
-        # Decisions of the last trial mature first; what they publish is not meant.
+        """Return the seconds from maturity to the last connection's newer model."""
+        # The model of the last trial's decisions must be published before this one.
         time.sleep(QUIET_S)
         made = _decide(self._open[0])
         matures_s = time.monotonic() + REWARD_WINDOW_S

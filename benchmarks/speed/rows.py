@@ -1,6 +1,6 @@
-"""What a benchmark measures, and what it is asked to reach.
+"""The scenarios of a benchmark, and the goals of their figures.
 
-A scenario gives figures, one set a round; a goal is a ratio of two figures of the same
+A scenario returns figures, one set per round; a goal is a ratio of two figures of one
 round. To add rows: write a scenario beside serving.py, name it in __main__.py.
 """
 
@@ -31,21 +31,21 @@ class Scenario(Protocol):
 
     @property
     def name(self) -> str:
-        """A word for `--only` and the results."""
+        """The name for `--only` and in the results."""
 
     @property
     def goals(self) -> Sequence[Goal]:
-        """What its figures are asked to reach."""
+        """The goals of its figures."""
 
     def running(self) -> AbstractContextManager[None]:
-        """Start what is measured; end it when the block is left."""
+        """Start the contestants; end them when the block is left."""
 
     def measure(self, seconds: float) -> Figures:
-        """Measure each contestant once, each for about that many seconds."""
+        """Measure each contestant once, for about `seconds` each."""
 
 
 class Outcome(NamedTuple):
-    """A goal over all rounds."""
+    """The result of a goal over all rounds."""
 
     goal: Goal
     median: float
@@ -54,14 +54,14 @@ class Outcome(NamedTuple):
 
     @property
     def reached(self) -> bool:
-        """Whether the median keeps the limit."""
+        """Return whether the median is within the limit."""
         if self.goal.sense == ">=":
             return self.median >= self.goal.limit
         return self.median <= self.goal.limit
 
 
 def outcome(goal: Goal, rounds: Sequence[Figures]) -> Outcome:
-    """Take the ratio in each round, then the median of the ratios."""
+    """Return the ratios of all rounds and their median."""
     ratios = [
         figures[goal.above] / (1.0 if goal.below is None else figures[goal.below])
         for figures in rounds

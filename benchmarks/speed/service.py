@@ -42,7 +42,7 @@ class Service(NamedTuple):
     publishable: str
 
     def plan(self, path: str, bodies: Sequence[str]) -> dict[str, Any]:
-        """Give the part of a driver's plan that says whom to ask."""
+        """Return the part of a driver's plan with the address and the key."""
         return {
             "port": self.port,
             "key": self.publishable,
@@ -72,7 +72,7 @@ def contexts(count: int, seed: int = 1) -> list[dict[str, Any]]:
 
 
 def decision_bodies(count: int = 500) -> list[str]:
-    """Give requests for decisions, each for another unit."""
+    """Return requests for decisions, one unit each."""
     return [
         json.dumps({"experiment": EXPERIMENT, "unit_id": f"u-{n}", "context": context})
         for n, context in enumerate(contexts(count))
@@ -80,7 +80,7 @@ def decision_bodies(count: int = 500) -> list[str]:
 
 
 def batch_bodies(size: int, count: int = 20) -> list[str]:
-    """Give requests for many decisions at once."""
+    """Return requests for batches of decisions."""
     single = itertools.cycle(decision_bodies())
     return [
         f'{{"decisions": [{", ".join(itertools.islice(single, size))}]}}'
@@ -115,7 +115,7 @@ def service(folder: Path, settings: Settings) -> Iterator[Service]:
 
 @contextlib.contextmanager
 def learning(found: Service) -> Iterator[None]:
-    """Run the learner; the block begins when it has published a model."""
+    """Run the learner; the block starts after its first model."""
     before = _model_version(found)
     command = (BANDIT_SVC, "learner", "--data", str(found.folder / "data"))
     with running(command, found.folder / "learner.log"):
@@ -128,7 +128,7 @@ def learning(found: Service) -> Iterator[None]:
 
 
 def learned_count(found: Service) -> int:
-    """Give how many joined decisions the newest model has learned from."""
+    """Return how many joined decisions the newest model has learned from."""
     models = ask(
         found.port, "GET", f"/v1/experiments/{EXPERIMENT}/models", found.secret
     )
@@ -136,7 +136,7 @@ def learned_count(found: Service) -> int:
 
 
 def definition() -> dict[str, Any]:
-    """Give the experiment that is measured."""
+    """Return the experiment that is measured."""
     return {
         "key": EXPERIMENT,
         "variants": [
@@ -157,7 +157,7 @@ def _create_experiment(found: Service) -> None:
 
 
 def _train(found: Service) -> None:
-    """Have a model that has seen every feature, so that no weight is missing."""
+    """Train a model on every feature, so that no weight is missing."""
     traffic = {"loop": "closed", "connections": 8, "seconds": 1.0, "reward_share": 0.3}
     drive(found.plan("/v1/decisions", decision_bodies()) | traffic)
     time.sleep(REWARD_WINDOW_S)

@@ -173,11 +173,11 @@ class Serving:
 
     def _plan(self, name: str, path: str, bodies: list[str]) -> dict[str, Any]:
         plan = self._ours.plan(path, bodies)
-        # The others get the same bytes; they don't look at the key.
+        # The others get the same bytes; they ignore the key.
         return plan if name == "ours" else plan | {"port": self._others[name].port}
 
     def _reward_bodies(self) -> list[str]:
-        """Give rewards for decisions that were made just now."""
+        """Return rewards for decisions that it has just requested."""
         load = {"loop": "closed", "connections": 8, "seconds": 1.0, "keep_ids": True}
         got = drive(self._plan("ours", _DECISIONS, self._bodies) | load)
         return [

@@ -7,7 +7,7 @@ from benchmarks.speed.rows import Outcome
 
 
 def figures_table(series: Mapping[str, Sequence[float]]) -> str:
-    """Give one line a figure: median, least, most."""
+    """Return one line per figure: median, least, most."""
     return "\n".join(
         f"{name:<52} {statistics.median(values):>10,.2f}  "
         f"({min(values):,.2f} to {max(values):,.2f})"
@@ -16,7 +16,7 @@ def figures_table(series: Mapping[str, Sequence[float]]) -> str:
 
 
 def outcomes_table(outcomes: Sequence[Outcome]) -> str:
-    """Give the goals in Markdown: median ratio, its range, the limit, the verdict."""
+    """Return the goals in Markdown: median ratio, its range, the limit, the verdict."""
     lines = [
         "| what | goal | ratio | min to max | |",
         "| --- | --- | --- | --- | --- |",

@@ -1,1 +1,1 @@
-"""One world a file; the registry names them."""
+"""One world per file; the registry names them."""

@@ -1,8 +1,8 @@
-"""The image that stands for one film in a catalogue: tastes against images.
+"""The image of one film in a catalogue, chosen by the taste of the viewer.
 
-Owns the truth of the `artwork` experiment. Eight stills of one film each show
-another side of it; a reward is a play. A viewer's tastes are shares of what was
-watched before, sent as a nested namespace of numbers.
+Owns the expected rewards of the `artwork` experiment. Each of eight stills shows
+another side of the film; a reward is a play. The tastes of a viewer are shares of what
+was watched before, sent as a nested namespace of numbers.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ from simulators.environment import (
 )
 
 TASTES = ("action", "comedy", "drama", "romance", "thriller")
-# Under 1, so that most viewers have one or two strong tastes.
+# Below 1, so that most viewers have one or two strong tastes.
 TASTE_CONCENTRATION = 0.5
 DEVICES = ("tv", "mobile", "web")
 DEVICE_SHARES = (0.5, 0.3, 0.2)
@@ -54,7 +54,7 @@ EFFECTS = (
 
 
 class ArtworkWorld:
-    """Eight images of one title; the viewer's tastes tell which one is played."""
+    """Eight images of one title; the best one depends on the tastes of the viewer."""
 
     key = "artwork"
     reward_range = RewardRange(0.0, 1.0)
@@ -85,7 +85,7 @@ class ArtworkWorld:
     def expected_reward(
         self, context: Context, action_key: str, round_index: int
     ) -> float:
-        """Give the play rate of an image for a viewer; it never changes."""
+        """Return the play rate of an image for a viewer; it never changes."""
         del round_index
         features = flatten(context)
         taste = sum(

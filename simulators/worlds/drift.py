@@ -1,7 +1,7 @@
-"""A season that turns: the best variant changes at one round.
+"""A change of season: the best variant changes at one round.
 
-Owns the truth of the `drift` experiment. Nothing in the context tells that the
-season has turned, so a policy has to notice it from the rewards.
+Owns the expected rewards of the `drift` experiment. Nothing in the context shows the
+change, so a policy can detect it from the rewards alone.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ EFFECTS = (
 
 
 class DriftWorld:
-    """Four variants; swimwear gives way to knitwear when the season turns."""
+    """Four variants; the best one changes from swimwear to knitwear."""
 
     key = "drift"
     reward_range = RewardRange(0.0, 1.0)
@@ -49,7 +49,7 @@ class DriftWorld:
         self.change_at_round = change_at_round
 
     def draw_context(self, rng: np.random.Generator, round_index: int) -> Context:
-        """Draw device and visitor; their shares stay when the season turns."""
+        """Draw device and visitor; their shares don't change with the season."""
         del round_index
         return {
             "device": DEVICES[rng.choice(2, p=DEVICE_SHARES)],
@@ -59,7 +59,7 @@ class DriftWorld:
     def expected_reward(
         self, context: Context, action_key: str, round_index: int
     ) -> float:
-        """Give the click rate of a variant in the season of this round."""
+        """Return the click rate of a variant in the season of this round."""
         summer = round_index < self.change_at_round
         base = (SUMMER_LOGIT if summer else WINTER_LOGIT)[action_key]
         return logistic(base + total_effect(EFFECTS, flatten(context), action_key))

@@ -1,8 +1,8 @@
 """The large picture on a shop's home page: device, hour, weather and segment.
 
-Owns the truth of the `homepage-hero` experiment. A clothing shop shows one of
-five pictures; a reward is a click. Which picture is best hinges on pairs: a
-raincoat sells in the rain, but on a rainy morning on a phone most of all.
+Owns the expected rewards of the `homepage-hero` experiment. A clothing shop shows one
+of five pictures; a reward is a click. The best picture depends on pairs of features: a
+raincoat sells in the rain, and most on a rainy morning on a phone.
 """
 
 import numpy as np
@@ -113,7 +113,7 @@ class HeroWorld:
     def expected_reward(
         self, context: Context, action_key: str, round_index: int
     ) -> float:
-        """Give the click rate of a picture in a context; it never changes."""
+        """Return the click rate of a picture in a context; it never changes."""
         del round_index
         effect = total_effect(EFFECTS, flatten(context), action_key)
         return logistic(BASE_LOGIT[action_key] + effect)

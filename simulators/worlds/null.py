@@ -1,6 +1,6 @@
-"""An A/A world: no variant does anything.
+"""An A/A world: no variant has an effect.
 
-Owns the truth of the `aa-test` experiment. The click rate depends on the
+Owns the expected rewards of the `aa-test` experiment. The click rate depends on the
 visitor and not on what is shown, so any uplift that is found here is an error.
 """
 
@@ -23,7 +23,7 @@ class NullWorld:
     actions = tuple(Action(f"copy-{letter}") for letter in "abcd")
 
     def draw_context(self, rng: np.random.Generator, round_index: int) -> Context:
-        """Draw a device and whether the visitor was here before."""
+        """Draw a device, and a new or returning visitor."""
         del round_index
         return {
             "device": DEVICES[rng.choice(2, p=DEVICE_SHARES)],
@@ -33,7 +33,7 @@ class NullWorld:
     def expected_reward(
         self, context: Context, action_key: str, round_index: int
     ) -> float:
-        """Give the click rate of the visitor's device, whatever is shown."""
+        """Return the click rate of the visitor's device, whatever is shown."""
         del action_key, round_index
         return CLICK_RATE[str(context["device"])]
 

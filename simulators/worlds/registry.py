@@ -23,7 +23,7 @@ WORLDS: Mapping[str, Callable[[], World]] = MappingProxyType(
 
 
 class UnknownWorldError(ValueError):
-    """There is no world of that name."""
+    """No world has this name."""
 
 
 def world(name: str) -> World:

@@ -99,7 +99,7 @@ def test_a_signal_stops_everything_with_status_0(
 
 
 @pytest.mark.e2e
-def test_a_service_that_dies_ends_the_demo_with_status_1_and_its_last_words(
+def test_a_service_that_dies_ends_the_demo_with_status_1_and_the_end_of_its_log(
     start_demo: Start, tmp_path: Path
 ) -> None:
     process = start_demo(BANDIT_STUB="dies")
@@ -160,7 +160,7 @@ def test_a_port_that_somebody_listens_on_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        with pytest.raises(ServiceError, match="nothing new can listen"):
+        with pytest.raises(ServiceError, match="can't be listened on"):
             port_from({"BANDIT_PORT": str(port)})
 
 

@@ -1,6 +1,6 @@
-"""The floor of the framework: Flask parses the JSON and gives a fixed answer.
+"""The floor of the framework: Flask parses the JSON and returns a fixed answer.
 
-Decides nothing, checks no key, keeps nothing. POST /v1/decisions and /v1/rewards.
+Decides nothing, checks no key, stores nothing. POST /v1/decisions and /v1/rewards.
 """
 
 from typing import Any

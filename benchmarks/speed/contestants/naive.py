@@ -1,4 +1,4 @@
-"""The service that a user would write in an afternoon.
+"""A service that somebody could write in an afternoon.
 
 Flask, one Vowpal Wabbit workspace under a lock, one SQLite insert a request (WAL, the
 default durability), a random id. It draws from the pmf and logs the propensity; it

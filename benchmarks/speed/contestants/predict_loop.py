@@ -2,7 +2,7 @@
 
 Reads the texts of examples as a JSON list from standard input, predicts on them in
 turn for the seconds of its argument, prints predictions a second. Renders no text,
-draws nothing, keeps nothing.
+draws nothing, stores nothing.
 """
 
 import itertools

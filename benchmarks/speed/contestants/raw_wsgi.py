@@ -1,6 +1,6 @@
-"""The limit of gunicorn: read the body, parse it, give fixed bytes.
+"""The limit of gunicorn: read the body, parse it, return fixed bytes.
 
-Decides nothing, checks no key, keeps nothing, and takes any path.
+Decides nothing, checks no key, stores nothing, and accepts any path.
 """
 
 import json
