@@ -31,6 +31,12 @@ max_content_length
 soft_wrap
 
 # Fields of structs: written to JSON, or read by templates and generated pages.
+segment_rule
+segments_at_most
+anytime_valid
+conflicting_rewards
+duplicate_rewards
+ambiguous
 created_at
 started_at
 finished_at
@@ -89,3 +95,6 @@ encode_header
 read_header
 encode_footer
 read_footer
+
+# The registry that the reference page of checks is generated from.
+LOG_CHECKS
