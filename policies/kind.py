@@ -1,7 +1,8 @@
-"""One kind of policy: everything that the rest of the project derives from a kind.
+"""The entry of the registry of policy kinds.
 
-Owns the fields of a registry entry and the check of a spec against its settings. Each
-kind's module declares its own entry; `spec.KINDS` lists them.
+Owns everything that the rest of the project derives from a kind, and the check of a
+spec against its settings. Each kind's module declares its entry; `spec.KINDS` lists
+them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,6 +43,7 @@ class ExplorerChoice(msgspec.Struct, frozen=True):
         """
         chosen = self.setting.checked(spec.get(self.setting.name, self.setting.default))
         taken = {setting.name for setting in self.own[chosen]}
+        # A setting of no explorer is not refused here: the kind itself may have it.
         for name in spec:
             owners = [] if name in taken else self.owners(name)
             if owners:
@@ -123,5 +125,6 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
         if self.explorers is not None:
             settings = (*self.explorers.settings_of(spec), *settings)
         result = normalised(self.name, spec, settings)
+        # Combinations are checked last, when every value and default is known.
         self.check(result)
         return result

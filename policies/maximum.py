@@ -12,6 +12,7 @@ from scipy.special import ndtr
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
+# Six nodes are exact for polynomials up to degree 11 on a panel.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 _HALF_NODES = (_NODES + 1.0) / 2.0
 _HALF_WEIGHTS = _WEIGHTS / 2.0
@@ -84,6 +85,7 @@ def panel_breaks(ends: Floats) -> tuple[Indices, Floats]:
         breaks: ascending.
     """
     lowest = ends[:, 0].max()
+    # A variable that ends below the lowest value of another one is never the largest.
     hopeful = np.flatnonzero(ends[:, -1] > lowest)
     breaks = np.sort(ends[hopeful], axis=None)
     if len(hopeful) > FEW:

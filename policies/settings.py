@@ -59,6 +59,7 @@ class Number(msgspec.Struct, frozen=True):
         Raises:
             PolicyError: the value is not a number between the limits.
         """
+        # In Python True is an int; here it is most likely a mistake.
         if (
             isinstance(value, int | float)
             and not isinstance(value, bool)
@@ -93,6 +94,7 @@ class Count(msgspec.Struct, frozen=True):
         Raises:
             PolicyError: the value is not a whole number between the limits.
         """
+        # Writers of TOML and JSON in other languages send 18.0 for 18.
         if (
             isinstance(value, int | float)
             and not isinstance(value, bool)

@@ -31,12 +31,14 @@ class EpsilonGreedyPolicy(TallyingPolicy):
         check_actions(len(actions))
         means = [self._shrunk_mean(action.key) for action in actions]
         best = max(means)
+        # Equal means share the greedy part, so that the order of actions has no effect.
         each = self._epsilon / len(actions)
         greedy = (1.0 - self._epsilon) / means.count(best)
         return [each + greedy if mean == best else each for mean in means]
 
     def _shrunk_mean(self, key: str) -> float:
         overall = self._tallies.all
+        # Before any reward all means are 0, so the choice is uniform.
         mean = overall.total / overall.count if overall.count else 0.0
         tally = self._tallies.of(key)
         return (tally.total + mean) / (tally.count + 1)

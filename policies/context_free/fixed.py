@@ -46,6 +46,7 @@ class ReferenceState:
         """Count the example."""
         del context
         check_example(len(actions), chosen, propensity)
+        # Scaled for the check alone: all policies refuse the same examples.
         self._reward_range.scaled(reward)
         self._learned_count += 1
 
@@ -91,6 +92,7 @@ def eligible_shares(weights: Weights, keys: Sequence[str]) -> list[float] | None
     if not weights:
         return None
     found = [weights.get(key, 0.0) for key in keys]
+    # fsum is exact, so that the shares don't depend on the order of the actions.
     total = math.fsum(found)
     return None if total == 0.0 else [weight / total for weight in found]
 

@@ -30,7 +30,7 @@ _BREAK_LEVELS = ndtr(NORMAL_BREAKS)
 
 
 class ThompsonPolicy(TallyingPolicy):
-    """Gives each action the probability that its mean reward is the largest."""
+    """Chooses each action with the probability that its mean reward is the largest."""
 
     def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
         super().__init__(spec, reward_range)
@@ -56,6 +56,8 @@ class ThompsonPolicy(TallyingPolicy):
 
     def _largest(self, keys: Sequence[str]) -> list[float]:
         tallies = [self._tallies.of(key) for key in keys]
+        # Rewards between 0 and 1 count as a share of a success (Agrawal and Goyal 2012
+        # draw a Bernoulli variable instead; a draw would not be reproducible here).
         successes, failures = self._prior
         return largest_beta(
             np.array([successes + tally.total for tally in tallies]),
@@ -84,6 +86,7 @@ def largest_beta(alphas: Floats, betas: Floats) -> list[float]:
     angles, weights = panel_nodes(breaks)
     a, b = alphas[hopeful, None], betas[hopeful, None]
     x = np.sin(angles) ** 2
+    # The density of t: f(x) dx/dt = 2 x^(a - 1/2) (1 - x)^(b - 1/2) / B(a, b).
     logs = xlogy(a - 0.5, x) + xlog1py(b - 0.5, -x) - betaln(a, b)
     chances = largest_probabilities(2.0 * np.exp(logs), betainc(a, b, x), weights)
     return spread(hopeful, chances, len(alphas))

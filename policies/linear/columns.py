@@ -59,6 +59,7 @@ class Columns(msgspec.Struct):
         for name, value in context_features(context):
             column = self._column(name)
             if column is None:
+                # A number is scaled to at most 1 once it has a column.
                 unseen += min(value * value, 1.0)
             else:
                 exponent = self.exponents.get(column)
@@ -85,6 +86,7 @@ class Columns(msgspec.Struct):
             if column is None:
                 column = self.known[name] = len(self.known) + 1
             if name[-1] == "#" and value:
+                # frexp returns the exponent e with |value| < 2**e.
                 needed = max(math.frexp(value)[1], LEAST_EXPONENT)
                 old = self.exponents.get(column)
                 if old is None:
@@ -99,4 +101,5 @@ class Columns(msgspec.Struct):
         first_shared = self._first_shared
         if column is not None or len(self.known) + 1 < first_shared:
             return column
+        # crc32 and not hash(), which differs between processes.
         return first_shared + zlib.crc32(name.encode()) % (self.limit - first_shared)

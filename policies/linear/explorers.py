@@ -46,6 +46,7 @@ def ucb(estimates: Estimates, alpha: float) -> list[float]:
     References:
         Li, Chu, Langford and Schapire (2010), LinUCB, Algorithm 1.
     """
+    # The index p of Algorithm 1: the mean plus alpha standard deviations of it.
     return _to_largest(estimates.means + alpha * estimates.deviations)
 
 
@@ -60,10 +61,13 @@ def igw(estimates: Estimates, gamma_scale: float) -> list[float]:
     """
     means = estimates.means
     n_actions = len(means)
+    # Theorem 1 of Foster and Rakhlin has gamma proportional to sqrt(K T); here the
+    # examples so far take the place of the horizon T, which is not known.
     gamma = gamma_scale * math.sqrt(n_actions * estimates.learned_count)
     best = int(means.argmax())
     gaps = (means[best] - means) / estimates.noise_deviation
     shares = 1.0 / (n_actions + gamma * gaps)
+    # The best action has what the others leave, so that the shares sum to 1.
     shares[best] = 0.0
     shares[best] = 1.0 - shares.sum()
     return [float(share) for share in shares]
@@ -83,6 +87,8 @@ def thompson(estimates: Estimates, alpha: float) -> list[float]:
 
 
 def _to_largest(scores: Floats) -> list[float]:
+    # Means are equal before any example. Equal shares then make the pmf independent of
+    # the order of the actions.
     largest = scores == scores.max()
     share = 1.0 / int(largest.sum())
     return [share if is_largest else 0.0 for is_largest in largest]

@@ -53,6 +53,7 @@ class LinearPolicy:
         noise = self._regressions.noise
         estimates = Estimates(
             means=means,
+            # Rounding can make a variance of almost 0 negative.
             deviations=np.sqrt(noise * np.maximum(variances, 0.0)),
             noise_deviation=noise**0.5,
             learned_count=self._regressions.learned_count,
@@ -75,6 +76,7 @@ class LinearPolicy:
         check_example(len(actions), chosen, propensity)
         scaled_reward = self._reward_range.scaled(reward)
         key = actions[chosen].key
+        # The row is read last, since new columns and new scales are part of it.
         doublings = self._columns.admit(context)
         self._regressions.make_room(key, self._columns.width)
         self._regressions.rescale(doublings)

@@ -97,6 +97,8 @@ class Regressions:
             blocks = self._covariances[
                 slots[:, None, None], indices[:, None], indices[None, :]
             ]
+            # As `_forget` would leave them; the stored arrays stay as they are, since a
+            # prediction must not change the state.
             means[known] = np.sqrt(kept) * (rows @ values)
             variances[known] *= 1.0 - kept
             variances[known] += kept * ((blocks @ values) @ values)
@@ -124,12 +126,15 @@ class Regressions:
         self._age += 1
         weights, covariance = self._weights[slot], self._covariances[slot]
         self._forget(slot, weights, covariance)
+        # Recursive least squares by Sherman and Morrison: with x the row and C the
+        # covariance, C becomes C - (C x)(C x)' / (1 + x' C x).
         gain = values @ covariance[indices]
         variance = 1.0 + float(gain[indices] @ values)
         error = reward - float(weights[indices] @ values)
         weights += gain * (error / variance)
         # Scaled after the product, which is then symmetric to the last bit.
         covariance -= np.outer(gain, gain) / variance
+        # The error has the variance noise * (1 + x' C x) before the update.
         self._squares += error * error / variance
 
     def make_room(self, key: str, width: int, most: int | None = None) -> None:
@@ -146,6 +151,7 @@ class Regressions:
             self._ages.append(self._age)
         slots, columns = self._weights.shape
         new_slots, new_columns = slots, columns
+        # Doubled, so that all copies together cost no more than the largest array.
         while new_slots < len(self._slots):
             new_slots = max(4, 2 * new_slots)
         while new_columns < width:
@@ -205,6 +211,8 @@ class Regressions:
         kept = self._kept(self._ages[slot])
         self._ages[slot] = self._age
         if kept < 1.0:
+            # A weight scales like a deviation, so that weight and covariance shrink to
+            # the prior (mean 0, its own variance) together.
             weights *= math.sqrt(kept)
             covariance *= kept
             diagonal = np.einsum("ii->i", covariance)

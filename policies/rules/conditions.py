@@ -54,6 +54,7 @@ def compared(path: tuple[str, ...], sign: str, value: Scalar) -> Condition:
         found = _look_up(context, path)
         if found is _MISSING:
             return False
+        # Values of two types have no order, so that the comparison is false.
         if order is not None:
             return _kind(found) == _kind(value) in _ORDERED and order(found, value)
         return _equal(found, value) == (sign != "!=")

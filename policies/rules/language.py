@@ -30,9 +30,11 @@ from policies.rules.conditions import (
 MAX_LENGTH = 1_000
 # A condition, a variant and the two words.
 MAX_LINE_LENGTH = MAX_LENGTH + 300
+# The parser is recursive: without a limit a condition could exhaust the stack.
 MAX_DEPTH = 20
 
 _KEY = r"(?:[A-Za-z_][A-Za-z0-9_-]*|`[^`]+`)"
+# A number must not run into a letter or a dot, so that `1.2.3` and `18h` are refused.
 _TOKEN = re.compile(
     rf"""\s*(?:
         (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d{{1,3}})?(?![\w.]))

@@ -43,6 +43,7 @@ class RulesPolicy(ReferenceState):
 
     def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
         super().__init__(spec, reward_range)
+        # Compiled once: a decision calls closures and parses no text.
         self._rules = [
             _Rule(parse_condition(rule["when"]), _weights(rule["then"]))
             for rule in spec["rules"]
@@ -57,6 +58,7 @@ class RulesPolicy(ReferenceState):
         for rule in self._rules:
             if rule.condition(context):
                 shares = eligible_shares(rule.weights, keys)
+                # None: no variant of this rule is eligible, so a later one decides.
                 if shares is not None:
                     return shares
         shares = eligible_shares(self._otherwise, keys)
@@ -82,6 +84,7 @@ def named_variants(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _rule(rule: object, field: str) -> dict[str, Any]:
+    # A line is split here, so that both forms have the same normalised spec.
     if isinstance(rule, str):
         try:
             when, then = split_rule(rule)

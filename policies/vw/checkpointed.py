@@ -63,6 +63,8 @@ class CheckpointedPolicy(DelegatingPolicy):
         """Learn from one joined decision, and reload after every 64th."""
         self._policy.learn(context, actions, chosen, propensity, reward)
         self._since.append((context, actions, chosen, propensity, reward))
+        # A policy that was never dumped reloads too, so that it has the same state as
+        # one that resumed.
         if len(self._since) == EVERY:
             self._checkpoint = self._policy.dump()
             self._policy = self._restored(self._checkpoint)
@@ -79,6 +81,7 @@ class CheckpointedPolicy(DelegatingPolicy):
             loaded = _decode(unseal(self._digest, state))
         except msgspec.DecodeError as error:
             raise PolicyError(f"the policy state can't be read: {error}") from error
+        # Nothing is assigned before all has succeeded: a damaged state changes nothing.
         policy = self._restored(loaded.checkpoint)
         since = _from_json(loaded.since)
         for example in since:

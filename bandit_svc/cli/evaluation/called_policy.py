@@ -74,6 +74,7 @@ def _found(name: str) -> Chances:
     module_name, _, function_name = name.removeprefix(CALLABLE).partition(":")
     if not module_name or not function_name:
         raise InvalidInput(f"--policy {name}: {FORM}")
+    # As `python -m` does; an installed command has its own folder there instead.
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)

@@ -111,6 +111,7 @@ def feature_values(
     with closing(opener()) as storage:
         last = storage.joins.last_position(experiment.number)
         shares = key_shares(storage, experiment, last)
+    # The reward lost without a rare key is too small to be told from 0.
     usual = [p for p, share in shares.items() if share >= LEAST_SHARE]
     looked_at = usual[:MAX_KEYS]
     pieces = [

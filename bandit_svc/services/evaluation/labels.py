@@ -93,6 +93,7 @@ def asked_specs(
     known = candidate_specs(definition)
     if not asked:
         return known
+    # Retired variants can be asked about, although reports leave them out.
     for variant in definition.variants:
         label = f"{FIXED}{variant.key}"
         known.setdefault(label, {"kind": "fixed", "variant": variant.key})
@@ -105,6 +106,7 @@ def asked_specs(
             spec = checked_spec(without_name(one), at)
             _check_variants(definition, spec, at)
             label = one.get("name", default_name(spec))
+            # The spec of a known candidate may have its name.
             if not isinstance(label, str) or spec != known.get(label):
                 _check_name(label, found, at)
         found[label] = spec

@@ -141,6 +141,7 @@ def _combinations(space: Space, incumbent: Mapping[str, Any]) -> Iterator[Spec]:
                 refusals.update(dict.fromkeys(numbered.items(), error))
                 continue
             used |= {(name, at) for name, at in numbered.items() if name in spec}
+        # A value that no combination accepts is a mistake of whoever listed it.
         for name, values in listed.items():
             for place, value in enumerate(values):
                 if (name, place) not in used:

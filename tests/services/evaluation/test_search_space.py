@@ -1,11 +1,14 @@
 """Which specs a search tries."""
 
+from math import prod
 from typing import Any
 
 import pytest
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.search_space import (
+    GRID,
+    MAX_NEIGHBOURS,
     TRIALS,
     described,
     differs,
@@ -33,7 +36,8 @@ def test_the_default_is_small_and_begins_with_the_incumbent(
     specs = tried(None, incumbent)
 
     assert specs[0] == incumbent
-    assert 16 <= len(specs) <= 24
+    grids = sum(prod(map(len, listed.values())) for listed in GRID.values())
+    assert grids <= len(specs) <= 1 + MAX_NEIGHBOURS + grids
     assert all(normalise_spec(spec) == spec for spec in specs)
     assert all(specs.count(spec) == 1 for spec in specs)
 
