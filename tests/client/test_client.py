@@ -1,11 +1,13 @@
 """The client's routes, members and errors, against a scripted server."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from bandit_svc.client import BanditClient, BanditClientError, Decision
+from tests.harness.json_server import Answer
+from tests.harness.scripted_service import ScriptedService
 
 DECIDED = {
     "decision_id": "d-1",
@@ -21,9 +23,9 @@ DECIDED = {
 
 
 def test_decide_reads_every_member_of_the_answer(
-    stub: Any, answer: Any, client: Any
+    stub: ScriptedService, client: BanditClient
 ) -> None:
-    stub.answer(answer(201, DECIDED))
+    stub.answer(Answer(201, DECIDED))
 
     assert client.decide("homepage-hero") == Decision(
         experiment="homepage-hero",
@@ -38,9 +40,9 @@ def test_decide_reads_every_member_of_the_answer(
 
 
 def test_decide_sends_what_was_given_and_nothing_else(
-    stub: Any, answer: Any, client: Any
+    stub: ScriptedService, client: BanditClient
 ) -> None:
-    stub.answer(answer(201, DECIDED))
+    stub.answer(Answer(201, DECIDED))
 
     client.decide("homepage-hero", request_id="r-1")
     client.decide(
@@ -66,9 +68,9 @@ def test_decide_sends_what_was_given_and_nothing_else(
 
 
 def test_decide_makes_a_request_id_of_its_own(
-    stub: Any, answer: Any, client: Any
+    stub: ScriptedService, client: BanditClient
 ) -> None:
-    stub.answer(answer(201, DECIDED))
+    stub.answer(Answer(201, DECIDED))
 
     client.decide("homepage-hero")
     client.decide("homepage-hero")
@@ -77,8 +79,10 @@ def test_decide_makes_a_request_id_of_its_own(
     assert first != second
 
 
-def test_key_travels_as_a_bearer_token(stub: Any, answer: Any, client: Any) -> None:
-    stub.answer(answer(201, DECIDED))
+def test_key_travels_as_a_bearer_token(
+    stub: ScriptedService, client: BanditClient
+) -> None:
+    stub.answer(Answer(201, DECIDED))
 
     client.decide("homepage-hero")
 
@@ -86,15 +90,17 @@ def test_key_travels_as_a_bearer_token(stub: Any, answer: Any, client: Any) -> N
 
 
 def test_batch_gives_a_decision_or_an_error_for_each_request(
-    stub: Any, answer: Any, client: Any
+    stub: ScriptedService, client: BanditClient
 ) -> None:
     problem = {"title": "Not found", "status": 404, "detail": "no such experiment"}
-    stub.answer(answer(200, {"decisions": [DECIDED, problem]}))
+    stub.answer(Answer(200, {"decisions": [DECIDED, problem]}))
 
     decided, refused = client.decide_batch(
         [{"experiment": "homepage-hero"}, {"experiment": "nowhere"}]
     )
 
+    assert isinstance(decided, Decision)
+    assert isinstance(refused, BanditClientError)
     assert decided.variant == "sandals"
     assert (refused.status, refused.problem) == (404, problem)
     assert all("request_id" in asked for asked in stub.asked[0].body["decisions"])
@@ -158,9 +164,15 @@ def test_batch_gives_a_decision_or_an_error_for_each_request(
     ],
 )
 def test_each_method_is_one_request_of_the_contract(
-    *, stub: Any, answer: Any, client: Any, call: Any, method: str, path: str, body: Any
+    *,
+    stub: ScriptedService,
+    client: BanditClient,
+    call: Callable[[BanditClient], object],
+    method: str,
+    path: str,
+    body: object,
 ) -> None:
-    stub.answer(answer(200, {}))
+    stub.answer(Answer(200, {}))
 
     call(client)
 
@@ -169,10 +181,10 @@ def test_each_method_is_one_request_of_the_contract(
 
 
 def test_a_refusal_carries_status_problem_and_wait(
-    stub: Any, answer: Any, client: Any
+    stub: ScriptedService, client: BanditClient
 ) -> None:
     problem = {"title": "Unavailable", "status": 503, "detail": "the disk is full"}
-    stub.answer(answer(503, problem, {"Retry-After": "2"}))
+    stub.answer(Answer(503, problem, {"Retry-After": "2"}))
 
     with pytest.raises(BanditClientError, match="disk is full") as caught:
         client.decide("homepage-hero")
@@ -182,9 +194,9 @@ def test_a_refusal_carries_status_problem_and_wait(
 
 
 def test_an_error_page_of_another_server_still_gives_its_status(
-    stub: Any, answer: Any, client: Any
+    stub: ScriptedService, client: BanditClient
 ) -> None:
-    stub.answer(answer(502, b"<html>bad gateway</html>"))
+    stub.answer(Answer(502, b"<html>bad gateway</html>"))
 
     with pytest.raises(BanditClientError, match="bad gateway") as caught:
         client.report("hero")
@@ -193,22 +205,24 @@ def test_an_error_page_of_another_server_still_gives_its_status(
 
 
 def test_an_answer_that_is_not_a_decision_is_an_error(
-    stub: Any, answer: Any, client: Any
+    stub: ScriptedService, client: BanditClient
 ) -> None:
-    stub.answer(answer(201, {"hello": "world"}))
+    stub.answer(Answer(201, {"hello": "world"}))
 
     with pytest.raises(BanditClientError, match="not a decision"):
         client.decide("homepage-hero")
 
 
-def test_a_body_that_json_has_no_word_for_is_refused(client: Any, stub: Any) -> None:
+def test_a_body_that_json_has_no_word_for_is_refused(
+    client: BanditClient, stub: ScriptedService
+) -> None:
     with pytest.raises(BanditClientError, match="written as JSON"):
         client.decide("homepage-hero", context={"price": float("nan")})
 
     assert stub.asked == []
 
 
-def test_a_reward_time_without_a_zone_is_refused(client: Any) -> None:
+def test_a_reward_time_without_a_zone_is_refused(client: BanditClient) -> None:
     with pytest.raises(ValueError, match="no time zone"):
         client.reward("d-1", 1.0, occurred_at=datetime(2026, 1, 2))  # noqa: DTZ001
 
@@ -217,9 +231,9 @@ def test_a_reward_time_without_a_zone_is_refused(client: Any) -> None:
     ("status", "ready"), [(200, True), (204, True), (404, False), (503, False)]
 )
 def test_ready_says_whether_the_service_can_decide(
-    *, stub: Any, answer: Any, client: Any, status: int, ready: bool
+    *, stub: ScriptedService, client: BanditClient, status: int, ready: bool
 ) -> None:
-    stub.answer(answer(status))
+    stub.answer(Answer(status))
 
     assert client.ready() is ready
 

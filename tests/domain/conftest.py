@@ -1,7 +1,6 @@
 """Definitions, rewards and ids for the tests of the pure rules."""
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import pytest
@@ -25,7 +24,7 @@ def new_reward() -> Callable[..., Reward]:
         value: float = 1.0,
         occurred_at_ms: int = 0,
         received_at_ms: int | None = None,
-        **fields: Any,
+        **fields: object,
     ) -> Reward:
         if received_at_ms is None:
             received_at_ms = occurred_at_ms
@@ -37,8 +36,9 @@ def new_reward() -> Callable[..., Reward]:
 
 @pytest.fixture(scope="session")
 def new_definition() -> Callable[..., Definition]:
-    def make(**fields: Any) -> Definition:
-        fields = {"key": "hero", "variants": (Variant("a"), Variant("b"))} | fields
-        return Definition(**fields)
+    plain = Definition(key="hero", variants=(Variant("a"), Variant("b")))
+
+    def make(**fields: object) -> Definition:
+        return msgspec.structs.replace(plain, **fields)
 
     return make

@@ -33,7 +33,7 @@ def test_a_nested_feature_is_written_with_its_namespace(keys: SegmentKeys) -> No
 )
 def test_a_value_is_written_as_a_person_would(
     keys: SegmentKeys,
-    value: Any,
+    value: object,
     written: str,
 ) -> None:
     assert keys.segments({"k": value}) == [("k", written)]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import pytest
 
@@ -23,6 +23,12 @@ from bandit_svc.eventlog.interface import (
     EventLogReader,
     EventLogWriter,
 )
+from tests.harness.file_writers import (
+    NewFileWriter,
+    ReadAll,
+    StartWriter,
+    WriterSettings,
+)
 
 WRITER_PROCESS = Path(__file__).parent / "writer_process.py"
 
@@ -33,11 +39,11 @@ def log_root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def new_file_writer(log_root: Path) -> Iterator[Callable[..., FileWriter]]:
+def new_file_writer(log_root: Path) -> Iterator[NewFileWriter]:
     """Make writers whose names sort in the order of the calls; close them after."""
     writers: list[FileWriter] = []
 
-    def make(root: Path = log_root, **settings: Any) -> FileWriter:
+    def make(root: Path = log_root, **settings: Unpack[WriterSettings]) -> FileWriter:
         now_ms = 1_700_000_000_000 + len(writers)
         writer = FileWriter(root, now_ms=now_ms, suffix="ab12", **settings)
         writers.append(writer)
@@ -50,7 +56,7 @@ def new_file_writer(log_root: Path) -> Iterator[Callable[..., FileWriter]]:
 
 @pytest.fixture(params=["files"])
 def new_writer(
-    new_file_writer: Callable[..., FileWriter],
+    new_file_writer: NewFileWriter,
 ) -> Callable[[], EventLogWriter]:
     return lambda: new_file_writer(max_segment_bytes=1000, fsync="never")
 
@@ -61,7 +67,7 @@ def new_reader(log_root: Path) -> Callable[[], EventLogReader]:
 
 
 @pytest.fixture
-def read_all() -> Callable[..., tuple[list[bytes], int, Cursor]]:
+def read_all() -> ReadAll:
     """Read a partition to its end: its records, the torn count, the cursor."""
 
     def read(
@@ -116,11 +122,11 @@ def replace_descriptor() -> Callable[[Path, str], None]:
 
 
 @pytest.fixture
-def start_process(log_root: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+def start_process(log_root: Path) -> Iterator[StartWriter]:
     """Start writer_process.py with a scenario and its settings; kill it after."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start(scenario: str, **settings: Any) -> subprocess.Popen[bytes]:
+    def start(scenario: str, **settings: object) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [
                 sys.executable,

@@ -8,14 +8,13 @@ import pytest
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.interface import (
     START,
-    Cursor,
     EventLogReader,
     EventLogWriter,
 )
+from tests.harness.file_writers import ReadAll
 
 NewWriter = Callable[[], EventLogWriter]
 NewReader = Callable[[], EventLogReader]
-ReadAll = Callable[..., tuple[list[bytes], int, Cursor]]
 
 
 def numbered(count: int) -> list[bytes]:

@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import list_segments
-from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import START, Cursor
-
-NewFileWriter = Callable[..., FileWriter]
-ReadAll = Callable[..., tuple[list[bytes], int, Cursor]]
+from tests.harness.file_writers import NewFileWriter, ReadAll
 
 
 @pytest.fixture

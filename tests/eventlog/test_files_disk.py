@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,14 +10,12 @@ import pytest
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import list_segments
-from bandit_svc.eventlog.files.writer import FileWriter
-from bandit_svc.eventlog.interface import START, Cursor
+from bandit_svc.eventlog.files.writer import FsyncMode
+from bandit_svc.eventlog.interface import START
+from tests.harness.file_writers import NewFileWriter, ReadAll, StartWriter
 
-NewFileWriter = Callable[..., FileWriter]
-ReadAll = Callable[..., tuple[list[bytes], int, Cursor]]
 ReplaceDescriptor = Callable[[Path, str], None]
 LastSegment = Callable[[str], Path]
-StartProcess = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +26,7 @@ StartProcess = Callable[..., subprocess.Popen[bytes]]
     ],
 )
 def test_at_the_size_limit_nothing_partial_is_read_and_lifting_it_is_enough(
-    log_root: Path, start_process: StartProcess, read_all: ReadAll, limit: int
+    log_root: Path, start_process: StartWriter, read_all: ReadAll, limit: int
 ) -> None:
     process = start_process("run_out_of_space", limit=limit)
     assert process.stdin is not None
@@ -53,7 +50,7 @@ def test_at_the_size_limit_nothing_partial_is_read_and_lifting_it_is_enough(
 
 
 def test_a_file_at_its_size_limit_is_left_for_a_new_one(
-    log_root: Path, start_process: StartProcess, read_all: ReadAll
+    log_root: Path, start_process: StartWriter, read_all: ReadAll
 ) -> None:
     process = start_process("fill_one_file", limit=200)
     assert process.stdout is not None
@@ -69,7 +66,7 @@ def test_a_file_at_its_size_limit_is_left_for_a_new_one(
 
 
 def test_a_next_segment_that_cannot_be_created_is_unavailable_until_it_can(
-    log_root: Path, start_process: StartProcess, read_all: ReadAll
+    log_root: Path, start_process: StartWriter, read_all: ReadAll
 ) -> None:
     process = start_process("run_out_of_descriptors", max_segment_bytes=100)
     assert process.stdout is not None
@@ -102,7 +99,7 @@ def test_where_not_even_truncating_works_a_new_segment_leaves_the_torn_end_behin
     read_all: ReadAll,
     last_segment: LastSegment,
     replace_descriptor: ReplaceDescriptor,
-    fsync: str,
+    fsync: FsyncMode,
 ) -> None:
     writer = new_file_writer(fsync=fsync)
     writer.append(b"before")
@@ -145,7 +142,7 @@ def test_a_signal_in_the_middle_of_a_write_spoils_no_other_record(
 
 @pytest.mark.parametrize("fsync", ["never", "interval", "always"])
 def test_a_deleted_folder_refuses_one_record_and_a_new_partition_takes_the_next(
-    new_file_writer: NewFileWriter, log_root: Path, fsync: str
+    new_file_writer: NewFileWriter, log_root: Path, fsync: FsyncMode
 ) -> None:
     writer = new_file_writer(fsync=fsync)
     writer.append(b"deleted by the operator")

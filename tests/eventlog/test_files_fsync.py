@@ -10,10 +10,11 @@ import pytest
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import list_segments
-from bandit_svc.eventlog.files.writer import FileWriter
+from bandit_svc.eventlog.files.writer import FsyncMode
 from bandit_svc.eventlog.interface import START
+from tests.harness.file_writers import NewFileWriter
+from tests.harness.waiting import GENEROUS_S
 
-NewFileWriter = Callable[..., FileWriter]
 ReplaceDescriptor = Callable[[Path, str], None]
 LastSegment = Callable[[str], Path]
 
@@ -86,7 +87,7 @@ def test_interval_flushes_in_the_background_without_another_append(
     fsyncs.happened.clear()
     writer.append(b"second")
 
-    assert fsyncs.happened.wait(30)
+    assert fsyncs.happened.wait(GENEROUS_S)
     assert fsyncs.paths[-1] == str(last_segment(writer.partition))
 
 
@@ -118,7 +119,7 @@ def test_interval_flushes_the_segments_that_were_left_too(
 
 @pytest.mark.parametrize("fsync", ["interval", "always"])
 def test_a_new_segment_and_its_folders_are_on_disk_before_the_first_record(
-    new_file_writer: NewFileWriter, fsyncs: FsyncLog, log_root: Path, fsync: str
+    new_file_writer: NewFileWriter, fsyncs: FsyncLog, log_root: Path, fsync: FsyncMode
 ) -> None:
     writer = new_file_writer(fsync=fsync, fsync_interval_ms=3_600_000)
     writer.append(b"first")
@@ -169,7 +170,7 @@ def test_after_a_failed_background_fsync_the_next_segment_must_prove_the_disk(
     writer.append(b"before")
     replace_descriptor(last_segment(writer.partition), "/dev/null")
     writer.append(b"not confirmed")
-    assert failures.happened.wait(120)
+    assert failures.happened.wait(GENEROUS_S)
     assert failures.value == 1
 
     def refuse(descriptor: int) -> None:

@@ -13,11 +13,10 @@ import pytest
 from bandit_svc.eventlog.files.inspect import inspect
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import is_alive
-from bandit_svc.eventlog.files.writer import FileWriter
+from bandit_svc.eventlog.files.writer import FsyncMode
 from bandit_svc.eventlog.interface import START, Cursor
+from tests.harness.file_writers import NewFileWriter, ReadAll, StartWriter
 
-StartProcess = Callable[..., subprocess.Popen[bytes]]
-ReadAll = Callable[..., tuple[list[bytes], int, Cursor]]
 LastSegment = Callable[[str], Path]
 
 
@@ -35,9 +34,9 @@ def numbers(records: list[bytes]) -> list[int]:
 @pytest.mark.parametrize("fsync", ["never", "interval", "always"])
 def test_after_sigkill_every_acknowledged_record_is_read_once_and_in_order(
     log_root: Path,
-    start_process: StartProcess,
+    start_process: StartWriter,
     read_all: ReadAll,
-    fsync: str,
+    fsync: FsyncMode,
     seed: int,
 ) -> None:
     # The child runs on while its acknowledgements wait in the pipe, so the signal
@@ -66,7 +65,7 @@ def test_after_sigkill_every_acknowledged_record_is_read_once_and_in_order(
 
 @pytest.mark.parametrize("seed", range(4))
 def test_acknowledged_records_are_all_read_by_a_learner_beside_the_killed_writer(
-    log_root: Path, start_process: StartProcess, seed: int
+    log_root: Path, start_process: StartWriter, seed: int
 ) -> None:
     process = start_process("append_forever", seed=seed, max_segment_bytes=300_000)
     assert process.stdout is not None
@@ -96,7 +95,7 @@ def test_acknowledged_records_are_all_read_by_a_learner_beside_the_killed_writer
 
 def test_a_line_cut_short_waits_for_a_live_writer_and_is_torn_for_a_dead_one(
     log_root: Path,
-    start_process: StartProcess,
+    start_process: StartWriter,
     last_segment: LastSegment,
 ) -> None:
     process = start_process("start_a_program")
@@ -123,7 +122,7 @@ def test_a_line_cut_short_waits_for_a_live_writer_and_is_torn_for_a_dead_one(
 
 
 def test_a_writer_is_alive_until_it_is_killed(
-    log_root: Path, start_process: StartProcess
+    log_root: Path, start_process: StartWriter
 ) -> None:
     process = start_process("append_forever", seed=0)
     assert process.stdout is not None
@@ -138,7 +137,7 @@ def test_a_writer_is_alive_until_it_is_killed(
 
 
 def test_a_stopped_writer_counts_as_alive(
-    log_root: Path, start_process: StartProcess
+    log_root: Path, start_process: StartWriter
 ) -> None:
     process = start_process("append_forever", seed=0)
     assert process.stdout is not None
@@ -151,7 +150,7 @@ def test_a_stopped_writer_counts_as_alive(
 
 
 def test_a_forked_child_neither_writes_nor_keeps_the_partition_alive(
-    log_root: Path, start_process: StartProcess
+    log_root: Path, start_process: StartWriter
 ) -> None:
     process = start_process("fork_a_child")
     assert process.stdout is not None
@@ -170,7 +169,7 @@ def test_a_forked_child_neither_writes_nor_keeps_the_partition_alive(
 
 
 def test_a_program_started_by_the_writer_does_not_keep_the_partition_alive(
-    log_root: Path, start_process: StartProcess
+    log_root: Path, start_process: StartWriter
 ) -> None:
     process = start_process("start_a_program")
     assert process.stdout is not None
@@ -186,7 +185,7 @@ def test_a_program_started_by_the_writer_does_not_keep_the_partition_alive(
 
 
 def test_inspect_tells_dead_from_living_and_counts_segments_and_bytes(
-    log_root: Path, new_file_writer: Callable[..., FileWriter]
+    log_root: Path, new_file_writer: NewFileWriter
 ) -> None:
     dead = new_file_writer(max_segment_bytes=10)
     for _ in range(3):

@@ -5,8 +5,11 @@ says so.
 """
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
+
+import msgspec
 
 from bandit_svc.domain.events.decision import Activation
 from bandit_svc.domain.events.decision_id import ENTROPY_BYTES, SECRET_BYTES
@@ -14,6 +17,7 @@ from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import Snapshot
+from bandit_svc.domain.variant import Variant
 from bandit_svc.eventlog.interface import START
 from bandit_svc.learner.loop import BUDGET_S, Learner, Tick
 from bandit_svc.services.learning.replay import Replayed, replay
@@ -27,6 +31,31 @@ from bandit_svc.wiring import Backends, Worker
 T0_MS = 1_790_000_000_000
 SECOND_MS = 1000
 VARIANTS = [{"key": "a"}, {"key": "b"}, {"key": "c"}]
+
+
+class RoundFields(TypedDict, total=False):
+    """Fields of a request whose unit and context are drawn."""
+
+    experiment: str
+    exclude: tuple[str, ...]
+    variants: tuple[str | Variant, ...] | None
+    request_id: str | None
+    defer: bool
+
+
+class DecisionFields(RoundFields, total=False):
+    """Fields of a request for a decision."""
+
+    unit_id: str | None
+    context: dict[str, Any]
+
+
+class RewardFields(TypedDict, total=False):
+    """Fields of a report of a reward."""
+
+    reward_id: str | None
+    occurred_at_ms: int | None
+    metric: str
 
 
 class Service:
@@ -66,9 +95,14 @@ class Service:
         for backends in self._opened:
             backends.close()
 
-    def create(self, key: str = "hero", **fields: Any) -> Experiment:
+    def create(
+        self,
+        key: str = "hero",
+        reward: Mapping[str, object] | None = None,
+        **fields: object,
+    ) -> Experiment:
         """Create an experiment of variants a, b, c and a window of one second."""
-        reward = {"window_seconds": 1} | fields.pop("reward", {})
+        reward = {"window_seconds": 1} | dict(reward or {})
         raw = {"key": key, "variants": VARIANTS, "reward": reward} | fields
         definition: Definition = lifecycle.convert_definition(raw)
         return lifecycle.create(self.storage, definition, f"salt-{key}", self.now_ms)
@@ -78,15 +112,21 @@ class Service:
         return lifecycle.change(self.storage, "hero", patch, self.now_ms)
 
     def decide(
-        self, worker: Worker | None = None, experiment: str = "hero", **fields: Any
+        self, worker: Worker | None = None, **fields: Unpack[DecisionFields]
     ) -> Decided:
-        request = DecisionRequest(experiment, **fields)
+        request = msgspec.structs.replace(DecisionRequest("hero"), **fields)
         entropy = self.random.randbytes(ENTROPY_BYTES)
         decider = (worker or self.worker).decider
         return decide(decider, request, self.now_ms, entropy)
 
-    def reward(self, decided: Decided, value: float = 1.0, **fields: Any) -> Reward:
-        worker: Worker = fields.pop("worker", self.worker)
+    def reward(
+        self,
+        decided: Decided,
+        value: float = 1.0,
+        worker: Worker | None = None,
+        **fields: Unpack[RewardFields],
+    ) -> Reward:
+        worker = worker or self.worker
         report = RewardReport(decided.decision.id, value, **fields)
         return record_reward(
             worker.catalog, worker.log, worker.ids, report, self.now_ms
@@ -98,7 +138,9 @@ class Service:
             worker.catalog, worker.log, worker.ids, decided.decision.id, self.now_ms
         )
 
-    def round(self, worker: Worker | None = None, **fields: Any) -> Decided:
+    def round(
+        self, worker: Worker | None = None, **fields: Unpack[RoundFields]
+    ) -> Decided:
         """Decide for a new unit, and reward variant a on mobile and b elsewhere."""
         self.now_ms += 10
         device = self.random.choice(["mobile", "desktop"])
@@ -110,7 +152,7 @@ class Service:
             self.reward(decided, worker=self.random.choice(self.workers))
         return decided
 
-    def rounds(self, count: int, **fields: Any) -> list[Decided]:
+    def rounds(self, count: int, **fields: Unpack[RoundFields]) -> list[Decided]:
         """Play rounds with both workers."""
         return [self.round(self.workers[i % 2], **fields) for i in range(count)]
 

@@ -9,7 +9,7 @@ from bandit_svc.ope.errors import LoggedDataError, NoDataError
 from bandit_svc.ope.logged import LoggedData
 
 
-def log(**changes: Any) -> LoggedData:
+def log(**changes: object) -> LoggedData:
     """Two sound rounds of two actions, with changes."""
     sound: dict[str, Any] = {
         "reward": [1.0, 0.0],

@@ -12,7 +12,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-EXPERIMENTS: dict[str, Any] = {}
+Json = dict[str, Any]
+EXPERIMENTS: Json = {}
 DECIDED = {"count": 0}
 
 
@@ -27,7 +28,8 @@ def report_of(key: str) -> dict[str, Any]:
     }
 
 
-def answer(method: str, path: str, body: Any) -> tuple[int, Any]:
+def answer(method: str, path: str, body: Json | None) -> tuple[int, Any]:
+    body = body or {}
     if path == "/v1/experiments":
         EXPERIMENTS[body["key"]] = body
         return 201, body
@@ -54,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
     # One write an answer: two would wait for each other's acknowledgement.
     wbufsize = -1
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Stay silent."""
 
     def handle_any(self) -> None:

@@ -4,7 +4,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,9 @@ from simulators.summary import Summary, summary_lines
 from simulators.traffic import Traffic, ensure_experiment, simulate
 from simulators.visitors import Habits, Visitors, habits_for
 from simulators.worlds.registry import world
+from tests.harness.fake_service import FakeService
+from tests.harness.leaping_pace import LeapingPace
+from tests.harness.waiting import GENEROUS_S
 
 CHANNEL = Channel(
     acts=Exponential(2.0),
@@ -27,19 +29,19 @@ HABITS = Habits(CHANNEL, users=50, deferred_share=0.2, unseen_share=0.5)
 
 
 @pytest.fixture
-def client(service: Any) -> Iterator[BanditClient]:
-    with BanditClient(service.url) as connected:
+def client(service: FakeService) -> Iterator[BanditClient]:
+    with BanditClient(service.url, timeout_s=GENEROUS_S) as connected:
         ensure_experiment(connected, world("hero"), window_s=10.0)
         yield connected
 
 
 @pytest.fixture
-def traffic(client: BanditClient, pace: Any) -> Traffic:
+def traffic(client: BanditClient, pace: LeapingPace) -> Traffic:
     return Traffic(client, world("hero"), HABITS, seed=3, pace=pace)
 
 
 def test_as_many_decisions_are_asked_for_as_rounds_were_wanted(
-    service: Any, traffic: Traffic
+    service: FakeService, traffic: Traffic
 ) -> None:
     summary = traffic.run(300, None, None)
 
@@ -47,7 +49,7 @@ def test_as_many_decisions_are_asked_for_as_rounds_were_wanted(
 
 
 def test_one_seed_sends_the_same_visitors(
-    service: Any, client: BanditClient, pace: Any
+    service: FakeService, client: BanditClient, pace: LeapingPace
 ) -> None:
     for _ in range(2):
         Traffic(client, world("hero"), HABITS, 3, pace).run(40, None, None)
@@ -57,7 +59,7 @@ def test_one_seed_sends_the_same_visitors(
 
 
 def test_two_runs_of_one_seed_share_no_request_id(
-    service: Any, client: BanditClient, pace: Any
+    service: FakeService, client: BanditClient, pace: LeapingPace
 ) -> None:
     for _ in range(2):
         Traffic(client, world("hero"), HABITS, 3, pace).run(40, None, None)
@@ -66,7 +68,7 @@ def test_two_runs_of_one_seed_share_no_request_id(
 
 
 def test_rewards_come_late_copied_and_out_of_order(
-    service: Any, traffic: Traffic
+    service: FakeService, traffic: Traffic
 ) -> None:
     summary = traffic.run(400, 50.0, None)
 
@@ -82,7 +84,7 @@ def test_rewards_come_late_copied_and_out_of_order(
 
 
 def test_deferred_decisions_are_activated_unless_never_seen(
-    service: Any, traffic: Traffic
+    service: FakeService, traffic: Traffic
 ) -> None:
     summary = traffic.run(300, None, None)
 
@@ -96,7 +98,7 @@ def test_deferred_decisions_are_activated_unless_never_seen(
 
 
 def test_a_decision_that_was_never_seen_is_never_rewarded(
-    service: Any, traffic: Traffic
+    service: FakeService, traffic: Traffic
 ) -> None:
     traffic.run(300, None, None)
 
@@ -108,7 +110,9 @@ def test_a_decision_that_was_never_seen_is_never_rewarded(
     assert not unseen & {reward["decision_id"] for reward in service.rewards}
 
 
-def test_the_rate_sets_the_time_between_decisions(traffic: Traffic, pace: Any) -> None:
+def test_the_rate_sets_the_time_between_decisions(
+    traffic: Traffic, pace: LeapingPace
+) -> None:
     began_s = pace.now_s()
     seen: list[Summary] = []
 
@@ -132,7 +136,7 @@ def test_truth_is_counted_by_the_group_that_the_service_names(
 
 
 def test_stopping_ends_the_run_without_waiting_for_rewards(
-    service: Any, traffic: Traffic, pace: Any
+    service: FakeService, traffic: Traffic, pace: LeapingPace
 ) -> None:
     pace.stop_at_s = pace.now_s() + 1.0
 
@@ -144,7 +148,7 @@ def test_stopping_ends_the_run_without_waiting_for_rewards(
 
 
 def test_a_failing_service_gets_fallbacks_and_traffic_goes_on(
-    service: Any, traffic: Traffic
+    service: FakeService, traffic: Traffic
 ) -> None:
     service.failures["/v1/decisions"] = 5
 
@@ -154,7 +158,7 @@ def test_a_failing_service_gets_fallbacks_and_traffic_goes_on(
 
 
 def test_a_reward_that_the_service_could_not_take_is_sent_again(
-    service: Any, traffic: Traffic
+    service: FakeService, traffic: Traffic
 ) -> None:
     service.failures["/v1/rewards"] = 4
 
@@ -165,7 +169,7 @@ def test_a_reward_that_the_service_could_not_take_is_sent_again(
 
 
 def test_a_reward_is_given_up_after_five_attempts(
-    service: Any, traffic: Traffic
+    service: FakeService, traffic: Traffic
 ) -> None:
     service.failures["/v1/rewards"] = 10**9
 
@@ -176,7 +180,7 @@ def test_a_reward_is_given_up_after_five_attempts(
 
 
 def test_a_service_that_is_gone_ends_the_run_with_its_error(
-    service: Any, traffic: Traffic
+    service: FakeService, traffic: Traffic
 ) -> None:
     service.failures["/v1/decisions"] = 10**9
 
@@ -187,13 +191,15 @@ def test_a_service_that_is_gone_ends_the_run_with_its_error(
     assert 10**9 - service.failures["/v1/decisions"] == pytest.approx(501, abs=1)
 
 
-def test_an_experiment_is_created_once_and_then_kept(service: Any) -> None:
-    with BanditClient(service.url) as client:
+def test_an_experiment_is_created_once_and_then_kept(service: FakeService) -> None:
+    with BanditClient(service.url, timeout_s=GENEROUS_S) as client:
         assert ensure_experiment(client, world("drift"), window_s=6.0) == 6.0
         assert ensure_experiment(client, world("drift"), window_s=99.0) == 6.0
 
 
-def test_simulate_creates_the_experiment_and_reports_progress(service: Any) -> None:
+def test_simulate_creates_the_experiment_and_reports_progress(
+    service: FakeService,
+) -> None:
     seen: list[Summary] = []
 
     summary = simulate(
@@ -205,7 +211,7 @@ def test_simulate_creates_the_experiment_and_reports_progress(service: Any) -> N
     assert summary.decisions == 20
 
 
-def test_simulate_asks_for_nothing_once_it_is_stopped(service: Any) -> None:
+def test_simulate_asks_for_nothing_once_it_is_stopped(service: FakeService) -> None:
     stop = threading.Event()
     stop.set()
 

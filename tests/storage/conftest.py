@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -74,7 +73,7 @@ def hero(storage: Storage) -> Experiment:
 def new_decision() -> Callable[..., Decision]:
     """Make a decision of experiment 1 for variant a at time 0, unless told."""
 
-    def make(decision_id: str = "d", variant: str = "a", **fields: Any) -> Decision:
+    def make(decision_id: str = "d", variant: str = "a", **fields: object) -> Decision:
         made = Decision(
             id=decision_id,
             experiment="hero",
@@ -99,7 +98,7 @@ def new_reward() -> Callable[..., Reward]:
     """Make a reward of 1 for decision d, received when it occurred, at time 10."""
 
     def make(
-        decision_id: str = "d", value: float = 1.0, at_ms: int = 10, **fields: Any
+        decision_id: str = "d", value: float = 1.0, at_ms: int = 10, **fields: object
     ) -> Reward:
         made = Reward(decision_id, 1, value, "", at_ms, at_ms)
         return msgspec.structs.replace(made, **fields)
@@ -134,7 +133,7 @@ def ingest(storage: Storage) -> Callable[..., IngestOutcome]:
 def closed() -> Callable[..., ClosedDecision]:
     """Close a due decision with a reward, as services.learning.join would."""
 
-    def make(due: DueDecision, reward: float = 0.0, **fields: Any) -> ClosedDecision:
+    def make(due: DueDecision, reward: float = 0.0, **fields: object) -> ClosedDecision:
         made = ClosedDecision(
             due, reward, counted=0, learnable=True, secondary={}, late=()
         )
@@ -149,7 +148,7 @@ def join(
 ) -> Callable[..., None]:
     """Close the one decision that is due at second 1, with a reward."""
 
-    def run(reward: float = 0.0, **fields: Any) -> None:
+    def run(reward: float = 0.0, **fields: object) -> None:
         (due,) = storage.joins.due(1000, 10)
         storage.joins.close([closed(due, reward, **fields)], 1000)
 

@@ -43,7 +43,7 @@ def play(
         reward: float = 1.0,
         context: dict[str, Any] | None = None,
         latencies: tuple[tuple[int, bool], ...] = (),
-        **fields: Any,
+        **fields: object,
     ) -> None:
         decisions = [
             new_decision(f"d{next(_ids)}", decided_at_ms=at_ms, **fields)

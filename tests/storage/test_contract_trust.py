@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from itertools import count
-from typing import Any
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -32,7 +32,7 @@ _ids = count()
 def decide(ingest: Ingest, new_decision: NewDecision) -> Callable[..., None]:
     """Ingest one batch with a decision for each of these units."""
 
-    def run(*units: str | None, **fields: Any) -> None:
+    def run(*units: str | None, **fields: object) -> None:
         ingest(
             *(new_decision(f"u{next(_ids)}", unit_id=unit, **fields) for unit in units)
         )
@@ -44,7 +44,7 @@ def decide(ingest: Ingest, new_decision: NewDecision) -> Callable[..., None]:
 def close_all(storage: Storage, closed: Closed) -> Callable[..., None]:
     """Close what is due in batches of a size."""
 
-    def run(size: int = 10_000, sums: JoinSums | None = None, **fields: Any) -> None:
+    def run(size: int = 10_000, sums: JoinSums | None = None, **fields: object) -> None:
         while due := storage.joins.due(LONG_AFTER_MS, size):
             batch = [closed(d, 1.0, **fields) for d in due]
             storage.joins.close(batch, LONG_AFTER_MS, sums or JoinSums())
@@ -128,7 +128,7 @@ def test_a_deferred_decision_counts_its_unit_when_it_is_activated(
 
 
 def test_units_are_kept_as_hashes_that_differ_by_experiment(
-    storage: Storage, hero: Experiment, decide: Callable[..., None], folder: Any
+    storage: Storage, hero: Experiment, decide: Callable[..., None], folder: Path
 ) -> None:
     definition = msgspec.structs.replace(hero.definition, key="other")
     storage.experiments.create(definition, "pepper", 0)

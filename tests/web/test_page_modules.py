@@ -1,13 +1,10 @@
 """A page is one file of web/pages, and adds its routes by itself."""
 
-from typing import Any
-
 from bandit_svc.web.dashboard import page_modules
+from tests.harness.worker_in_process import WorkerInProcess
 
-Service = Any
 
-
-def test_every_module_of_the_folder_adds_a_route(service: Service) -> None:
+def test_every_module_of_the_folder_adds_a_route(service: WorkerInProcess) -> None:
     app = service.app
     found = {
         app.view_functions[r.endpoint].__module__ for r in app.url_map.iter_rules()

@@ -1,8 +1,8 @@
 """`bandit-svc simulate` against a running service."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -57,7 +57,9 @@ def test_a_service_that_is_not_there_is_a_sentence(run: Run) -> None:
 def test_what_was_done_until_an_interruption_is_printed(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(scenario: str, *_: Any, on_progress: Any, **__: Any) -> None:
+    def interrupted(
+        scenario: str, *_: object, on_progress: Callable[[Summary], None], **__: object
+    ) -> None:
         on_progress(
             Summary(
                 experiment=scenario,

@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from bandit_svc.wiring import Backends
 from tests.harness.command import Run
 
 
-def change(data: Path, sql: str, *values: Any) -> None:
+def change(data: Path, sql: str, *values: object) -> None:
     with closing(sqlite3.connect(data / "bandit.db")) as connection, connection:
         assert connection.execute(sql, values).rowcount > 0
 

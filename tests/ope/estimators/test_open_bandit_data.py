@@ -10,7 +10,6 @@ features as action_context.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -25,11 +24,9 @@ from bandit_svc.ope.estimators.intervals import normal, standard_error
 from bandit_svc.ope.estimators.regression import Regression, cross_fitted, folds_of
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.logged import LoggedData
+from tests.harness.open_bandit_log import OpenBanditLog
 
-if TYPE_CHECKING:
-    from tests.ope.conftest import OpenBanditLog
-
-Read = Callable[[str, str], "OpenBanditLog"]
+Read = Callable[[str, str], OpenBanditLog]
 
 
 def thompson_from_random(log: OpenBanditLog, q_hat: FloatArray | None) -> LoggedData:

@@ -1,10 +1,8 @@
 """Policies that look at no context: fixed, weighted, epsilon-greedy, thompson."""
 
-from typing import Any
-
 import pytest
 
-from policies.base import Action
+from policies.base import Action, Policy
 from policies.spec import build_policy
 
 BOOTS, COAT, SCARF = Action("boots"), Action("coat"), Action("scarf")
@@ -82,7 +80,7 @@ def test_thompson_scales_rewards_to_successes() -> None:
     assert half.pmf({}, [BOOTS, COAT]) == pytest.approx([0.5, 0.5])
 
 
-def learn(policy: Any, rewards: dict[str, tuple[int, int]]) -> None:
+def learn(policy: Policy, rewards: dict[str, tuple[int, int]]) -> None:
     """Let each action bring `ones` rewards of 1 among `count`."""
     for key, (ones, count) in rewards.items():
         for place in range(count):

@@ -20,9 +20,9 @@ def check(service: Service, name: str) -> Check:
     return found
 
 
-def decide(service: Service, count: int, start: int = 0, **fields: Any) -> None:
+def decide(service: Service, count: int, start: int = 0) -> None:
     for i in range(start, start + count):
-        service.decide(unit_id=f"unit {i}", **fields)
+        service.decide(unit_id=f"unit {i}")
 
 
 def test_one_unit_with_very_many_decisions_is_no_mismatch(service: Service) -> None:

@@ -1,10 +1,9 @@
 """The audit finds logs whose propensities are false, and leaves true ones alone."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
+from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.decision_logs.audit_log import audit_log, audit_verdict
 
@@ -16,14 +15,15 @@ FLOOR = 0.05
 CORRUPTIONS = ("overridden", "argmax", "other policy")
 
 
-def softmax(rng: np.random.Generator) -> Any:
+def softmax(rng: np.random.Generator) -> FloatArray:
     """A policy, (contexts, actions), whose chances are at least FLOOR / ACTIONS."""
     raised = np.exp(rng.normal(0, 1, (CONTEXTS, ACTIONS)))
-    return (1 - FLOOR) * raised / raised.sum(axis=1, keepdims=True) + FLOOR / ACTIONS
+    shares: FloatArray = raised / raised.sum(axis=1, keepdims=True)
+    return (1 - FLOOR) * shares + FLOOR / ACTIONS
 
 
-def drawn(rng: np.random.Generator, pmf: Any) -> Any:
-    passed = (rng.random((ROUNDS, 1)) > pmf.cumsum(axis=1)).sum(axis=1)
+def drawn(rng: np.random.Generator, pmf: FloatArray) -> IntArray:
+    passed: IntArray = (rng.random((ROUNDS, 1)) > pmf.cumsum(axis=1)).sum(axis=1)
     return np.minimum(passed, ACTIONS - 1)
 
 

@@ -13,7 +13,7 @@ from bandit_svc.services.values import NOT_ESTIMATED, PolicyRow
 N = 400
 
 
-def uniform_log(**changes: Any) -> DecisionLog:
+def uniform_log(**changes: object) -> DecisionLog:
     """Two actions in turn, each with chance 1/2; `b` earns 1 and `a` nothing."""
     action = np.arange(N) % 2
     fields: dict[str, Any] = {

@@ -1,5 +1,6 @@
 """Any policy over the whole log; for the candidates, what the learner has kept."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,6 +15,11 @@ from tests.harness.service import Service
 
 Json = dict[str, Any]
 LINEAR = {"kind": "linear"}
+OnProgress = Callable[[int, int], None]
+
+
+def ignore(_done: int, _total: int) -> None:
+    """Watch no progress."""
 
 
 @pytest.fixture
@@ -30,13 +36,15 @@ def played(service: Service) -> Service:
     return service
 
 
-def evaluated(service: Service, *asked: Any, **more: Any) -> Evaluation:
+def evaluated(
+    service: Service, *asked: str | Json, on_progress: OnProgress = ignore
+) -> Evaluation:
     experiment = service.storage.experiments.get("hero")
     specs = asked_specs(experiment.definition, asked)
-    return evaluate(service.storage, experiment, specs, **more)
+    return evaluate(service.storage, experiment, specs, on_progress)
 
 
-def numbers(value: Any) -> list[Any]:
+def numbers(value: object) -> list[object]:
     """Every number and sentence of a row, flat, in order."""
     if isinstance(value, PolicyRow):
         return numbers(msgspec.to_builtins(value))
@@ -101,7 +109,7 @@ def test_labels_are_those_of_the_report_and_of_retired_variants(
     ],
 )
 def test_what_can_not_be_evaluated_is_refused(
-    played: Service, asked: tuple[Any, ...], word: str
+    played: Service, asked: tuple[str | Json, ...], word: str
 ) -> None:
     with pytest.raises(InvalidInput, match=word):
         evaluated(played, *asked)

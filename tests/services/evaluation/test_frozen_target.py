@@ -31,7 +31,7 @@ def played(service: Service) -> Service:
     return service
 
 
-def asked(service: Service, *labels: Any) -> Json:
+def asked(service: Service, *labels: str | Json) -> Json:
     experiment = service.storage.experiments.get("hero")
     models = service.storage.snapshots.metas(experiment.number)
     return asked_specs(experiment.definition, labels, models, "/policies/{}")
@@ -120,7 +120,7 @@ def test_a_version_that_is_pruned_meanwhile_is_built_again_from_the_log(
     ],
 )
 def test_what_is_no_target_is_refused_with_its_place(
-    played: Service, label: Any, words: str
+    played: Service, label: str, words: str
 ) -> None:
     with pytest.raises(InvalidInput, match=words) as caught:
         asked(played, "uniform", label)

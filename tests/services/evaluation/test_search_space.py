@@ -10,6 +10,8 @@ from bandit_svc.services.evaluation.search_space import (
     GRID,
     MAX_NEIGHBOURS,
     TRIALS,
+    Search,
+    Spec,
     described,
     differs,
     space_of,
@@ -21,17 +23,22 @@ VW = normalise_spec({"kind": "vw", "seed": 7, "interactions": "none"})
 LINEAR = normalise_spec({"kind": "linear"})
 
 
-def tried(raw: object, incumbent: dict[str, Any] = VW, **more: Any) -> list[Any]:
-    options: dict[str, Any] = {"search": "grid", "trials": None, "seed": 1} | more
+def tried(
+    raw: object,
+    incumbent: Spec = VW,
+    search: Search = "grid",
+    trials: int | None = None,
+    seed: int = 1,
+) -> list[Spec]:
     space = None if raw is None else space_of(raw)
-    return specs_to_try(incumbent, space, **options)
+    return specs_to_try(incumbent, space, search, trials, seed)
 
 
 @pytest.mark.parametrize(
     "incumbent", [VW, LINEAR, normalise_spec({"kind": "vw"}), {"kind": "uniform"}]
 )
 def test_the_default_is_small_and_begins_with_the_incumbent(
-    incumbent: dict[str, Any],
+    incumbent: Spec,
 ) -> None:
     specs = tried(None, incumbent)
 

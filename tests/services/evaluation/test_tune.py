@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypedDict, Unpack
 
 import pytest
 
@@ -27,18 +27,37 @@ from simulators.worlds.hero import HeroWorld
 from simulators.worlds.null import NullWorld
 
 Json = dict[str, Any]
+Written = tuple[Experiment, Callable[[], Storage]]
+
+
+class Changes(TypedDict, total=False):
+    """Fields of the world's experiment."""
+
+    policy: Json
+    exploration_floor: float
+    reward: Json
+
+
+class Write(Protocol):
+    """Write a log of a world; return its experiment and what opens its store."""
+
+    def __call__(
+        self, world: World, rounds: int, seed: int = 1, **changes: Unpack[Changes]
+    ) -> Written: ...
+
+
 BLIND = {"kind": "vw", "interactions": "none"}
 
 
 @pytest.fixture
-def logged(tmp_path: Path) -> Callable[..., tuple[Experiment, Callable[[], Storage]]]:
-    """Write a log of a world; give its experiment and what opens its store."""
+def logged(tmp_path: Path) -> Write:
+    """Return a function that writes a log of a world."""
 
     def write(
-        world: World, rounds: int, seed: int = 1, **definition: Any
-    ) -> tuple[Experiment, Callable[[], Storage]]:
+        world: World, rounds: int, seed: int = 1, **changes: Unpack[Changes]
+    ) -> Written:
         folder = tmp_path / f"{world.key}-{rounds}-{seed}"
-        definition = {"exploration_floor": 0.2} | definition
+        definition: Changes = {"exploration_floor": 0.2, **changes}
         made = write_world_log(folder, world, rounds, seed, **definition)
         return made, partial(open_storage, folder)
 
@@ -51,7 +70,7 @@ def specs_of(experiment: Experiment, raw: object) -> list[Json]:
 
 
 def test_the_result_does_not_depend_on_the_number_of_processes(
-    logged: Callable[..., Any],
+    logged: Write,
 ) -> None:
     experiment, opener = logged(HeroWorld(), 300, policy=BLIND)
     raw = {
@@ -66,7 +85,7 @@ def test_the_result_does_not_depend_on_the_number_of_processes(
     assert [row["rank"] for row in alone["leaderboard"]] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_spec_has_the_numbers_of_evaluate(logged: Callable[..., Any]) -> None:
+def test_a_spec_has_the_numbers_of_evaluate(logged: Write) -> None:
     experiment, opener = logged(HeroWorld(), 600, policy=BLIND)
     specs = specs_of(experiment, {"linear": {}})
     board = tune(opener, experiment, specs, 1)
@@ -84,7 +103,7 @@ def test_a_spec_has_the_numbers_of_evaluate(logged: Callable[..., Any]) -> None:
 
 
 def test_a_plainly_better_spec_is_found_and_its_promotion_is_recorded(
-    logged: Callable[..., Any],
+    logged: Write,
 ) -> None:
     """Seed 1 of the log; 4,000 decisions with a floor of 0.2.
 
@@ -113,7 +132,7 @@ def test_a_plainly_better_spec_is_found_and_its_promotion_is_recorded(
 
 
 def test_where_nothing_is_better_nothing_is_promoted(
-    logged: Callable[..., Any],
+    logged: Write,
 ) -> None:
     experiment, opener = logged(NullWorld(), 1_000)
     raw = {"learning_rate": [0.1, 1.0], "linear": {}}
@@ -124,7 +143,7 @@ def test_where_nothing_is_better_nothing_is_promoted(
 
 
 def test_where_successes_are_joined_first_nothing_is_promoted(
-    logged: Callable[..., Any],
+    logged: Write,
 ) -> None:
     reward = HeroWorld().experiment()["reward"] | {"learn_on": "first_reward"}
     experiment, opener = logged(HeroWorld(), 300, policy=BLIND, reward=reward)
@@ -139,7 +158,7 @@ def test_where_successes_are_joined_first_nothing_is_promoted(
 
 
 def test_without_an_exploration_floor_nothing_can_be_said(
-    logged: Callable[..., Any],
+    logged: Write,
 ) -> None:
     experiment, opener = logged(HeroWorld(), 200, exploration_floor=0.0)
     board = tune(opener, experiment, specs_of(experiment, {"linear": {}}), 1)
@@ -149,7 +168,7 @@ def test_without_an_exploration_floor_nothing_can_be_said(
     assert verdict_of(board).startswith("The log can't say what the incumbent")
 
 
-def test_a_log_that_is_short_carries_no_spec(logged: Callable[..., Any]) -> None:
+def test_a_log_that_is_short_carries_no_spec(logged: Write) -> None:
     experiment, opener = logged(HeroWorld(), 100)
     board = tune(opener, experiment, specs_of(experiment, {"linear": {}}), 1)
 
@@ -158,7 +177,7 @@ def test_a_log_that_is_short_carries_no_spec(logged: Callable[..., Any]) -> None
 
 
 def test_an_experiment_without_a_log_has_nothing_to_say(
-    logged: Callable[..., Any],
+    logged: Write,
 ) -> None:
     experiment, opener = logged(HeroWorld(), 0)
     board = tune(opener, experiment, specs_of(experiment, {"linear": {}}), 1)
