@@ -21,9 +21,9 @@ from rich.live import Live
 
 from bandit_svc.client import BanditClient, BanditClientError
 from simulators import demo_view
-from simulators.demo_service import Service, ServiceError, port_from
+from simulators.demo_service import COMMAND, Service, ServiceError, port_from
 from simulators.summary import Summary, summary_lines
-from simulators.traffic import ensure_experiment, simulate
+from simulators.traffic import TIMEOUT_S, ensure_experiment, simulate
 from simulators.worlds.registry import world
 
 WINDOW_S = 6.0
@@ -89,8 +89,14 @@ class Crowd:
             self._failure = error
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; return the exit status, 1 if the service failed."""
+def main(
+    arguments: Sequence[str] | None = None, command: Sequence[str] = COMMAND
+) -> int:
+    """Run the demo; return the exit status, 1 if the service failed.
+
+    Args:
+        command: starts the service; options for its folder and port follow.
+    """
     options = _options(arguments)
     console = Console(highlight=False, markup=False)
     # In a log, each line stays whole.
@@ -100,18 +106,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         with _data_folder(options.data) as data:
-            return _run(console, data, options.seconds, stop)
+            return _run(console, data, options.seconds, stop, command)
     except ServiceError as error:
         console.print(f"The demo ended: {error}")
         return 1
 
 
 def _run(
-    console: Console, data: Path, seconds: float | None, stop: threading.Event
+    console: Console,
+    data: Path,
+    seconds: float | None,
+    stop: threading.Event,
+    command: Sequence[str],
 ) -> int:
     port = port_from(dict(os.environ))
     console.print(f"Starting the service over {data} ...")
-    service = Service(data, port)
+    service = Service(data, port, command)
     try:
         if not service.wait_until_ready(stop.wait):
             return 0
@@ -136,10 +146,15 @@ def _run(
     return 0
 
 
+def _client(url: str) -> BanditClient:
+    # No user waits for these requests, and a laptop that has just started is slow.
+    return BanditClient(url, timeout_s=TIMEOUT_S)
+
+
 def _prepare(url: str) -> None:
     """Create the hero experiment with a candidate that can be promoted."""
     try:
-        with BanditClient(url) as client:
+        with _client(url) as client:
             ensure_experiment(client, world("hero"), WINDOW_S, candidates=CANDIDATES)
     except BanditClientError as error:
         raise ServiceError(f"the experiment could not be created: {error}") from error
@@ -156,7 +171,7 @@ def _show(
     began = time.monotonic()
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     above_zero: set[str] = set()
-    with live or contextlib.nullcontext(), BanditClient(service.url) as client:
+    with live or contextlib.nullcontext(), _client(service.url) as client:
         while not stop.wait(SHOW_EVERY_S):
             service.check()
             crowd.check()

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bandit_svc.client import BanditClient
@@ -55,14 +55,14 @@ def port_from(environment: dict[str, str]) -> int:
 class Service:
     """A running `bandit-svc serve --dev` over a data folder."""
 
-    def __init__(self, data: Path, port: int) -> None:
+    def __init__(self, data: Path, port: int, command: Sequence[str] = COMMAND) -> None:
         self.url = f"http://{HOST}:{port}"
         self._log_path = data / LOG_NAME
         options = ("--data", str(data), "--host", HOST, "--port", str(port))
         with self._log_path.open("wb") as log:
             # The command and its options contain no input of others.
             self._process = subprocess.Popen(  # noqa: S603
-                [*COMMAND, *options, "--workers", "2"],
+                [*command, *options, "--workers", "2"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

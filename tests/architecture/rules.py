@@ -56,6 +56,12 @@ IMPURE = frozenset(
 )
 
 
+TIMING = frozenset(
+    {"time.sleep", "time.monotonic", "time.monotonic_ns", "time.perf_counter"}
+)
+"""Clocks and pauses that make a test depend on the speed of the machine."""
+
+
 def long_files(sources: Sources) -> list[str]:
     """Find files of more lines than one reads at a sitting."""
     return [
@@ -201,6 +207,50 @@ def package_files_under_tests(sources: Sources) -> list[str]:
     ]
 
 
+def untyped_tests(sources: Sources) -> list[str]:
+    """Find parameters of tests that could be anything; mypy checks no use of them."""
+    return [
+        f"{path}: {parameter} is Any; import its type from tests/harness, or say object"
+        for path, file in sources.items()
+        if path.startswith("tests/")
+        for parameter in file.untyped_parameters
+    ]
+
+
+def aliases_of_any(sources: Sources) -> list[str]:
+    """Find types of tests that are `Any` under another name."""
+    return [
+        f"{path}: {name} is another word for Any"
+        for path, file in sources.items()
+        if path.startswith("tests/")
+        for name in file.aliases_of_any
+    ]
+
+
+def imports_of_conftests(sources: Sources) -> list[str]:
+    """Find imports from a conftest; classes of tests are modules of tests/harness."""
+    return [
+        f"{path} imports {name}; move it to tests/harness"
+        for path, file in sources.items()
+        for name in sorted(file.imports)
+        if "conftest" in name.split(".")
+    ]
+
+
+def tests_that_time(sources: Sources) -> list[str]:
+    """Find clocks and pauses in tests; `wait_until` of tests/harness waits.
+
+    Scripts that make a fixture run by hand, with an earlier release.
+    """
+    return [
+        f"{path} uses {name}; wait for a condition with wait_until"
+        for path, file in sources.items()
+        if path.startswith("tests/") and not path.startswith("tests/harness/")
+        if "/fixtures/" not in path
+        for name in sorted((file.attributes | file.imports) & TIMING)
+    ]
+
+
 def modules_in_contracts(setup_cfg: str, sources: Sources) -> list[str]:
     """Find import contracts that list modules by hand; a new one would be forgotten.
 
@@ -238,4 +288,8 @@ RULES: tuple[Rule, ...] = (
     simulators_past_the_client,
     full_package_files,
     package_files_under_tests,
+    untyped_tests,
+    aliases_of_any,
+    imports_of_conftests,
+    tests_that_time,
 )

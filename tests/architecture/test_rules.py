@@ -95,6 +95,31 @@ def refund() -> float:
             '"""Shortcut."""\nfrom bandit_svc.wiring import Backends\n',
             rules.simulators_past_the_client,
         ),
+        (
+            "tests/web/test_peek.py",
+            '"""Peek."""\ndef test_it_peeks(service: Any) -> None: ...\n',
+            rules.untyped_tests,
+        ),
+        (
+            "tests/web/test_peek.py",
+            '"""Peek."""\ndef peek(**fields: typing.Any) -> None: ...\n',
+            rules.untyped_tests,
+        ),
+        (
+            "tests/web/test_peek.py",
+            '"""Peek."""\nService = Any\n',
+            rules.aliases_of_any,
+        ),
+        (
+            "tests/web/test_peek.py",
+            '"""Peek."""\nfrom tests.web.conftest import Page\n',
+            rules.imports_of_conftests,
+        ),
+        (
+            "tests/web/test_peek.py",
+            '"""Peek."""\nimport time\ntime.sleep(1)\n',
+            rules.tests_that_time,
+        ),
         ("bandit_svc/domain/mute.py", "X = 1\n", rules.silent_files),
         ("bandit_svc/domain/long.py", '"""Long."""\n' * 401, rules.long_files),
         ("bandit_svc/domain/utils.py", '"""Odds."""\n', rules.drawers),

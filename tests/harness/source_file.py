@@ -61,6 +61,27 @@ class SourceFile:
         return frozenset(_dotted_names(self.tree))
 
     @cached_property
+    def untyped_parameters(self) -> tuple[str, ...]:
+        """The parameters annotated `Any`, as `function(parameter)`."""
+        return tuple(
+            f"{node.name}({parameter.arg})"
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            for parameter in _parameters(node.args)
+            if _is_any(parameter.annotation)
+        )
+
+    @cached_property
+    def aliases_of_any(self) -> tuple[str, ...]:
+        """The names that are only another word for `Any`."""
+        return tuple(
+            ast.unparse(target)
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Assign) and _is_any(node.value)
+            for target in node.targets
+        )
+
+    @cached_property
     def functions(self) -> frozenset[str]:
         """The public functions of the module's top level."""
         return frozenset(
@@ -83,6 +104,15 @@ def read_sources(root: Path, rooms: Iterable[str]) -> dict[str, SourceFile]:
         for path in sorted((root / room).rglob("*.py"))
     )
     return {file.path: file for file in files}
+
+
+def _parameters(arguments: ast.arguments) -> list[ast.arg]:
+    plain = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return plain + [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
+
+
+def _is_any(node: ast.expr | None) -> bool:
+    return node is not None and ast.unparse(node) in {"Any", "typing.Any"}
 
 
 def _dotted_names(tree: ast.Module) -> Iterator[str]:

@@ -6,25 +6,29 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from simulators import demo_service
 from simulators.demo_service import Service, ServiceError, port_from
+from tests.harness.process import command_of, living
+from tests.harness.waiting import GENEROUS_S, wait_until
 
 STUB = Path(__file__).with_name("stub_service.py")
 # The demo with its command replaced by the stub; everything else is real.
 DEMO = f"""
 import sys
-from simulators import demo, demo_service
-demo_service.COMMAND = (sys.executable, {str(STUB)!r})
-sys.exit(demo.main(sys.argv[1:]))
+from simulators import demo
+sys.exit(demo.main(sys.argv[1:], (sys.executable, {str(STUB)!r})))
 """
 
-Start = Callable[..., subprocess.Popen[str]]
+
+class Start(Protocol):
+    """Start the demo with these options."""
+
+    def __call__(self, *options: str, **environment: str) -> subprocess.Popen[str]: ...
 
 
 @pytest.fixture
@@ -51,17 +55,9 @@ def start_demo(tmp_path: Path) -> Iterator[Start]:
 
 
 def processes_with(text: str) -> list[int]:
-    """List the processes that have `text` in their command line."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                command = (folder / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if text.encode() in command and int(folder.name) != os.getpid():
-                found.append(int(folder.name))
-    return found
+    """Return the processes that have `text` in their command line."""
+    others = (pid for pid in living() if pid != os.getpid())
+    return [pid for pid in others if text in command_of(pid)]
 
 
 @pytest.mark.e2e
@@ -69,7 +65,7 @@ def test_demo_shows_its_reports_and_stops_by_itself(
     start_demo: Start, tmp_path: Path
 ) -> None:
     process = start_demo("--seconds", "2")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=GENEROUS_S)
 
     assert process.returncode == 0
     assert "Dashboard: http://127.0.0.1:" in output
@@ -91,7 +87,7 @@ def test_a_signal_stops_everything_with_status_0(
         assert process.poll() is None
 
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=GENEROUS_S)
 
     assert process.returncode == 0
     assert output.endswith("Stopped.\n")
@@ -103,7 +99,7 @@ def test_a_service_that_dies_ends_the_demo_with_status_1_and_the_end_of_its_log(
     start_demo: Start, tmp_path: Path
 ) -> None:
     process = start_demo(BANDIT_STUB="dies")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=GENEROUS_S)
 
     assert process.returncode == 1
     assert "the service ended with status 3" in output
@@ -112,36 +108,28 @@ def test_a_service_that_dies_ends_the_demo_with_status_1_and_the_end_of_its_log(
 
 
 @pytest.mark.e2e
-def test_a_service_that_never_starts_ends_the_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_service_that_never_starts_ends_the_wait(tmp_path: Path) -> None:
     script = "import sys; sys.exit('no such option')"
-    monkeypatch.setattr(demo_service, "COMMAND", (sys.executable, "-c", script))
-    service = Service(tmp_path, port_from({}))
+    service = Service(tmp_path, port_from({}), (sys.executable, "-c", script))
 
     with pytest.raises(ServiceError, match=r"status 1(.|\n)*no such option"):
         service.wait_until_ready(threading.Event().wait)
 
 
 @pytest.mark.e2e
-def test_stopping_ends_what_a_dead_supervisor_left_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stopping_ends_what_a_dead_supervisor_left_behind(tmp_path: Path) -> None:
     child = f"import time; time.sleep(600)  # left behind in {tmp_path}"
     parent = (
         f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}])"
     )
-    monkeypatch.setattr(demo_service, "COMMAND", (sys.executable, "-c", parent))
-    service = Service(tmp_path, port_from({}))
+    service = Service(tmp_path, port_from({}), (sys.executable, "-c", parent))
     with pytest.raises(ServiceError, match="status 0"):
         service.wait_until_ready(threading.Event().wait)
     assert len(processes_with(child)) == 1
 
     service.stop()
 
-    deadline = time.monotonic() + 10
-    while processes_with(child):
-        assert time.monotonic() < deadline
+    wait_until(lambda: not processes_with(child), "the child gone")
 
 
 @pytest.mark.parametrize("given", ["0", "65536", "http", "-1"])

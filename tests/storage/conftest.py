@@ -27,6 +27,7 @@ from bandit_svc.storage.rows import (
     IngestOutcome,
 )
 from bandit_svc.storage.sqlite.store import SqliteStorage
+from tests.harness.waiting import GENEROUS_S
 
 PROCESS = Path(__file__).parent / "storage_process.py"
 BACKENDS: dict[str, Callable[[Path], Storage]] = {"sqlite": SqliteStorage}
@@ -183,7 +184,7 @@ def in_other_process(
     """Run a scenario to its end in a process of its own."""
 
     def run(scenario: str) -> None:
-        output, _ = start_process(scenario).communicate(timeout=60)
+        output, _ = start_process(scenario).communicate(timeout=GENEROUS_S)
         assert output.endswith("done\n")
 
     return run

@@ -9,6 +9,7 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.errors import NotFound
 from bandit_svc.storage.rows import KeyRow
 from tests.harness.service import Service
+from tests.harness.waiting import GENEROUS_S
 
 
 def test_a_change_by_another_process_is_served_at_the_next_request(
@@ -85,7 +86,7 @@ def test_threads_decide_rightly_while_definitions_and_models_change(
     """
     service.create(holdout=0.2, reward={"window_seconds": 0.001})
     decisions: list[Decision] = []
-    start = threading.Barrier(5, timeout=60)
+    start = threading.Barrier(5, timeout=GENEROUS_S)
 
     def decide_in_every_round() -> None:
         for _ in range(15):
