@@ -4,6 +4,7 @@ Owns the types of the fixtures of tests/eventlog.
 """
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypedDict, Unpack
 
@@ -17,6 +18,7 @@ class WriterSettings(TypedDict, total=False):
     fsync: FsyncMode
     fsync_interval_ms: int
     max_segment_bytes: int
+    on_fsync_failure: Callable[[], None]
 
 
 class NewFileWriter(Protocol):
