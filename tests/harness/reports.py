@@ -3,8 +3,6 @@
 Owns one whose every part is known; a test replaces the parts that it is about.
 """
 
-from typing import Any
-
 from msgspec.structs import replace
 
 from bandit_svc.services.report.report import (
@@ -53,7 +51,7 @@ UPLIFT = Uplift(
 )
 
 
-def report_of(key: str, **parts: Any) -> Report:
+def report_of(key: str, **parts: object) -> Report:
     """Return a report without checks, rows and history; `parts` replace its own."""
     report = Report(
         experiment=key,
@@ -81,7 +79,7 @@ def report_of(key: str, **parts: Any) -> Report:
     return replace(report, **parts)
 
 
-def policy_row(policy: str, **parts: Any) -> PolicyRow:
+def policy_row(policy: str, **parts: object) -> PolicyRow:
     """Return a row of 10 decisions without an estimate; `parts` replace its own."""
     nothing = Estimated(None, UNKNOWN)
     row = PolicyRow(

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -160,7 +159,7 @@ def test_what_other_policies_would_have_earned_is_a_gauge_each() -> None:
 
 
 def status_report(
-    key: str, audit: Status, guardrail: GuardrailStatus, **parts: Any
+    key: str, audit: Status, guardrail: GuardrailStatus, **parts: object
 ) -> Report:
     judged = Guardrail(guardrail, "higher", 0.1, Estimated(0.0, UNKNOWN), "…")
     return report_of(
