@@ -1,7 +1,6 @@
 """Which specs a search tries."""
 
 from math import prod
-from typing import Any
 
 import pytest
 
