@@ -2,7 +2,7 @@
 
 Owns what `vulture` must not report. Each group says why its names are used although no
 line of the packages says so. Tests do not count as use: what only tests call is
-deleted. `vulture` reads this file and never runs it; a name that has gone from the
+deleted. `vulture` reads this file and nothing runs it; a name that has gone from the
 packages goes from here too (test_unused.py).
 """
 # ruff: noqa: F821, B018 - vulture's form: bare names, one group a paragraph
@@ -30,41 +30,17 @@ merge_slashes
 max_content_length
 soft_wrap
 
-# Fields of structs: written to JSON, or read by templates and generated pages.
-segment_rule
-segments_at_most
-anytime_valid
-conflicting_rewards
-duplicate_rewards
-ambiguous
-created_at
-started_at
-finished_at
-language
-button
-is_final
-signed_in
-meaning
-use
-best_possible
-
-# Part of an unpacked binary layout, whose other fields are used.
-losses
-previous_crc
-boot_id
-
 # Changed in place through a view of an array.
 diagonal
 
 # What a policy kind says of itself, for callers that build forms and checks.
-fixed_weights
 needs_settings
 
 # Tables and measures that tests compare with documents and simulated worlds.
 COUNTERS
+LOG_CHECKS
 options_of
 world_means
-best_fixed
 regret
 
 # Waits for its metric: an operator is to hear of failed fsync calls.

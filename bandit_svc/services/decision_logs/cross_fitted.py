@@ -1,8 +1,8 @@
 """Predict rewards of a log for the direct and the doubly robust estimates.
 
-Owns what the model is made of: the context's columns and the actions (their features
-where some are told, else one effect an action), apart for each position; log loss for
-rewards in [0, 1], else squared error; three folds.
+Owns the form of the model: effects of the context's columns and of the actions (by
+their features if there are some, else one effect an action), one model a position; log
+loss for rewards in [0, 1], else squared error; three folds.
 """
 
 import numpy as np
@@ -16,11 +16,11 @@ MAX_MODEL_CELLS = 30_000_000
 """Decisions times (actions + features) beyond which no model is learned: each matrix
 of this size takes 240 MB, and a few are needed at once."""
 MIN_ROUNDS = 30
-"""A position with fewer decisions gets the mean reward."""
+"""The predictions for a position with fewer decisions are the mean reward."""
 
 
 def has_room(log: DecisionLog) -> bool:
-    """Whether all actions of all decisions fit into memory."""
+    """Return true if (n, K) predictions fit into memory."""
     width = 0 if log.features is None else log.features.shape[1]
     return log.n * (len(log.actions) + width) <= MAX_MODEL_CELLS
 
@@ -28,11 +28,11 @@ def has_room(log: DecisionLog) -> bool:
 def predicted_rewards(
     log: DecisionLog, action_features: FloatArray | None = None
 ) -> FloatArray:
-    """Give (n, K) expected rewards; no decision was seen by the model of its fold.
+    """Return (n, K) predicted rewards, each by a model that did not see its fold.
 
     Args:
         log: the log.
-        action_features: (K, f), what is known of each action.
+        action_features: (K, f), the features of each action.
     """
     count = len(log.actions)
     shown = np.eye(count) if action_features is None else action_features

@@ -49,7 +49,7 @@ def evaluate_log(
 
     Args:
         log: the log.
-        specs: policies beside those that are columns of the file.
+        specs: policies in addition to those that are columns of the file.
         action_features: (K, f) for the reward model.
         on_progress: called with what is done next.
         estimators: names of those to compute.
@@ -59,7 +59,7 @@ def evaluate_log(
     """
     if not (specs or log.targets or log.pmf_targets):
         raise InvalidInput(
-            "no policy is named; say --policy uniform, --policy fixed:ACTION, "
+            "no target policy is named; pass --policy uniform, --policy fixed:ACTION, "
             "--target-propensity-column or --target-columns"
         )
     room = has_room(log)
@@ -119,7 +119,7 @@ def _model_check(unmodelled: Sequence[str], *, room: bool) -> Check:
             "for dm and dr."
         )
     reason = (
-        "every action's target chance has to be known; name the columns with "
+        "every action's target probability must be known; name the columns with "
         "--target-columns, or the page's places with --position-column"
         if room
         else "the log has more decisions times actions than fit into memory"

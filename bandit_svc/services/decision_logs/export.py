@@ -1,7 +1,6 @@
-"""Give the joined decisions of an experiment to other tools.
+"""Export the joined decisions of an experiment for other tools.
 
-Owns the walk over the recorded order; the forms of files are export_dsjson.py's and
-export_parquet.py's.
+Owns the pass over them in the recorded order; the forms of files are in `writers`.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ class Exported(msgspec.Struct, frozen=True):
     """One joined decision.
 
     Attributes:
-        actions: what could have been chosen, with its features, in the order of `pmf`.
+        actions: the eligible variants with their features, in the order of `pmf`.
         chosen: index into `actions`.
         reward: the aggregate that counted, or the default, in the experiment's units.
     """
@@ -50,16 +49,16 @@ def export(
     group: GroupChoice = "treatment",
     on_progress: Callable[[int], None] = lambda _position: None,
 ) -> Iterator[list[Exported]]:
-    """Give every joined decision in the recorded order, a batch at a time.
+    """Yield every joined decision in the recorded order, a batch at a time.
 
-    What is joined meanwhile is left out.
+    Decisions that are joined during the export are left out.
 
     Args:
         storage: where the experiment is.
         experiment: whose decisions.
-        group: of the decisions. Only the treatment's were drawn with a chance for
-            every variant, so that other policies can be estimated from them.
-        on_progress: told the position that has been reached, after each batch.
+        group: of the decisions. Only those of the treatment were drawn with a
+            probability above 0 for every variant, as off-policy estimates need.
+        on_progress: called with the position reached, after each batch.
     """
     examples = JoinedExamples(
         storage.joins, Definitions(storage.experiments), experiment.number

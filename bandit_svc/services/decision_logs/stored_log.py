@@ -1,7 +1,7 @@
-"""Give our own joined decisions as the arrays of a decision log, for the audit.
+"""Read an experiment's joined decisions as the arrays of a decision log.
 
-Owns the walk over the recorded order. Only decisions of the learning policy: a
-baseline's are drawn by a reference policy that nobody estimates from.
+Owns the pass over them in the recorded order. Only decisions of the learning policy are
+read: those of the holdout are drawn by a reference policy, and no estimate uses them.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from bandit_svc.storage.interface import Storage
 
 BATCH_ROWS = 2_000
 MAX_CANDIDATES = 10
-"""Context keys that are looked at for groups to audit apart."""
+"""Context keys that are considered for groups of contexts in the audit."""
 
 
 def stored_log(
@@ -74,7 +74,7 @@ class _Growing:
             column.add([decision.context.get(name)])
 
     def end_batch(self) -> None:
-        # -1 stands for what could not be chosen, until the widths are known.
+        # -1 marks actions that were not eligible, until the widths are known.
         matrix = np.full((len(self._batch), len(self._codes)), -1.0)
         for row, (indices, pmf) in enumerate(self._batch):
             matrix[row, indices] = pmf
@@ -116,7 +116,7 @@ class _Growing:
 
 
 def _least(floor: float, count: int, propensity: FloatArray) -> float | None:
-    """Give floor / K, unless an earlier revision had a lower floor or less variants."""
+    """Return floor / K; None if a propensity is below it, as in earlier revisions."""
     least = floor / count
     return (
         least if least > 0 and float(propensity.min()) >= least * (1 - 1e-9) else None

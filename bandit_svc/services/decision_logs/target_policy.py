@@ -1,6 +1,6 @@
-"""The policies under question, as chances over the actions of a log.
+"""Target policies as probabilities of the actions of a log.
 
-Owns the specs that a foreign log can be asked about: `uniform`, `fixed:ACTION`, and
+Owns the specs of target policies on a log from a file: `uniform`, `fixed:ACTION`, and
 columns of the file itself.
 """
 
@@ -24,8 +24,8 @@ class Target:
 
     Attributes:
         name: as in the report.
-        probability: (n,), its chance of the logged action.
-        pmf: (n, K), all its chances; None where the log does not tell them.
+        probability: (n,), its probability of the logged action.
+        pmf: (n, K), its pmf; None if the log does not determine it.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Target:
 def targets_of(
     log: DecisionLog, specs: Sequence[str], *, with_pmf: bool = True
 ) -> Iterator[Target]:
-    """Give each policy in turn: the file's own columns, then the specs.
+    """Yield each policy: the file's own columns first, then the specs.
 
     Args:
         log: the log.
         specs: of policies.
-        with_pmf: whether (n, K) chances may be made; a large log has no room.
+        with_pmf: false to leave out (n, K) arrays, for a log too large for memory.
 
     Raises:
         InvalidInput: a spec can't be understood, or names no action of the log.
@@ -59,13 +59,13 @@ def targets_of(
 
 
 def inferred_pmf(log: DecisionLog, probability: FloatArray) -> FloatArray | None:
-    """Give all chances of a target that looks at nothing but the position.
+    """Return the pmf of a target that depends on nothing but the position.
 
-    If, at each position, every action was seen, always with one and the same chance,
-    and these chances sum to 1, then they are the whole policy.
+    If, at each position, every action was seen, always with the same probability, and
+    these probabilities sum to 1, then they are the whole policy.
 
     Returns:
-        (n, K), or None if the column tells less than that.
+        (n, K), or None if the column does not determine the pmf.
     """
     if log.eligible is not None:
         return None
@@ -79,12 +79,12 @@ def inferred_pmf(log: DecisionLog, probability: FloatArray) -> FloatArray | None
     seen = np.where(table < 0, 0.0, table)
     if not same or np.abs(seen.sum(axis=1) - 1).max() > 1e-6:  # noqa: PLR2004 - digits of a log
         return None
-    # One row for all is held once.
+    # One row for all is stored once.
     return np.broadcast_to(seen[0], (log.n, count)) if places == 1 else seen[place]
 
 
 def uniform_pmf(log: DecisionLog) -> FloatArray:
-    """Give (n, K) equal chances of what could be chosen."""
+    """Return (n, K) equal probabilities of the eligible actions."""
     if log.eligible is None:
         count = len(log.actions)
         return np.broadcast_to(np.full(count, 1 / count), (log.n, count))
@@ -95,15 +95,15 @@ def _check(log: DecisionLog, spec: str) -> None:
     if spec == UNIFORM:
         if not log.actions_known:
             raise InvalidInput(
-                f"--policy uniform needs to know how many actions there were; "
-                f"{log.source} shows {len(log.actions)}. Say --actions "
+                f"--policy uniform needs the number of actions; {log.source} has "
+                f"{len(log.actions)} different ones. Pass --actions "
                 f"{len(log.actions)} if these are all"
             )
         return
     if not spec.startswith(FIXED):
         raise InvalidInput(
-            f"--policy {spec!r} can't be evaluated on a foreign log; say uniform, "
-            "fixed:ACTION, or put the policy's chances in columns of the file "
+            f"--policy {spec!r} can't be evaluated on a log from a file; pass uniform, "
+            "fixed:ACTION, or put the policy's probabilities in columns of the file "
             "(--target-propensity-column, --target-columns)"
         )
     action = spec.removeprefix(FIXED)

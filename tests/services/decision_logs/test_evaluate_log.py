@@ -137,9 +137,9 @@ def test_negative_rewards_keep_their_sign() -> None:
 def test_a_bad_spec_names_what_can_be_said() -> None:
     with pytest.raises(InvalidInput, match="it has a, b"):
         evaluate_log(uniform_log(), ["fixed:c"])
-    with pytest.raises(InvalidInput, match="say uniform, fixed:ACTION"):
+    with pytest.raises(InvalidInput, match="pass uniform, fixed:ACTION"):
         evaluate_log(uniform_log(), ["greedy"])
-    with pytest.raises(InvalidInput, match="no policy is named"):
+    with pytest.raises(InvalidInput, match="no target policy is named"):
         evaluate_log(uniform_log(), [])
     with pytest.raises(InvalidInput, match="--actions 2"):
         evaluate_log(uniform_log(actions_known=False), ["uniform"])

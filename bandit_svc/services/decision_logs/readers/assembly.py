@@ -1,7 +1,7 @@
-"""Put the rows of a file together as the arrays of a decision log.
+"""Assemble the rows of a file into the arrays of a decision log.
 
-Owns the meaning of the cells: which action is which index, and that every number is
-one that a log can have. Batches are turned into arrays as they come.
+Owns the meaning of the cells: the index of each action, and the check of every number.
+Batches are converted to arrays as they are read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,12 +28,12 @@ class Assembly:
     def __init__(
         self, source: str, columns: Columns, names: tuple[str, ...] | None
     ) -> None:
-        """Begin with nothing.
+        """Start without any row.
 
         Args:
-            source: the file, for sentences.
-            columns: what the user told.
-            names: all actions, where columns are named after them.
+            source: the file, for messages.
+            columns: as the user passed them.
+            names: all actions, if columns are named after them.
         """
         self._source, self._columns, self._names = source, columns, names
         self._codes: dict[str, int] = {n: i for i, n in enumerate(names or ())}
@@ -45,7 +45,7 @@ class Assembly:
         self._skipped = 0
 
     def add(self, rows: Rows) -> None:
-        """Take a batch.
+        """Append a batch.
 
         Raises:
             UnreadableLog: a cell is impossible.
@@ -75,10 +75,10 @@ class Assembly:
             self._position.add(rows.position)
 
     def finish(self) -> DecisionLog:
-        """Give the log.
+        """Return the log.
 
         Raises:
-            UnreadableLog: it has no decisions, or more actions than were told.
+            UnreadableLog: it has no decisions, or more actions than `columns` says.
         """
         if not self._action:
             left_out = f" ({self._skipped:,} have no reward)" if self._skipped else ""
@@ -119,11 +119,11 @@ class Assembly:
 
     @property
     def _knows_actions(self) -> bool:
-        told = self._names is not None or self._columns.actions is not None
-        return told or bool(self._count)
+        named = self._names is not None or self._columns.actions is not None
+        return named or bool(self._count)
 
     def _actions(self, rows: Rows) -> IntArray:
-        """Give codes in the order of appearance, or the indices of known names."""
+        """Return codes in the order of appearance, or the indices of known names."""
         cells, codes = rows.action, self._codes
         # Cells of other types can be equal and yet written in different ways.
         alike = set(map(type, cells)) in ({str}, {int})
@@ -160,14 +160,14 @@ class Assembly:
         return chances(self._source, rows.line, cells, name, zero=False)
 
     def _universe(self) -> tuple[tuple[str, ...], IntArray]:
-        """Give all actions in order, and the index of each code."""
+        """Return all actions in order, and the index of each code."""
         if self._names is not None:
             return self._names, np.arange(len(self._names))
         seen = list(self._codes)
-        told = self._columns.actions
+        count = self._columns.actions
         if self._count:
-            told = max(told or 0, int(max(c.max() for c in self._count)))
-        names = all_actions(self._source, seen, told, from_one=bool(self._count))
+            count = max(count or 0, int(max(c.max() for c in self._count)))
+        names = all_actions(self._source, seen, count, from_one=bool(self._count))
         places = {name: index for index, name in enumerate(names)}
         return names, np.array([places[name] for name in seen], dtype=np.int64)
 
@@ -189,23 +189,23 @@ class Assembly:
 
 
 def action_name(cell: object) -> str:
-    """Give an action as its name; a whole number that was written as a float too."""
+    """Return an action's name; 3.0 is 3."""
     text = "" if cell is None else str(cell).strip()
     return text.removesuffix(".0") if text.removesuffix(".0").isdigit() else text
 
 
 def all_actions(
-    source: str, seen: Sequence[str], told: int | None, *, from_one: bool
+    source: str, seen: Sequence[str], count: int | None, *, from_one: bool
 ) -> tuple[str, ...]:
     """Name all actions: numbers in a row from 0 or 1, or the names that were seen.
 
     Raises:
-        UnreadableLog: more were seen than were told.
+        UnreadableLog: more were seen than `count`.
     """
     if not all(name.isdigit() for name in seen):
-        if told is not None and len(seen) > told:
-            raise UnreadableLog(_too_many(source, len(seen), told))
-        unseen = (f"unseen-{i}" for i in range(1, (told or 0) - len(seen) + 1))
+        if count is not None and len(seen) > count:
+            raise UnreadableLog(_too_many(source, len(seen), count))
+        unseen = (f"unseen-{i}" for i in range(1, (count or 0) - len(seen) + 1))
         return (*sorted(seen), *unseen)
     found = sorted(int(name) for name in seen)
     if len({str(number) for number in found}) != len(seen):
@@ -213,20 +213,20 @@ def all_actions(
             f"{source} writes one number in two ways, such as 7 and 07; write each "
             "action in one way"
         )
-    if told is None:
+    if count is None:
         return tuple(map(str, found))
-    first = 1 if from_one or (found[0] > 0 and found[-1] == told) else 0
-    if first <= found[0] and found[-1] < first + told:
-        return tuple(str(number) for number in range(first, first + told))
-    if len(found) > told:
-        raise UnreadableLog(_too_many(source, len(found), told))
-    unseen = (f"unseen-{i}" for i in range(1, told - len(found) + 1))
+    first = 1 if from_one or (found[0] > 0 and found[-1] == count) else 0
+    if first <= found[0] and found[-1] < first + count:
+        return tuple(str(number) for number in range(first, first + count))
+    if len(found) > count:
+        raise UnreadableLog(_too_many(source, len(found), count))
+    unseen = (f"unseen-{i}" for i in range(1, count - len(found) + 1))
     return (*map(str, found), *unseen)
 
 
-def _too_many(source: str, seen: int, told: int) -> str:
+def _too_many(source: str, seen: int, count: int) -> str:
     return (
-        f"{source} has {seen:,} different actions; --actions says {told:,}. Give the "
+        f"{source} has {seen:,} different actions; --actions says {count:,}. Give the "
         "number of all that could be chosen"
     )
 

@@ -1,4 +1,4 @@
-"""Turn the cells of a file into numbers, and blame the line of a wrong one.
+"""Convert the cells of a file to numbers; an error names the line of a wrong one.
 
 Owns the ranges that a log's numbers must be in.
 """
@@ -12,14 +12,14 @@ from bandit_svc.ope.arrays import BoolArray, FloatArray
 from bandit_svc.services.decision_logs.readers.rows import Cells, UnreadableLog
 
 SUM_TOLERANCE = 1e-3
-"""How far the sum of a row's chances may be from 1: logs print few digits."""
+"""Largest distance of the sum of a pmf from 1: logs print few digits."""
 
 
 def numbers(source: str, lines: Sequence[int], cells: Cells, name: str) -> FloatArray:
-    """Give finite numbers.
+    """Return finite numbers, (n,).
 
     Raises:
-        UnreadableLog: the first cell that is not one.
+        UnreadableLog: a cell is not one; the message names the first.
     """
     try:
         values = np.array(cells, dtype=np.float64)
@@ -37,7 +37,7 @@ def chances(
     *,
     zero: bool,
 ) -> FloatArray:
-    """Give numbers up to 1, from 0 or above it."""
+    """Return probabilities, (n,): up to 1, and above 0 unless `zero`."""
     values = numbers(source, lines, cells, name)
     right = (values >= 0 if zero else values > 0) & (values <= 1)
     limit = "from 0 to 1" if zero else "above 0 and at most 1"
@@ -51,7 +51,7 @@ def pmfs(
     rows: Cells,
     name: str,
 ) -> FloatArray:
-    """Give rows of chances that sum to 1, short ones filled up with 0."""
+    """Return pmfs, (n, K), whose rows sum to 1; short rows are filled with 0."""
     if isinstance(rows, np.ndarray):
         width = rows.shape[1]
         cells: Cells = rows.reshape(-1)
@@ -74,13 +74,13 @@ def refuse(
     right: BoolArray,
     what: str,
 ) -> None:
-    """Name the first wrong cell, what it should be, and the way out.
+    """Raise an error that names the first wrong cell, its limit and the way out.
 
     Args:
         source: the file.
-        lines: of the cells.
-        cells: as they stand in the file.
-        right: (n,).
+        lines: (n,), the line of each cell.
+        cells: (n,), as they are in the file.
+        right: (n,), true for cells within their limit.
         what: the column and its limit, "click, a finite number".
 
     Raises:

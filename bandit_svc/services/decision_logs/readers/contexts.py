@@ -1,6 +1,6 @@
-"""Turn columns of context into features, a few words at a time.
+"""Convert columns of context to features.
 
-Owns the rule for what is a number and what is a category: a column is numeric if
+Owns the rule by which a column is numeric or categorical: a column is numeric if
 every value of it is; it is centred and scaled. Any other value, an empty one too, is
 a category of its own, one column each but for the first.
 """
@@ -19,7 +19,7 @@ MAX_CATEGORIES = 200
 
 
 class ContextColumn:
-    """One column, held as codes of the values seen so far."""
+    """One column, stored as codes of the values seen so far."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -27,7 +27,7 @@ class ContextColumn:
         self._cells = array("i")
 
     def add(self, cells: Sequence[object]) -> None:
-        """Take more cells."""
+        """Append cells."""
         codes = self._codes
         if set(map(type, cells)) != {str}:
             cells = ["" if c is None else str(c) for c in cells]
@@ -36,7 +36,7 @@ class ContextColumn:
         self._cells.extend(map(codes.__getitem__, map(str, cells)))
 
     def features(self) -> FloatArray:
-        """Give (n, d) features.
+        """Return (n, d) features.
 
         Raises:
             InvalidInput: there are too many categories to learn from.
@@ -57,12 +57,12 @@ class ContextColumn:
         return np.asarray(shown, dtype=np.float64)
 
     def cells(self) -> tuple[IntArray, int] | None:
-        """Give the value of each decision as a small number, if there are few."""
+        """Return (n,) codes from 0 and their number; None if not 2 to MAX_CELLS."""
         count = len(self._codes)
         return (self._ranked(), count) if 1 < count <= MAX_CELLS else None
 
     def ranks(self, most: int) -> IntArray:
-        """Give the value of each decision as a number from 0.
+        """Return the value of each decision as a code from 0, (n,).
 
         Raises:
             InvalidInput: there are more values than `most`.
@@ -75,7 +75,7 @@ class ContextColumn:
         return self._ranked()
 
     def _ranked(self) -> IntArray:
-        """Number the values in their order, whichever came first."""
+        """Number the values in their sort order, not in that of appearance."""
         order = np.argsort(np.argsort(np.array(list(self._codes), dtype=np.str_)))
         return order.astype(np.int64)[np.asarray(self._cells, dtype=np.int64)]
 

@@ -1,7 +1,7 @@
 """Read dsjson, Vowpal Wabbit's log format of a decision service.
 
 Owns its fields: `_label_cost`, `_label_probability`, `_labelIndex` (from 0) or
-`_label_Action` (from 1), `a` and `p` (actions from 1, and their chances), `c` (the
+`_label_Action` (from 1), `a` and `p` (actions from 1 and their probabilities), `c` (the
 context, with one entry an action in `_multi`). Reward is minus cost; actions are
 numbered from 1. Lines without a cost and those with `_skipLearn` are left out.
 """
@@ -20,7 +20,7 @@ Json = Mapping[str, object]
 
 
 def read_dsjson(path: Path, context: Sequence[str]) -> Iterator[Rows]:
-    """Give the decisions of a dsjson file."""
+    """Yield the decisions of a dsjson file."""
     rows = _empty(context)
     for number, event in json_objects(path):
         if "_label_cost" not in event or event.get("_skipLearn") is True:
@@ -61,7 +61,7 @@ def _add(
 
 
 def _pmf(source: str, number: int, event: Json) -> list[object]:
-    """Give the chances by action, since `a` may be in order of rank."""
+    """Return the pmf in the order of actions, since `a` may be in order of rank."""
     actions, chances = event.get("a"), event.get("p")
     if not isinstance(actions, list) or not isinstance(chances, list):
         raise UnreadableLog.at(
@@ -85,7 +85,7 @@ def _pmf(source: str, number: int, event: Json) -> list[object]:
 
 
 def _action(source: str, number: int, event: Json, count: int) -> int:
-    """Give the chosen action, from 1."""
+    """Return the chosen action, from 1."""
     index, action = event.get("_labelIndex"), event.get("_label_Action")
     if isinstance(index, int):
         action = index + 1

@@ -30,7 +30,7 @@ def plain_batches(
     wanted: Sequence[str],
     numeric: Collection[str],
 ) -> Iterator[Batch]:
-    """Give the line numbers and the cells of columns, as tables.Table does.
+    """Yield the line numbers and the cells of columns, as tables.Table does.
 
     Args:
         path: the file; a name that ends with .gz is unpacked.
@@ -73,9 +73,9 @@ def plain_batches(
 
 
 def _blocks(path: Path, width: int) -> Iterator[bytes]:
-    """Give whole lines behind the first one, each ending with a newline."""
+    """Yield blocks of whole lines after the first line, each ending with a newline."""
     if width == 1:
-        # A blank line could not be told from an empty cell.
+        # A blank line would look like an empty cell.
         raise NotPlainError
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:

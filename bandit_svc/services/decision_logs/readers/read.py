@@ -1,6 +1,6 @@
-"""Read a log of any form that we know.
+"""Read a log of any known form.
 
-Owns which reader a file gets, and what a user has to tell of it.
+Owns the choice of the reader, and the options that each form needs.
 """
 
 import contextlib
@@ -69,10 +69,11 @@ def read_log(
     """Read a whole log.
 
     Args:
-        path: the file; `.gz` is unpacked on the way, but for Parquet.
-        columns: what its columns are called.
-        form: of the file; by its name, and for JSON and VW by its text, if None.
-        on_progress: told how many decisions have been read.
+        path: the file; `.gz` is decompressed, except Parquet.
+        columns: the names of its columns.
+        form: of the file; None to derive it from the name, and for JSON and VW from
+            the text.
+        on_progress: called with the number of decisions read so far.
 
     Raises:
         InvalidInput: a column is not in the file, or an option does not fit its form.
@@ -87,10 +88,10 @@ def read_log(
 
 
 def form_of(path: Path) -> str:
-    """Tell the form of a file.
+    """Return the form of a file.
 
     Raises:
-        InvalidInput: its name says nothing.
+        InvalidInput: its name has no known suffix.
     """
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     suffix = suffix.lower()
@@ -102,7 +103,7 @@ def form_of(path: Path) -> str:
     if suffix in _VW:
         return "vw-adf" if is_multiline(path) else "vw"
     raise InvalidInput(
-        f"{path} does not tell its form by its name; say --log-format with one of "
+        f"the name of {path} has no known suffix; pass --log-format with one of "
         f"{', '.join(FORMS)}"
     )
 
@@ -115,7 +116,7 @@ def _from_table(
         missing.append("propensity")
     if missing:
         raise InvalidInput(
-            f"{path} is a table; say which columns hold what: "
+            f"{path} is a table; name its columns with "
             + ", ".join(f"--{name}-column" for name in missing)
         )
     single = (columns.action, columns.reward, columns.propensity, columns.position)
@@ -133,7 +134,7 @@ def _from_table(
         texts = {columns.action, columns.position, *columns.context}
         numeric = [name for name in wanted if name not in texts]
         quick = (path, table.delimiter, table.names, wanted, numeric)
-        # What it can't read, or refuses, the other reader finds words for.
+        # If the fast reader fails, the other one reads the file and names the fault.
         with contextlib.suppress(NotPlainError, UnreadableLog):
             return assembled(plain_batches(*quick))
     return assembled(table.batches(wanted))
@@ -219,7 +220,7 @@ def _only_tables(columns: Columns, form: str) -> None:
     if any(getattr(columns, name) for name in (*names, "target_propensity")):
         raise InvalidInput(
             f"a {form} log has its own fields for actions, rewards and propensities; "
-            "leave the options that name columns out, but for --context-columns, and "
+            "leave out the options that name columns, except --context-columns, and "
             "name the target with --policy"
         )
 

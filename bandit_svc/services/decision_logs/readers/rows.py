@@ -1,6 +1,6 @@
-"""What a reader of a file gives: rows as they stand there, unchecked.
+"""Rows of a file as a reader returns them, unchecked.
 
-Owns the names of columns that a user tells, the batch that readers yield, and the
+Owns the names of columns that a user passes, the batch that readers yield, and the
 error of a log that can't be read. What the cells mean is checked in assembly.py.
 """
 
@@ -25,25 +25,25 @@ class UnreadableLog(Unprocessable):
 
     @classmethod
     def at(cls, source: str, line: int, fault: str) -> "UnreadableLog":
-        """Blame one line of a file."""
+        """Return the error of one line of a file."""
         return cls(f"{source}, line {line}: {fault}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """Where a table keeps what; formats with fields of their own need only `context`.
+    """The names of a table's columns; formats with own fields need only `context`.
 
     Attributes:
-        action: what was chosen.
-        reward: what it earned, higher is better.
-        propensity: the chance with which it was chosen.
-        propensities: what the names of columns with all logged chances begin with;
-            the rest of the name is the action.
-        target_propensity: each a target policy's chance of the logged action.
+        action: of the chosen action.
+        reward: of its reward; higher is better.
+        propensity: of the probability that it was chosen with.
+        propensities: the prefix of columns that hold the logged pmf; the rest of a
+            name is the action.
+        target_propensity: of target policies' probabilities of the logged action.
         targets: as `propensities`, for a target policy.
         context: features for the reward model.
-        position: the place on the page, if a log has several.
-        actions: K, where the columns do not tell it.
+        position: of the place on the page, if a log has several.
+        actions: K, if the columns do not determine it.
     """
 
     action: str | None = None
@@ -62,11 +62,11 @@ class Rows:
     """Some decisions of a file, by column.
 
     Attributes:
-        line: where each stands in the file, from 1.
-        count: how many actions could be chosen, if that differs.
-        pmf: all logged chances of each, shorter where fewer could be chosen; a
-            list of rows, or an array (n, K).
-        skipped: decisions without a reward in this part of the file.
+        line: of each decision in the file, from 1.
+        count: the number of eligible actions, if it differs.
+        pmf: the logged pmf of each, shorter where fewer actions were eligible; a list
+            of rows, or an array (n, K).
+        skipped: number of decisions without a reward in this part of the file.
     """
 
     line: list[int] = field(default_factory=list)

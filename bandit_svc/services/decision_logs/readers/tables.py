@@ -28,7 +28,7 @@ class Table(Protocol):
     names: tuple[str, ...]
 
     def batches(self, names: Sequence[str]) -> Iterator[Batch]:
-        """Give the line numbers and the cells of these columns, in order."""
+        """Yield the line numbers and the cells of these columns, in order."""
 
 
 class Delimited:
@@ -43,7 +43,7 @@ class Delimited:
         self.names = tuple(header)
 
     def batches(self, names: Sequence[str]) -> Iterator[Batch]:
-        """As Table says."""
+        """See Table."""
         places = [self.names.index(name) for name in names]
         width = len(self.names)
         with opened(self._path) as text:
@@ -99,7 +99,7 @@ class JsonLines:
         self.names = tuple(names)
 
     def batches(self, names: Sequence[str]) -> Iterator[Batch]:
-        """As Table says."""
+        """See Table."""
         objects = self._objects()
         while rows := list(itertools.islice(objects, BATCH_ROWS)):
             yield (
@@ -129,7 +129,7 @@ class Parquet:
         self.names = tuple(self._file.schema_arrow.names)
 
     def batches(self, names: Sequence[str]) -> Iterator[Batch]:
-        """As Table says; a line is a row, from 1."""
+        """See Table; a line number is a row, from 1."""
         first = 1
         for batch in self._file.iter_batches(BATCH_ROWS, columns=list(names)):
             cells = batch.to_pydict()
@@ -138,10 +138,10 @@ class Parquet:
 
 
 def json_objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    """Give each line of a file as a JSON object, with its number.
+    """Yield each line of a file as a JSON object, with its number.
 
     Raises:
-        UnreadableLog: a line is not one.
+        UnreadableLog: a line is no JSON object.
     """
     for number, line in lines_of(path):
         if not line.strip():
@@ -162,7 +162,7 @@ def json_objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
 
 
 def flat_names(value: Mapping[str, object], before: str = "") -> Iterator[str]:
-    """Give the names of fields, nested ones with a dot."""
+    """Yield the names of fields, nested ones with a dot."""
     for name, inner in value.items():
         yield before + name
         if isinstance(inner, dict):
@@ -170,7 +170,7 @@ def flat_names(value: Mapping[str, object], before: str = "") -> Iterator[str]:
 
 
 def field_of(row: Mapping[str, object], name: str) -> object:
-    """Give a field by its dotted name; None where it is missing."""
+    """Return a field by its dotted name; None if it is missing."""
     if name in row:
         return row[name]
     head, _, rest = name.partition(".")

@@ -1,6 +1,6 @@
-"""Open a log as text, packed or not.
+"""Open a log as text, compressed or not.
 
-Owns what can go wrong between a path and its lines; every fault is a sentence.
+Owns the errors between a path and its lines.
 """
 
 import gzip
@@ -15,10 +15,10 @@ from bandit_svc.services.decision_logs.readers.rows import UnreadableLog
 
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
-    """Give the text of a file in UTF-8; a name that ends with .gz is unpacked.
+    """Open the text of a file in UTF-8; a file named *.gz is decompressed.
 
     Raises:
-        UnreadableLog: also for what goes wrong while the text is read.
+        UnreadableLog: the file can't be opened, or an error occurs while it is read.
     """
     try:
         with (
@@ -30,7 +30,7 @@ def opened(path: Path) -> Iterator[TextIO]:
     except UnicodeDecodeError as error:
         raise UnreadableLog(
             f"{path} is not text in UTF-8 ({error.reason} at byte {error.start}); "
-            "convert it, or name its form with --log-format"
+            "convert it, or pass its form with --log-format"
         ) from error
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -38,7 +38,7 @@ def opened(path: Path) -> Iterator[TextIO]:
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
-    """Give each line with its number, from 1, without its end."""
+    """Yield each line with its number, from 1, without its line end."""
     with opened(path) as text:
         for number, line in enumerate(text, 1):
             yield number, line.rstrip("\r\n")

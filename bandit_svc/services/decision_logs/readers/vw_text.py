@@ -23,7 +23,7 @@ LABEL_PARTS = 3
 
 
 def is_multiline(path: Path) -> bool:
-    """Whether decisions are blocks of lines: `shared`, or blank lines between."""
+    """Return true if decisions are blocks of lines: `shared`, or blank lines."""
     blank = False
     for _, line in itertools.islice(lines_of(path), PEEK_LINES):
         if line.startswith("shared"):
@@ -35,7 +35,7 @@ def is_multiline(path: Path) -> bool:
 
 
 def read_lines(path: Path, context: Sequence[str]) -> Iterator[Rows]:
-    """Give the decisions of a `--cb` file."""
+    """Yield the decisions of a `--cb` file."""
     rows = _empty(context)
     for number, line in lines_of(path):
         if not line.strip():
@@ -52,7 +52,7 @@ def read_lines(path: Path, context: Sequence[str]) -> Iterator[Rows]:
 
 
 def read_blocks(path: Path, context: Sequence[str]) -> Iterator[Rows]:
-    """Give the decisions of a `--cb_explore_adf` file."""
+    """Yield the decisions of a `--cb_explore_adf` file."""
     rows = _empty(context)
     rows.count = []
     for block in _blocks(path):
@@ -125,7 +125,7 @@ def _add(
 
 
 def _labels(line: str) -> list[str]:
-    """Give what stands before the first bar and has a colon; the rest is a tag."""
+    """Return the words before the first bar that have a colon; others are tags."""
     head = line.partition("|")[0]
     if head.startswith("shared"):
         return []
@@ -133,11 +133,11 @@ def _labels(line: str) -> list[str]:
 
 
 def _features(line: str) -> dict[str, object]:
-    """Give `name=value`, `name:number` and bare names (as 1) by name."""
+    """Return `name=value`, `name:number` and bare names (as 1) by name."""
     found: dict[str, object] = {}
     for part in line.split("|")[1:]:
         words = part.split()
-        # What touches the bar is a namespace, not a feature.
+        # A word that touches the bar is a namespace, not a feature.
         for word in words if part[:1].isspace() else words[1:]:
             name, equals, value = word.partition("=")
             if not equals:

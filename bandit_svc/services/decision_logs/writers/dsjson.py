@@ -1,8 +1,8 @@
 """Write joined decisions as dsjson, Vowpal Wabbit's log format of a decision service.
 
-Owns its fields; foreign_log/dsjson.py reads them. Cost is minus reward. Actions are
-numbered from 1 in the order of `_multi`, where `_tag` says which variant each is; the
-chosen one stands first in `a` and `p`, then the likeliest.
+Owns its fields; readers/dsjson.py reads them. Cost is minus reward. Actions are
+numbered from 1 in the order of `_multi`, where `_tag` is the variant's key; in `a` and
+`p` the chosen one comes first, then the likeliest.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 def dsjson_line(one: Exported) -> bytes:
-    """Give one decision as a line, with its end."""
+    """Return one decision as a line, with its line end."""
     chosen = one.chosen
     others = [i for i in range(len(one.pmf)) if i != chosen]
     ranked = [chosen, *sorted(others, key=lambda i: (-one.pmf[i], i))]

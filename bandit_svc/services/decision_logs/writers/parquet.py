@@ -1,6 +1,6 @@
 """Write joined decisions as Parquet.
 
-Owns the columns. Lists hold one entry a variant that could be chosen; the context is
+Owns the columns. Lists hold one entry for each eligible variant; the context is
 JSON text, since its keys may change from one decision to the next. Needs the extra
 `parquet`.
 """
@@ -17,18 +17,18 @@ from bandit_svc.services.decision_logs.export import Exported
 
 
 def write_parquet(batches: Iterable[list[Exported]], path: Path) -> int:
-    """Write a file; return how many decisions are in it.
+    """Write a file; return the number of decisions in it.
 
     Raises:
-        Unprocessable: nothing that writes Parquet is installed.
+        Unprocessable: pyarrow is not installed.
     """
     try:
         arrow = importlib.import_module("pyarrow")
         parquet = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise Unprocessable(
-            "nothing that writes Parquet is installed; run `pip install pyarrow` (the "
-            "extra `parquet`), or export as dsjson"
+            "writing Parquet needs pyarrow, which is not installed; run `pip install "
+            "pyarrow` (the extra `parquet`), or export as dsjson"
         ) from error
     schema = arrow.schema(
         [
