@@ -6,6 +6,7 @@ the value received, the limit, the way out; never a context value or a key. Wher
 way out differs by surface (API, command line, page), the error has one for each.
 """
 
+import traceback
 from typing import Literal, NamedTuple, assert_never
 
 Surface = Literal["api", "command", "page"]
@@ -29,6 +30,15 @@ class WayOut(NamedTuple):
                 return self.page
             case _:
                 assert_never(surface)
+
+
+def places_of(error: BaseException) -> str:
+    """Return where in the code an error came by, the innermost place first.
+
+    For the log: unlike the message, it holds no context value.
+    """
+    places = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{p.name}:{p.lineno}" for p in reversed(places[-8:]))
 
 
 class FieldError:

@@ -1,20 +1,31 @@
-"""Every setting of the service: name, default, help.
+"""Every setting of the service: name, type, default, range and help.
 
-Owns the list, and reading it from an environment that is passed in. Each setting
-is an option of the command line and an environment variable `BANDIT_<NAME>`;
-a test fails if the README leaves one out.
+Owns the declarations, and reading values from an environment that is passed in. Each
+setting is an option of the command line and an environment variable `BANDIT_<NAME>`; a
+test fails if the README leaves one out.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_type_hints
 
 import msgspec
 
 from bandit_svc.errors import InvalidInput
+from bandit_svc.eventlog.interface import FsyncMode
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class About(NamedTuple):
+    """What is known of a setting besides its name, type and default."""
+
+    help: str
+    least: int | None = None
+    most: int | None = None
 
 
 class Setting(NamedTuple):
-    """One setting; the type of its value is that of its default."""
+    """One setting as commands and pages show it."""
 
     name: str
     default: str | int | bool
@@ -31,62 +42,68 @@ class Setting(NamedTuple):
         return "--" + self.name.replace("_", "-")
 
 
-SETTINGS = (
-    Setting("data", "./data", "Folder of the store and the event log."),
-    Setting("host", "127.0.0.1", "Address that the web workers listen on."),
-    Setting("port", 8000, "Port that the web workers listen on."),
-    Setting("workers", 2, "Web worker processes."),
-    Setting("threads", 4, "Threads of each web worker."),
-    Setting(
-        name="dev",
-        default=False,
-        help="Ask for no keys; the host must be a loopback address.",
-    ),
-    Setting(
-        "fsync",
-        "interval",
-        "When the event log is flushed to disk; a power loss may take what was not:"
-        " never (what the kernel holds), interval (the last fsync_interval_ms"
-        " milliseconds), always (nothing).",
-    ),
-    Setting("fsync_interval_ms", 100, "Milliseconds between flushes of the event log."),
-    Setting("segment_bytes", 67_108_864, "Bytes after which a log segment is rotated."),
-    Setting("learner_tick_ms", 150, "Milliseconds between learner ticks."),
-    Setting(
-        "publish_every_ms",
-        400,
-        "Least milliseconds between published models of an experiment.",
-    ),
-    Setting(
-        "model_poll_ms", 150, "Milliseconds between a worker's checks for new models."
-    ),
-    Setting("log_level", "info", "Least severe messages that are logged."),
-)
-
-FsyncMode = Literal["never", "interval", "always"]
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The values of one process; see `SETTINGS` for what each means."""
+    """The values of one process; each is declared here and nowhere else."""
 
-    data: str = "./data"
-    host: str = "127.0.0.1"
-    port: int = 8000
-    workers: int = 2
-    threads: int = 4
-    dev: bool = False
-    fsync: FsyncMode = "interval"
-    fsync_interval_ms: int = 100
-    segment_bytes: int = 67_108_864
-    learner_tick_ms: int = 150
-    publish_every_ms: int = 400
-    model_poll_ms: int = 150
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    data: Annotated[str, About("Folder of the store and the event log.")] = "./data"
+    host: Annotated[str, About("Address that the web workers listen on.")] = "127.0.0.1"
+    port: Annotated[
+        int,
+        About("Port that web workers listen on; 0 takes a free one.", 0, 65_535),
+    ] = 8000
+    workers: Annotated[int, About("Number of web worker processes.", 1, 256)] = 2
+    threads: Annotated[int, About("Number of threads of each web worker.", 1, 256)] = 4
+    dev: Annotated[
+        bool, About("Ask for no keys; the host must be a loopback address.")
+    ] = False
+    fsync: Annotated[
+        FsyncMode,
+        About(
+            "When the event log is flushed to disk; a power loss may take what was "
+            "not: never (what the kernel holds), interval (the last fsync_interval_ms "
+            "milliseconds), always (nothing)."
+        ),
+    ] = "interval"
+    fsync_interval_ms: Annotated[
+        int, About("Milliseconds between flushes of the event log.", 1, 60_000)
+    ] = 100
+    segment_bytes: Annotated[
+        int, About("Bytes after which a log segment is rotated.", 65_536, 2**40)
+    ] = 67_108_864
+    learner_tick_ms: Annotated[
+        int, About("Milliseconds between learner ticks.", 1, 60_000)
+    ] = 150
+    publish_every_ms: Annotated[
+        int,
+        About(
+            "Least milliseconds between published models of an experiment.",
+            0,
+            3_600_000,
+        ),
+    ] = 400
+    model_poll_ms: Annotated[
+        int,
+        About("Milliseconds between a worker's checks for new models.", 1, 60_000),
+    ] = 150
+    log_level: Annotated[LogLevel, About("Least severe messages that are logged.")] = (
+        "info"
+    )
 
     def environment(self) -> dict[str, str]:
-        """Give the variables that make a child process have the same settings."""
+        """Return the variables that give a child process the same settings."""
         values = msgspec.to_builtins(self)
         return {s.variable: _text(values[s.name]) for s in SETTINGS}
+
+
+_ABOUT: Mapping[str, About] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(Settings, include_extras=True).items()
+}
+SETTINGS = tuple(
+    Setting(field.name, field.default, _ABOUT[field.name].help)
+    for field in msgspec.structs.fields(Settings)
+)
+"""Every setting in the order of its declaration."""
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -113,20 +130,13 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 
 
 def _check(settings: Settings) -> None:
-    for name, low, high in (
-        ("port", 0, 65_535),
-        ("workers", 1, 256),
-        ("threads", 1, 256),
-        ("fsync_interval_ms", 1, 60_000),
-        ("segment_bytes", 65_536, 2**40),
-        ("learner_tick_ms", 1, 60_000),
-        ("publish_every_ms", 0, 3_600_000),
-        ("model_poll_ms", 1, 60_000),
-    ):
+    for name, (_, least, most) in _ABOUT.items():
+        if least is None or most is None:
+            continue
         value = getattr(settings, name)
-        if not low <= value <= high:
+        if not least <= value <= most:
             raise InvalidInput(
-                f"{name} is {value}; it must be between {low} and {high}"
+                f"{name} is {value}; it must be between {least} and {most}"
             )
     if settings.dev and settings.host not in {"127.0.0.1", "localhost", "::1"}:
         raise InvalidInput(

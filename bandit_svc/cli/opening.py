@@ -1,10 +1,8 @@
 """How a command opens a data folder.
 
-Owns the check that there is a store, the closing of it, and the clock that
-commands pass down.
+Owns the check that there is a store, and the closing of it.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -24,8 +22,3 @@ def opened(data: str) -> Iterator[Backends]:
         backends.storage.secret()
         backends.storage.check_schema()
         yield backends
-
-
-def now_ms() -> int:
-    """Give the machine's time in milliseconds since the epoch, UTC."""
-    return time.time_ns() // 1_000_000

@@ -6,11 +6,14 @@ domain/events/event.py). Order is kept within a partition and promised nowhere e
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from bandit_svc.domain.events.cursor import START, Cursor
 
-__all__ = ["START", "Batch", "Cursor", "EventLogReader", "EventLogWriter"]
+__all__ = ["START", "Batch", "Cursor", "EventLogReader", "EventLogWriter", "FsyncMode"]
+
+FsyncMode = Literal["never", "interval", "always"]
+"""When the embedded log is flushed to disk; see FileWriter."""
 
 
 class Batch(NamedTuple):

@@ -4,7 +4,6 @@ Owns the table of statuses. No view catches an error; the handlers here do.
 """
 
 import logging
-import traceback
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -22,6 +21,7 @@ from bandit_svc.errors import (
     Unauthenticated,
     Unavailable,
     Unprocessable,
+    places_of,
 )
 from bandit_svc.http.answers import Reply
 
@@ -129,12 +129,7 @@ def _http_error(error: HTTPException) -> tuple[Problem, dict[str, str]]:
 def _unexpected(error: Exception) -> Problem:
     # The message of an unknown error may contain a context value, so the log gets its
     # type and its places in the code only.
-    places = traceback.extract_tb(error.__traceback__)
-    _log.error(
-        "unexpected %s at %s",
-        type(error).__name__,
-        " < ".join(f"{p.name}:{p.lineno}" for p in reversed(places[-8:])),
-    )
+    _log.error("unexpected %s at %s", type(error).__name__, places_of(error))
     return Problem(
         type="about:blank",
         title="Internal error",

@@ -10,8 +10,8 @@ import sys
 from contextlib import closing
 
 from bandit_svc import logs
+from bandit_svc.clock import now_ms
 from bandit_svc.errors import BanditError, InvalidInput
-from bandit_svc.learner.clock import now_ms
 from bandit_svc.learner.jobs_child import JobsChild
 from bandit_svc.learner.loop import Learner
 from bandit_svc.learner.reporting import Reporting

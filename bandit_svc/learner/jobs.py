@@ -13,8 +13,8 @@ from contextlib import closing
 from types import FrameType
 
 from bandit_svc import logs
+from bandit_svc.clock import now_ms
 from bandit_svc.errors import BanditError
-from bandit_svc.learner.clock import now_ms
 from bandit_svc.learner.job_kinds import JOB_KINDS
 from bandit_svc.services.managing.jobs import Stopped, recover_jobs, run_job
 from bandit_svc.settings import settings_from

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from bandit_svc.clock import deadline_in, elapsed_s
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.learner.clock import deadline_in, elapsed_s
 from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions

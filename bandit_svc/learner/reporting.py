@@ -14,9 +14,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from bandit_svc import metrics
+from bandit_svc.clock import elapsed_s
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.eventlog.interface import EventLogReader
-from bandit_svc.learner.clock import elapsed_s
 from bandit_svc.learner.gauges import Rest, Series, set_all, set_value
 from bandit_svc.learner.loop import Tick
 from bandit_svc.services.report.build import build_report

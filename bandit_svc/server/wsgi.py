@@ -6,11 +6,11 @@ Owns the reading of the environment, the real clock and the real randomness.
 import gc
 import os
 import secrets
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bandit_svc import logs
+from bandit_svc.clock import now_ms
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metrics import FSYNC_FAILURES
 from bandit_svc.server.app import create_app
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 
 GC_THRESHOLD = 20_000
 """Objects made between two young collections; requests leave no cycles behind."""
-
-
-def now_ms() -> int:
-    """Return the time in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 class Application:

@@ -16,8 +16,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bandit_svc.clock import now_ms
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.learner.clock import now_ms
 from bandit_svc.server.app import create_app
 from benchmarks.growth.stores import definition, trained, worker_of
 from benchmarks.speed.service import contexts

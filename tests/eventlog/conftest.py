@@ -45,6 +45,9 @@ def new_file_writer(log_root: Path) -> Iterator[NewFileWriter]:
 
     def make(root: Path = log_root, **settings: Unpack[WriterSettings]) -> FileWriter:
         now_ms = 1_700_000_000_000 + len(writers)
+        settings.setdefault("fsync", "interval")
+        settings.setdefault("fsync_interval_ms", 100)
+        settings.setdefault("max_segment_bytes", 64_000_000)
         writer = FileWriter(root, now_ms=now_ms, suffix="ab12", **settings)
         writers.append(writer)
         return writer

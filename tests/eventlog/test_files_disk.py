@@ -10,8 +10,7 @@ import pytest
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import list_segments
-from bandit_svc.eventlog.files.writer import FsyncMode
-from bandit_svc.eventlog.interface import START
+from bandit_svc.eventlog.interface import START, FsyncMode
 from tests.harness.file_writers import NewFileWriter, ReadAll, StartWriter
 
 ReplaceDescriptor = Callable[[Path, str], None]

@@ -13,8 +13,7 @@ import pytest
 from bandit_svc.eventlog.files.inspect import inspect
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import is_alive
-from bandit_svc.eventlog.files.writer import FsyncMode
-from bandit_svc.eventlog.interface import START, Cursor
+from bandit_svc.eventlog.interface import START, Cursor, FsyncMode
 from tests.harness.file_writers import NewFileWriter, ReadAll, StartWriter
 
 LastSegment = Callable[[str], Path]

@@ -35,6 +35,7 @@ def test_records_round_trip_through_any_rotation_and_batch_size(
             now_ms=1,
             suffix="ab",
             fsync="never",
+            fsync_interval_ms=100,
             max_segment_bytes=max_segment_bytes,
         )
         for record in records:
@@ -78,6 +79,7 @@ class Incarnations(RuleBasedStateMachine):
             now_ms=len(self.written),
             suffix="ab",
             fsync="never",
+            fsync_interval_ms=100,
             max_segment_bytes=max_segment_bytes,
         )
         self.writers.append(writer)

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypedDict, Unpack
 
-from bandit_svc.eventlog.files.writer import FileWriter, FsyncMode
-from bandit_svc.eventlog.interface import START, Cursor, EventLogReader
+from bandit_svc.eventlog.files.writer import FileWriter
+from bandit_svc.eventlog.interface import START, Cursor, EventLogReader, FsyncMode
 
 
 class WriterSettings(TypedDict, total=False):
-    """Settings of a writer, which has defaults for all."""
+    """Settings of a writer; the fixture has defaults for all."""
 
     fsync: FsyncMode
     fsync_interval_ms: int

@@ -12,10 +12,11 @@ import msgspec
 
 from bandit_svc.cli.evaluation.called_policy import CALLABLE, CalledPolicy
 from bandit_svc.cli.evaluation.evaluate_text import evaluation_csv, evaluation_text
-from bandit_svc.cli.opening import now_ms, opened
+from bandit_svc.cli.opening import opened
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.cli.progress import counting
+from bandit_svc.clock import now_ms
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.estimators.registry import PROGRESSIVE
 from bandit_svc.services.checks.check import checked_json

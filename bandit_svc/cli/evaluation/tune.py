@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bandit_svc.cli.evaluation.tune_text import board_csv, board_text
-from bandit_svc.cli.opening import now_ms, opened
+from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import (
     data_option,
     option,
@@ -19,6 +19,7 @@ from bandit_svc.cli.options import (
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.cli.progress import counting
+from bandit_svc.clock import now_ms
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.evaluation.search_space import (
     Search,

@@ -11,9 +11,10 @@ import click
 import msgspec
 
 from bandit_svc.cli.columns import echo_rows, moment
-from bandit_svc.cli.opening import now_ms, opened
+from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option
 from bandit_svc.cli.plain_file import plain_values
+from bandit_svc.clock import now_ms
 from bandit_svc.domain.experiment import Experiment, Status
 from bandit_svc.services.managing import lifecycle
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 
 from bandit_svc.cli.experiments.report_text import report_text
-from bandit_svc.cli.opening import now_ms, opened
+from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, result_options
 from bandit_svc.cli.output import as_json, emit
+from bandit_svc.clock import now_ms
 from bandit_svc.prose.report_csv import report_csv
 from bandit_svc.prose.report_html.page import report_html
 from bandit_svc.services.checks.check import checked_json

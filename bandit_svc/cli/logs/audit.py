@@ -11,10 +11,11 @@ import click
 
 from bandit_svc.cli.columns import columns
 from bandit_svc.cli.logs.log_options import LogOptions, log_options
-from bandit_svc.cli.opening import now_ms, opened
+from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option, result_options
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.spinner import narrating
+from bandit_svc.clock import now_ms
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.checks.check import Check, check_json, with_status
 from bandit_svc.services.decision_logs.audit_log import audit_log, audit_verdict

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from bandit_svc.cli.opening import now_ms
 from bandit_svc.cli.options import data_option, settings_of
+from bandit_svc.clock import now_ms
 from bandit_svc.eventlog.files.inspect import inspect
 from bandit_svc.services.managing.doctor import Surroundings, examine
 from bandit_svc.wiring import Backends, log_folder

@@ -9,8 +9,8 @@ from contextlib import closing
 import click
 
 from bandit_svc.cli.columns import echo_rows
-from bandit_svc.cli.opening import now_ms
 from bandit_svc.cli.options import data_option, settings_of
+from bandit_svc.clock import now_ms
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.errors import Conflict
 from bandit_svc.services.managing.issue_keys import ENTROPY_BYTES, issue_key

@@ -9,8 +9,9 @@ from typing import get_args
 import click
 
 from bandit_svc.cli.columns import echo_rows, moment
-from bandit_svc.cli.opening import now_ms, opened
+from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option
+from bandit_svc.clock import now_ms
 from bandit_svc.services.managing.issue_keys import ENTROPY_BYTES, issue_key
 from bandit_svc.storage.rows import Scope
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from bandit_svc.cli.opening import now_ms
+from bandit_svc.clock import now_ms
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.errors import Unavailable
 from bandit_svc.settings import Settings

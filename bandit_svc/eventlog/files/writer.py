@@ -17,13 +17,12 @@ import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, assert_never
+from typing import assert_never
 
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.partition import PartitionFolder
+from bandit_svc.eventlog.interface import FsyncMode
 
-FsyncMode = Literal["never", "interval", "always"]
-DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
 _NONE = -1
 _LIBC = ctypes.PyDLL(None, use_errno=True)
 _LIBC.write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
@@ -57,9 +56,9 @@ class FileWriter:
         *,
         now_ms: int,
         suffix: str,
-        fsync: FsyncMode = "interval",
-        fsync_interval_ms: int = 100,
-        max_segment_bytes: int = DEFAULT_SEGMENT_BYTES,
+        fsync: FsyncMode,
+        fsync_interval_ms: int,
+        max_segment_bytes: int,
         on_fsync_failure: OnFailure = _ignore,
     ) -> None:
         """Describe the writer; nothing is created before the first append.

@@ -10,6 +10,7 @@ from datetime import datetime
 from bandit_svc.charts.over_time import Series, line_chart, share_chart
 from bandit_svc.charts.svg import SERIES
 from bandit_svc.domain.numbers import amount, count, percent
+from bandit_svc.domain.times import to_the_second
 from bandit_svc.prose.report_html.figure import (
     Figure,
     figure,
@@ -171,7 +172,7 @@ def _seconds(point: HistoryPoint | MeansPoint) -> float:
 
 
 def _moment(point: HistoryPoint | MeansPoint) -> str:
-    return f"{datetime.fromisoformat(point.at):%Y-%m-%d %H:%M:%S}"
+    return to_the_second(point.at)
 
 
 def _percent(value: float) -> str:

@@ -5,13 +5,18 @@ failure, being stopped. What a kind does is passed in.
 """
 
 import logging
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.limits import MAX_JOBS_QUEUED, MAX_POLICIES_ASKED
-from bandit_svc.errors import BanditError, InvalidInput, NotFound, Unavailable
+from bandit_svc.errors import (
+    BanditError,
+    InvalidInput,
+    NotFound,
+    Unavailable,
+    places_of,
+)
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.jobs import JobRow
@@ -118,16 +123,9 @@ def run_job(
         _fail(storage, row, error.message, now_ms)
     except Exception as error:  # noqa: BLE001 - logged, and the next one is done
         # As at the edge: the message may hold a context value, so it stays out.
-        places = traceback.extract_tb(error.__traceback__)
-        _log.error(
-            "job %s failed: %s at %s",
-            row.id,
-            type(error).__name__,
-            " < ".join(f"{p.name}:{p.lineno}" for p in reversed(places[-8:])),
-        )
-        sentence = (
-            f"a fault of the service ({type(error).__name__}); its log has the place"
-        )
+        name = type(error).__name__
+        _log.error("job %s failed: %s at %s", row.id, name, places_of(error))
+        sentence = f"a fault of the service ({name}); its log has the place"
         _fail(storage, row, sentence, now_ms)
     else:
         storage.jobs.complete(row.id, result, now_ms(), KEEP_FINISHED)

@@ -1,6 +1,6 @@
-"""The clocks of the learner's processes.
+"""The clocks of the service's processes.
 
-Owns the readings of the machine's time there; everything below takes them.
+Owns the readings of the machine's time; entry points pass them to everything below.
 """
 
 import time
