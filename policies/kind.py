@@ -114,6 +114,16 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a spec without settings is refused."""
         return any(setting.default is None for setting in self.settings)
 
+    @property
+    def every_setting(self) -> list[Setting]:
+        """All settings, those of every explorer included, one of each name."""
+        found: list[Setting] = []
+        if self.explorers is not None:
+            found.append(self.explorers.setting)
+            found += [one for own in self.explorers.own.values() for one in own]
+        found += self.settings
+        return list({setting.name: setting for setting in found}.values())
+
     def normalise(self, spec: Spec) -> dict[str, Any]:
         """Check a spec of this kind and fill in its defaults.
 

@@ -7,6 +7,8 @@ import pytest
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
+from policies.kind import PolicyKind
+from policies.spec import KINDS
 from tests.harness.pages import Page
 from tests.harness.worker_in_process import WorkerInProcess
 
@@ -66,6 +68,20 @@ def test_a_form_makes_an_experiment_with_the_defaults_of_the_interface(
     same = service.create("same", variants=made["variants"])
     for name in set(made) - {"key", "created_at", "revised_at"}:
         assert made[name] == same[name], name
+
+
+@pytest.mark.parametrize(
+    "kind", [k for k in KINDS.values() if not k.needs_settings], ids=lambda k: k.name
+)
+def test_the_form_lists_the_settings_of_the_chosen_kind(
+    visitor: Visitor, kind: PolicyKind
+) -> None:
+    sent = visitor.send({"policy_kind": kind.name}, "/new/check")
+
+    assert sent.status_code == 200
+    assert f'<option value="{kind.name}" selected>' in sent.text
+    for setting in kind.every_setting:
+        assert re.search(rf"May stay empty[^<]*\b{setting.name}\b", sent.text)
 
 
 def test_every_field_of_the_form_is_taken(

@@ -57,6 +57,17 @@ _MOST_FAULTS = 2 * MOST_ROWS
 _ROW_FIELDS = ("key", "features", "payload")
 
 
+def settings_hint(kind_name: str) -> str:
+    """Return the sentence that lists the settings of a kind, with an example."""
+    kind = KINDS.get(kind_name)
+    settings = [] if kind is None else kind.every_setting
+    if not settings:
+        return "May stay empty."
+    names = ", ".join(setting.name for setting in settings)
+    example = json.dumps({settings[0].name: settings[0].default})
+    return f"May stay empty, or like {example}. Settings of {kind_name}: {names}."
+
+
 class Row(NamedTuple):
     """The texts of one variant."""
 

@@ -23,6 +23,7 @@ from bandit_svc.web.forms.definition_form import (
     field_of,
     form_of,
     read_form,
+    settings_hint,
     unfinished,
 )
 from bandit_svc.web.forms.form_result import form_result_of
@@ -90,6 +91,7 @@ def _page(form: DefinitionForm, reading: Reading | None, *, tried: bool = False)
         ready=reading is not None and reading.definition is not None,
         tried=tried,
         policies=POLICIES,
+        settings_hint=settings_hint(form.values["policy_kind"]),
         aggregates=AGGREGATES,
         most_rows=MOST_ROWS,
     )
