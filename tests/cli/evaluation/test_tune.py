@@ -75,7 +75,7 @@ def test_json_and_csv_have_a_row_for_each_spec(
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("learning_rate = 1", "as a list"), ("[what]", "no kind"), ("x = [", "parsed")],
+    [("learning_rate = 1", "as a list"), ("[what]", "not a kind"), ("x = [", "parsed")],
 )
 def test_a_space_that_makes_no_sense_is_wrong_usage(
     run: Run, trained: Path, tmp_path: Path, text: str, sentence: str
