@@ -12,7 +12,7 @@ Span = tuple[int, int]
 """Positions first < p <= last of the joined order, as (first, last)."""
 
 
-class SnapshotMeta(msgspec.Struct, frozen=True):
+class ModelVersionMeta(msgspec.Struct, frozen=True):
     """A model version without its bytes.
 
     Attributes:
@@ -37,10 +37,10 @@ class SnapshotMeta(msgspec.Struct, frozen=True):
         return self.spans[-1][1] if self.spans else 0
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class ModelVersion(msgspec.Struct, frozen=True):
     """A model version with its bytes."""
 
-    meta: SnapshotMeta
+    meta: ModelVersionMeta
     state: bytes
 
 

@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, request
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
-from bandit_svc.domain.model_version import SnapshotMeta
+from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.times import timestamp
 from bandit_svc.http import parsing
 from bandit_svc.http.answers import json_reply
@@ -69,7 +69,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
 
     @routes.get("/v1/experiments/<key>/models")
     def models(key: str) -> Response:
-        metas = storage.snapshots.metas(storage.experiments.get(key).number)
+        metas = storage.model_versions.metas(storage.experiments.get(key).number)
         found = [
             model_record(meta, serving=index == 0) for index, meta in enumerate(metas)
         ]
@@ -94,7 +94,7 @@ def experiment_record(experiment: Experiment) -> dict[str, Any]:
     return record
 
 
-def model_record(meta: SnapshotMeta, *, serving: bool) -> dict[str, Any]:
+def model_record(meta: ModelVersionMeta, *, serving: bool) -> dict[str, Any]:
     """Return a model version as its caller gets it."""
     return {
         "version": meta.version,

@@ -102,7 +102,7 @@ class Learner:
         positions = self._storage.joins.last_positions() if joined else before
         self._positions = positions
         tick = Tick(ingested=ingested, joined=joined)
-        versions = self._storage.snapshots.latest_versions()
+        versions = self._storage.model_versions.latest_versions()
         time_is_up = deadline_in(TICK_S, self._clock_s)
         for experiment in self._due(versions, before, positions):
             if time_is_up() and tick.stepped:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.model_version import SnapshotMeta
+from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.numbers import count, percent
 
 _STATUS = {
@@ -53,7 +53,7 @@ def consequences(experiment: Experiment, new: Definition) -> list[str]:
 
 
 def restore_consequences(
-    newest: SnapshotMeta, old: SnapshotMeta, policy: dict[str, Any]
+    newest: ModelVersionMeta, old: ModelVersionMeta, policy: dict[str, Any]
 ) -> list[str]:
     """Say what happens if an older model version is restored.
 

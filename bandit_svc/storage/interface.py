@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.model_version import Snapshot, SnapshotMeta
+from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.overview import Overview
@@ -172,24 +172,24 @@ class Joins(Protocol):
         """Give the state of the adjusted uplift that the last join left, or None."""
 
 
-class Snapshots(Protocol):
+class ModelVersions(Protocol):
     """Published model versions."""
 
     def latest_versions(self) -> Mapping[int, int]:
         """Give the newest version of each experiment number that has one."""
 
-    def latest(self, number: int) -> Snapshot | None:
+    def latest(self, number: int) -> ModelVersion | None:
         """Give the newest model of an experiment, or None."""
 
-    def get(self, number: int, version: int) -> Snapshot | None:
+    def get(self, number: int, version: int) -> ModelVersion | None:
         """Give one model version, or None if it was never kept or is pruned."""
 
-    def metas(self, number: int) -> list[SnapshotMeta]:
+    def metas(self, number: int) -> list[ModelVersionMeta]:
         """Give the kept versions without their bytes, newest first."""
 
     def publish(
         self,
-        snapshot: Snapshot,
+        published: ModelVersion,
         parent_version: int,
         keep: int,
         evaluations: EvaluationChanges | None = None,
@@ -232,7 +232,7 @@ class Storage(Protocol):
     facts: Facts
     joins: Joins
     breakdowns: Breakdowns
-    snapshots: Snapshots
+    model_versions: ModelVersions
     evaluations: Evaluations
     jobs: Jobs
     overview: Overview

@@ -164,14 +164,14 @@ def trained(
         learn(folder, START_MS + 10**7)
     with closing(open_storage(folder)) as storage:
         first, *others = storage.experiments.all()
-        snapshot = storage.snapshots.latest(first.number)
-        if snapshot is not None:
+        published = storage.model_versions.latest(first.number)
+        if published is not None:
             for other in others[busy - 1 :]:
                 meta = msgspec.structs.replace(
-                    snapshot.meta, number=other.number, version=1, spans=()
+                    published.meta, number=other.number, version=1, spans=()
                 )
-                one = msgspec.structs.replace(snapshot, meta=meta)
-                storage.snapshots.publish(one, 0, 1)
+                one = msgspec.structs.replace(published, meta=meta)
+                storage.model_versions.publish(one, 0, 1)
 
 
 def with_events(folder: Path, events: int) -> None:

@@ -36,7 +36,7 @@ def test_every_experiment_gets_a_sound_model(tmp_path: Path) -> None:
     trained(tmp_path, 50, definitions=[definition(f"e-{n}", 3) for n in range(3)])
     with closing(Backends(settings_of(tmp_path))) as backends:
         faults = examine(backends.storage, backends.reader, ROOM, LATER_MS)
-        versions = backends.storage.snapshots.latest_versions()
+        versions = backends.storage.model_versions.latest_versions()
 
     assert faults == []
     assert set(versions) == {1, 2, 3}

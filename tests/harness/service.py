@@ -16,7 +16,7 @@ from bandit_svc.domain.events.decision_id import ENTROPY_BYTES, SECRET_BYTES
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.model_version import Snapshot
+from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.variant import Variant
 from bandit_svc.eventlog.interface import START
 from bandit_svc.learner.loop import BUDGET_S, Learner, Tick
@@ -168,12 +168,12 @@ class Service:
         self.now_ms += 2 * SECOND_MS
         return self.learner.tick()
 
-    def model(self, key: str = "hero") -> Snapshot:
+    def model(self, key: str = "hero") -> ModelVersion:
         """Return the newest published model."""
         number = self.storage.experiments.get(key).number
-        snapshot = self.storage.snapshots.latest(number)
-        assert snapshot is not None
-        return snapshot
+        published = self.storage.model_versions.latest(number)
+        assert published is not None
+        return published
 
     def replay(self, key: str = "hero") -> Replayed:
         return replay(self.storage, self.storage.experiments.get(key))

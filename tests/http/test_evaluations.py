@@ -76,7 +76,7 @@ def test_done_it_has_what_an_evaluation_on_the_command_line_has(
     read = hero.get(f"{PATH}/{queued['id']}").json
     storage = hero.worker.storage
     experiment = storage.experiments.get("hero")
-    models = storage.snapshots.metas(experiment.number)
+    models = storage.model_versions.metas(experiment.number)
     specs = asked_specs(experiment.definition, policies, models)
 
     assert read["status"] == "done"

@@ -71,8 +71,8 @@ def learned(settings: Settings) -> Callable[[], int]:
 
     def look() -> int:
         with closing(Backends(settings)) as backends:
-            snapshot = backends.storage.snapshots.latest(1)
-            return 0 if snapshot is None else snapshot.meta.learned
+            published = backends.storage.model_versions.latest(1)
+            return 0 if published is None else published.meta.learned
 
     return look
 

@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 import pytest
 
-from bandit_svc.domain.model_version import Snapshot, SnapshotMeta
+from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow, RewardModelRow
 
@@ -18,8 +18,8 @@ BEHIND = RewardModelRow(1, 3, b"", b"\xff")
 BOTH = EvaluationChanges((UNIFORM, SHADOW), ("uniform", "shadow"))
 
 
-def snapshot() -> Snapshot:
-    meta = SnapshotMeta(
+def first_version() -> ModelVersion:
+    meta = ModelVersionMeta(
         number=1,
         version=1,
         policy={"kind": "vw"},
@@ -28,7 +28,7 @@ def snapshot() -> Snapshot:
         sha256=hashlib.sha256(b"m").hexdigest(),
         created_at_ms=9,
     )
-    return Snapshot(meta, b"m")
+    return ModelVersion(meta, b"m")
 
 
 def test_rows_come_back_byte_for_byte_by_label(storage: Storage) -> None:
@@ -95,7 +95,7 @@ def test_reward_models_are_replaced_together_or_left_alone(storage: Storage) -> 
 def test_a_model_and_its_evaluations_are_kept_together_or_not_at_all(
     storage: Storage, parent_version: int
 ) -> None:
-    published = storage.snapshots.publish(snapshot(), parent_version, 9, BOTH)
+    published = storage.model_versions.publish(first_version(), parent_version, 9, BOTH)
 
     assert published == (parent_version == 0)
     assert storage.evaluations.all(1) == ([SHADOW, UNIFORM] if published else [])

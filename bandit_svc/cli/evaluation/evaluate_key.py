@@ -65,7 +65,7 @@ def evaluate_key(
         experiment = storage.experiments.get(key)
         specs: dict[str, Target] = {}
         if asked or not given:
-            models = storage.snapshots.metas(experiment.number)
+            models = storage.model_versions.metas(experiment.number)
             specs.update(asked_specs(experiment.definition, asked, models))
         specs.update(given)
         total = storage.joins.last_position(experiment.number)

@@ -129,7 +129,7 @@ def _built(
         if not isinstance(target, Mapping):
             return Candidate(label, {"kind": "given"}, FrozenPolicy(target))
         if target["kind"] == MODEL:
-            policy = frozen_model(storage.snapshots, experiment, target, examples)
+            policy = frozen_model(storage.model_versions, experiment, target, examples)
             return Candidate(label, target, policy)
         return new_candidate(label, target, experiment.definition)
     except PolicyError as error:

@@ -13,13 +13,13 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.values import PolicyRow
-from bandit_svc.storage.interface import Snapshots
+from bandit_svc.storage.interface import ModelVersions
 from policies.adapters import FrozenPolicy
 from policies.base import Policy, PolicyError
 
 
 def frozen_model(
-    snapshots: Snapshots,
+    model_versions: ModelVersions,
     experiment: Experiment,
     spec: Mapping[str, Any],
     examples: JoinedExamples,
@@ -32,7 +32,7 @@ def frozen_model(
     Raises:
         PolicyError: its spec is refused by this version of the policies.
     """
-    kept = snapshots.get(experiment.number, spec["version"])
+    kept = model_versions.get(experiment.number, spec["version"])
     if kept is not None:
         try:
             return FrozenPolicy(

@@ -9,7 +9,7 @@ from typing import Any
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.json_shape import escape_pointer
 from bandit_svc.domain.limits import MAX_CANDIDATES, MAX_STRING_LENGTH
-from bandit_svc.domain.model_version import SnapshotMeta
+from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.variant import KEY_RULE, is_key
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.policy_inputs import baseline_spec
@@ -75,7 +75,7 @@ def normalised_candidates(definition: Definition) -> tuple[Spec, ...]:
 def asked_specs(
     definition: Definition,
     asked: Sequence[str | Mapping[str, Any]],
-    models: Sequence[SnapshotMeta] = (),
+    models: Sequence[ModelVersionMeta] = (),
     pointer: str = "/policy",
 ) -> dict[str, Spec]:
     """Return the policies that a caller asks about, by label.
@@ -113,7 +113,7 @@ def asked_specs(
     return found
 
 
-def _model_spec(label: str, models: Sequence[SnapshotMeta], pointer: str) -> Spec:
+def _model_spec(label: str, models: Sequence[ModelVersionMeta], pointer: str) -> Spec:
     """Return the spec and spans of a version, from which it is rebuilt if pruned."""
     kind, _, version = label.partition(":")
     if kind != MODEL:

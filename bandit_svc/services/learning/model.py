@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.experiment import Definition
-from bandit_svc.domain.model_version import Snapshot, Span
+from bandit_svc.domain.model_version import ModelVersion, Span
 from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import policy_of
@@ -36,14 +36,14 @@ def fresh_model(definition: Definition) -> Model:
     return Model(spec=definition.policy, policy=policy)
 
 
-def model_of(definition: Definition, snapshot: Snapshot) -> Model:
-    """Build the model of a snapshot, to be trained on.
+def model_of(definition: Definition, published: ModelVersion) -> Model:
+    """Build the model of a model version, to be trained on.
 
     Raises:
         PolicyError: the bytes are damaged.
     """
-    meta = snapshot.meta
-    policy = policy_of(definition, meta.policy, snapshot.state)
+    meta = published.meta
+    policy = policy_of(definition, meta.policy, published.state)
     return Model(
         spec=meta.policy, policy=policy, spans=meta.spans, learned=meta.learned
     )

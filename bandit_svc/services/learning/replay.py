@@ -34,7 +34,7 @@ def replay(
     experiment: Experiment,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Replayed:
-    """Learn the spans of the newest snapshot from nothing.
+    """Learn the spans of the newest model version from nothing.
 
     Args:
         on_progress: told how many joined decisions are done, of how many.
@@ -42,15 +42,15 @@ def replay(
     Raises:
         NotFound: no model has been published yet.
     """
-    snapshot = storage.snapshots.latest(experiment.number)
-    if snapshot is None:
+    published = storage.model_versions.latest(experiment.number)
+    if published is None:
         raise NotFound(
             f"experiment {experiment.key!r} has no published model yet; the first one "
             "comes when a decision has matured"
         )
     definitions = Definitions(storage.experiments)
     examples = JoinedExamples(storage.joins, definitions, experiment.number)
-    meta = snapshot.meta
+    meta = published.meta
     total = sum(last - first for first, last in meta.spans)
     policy = examples.replay(
         meta.policy,
@@ -61,6 +61,6 @@ def replay(
     return Replayed(
         version=meta.version,
         learned=meta.learned,
-        published_sha256=hashlib.sha256(snapshot.state).hexdigest(),
+        published_sha256=hashlib.sha256(published.state).hexdigest(),
         replayed_sha256=hashlib.sha256(policy.dump()).hexdigest(),
     )

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.model_version import Snapshot, SnapshotMeta, advance
+from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, advance
 from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
@@ -22,7 +22,7 @@ from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import Action, PolicyError
 
-KEEP_SNAPSHOTS = 50
+KEEP_MODEL_VERSIONS = 50
 _NEVER = -1
 
 # What a dumped and loaded model must answer as the original does.
@@ -140,27 +140,29 @@ class Trainer:
     def _current(self, definition: Definition, newest: int) -> Model:
         """Give the served model, read again where somebody restored another."""
         if self._model is None or newest != self._version:
-            snapshot = self._storage.snapshots.latest(self._number)
+            published = self._storage.model_versions.latest(self._number)
             self._challenger = None
             self._version = newest
-            if snapshot is None:
+            if published is None:
                 self._model = fresh_model(definition)
                 self._published_learned = 0
             else:
-                self._model, repaired = self._loaded(definition, snapshot)
+                self._model, repaired = self._loaded(definition, published)
                 self._published_learned = _NEVER if repaired else self._model.learned
         return self._model
 
-    def _loaded(self, definition: Definition, snapshot: Snapshot) -> tuple[Model, bool]:
+    def _loaded(
+        self, definition: Definition, published: ModelVersion
+    ) -> tuple[Model, bool]:
         """Load a model, or build it again from the log if its bytes can't be read.
 
         They may be damaged, or written by another version of the policies. Says
         whether it was built again, and so is to be published.
         """
         try:
-            return model_of(definition, snapshot), False
+            return model_of(definition, published), False
         except PolicyError:
-            meta = snapshot.meta
+            meta = published.meta
             model = Model(
                 spec=meta.policy,
                 policy=self._examples.replay(meta.policy, definition, meta.spans),
@@ -196,7 +198,7 @@ class Trainer:
         if fault is not None:
             done.fault = fault
             return False
-        meta = SnapshotMeta(
+        meta = ModelVersionMeta(
             number=self._number,
             version=self._version + 1,
             policy=model.spec,
@@ -205,10 +207,10 @@ class Trainer:
             sha256=hashlib.sha256(state).hexdigest(),
             created_at_ms=now_ms,
         )
-        snapshot = Snapshot(meta=meta, state=state)
+        newest = ModelVersion(meta=meta, state=state)
         changes = self._unsaved.changes(now_ms, publishing=True)
-        if not self._storage.snapshots.publish(
-            snapshot, self._version, KEEP_SNAPSHOTS, changes
+        if not self._storage.model_versions.publish(
+            newest, self._version, KEEP_MODEL_VERSIONS, changes
         ):
             # A restore came between: what was learned on top of the discarded
             # model is dropped, and learned again on top of the restored one.

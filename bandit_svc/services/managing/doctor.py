@@ -106,16 +106,16 @@ def _experiments(storage: Storage, now_ms: int) -> Iterator[str]:
 
 
 def _model(storage: Storage, experiment: Experiment) -> Iterator[str]:
-    snapshot = storage.snapshots.latest(experiment.number)
-    if snapshot is None:
+    published = storage.model_versions.latest(experiment.number)
+    if published is None:
         return
-    meta = snapshot.meta
+    meta = published.meta
     name = f"model version {meta.version} of experiment {experiment.key!r}"
     way_out = (
         "an older one can be restored with POST /v1/experiments/"
         f"{experiment.key}/models/VERSION/restore"
     )
-    digest = hashlib.sha256(snapshot.state).hexdigest()
+    digest = hashlib.sha256(published.state).hexdigest()
     if digest != meta.sha256:
         yield (
             f"{name} is damaged: its SHA-256 begins with {digest[:12]}, and "
@@ -123,7 +123,7 @@ def _model(storage: Storage, experiment: Experiment) -> Iterator[str]:
         )
         return
     try:
-        load_policy(experiment.definition, snapshot)
+        load_policy(experiment.definition, published)
     except PolicyError as error:
         yield f"{name} can't be loaded: {error.message}; {way_out}"
     last = storage.joins.last_position(experiment.number)
@@ -152,7 +152,7 @@ def _clock(storage: Storage, experiment: Experiment, now_ms: int) -> Iterator[st
     last = storage.joins.last_position(number)
     stamps = [
         ("revision", experiment.revised_at_ms),
-        *(("model", m.created_at_ms) for m in storage.snapshots.metas(number)[:1]),
+        *(("model", m.created_at_ms) for m in storage.model_versions.metas(number)[:1]),
         *(
             ("joined decision", decode_decision(row.line).decided_at_ms)
             for row in storage.joins.after(number, last - 1, 1)

@@ -49,7 +49,7 @@ def queue_evaluation(
             f"there are {len(asked)} policies; at most {MAX_POLICIES_ASKED} are "
             "evaluated at once. Ask about the others in another evaluation",
         )
-    models = storage.snapshots.metas(experiment.number)
+    models = storage.model_versions.metas(experiment.number)
     specs = asked_specs(experiment.definition, asked, models, "/policies/{}")
     row = JobRow(
         id=entropy.hex(),

@@ -11,7 +11,7 @@ import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment, check_definition
 from bandit_svc.domain.json_shape import located
-from bandit_svc.domain.model_version import Snapshot, SnapshotMeta, Span
+from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, Span
 from bandit_svc.errors import Conflict, InvalidInput, NotFound, WayOut
 from bandit_svc.services.evaluation.labels import (
     checked_spec,
@@ -100,7 +100,7 @@ def restore(
     version: int,
     now_ms: int,
     revision: int | None = None,
-) -> SnapshotMeta:
+) -> ModelVersionMeta:
     """Serve an older model again, and learn on from now on top of it.
 
     What the newer models had learned since is left out for good, so that a model
@@ -117,7 +117,7 @@ def restore(
     experiment = storage.experiments.get(key)
     _check_revision(experiment, revision)
     number = experiment.number
-    old = storage.snapshots.get(number, version)
+    old = storage.model_versions.get(number, version)
     if old is None:
         raise NotFound(
             f"experiment {key!r} keeps no model version {version}",
@@ -134,10 +134,12 @@ def restore(
         note = f"restore: model version {version} and the policy that it was made by"
         storage.experiments.revise(experiment, definition, now_ms, note)
     for _ in range(RESTORE_TRIES):
-        newest = storage.snapshots.latest(number) or old
+        newest = storage.model_versions.latest(number) or old
         meta = _restored(old.meta, newest.meta, now_ms)
-        snapshot = Snapshot(meta=meta, state=old.state)
-        if storage.snapshots.publish(snapshot, newest.meta.version, KEEP_ON_RESTORE):
+        restored = ModelVersion(meta=meta, state=old.state)
+        if storage.model_versions.publish(
+            restored, newest.meta.version, KEEP_ON_RESTORE
+        ):
             return meta
     raise Conflict("the learner published a model at the same moment; repeat")
 
@@ -148,7 +150,9 @@ RESTORE_TRIES = 5
 KEEP_ON_RESTORE = 1_000_000
 
 
-def _restored(old: SnapshotMeta, newest: SnapshotMeta, now_ms: int) -> SnapshotMeta:
+def _restored(
+    old: ModelVersionMeta, newest: ModelVersionMeta, now_ms: int
+) -> ModelVersionMeta:
     spans: tuple[Span, ...] = old.spans
     if newest.cursor > old.cursor:
         spans = (*spans, (newest.cursor, newest.cursor))

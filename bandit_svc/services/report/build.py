@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.domain.experiment import Group as GroupName
-from bandit_svc.domain.model_version import SnapshotMeta
+from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.times import timestamp
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, mean_interval
 from bandit_svc.ope.uplift.moments import Moments
@@ -57,7 +57,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
     number = experiment.number
     tallies = storage.joins.tallies(number)
     totals = storage.facts.totals(number)
-    metas = storage.snapshots.metas(number)
+    metas = storage.model_versions.metas(number)
     main = [t for t in tallies if t.metric == MAIN_METRIC]
     model = _model(storage, experiment, metas[0] if metas else None, now_ms)
     evaluations = kept_evaluations(storage, experiment, totals.joined)
@@ -181,7 +181,7 @@ def _variants(
 
 
 def _model(
-    storage: Storage, experiment: Experiment, meta: SnapshotMeta | None, now_ms: int
+    storage: Storage, experiment: Experiment, meta: ModelVersionMeta | None, now_ms: int
 ) -> Model:
     cursor = meta.cursor if meta else 0
     waiting_ms = storage.joins.waiting_since_ms(experiment.number, cursor, now_ms)

@@ -25,7 +25,7 @@ def activate(
         Conflict: the decision was not deferred, or its window has run out.
         Unavailable: it can't be made durable now; nothing was kept.
     """
-    ref = ids.read(decision_id, "decision_id")
+    ref = ids.read(decision_id)
     definition = catalog.by_number(ref.experiment_number).definition
     if not ref.deferred:
         raise _conflict(

@@ -125,7 +125,7 @@ class Catalog:
         Raises:
             PolicyError: a model is damaged; every other one was swapped in.
         """
-        newest = self._storage.snapshots.latest_versions()
+        newest = self._storage.model_versions.latest_versions()
         swapped = 0
         fault: PolicyError | None = None
         for key, running in list(self._running.items()):
@@ -190,8 +190,8 @@ class Catalog:
             return load_policy(experiment.definition, None)
 
     def _load(self, experiment: Experiment) -> LoadedPolicy:
-        snapshot = self._storage.snapshots.latest(experiment.number)
-        return load_policy(experiment.definition, snapshot)
+        published = self._storage.model_versions.latest(experiment.number)
+        return load_policy(experiment.definition, published)
 
 
 def _stopped(detail: str) -> Conflict:

@@ -91,7 +91,7 @@ class Playground:
 
     def _running(self, experiment: Experiment) -> Running:
         number = experiment.number
-        metas = self._storage.snapshots.metas(number)
+        metas = self._storage.model_versions.metas(number)
         version = metas[0].version if metas else 0
         wanted = (number, experiment.revision, version)
         kept = self._loaded
@@ -101,8 +101,8 @@ class Playground:
         return kept[1]
 
     def _load(self, experiment: Experiment) -> LoadedPolicy:
-        snapshot = self._storage.snapshots.latest(experiment.number)
-        return load_policy(experiment.definition, snapshot)
+        published = self._storage.model_versions.latest(experiment.number)
+        return load_policy(experiment.definition, published)
 
 
 def newest_contexts(storage: Storage, experiment: Experiment) -> list[Json]:

@@ -151,8 +151,8 @@ def _policy(
         return run(old, load_policy(definition, None)).baseline
     if not decision.model_version:
         return load_policy(definition, None)
-    snapshot = storage.snapshots.get(experiment.number, decision.model_version)
-    return None if snapshot is None else load_policy(definition, snapshot)
+    published = storage.model_versions.get(experiment.number, decision.model_version)
+    return None if published is None else load_policy(definition, published)
 
 
 def _actions(definition: Definition, decision: Decision) -> tuple[Action, ...]:

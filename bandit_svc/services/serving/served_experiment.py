@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.model_version import Snapshot
+from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from policies.base import Action, Policy
@@ -46,15 +46,15 @@ class Running(msgspec.Struct, frozen=True):
     baseline: LoadedPolicy
 
 
-def load_policy(definition: Definition, snapshot: Snapshot | None) -> LoadedPolicy:
-    """Build the model of a snapshot, or an untrained one where there is none.
+def load_policy(definition: Definition, published: ModelVersion | None) -> LoadedPolicy:
+    """Build the model of a model version, or an untrained one where there is none.
 
-    The snapshot's own spec counts: a changed one serves once it has caught up.
+    The model version's own spec counts: a changed one serves once it has caught up.
     """
-    if snapshot is None:
+    if published is None:
         return LoadedPolicy(policy_of(definition, definition.policy), 0, 0)
-    meta = snapshot.meta
-    policy = policy_of(definition, meta.policy, snapshot.state)
+    meta = published.meta
+    policy = policy_of(definition, meta.policy, published.state)
     return LoadedPolicy(policy, meta.version, meta.created_at_ms)
 
 

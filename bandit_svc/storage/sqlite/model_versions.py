@@ -1,6 +1,6 @@
 """Model versions in SQLite.
 
-Owns the table snapshots; see storage.interface.Snapshots.
+Owns the table snapshots; see storage.interface.ModelVersions.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.domain.model_version import Snapshot, SnapshotMeta
+from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta
 from bandit_svc.storage.rows import EvaluationChanges
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.evaluations import save_evaluations
@@ -17,8 +17,8 @@ _META = "number, version, policy, spans, learned, sha256, created_at_ms, restore
 _META_COUNT = 8
 
 
-class SqliteSnapshots:
-    """See storage.interface.Snapshots."""
+class SqliteModelVersions:
+    """See storage.interface.ModelVersions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,15 +36,15 @@ class SqliteSnapshots:
                 ).fetchall()
             )
 
-    def latest(self, number: int) -> Snapshot | None:
+    def latest(self, number: int) -> ModelVersion | None:
         """See the interface."""
         return self._one("number = ? ORDER BY version DESC LIMIT 1", [number])
 
-    def get(self, number: int, version: int) -> Snapshot | None:
+    def get(self, number: int, version: int) -> ModelVersion | None:
         """See the interface."""
         return self._one("number = ? AND version = ?", [number, version])
 
-    def metas(self, number: int) -> list[SnapshotMeta]:
+    def metas(self, number: int) -> list[ModelVersionMeta]:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
@@ -56,13 +56,13 @@ class SqliteSnapshots:
 
     def publish(
         self,
-        snapshot: Snapshot,
+        published: ModelVersion,
         parent_version: int,
         keep: int,
         evaluations: EvaluationChanges | None = None,
     ) -> bool:
         """See the interface."""
-        meta = snapshot.meta
+        meta = published.meta
         with self._database.write() as connection:
             (newest,) = connection.execute(
                 "SELECT coalesce(max(version), 0) FROM snapshots WHERE number = ?",
@@ -82,7 +82,7 @@ class SqliteSnapshots:
                     meta.sha256,
                     meta.created_at_ms,
                     meta.restored_from,
-                    snapshot.state,
+                    published.state,
                 ],
             )
             connection.execute(
@@ -93,7 +93,7 @@ class SqliteSnapshots:
                 save_evaluations(connection, meta.number, evaluations)
         return True
 
-    def _one(self, where: str, parameters: list[int]) -> Snapshot | None:
+    def _one(self, where: str, parameters: list[int]) -> ModelVersion | None:
         with self._database.read() as connection:
             row = connection.execute(
                 f"SELECT {_META}, state FROM snapshots WHERE {where}",  # noqa: S608 - constants
@@ -101,12 +101,12 @@ class SqliteSnapshots:
             ).fetchone()
         if row is None:
             return None
-        return Snapshot(meta=_meta(row[:_META_COUNT]), state=row[_META_COUNT])
+        return ModelVersion(meta=_meta(row[:_META_COUNT]), state=row[_META_COUNT])
 
 
-def _meta(row: tuple[Any, ...]) -> SnapshotMeta:
+def _meta(row: tuple[Any, ...]) -> ModelVersionMeta:
     number, version, policy, spans, learned, sha256, created_at_ms, restored = row
-    return SnapshotMeta(
+    return ModelVersionMeta(
         number=number,
         version=version,
         policy=msgspec.json.decode(policy),

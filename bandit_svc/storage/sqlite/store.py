@@ -18,7 +18,7 @@ from bandit_svc.storage.interface import (
     Facts,
     Joins,
     Keys,
-    Snapshots,
+    ModelVersions,
 )
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.overview import Overview
@@ -29,7 +29,7 @@ from bandit_svc.storage.sqlite.facts import SqliteFacts
 from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteKeys
-from bandit_svc.storage.sqlite.model_versions import SqliteSnapshots
+from bandit_svc.storage.sqlite.model_versions import SqliteModelVersions
 from bandit_svc.storage.sqlite.schema import migrations
 from bandit_svc.storage.sqlite.sums.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.sums.overview import SqliteOverview
@@ -51,7 +51,7 @@ class SqliteStorage:
         self.facts: Facts = SqliteFacts(self._database)
         self.joins: Joins = SqliteJoins(self._database)
         self.breakdowns: Breakdowns = SqliteBreakdowns(self._database)
-        self.snapshots: Snapshots = SqliteSnapshots(self._database)
+        self.model_versions: ModelVersions = SqliteModelVersions(self._database)
         self.evaluations: Evaluations = SqliteEvaluations(self._database)
         self.jobs: Jobs = SqliteJobs(self._database)
         self.overview: Overview = SqliteOverview(self._database)

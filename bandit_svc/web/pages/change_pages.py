@@ -13,7 +13,7 @@ from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.domain.model_version import SnapshotMeta
+from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.errors import Conflict
 from bandit_svc.prose.consequences import consequences, restore_consequences
 from bandit_svc.services.managing import lifecycle
@@ -153,7 +153,7 @@ def _restore_page(
     refused: FormResult[Any] | None = None,
 ) -> Page:
     experiment = page_context.storage.experiments.get(key)
-    metas = page_context.storage.snapshots.metas(experiment.number)
+    metas = page_context.storage.model_versions.metas(experiment.number)
     old = next((m for m in metas if m.version == version), None) or abort(404)
     if experiment.definition.status == "archived":
         refused = FormResult(
@@ -182,7 +182,7 @@ def _restore_page(
 def change_notice(
     args: Mapping[str, str],
     revisions: list[Revision],
-    metas: list[SnapshotMeta],
+    metas: list[ModelVersionMeta],
     now_ms: int,
 ) -> str | None:
     """Return a sentence on the change that the address names, if the store has it."""

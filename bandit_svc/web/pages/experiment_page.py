@@ -120,7 +120,7 @@ def _most_shown_first(page_context: PageContext, experiment: Experiment) -> list
 
 def _kept(page_context: PageContext, experiment: Experiment) -> Json:
     """Return revisions and models, which change rarely."""
-    metas = page_context.storage.snapshots.metas(experiment.number)
+    metas = page_context.storage.model_versions.metas(experiment.number)
     revisions = page_context.storage.experiments.revisions(experiment.number)
     return {
         "notice": change_notice(request.args, revisions, metas, page_context.now_ms()),

@@ -148,7 +148,7 @@ def test_a_migrated_store_goes_on_deciding_and_learning(
         # Kept from the migration on.
         in_drift = sum(row.n for row in breakdowns.drift(1))
         units = max(row.treatment + row.baseline for row in breakdowns.units(1))
-        version = backends.storage.snapshots.latest_versions()[1]
+        version = backends.storage.model_versions.latest_versions()[1]
 
     assert (joined, over_time, in_drift, units) == (70, 70, 30, 30)
     assert version == 2

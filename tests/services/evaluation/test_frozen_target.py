@@ -9,7 +9,7 @@ from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.evaluate import evaluate, split
 from bandit_svc.services.evaluation.labels import asked_specs
-from bandit_svc.services.learning.train import KEEP_SNAPSHOTS
+from bandit_svc.services.learning.train import KEEP_MODEL_VERSIONS
 from bandit_svc.services.policy_inputs import actions_of
 from bandit_svc.services.serving.served_experiment import load_policy
 from bandit_svc.services.values import PolicyRow
@@ -33,7 +33,7 @@ def played(service: Service) -> Service:
 
 def asked(service: Service, *labels: str | Json) -> Json:
     experiment = service.storage.experiments.get("hero")
-    models = service.storage.snapshots.metas(experiment.number)
+    models = service.storage.model_versions.metas(experiment.number)
     return asked_specs(experiment.definition, labels, models, "/policies/{}")
 
 
@@ -45,8 +45,8 @@ def evaluated(service: Service, specs: Json) -> tuple[PolicyRow, ...]:
 def by_hand(service: Service) -> float:
     """IPS of version 1 over the decisions behind its cursor."""
     experiment = service.storage.experiments.get("hero")
-    snapshot = service.storage.snapshots.get(1, 1)
-    policy = load_policy(experiment.definition, snapshot)
+    published = service.storage.model_versions.get(1, 1)
+    policy = load_policy(experiment.definition, published)
     actions = actions_of(experiment.definition.variants)
     total = 0.0
     for row in service.storage.joins.after(1, BEFORE, 10_000):
@@ -95,12 +95,14 @@ def test_a_version_that_is_pruned_meanwhile_is_built_again_from_the_log(
     specs = asked(played, "model:1")
     before = evaluated(played, specs)
     newest = played.model()
-    for version in range(3, KEEP_SNAPSHOTS + 3):
+    for version in range(3, KEEP_MODEL_VERSIONS + 3):
         meta = msgspec.structs.replace(newest.meta, version=version)
-        snapshot = msgspec.structs.replace(newest, meta=meta)
-        assert played.storage.snapshots.publish(snapshot, version - 1, KEEP_SNAPSHOTS)
+        published = msgspec.structs.replace(newest, meta=meta)
+        assert played.storage.model_versions.publish(
+            published, version - 1, KEEP_MODEL_VERSIONS
+        )
 
-    assert played.storage.snapshots.get(1, 1) is None
+    assert played.storage.model_versions.get(1, 1) is None
     assert evaluated(played, specs) == before
 
 

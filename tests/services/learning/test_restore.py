@@ -31,7 +31,7 @@ def restore(service: Service, version: int) -> int:
 def test_a_restored_model_is_a_new_version_with_the_old_bytes(
     service: Service,
 ) -> None:
-    old = service.storage.snapshots.get(1, 1)
+    old = service.storage.model_versions.get(1, 1)
     assert old is not None
     assert restore(service, 1) == 4
     restored = service.model()
@@ -178,11 +178,11 @@ class Crowded:
         self._is_busy = True
 
     @property
-    def snapshots(self) -> "Crowded":
+    def model_versions(self) -> "Crowded":
         return self
 
     def latest(self, number: int) -> object:
-        found = self._service.storage.snapshots.latest(number)
+        found = self._service.storage.model_versions.latest(number)
         if self._is_busy:
             self._is_busy = False
             self._service.rounds(30)
@@ -191,7 +191,7 @@ class Crowded:
 
     def __getattr__(self, name: str) -> object:
         storage = self._service.storage
-        owner = storage if hasattr(storage, name) else storage.snapshots
+        owner = storage if hasattr(storage, name) else storage.model_versions
         return getattr(owner, name)
 
 

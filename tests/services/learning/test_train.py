@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bandit_svc.domain.model_version import Snapshot
+from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.variant import Variant
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services.learning.train import Trained
@@ -240,8 +240,10 @@ def test_a_damaged_model_is_built_again_from_the_log(service: Service) -> None:
     service.rounds(30, experiment="other")
     service.mature()
     good = service.model()
-    damaged = Snapshot(msgspec.structs.replace(good.meta, version=2), good.state[:-9])
-    service.storage.snapshots.publish(damaged, 1, 50)
+    damaged = ModelVersion(
+        msgspec.structs.replace(good.meta, version=2), good.state[:-9]
+    )
+    service.storage.model_versions.publish(damaged, 1, 50)
     tick = service.new_learner().tick()
     repaired = service.model()
 
@@ -261,7 +263,7 @@ def test_an_experiment_whose_model_can_not_be_built_stops_no_other_one(
     good = service.model()
     # Of a policy that this version does not have.
     meta = msgspec.structs.replace(good.meta, version=2, policy={"kind": "future"})
-    service.storage.snapshots.publish(Snapshot(meta, good.state), 1, 50)
+    service.storage.model_versions.publish(ModelVersion(meta, good.state), 1, 50)
     service.rounds(10, experiment="other")
     tick = service.mature_only()
 

@@ -10,7 +10,7 @@ import pytest
 from bandit_svc.domain.events.decision_id import uniform_from_id
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import BASELINE, TREATMENT
-from bandit_svc.domain.model_version import Snapshot
+from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Conflict, InvalidInput, NotFound, Unprocessable
 from policies.pmf import sample
@@ -246,8 +246,10 @@ def test_a_damaged_model_does_not_keep_a_worker_from_deciding(
     service.mature()
     good = service.model()
     # The tail of the newest model is lost.
-    damaged = Snapshot(msgspec.structs.replace(good.meta, version=2), good.state[:-10])
-    service.storage.snapshots.publish(damaged, 1, 50)
+    damaged = ModelVersion(
+        msgspec.structs.replace(good.meta, version=2), good.state[:-10]
+    )
+    service.storage.model_versions.publish(damaged, 1, 50)
     late_worker = service.new_worker("cc")
 
     assert service.decide(late_worker).decision.source == "policy"

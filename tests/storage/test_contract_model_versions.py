@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.domain.model_version import Snapshot, SnapshotMeta
+from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta
 from bandit_svc.storage.interface import Storage
 
 KEEP = 3
 
 
-def new_snapshot(version: int, state: bytes = b"\x00model\xff") -> Snapshot:
-    meta = SnapshotMeta(
+def new_model_version(version: int, state: bytes = b"\x00model\xff") -> ModelVersion:
+    meta = ModelVersionMeta(
         number=1,
         version=version,
         policy={"kind": "vw", "learning_rate": 0.30000000000000004},
@@ -26,53 +26,55 @@ def new_snapshot(version: int, state: bytes = b"\x00model\xff") -> Snapshot:
         created_at_ms=9,
         restored_from=2,
     )
-    return Snapshot(meta, state)
+    return ModelVersion(meta, state)
 
 
 def test_a_model_comes_back_byte_for_byte(storage: Storage) -> None:
-    published = new_snapshot(1, bytes(range(256)) * 1000)
+    published = new_model_version(1, bytes(range(256)) * 1000)
 
-    assert storage.snapshots.publish(published, 0, KEEP)
-    assert storage.snapshots.latest(1) == published
-    assert storage.snapshots.get(1, 1) == published
-    assert storage.snapshots.metas(1) == [published.meta]
+    assert storage.model_versions.publish(published, 0, KEEP)
+    assert storage.model_versions.latest(1) == published
+    assert storage.model_versions.get(1, 1) == published
+    assert storage.model_versions.metas(1) == [published.meta]
     assert published.meta.cursor == 8
 
 
 def test_an_experiment_without_a_model_has_none(storage: Storage) -> None:
-    assert storage.snapshots.latest(1) is None
-    assert storage.snapshots.get(1, 1) is None
-    assert storage.snapshots.metas(1) == []
-    assert dict(storage.snapshots.latest_versions()) == {}
+    assert storage.model_versions.latest(1) is None
+    assert storage.model_versions.get(1, 1) is None
+    assert storage.model_versions.metas(1) == []
+    assert dict(storage.model_versions.latest_versions()) == {}
 
 
 @pytest.mark.parametrize("parent_version", [0, 1, 3])
 def test_a_model_on_another_parent_than_the_newest_is_refused(
     storage: Storage, parent_version: int
 ) -> None:
-    storage.snapshots.publish(new_snapshot(1), 0, KEEP)
-    storage.snapshots.publish(new_snapshot(2), 1, KEEP)
+    storage.model_versions.publish(new_model_version(1), 0, KEEP)
+    storage.model_versions.publish(new_model_version(2), 1, KEEP)
 
-    assert not storage.snapshots.publish(new_snapshot(3), parent_version, KEEP)
-    assert [meta.version for meta in storage.snapshots.metas(1)] == [2, 1]
+    assert not storage.model_versions.publish(
+        new_model_version(3), parent_version, KEEP
+    )
+    assert [meta.version for meta in storage.model_versions.metas(1)] == [2, 1]
 
 
 def test_the_newest_models_are_kept_and_older_ones_pruned(storage: Storage) -> None:
     for version in range(1, 6):
-        storage.snapshots.publish(new_snapshot(version), version - 1, KEEP)
+        storage.model_versions.publish(new_model_version(version), version - 1, KEEP)
 
-    assert [meta.version for meta in storage.snapshots.metas(1)] == [5, 4, 3]
-    assert storage.snapshots.get(1, 2) is None
+    assert [meta.version for meta in storage.model_versions.metas(1)] == [5, 4, 3]
+    assert storage.model_versions.get(1, 2) is None
 
 
 def test_pruning_one_experiment_leaves_the_others(storage: Storage) -> None:
-    other = new_snapshot(1)
-    other = Snapshot(msgspec.structs.replace(other.meta, number=2), other.state)
-    storage.snapshots.publish(other, 0, KEEP)
+    other = new_model_version(1)
+    other = ModelVersion(msgspec.structs.replace(other.meta, number=2), other.state)
+    storage.model_versions.publish(other, 0, KEEP)
     for version in range(1, 6):
-        storage.snapshots.publish(new_snapshot(version), version - 1, KEEP)
+        storage.model_versions.publish(new_model_version(version), version - 1, KEEP)
 
-    assert storage.snapshots.latest(2) == other
+    assert storage.model_versions.latest(2) == other
 
 
 def test_the_newest_version_of_each_experiment_is_told_at_once(
@@ -81,9 +83,9 @@ def test_the_newest_version_of_each_experiment_is_told_at_once(
     second = msgspec.structs.replace(hero.definition, key="second")
     storage.experiments.create(second, "salt", 0)
     for version in (1, 2):
-        storage.snapshots.publish(new_snapshot(version), version - 1, KEEP)
+        storage.model_versions.publish(new_model_version(version), version - 1, KEEP)
 
-    assert dict(storage.snapshots.latest_versions()) == {1: 2}
+    assert dict(storage.model_versions.latest_versions()) == {1: 2}
 
 
 def test_of_many_threads_that_publish_on_one_parent_one_wins(storage: Storage) -> None:
@@ -92,14 +94,16 @@ def test_of_many_threads_that_publish_on_one_parent_one_wins(storage: Storage) -
 
     def publish(state: bytes) -> None:
         start.wait()
-        published.append(storage.snapshots.publish(new_snapshot(1, state), 0, KEEP))
+        published.append(
+            storage.model_versions.publish(new_model_version(1, state), 0, KEEP)
+        )
 
     threads = [threading.Thread(target=publish, args=(bytes([i]),)) for i in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    latest = storage.snapshots.latest(1)
+    latest = storage.model_versions.latest(1)
 
     assert sorted(published) == [False] * 7 + [True]
     assert latest is not None
