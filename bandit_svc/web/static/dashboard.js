@@ -1,6 +1,6 @@
-// Parts of a page that htmx refreshes: not while nobody looks. What a visitor has
-// opened stays open, and what they have typed meanwhile stays as they typed it. Of a
-// menu the options may change; idiomorph leaves alone the one that is in use.
+// Rules for the parts of a page that htmx refreshes. A hidden page is not refreshed.
+// What a visitor has opened stays open, and what they type during a refresh is kept. The
+// options of a menu may change; idiomorph does not change the menu that is in use.
 "use strict";
 const TYPED = new Set(["value", "checked"]);
 let answersTyping = false;
@@ -14,7 +14,7 @@ Idiomorph.defaults.ignoreActiveValue = true;
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
   !(name === "open" && node.localName === "details") &&
   !(answersTyping && TYPED.has(name) && node.localName !== "option");
-// Who moves a slider knows its value.
+// Moving a slider makes its value known.
 document.addEventListener("input", (event) => {
   const known = document.getElementById(`u-${event.target.id}`);
   if (known) known.checked = true;
