@@ -52,7 +52,7 @@ def live(service: WorkerInProcess) -> None:
                 "user": {WORDS: n % 2 == 0},
             },
         }
-        for n in range(400)
+        for n in range(600)
     ]
     decided = service.post("/v1/decisions/batch", {"decisions": requests}).json
     rewards = [

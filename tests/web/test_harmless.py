@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.harness.pages import ReadPage
+from tests.harness.pages import Page, ReadPage
 from tests.harness.worker_in_process import WorkerInProcess
 
 POLICY = (
@@ -117,10 +117,12 @@ def test_no_page_needs_a_script(
 
 
 def test_a_number_has_no_more_digits_than_one_reads(
-    lived_in: WorkerInProcess, one_of_each: list[str], read_page: ReadPage
+    lived_in: WorkerInProcess, one_of_each: list[str]
 ) -> None:
     for path in one_of_each:
-        text = read_page(lived_in, path).text
+        # Ids and hashes are code: a random one may have digits alone.
+        source = re.sub(r"<code>[^<]*</code>", "", lived_in.get(path).text)
+        text = Page(source).text
 
         # The draw of a receipt alone is shown with six, to be compared.
         assert not re.findall(r"\b\d{7,}\b|\b\d\.\d{7,}", text), path

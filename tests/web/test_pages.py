@@ -164,7 +164,7 @@ def test_an_experiment_without_data_has_a_sentence_in_place_of_each_chart(
     assert "svg" not in page.tags
     for sentence in (
         "Nothing is known yet",
-        "There is nothing to show until decisions of both groups have matured",
+        "There is nothing to show until 50 decisions of each group have matured",
         "No context key splits the traffic yet",
         "No model has been published yet",
         "created",

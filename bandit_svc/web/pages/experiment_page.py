@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import TREATMENT, Experiment
+from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.prose.report_csv import report_csv
 from bandit_svc.prose.report_html import over_time
 from bandit_svc.prose.report_html.page import figures, outcome_of
@@ -81,6 +82,7 @@ def _live(page_context: PageContext, experiment: Experiment) -> Json:
         "report": report,
         "figures": drawn,
         "outcome": outcome_of(report),
+        "least_matured": MINIMAL_COUNT,
         "tally": tally(report.health),
         "words": WORDS,
         "payloads": {v.key: v.payload for v in experiment.definition.variants},
