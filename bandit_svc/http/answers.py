@@ -1,6 +1,7 @@
 """Turn values into JSON answers.
 
-Owns the response shapes of decisions and rewards.
+Owns the response shapes of deciding and of reporting a reward; records.py has those of
+reading.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,6 @@ from flask import Response
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.times import timestamp
 from bandit_svc.services.serving.decide import Decided
-from bandit_svc.storage.rows import DecisionView, RewardRow
 
 _encode = msgspec.json.Encoder().encode
 
@@ -82,52 +82,6 @@ def reward_answer(reward: Reward) -> RewardAnswer:
         metric=reward.metric,
         reward_id=reward.reward_id or None,
     )
-
-
-def decision_record(view: DecisionView) -> dict[str, Any]:
-    """Return a logged decision with its rewards and its state."""
-    decision = view.decision
-    return {
-        "decision_id": decision.id,
-        "experiment": decision.experiment,
-        "revision": decision.revision,
-        "state": view.state,
-        "unit_id": decision.unit_id,
-        "group": decision.group,
-        "context": decision.context,
-        "variants": [
-            {"variant": key, "probability": probability}
-            for key, probability in zip(decision.variants, decision.pmf, strict=True)
-        ],
-        "variant": decision.variant,
-        "propensity": decision.propensity,
-        "source": decision.source,
-        "model_version": decision.model_version,
-        "deferred": decision.deferred,
-        "request_id": decision.request_id,
-        "decided_at": timestamp(decision.decided_at_ms),
-        "exposed_at": _maybe(view.exposed_at_ms),
-        "closes_at": _maybe(view.closes_at_ms),
-        "rewards": [_reward_record(reward) for reward in view.rewards],
-        "reward": view.joined_reward,
-        "position": view.joined_position,
-    }
-
-
-def _reward_record(reward: RewardRow) -> dict[str, Any]:
-    return {
-        "metric": reward.metric,
-        "reward_id": reward.reward_id or None,
-        "value": reward.value,
-        "occurred_at": timestamp(reward.occurred_at_ms),
-        "received_at": timestamp(reward.received_at_ms),
-        "late": reward.late,
-        "conflicts": reward.conflicts,
-    }
-
-
-def _maybe(at_ms: int | None) -> str | None:
-    return None if at_ms is None else timestamp(at_ms)
 
 
 def json_reply(

@@ -17,10 +17,14 @@ from bandit_svc.http.answers import (
     DecisionAnswer,
     Reply,
     decision_answer,
-    decision_record,
     json_reply,
 )
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
+from bandit_svc.http.records import (
+    ActivationAnswer,
+    DecisionBatchAnswer,
+    decision_record,
+)
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.serving.activate import activate
 from bandit_svc.services.serving.decide import DecisionRequest, decide
@@ -50,14 +54,8 @@ def register(app: Flask, request_context: RequestContext) -> None:
             decision_id,
             request_context.now_ms(),
         )
-        return json_reply(
-            {
-                "decision_id": decision_id,
-                "activated_at": timestamp(activation.activated_at_ms),
-                "status": "accepted",
-            },
-            202,
-        ).to_flask()
+        at = timestamp(activation.activated_at_ms)
+        return json_reply(ActivationAnswer(decision_id, at), 202).to_flask()
 
     @routes.get("/v1/decisions/<decision_id>")
     def show(decision_id: str) -> Response:
@@ -81,7 +79,8 @@ def decide_many(request_context: RequestContext, body: bytes) -> Reply:
         _decide_one_of_many(request_context, item, f"/decisions/{index}")
         for index, item in enumerate(items)
     ]
-    return json_reply({"decisions": answers}, 200, retry_headers(answers))
+    answer = DecisionBatchAnswer(answers)
+    return json_reply(answer, 200, retry_headers(answers))
 
 
 def _decide(request_context: RequestContext, parsed: DecisionRequest) -> DecisionAnswer:

@@ -56,6 +56,13 @@ class EvaluationAnswer(msgspec.Struct):
     result: dict[str, Any] | msgspec.UnsetType | None = None
 
 
+class EvaluationList(msgspec.Struct):
+    """The evaluations of an experiment, newest first, without results."""
+
+    experiment: str
+    evaluations: list[EvaluationAnswer]
+
+
 _body = msgspec.json.Decoder(EvaluationBody).decode
 
 
@@ -87,7 +94,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
             msgspec.structs.replace(evaluation_answer(row, key), result=msgspec.UNSET)
             for row in storage.jobs.all(number, EVALUATION)
         ]
-        return json_reply({"experiment": key, "evaluations": found}).to_flask()
+        return json_reply(EvaluationList(key, found)).to_flask()
 
     @routes.get("/v1/experiments/<key>/evaluations/<id>")
     def show(key: str, id: str) -> Response:  # noqa: A002 - as in the path

@@ -4,17 +4,21 @@ Owns the HTTP shape of definitions; the rules are in services.managing.lifecycle
 """
 
 import secrets
-from typing import Any
 
-import msgspec
 from flask import Blueprint, Flask, Response, request
 
-from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
-from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.times import timestamp
 from bandit_svc.http import parsing
 from bandit_svc.http.answers import json_reply
+from bandit_svc.http.records import (
+    ExperimentList,
+    ModelList,
+    RevisionList,
+    RevisionRecord,
+    experiment_record,
+    model_record,
+)
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.managing import lifecycle
 
@@ -41,7 +45,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.get("/v1/experiments")
     def list_all() -> Response:
         found = [experiment_record(e) for e in storage.experiments.all()]
-        return json_reply({"experiments": found}).to_flask()
+        return json_reply(ExperimentList(found)).to_flask()
 
     @routes.get("/v1/experiments/<key>")
     def show(key: str) -> Response:
@@ -57,15 +61,15 @@ def register(app: Flask, request_context: RequestContext) -> None:
     def revisions(key: str) -> Response:
         number = storage.experiments.get(key).number
         found = [
-            {
-                "revision": r.revision,
-                "revised_at": timestamp(r.revised_at_ms),
-                "note": r.note,
-                "definition": r.definition,
-            }
+            RevisionRecord(
+                revision=r.revision,
+                revised_at=timestamp(r.revised_at_ms),
+                note=r.note,
+                definition=r.definition,
+            )
             for r in storage.experiments.revisions(number)
         ]
-        return json_reply({"experiment": key, "revisions": found}).to_flask()
+        return json_reply(RevisionList(key, found)).to_flask()
 
     @routes.get("/v1/experiments/<key>/models")
     def models(key: str) -> Response:
@@ -73,7 +77,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
         found = [
             model_record(meta, serving=index == 0) for index, meta in enumerate(metas)
         ]
-        return json_reply({"experiment": key, "models": found}).to_flask()
+        return json_reply(ModelList(key, found)).to_flask()
 
     @routes.post(
         f"/v1/experiments/<key>/models/<int(max={MAX_VERSION}):version>/restore"
@@ -83,25 +87,3 @@ def register(app: Flask, request_context: RequestContext) -> None:
         return json_reply(model_record(meta, serving=True)).to_flask()
 
     app.register_blueprint(routes)
-
-
-def experiment_record(experiment: Experiment) -> dict[str, Any]:
-    """Return an experiment as its caller gets it: definition, revision and times."""
-    record: dict[str, Any] = msgspec.to_builtins(experiment.definition)
-    record["revision"] = experiment.revision
-    record["created_at"] = timestamp(experiment.created_at_ms)
-    record["revised_at"] = timestamp(experiment.revised_at_ms)
-    return record
-
-
-def model_record(meta: ModelVersionMeta, *, serving: bool) -> dict[str, Any]:
-    """Return a model version as its caller gets it."""
-    return {
-        "version": meta.version,
-        "policy": meta.policy,
-        "learned": meta.learned,
-        "sha256": meta.sha256,
-        "created_at": timestamp(meta.created_at_ms),
-        "restored_from": meta.restored_from,
-        "serving": serving,
-    }

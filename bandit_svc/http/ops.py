@@ -11,6 +11,7 @@ from flask import Blueprint, Flask, Response
 from bandit_svc import __version__, metrics
 from bandit_svc.errors import Unavailable
 from bandit_svc.http.answers import json_reply
+from bandit_svc.http.records import Health, Readiness
 from bandit_svc.http.request_context import RequestContext
 
 LEAST_FREE_BYTES = 16 * 1024 * 1024
@@ -22,7 +23,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
 
     @routes.get("/healthz")
     def healthz() -> Response:
-        return json_reply({"status": "ok", "version": __version__}).to_flask()
+        return json_reply(Health("ok", __version__)).to_flask()
 
     @routes.get("/readyz")
     def readyz() -> Response:
@@ -38,7 +39,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
                 f"less than {LEAST_FREE_BYTES // 2**20} MiB are free on the disk of "
                 "the data folder, so decisions can't be made durable; free some space"
             )
-        return json_reply({"status": "ready"}).to_flask()
+        return json_reply(Readiness("ready")).to_flask()
 
     @routes.get("/metrics")
     def show_metrics() -> Response:

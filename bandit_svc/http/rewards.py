@@ -17,6 +17,7 @@ from bandit_svc.http.answers import (
     reward_answer,
 )
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
+from bandit_svc.http.records import RewardBatchAnswer
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.serving.record_reward import record_reward
 
@@ -48,7 +49,7 @@ def reward_many(request_context: RequestContext, body: bytes) -> Reply:
         _record_one_of_many(request_context, item, f"/rewards/{index}")
         for index, item in enumerate(items)
     ]
-    return json_reply({"rewards": answers}, 202, retry_headers(answers))
+    return json_reply(RewardBatchAnswer(answers), 202, retry_headers(answers))
 
 
 def _record(request_context: RequestContext, body: bytes) -> RewardAnswer:

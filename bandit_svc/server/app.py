@@ -12,13 +12,13 @@ from bandit_svc.http import (
     evaluations,
     experiments,
     headers,
-    openapi,
     ops,
     problems,
     reports,
     rewards,
 )
 from bandit_svc.http.counting import count_request
+from bandit_svc.http.openapi import document
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.fast_lane import FastLane
 from bandit_svc.web import dashboard
@@ -38,7 +38,7 @@ def create_app(request_context: RequestContext) -> Flask:
     auth.register(app, request_context)
     for room in (ops, decisions, rewards, experiments, evaluations, reports):
         room.register(app, request_context)
-    openapi.register(app)
+    document.register(app)
     dashboard.register(app, request_context)
     app.after_request(_count)
     app.wsgi_app = FastLane(request_context, app.wsgi_app)  # type: ignore[method-assign]

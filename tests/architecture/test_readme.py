@@ -8,7 +8,7 @@ import pytest
 
 from bandit_svc import metrics
 from bandit_svc.cli.main import main
-from bandit_svc.http.openapi import OPERATIONS
+from bandit_svc.http.openapi.operations import OPERATIONS
 from bandit_svc.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from bandit_svc.http.openapi import OPERATIONS, Operation
+from bandit_svc.http.openapi.operations import OPERATIONS, Operation
 from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
 NAMES = {"key": "hero", "decision_id": "x", "version": 1, "id": "x"}

@@ -1,12 +1,12 @@
 """The page `/docs`: the API, described for people.
 
-Owns the route; what it lists is `http.openapi`'s and `http.problems`'. Open without a
-key, as `/openapi.json` is.
+Owns the route; the lists are those of `http.openapi.operations` and `http.problems`.
+Open without a key, as `/openapi.json` is.
 """
 
 from flask import Blueprint
 
-from bandit_svc.http.openapi import OPERATIONS
+from bandit_svc.http.openapi.operations import OPERATIONS
 from bandit_svc.http.problems import STATUS
 from bandit_svc.web.page_context import PageContext, render
 

@@ -1,0 +1,1 @@
+"""The description of the API: its operations, their schemas and examples."""

@@ -1,0 +1,211 @@
+"""The API, described for programs (`/openapi.json`).
+
+Owns the document: schemas of the structs that bodies and answers are, and an example
+of each. The examples were recorded from real calls (examples.json).
+"""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Flask, Response
+
+from bandit_svc import __version__
+from bandit_svc.domain.experiment import Definition
+from bandit_svc.http import records
+from bandit_svc.http.answers import DecisionAnswer, RewardAnswer, json_reply
+from bandit_svc.http.evaluations import (
+    EvaluationAnswer,
+    EvaluationBody,
+    EvaluationList,
+)
+from bandit_svc.http.openapi.operations import DOCUMENT, OPERATIONS, PATCH, Operation
+from bandit_svc.http.parsing import (
+    DecisionBatchBody,
+    DecisionBody,
+    RewardBatchBody,
+    RewardBody,
+)
+from bandit_svc.http.problems import Problem
+from bandit_svc.services.evaluation.evaluate import Evaluation
+from bandit_svc.services.report.report import Report
+
+Json = dict[str, Any]
+_STRUCTS = (
+    DecisionBody, DecisionBatchBody, DecisionAnswer, records.DecisionBatchAnswer,
+    records.ActivationAnswer, records.DecisionRecord, RewardBody, RewardBatchBody,
+    RewardAnswer, records.RewardBatchAnswer, Definition, records.ExperimentRecord,
+    records.ExperimentList, records.RevisionList, records.ModelList, Report,
+    EvaluationBody, EvaluationAnswer, EvaluationList, Evaluation, records.Health,
+    records.Readiness, Problem,
+)  # fmt: skip
+_TO_WORDS = str.maketrans("/{}.", "    ")
+_PREFIX = "#/components/schemas/"
+
+
+def register(app: Flask) -> None:
+    """Add the route of the document; it needs nothing of the worker."""
+    routes = Blueprint("openapi", __name__)
+    description = build()
+
+    @routes.get("/openapi.json")
+    def document() -> Response:
+        return json_reply(description).to_flask()
+
+    app.register_blueprint(routes)
+
+
+def build() -> Json:
+    """Return the OpenAPI 3.1 document."""
+    paths: dict[str, Json] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "bandit_svc", "version": __version__},
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+@cache
+def examples() -> Json:
+    """Return the recorded bodies by operation: `request` and `answer`."""
+    text = files("bandit_svc.http.openapi").joinpath("examples.json").read_bytes()
+    return msgspec.json.decode(text, type=Json)
+
+
+def _schemas() -> Json:
+    _, schemas = msgspec.json.schema_components(
+        _STRUCTS, schema_hook=_raw, ref_template=_PREFIX + "{name}"
+    )
+    schemas["Check"] = _check_of(schemas["Check"])
+    schemas["EvaluationAnswer"]["properties"]["result"] = {
+        "anyOf": [_reference("Evaluation"), {"type": "null"}],
+        "description": "Null until the evaluation is done; absent in lists.",
+    }
+    for batch, items in (("Decision", "decisions"), ("Reward", "rewards")):
+        # Their entries are decoded one by one, so that a bad one is refused alone.
+        properties = schemas[f"{batch}BatchBody"]["properties"]
+        properties[items]["items"] = _reference(f"{batch}Body")
+        answers = schemas[f"{batch}BatchAnswer"]["properties"]
+        entry = [_reference(f"{batch}Answer"), _reference("Problem")]
+        answers[items] = {"type": "array", "items": {"anyOf": entry}}
+    schemas[PATCH] = _patch_of(schemas["Definition"])
+    schemas[DOCUMENT] = {
+        "title": DOCUMENT,
+        "type": "object",
+        "description": "An OpenAPI 3.1 document.",
+        "properties": {"openapi": {"type": "string"}, "paths": {"type": "object"}},
+        "required": ["openapi", "paths"],
+    }
+    return schemas
+
+
+def _operation(operation: Operation) -> Json:
+    recorded = examples().get(operation.name, {})
+    answer: Json = {"description": operation.summary}
+    schema = _reference(operation.answer) if operation.answer else {"type": "string"}
+    answer["content"] = _content(operation.media, schema, recorded.get("answer"))
+    responses = {str(operation.status): answer}
+    for status in (*operation.problems, 500):
+        responses[str(status)] = {
+            "description": _PROBLEMS[status],
+            "content": {"application/problem+json": {"schema": _reference("Problem")}},
+        }
+    described: Json = {
+        "summary": operation.summary,
+        "responses": responses,
+        "operationId": _operation_id(operation),
+        "security": [] if operation.access == "open" else [{"key": []}],
+        "parameters": [
+            _parameter(part[1:-1])
+            for part in operation.path.split("/")
+            if part.startswith("{")
+        ],
+    }
+    if operation.body:
+        described["requestBody"] = {
+            "required": True,
+            "content": _content(
+                "application/json", _reference(operation.body), recorded.get("request")
+            ),
+        }
+    return described
+
+
+_PROBLEMS = {
+    400: "The request is invalid; `errors` has a pointer to each invalid field.",
+    401: "No valid key was sent.",
+    403: "The key may not call this route.",
+    404: "The route, experiment, decision, model or evaluation does not exist.",
+    409: "The request contradicts what is stored.",
+    413: "The body is too large.",
+    422: "No variant is left to choose.",
+    500: "An unexpected error; the service's log says where it occurred.",
+    503: "The service can't answer durably now; `Retry-After` says when to try again.",
+}
+
+
+def _parameter(name: str) -> Json:
+    kind = "integer" if name == "version" else "string"
+    return {"name": name, "in": "path", "required": True, "schema": {"type": kind}}
+
+
+def _operation_id(operation: Operation) -> str:
+    """Name an operation by its method and path: `get_experiments_key_report`."""
+    words = operation.path.replace("/v1/", "/").translate(_TO_WORDS).split()
+    return "_".join([operation.method, *(words or ["status"])])
+
+
+def _check_of(schema: Json) -> Json:
+    """Describe a check as the contract has it: its numbers beside its name."""
+    own = schema["properties"]
+    named = {key: own[key] for key in ("status", "detail", "policy")}
+    return {
+        "title": "Check",
+        "type": "object",
+        "description": "One check; what it found has further numbers, by name.",
+        "properties": {
+            "check": own["name"],
+            **named,
+            "keys": {"type": "object", "additionalProperties": {"type": "number"}},
+        },
+        "required": ["check", "status", "detail"],
+        "additionalProperties": {"type": "number"},
+    }
+
+
+def _patch_of(definition: Json) -> Json:
+    """Describe a merge patch: any of the fields, null for its default."""
+    return {
+        "title": PATCH,
+        "type": "object",
+        "description": "A JSON merge patch (RFC 7396); null gives a field its default.",
+        "properties": {
+            name: {"anyOf": [schema, {"type": "null"}]}
+            for name, schema in definition["properties"].items()
+        },
+        "additionalProperties": False,
+    }
+
+
+def _reference(schema: str) -> Json:
+    return {"$ref": _PREFIX + schema}
+
+
+def _content(media_type: str, schema: Json, example: object) -> Json:
+    # A new operation has no example until `make reference` has recorded one.
+    shown = {} if example is None else {"example": example}
+    return {media_type: {"schema": schema, **shown}}
+
+
+def _raw(kind: type) -> Json:
+    """Describe the still encoded entries of a batch."""
+    if kind is msgspec.Raw:
+        return {"type": "object"}
+    raise NotImplementedError(kind)

@@ -1,0 +1,151 @@
+"""The operations of the API.
+
+Owns one entry for each route: its body, its answer, the scope that it needs and every
+status that it can answer. openapi.py and the page /docs describe these; a test compares
+them with the routes that exist.
+"""
+
+from typing import Literal, NamedTuple
+
+Access = Literal["publishable", "secret", "open"]
+
+
+class Operation(NamedTuple):
+    """One route.
+
+    Attributes:
+        body: the name of the body's schema; None for a route without a body.
+        answer: the name of the answer's schema; None where `media` is no JSON.
+        problems: the statuses of problems that the route can answer, but for 500.
+        media: the media type of the answer.
+    """
+
+    method: str
+    path: str
+    summary: str
+    status: int
+    access: Access
+    answer: str | None
+    body: str | None = None
+    problems: tuple[int, ...] = ()
+    media: str = "application/json"
+
+    @property
+    def name(self) -> str:
+        """Method and path: `get /v1/experiments`."""
+        return f"{self.method} {self.path}"
+
+
+PATCH = "DefinitionPatch"
+DOCUMENT = "OpenAPI"
+"""Schemas that no struct has."""
+
+_DECIDE = (400, 401, 404, 409, 413, 422, 503)
+_BATCH = (400, 401, 413, 503)
+_WRITE = (400, 401, 403, 404, 409, 413, 503)
+_READ = (401, 403, 404, 503)
+
+OPERATIONS = (
+    Operation(
+        "post", "/v1/decisions",
+        "Choose a variant for a context, log the choice durably, and answer.",
+        201, "publishable", "DecisionAnswer", "DecisionBody", _DECIDE,
+    ),
+    Operation(
+        "post", "/v1/decisions/batch",
+        "Make up to 1,000 decisions; each entry is an answer or a problem, in order.",
+        200, "publishable", "DecisionBatchAnswer", "DecisionBatchBody", _BATCH,
+    ),
+    Operation(
+        "post", "/v1/decisions/{decision_id}/activate",
+        "Report that the variant of a deferred decision was shown; idempotent.",
+        202, "publishable", "ActivationAnswer", None, (401, 404, 409, 503),
+    ),
+    Operation(
+        "get", "/v1/decisions/{decision_id}",
+        "Read one decision with its rewards and its state.",
+        200, "secret", "DecisionRecord", None, _READ,
+    ),
+    Operation(
+        "post", "/v1/rewards",
+        "Report a reward; idempotent by reward_id. Durable when answered.",
+        202, "publishable", "RewardAnswer", "RewardBody", (400, 401, 404, 413, 503),
+    ),
+    Operation(
+        "post", "/v1/rewards/batch",
+        "Report up to 1,000 rewards; each entry is an answer or a problem, in order.",
+        202, "publishable", "RewardBatchAnswer", "RewardBatchBody", _BATCH,
+    ),
+    Operation(
+        "post", "/v1/experiments", "Create an experiment.",
+        201, "secret", "ExperimentRecord", "Definition",
+        (400, 401, 403, 409, 413, 503),
+    ),
+    Operation(
+        "get", "/v1/experiments", "List the experiments.",
+        200, "secret", "ExperimentList", None, (401, 403, 503),
+    ),
+    Operation(
+        "get", "/v1/experiments/{key}", "Read one experiment's definition.",
+        200, "secret", "ExperimentRecord", None, _READ,
+    ),
+    Operation(
+        "patch", "/v1/experiments/{key}",
+        "Change an experiment by a JSON merge patch (RFC 7396); a new revision.",
+        200, "secret", "ExperimentRecord", PATCH, _WRITE,
+    ),
+    Operation(
+        "get", "/v1/experiments/{key}/revisions",
+        "Read every definition that an experiment has had, and why it was changed.",
+        200, "secret", "RevisionList", None, _READ,
+    ),
+    Operation(
+        "get", "/v1/experiments/{key}/report",
+        "Read groups, variants and uplift with intervals that hold at every look.",
+        200, "secret", "Report", None, _READ,
+    ),
+    Operation(
+        "get", "/v1/experiments/{key}/report.csv", "Read the report as CSV.",
+        200, "secret", None, None, _READ, "text/csv",
+    ),
+    Operation(
+        "get", "/v1/experiments/{key}/models", "List the kept model versions.",
+        200, "secret", "ModelList", None, _READ,
+    ),
+    Operation(
+        "post", "/v1/experiments/{key}/models/{version}/restore",
+        "Serve an older model again, and learn from now on top of it.",
+        200, "secret", "ModelRecord", None, (401, 403, 404, 409, 503),
+    ),
+    Operation(
+        "post", "/v1/experiments/{key}/evaluations",
+        "Ask what policies would have earned; a job, whose place is in Location.",
+        202, "secret", "EvaluationAnswer", "EvaluationBody", _WRITE,
+    ),
+    Operation(
+        "get", "/v1/experiments/{key}/evaluations",
+        "List the evaluations of an experiment, newest first, without results.",
+        200, "secret", "EvaluationList", None, _READ,
+    ),
+    Operation(
+        "get", "/v1/experiments/{key}/evaluations/{id}",
+        "Read one evaluation: its progress, and its result.",
+        200, "secret", "EvaluationAnswer", None, _READ,
+    ),
+    Operation(
+        "get", "/healthz", "Answer whether the process is up.", 200, "open", "Health"
+    ),
+    Operation(
+        "get", "/readyz", "Answer whether decisions can be made durably.",
+        200, "open", "Readiness", None, (503,),
+    ),
+    Operation(
+        "get", "/metrics", "Read the metrics, in the text format of Prometheus.",
+        200, "open", None, media="text/plain",
+    ),
+    Operation("get", "/openapi.json", "Read this description.", 200, "open", DOCUMENT),
+    Operation(
+        "get", "/docs", "Read this description as a page.",
+        200, "open", None, media="text/html",
+    ),
+)  # fmt: skip

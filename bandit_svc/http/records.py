@@ -1,0 +1,217 @@
+"""Shapes of answers that read what is stored.
+
+Owns the structs of decisions, experiments, models and evaluations as callers get
+them, the lists of them, and the answers of batches. openapi.py describes them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bandit_svc.domain.experiment import Definition, Experiment, Group
+from bandit_svc.domain.model_version import ModelVersionMeta
+from bandit_svc.domain.times import timestamp
+from bandit_svc.storage.rows import DecisionView, RewardRow
+
+
+class DecisionBatchAnswer(msgspec.Struct):
+    """The answer to POST /v1/decisions/batch: a DecisionAnswer or a Problem each."""
+
+    decisions: Sequence[Any]
+
+
+class RewardBatchAnswer(msgspec.Struct):
+    """The answer to POST /v1/rewards/batch: a RewardAnswer or a Problem each."""
+
+    rewards: Sequence[Any]
+
+
+class ActivationAnswer(msgspec.Struct):
+    """The answer to an activation: it is durable."""
+
+    decision_id: str
+    activated_at: str
+    status: str = "accepted"
+
+
+class VariantChance(msgspec.Struct):
+    """An eligible variant and the chance that it was chosen with."""
+
+    variant: str
+    probability: float
+
+
+class RewardRecord(msgspec.Struct):
+    """One reward of a decision; `conflicts` counts refused other values."""
+
+    metric: str
+    reward_id: str | None
+    value: float
+    occurred_at: str
+    received_at: str
+    late: bool
+    conflicts: int
+
+
+class DecisionRecord(msgspec.Struct):
+    """One logged decision with its rewards and its state.
+
+    Attributes:
+        state: deferred, open, joined, or what else became of it.
+        source: who chose: the policy, the baseline or a fallback.
+        reward: the aggregated reward; null until the decision has matured.
+        position: the place in the joined order; null until then.
+    """
+
+    decision_id: str
+    experiment: str
+    revision: int
+    state: str
+    unit_id: str | None
+    group: Group
+    context: dict[str, Any]
+    variants: list[VariantChance]
+    variant: str
+    propensity: float
+    source: str
+    model_version: int
+    deferred: bool
+    request_id: str | None
+    decided_at: str
+    exposed_at: str | None
+    closes_at: str | None
+    rewards: list[RewardRecord]
+    reward: float | None
+    position: int | None
+
+
+class ExperimentRecord(Definition, frozen=True, kw_only=True):
+    """An experiment: its definition, its revision and its times."""
+
+    revision: int
+    created_at: str
+    revised_at: str
+
+
+class ExperimentList(msgspec.Struct):
+    """Every experiment."""
+
+    experiments: list[ExperimentRecord]
+
+
+class RevisionRecord(msgspec.Struct):
+    """One definition that an experiment has had, and why it was changed."""
+
+    revision: int
+    revised_at: str
+    note: str
+    definition: dict[str, Any]
+
+
+class RevisionList(msgspec.Struct):
+    """Every definition that an experiment has had, oldest first."""
+
+    experiment: str
+    revisions: list[RevisionRecord]
+
+
+class ModelRecord(msgspec.Struct):
+    """One published model version; `learned` decisions went into it."""
+
+    version: int
+    policy: dict[str, Any]
+    learned: int
+    sha256: str
+    created_at: str
+    restored_from: int | None
+    serving: bool
+
+
+class ModelList(msgspec.Struct):
+    """The kept model versions, newest first."""
+
+    experiment: str
+    models: list[ModelRecord]
+
+
+class Health(msgspec.Struct):
+    """The answer to GET /healthz."""
+
+    status: str
+    version: str
+
+
+class Readiness(msgspec.Struct):
+    """The answer to GET /readyz where decisions can be made durably."""
+
+    status: str
+
+
+def decision_record(view: DecisionView) -> DecisionRecord:
+    """Return a logged decision as its caller gets it."""
+    decision = view.decision
+    return DecisionRecord(
+        decision_id=decision.id,
+        experiment=decision.experiment,
+        revision=decision.revision,
+        state=view.state,
+        unit_id=decision.unit_id,
+        group=decision.group,
+        context=decision.context,
+        variants=[
+            VariantChance(key, probability)
+            for key, probability in zip(decision.variants, decision.pmf, strict=True)
+        ],
+        variant=decision.variant,
+        propensity=decision.propensity,
+        source=decision.source,
+        model_version=decision.model_version,
+        deferred=decision.deferred,
+        request_id=decision.request_id,
+        decided_at=timestamp(decision.decided_at_ms),
+        exposed_at=_maybe(view.exposed_at_ms),
+        closes_at=_maybe(view.closes_at_ms),
+        rewards=[_reward_record(reward) for reward in view.rewards],
+        reward=view.joined_reward,
+        position=view.joined_position,
+    )
+
+
+def experiment_record(experiment: Experiment) -> ExperimentRecord:
+    """Return an experiment as its caller gets it."""
+    return ExperimentRecord(
+        **msgspec.structs.asdict(experiment.definition),
+        revision=experiment.revision,
+        created_at=timestamp(experiment.created_at_ms),
+        revised_at=timestamp(experiment.revised_at_ms),
+    )
+
+
+def model_record(meta: ModelVersionMeta, *, serving: bool) -> ModelRecord:
+    """Return a model version as its caller gets it."""
+    return ModelRecord(
+        version=meta.version,
+        policy=meta.policy,
+        learned=meta.learned,
+        sha256=meta.sha256,
+        created_at=timestamp(meta.created_at_ms),
+        restored_from=meta.restored_from,
+        serving=serving,
+    )
+
+
+def _reward_record(reward: RewardRow) -> RewardRecord:
+    return RewardRecord(
+        metric=reward.metric,
+        reward_id=reward.reward_id or None,
+        value=reward.value,
+        occurred_at=timestamp(reward.occurred_at_ms),
+        received_at=timestamp(reward.received_at_ms),
+        late=reward.late,
+        conflicts=reward.conflicts,
+    )
+
+
+def _maybe(at_ms: int | None) -> str | None:
+    return None if at_ms is None else timestamp(at_ms)

@@ -1,0 +1,160 @@
+"""The examples of `/openapi.json`, from real calls.
+
+Owns the one story that calls every operation once. `python -m
+tests.harness.api_examples` writes what was sent and answered to
+bandit_svc/http/openapi/examples.json.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bandit_svc.http.openapi.operations import OPERATIONS
+from bandit_svc.learner.job_kinds import JOB_KINDS
+from bandit_svc.services.managing.jobs import run_job
+from tests.harness.worker_in_process import WorkerInProcess
+
+FILE = Path(__file__).parents[2] / "bandit_svc" / "http" / "openapi" / "examples.json"
+KEY = "homepage-hero"
+DEFINITION = {
+    "key": KEY,
+    "description": "the picture on top of the home page",
+    "variants": [
+        {
+            "key": "summer-dress",
+            "features": {"category": "dress"},
+            "payload": {"image": "dress.jpg"},
+        },
+        {"key": "sandals", "features": {"category": "shoes"}},
+    ],
+    "policy": {"kind": "linear"},
+    "baseline": {"kind": "fixed", "variant": "summer-dress"},
+    "holdout": 0.3,
+    "exploration_floor": 0.3,
+    "reward": {"window_seconds": 1800},
+    "metrics": [
+        {"name": "returns", "minimum": 0, "maximum": 5, "direction": "lower"},
+    ],
+}
+DECISION = {
+    "experiment": KEY,
+    "unit_id": "u-81",
+    "context": {"device": "mobile", "hour": 21, "user": {"segment": "new"}},
+}
+ROUNDS = 240
+MOST_ITEMS = 2
+MOST_LINES = 6
+
+
+class Recording:
+    """What was sent to each operation, and what it answered."""
+
+    def __init__(self, service: WorkerInProcess) -> None:
+        self.service = service
+        self.found: dict[str, dict[str, Any]] = {}
+
+    def call(self, operation: str, body: object = None, **path: object) -> Any:
+        """Call an operation by its name; its path takes the values of `path`."""
+        (described,) = (one for one in OPERATIONS if one.name == operation)
+        where = described.path.format(**path)
+        answer = self.service.call(described.method.upper(), where, body)
+        assert answer.status_code == described.status, answer.text
+        assert answer.mimetype == described.media, answer.mimetype
+        is_json = described.media == "application/json"
+        self.found[operation] = {"answer": answer.json if is_json else answer.text}
+        if body is not None:
+            self.found[operation]["request"] = body
+        return self.found[operation]["answer"]
+
+
+def recorded(service: WorkerInProcess) -> dict[str, dict[str, Any]]:
+    """Return the body and the answer of every operation of one small story."""
+    calls = Recording(service)
+    calls.call("post /v1/experiments", DEFINITION)
+    _live(service)
+    _decide(calls)
+    _read(calls)
+    version = calls.found["get /v1/experiments/{key}/models"]["answer"]["models"][0]
+    calls.call(
+        "post /v1/experiments/{key}/models/{version}/restore",
+        key=KEY,
+        version=version["version"],
+    )
+    _evaluate(calls)
+    calls.call("patch /v1/experiments/{key}", {"exploration_floor": 0.2}, key=KEY)
+    calls.call("get /v1/experiments/{key}/revisions", key=KEY)
+    for path in ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"):
+        calls.call(f"get {path}")
+    return calls.found
+
+
+def _live(service: WorkerInProcess) -> None:
+    """Let traffic pass, so that a report has numbers."""
+    for i in range(ROUNDS):
+        service.now_ms += 1_000
+        decided = service.decide(
+            KEY, unit_id=f"u-{i}", context={"device": "mobile" if i % 2 else "desktop"}
+        )
+        if i % 3:
+            service.reward(decided["decision_id"], 1.0)
+        if i % 10 == 0:
+            service.reward(decided["decision_id"], 1.0, metric="returns")
+    service.learn(after_s=1_801)
+
+
+def _decide(calls: Recording) -> None:
+    first = calls.call("post /v1/decisions", DECISION)["decision_id"]
+    batch = {"decisions": [DECISION | {"unit_id": "u-82"}, {"experiment": "nothing"}]}
+    calls.call("post /v1/decisions/batch", batch)
+    deferred = calls.service.decide(KEY, unit_id="u-83", defer=True)["decision_id"]
+    calls.call("post /v1/decisions/{decision_id}/activate", decision_id=deferred)
+    reward = {"decision_id": first, "value": 1.0, "reward_id": "order-5512"}
+    calls.call("post /v1/rewards", reward)
+    calls.call("post /v1/rewards/batch", {"rewards": [reward, reward | {"value": -1}]})
+    calls.service.learn()
+    calls.call("get /v1/decisions/{decision_id}", decision_id=first)
+
+
+def _read(calls: Recording) -> None:
+    calls.call("get /v1/experiments")
+    for path in ("", "/models", "/report", "/report.csv"):
+        calls.call(f"get /v1/experiments/{{key}}{path}", key=KEY)
+
+
+def _evaluate(calls: Recording) -> None:
+    at = "/v1/experiments/{key}/evaluations"
+    queued = calls.call(f"post {at}", {"policies": ["uniform"]}, key=KEY)
+    service = calls.service
+    run_job(service.worker.storage, JOB_KINDS, lambda: service.now_ms)
+    calls.call(f"get {at}/{{id}}", key=KEY, id=queued["id"])
+    calls.call(f"get {at}", key=KEY)
+
+
+def shortened(value: Any) -> Any:
+    """Return a value with the first items of its lists and first lines of its texts."""
+    if isinstance(value, dict):
+        return {key: shortened(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [shortened(inner) for inner in value[:MOST_ITEMS]]
+    if isinstance(value, str) and value.count("\n") > MOST_LINES:
+        return "".join(value.splitlines(keepends=True)[:MOST_LINES])
+    return value
+
+
+def _write() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        service = WorkerInProcess(Path(folder), dev=False)
+        found = recorded(service)
+        service.close()
+    found["get /openapi.json"]["answer"] = {"openapi": "3.1.0", "paths": {}}
+    found["get /docs"]["answer"] = "<!doctype html>"
+    ordered = {one.name: shortened(found[one.name]) for one in OPERATIONS}
+    FILE.write_bytes(
+        msgspec.json.format(msgspec.json.encode(ordered), indent=1) + b"\n"
+    )
+
+
+if __name__ == "__main__":
+    _write()
