@@ -132,7 +132,7 @@ def _evaluate(calls: Recording) -> None:
     calls.call(f"get {at}", key=KEY)
 
 
-def shortened(value: Any) -> Any:
+def shortened(value: object) -> object:
     """Return a value with the first items of its lists and first lines of its texts."""
     if isinstance(value, dict):
         return {key: shortened(inner) for key, inner in value.items()}

@@ -38,7 +38,7 @@ def faults(value: object, schema: Schema, schemas: Schema) -> list[str]:
     return list(_faults(value, schema, schemas, ""))
 
 
-def _faults(value: Any, schema: Schema, schemas: Schema, at: str) -> Iterator[str]:
+def _faults(value: object, schema: Schema, schemas: Schema, at: str) -> Iterator[str]:
     unknown = set(schema) - _KNOWN
     if unknown:
         yield f"{at}: the validator does not know {unknown}"

@@ -51,7 +51,12 @@ def plain(report: Report) -> Report:
 
 
 def as_told(part: object, before: object) -> object:
-    """Leave out fields that were not there before, and what a sentence says."""
+    """Leave out fields that were not there before, and what a sentence says.
+
+    An interval that excludes nothing was the whole range before; it is unknown now.
+    """
+    if part == [None, None] and before in ([-1.0, 1.0], [0.0, 1.0]):
+        return before
     if isinstance(part, list) and isinstance(before, list):
         assert len(part) == len(before)
         return [as_told(one, old) for one, old in zip(part, before, strict=True)]
