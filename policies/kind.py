@@ -111,7 +111,7 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def needs_settings(self) -> bool:
-        """Whether a spec without settings is refused."""
+        """True where a spec without settings is refused."""
         return any(setting.default is None for setting in self.settings)
 
     @property

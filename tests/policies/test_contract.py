@@ -1,4 +1,4 @@
-"""What every policy promises, whatever its kind."""
+"""The promises of every policy, of any kind."""
 
 import math
 from collections.abc import Callable, Sequence

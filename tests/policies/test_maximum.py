@@ -12,7 +12,7 @@ from policies.maximum import largest_normal
 
 
 def beats(a1: float, b1: float, a2: int, b2: float) -> float:
-    """Give P(Beta(a2, b2) > Beta(a1, b1)) in closed form, a2 being whole.
+    """Return P(Beta(a2, b2) > Beta(a1, b1)) in closed form, a2 being whole.
 
     References:
         Miller (2015), "Formulas for Bayesian A/B testing".

@@ -31,7 +31,7 @@ CONSTANT_NAMESPACE = 128
 
 
 def parsed(text: str) -> list[list[tuple[str, int, float]]]:
-    """Give (namespace, hash, value) of every feature of every line."""
+    """Return (namespace, hash, value) of every feature of every line."""
     examples = PARSER.parse(text)
     lines = [
         [
