@@ -13,7 +13,7 @@ from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader, EventLogWriter
 from bandit_svc.services.serving.catalog import Catalog
-from bandit_svc.services.serving.decide import Decider
+from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.recent_requests import RecentRequests
 from bandit_svc.settings import Settings
 from bandit_svc.storage.factory import open_storage
@@ -62,7 +62,7 @@ class Worker(Backends):
         self.ids = DecisionIds(self.storage.secret())
         self.catalog = Catalog(self.storage)
         recent = RecentRequests(self.reader, self.storage.facts)
-        self.decider = Decider(self.catalog, self.log, self.ids, recent)
+        self.serving = ServingPorts(self.catalog, self.log, self.ids, recent)
 
     def close(self) -> None:
         """Flush the log and let go of everything; idempotent."""

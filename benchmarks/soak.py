@@ -121,7 +121,7 @@ def _serve(
         clock.value = now_ms
         features = place.draw_context(rng, count)
         request = DecisionRequest(key, f"u{rng.integers(50_000)}", dict(features))
-        decision = decide(worker.decider, request, now_ms, rng.bytes(9)).decision
+        decision = decide(worker.serving, request, now_ms, rng.bytes(9)).decision
         chance = place.expected_reward(features, decision.variant, count)
         if rng.random() < chance:
             delay_ms = int(rng.exponential(WINDOW_MS / 4))
@@ -129,7 +129,7 @@ def _serve(
         while due and due[0][0] <= now_ms:
             at_ms, decision_id, value = heapq.heappop(due)
             report = RewardReport(decision_id, value)
-            record_reward(worker.catalog, worker.log, worker.ids, report, at_ms)
+            record_reward(worker.serving, report, at_ms)
         if count % 200 == 0:
             worker.catalog.refresh_models()
             _wait_for_learner(worker)

@@ -48,9 +48,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
         worker = request_context.worker
         _check_issued(request_context, decision_id)
         activation = activate(
-            worker.catalog,
-            worker.log,
-            worker.ids,
+            worker.serving,
             decision_id,
             request_context.now_ms(),
         )
@@ -86,7 +84,7 @@ def decide_many(request_context: RequestContext, body: bytes) -> Reply:
 def _decide(request_context: RequestContext, parsed: DecisionRequest) -> DecisionAnswer:
     began = time.perf_counter()
     decided = decide(
-        request_context.worker.decider,
+        request_context.worker.serving,
         parsed,
         request_context.now_ms(),
         request_context.entropy(ENTROPY_BYTES),

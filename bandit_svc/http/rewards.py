@@ -56,9 +56,7 @@ def _record(request_context: RequestContext, body: bytes) -> RewardAnswer:
     worker = request_context.worker
     try:
         report = parsing.parse_reward(body)
-        reward = record_reward(
-            worker.catalog, worker.log, worker.ids, report, request_context.now_ms()
-        )
+        reward = record_reward(worker.serving, report, request_context.now_ms())
     except InvalidInput:
         # The experiment of an invalid reward is unverified, so its label is empty.
         metrics.REWARDS.labels("", "invalid").inc()

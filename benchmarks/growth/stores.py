@@ -127,10 +127,10 @@ def write_events(
             context = drawn[n % len(drawn)]
             key = keys[n % len(keys)]
             request = DecisionRequest(key, unit_id=f"u-{n}", context=context)
-            made = decide(worker.decider, request, now_ms, n.to_bytes(9, "big"))
+            made = decide(worker.serving, request, now_ms, n.to_bytes(9, "big"))
             if turn % of < rewarded:
                 report = RewardReport(made.decision.id, float(turn % 2))
-                record_reward(worker.catalog, worker.log, worker.ids, report, now_ms)
+                record_reward(worker.serving, report, now_ms)
 
 
 def learn(folder: Path, now_ms: int) -> None:

@@ -70,10 +70,10 @@ def written(folder: Path) -> None:
             context = {"device": ("mobile", "desktop")[number % 2], "hour": number % 24}
             request = DecisionRequest("hero", unit_id=f"u{number}", context=context)
             entropy = number.to_bytes(9, "big")
-            made = decide(worker.decider, request, START_MS, entropy).decision
+            made = decide(worker.serving, request, START_MS, entropy).decision
             if number % 2:
                 report = RewardReport(made.id, 1.0)
-                record_reward(worker.catalog, worker.log, worker.ids, report, START_MS)
+                record_reward(worker.serving, report, START_MS)
 
 
 def seconds(

@@ -183,10 +183,10 @@ def _write(folder: Path, events: int) -> None:
         for number, context in zip(range(events), drawn, strict=False):
             request = DecisionRequest(EXPERIMENT, f"u-{number}", context=context)
             entropy = number.to_bytes(9, "big")
-            decision = decide(worker.decider, request, START_MS, entropy).decision
+            decision = decide(worker.serving, request, START_MS, entropy).decision
             if number % REWARD_EVERY < REWARDS_IN_THAT:
                 report = RewardReport(decision.id, 1.0)
-                record_reward(worker.catalog, worker.log, worker.ids, report, START_MS)
+                record_reward(worker.serving, report, START_MS)
 
 
 def _of(body: dict[str, Any]) -> list[dict[str, Any]]:

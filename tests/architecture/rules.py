@@ -157,13 +157,15 @@ def templates_rendered_by_the_interface(sources: Sources) -> list[str]:
 def pages_on_the_decision_path(sources: Sources) -> list[str]:
     """Find pages that hold what a request for a decision holds.
 
-    Derived: all of `services.serving` that a writing verb reaches by imports.
+    Derived: all of `services.serving` that imports what writes to the log, or that
+    a module which does reaches by imports.
     """
     by_module = {file.module: file for file in sources.values()}
     serving = "bandit_svc.services.serving."
     writes = "bandit_svc.eventlog.interface.EventLogWriter"
     held = [m for m, f in by_module.items() if m.startswith(serving)]
-    found = {m for m in held if writes in by_module[m].imports}
+    writers = {m for m in held if writes in by_module[m].imports}
+    found = writers | {m for m in held if by_module[m].imports & writers}
     reached: set[str] = set()
     while found:
         module = found.pop()

@@ -78,11 +78,11 @@ def trained(initialised: Path, definition_file: Path, run: Run) -> Path:
                 context={"device": ("mobile", "desktop")[number % 2]},
             )
             entropy = number.to_bytes(9, "big")
-            made = decide(worker.decider, request, START_MS + number, entropy).decision
+            made = decide(worker.serving, request, START_MS + number, entropy).decision
             if made.variants[made.chosen] == "sandals":
                 reward = RewardReport(decision_id=made.id, value=1.0)
                 now_ms = START_MS + number + 1
-                record_reward(worker.catalog, worker.log, worker.ids, reward, now_ms)
+                record_reward(worker.serving, reward, now_ms)
     with closing(Backends(settings)) as backends:
         Learner(backends, lambda: START_MS + 2 * WINDOW_MS).drain(GENEROUS_S)
     return initialised

@@ -116,8 +116,8 @@ class Service:
     ) -> Decided:
         request = msgspec.structs.replace(DecisionRequest("hero"), **fields)
         entropy = self.random.randbytes(ENTROPY_BYTES)
-        decider = (worker or self.worker).decider
-        return decide(decider, request, self.now_ms, entropy)
+        serving = (worker or self.worker).serving
+        return decide(serving, request, self.now_ms, entropy)
 
     def reward(
         self,
@@ -128,15 +128,11 @@ class Service:
     ) -> Reward:
         worker = worker or self.worker
         report = RewardReport(decided.decision.id, value, **fields)
-        return record_reward(
-            worker.catalog, worker.log, worker.ids, report, self.now_ms
-        )
+        return record_reward(worker.serving, report, self.now_ms)
 
     def activate(self, decided: Decided, worker: Worker | None = None) -> Activation:
         worker = worker or self.worker
-        return activate(
-            worker.catalog, worker.log, worker.ids, decided.decision.id, self.now_ms
-        )
+        return activate(worker.serving, decided.decision.id, self.now_ms)
 
     def round(
         self, worker: Worker | None = None, **fields: Unpack[RoundFields]

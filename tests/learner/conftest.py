@@ -60,7 +60,7 @@ def decide_once(settings: Settings) -> Callable[[], None]:
         now_ms = time.time_ns() // 1_000_000
         with closing(Worker(settings, now_ms, os.urandom(4).hex())) as worker:
             request = DecisionRequest(experiment="hero", context={"hour": 21})
-            decide(worker.decider, request, now_ms, os.urandom(9))
+            decide(worker.serving, request, now_ms, os.urandom(9))
 
     return make
 

@@ -41,7 +41,7 @@ def storage(settings: Settings, initialise: Callable[[], None]) -> Iterator[Stor
             request = DecisionRequest(
                 experiment="hero", context={"hour": number % 24, "n": number % 7}
             )
-            decide(worker.decider, request, 1_000_000, number.to_bytes(9, "big"))
+            decide(worker.serving, request, 1_000_000, number.to_bytes(9, "big"))
     with closing(Backends(settings)) as backends:
         Learner(backends, lambda: 2_000_000).drain(GENEROUS_S)
         yield backends.storage

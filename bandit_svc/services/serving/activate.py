@@ -4,17 +4,13 @@ Owns the checks on an activation and its append; idempotent.
 """
 
 from bandit_svc.domain.events.decision import Activation
-from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.domain.events.event import encode_event
 from bandit_svc.errors import Conflict, FieldError
-from bandit_svc.eventlog.interface import EventLogWriter
-from bandit_svc.services.serving.catalog import Catalog
+from bandit_svc.services.serving.ports import ServingPorts
 
 
 def activate(
-    catalog: Catalog,
-    log: EventLogWriter,
-    ids: DecisionIds,
+    ports: ServingPorts,
     decision_id: str,
     now_ms: int,
 ) -> Activation:
@@ -25,8 +21,8 @@ def activate(
         Conflict: the decision was not deferred, or its window has run out.
         Unavailable: it can't be made durable now; nothing was kept.
     """
-    ref = ids.read(decision_id)
-    definition = catalog.by_number(ref.experiment_number).definition
+    ref = ports.ids.read(decision_id)
+    definition = ports.catalog.by_number(ref.experiment_number).definition
     if not ref.deferred:
         raise _conflict(
             "the decision was not deferred, so it counts already; ask with "
@@ -46,7 +42,7 @@ def activate(
         number=ref.experiment_number,
         activated_at_ms=now_ms,
     )
-    log.append(encode_event(activation))
+    ports.log.append(encode_event(activation))
     return activation
 
 

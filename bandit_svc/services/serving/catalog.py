@@ -13,9 +13,9 @@ from bandit_svc.domain.experiment import Definition, Experiment, unknown_experim
 from bandit_svc.errors import Conflict, FieldError, NotFound
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
-    Running,
+    ServedExperiment,
     load_policy,
-    run,
+    prepared,
 )
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import KeyRow
@@ -33,7 +33,7 @@ class Catalog:
         self._seen_version = _NEVER
         self._experiments: dict[str, Experiment] = {}
         self._numbers: dict[int, Experiment] = {}
-        self._running: dict[str, Running] = {}
+        self._served: dict[str, ServedExperiment] = {}
         self._keys: dict[str, KeyRow] = {}
 
     @property
@@ -41,7 +41,7 @@ class Catalog:
         """A number that differs when other definitions or keys were read."""
         return self._seen_version
 
-    def running(self, key: str) -> Running:
+    def running(self, key: str) -> ServedExperiment:
         """Give a running experiment, ready to decide.
 
         Raises:
@@ -49,12 +49,12 @@ class Catalog:
             Conflict: it is paused or archived.
         """
         experiment = self.experiment(key)
-        running = self._running.get(key)
-        if running is None or running.experiment is not experiment:
-            running = self._prepare(experiment)
+        served = self._served.get(key)
+        if served is None or served.experiment is not experiment:
+            served = self._prepare(experiment)
         match experiment.definition.status:
             case "running":
-                return running
+                return served
             case "paused":
                 raise _stopped(
                     f"experiment {key!r} is paused; show your own default, or resume "
@@ -113,9 +113,9 @@ class Catalog:
         row = self._keys.get(digest)
         return None if row is None or row.revoked_at_ms is not None else row
 
-    def served(self) -> list[Running]:
+    def served(self) -> list[ServedExperiment]:
         """Give the experiments that this process has prepared so far."""
-        return list(self._running.values())
+        return list(self._served.values())
 
     def refresh_models(self) -> int:
         """Swap in newer models; return how many were swapped.
@@ -128,20 +128,20 @@ class Catalog:
         newest = self._storage.model_versions.latest_versions()
         swapped = 0
         fault: PolicyError | None = None
-        for key, running in list(self._running.items()):
-            number = running.experiment.number
+        for key, served in list(self._served.items()):
+            number = served.experiment.number
             version = newest.get(number, 0)
-            if version == running.policy.version:
+            if version == served.policy.version:
                 continue
             # Loading happens outside the lock; requests go on with the old model.
             try:
-                policy = self._load(running.experiment)
+                policy = self._load(served.experiment)
             except PolicyError as error:
                 fault = error
                 continue
             with self._lock:
-                current = self._running[key]
-                self._running[key] = run(current.experiment, policy)
+                current = self._served[key]
+                self._served[key] = prepared(current.experiment, policy)
             swapped += 1
         if fault is not None:
             raise fault
@@ -164,9 +164,9 @@ class Catalog:
             # Last, so that another thread never sees the number before the rows.
             self._seen_version = version
 
-    def _prepare(self, experiment: Experiment) -> Running:
+    def _prepare(self, experiment: Experiment) -> ServedExperiment:
         with self._lock:
-            known = self._running.get(experiment.key)
+            known = self._served.get(experiment.key)
             if known is not None and known.experiment is experiment:
                 return known
             if known is not None and known.policy.version > 0:
@@ -174,9 +174,9 @@ class Catalog:
             else:
                 # Where nothing was learned yet, a changed spec acts at once.
                 policy = self._load_or_untrained(experiment)
-            running = run(experiment, policy)
-            self._running[experiment.key] = running
-            return running
+            served = prepared(experiment, policy)
+            self._served[experiment.key] = served
+            return served
 
     def _load_or_untrained(self, experiment: Experiment) -> LoadedPolicy:
         """Load the newest model; one that is damaged must not fail a request.

@@ -10,16 +10,14 @@ from typing import Any, assert_never
 import msgspec
 
 from bandit_svc.domain.events.decision import Decision, PmfSource
-from bandit_svc.domain.events.decision_id import DecisionIds, uniform_from_id
+from bandit_svc.domain.events.decision_id import uniform_from_id
 from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.experiment import BASELINE, Definition, assign_group, group_of
 from bandit_svc.domain.variant import Variant, check_listing, check_variants
 from bandit_svc.errors import InvalidInput, Unprocessable
-from bandit_svc.eventlog.interface import EventLogWriter
 from bandit_svc.services.policy_inputs import actions_of
-from bandit_svc.services.serving.catalog import Catalog
-from bandit_svc.services.serving.recent_requests import RecentRequests
-from bandit_svc.services.serving.served_experiment import Running
+from bandit_svc.services.serving.ports import ServingPorts
+from bandit_svc.services.serving.served_experiment import ServedExperiment
 from policies.base import Action, PolicyError
 from policies.pmf import mix_floor, sample, validate_pmf
 
@@ -49,24 +47,8 @@ class Decided(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
-class Decider:
-    """Everything that a decision needs in this process; thread-safe."""
-
-    def __init__(
-        self,
-        catalog: Catalog,
-        log: EventLogWriter,
-        ids: DecisionIds,
-        recent: RecentRequests,
-    ) -> None:
-        self.catalog = catalog
-        self.log = log
-        self.ids = ids
-        self.recent = recent
-
-
 def decide(
-    decider: Decider, request: DecisionRequest, now_ms: int, entropy: bytes
+    ports: ServingPorts, request: DecisionRequest, now_ms: int, entropy: bytes
 ) -> Decided:
     """Choose, log durably, and answer; a repeated request gets its first answer.
 
@@ -81,46 +63,46 @@ def decide(
         Unavailable: the choice can't be made durable, so there is none.
     """
     if request.request_id is not None:
-        return _decide_once(decider, request, request.request_id, now_ms)
-    running = decider.catalog.running(request.experiment)
-    decision_id = decider.ids.issue(
-        running.experiment.number, now_ms, entropy, deferred=request.defer
+        return _decide_once(ports, request, request.request_id, now_ms)
+    served = ports.catalog.running(request.experiment)
+    decision_id = ports.ids.issue(
+        served.experiment.number, now_ms, entropy, deferred=request.defer
     )
-    return _decide_new(decider, running, request, decision_id, now_ms)
+    return _decide_new(ports, served, request, decision_id, now_ms)
 
 
 def _decide_once(
-    decider: Decider, request: DecisionRequest, request_id: str, now_ms: int
+    ports: ServingPorts, request: DecisionRequest, request_id: str, now_ms: int
 ) -> Decided:
     """Give the first answer of a request_id, also while the experiment is paused."""
-    experiment = decider.catalog.experiment(request.experiment)
-    decision_id = decider.ids.issue_for_request(
+    experiment = ports.catalog.experiment(request.experiment)
+    decision_id = ports.ids.issue_for_request(
         experiment.number, request_id, deferred=request.defer
     )
     # The lock closes the race between threads of this worker; one between workers
     # is found at ingest, and its decision marked ambiguous.
-    with decider.recent.lock:
-        first = decider.recent.find(decision_id)
+    with ports.recent.lock:
+        first = ports.recent.find(decision_id)
         if first is not None:
             # Its window and its payloads are those of the revision that decided.
-            made_with = decider.catalog.at_revision(experiment, first.revision)
+            made_with = ports.catalog.at_revision(experiment, first.revision)
             payload = _payload_of(made_with, first)
             return _answer(made_with, first, payload, repeated=True)
-        running = decider.catalog.running(request.experiment)
-        decided = _decide_new(decider, running, request, decision_id, now_ms)
-        decider.recent.remember(decided.decision)
+        served = ports.catalog.running(request.experiment)
+        decided = _decide_new(ports, served, request, decision_id, now_ms)
+        ports.recent.remember(decided.decision)
         return decided
 
 
 def _decide_new(
-    decider: Decider,
-    running: Running,
+    ports: ServingPorts,
+    served: ServedExperiment,
     request: DecisionRequest,
     decision_id: str,
     now_ms: int,
 ) -> Decided:
-    experiment = running.experiment
-    variants, actions = _eligible(running, request)
+    experiment = served.experiment
+    variants, actions = _eligible(served, request)
     if request.unit_id is None:
         group = group_of(
             uniform_from_id(decision_id, b"group"), experiment.definition.holdout
@@ -130,9 +112,9 @@ def _decide_new(
             experiment.salt, request.unit_id, experiment.definition.holdout
         )
     if group == BASELINE:
-        pmf, source = _baseline_pmf(running, request.context, actions)
+        pmf, source = _baseline_pmf(served, request.context, actions)
     else:
-        pmf, source = _served_pmf(running, request.context, actions)
+        pmf, source = _served_pmf(served, request.context, actions)
     chosen = sample(pmf, uniform_from_id(decision_id, b"draw"))
     decision = Decision(
         id=decision_id,
@@ -143,61 +125,61 @@ def _decide_new(
         group=group,
         context=request.context,
         variants=(
-            running.keys
-            if variants is running.variants
+            served.keys
+            if variants is served.variants
             else tuple(action.key for action in actions)
         ),
         pmf=tuple(pmf),
         chosen=chosen,
         propensity=pmf[chosen],
-        model_version=running.policy.version,
+        model_version=served.policy.version,
         source=source,
         unit_id=request.unit_id,
         deferred=request.defer,
         request_id=request.request_id,
         inline_variants=_inline(variants, request),
     )
-    decider.log.append(encode_event(decision))
+    ports.log.append(encode_event(decision))
     return _answer(experiment.definition, decision, variants[chosen].payload)
 
 
 def _baseline_pmf(
-    running: Running, context: dict[str, Any], actions: tuple[Action, ...]
+    served: ServedExperiment, context: dict[str, Any], actions: tuple[Action, ...]
 ) -> tuple[list[float], PmfSource]:
     """Give the reference policy's pmf, without a floor: the holdout stays clean."""
-    pmf = running.baseline.pmf(context, actions)
+    pmf = served.baseline.pmf(context, actions)
     validate_pmf(pmf, len(actions), 0.0)
     return pmf, "baseline"
 
 
 def _served_pmf(
-    running: Running, context: dict[str, Any], actions: tuple[Action, ...]
+    served: ServedExperiment, context: dict[str, Any], actions: tuple[Action, ...]
 ) -> tuple[list[float], PmfSource]:
     """Give the pmf that is drawn from, and whose it is.
 
     A policy that fails must not fail the page: the baseline's pmf serves, with
     the same floor, and is logged as what it is.
     """
-    floor = running.experiment.definition.exploration_floor
+    floor = served.experiment.definition.exploration_floor
     try:
-        pmf = mix_floor(running.policy.pmf(context, actions), floor)
+        pmf = mix_floor(served.policy.pmf(context, actions), floor)
         validate_pmf(pmf, len(actions), floor)
     except PolicyError:
-        pmf = mix_floor(running.baseline.pmf(context, actions), floor)
+        pmf = mix_floor(served.baseline.pmf(context, actions), floor)
         validate_pmf(pmf, len(actions), floor)
         return pmf, "fallback"
     return pmf, "policy"
 
 
 def _eligible(
-    running: Running, request: DecisionRequest
+    served: ServedExperiment, request: DecisionRequest
 ) -> tuple[tuple[Variant, ...], tuple[Action, ...]]:
     """Give what may be chosen: the request's variants or ours, less the excluded."""
     if request.variants is None and not request.exclude:
-        return running.variants, running.actions
-    variants = running.variants
+        return served.variants, served.actions
+    variants = served.variants
     if request.variants is not None:
-        variants = _request_variants(running, request.variants)
+        variants = _request_variants(served, request.variants)
     excluded = frozenset(request.exclude)
     variants = tuple(v for v in variants if v.key not in excluded)
     if not variants:
@@ -209,9 +191,9 @@ def _eligible(
 
 
 def _request_variants(
-    running: Running, asked: tuple[str | Variant, ...]
+    served: ServedExperiment, asked: tuple[str | Variant, ...]
 ) -> tuple[Variant, ...]:
-    definition = running.experiment.definition
+    definition = served.experiment.definition
     match definition.request_variants:
         case "refuse":
             raise InvalidInput.at(
@@ -225,7 +207,7 @@ def _request_variants(
             takes_whole = True
         case _:
             assert_never(definition.request_variants)
-    known = {v.key: v for v in running.variants}
+    known = {v.key: v for v in served.variants}
     variants = []
     for index, item in enumerate(asked):
         if isinstance(item, Variant):

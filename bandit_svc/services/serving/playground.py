@@ -12,9 +12,9 @@ from bandit_svc.domain.context import check_context
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
-    Running,
+    ServedExperiment,
     load_policy,
-    run,
+    prepared,
 )
 from bandit_svc.storage.interface import Storage
 from policies.base import PolicyError
@@ -47,7 +47,7 @@ class Playground:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._loaded: tuple[tuple[int, int, int], Running] | None = None
+        self._loaded: tuple[tuple[int, int, int], ServedExperiment] | None = None
 
     def chances(self, experiment: Experiment, context: Mapping[str, Any]) -> Json:
         """Give the chances of each active variant for a context.
@@ -62,15 +62,15 @@ class Playground:
             InvalidInput: the context is not one that a decision could have.
         """
         check_context(context)
-        running = self._running(experiment)
+        served = self._running(experiment)
         floor = experiment.definition.exploration_floor
-        baseline = running.baseline.pmf(context, running.actions)
-        pmf, fell_back = self._served(running, context)
+        baseline = served.baseline.pmf(context, served.actions)
+        pmf, fell_back = self._served(served, context)
         mixed = mix_floor(baseline if fell_back else pmf, floor)
-        by_floor = floor / len(running.keys)
-        rows = zip(running.keys, mixed, baseline, strict=True)
+        by_floor = floor / len(served.keys)
+        rows = zip(served.keys, mixed, baseline, strict=True)
         return {
-            "version": running.policy.version,
+            "version": served.policy.version,
             "floor": floor,
             "holdout": experiment.definition.holdout,
             "fell_back": fell_back,
@@ -82,21 +82,21 @@ class Playground:
 
     @staticmethod
     def _served(
-        running: Running, context: Mapping[str, Any]
+        served: ServedExperiment, context: Mapping[str, Any]
     ) -> tuple[Sequence[float], bool]:
         try:
-            return running.policy.pmf(context, running.actions), False
+            return served.policy.pmf(context, served.actions), False
         except PolicyError:
             return (), True
 
-    def _running(self, experiment: Experiment) -> Running:
+    def _running(self, experiment: Experiment) -> ServedExperiment:
         number = experiment.number
         metas = self._storage.model_versions.metas(number)
         version = metas[0].version if metas else 0
         wanted = (number, experiment.revision, version)
         kept = self._loaded
         if kept is None or kept[0] != wanted:
-            kept = (wanted, run(experiment, self._load(experiment)))
+            kept = (wanted, prepared(experiment, self._load(experiment)))
             self._loaded = kept
         return kept[1]
 

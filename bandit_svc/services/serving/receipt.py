@@ -17,7 +17,11 @@ from bandit_svc.domain.experiment import (
     group_of,
 )
 from bandit_svc.services.policy_inputs import actions_of
-from bandit_svc.services.serving.served_experiment import LoadedPolicy, load_policy, run
+from bandit_svc.services.serving.served_experiment import (
+    LoadedPolicy,
+    load_policy,
+    prepared,
+)
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import DecisionView
 from policies.base import Action, PolicyError
@@ -148,7 +152,7 @@ def _policy(
             revised_at_ms=experiment.revised_at_ms,
             definition=definition,
         )
-        return run(old, load_policy(definition, None)).baseline
+        return prepared(old, load_policy(definition, None)).baseline
     if not decision.model_version:
         return load_policy(definition, None)
     published = storage.model_versions.get(experiment.number, decision.model_version)

@@ -6,7 +6,7 @@ its decision closes (domain.events.attribution).
 
 import msgspec
 
-from bandit_svc.domain.events.decision_id import DecisionIds, DecisionRef
+from bandit_svc.domain.events.decision_id import DecisionRef
 from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import MAX_REWARD, RewardDefinition
@@ -18,8 +18,7 @@ from bandit_svc.domain.limits import (
 )
 from bandit_svc.domain.variant import is_key
 from bandit_svc.errors import InvalidInput
-from bandit_svc.eventlog.interface import EventLogWriter
-from bandit_svc.services.serving.catalog import Catalog
+from bandit_svc.services.serving.ports import ServingPorts
 
 
 class RewardReport(msgspec.Struct, frozen=True):
@@ -33,9 +32,7 @@ class RewardReport(msgspec.Struct, frozen=True):
 
 
 def record_reward(
-    catalog: Catalog,
-    log: EventLogWriter,
-    ids: DecisionIds,
+    ports: ServingPorts,
     report: RewardReport,
     now_ms: int,
 ) -> Reward:
@@ -49,9 +46,9 @@ def record_reward(
             of its range; the pointer names it.
         Unavailable: it can't be made durable now; nothing was kept.
     """
-    ref = ids.read(report.decision_id)
+    ref = ports.ids.read(report.decision_id)
     check_not_expired(ref, now_ms)
-    experiment = catalog.by_number(ref.experiment_number)
+    experiment = ports.catalog.by_number(ref.experiment_number)
     _check_value(report, experiment.definition.reward)
     occurred_at_ms = _occurred_at_ms(report, now_ms)
     reward = Reward(
@@ -63,7 +60,7 @@ def record_reward(
         received_at_ms=now_ms,
         metric=report.metric,
     )
-    log.append(encode_event(reward))
+    ports.log.append(encode_event(reward))
     return reward
 
 

@@ -1,4 +1,4 @@
-"""An experiment as this process runs it.
+"""An experiment as this process serves it.
 
 Owns the immutable view that a request reads: the definition in the forms that
 policies want, the served model and the lock around it.
@@ -35,7 +35,7 @@ class LoadedPolicy:
             return self._policy.pmf(context, actions)
 
 
-class Running(msgspec.Struct, frozen=True):
+class ServedExperiment(msgspec.Struct, frozen=True):
     """An experiment, its eligible variants and its policies, at one moment."""
 
     experiment: Experiment
@@ -58,12 +58,12 @@ def load_policy(definition: Definition, published: ModelVersion | None) -> Loade
     return LoadedPolicy(policy, meta.version, meta.created_at_ms)
 
 
-def run(experiment: Experiment, policy: LoadedPolicy) -> Running:
+def prepared(experiment: Experiment, policy: LoadedPolicy) -> ServedExperiment:
     """Prepare a definition for requests."""
     definition = experiment.definition
     variants = definition.active_variants
     baseline = policy_of(definition, baseline_spec(definition))
-    return Running(
+    return ServedExperiment(
         experiment=experiment,
         variants=variants,
         actions=actions_of(variants),

@@ -139,7 +139,7 @@ def test_a_migrated_store_goes_on_deciding_and_learning(
             request = DecisionRequest(
                 experiment="hero", unit_id=f"new {number}", context={"device": "tv"}
             )
-            decide(worker.decider, request, LATER_MS, (2**60 + number).to_bytes(9))
+            decide(worker.serving, request, LATER_MS, (2**60 + number).to_bytes(9))
     with closing(Backends(settings)) as backends:
         Learner(backends, lambda: LATER_MS + 2 * WINDOW_MS).drain(GENEROUS_S)
         breakdowns = backends.storage.breakdowns

@@ -1,0 +1,20 @@
+"""What the verbs of this room work with.
+
+Owns the one bundle of ports that a request's verb takes, so that they all read alike.
+"""
+
+from typing import NamedTuple
+
+from bandit_svc.domain.events.decision_id import DecisionIds
+from bandit_svc.eventlog.interface import EventLogWriter
+from bandit_svc.services.serving.catalog import Catalog
+from bandit_svc.services.serving.recent_requests import RecentRequests
+
+
+class ServingPorts(NamedTuple):
+    """What one process serves with; each of them is thread-safe."""
+
+    catalog: Catalog
+    log: EventLogWriter
+    ids: DecisionIds
+    recent: RecentRequests
