@@ -23,20 +23,21 @@ from bandit_svc.ope.estimators.registry import ESTIMATORS, PROGRESSIVE
     "policy",
     multiple=True,
     metavar="SPEC",
-    help="A target policy: uniform or fixed:VARIANT; of an experiment also those "
+    help="A target policy: uniform or fixed:VARIANT; for an experiment also those "
     "above. Repeatable.",
 )
 @option(
     "action-features",
     type=click.Path(path_type=Path),
-    help="CSV of what is known of the actions, for dm and dr: an action, then numbers.",
+    help="CSV of features of the actions, for estimators with a reward model: the "
+    "action, then numbers, which are standardised.",
 )
 @option(
     "estimator",
     multiple=True,
     type=click.Choice(tuple(ESTIMATORS)),
     show_default="all",
-    help="An estimator to print; of an experiment's own log those are "
+    help="An estimator to print; an experiment's own log has "
     f"{', '.join(PROGRESSIVE)}. Repeatable.",
 )
 @result_options(*FORMATS)
@@ -51,7 +52,9 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     format: str,  # noqa: A002 - the option's name
     out: Path | None,
 ) -> None:
-    """Say what target policies would have earned.
+    """Estimate what target policies would have earned.
+
+    Estimates are in reward units a decision, with 95 % intervals.
 
     On the log of an experiment (KEY), where --policy names any policy, one that
     learns too: it is trained as the log goes, each decision evaluated before it
@@ -71,7 +74,9 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     "linear"}'
     """  # noqa: D301 - click's own mark of lines that stay as they are
     if (key is None) == (log.path is None):
-        raise InvalidInput("say either KEY, for our own log, or --log FILE")
+        raise InvalidInput(
+            "pass either KEY, for an experiment's own log, or --log FILE, not both"
+        )
     if key is None:
         evaluate_log(log, policy, estimator, format, out, action_features)
     else:

@@ -26,7 +26,7 @@ from bandit_svc.services.report.build import build_report
 
 ANYTIME = (
     "The intervals (95 %) hold at every look. Those of a policy that learns bound the\n"
-    "mean of what it was worth as it stood at each decision. ips and snips share one;\n"
+    "mean of its value as it was at each decision. ips and snips share one;\n"
     "dr's holds however wrong its reward model is; dm has the same,\n"
     "widened to hold its own estimate."
 )

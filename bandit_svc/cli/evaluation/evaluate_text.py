@@ -1,6 +1,6 @@
-"""An evaluation for a person at a terminal, and as CSV.
+"""Write an evaluation as text for a terminal, and as CSV.
 
-Owns the words and the columns; every number comes with the evaluation.
+Owns the words and the columns; every number is the evaluation's.
 """
 
 import csv
@@ -19,8 +19,8 @@ HEADLINES = ("dr", "snips", "ips")
 else the first that was asked for."""
 FIXED_SAMPLE = (
     "The intervals (95 %, normal with the delta method) are for a log that is read "
-    "once;\nof a log that grows while you look, they are wrong far more often than "
-    "they say.\ndm has dr's interval, widened to hold its own estimate."
+    "once;\nfor a log that grows between looks they miss far more often than in 5 % of "
+    "cases.\ndm has dr's interval, widened to hold its own estimate."
 )
 CSV_HEADER = (
     *("policy", "estimator", "estimate", "lower", "upper", "n"),

@@ -34,10 +34,10 @@ BAR_WIDTH = 20
 BAR = "\N{FULL BLOCK}"
 CSV_HEADER = ("key", "share", "value", "lower", "upper", "refused")
 NOTE = (
-    "All intervals hold together at every look (95 %, Bonferroni). VALUE is what the\n"
-    "policy would have earned less without the key, both trained on the same log. A "
-    "key\nwhose interval holds 0 may be worth nothing; so is one of which another key "
-    "tells the\nsame."
+    "All intervals hold together at every look (95 %, Bonferroni). VALUE is the reward a\n"
+    "decision that the policy would have lost without the key, both trained on the same\n"
+    "log. A key whose interval holds 0 may have no value; a key has none if another one\n"
+    "carries the same information."
 )
 
 
@@ -47,7 +47,7 @@ NOTE = (
 @option(
     "policy",
     accepts=lambda spec: spec != "uniform" and not spec.startswith("fixed:"),
-    help="A policy that learns: as for evaluate. Default: the served one.",
+    help="A policy that learns, as for `evaluate`. Default: the served policy.",
 )
 @processes_option
 @result_options("text", "json", "csv")
@@ -60,9 +60,10 @@ def features(
     format: str,  # noqa: A002 - the option's name
     out: Path | None,
 ) -> None:
-    """Say what each key of the context is worth to the policy.
+    """Estimate the value of each key of the context to the policy.
 
-    Each key in turn, and each namespace, is left out of what the policy sees.
+    Each key in turn, and each namespace, is left out of what the policy sees. Values
+    are in reward units a decision.
 
     Example: bandit-svc features homepage-hero
     """
@@ -86,7 +87,7 @@ def features(
 
 
 def features_text(found: Json) -> str:
-    """Give a sentence, the ranked list, and what was left out."""
+    """Return a sentence, the ranked list, and the keys that were left out."""
     parts = [_sentence(found)]
     if found["keys"]:
         parts += ["\n".join(columns(list(_lines(found["keys"])))), NOTE]
@@ -100,7 +101,7 @@ def features_text(found: Json) -> str:
 
 
 def features_csv(found: Json) -> str:
-    """Give one line a key."""
+    """Return one line a key."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(CSV_HEADER)
@@ -113,12 +114,12 @@ def features_csv(found: Json) -> str:
 def _sentence(found: Json) -> str:
     name = described(found["policy"])
     if found["refused"] is not None:
-        return f"The log can't say what keys are worth to {name}. {found['refused']}"
+        return f"The log can't tell the value of keys to {name}. {found['refused']}"
     sure = [row["key"] for row in found["keys"] if (row["interval"][0] or 0.0) > 0]
     if not sure:
         sure = ["none"]
     return (
-        f"Worth something to {name} for sure, after {found['n']:,} decisions: "
+        f"Keys whose value to {name} is above 0 after {found['n']:,} decisions: "
         f"{', '.join(sure)}."
     )
 

@@ -22,6 +22,7 @@ from bandit_svc.cli.progress import counting
 from bandit_svc.clock import now_ms
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.evaluation.search_space import (
+    TRIALS,
     Search,
     Spec,
     space_of,
@@ -44,22 +45,27 @@ from bandit_svc.wiring import Backends
     "search",
     type=click.Choice(("grid", "random")),
     default="grid",
-    help="Everything in the space, or a sample of it.",
+    help="grid tries every spec of the space, random a sample of them.",
 )
-@option("trials", type=click.IntRange(min=1), help="Size of the sample.")
-@option("seed", type=int, default=1, help="Seed of the sample.")
+@option(
+    "trials",
+    type=click.IntRange(min=1),
+    help=f"Number of specs in a random sample. Default: {TRIALS}.",
+)
+@option("seed", type=int, default=1, help="Seed of the random sample, a whole number.")
 @processes_option
 @option(
     "space",
     type=click.Path(path_type=Path),
-    help="TOML or JSON file with the values to try, a list for each setting; a table a "
-    "kind, such as [linear], beside those of vw.",
+    help="TOML or JSON file of the values to try: a list for each setting of vw, and a "
+    "table for each other kind, such as [linear].",
 )
 @option(
     "promote",
     is_flag=True,
     show_default=False,
-    help="Serve the best spec if it beats the incumbent for sure; else exit 1.",
+    help="Serve the best spec if its difference is above 0 with the whole interval; "
+    "else exit 1.",
 )
 @result_options("text", "json", "csv")
 def tune(  # noqa: PLR0913 - one argument an option

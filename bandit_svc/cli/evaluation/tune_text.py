@@ -1,6 +1,6 @@
-"""A leaderboard for a person at a terminal, and as CSV.
+"""Write a leaderboard as text for a terminal, and as CSV.
 
-Owns the words and the columns; every number comes with the leaderboard.
+Owns the words and the columns; every number is the leaderboard's.
 """
 
 import csv
@@ -22,7 +22,7 @@ CSV_HEADER = (
 
 
 def board_text(board: Json, verdict: str) -> str:
-    """Give the verdict, the leaderboard, what was refused, and how to read it."""
+    """Return the verdict, the leaderboard, the refused specs, and how to read it."""
     rows = board["leaderboard"]
     refused = [
         f"{_name(row)}: {row['refused']}" for row in rows if row["refused"] is not None
@@ -43,7 +43,7 @@ def board_text(board: Json, verdict: str) -> str:
 
 
 def board_csv(board: Json) -> str:
-    """Give one line a spec."""
+    """Return one line a spec."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(CSV_HEADER)

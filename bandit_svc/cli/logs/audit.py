@@ -54,7 +54,9 @@ def audit(
     --propensity-column p
     """
     if (key is None) == (log.path is None):
-        raise InvalidInput("say either KEY, for our own log, or --log FILE")
+        raise InvalidInput(
+            "pass either KEY, for an experiment's own log, or --log FILE, not both"
+        )
     with narrating() as narrate:
         if key is None:
             decisions = log.read(narrate)

@@ -1,4 +1,4 @@
-"""The options that tell where a foreign log keeps what.
+"""The options that describe a log from a file.
 
 Owns their names and helps, for every command that reads such a log.
 """
@@ -21,53 +21,63 @@ _OPTIONS = (
         "log",
         type=click.Path(path_type=Path),
         help="File of another system's log: CSV, TSV, JSON lines, Parquet, VW text or "
-        "dsjson; .gz is unpacked.",
+        "dsjson; .gz is decompressed.",
     ),
     option(
         "log-format",
         type=click.Choice(FORMS),
-        help="Form of the log, where the file's name does not tell.",
+        help="Form of the log. Default: by the suffix of the file's name.",
     ),
-    option("action-column", help="Column of what was chosen."),
-    option("reward-column", help="Column of what it earned; higher is better."),
-    option("propensity-column", help="Column of the chance it was chosen with."),
+    option("action-column", help="Column of the chosen action."),
+    option(
+        "reward-column", help="Column of the reward, in reward units; higher is better."
+    ),
+    option(
+        "propensity-column",
+        help="Column of the propensity of the chosen action, above 0 and at most 1.",
+    ),
     option(
         "propensity-columns",
         metavar="PREFIX",
-        help="Columns of all logged chances: PREFIX and the action.",
+        help="Columns of the logged pmf, 0 to 1 each: PREFIX and the action.",
     ),
     option(
         "target-propensity-column",
         multiple=True,
-        help="Column of a target policy's chance of the logged action; repeatable.",
+        help="Column of a target policy's probability of the chosen action, 0 to 1; "
+        "repeatable.",
     ),
     option(
         "target-columns",
         metavar="PREFIX",
-        help="Columns of all chances of a target policy: PREFIX and the action.",
+        help="Columns of a target policy's pmf, 0 to 1 each: PREFIX and the action.",
     ),
     option(
         "context-columns",
         metavar="A,B,C",
-        help="Columns that the reward model for dm and dr learns from.",
+        help="Columns that the reward model learns from, for dm, dr and their kind.",
     ),
-    option("position-column", help="Column of the place on the page, if several."),
+    option(
+        "position-column",
+        help="Column of the place on the page, if a decision fills several.",
+    ),
     option(
         "actions",
         type=click.IntRange(2),
-        help="How many actions there were, seen or not.",
+        help="Number of actions that could be chosen, seen or not.",
     ),
     option(
         "min-propensity",
         type=click.FloatRange(0, 1, min_open=True),
-        help="What no logged propensity can be below by design; sharpens the audit.",
+        help="Least propensity by design, above 0 and at most 1; gives the audit more "
+        "power.",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """What these options said."""
+    """The values of these options."""
 
     path: Path | None
     form: str | None
@@ -83,7 +93,7 @@ class LogOptions:
         """
         path = self.path
         if path is None:
-            raise InvalidInput("no log is named; say --log FILE")
+            raise InvalidInput("no log is named; pass --log FILE")
         log = read_log(
             path,
             self.columns,

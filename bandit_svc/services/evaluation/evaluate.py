@@ -65,15 +65,17 @@ def evaluate(
     """Evaluate the policies asked about over every joined decision.
 
     Args:
-        asked: normalised specs by label, see candidate_specs.asked_specs; or
-            policies, taken as they are, which learn nothing.
-        on_progress: told how many joined decisions are done, of how many.
-        estimators: names of those to show; the sums hold all of them.
+        storage: where the experiment is.
+        experiment: whose log it is.
+        asked: normalised specs by label, see labels.asked_specs; or policies, taken
+            as they are, which learn nothing.
+        on_progress: called with the number of joined decisions done, and of all.
+        estimators: names of those to return; the sums hold all of them.
 
     Raises:
         InvalidInput: a policy can't be built.
     """
-    # The standing ones cost little, and the health rests on them.
+    # The checks need the standing policies, which cost little.
     targets: dict[str, Target] = {**standing_specs(experiment.definition), **asked}
     definitions = Definitions(storage.experiments)
     examples = JoinedExamples(storage.joins, definitions, experiment.number)
@@ -112,7 +114,7 @@ def evaluate(
 
 
 def split(rows: Sequence[JoinedRow], positions: Iterable[int]) -> list[list[JoinedRow]]:
-    """Cut rows in order behind each of these positions."""
+    """Split rows, in their order, after each of these positions."""
     known = [row.position for row in rows]
     cuts = sorted({0, len(rows), *(bisect_right(known, at) for at in positions)})
     return [list(rows[i:j]) for i, j in pairwise(cuts)]

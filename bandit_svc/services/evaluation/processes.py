@@ -1,8 +1,8 @@
-"""Do pieces of long work in processes of their own.
+"""Run pieces of long work in processes of their own.
 
-Owns starting them, hearing how far they are, and ending them, whatever happens: an
-interrupt, a fault in one, one that is killed. Each opens the store itself, since no
-connection crosses processes, and only reads. Knows nothing of the work.
+Owns how they are started, report progress and are ended, also after an interrupt, an
+error in one, or when one is killed. Each opens the store itself, since no connection
+crosses processes, and only reads. Knows nothing of the work.
 """
 
 import multiprocessing
@@ -43,13 +43,13 @@ class _Running(NamedTuple):
 
 
 def dealt(items: Sequence[Piece], hands: int) -> list[list[Piece]]:
-    """Deal items round in at most `hands` lists, so that neighbours are spread."""
+    """Deal items in turn to at most `hands` lists, so that neighbours are apart."""
     used = max(1, min(hands, len(items)))
     return [list(items[hand::used]) for hand in range(used)]
 
 
 def gathered(hands: Sequence[Sequence[Result]]) -> list[Result]:
-    """Put what came of dealt items back in their order."""
+    """Return the results of dealt items in the order of the items."""
     count = sum(len(hand) for hand in hands)
     return [hands[index % len(hands)][index // len(hands)] for index in range(count)]
 
@@ -60,14 +60,14 @@ def in_processes(
     opener: Opener,
     on_progress: OnProgress,
 ) -> list[Result]:
-    """Do each piece in a process of its own; a single one in this process.
+    """Run each piece in a process of its own; a single one in this process.
 
     Args:
-        work: a function of a module, as are the parts of a piece and of a result:
-            they are sent between processes. It is told a call for its progress.
+        work: a function of a module, since it is pickled, as are pieces and results.
+            Its last argument is a function to report progress to.
         pieces: one a process.
-        opener: gives the store anew; sent as well.
-        on_progress: told the mean of what the pieces have said they have done.
+        opener: opens the store; pickled too.
+        on_progress: called with the mean progress of the pieces.
 
     Returns:
         The results in the order of the pieces.
@@ -97,20 +97,20 @@ def in_processes(
             for ready in wait(left):
                 connection = cast("Connection", ready)
                 place, process = running[connection]
-                said = _said(connection, process)
-                if isinstance(said, _Result):
-                    results[place] = said.value
+                message = _received(connection, process)
+                if isinstance(message, _Result):
+                    results[place] = message.value
                 else:
-                    done[place] = said.done
+                    done[place] = message.done
                     on_progress(sum(done) // len(done))
     finally:
         _end(running)
     return [results[index] for index in range(len(pieces))]
 
 
-def _said(connection: Connection, process: SpawnProcess) -> _Progress | _Result:
+def _received(connection: Connection, process: SpawnProcess) -> _Progress | _Result:
     try:
-        said = connection.recv()
+        message = connection.recv()
     except EOFError as error:
         process.join(STOP_WITHIN_S)
         raise Unavailable(
@@ -118,11 +118,11 @@ def _said(connection: Connection, process: SpawnProcess) -> _Progress | _Result:
             f"{process.exitcode}); was it killed, or is there too little memory? "
             "Repeat with fewer --processes"
         ) from error
-    if isinstance(said, _Fault):
-        raise said.error
-    if not isinstance(said, _Progress | _Result):
-        raise TypeError(f"a process sent {type(said).__name__}")
-    return said
+    if isinstance(message, _Fault):
+        raise message.error
+    if not isinstance(message, _Progress | _Result):
+        raise TypeError(f"a process sent {type(message).__name__}")
+    return message
 
 
 def _end(running: Mapping[Connection, _Running]) -> None:
@@ -140,7 +140,7 @@ def _end(running: Mapping[Connection, _Running]) -> None:
 def _in_child(
     work: Work[Piece, Result], piece: Piece, opener: Opener, theirs: Connection
 ) -> None:
-    # An interrupt from the terminal reaches all; the one who started us ends us.
+    # An interrupt from the terminal reaches all processes; the parent ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with closing(opener()) as storage:
@@ -149,5 +149,5 @@ def _in_child(
     except BanditError as error:
         theirs.send(_Fault(error))
     except BrokenPipeError:
-        # Nobody listens any more: the command has been killed.
+        # The parent has been killed.
         return

@@ -1,14 +1,14 @@
 """Search settings of the policy on an experiment's own log.
 
-Owns the leaderboard: what each spec would have earned, trained progressively on the
-log, and what that is more than the incumbent's; and which spec, if any, has earned
-its promotion. Changes nothing: the promotion itself is services.managing.lifecycle's.
+Owns the leaderboard: the value of each spec, trained progressively on the log, and its
+difference from the incumbent's; and which spec, if any, may be promoted. Changes
+nothing: the promotion itself is services.managing.lifecycle's.
 
 All intervals of a leaderboard, those of M values and of M - 1 differences, hold
 together, at every look, with the report's confidence (Bonferroni). So the best of
-many specs isn't promoted for its luck: where none is better than the incumbent, a
-look promotes one with a chance of at most 5 %, and so do all looks together at the
-same specs of a growing log, against the same incumbent. With learn_on first_reward
+many specs isn't promoted by chance: where none is better than the incumbent, one is
+promoted with a probability of at most 5 %, at all looks together at the same specs of
+a growing log, against the same incumbent. With learn_on first_reward
 nothing is promoted: when a decision is evaluated then depends on its reward, so
 that no interval holds.
 """
@@ -49,14 +49,14 @@ class SpecsPiece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """The spec that beats the incumbent, and what to write into the history."""
+    """The spec that beats the incumbent, and the note of its revision."""
 
     spec: dict[str, Any]
     sentence: str
 
     @property
     def note(self) -> str:
-        """What the history of the experiment keeps."""
+        """The note of the revision that makes it the policy."""
         return f"tune: {self.sentence}"
 
 
@@ -72,15 +72,15 @@ def tune(
     The result does not depend on the number of processes.
 
     Args:
-        opener: gives the store; called in each process.
+        opener: opens the store; called in each process.
         experiment: as it is now.
         specs: normalised; the first is the incumbent.
-        processes: how many work at the same time.
-        on_progress: told how many joined decisions are done.
+        processes: number of processes that work at the same time.
+        on_progress: called with the number of joined decisions done so far.
 
     Returns:
         `leaderboard`: a row a spec, best first, refused ones last; `specs`, their
-        number; `decisions`, the joined ones; `successes_first`, whether decisions are
+        number; `decisions`, the joined ones; `successes_first`, true if decisions are
         joined at their first reward; `confidence`.
     """
     incumbent, *candidates = specs
@@ -124,10 +124,10 @@ def evaluate_specs(
 
 
 def promotion(board: Json) -> Promotion | None:
-    """Give the spec that beats the incumbent for sure, or None.
+    """Return the spec that beats the incumbent, or None.
 
-    Of those whose difference lies above 0 with its whole interval, the one that earns
-    most more at least. Nothing beats an incumbent whose own value is refused.
+    Of the specs whose interval of the difference is above 0, that with the largest
+    lower end. Nothing beats an incumbent whose own value is refused.
     """
     rows = board["leaderboard"]
     incumbent = next(row for row in rows if row["incumbent"])
@@ -146,7 +146,7 @@ def promotion(board: Json) -> Promotion | None:
 
 
 def verdict_of(board: Json) -> str:
-    """Say in a sentence whether a spec beats the incumbent, or how far the best is."""
+    """Return a sentence: which spec beats the incumbent, or how far the best is."""
     found = promotion(board)
     name = described(board["incumbent"])
     incumbent = next(row for row in board["leaderboard"] if row["incumbent"])
@@ -160,8 +160,8 @@ def verdict_of(board: Json) -> str:
     if board["successes_first"]:
         return (
             "Nothing is promoted: with learn_on first_reward successes are joined "
-            "first, so no interval of this leaderboard is to be relied on. An "
-            "experiment with learn_on maturity has one that is."
+            "first, so no interval of this leaderboard is valid. An experiment with "
+            "learn_on maturity has valid ones."
         )
     left = candidates_of(board)
     if not left:
@@ -169,7 +169,7 @@ def verdict_of(board: Json) -> str:
     best = left[0]["difference"]
     lower, upper = best["interval"]
     return (
-        f"Nothing beats {name}, the incumbent, for sure: the best candidate, "
+        f"No candidate beats {name}, the incumbent, with its whole interval: the best, "
         f"{described(left[0]['policy'])}, would have earned "
         f"{amount(best['estimate'], signed=True)} a decision, between "
         f"{amount(lower, signed=True)} and {amount(upper, signed=True)}."
@@ -178,7 +178,7 @@ def verdict_of(board: Json) -> str:
 
 
 def candidates_of(board: Json) -> list[Json]:
-    """Give the rows that are neither refused nor the incumbent, best first."""
+    """Return the rows that are neither refused nor the incumbent, best first."""
     rows = board["leaderboard"]
     return [row for row in rows if not row["incumbent"] and row["refused"] is None]
 
@@ -197,15 +197,15 @@ def check_still_served(before: Experiment, now: Experiment) -> None:
 
 
 def _needed(row: Json) -> str:
-    """Say how long a log would settle it, if it went on like this."""
+    """Return a sentence on the length of a log that would decide, or none."""
     gain, lower = row["difference"]["estimate"], row["difference"]["interval"][0]
     if gain <= 0:
         return ""
-    # Half a width shrinks with the root of the number of decisions.
+    # The half width of an interval falls with the root of the number of decisions.
     times = ((gain - lower) / gain) ** 2
     if times > MOST_TIMES:
-        return " A log a thousand times as long would not settle it."
-    return f" About {times:.1f} times as many decisions like these would settle it."
+        return " A log a thousand times as long would not decide it."
+    return f" About {times:.1f} times as many decisions like these would decide it."
 
 
 MOST_TIMES = 1000

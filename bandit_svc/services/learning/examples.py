@@ -32,7 +32,7 @@ class JoinedExamples:
         self._eligible: dict[tuple[int, tuple[str, ...]], tuple[Action, ...]] = {}
 
     def rows(self, span: Span) -> Iterator[list[JoinedRow]]:
-        """Give the joined decisions of a span, first < position <= last, in batches."""
+        """Yield the joined decisions of first < position <= last, in batches."""
         position, last = span
         while position < last:
             rows = self._joins.after(
@@ -55,7 +55,7 @@ class JoinedExamples:
         return teach(policy, decision, self.actions(decision), row.reward)
 
     def actions(self, decision: Decision) -> tuple[Action, ...]:
-        """Give the eligible actions of a decision, in the order of its pmf."""
+        """Return the eligible actions of a decision, in the order of its pmf."""
         if decision.inline_variants is not None:
             return actions_of(decision.inline_variants)
         place = (decision.revision, decision.variants)
