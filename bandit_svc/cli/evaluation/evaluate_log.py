@@ -1,7 +1,7 @@
-"""`bandit-svc evaluate --log FILE`: any policy on anybody's log.
+"""`bandit-svc evaluate --log FILE`: any policy on a log from a file.
 
-Owns what is read before services.decision_logs.evaluate_log does the work, and the
-choice of form.
+Owns the reading of the files for services.decision_logs.evaluate_log, and the choice of
+form.
 """
 
 import csv
@@ -39,7 +39,7 @@ def evaluate_log(
         estimators: names of those to print; without any, all.
         form: one of FORMATS.
         out: where to write it, or None for standard output.
-        action_features: a CSV of what is known of the actions.
+        action_features: a CSV of features of the actions.
 
     Raises:
         InvalidInput: an option is wrong.

@@ -34,10 +34,10 @@ BAR_WIDTH = 20
 BAR = "\N{FULL BLOCK}"
 CSV_HEADER = ("key", "share", "value", "lower", "upper", "refused")
 NOTE = (
-    "All intervals hold together at every look (95 %, Bonferroni). VALUE is the reward a\n"
-    "decision that the policy would have lost without the key, both trained on the same\n"
-    "log. A key whose interval holds 0 may have no value; a key has none if another one\n"
-    "carries the same information."
+    "All intervals hold together at every look (95 %, Bonferroni). VALUE is the\n"
+    "reward a decision that the policy would have lost without the key, both trained\n"
+    "on the same log. A key whose interval holds 0 may have no value; a key has none if\n"
+    "another one carries the same information."
 )
 
 

@@ -67,7 +67,7 @@ def board_csv(board: Json) -> str:
 
 def _lines(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
     yield (
-        *("RANK", "DIFFERS IN", "WORTH OF ITS OWN", "ESTIMATE", "INTERVAL"),
+        *("RANK", "DIFFERS IN", "EFFECTIVE SAMPLE SIZE", "ESTIMATE", "INTERVAL"),
         *("DIFFERENCE", "INTERVAL"),
     )
     for row in rows:
