@@ -36,8 +36,8 @@ CSV_HEADER = ("key", "share", "value", "lower", "upper", "refused")
 NOTE = (
     "All intervals hold together at every look (95 %, Bonferroni). VALUE is the\n"
     "reward a decision that the policy would have lost without the key, both trained\n"
-    "on the same log. A key whose interval holds 0 may have no value; a key has none if\n"
-    "another one carries the same information."
+    "on the same log. A key whose interval holds 0 may have no value; a key has none\n"
+    "if another one carries the same information."
 )
 
 

@@ -170,8 +170,8 @@ def verdict_of(board: Json) -> str:
     lower, upper = best["interval"]
     return (
         f"No candidate beats {name}, the incumbent, with its whole interval: the best, "
-        f"{described(left[0]['policy'])}, would have earned "
-        f"{amount(best['estimate'], signed=True)} a decision, between "
+        f"{described(left[0]['policy'])}, differs by "
+        f"{amount(best['estimate'], signed=True)} reward a decision, between "
         f"{amount(lower, signed=True)} and {amount(upper, signed=True)}."
         f"{_needed(left[0])}"
     )

@@ -139,7 +139,7 @@ def test_where_nothing_is_better_nothing_is_promoted(
     board = tune(opener, experiment, specs_of(experiment, raw), 1)
 
     assert promotion(board) is None
-    assert verdict_of(board).startswith("Nothing beats vw-squarecb, the incumbent, for")
+    assert verdict_of(board).startswith("No candidate beats vw-squarecb, the")
 
 
 def test_where_successes_are_joined_first_nothing_is_promoted(
