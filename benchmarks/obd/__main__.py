@@ -51,7 +51,7 @@ def line(*cells: str) -> str:
 
 
 def table_row(data: OpenBanditData, policy: str, campaign: str, folder: Path) -> str:
-    """Give the line of one log, with the reason if it can't carry the policy."""
+    """Return the line of one log, with the reason if the policy is refused."""
     row = evaluated(data.write_log(policy, campaign, folder))
     own = data.rows(OTHER[policy], campaign)
     earned = sum(int(r["click"]) for r in own) / len(own)

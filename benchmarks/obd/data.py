@@ -36,12 +36,12 @@ class DatasetError(Exception):
 
 
 def cache_folder() -> Path:
-    """Give the folder that keeps the wheel between runs, that of the tests."""
+    """Return the folder that keeps the wheel between runs, that of the tests."""
     return Path(__file__).parents[2] / ".pytest_cache" / "open-bandit-dataset"
 
 
 def fetch_wheel(folder: Path) -> Path:
-    """Give the wheel, downloaded with pip if it is not there.
+    """Return the path of the wheel, downloaded with pip if it is not there.
 
     Raises:
         DatasetError: pip can't get it, or its bytes are others.
@@ -76,12 +76,12 @@ class OpenBanditData:
         self._wheel = wheel
 
     def rows(self, policy: str, campaign: str) -> list[dict[str, str]]:
-        """Give the 10,000 logged choices of a policy in a campaign."""
+        """Return the 10,000 logged choices of a policy in a campaign."""
         name = f"obp/dataset/obd/{policy}/{campaign}/{campaign}.csv"
         return list(csv.DictReader(io.StringIO(self._text(name))))
 
     def prior(self, campaign: str) -> tuple[list[float], list[float]]:
-        """Give alpha and beta of each item's Beta distribution."""
+        """Return alpha and beta of each item's Beta distribution."""
         text = self._text("obp/policy/conf/prior_bts.yaml")
         blocks = re.split(r"^(\w+):\s*$", text, flags=re.MULTILINE)
         mine = dict(zip(blocks[1::2], blocks[2::2], strict=True))[campaign]
@@ -93,7 +93,7 @@ class OpenBanditData:
         return lists["alpha"], lists["beta"]
 
     def thompson(self, campaign: str) -> npt.NDArray[np.float64]:
-        """Give the chances of Thompson sampling: (items, places), columns sum to 1."""
+        """Return the pmfs of Thompson sampling: (items, places), columns sum to 1."""
         alpha, beta = self.prior(campaign)
         drawn = np.random.RandomState(DRAW_SEED).beta(alpha, beta, (DRAWS, len(alpha)))
         shown = np.argsort(-drawn, axis=1)[:, :PLACES]
@@ -102,7 +102,7 @@ class OpenBanditData:
         return chances
 
     def item_features(self, campaign: str) -> list[list[object]]:
-        """Give the items' features as obp numbers them; the first cell is the item."""
+        """Return the items' features numbered as in obp; the first cell is the item."""
         name = f"obp/dataset/obd/random/{campaign}/item_context.csv"
         items = list(csv.DictReader(io.StringIO(self._text(name))))
         items.sort(key=lambda item: int(item["item_id"]))
@@ -154,7 +154,7 @@ class OpenBanditData:
 
 
 def arguments_of(log: Path) -> list[str]:
-    """Give the options of `bandit-svc evaluate` for a log that was written here.
+    """Return the options of `bandit-svc evaluate` for a log that was written here.
 
     Thompson sampling is the column `p`. For a uniform choice among all items the
     policy is named, since the log of Thompson sampling does not show every item at

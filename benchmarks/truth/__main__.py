@@ -99,13 +99,13 @@ def _print_world(name: str, world: World, runs: int) -> None:
 def _ever_wrong(
     start: ValueSequence, weight: FloatArray, reward: FloatArray, truth: FloatArray
 ) -> bool:
-    """Whether either side refutes the truth at any look."""
+    """Return true if either side refutes the truth at any look."""
     sides = start.log_capitals(weight, reward, truth)
     return any(bool(np.any(logs >= -np.log(RISK / 2))) for logs in sides)
 
 
 def _naive_ever_wrong(terms: FloatArray, truth: FloatArray) -> bool:
-    """Whether a normal interval is, from MINIMAL_COUNT rounds on."""
+    """Return true if a normal interval misses, from MINIMAL_COUNT rounds on."""
     n = np.arange(1.0, terms.size + 1)
     mean = np.cumsum(terms) / n
     spread = np.sqrt(np.maximum(np.cumsum(terms**2) / n - mean**2, 1e-12) / n)
@@ -139,7 +139,7 @@ def _print_uplift(mean: float, share: float, runs: int) -> None:
 def _uplift(
     reward: npt.NDArray[np.bool_], baseline: npt.NDArray[np.bool_], n: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Give the difference of means and two half widths at each look; (CHUNK, n)."""
+    """Return the difference of means and two half widths at each look; (CHUNK, n)."""
     means, errors, plain = [], [], []
     for member in (~baseline, baseline):
         count = np.maximum(np.cumsum(member, axis=1), 1.0)

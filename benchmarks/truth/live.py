@@ -1,4 +1,4 @@
-"""How often intervals are ever wrong where the service's own policies make the log.
+"""Measure how often intervals ever miss on logs of the service's own policies.
 
 A section of benchmarks/truth; alone, `python -m benchmarks.truth.live
 [RUNS] [DECISIONS]`. Runs take the four kinds of policies in turn, and two exploration

@@ -33,7 +33,7 @@ FLOORS = (0.02, 0.1)
 
 @dataclass
 class Check:
-    """What one run says of the baseline; rewards are 0 or 1 in every world."""
+    """The estimates of the baseline in one run; rewards are 0 or 1 in every world."""
 
     truth: float
     rewards: WeightedRewards
@@ -52,7 +52,7 @@ class Check:
         return self.rewards.summary().sums.ips / self.truth - 1
 
     def line(self) -> str:
-        """Give the numbers of the run."""
+        """Return the numbers of the run."""
         summary = self.rewards.summary()
         assert summary.corrected is not None  # noqa: S101 - every decision has one
         interval = summary.corrected.interval(0.95)

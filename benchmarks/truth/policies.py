@@ -55,14 +55,14 @@ class Pool:
         self.baseline = keys.index(baseline_variant(world))
 
     def pmfs(self, policy: Policy, floor: float) -> list[list[float]]:
-        """Give a policy's chances in each context as they are drawn from, (POOL, K)."""
+        """Return a policy's pmf in each context, as actions are drawn, (POOL, K)."""
         found = [mix_floor(policy.pmf(c, self.actions), floor) for c in self.contexts]
         for pmf in found:
             validate_pmf(pmf, len(self.actions), floor)
         return found
 
     def value(self, pmfs: Sequence[Sequence[float]]) -> float:
-        """Give the mean reward of these chances, over the pool."""
+        """Return the mean reward of these pmfs, over the pool."""
         return float((np.array(pmfs) * self.expected).sum(axis=1).mean())
 
 
@@ -167,13 +167,13 @@ def uplift_missed(log: PolicyLog) -> set[str]:
 
 
 def winner_claimed(log: PolicyLog) -> bool:
-    """Whether either group was ever said to be better than the other."""
+    """Return true if either group was ever reported as better than the other."""
     lower, upper = absolute_uplift_over(log.reward, log.treated, 1 - RISK, 0.0, 1.0)
     return bool(np.any((lower > 0) | (upper < 0)))
 
 
 def normal_claims_winner(log: PolicyLog) -> bool:
-    """Whether a normal interval ever would have, looked at as often."""
+    """Return true if a normal interval ever would have, at the same looks."""
     n = [np.maximum(np.cumsum(m), 1.0) for m in (log.treated, ~log.treated)]
     means = [
         np.cumsum(log.reward * member) / count
@@ -185,5 +185,5 @@ def normal_claims_winner(log: PolicyLog) -> bool:
 
 
 def running_mean(value: FloatArray, counts: FloatArray) -> FloatArray:
-    """Give the mean of those that count, after each; 0 before the first."""
+    """Return the running mean of the counted rewards; 0 before the first."""
     return np.cumsum(value * counts) / np.maximum(np.cumsum(counts), 1.0)

@@ -95,7 +95,7 @@ def draw(world: World, runs: int, n: int, seed: int) -> Logs:
 def _target(
     world: World, pmf: FloatArray, total: FloatArray, count: FloatArray
 ) -> FloatArray:
-    """Give the target's pmf of this round, (runs, K)."""
+    """Return the target's pmf of this round, (runs, K)."""
     if world.target == "logging":
         return pmf
     if world.target == "uniform":
@@ -110,7 +110,7 @@ def _target(
 def _expected(
     world: World, means: FloatArray, total: FloatArray, count: FloatArray
 ) -> FloatArray:
-    """What the logging policy is worth now, over all cells: (runs,)."""
+    """Return the logging policy's value now, over all cells: (runs,)."""
     seen = total / count if world.learns else np.broadcast_to(means, total.shape)
     best = seen.argmax(axis=2)
     greedy = np.take_along_axis(means[None], best[:, :, None], axis=2)[:, :, 0]

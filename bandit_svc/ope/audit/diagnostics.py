@@ -1,4 +1,4 @@
-"""Say whether a log can carry an estimate, and refuse where it can't.
+"""Check whether a log can support an estimate, and refuse it otherwise.
 
 Owns the health checks of weights and propensities, their thresholds and sentences,
 and the refusal. Every check is a status, a sentence for someone who did not build
@@ -52,7 +52,7 @@ class Check:
 
 
 def refusal(sums: WeightedSums) -> str | None:
-    """Give the reason why no estimate may be shown, or None.
+    """Return the reason why no estimate may be shown, or None.
 
     Reasons, the first that holds: no decision of the log is one that the target takes;
     one decision has over LARGEST_SHARE of all weight; the effective sample size is
@@ -136,7 +136,7 @@ def weight_tail_check(weight: FloatArray) -> Check:
 
 
 def _no_tail(positive: FloatArray) -> str:
-    """Say why weights above 0 have no tail that an index could be given to."""
+    """Return a sentence on why the weights above 0 have no tail index."""
     n = positive.size
     if n == 0:
         return "No weight is above 0, so there is no tail."
@@ -183,7 +183,7 @@ SLACK = 1e-6
 def uncovered_share(
     target_pmf: FloatArray, logging_pmf: FloatArray, least: float
 ) -> float:
-    """Give the share of the target's choices that the log hardly takes.
+    """Return the share of the target's choices that the log hardly takes, 0 to 1.
 
     Args:
         target_pmf: (n, K).
@@ -217,7 +217,7 @@ def overlap_check(share: float, least: float) -> Check:
 
 
 def propensity_check(audit: PropensityAudit) -> Check:
-    """Say whether logged propensities are the chances that actions were chosen with."""
+    """Check that logged propensities are the probabilities of the logged actions."""
     warned, failed = AUDIT_P_VALUES
     p_value = audit.p_value
     numbers = {

@@ -32,7 +32,7 @@ AUDITED_ROWS = 100_000
 
 
 class LogEvaluation(msgspec.Struct, frozen=True):
-    """What target policies would have earned on a log, and checks of the log."""
+    """Estimates of target policies on a log, and checks of the log."""
 
     policies: tuple[PolicyRow, ...]
     health: tuple[Check, ...]

@@ -48,7 +48,7 @@ Target = Mapping[str, Any] | Chooser
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """What target policies would have earned, and checks of the log."""
+    """Estimates of target policies, and checks of the log."""
 
     policies: tuple[PolicyRow, ...]
     reward_model: RewardModelQuality

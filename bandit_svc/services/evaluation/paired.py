@@ -41,7 +41,7 @@ Pmf = Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class PairedResult:
-    """What the comparison found for one policy.
+    """The result of the comparison for one policy.
 
     Attributes:
         summary: of its weighted rewards, as for any candidate.

@@ -33,7 +33,7 @@ stored at every tenth publication only; a killed learner repeats what came after
 
 
 class Progress(msgspec.Struct):
-    """What one step did.
+    """The result of one step.
 
     Attributes:
         evaluated: decisions, summed over the candidates' positions.

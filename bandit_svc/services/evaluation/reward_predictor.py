@@ -23,7 +23,7 @@ from policies.reward_model import RewardModel
 
 
 class Quality(msgspec.Struct, array_like=True):
-    """How good predictions were, on scaled rewards of the treatment's decisions.
+    """The accuracy of predictions, on scaled rewards of the treatment's decisions.
 
     Attributes:
         n: number of decisions.
