@@ -69,11 +69,11 @@ class BanditError(Exception):
     ) -> None:
         self._fault = message
         self._way_out = way_out
-        self.message = self.told("api")
+        self.message = self.message_on("api")
         self.fields = fields
         super().__init__(self.message)
 
-    def told(self, surface: Surface) -> str:
+    def message_on(self, surface: Surface) -> str:
         """Return the message with the way out of a surface."""
         if self._way_out is None:
             return self._fault

@@ -66,7 +66,7 @@ def sentence(error: Exception) -> str:
         lines = [f"{f.pointer or '/'}: {f.detail}" for f in error.fields]
         if len(lines) == 1 and error.fields[0].detail == error.message:
             return lines[0]
-        return "\n  ".join([error.told("command"), *lines])
+        return "\n  ".join([error.message_on("command"), *lines])
     if isinstance(error, BanditClientError | PolicyError | OSError):
         return str(error)
     return (

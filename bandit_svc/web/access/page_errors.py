@@ -40,7 +40,7 @@ def _page(error: Exception) -> Response:
     if isinstance(error, NotFoundPage):
         problem.detail = "there is no page at this address"
     elif isinstance(error, BanditError):
-        problem.detail = cut(error.told("page"))
+        problem.detail = cut(error.message_on("page"))
     response = make_response(
         render_template("error.html", problem=problem), problem.status
     )

@@ -31,7 +31,7 @@ class FormResult(NamedTuple, Generic[T]):
         if self.refusal is None:
             return {}
         if not self.refusal.fields:
-            return {"": self.refusal.told("page")}
+            return {"": self.refusal.message_on("page")}
         return {field.pointer: field.detail for field in self.refusal.fields}
 
 

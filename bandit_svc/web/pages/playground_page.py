@@ -72,7 +72,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
             typed=sent.get("context", ""),
             found=asked.value,
             drawn=_drawn(asked.value) if asked.value else None,
-            problem=refused.refusal.told("page") if refused.refusal else None,
+            problem=refused.refusal.message_on("page") if refused.refusal else None,
             seen=len(contexts),
         )
 
