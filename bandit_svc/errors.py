@@ -81,30 +81,30 @@ class BanditError(Exception):
 
 
 class InvalidInput(BanditError):
-    """A value that can't be accepted; nothing of the request was stored."""
+    """A value was refused; nothing of the request was stored."""
 
     code = "invalid_input"
 
     @classmethod
     def at(cls, pointer: str, detail: str) -> "InvalidInput":
-        """Blame one field, in the words of the message itself."""
+        """Return the error of one field, whose detail is the message."""
         return cls(detail, FieldError(pointer, detail))
 
 
 class TooLarge(InvalidInput):
-    """A body over the limit."""
+    """The body is larger than the limit."""
 
     code = "too_large"
 
 
 class Unauthenticated(BanditError):
-    """No key, or one that this service did not issue or has revoked."""
+    """There is no key, or one that was never issued or is revoked."""
 
     code = "unauthenticated"
 
 
 class Forbidden(BanditError):
-    """A key whose scope does not reach this far."""
+    """The scope of the key does not allow this."""
 
     code = "forbidden"
 
@@ -116,19 +116,19 @@ class NotFound(BanditError):
 
 
 class Conflict(BanditError):
-    """The thing exists, in a state that forbids this."""
+    """The state of what the request names does not allow this."""
 
     code = "conflict"
 
 
 class Unprocessable(BanditError):
-    """Every field is valid, and together they leave nothing to do."""
+    """Every field is valid, but no variant is left to choose."""
 
     code = "unprocessable"
 
 
 class Unavailable(BanditError):
-    """It can't be made durable now; the same request may be sent again.
+    """The request can't be made durable now; send the same one again.
 
     `retry_after_s` is a hint in seconds.
     """

@@ -30,6 +30,8 @@ class Setting(NamedTuple):
     name: str
     default: str | int | bool
     help: str
+    least: int | None = None
+    most: int | None = None
 
     @property
     def variable(self) -> str:
@@ -100,7 +102,7 @@ _ABOUT: Mapping[str, About] = {
     for name, hint in get_type_hints(Settings, include_extras=True).items()
 }
 SETTINGS = tuple(
-    Setting(field.name, field.default, _ABOUT[field.name].help)
+    Setting(field.name, field.default, *_ABOUT[field.name])
     for field in msgspec.structs.fields(Settings)
 )
 """Every setting in the order of its declaration."""

@@ -4,16 +4,23 @@ Owns what each page says. `make reference` writes the pages; test_reference.py f
 where a page on disk is not what its function returns.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from prometheus_client import Metric
+from prometheus_client.metrics import MetricWrapperBase
 
+from bandit_svc import metrics
+from bandit_svc.cli.exit_codes import exit_code
+from bandit_svc.http.problems import STATUS
 from bandit_svc.ope.estimators.registry import ESTIMATORS, Estimator
 from bandit_svc.services.checks.check import CheckKind
 from bandit_svc.services.decision_logs.audit_log import LOG_CHECKS
 from bandit_svc.services.decision_logs.evaluate_log import REWARD_MODEL
 from bandit_svc.services.report.checks import REPORT_CHECKS
+from bandit_svc.settings import SETTINGS
 from policies.kind import PolicyKind
 from policies.settings import Setting
 from policies.spec import DEFAULT_KIND, KINDS
@@ -166,7 +173,84 @@ def _estimator_section(one: Estimator) -> str:
     return f"## {one.name}\n\n{one.meaning}\n\n{told}"
 
 
+_SETTINGS = """\
+Each is an option of `bandit-svc serve` and an environment variable; an option goes
+before its variable. Both limits are included."""
+
+
+def settings_page() -> str:
+    """Return the page of settings."""
+    rows = [
+        [
+            f"`{one.variable}`",
+            f"`{one.option}`",
+            f"`{one.default}`",
+            "" if one.least is None else f"{one.least:,} to {one.most:,}",
+            one.help,
+        ]
+        for one in SETTINGS
+    ]
+    head = ["variable", "option", "default", "limits", "sets"]
+    return "\n\n".join(["# Settings", _SETTINGS, table(head, rows)])
+
+
+_METRICS = """\
+`GET /metrics` has them in Prometheus' text format. Keys of experiments and variants
+beyond the first few hundred share the label `(other)`; no label comes from a request."""
+
+
+def metrics_page() -> str:
+    """Return the page of Prometheus metrics."""
+    rows = [
+        [
+            f"`{name}{'_total' if one.type == 'counter' else ''}`",
+            one.type,
+            ", ".join(f"`{label}`" for label in labels),
+            one.documentation,
+        ]
+        for name, (one, labels) in sorted(_metrics().items())
+    ]
+    head = ["metric", "type", "labels", "measures"]
+    return "\n\n".join(["# Metrics", _METRICS, table(head, rows)])
+
+
+def _metrics() -> dict[str, tuple[Metric, tuple[str, ...]]]:
+    found = [m for m in vars(metrics).values() if isinstance(m, MetricWrapperBase)]
+    return {
+        # The library has no public way to ask for labels.
+        described.name: (described, one._labelnames)  # noqa: SLF001 - see above
+        for one in found
+        for described in one.describe()
+    }
+
+
+_ERRORS = """\
+The API answers an error as `application/problem+json` (RFC 9457). Its `type` is
+`/docs#` and the code, `errors` has an RFC 6901 `pointer` for each field at fault, and
+`detail` is a sentence. `bandit-svc` prints the same sentence and ends with the exit
+code. Codes are stable."""
+
+
+def errors_page() -> str:
+    """Return the page of error codes."""
+    rows = [
+        [
+            f"`{kind.code}`",
+            str(status),
+            title,
+            str(exit_code(kind(""))),
+            inspect.cleandoc(kind.__doc__ or "").split("\n")[0],
+        ]
+        for kind, (status, title) in STATUS.items()
+    ]
+    head = ["code", "status", "title", "exit code", "means"]
+    return "\n\n".join(["# Error codes", _ERRORS, table(head, rows)])
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
+    "errors.md": errors_page,
+    "metrics.md": metrics_page,
+    "settings.md": settings_page,
     "checks.md": checks_page,
     "estimators.md": estimators_page,
     "policies.md": policies_page,
