@@ -6,9 +6,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from bandit_svc.storage.overview import RecentState
+from bandit_svc.web.forms.actions import ACTIONS
+from tests.harness.page_addresses import page_addresses
 from tests.harness.pages import Page, ReadPage, Visitor
 from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
+KEYS = ("hero", "untouched")
 SCRIPT = "<script>alert('x')</script>"
 WORDS = "\"><img src=x onerror=alert(1)>'"
 _ASKED = ("holdout", "exploration_floor", "variant", "candidate", "baseline")
@@ -16,7 +20,7 @@ _ASKED = ("holdout", "exploration_floor", "variant", "candidate", "baseline")
 
 @pytest.fixture(scope="session")
 def parse_page() -> type[Page]:
-    """Give what reads the source of a page."""
+    """Return what reads the source of a page."""
     return Page
 
 
@@ -71,7 +75,7 @@ def live(service: WorkerInProcess) -> None:
 
 @pytest.fixture(scope="session")
 def lived_in(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
-    """Give a service with data that no test may change."""
+    """Return a service with data that no test may change."""
     service = start_worker()
     live(service)
     service.create("untouched")
@@ -80,38 +84,38 @@ def lived_in(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
 
 
 @pytest.fixture(scope="session")
-def one_of_each(lived_in: WorkerInProcess) -> list[str]:
-    """Give the address of every page with something to show."""
+def pages(lived_in: WorkerInProcess) -> list[str]:
+    """Return the address of every page, by the routes of the application."""
     overview = lived_in.worker.storage.overview
-    ids = [
-        overview.recent(1, state, 1)[0].decision.id
-        for state in ("open", "joined", "deferred")
+    states: tuple[RecentState, ...] = ("open", "joined", "deferred")
+    ids = [overview.recent(1, state, 1)[0].decision.id for state in states]
+    situations = [
+        *({"key": key, "name": name} for key in KEYS for name in ACTIONS),
+        *({"key": "hero", "decision_id": one, "version": "1"} for one in ids),
     ]
+    return page_addresses(lived_in.app.url_map, situations)
+
+
+@pytest.fixture(scope="session")
+def one_of_each(pages: list[str]) -> list[str]:
+    """Return every page with something to show, and the questions that some take."""
+    hostile = urlencode(dict.fromkeys(_ASKED, WORDS))
     return [
-        *("/", "/?q=her", "/?q=nothing", "/ops", "/docs"),
-        *("/experiments/hero", "/experiments/untouched", "/experiments/hero/live"),
+        # With a secret key, the form that asks for one has nothing to show.
+        *(path for path in pages if path != "/sign-in"),
+        *("/?q=her", "/?q=nothing"),
         "/experiments/hero/who?rows=hour&columns=device&variant=a",
-        "/experiments/hero/decisions",
         *(f"/experiments/hero/decisions?state={s}" for s in ("joined", "deferred")),
-        "/experiments/untouched/decisions",
-        *("/new", "/experiments/hero/start", "/experiments/untouched/start"),
-        *("/playground/hero", "/playground/untouched"),
         f"/playground/hero?{urlencode({'asked': 1, '/' + WORDS: json.dumps(SCRIPT)})}",
         f"/playground/hero?{urlencode({'context': SCRIPT})}",
-        "/experiments/hero/models/1/restore",
-        *(f"/experiments/hero/change/{name}" for name in ("pause", "archive")),
         "/experiments/hero/change/retire?variant=b",
-        *(
-            f"/experiments/hero/change/{name}?{urlencode(dict.fromkeys(_ASKED, WORDS))}"
-            for name in ("holdout", "floor", "retire", "bring-back", "promote")
-        ),
-        *(f"/experiments/hero/decisions/{one}" for one in ids),
+        *(f"/experiments/hero/change/{name}?{hostile}" for name in ACTIONS),
     ]
 
 
 @pytest.fixture
 def hero(service: WorkerInProcess) -> WorkerInProcess:
-    """Give a service with an experiment that has learned a little."""
+    """Return a service with an experiment that has learned a little."""
     service.create(
         "hero",
         variants=[{"key": "a", "payload": {"img": "a"}}, {"key": "b"}, {"key": "c"}],
@@ -128,5 +132,5 @@ def hero(service: WorkerInProcess) -> WorkerInProcess:
 
 @pytest.fixture
 def visitor(hero: WorkerInProcess) -> Visitor:
-    """Give a person who looks at it."""
+    """Return a person who looks at it."""
     return Visitor(hero)

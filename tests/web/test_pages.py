@@ -267,9 +267,10 @@ def test_a_search_leads_to_the_receipt_or_says_what_an_id_is(
 
 
 def test_a_receipt_of_another_experiment_is_refused(
-    lived_in: WorkerInProcess, one_of_each: list[str], read_page: ReadPage
+    lived_in: WorkerInProcess, read_page: ReadPage
 ) -> None:
-    path = one_of_each[-1].replace("/hero/", "/untouched/")
+    recent = lived_in.worker.storage.overview.recent(1, "joined", 1)[0]
+    path = f"/experiments/untouched/decisions/{recent.decision.id}"
 
     assert "not of the experiment" in read_page(lived_in, path, 404).text
 
