@@ -196,7 +196,7 @@ def settings_page() -> str:
 
 _METRICS = """\
 `GET /metrics` has them in Prometheus' text format. Keys of experiments and variants
-beyond the first few hundred share the label `(other)`; no label comes from a request."""
+beyond the caps share the label `(other)`. No label comes from a request."""
 
 
 def metrics_page() -> str:
