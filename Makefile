@@ -8,8 +8,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test demo programs test lint fmt check
-.PHONY: bench bench-growth bench-quality bench-soak bench-truth reference lock clean
+.PHONY: help install install-test demo programs test test-lower-bounds wheel-smoke
+.PHONY: lint fmt check profile-decision bench bench-growth bench-quality bench-soak bench-truth reference lock clean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,17 +44,25 @@ demo: install  ## start the service with simulated users and watch it learn
 programs:  ## install Prometheus and Chromium where they are missing (root or sudo)
 	@.ci/programs
 
+# Measured by lines, in the processes of pytest; a part of the tests is not measured.
+COVERAGE_FLOOR := 80
+MEASURED := -m slipcover --source bandit_svc,policies,simulators --json --out build/coverage.json
+
 # A machine that can't have the programs runs the other tests; those that need them
 # fail with a sentence.
 test: install-test lint  ## everything that must be green: lint, then every test, in parallel
 	@.ci/programs || true
-	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+	@mkdir -p build
+	$(BIN)/python $(if $(PYTEST_ARGS),,$(MEASURED)) -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+	@$(if $(PYTEST_ARGS),,$(BIN)/python .ci/coverage_floor.py $(COVERAGE_FLOOR))
 
-lint: install-test  ## ruff, mypy strict, import contracts
+lint: install-test  ## ruff, mypy strict, import contracts, dead code, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/codespell
 
 fmt: install-test  ## format, and repair what ruff can
 	$(BIN)/ruff format .
@@ -63,6 +71,27 @@ fmt: install-test  ## format, and repair what ruff can
 
 check: install-test  ## lint, types and tests of one room: make check ROOM=services/serving
 	@.ci/check "$(ROOM)" $(PYTEST_ARGS)
+
+wheel-smoke: install-test  ## build the wheel, install it alone, decide, reward, report
+	$(BIN)/python -m pytest -q tests/e2e/test_wheel.py
+
+OLDEST := build/lower-bounds-venv
+
+$(OLDEST)/.installed: setup.cfg requirements-test.lock .ci/lower_bounds.py | $(BIN)/python
+	$(BIN)/python -m venv $(OLDEST)
+	$(BIN)/python .ci/lower_bounds.py > build/lower-bounds.txt
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check -r build/lower-bounds.txt
+	PYTHONWARNINGS=ignore $(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Browser, Prometheus and long-lived processes say nothing about versions of packages.
+test-lower-bounds: $(OLDEST)/.installed  ## the tests in process, with the oldest packages that setup.cfg allows
+	$(OLDEST)/bin/python -m pytest -n auto --dist loadfile -m "not e2e" \
+	  --ignore tests/architecture --ignore tests/dashboard --ignore tests/grafana \
+	  --ignore tests/e2e --ignore tests/benchmarks $(PYTEST_ARGS)
+
+profile-decision: install  ## the functions of one warm decision by their own time
+	@$(BIN)/python -m benchmarks.profile_decision
 
 bench: install  ## speed against bare Flask, a naive service and VW; BENCH=full is longer
 	$(BIN)/python -m benchmarks.speed

@@ -1,7 +1,13 @@
 """The Makefile's targets, asked for what they would do, and the check of one room."""
 
+import configparser
+import json
+import shutil
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,6 +68,51 @@ def test_a_fresh_machine_gets_packages_and_programs_before_tests_run() -> None:
 
 def test_arguments_for_pytest_come_last_and_so_win() -> None:
     assert "--dist loadfile -n 0 -m e2e" in would_run("test", "PYTEST_ARGS=-n 0 -m e2e")
+
+
+def test_the_whole_suite_is_measured_and_a_part_is_not() -> None:
+    assert "-m slipcover" in would_run("test")
+    assert "coverage_floor.py" in would_run("test")
+    assert "slipcover" not in would_run("test", "PYTEST_ARGS=-m e2e")
+    assert "coverage_floor.py" not in would_run("test", "PYTEST_ARGS=-m e2e")
+
+
+def test_the_oldest_allowed_packages_are_those_of_setup_cfg() -> None:
+    printed = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "lower_bounds.py"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    bounds = parser["options"]["install_requires"].split()
+
+    assert {bound.replace(">=", "==") for bound in bounds} < set(printed)
+    assert all("==" in requirement for requirement in printed)
+
+
+@pytest.mark.parametrize(("covered", "status"), [(90.0, 0), (89.9, 1)])
+def test_coverage_below_the_floor_fails_and_names_files(
+    tmp_path: Path, covered: float, status: int
+) -> None:
+    script = tmp_path / ".ci" / "coverage_floor.py"
+    script.parent.mkdir()
+    shutil.copy(ROOT / ".ci" / "coverage_floor.py", script)
+    found = {
+        "summary": {"percent_covered": covered},
+        "files": {"a.py": {"missing_lines": [3, 4]}, "b.py": {"missing_lines": []}},
+    }
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "coverage.json").write_text(json.dumps(found))
+
+    done = subprocess.run(
+        [sys.executable, script, "90"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == status
+    assert f"Coverage: {covered} % of lines; the floor is 90 %." in done.stdout
+    assert ("2 lines of a.py were not run" in done.stdout) == bool(status)
 
 
 def test_an_unknown_room_is_answered_with_those_that_exist() -> None:
