@@ -61,7 +61,7 @@ lint: install-test  ## ruff, mypy strict, import contracts, dead code, spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/vulture
+	$(BIN)/python -m tests.architecture.unused
 	$(BIN)/codespell
 
 fmt: install-test  ## format, and repair what ruff can
