@@ -49,7 +49,7 @@ def open_bandit(
 def shared_log() -> LoggedData:
     """Forty rounds of three actions that can be written down anywhere again.
 
-    obp's numbers in test_estimators.py, test_doubly_robust.py and test_tuning.py were
+    obp's numbers in test_importance.py, test_doubly_robust.py and test_tuning.py were
     computed on the same arrays (their `position` all 0, `action_dist` the
     `pmf_target` with a last axis of 1, `estimated_rewards_by_reg_model` likewise the
     `q_hat`), with obp 0.5.7, numpy 1.23.5, scikit-learn 1.2.2 and an empty torch, as

@@ -36,7 +36,7 @@ def queue_evaluation(
     """Check which policies are asked about, and queue their evaluation.
 
     Args:
-        asked: as for candidate_specs.asked_specs; nothing asks about all candidates.
+        asked: as for labels.asked_specs; nothing asks about all candidates.
         entropy: ID_BYTES random bytes.
 
     Raises:
