@@ -53,6 +53,9 @@ def test_every_make_target_in_the_readme_exists() -> None:
 
 def test_every_page_of_the_docs_is_linked() -> None:
     linked = set(re.findall(r"\]\((docs/[a-z_/-]+\.md)\)", README))
+    for index in [ROOT / name for name in linked if name.endswith("/index.md")]:
+        names = re.findall(r"\]\(([a-z_-]+\.md)\)", index.read_text())
+        linked |= {str((index.parent / name).relative_to(ROOT)) for name in names}
 
     assert linked == {str(page.relative_to(ROOT)) for page in PAGES[1:]}
 
