@@ -13,7 +13,7 @@ Surface = Literal["api", "command", "page"]
 
 
 class WayOut(NamedTuple):
-    """What to do about an error, in the terms of each surface that shows it."""
+    """The way out of an error, in the terms of each surface that shows it."""
 
     api: str
     command: str
@@ -110,7 +110,7 @@ class Forbidden(BanditError):
 
 
 class NotFound(BanditError):
-    """What the request names does not exist."""
+    """The request names something that does not exist."""
 
     code = "not_found"
 

@@ -1,4 +1,4 @@
-"""How the service's processes write their log lines.
+"""Log lines of the service's processes.
 
 Owns the format and the level. A line never carries a key, a context value or a
 unit; callers pass counts, experiment keys and sentences only.

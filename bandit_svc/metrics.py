@@ -1,4 +1,4 @@
-"""What Prometheus sees.
+"""The metrics of the service.
 
 Owns every metric of the service. Imported by entry points only. Under several
 processes PROMETHEUS_MULTIPROC_DIR must be set before the first import; gauges
@@ -132,7 +132,7 @@ GUARDRAIL = _latest(
 
 
 def labelled_experiments(experiments: Iterable[Experiment]) -> frozenset[str]:
-    """Give the keys of those with labels of their own, archived ones last.
+    """Return the keys of experiments with labels of their own, archived ones last.
 
     Every process gives the same ones, so that a counter is not half its own and
     half `(other)`.
@@ -144,12 +144,12 @@ def labelled_experiments(experiments: Iterable[Experiment]) -> frozenset[str]:
 
 
 def labelled_variants(definition: Definition) -> frozenset[str]:
-    """Give the keys of the active variants with labels of their own."""
+    """Return the keys of the active variants with labels of their own."""
     return frozenset(v.key for v in islice(definition.active_variants, MAX_VARIANTS))
 
 
 def render() -> bytes:
-    """Give the metrics of every process in Prometheus' text format."""
+    """Return the metrics of every process in Prometheus' text format."""
     BUILD.labels(__version__).set(1)
     # A counter that is there from the start shows its first increase too.
     REWARDS.labels("", "invalid")

@@ -17,7 +17,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class About(NamedTuple):
-    """What is known of a setting besides its name, type and default."""
+    """The help and the limits of a setting."""
 
     help: str
     least: int | None = None

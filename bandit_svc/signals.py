@@ -1,4 +1,4 @@
-"""How a process of the service is told to stop.
+"""Signals that stop a process of the service.
 
 Owns the handlers of SIGTERM and SIGINT and a wait that they end, and the bond of a
 process to its parent. A signal is only noted; whoever waits decides what to do. For

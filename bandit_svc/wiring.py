@@ -40,7 +40,7 @@ class Backends:
 
 
 class Worker(Backends):
-    """What one web worker process needs; create it after the fork."""
+    """The backends of one web worker process; create it after the fork."""
 
     def __init__(
         self,

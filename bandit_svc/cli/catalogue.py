@@ -11,7 +11,7 @@ import click
 def every_command(
     root: click.Group, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, click.Command]]:
-    """Give each command that can be run, by its words ("keys create")."""
+    """Yield each command that can be run, by its words ("keys create")."""
     for name, command in root.commands.items():
         words = (*path, name)
         if isinstance(command, click.Group):
@@ -21,7 +21,7 @@ def every_command(
 
 
 def options_of(command: click.Command) -> Iterator[click.Option]:
-    """Give a command's own options; --help is every command's."""
+    """Yield a command's own options, without --help."""
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             yield parameter

@@ -1,4 +1,4 @@
-"""How commands print rows of text.
+"""Rows of text in columns.
 
 Owns the alignment of columns and the form of a moment in time.
 """

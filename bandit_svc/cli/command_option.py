@@ -54,7 +54,7 @@ class CommandOption(click.Option):
         return None
 
     def takes(self, value: str) -> bool:
-        """Whether this option can be set to the value of a variable."""
+        """Return whether this option takes the value of a variable."""
         values = self.type.split_envvar_value(value) if self.multiple else [value]
         try:
             for one in values:

@@ -55,13 +55,13 @@ class Group(click.Group):
 
 
 def exit_code(error: BaseException) -> int:
-    """Give the exit code of an error, by its nearest class in the table."""
+    """Return the exit code of an error, by its nearest class in the table."""
     codes = (EXIT_CODES[c] for c in type(error).__mro__ if c in EXIT_CODES)
     return next(codes, FAILED)
 
 
 def sentence(error: Exception) -> str:
-    """Say what went wrong, each field at fault on a line with its pointer."""
+    """Return an error as text, each field at fault on a line with its pointer."""
     if isinstance(error, BanditError):
         lines = [f"{f.pointer or '/'}: {f.detail}" for f in error.fields]
         if len(lines) == 1 and error.fields[0].detail == error.message:

@@ -1,4 +1,4 @@
-"""How a command opens a data folder.
+"""Opening of a data folder by a command.
 
 Owns the check that there is a store, and the closing of it.
 """
@@ -12,7 +12,7 @@ from bandit_svc.wiring import Backends
 
 @contextmanager
 def opened(data: str) -> Iterator[Backends]:
-    """Give the store and the log of an initialised data folder.
+    """Yield the store and the log of an initialised data folder.
 
     Raises:
         Unavailable: there is no store in it, or an older one; the message names the

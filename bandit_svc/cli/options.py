@@ -1,4 +1,4 @@
-"""How commands declare their options.
+"""Declarations of options.
 
 Owns the rule that every option is also an environment variable of the same name, the
 options that come from the list of settings, and those that several commands have.
@@ -76,7 +76,7 @@ def result_options(*forms: str) -> Callable[[Command], Command]:
 
 
 def settings_of(**given: object) -> Settings:
-    """Give the settings of a command: its options over the environment.
+    """Return the settings of a command: its options over the environment.
 
     Raises:
         InvalidInput: a value is out of its range.

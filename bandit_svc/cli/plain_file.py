@@ -1,4 +1,4 @@
-"""How commands read plain values from a file.
+"""Plain values from TOML and JSON files.
 
 Owns its two forms, TOML and JSON, and the sentences of what can't be read.
 """

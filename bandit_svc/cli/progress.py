@@ -1,4 +1,4 @@
-"""How commands show long work.
+"""Progress of long work on a terminal.
 
 Owns the choice between a terminal, which gets a moving display, and anything
 else, which gets plain lines. Always on stderr, so that results can be piped.

@@ -1,4 +1,4 @@
-"""How commands say what they are at, where nobody knows how much is left.
+"""A spinner for work of unknown length.
 
 Owns the twin of progress.py for work without a total: a moving display on a terminal,
 elsewhere a plain line now and then. Always on stderr.

@@ -1,4 +1,4 @@
-"""What callers install: the standard library only."""
+"""The client that callers install; it needs the standard library only."""
 
 from bandit_svc.client.client import BanditClient
 from bandit_svc.client.decision import Decision

@@ -108,7 +108,7 @@ class BanditClient:
         ]
 
     def activate(self, decision_id: str | None) -> None:
-        """Say that a deferred decision's variant was shown; repeating it is safe.
+        """Report that a deferred decision's variant was shown; repeating it is safe.
 
         Does nothing for None, the id of a fallback decision.
         """
@@ -164,7 +164,7 @@ class BanditClient:
         return _object(answer)
 
     def experiment(self, key: str) -> Json:
-        """Give an experiment's definition and status."""
+        """Return an experiment's definition and status."""
         return _object(self._connection.send("GET", _path_of(key)))
 
     def patch_experiment(self, key: str, changes: Mapping[str, Any]) -> Json:
@@ -175,11 +175,11 @@ class BanditClient:
         return _object(answer)
 
     def report(self, key: str) -> Json:
-        """Give an experiment's report: groups, uplift, variants, health."""
+        """Return an experiment's report: groups, uplift, variants, health."""
         return _object(self._connection.send("GET", f"{_path_of(key)}/report"))
 
     def ready(self) -> bool:
-        """Whether the service is up and can decide durably; never raises."""
+        """Return whether the service is up and can decide durably; never raise."""
         try:
             self._connection.send("GET", "/readyz")
         except BanditClientError as error:

@@ -1,4 +1,4 @@
-"""What the service answers to a decision request."""
+"""The answer to a decision request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Decision:
 
     @property
     def is_fallback(self) -> bool:
-        """Whether the client chose the variant because the service could not."""
+        """True if the client chose the variant because the service could not."""
         return self.decision_id is None
 
     @classmethod

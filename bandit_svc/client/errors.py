@@ -28,5 +28,5 @@ class BanditClientError(Exception):
 
 
 def no_answer(title: str, detail: str) -> BanditClientError:
-    """Give the error of a request that got no answer."""
+    """Return the error of a request that got no answer."""
     return BanditClientError(None, {"title": title, "detail": detail})

@@ -1,1 +1,1 @@
-"""What the service talks about: pure values and rules, no I/O."""
+"""Values and rules of the service: pure, without I/O."""

@@ -1,4 +1,4 @@
-"""How several rewards of one decision become one number.
+"""Aggregates: several rewards of one decision become one number.
 
 Owns the registry of aggregates. Parsing, the form's list and the API's description
 derive from it, so an entry is all that a new aggregate needs. Pure.

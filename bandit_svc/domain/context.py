@@ -1,4 +1,4 @@
-"""What a context may look like.
+"""Limits of a context.
 
 Owns the shape of features: strings, numbers, booleans and null, one level of
 nesting (a nested object is a namespace). Pure; the messages name the field and
@@ -60,7 +60,7 @@ def check_features(features: Mapping[str, Any], pointer: str) -> None:
 
 
 def _is_small(value: object) -> bool:
-    """Whether a value is one of nearly all that come, so that nothing else is asked."""
+    """Return whether a value is of the common kind, which needs no other check."""
     if type(value) is str:
         return len(value) <= MAX_STRING_LENGTH
     if type(value) is int or type(value) is float:

@@ -31,7 +31,7 @@ class Covariate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     maximum: float
 
     def of(self, context: Mapping[str, Any]) -> float:
-        """Give the value on a scale of 0 to 1; NaN if it is missing or no number."""
+        """Return the value on a scale of 0 to 1; NaN if missing or not a number."""
         value = context.get(self.key)
         if value is None:
             namespace, _, name = self.key.partition(".")

@@ -26,7 +26,7 @@ MAX_REWARD = 1e9
 
 
 class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a reward is and when it counts.
+    """The range of a reward and the rules by which it counts.
 
     A reward that occurred up to `window_seconds` after the exposure and was
     received up to `grace_seconds` after that counts. A decision matures at the
@@ -53,7 +53,7 @@ class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def closes_at_first_reward(self) -> bool:
-        """Whether the first reward that counts closes a decision."""
+        """Return whether the first reward that counts closes a decision."""
         match self.learn_on:
             case "first_reward":
                 return True
@@ -68,7 +68,7 @@ class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What callers write: every change of it is a new revision."""
+    """A definition as callers write it; every change is a new revision."""
 
     key: str
     variants: tuple[Variant, ...]
@@ -194,5 +194,5 @@ def assign_group(salt: str, unit_id: str, holdout: float) -> Group:
 
 
 def group_of(uniform: float, holdout: float) -> Group:
-    """Give the group of a number that is uniform in [0, 1)."""
+    """Return the group of a number that is uniform in [0, 1)."""
     return BASELINE if uniform < holdout else TREATMENT

@@ -59,7 +59,7 @@ def check_nesting(value: Any, pointer: str = "") -> None:  # noqa: ANN401 - any 
 
 
 def non_finite(document: Any) -> str | None:  # noqa: ANN401 - any JSON
-    """Give the pointer of the first NaN or infinity that stands in a document."""
+    """Return the pointer of the first NaN or infinity in a document."""
     waiting = [("", document)]
     while waiting:
         pointer, value = waiting.pop()

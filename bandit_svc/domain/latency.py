@@ -1,4 +1,4 @@
-"""How long after its exposure a reward occurred, in bins of a fixed ratio.
+"""Latency from exposure to reward, in bins of a fixed ratio.
 
 Owns the edges of the bins, so that a few counts tell every window that might have
 been. Pure.
@@ -13,17 +13,17 @@ FIRST_EDGE_MS = 100
 
 
 def bin_of(latency_ms: float) -> int:
-    """Give the bin of a latency; before the exposure counts as at once."""
+    """Return the bin of a latency; a negative latency counts as 0."""
     if latency_ms <= FIRST_EDGE_MS:
         return 0
     return math.ceil(round(BINS_AN_OCTAVE * math.log2(latency_ms / FIRST_EDGE_MS), 9))
 
 
 def upper_edge_ms(number: int) -> float:
-    """Give the longest latency that a bin holds."""
+    """Return the longest latency of a bin."""
     return float(FIRST_EDGE_MS * 2 ** (number / BINS_AN_OCTAVE))
 
 
 def lower_edge_ms(number: int) -> float:
-    """Give the latency that all of a bin exceed; 0 for the first one."""
+    """Return the latency that every one of a bin exceeds; 0 for the first bin."""
     return upper_edge_ms(number - 1) if number else 0.0

@@ -19,7 +19,7 @@ MAX_VALUE = 1e9
 
 
 class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a decision's reports of a metric add up to, and how much worse it may get.
+    """A secondary metric: the range of its sums, and how much worse it may get.
 
     Attributes:
         minimum: the smallest sum a decision can have; a smaller one is clipped to it.
@@ -36,7 +36,7 @@ class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether a larger sum is an improvement."""
+        """Return whether a larger sum is an improvement."""
         match self.direction:
             case "higher":
                 return True

@@ -1,4 +1,4 @@
-"""How numbers are written for people.
+"""Numbers as text for people.
 
 Owns their rounding: as many digits as one reads, never a raw float.
 """

@@ -38,7 +38,7 @@ _REMEMBERED = frozenset({str, int, float})
 
 
 class KeyCount:
-    """How many decisions had a key, and how many of those were folded."""
+    """The number of decisions that had a key, and of those that were folded."""
 
     __slots__ = ("folded", "n")
 
@@ -71,7 +71,7 @@ class SegmentKeys:
         self._kept: dict[str, _Kept] = {k: ({}, one) for k, one in self.counts.items()}
 
     def segments(self, context: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Give (key, value or FOLDED) for each open key of a context, and count it."""
+        """Yield (key, value or FOLDED) for each open key of a context, and count it."""
         found = []
         kept, closed = self._kept, self.closed
         for key, value in _flat(context).items():
@@ -94,7 +94,7 @@ class SegmentKeys:
         return found
 
     def _placed(self, key: str, value: object, text: str) -> tuple[str, str]:
-        """Give the place of a value that is not remembered."""
+        """Return the place of a value that is not kept."""
         places, count = self._kept[key]
         if text not in self._values[key] and not self._taken_in(key, text):
             count.folded += 1
@@ -137,7 +137,7 @@ class SegmentKeys:
 
 
 def _flat(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give every feature once; of two with the same written name the first."""
+    """Yield every feature once; of two with the same written name the first."""
     if dict not in map(type, context.values()):
         return context
     flat: dict[str, Any] = {}

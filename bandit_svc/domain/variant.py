@@ -1,4 +1,4 @@
-"""What can be shown.
+"""Variants: what a decision chooses from.
 
 Owns the variant and the rules of a list of variants. Pure.
 """
@@ -40,7 +40,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def is_key(text: str) -> bool:
-    """Whether a text can be the key of an experiment or a variant."""
+    """Return whether a text can be the key of an experiment or a variant."""
     return KEY_PATTERN.fullmatch(text) is not None
 
 

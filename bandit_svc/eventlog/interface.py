@@ -62,7 +62,7 @@ class EventLogReader(Protocol):
         """Where the partition ends now; what was acknowledged lies before it."""
 
     def read(self, partition: str, after: Cursor, max_bytes: int = 4_194_304) -> Batch:
-        """Give the next records after a cursor; an empty batch at the end.
+        """Return the next records after a cursor; an empty batch at the end.
 
         A last line without its end is left for later while its writer lives, and
         skipped and counted in `torn` once the writer is dead.
@@ -79,4 +79,4 @@ class EventLogReader(Protocol):
         """
 
     def backlog_bytes(self, cursors: dict[str, Cursor]) -> int:
-        """How many bytes lie after these cursors (absent: from the start)."""
+        """Return the number of bytes after these cursors (absent: from the start)."""

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class Tick(msgspec.Struct):
-    """What one tick did; `trained` and `evaluated` by experiment key.
+    """The work of one tick; `trained` and `evaluated` by experiment key.
 
     Those that there was no work for are not named. `unseen` is how many experiments a
     learner that has just begun has still to look at; `stepped` are the numbers of
@@ -50,7 +50,7 @@ class Tick(msgspec.Struct):
 
     @property
     def idle(self) -> bool:
-        """Whether there was nothing to do."""
+        """True if there was nothing to do."""
         return (
             not self.ingested.records
             and not self.joined
@@ -119,8 +119,8 @@ class Learner:
         before: Mapping[int, int],
         positions: Mapping[int, int],
     ) -> Iterator[Experiment]:
-        """Give those with work, then new ones: with rows of now all, else a few."""
-        # In turn, so that whom a cut left out comes first.
+        """Yield experiments with work, then unseen ones: those with rows, or a few."""
+        # Round-robin: experiments that the last tick skipped come first.
         experiments = sorted(self._all(), key=lambda e: e.number <= self._last_stepped)
         new = self._wakefulness.new(experiments)
         yield from self._wakefulness.due(experiments, versions, positions)

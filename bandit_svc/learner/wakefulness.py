@@ -17,7 +17,7 @@ LEAST_AWAKE_MS = 10_000
 
 
 class Sight(NamedTuple):
-    """What an experiment looked like; a change wakes it."""
+    """The state of an experiment at the last look; a change wakes it."""
 
     revision: int
     version: int
@@ -40,7 +40,7 @@ class Wakefulness:
         self._busy_at_ms: dict[int, int] = {}
 
     def new(self, experiments: Iterable[Experiment]) -> list[Experiment]:
-        """Give those that were never looked at: what they need is not known."""
+        """Return experiments that were never looked at; what they need is unknown."""
         return [e for e in experiments if e.number not in self._left]
 
     def due(
@@ -49,7 +49,7 @@ class Wakefulness:
         versions: Mapping[int, int],
         positions: Mapping[int, int],
     ) -> Iterator[Experiment]:
-        """Give those that are awake, and those that something has happened to."""
+        """Yield experiments that are awake, and those that changed."""
         for experiment in experiments:
             number = experiment.number
             left = self._left.get(number)

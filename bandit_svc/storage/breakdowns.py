@@ -1,4 +1,4 @@
-"""What a report breaks down: sums by time, segment, latency, unit and chance.
+"""Breakdowns of a report: sums by time, segment, latency, unit and chance.
 
 Owns the protocol that every backend implements; see storage.interface.
 """
@@ -23,20 +23,20 @@ class Breakdowns(Protocol):
     """
 
     def history(self, number: int) -> list[HistoryRow]:
-        """Give the sums of at most 200 stretches of time, oldest first.
+        """Return the sums of at most 200 stretches of time, oldest first.
 
         All stretches are equally long. When there are more than 200, they become
         twice as long and neighbours are added up, so that no sum is lost.
         """
 
     def segments(self, number: int) -> list[SegmentRow]:
-        """Give the sums by context key, value and group."""
+        """Return the sums by context key, value and group."""
 
     def latencies(self, number: int) -> list[LatencyRow]:
-        """Give the counts of rewards by latency, quickest first."""
+        """Return the counts of rewards by latency, shortest first."""
 
     def units(self, number: int) -> list[UnitRow]:
-        """Give the counts of units by group at each look, and those of now.
+        """Return the counts of units by group at each look, and the current ones.
 
         `Facts.ingest` counts each unit at its first exposed decision, in the group
         that it had then; a decision without a unit counts by itself. Looks are at
@@ -45,10 +45,10 @@ class Breakdowns(Protocol):
         """
 
     def calibration(self, number: int) -> list[CalibrationRow]:
-        """Give the sums of at most 16 blocks of model versions, oldest first."""
+        """Return the sums of at most 16 blocks of model versions, oldest first."""
 
     def drift(self, number: int) -> list[DriftRow]:
-        """Give at most 16 stretches of the joined order, oldest first.
+        """Return at most 16 stretches of the joined order, oldest first.
 
         The newest are short and the oldest long; keys and values are those of
         `segments`, and of a key with too many values only whether it was there.

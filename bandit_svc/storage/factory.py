@@ -10,5 +10,5 @@ from bandit_svc.storage.sqlite.store import SqliteStorage
 
 
 def open_storage(folder: Path) -> Storage:
-    """Give the embedded store of a data folder; nothing is opened until used."""
+    """Return the embedded store of a data folder; it opens nothing before use."""
     return SqliteStorage(folder)

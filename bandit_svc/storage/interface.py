@@ -63,23 +63,23 @@ class Experiments(Protocol):
         """
 
     def get(self, key: str) -> Experiment:
-        """Give the current revision.
+        """Return the current revision.
 
         Raises:
             NotFound: there is no experiment of that key.
         """
 
     def all(self) -> list[Experiment]:
-        """Give the current revision of each, oldest experiment first."""
+        """Return the current revision of each, oldest experiment first."""
 
     def revisions(self, number: int) -> list[Revision]:
-        """Give every definition that an experiment has had, oldest first."""
+        """Return every definition that an experiment has had, oldest first."""
 
     def at_revision(self, number: int, revision: int) -> Definition | None:
-        """Give one definition of the past, or None."""
+        """Return an earlier definition, or None."""
 
     def version(self) -> int:
-        """Give a number that differs after any change to experiments or keys.
+        """Return a number that differs after any change to experiments or keys.
 
         Cheap enough for every request (well under a microsecond embedded).
         """
@@ -92,10 +92,10 @@ class Keys(Protocol):
         """Keep a new key."""
 
     def all(self) -> list[KeyRow]:
-        """Give every key, revoked ones too, oldest first."""
+        """Return every key, revoked ones too, oldest first."""
 
     def get(self, key_id: str) -> KeyRow | None:
-        """Give one key, revoked or not, or None."""
+        """Return one key, revoked or not, or None."""
 
     def revoke(self, key_id: str, now_ms: int) -> None:
         """End a key; it stays in the list.
@@ -109,7 +109,7 @@ class Facts(Protocol):
     """Decisions, activations and rewards, as ingested from the event log."""
 
     def cursors(self) -> Cursors:
-        """Give the committed place in each partition."""
+        """Return the committed cursor of each partition."""
 
     def ingest(self, arrivals: Sequence[Arrival], cursors: Cursors) -> IngestOutcome:
         """Keep a batch and the cursors behind it in one transaction.
@@ -123,23 +123,23 @@ class Facts(Protocol):
         """Drop the cursor of a partition that the log has deleted."""
 
     def decision(self, decision_id: str) -> DecisionView | None:
-        """Give one decision with its rewards, or None."""
+        """Return one decision with its rewards, or None."""
 
     def orphans(self, number: int, limit: int) -> list[OrphanRow]:
-        """Give rewards whose decision has not turned up, newest first."""
+        """Return rewards whose decision is unknown, newest first."""
 
     def totals(self, number: int) -> Totals:
-        """Give the counts of one experiment."""
+        """Return the counts of one experiment."""
 
     def check(self) -> list[str]:
-        """Give one sentence for each fault found in the stored facts."""
+        """Return one sentence for each fault in the stored facts."""
 
 
 class Joins(Protocol):
     """Matured decisions with their reward, in a recorded order."""
 
     def due(self, now_ms: int, limit: int) -> list[DueDecision]:
-        """Give open decisions that are ready by now, by readiness and id."""
+        """Return open decisions that are ready, by readiness and id."""
 
     def close(
         self,
@@ -150,42 +150,42 @@ class Joins(Protocol):
         """Append to the joined order, mark as joined and add to the sums."""
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
-        """Give joined decisions of one experiment behind a position, in order."""
+        """Return joined decisions of one experiment after a position, in order."""
 
     def last_position(self, number: int) -> int:
-        """Give the last joined position, 0 where there is none."""
+        """Return the last joined position, 0 if there is none."""
 
     def last_positions(self) -> Mapping[int, int]:
-        """Give the last joined position of each experiment that has one."""
+        """Return the last joined position of each experiment that has one."""
 
     def waiting_since_ms(self, number: int, position: int, now_ms: int) -> int | None:
-        """Give since when the oldest decision waits that a model could learn from.
+        """Return since when the oldest decision that can be learned from waits.
 
         Either one that is ready and not joined, or a learnable one that is joined
         behind `position`, the model's cursor; None where nothing waits.
         """
 
     def tallies(self, number: int) -> list[Tally]:
-        """Give the sums; their number does not grow with the log."""
+        """Return the sums; their number does not grow with the log."""
 
     def adjusted(self, number: int) -> bytes | None:
-        """Give the state of the adjusted uplift that the last join left, or None."""
+        """Return the state of the adjusted uplift after the last join, or None."""
 
 
 class ModelVersions(Protocol):
     """Published model versions."""
 
     def latest_versions(self) -> Mapping[int, int]:
-        """Give the newest version of each experiment number that has one."""
+        """Return the newest version of each experiment number that has one."""
 
     def latest(self, number: int) -> ModelVersion | None:
-        """Give the newest model of an experiment, or None."""
+        """Return the newest model of an experiment, or None."""
 
     def get(self, number: int, version: int) -> ModelVersion | None:
-        """Give one model version, or None if it was never kept or is pruned."""
+        """Return one model version, or None if it was never published or is pruned."""
 
     def metas(self, number: int) -> list[ModelVersionMeta]:
-        """Give the kept versions without their bytes, newest first."""
+        """Return the kept versions without their bytes, newest first."""
 
     def publish(
         self,
@@ -206,13 +206,13 @@ class ModelVersions(Protocol):
 
 
 class Evaluations(Protocol):
-    """What progressive evaluation knows of each candidate policy."""
+    """Progressive evaluation: the state of each candidate policy."""
 
     def all(self, number: int) -> list[EvaluationRow]:
-        """Give every candidate of an experiment, by label."""
+        """Return every candidate of an experiment, by label."""
 
     def scores(self, number: int) -> list[EvaluationRow]:
-        """Give the same without the states, which may be large: they are empty."""
+        """Return the same with empty states, since states may be large."""
 
     def reward_models(self, number: int) -> list[RewardModelRow]:
         """Return the reward models of an experiment's candidates, by slot."""
@@ -248,7 +248,7 @@ class Storage(Protocol):
         """
 
     def secret(self) -> bytes:
-        """Give the service's secret, which signs decision ids.
+        """Return the service's secret, which signs decision ids.
 
         Raises:
             Unavailable: the store was never initialised.
@@ -261,7 +261,7 @@ class Storage(Protocol):
         """Hold a name until the block or the process ends; False if another does."""
 
     def size_bytes(self) -> int:
-        """Say how much room the store takes."""
+        """Return the size of the store's files in bytes."""
 
     def close(self) -> None:
         """Let go of files and connections of this process; idempotent."""

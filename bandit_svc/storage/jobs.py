@@ -53,13 +53,13 @@ class Jobs(Protocol):
         """
 
     def get(self, number: int, job_id: str) -> JobRow | None:
-        """Give one job of an experiment, or None."""
+        """Return one job of an experiment, or None."""
 
     def all(self, number: int, kind: str) -> list[JobRow]:
-        """Give the jobs of an experiment and a kind, newest first, without results."""
+        """Return the jobs of an experiment and a kind without results, newest first."""
 
     def unfinished(self) -> bool:
-        """Say whether any job is queued or running; cheap."""
+        """Return whether any job is queued or running; costs one look-up."""
 
     def recover(self, attempts: int, reason: str, now_ms: int) -> None:
         """Put what was running back to the queue: who did it is dead.

@@ -1,4 +1,4 @@
-"""What pages read beyond the report of one experiment.
+"""Figures of pages beyond the report of one experiment.
 
 Owns the protocol and its rows. Every read is a few indexed queries whose cost does
 not grow with the log, so that a page may ask every few seconds.
@@ -15,7 +15,7 @@ Place = tuple[int, int]
 
 
 class Headline(NamedTuple):
-    """What the newest report said, kept so that a list need not make reports."""
+    """The newest report in short, stored so that a list need not build reports."""
 
     number: int
     as_of_ms: int
@@ -24,7 +24,7 @@ class Headline(NamedTuple):
 
 
 class SummaryRow(NamedTuple):
-    """What a list shows of one experiment, by its number."""
+    """The row of one experiment in a list, by its number."""
 
     number: int
     counts: Mapping[str, int]
@@ -49,10 +49,10 @@ class Overview(Protocol):
     """Reads for pages."""
 
     def summaries(self, now_ms: int) -> list[SummaryRow]:
-        """Give one row an experiment, in the order of their numbers."""
+        """Return one row for each experiment, in the order of their numbers."""
 
     def rates(self, now_ms: int) -> Mapping[int, float]:
-        """Give decisions a minute by experiment number, of the last minute.
+        """Return decisions of the last minute by experiment number.
 
         Estimated from the newest 5,000 decisions of all experiments where the
         minute had more. One that is not named had none.
@@ -61,7 +61,7 @@ class Overview(Protocol):
     def recent(
         self, number: int, state: RecentState, limit: int, before: Place | None = None
     ) -> list[RecentDecision]:
-        """Give the newest decisions of a state, newest first.
+        """Return the newest decisions of a state, newest first.
 
         Args:
             before: go on behind this place, the last one of the page before.

@@ -1,4 +1,4 @@
-"""What the store gives and takes, in the same shape for every backend.
+"""Rows of the store, in the same shape for every backend.
 
 Owns plain records; no behaviour and no SQL.
 """
@@ -34,7 +34,7 @@ class Revision(msgspec.Struct, frozen=True):
     revised_at_ms: int
     definition: dict[str, Any]
     note: str = ""
-    """Who or what made it and why; empty where nobody said."""
+    """Who or what made the revision, and why; may be empty."""
 
 
 class ClosingRule(NamedTuple):
@@ -69,11 +69,11 @@ COUNTERS = {
     "rewards_late": "rewards that came or occurred after the decision had closed",
     "rewards_orphan": "rewards that came before their decision was known",
 }
-"""What the store counts for each experiment, by name."""
+"""Counters that the store keeps for each experiment, by name."""
 
 
 class IngestOutcome(msgspec.Struct):
-    """What became of a batch of arrivals: counts by (experiment number, name)."""
+    """Outcome of a batch of arrivals: counts by (experiment number, name)."""
 
     counts: dict[tuple[int, str], int] = {}
     unreadable: int = 0
@@ -131,7 +131,7 @@ class DueDecision(msgspec.Struct, frozen=True, gc=False):
 
 
 class ClosedDecision(msgspec.Struct, frozen=True, gc=False):
-    """What the join makes of a due decision."""
+    """A due decision with its reward, as the join closes it."""
 
     due: DueDecision
     reward: float
@@ -168,7 +168,7 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class EvaluationRow(msgspec.Struct, frozen=True):
-    """What progressive evaluation knows of one candidate policy.
+    """The progressive evaluation of one candidate policy.
 
     Attributes:
         policy: its label in the report.
@@ -248,14 +248,14 @@ class LatencyRow(NamedTuple):
 
 
 class UnitRow(NamedTuple):
-    """How many units were in each group at one look."""
+    """Units of each group at one look."""
 
     since: int
     """The revision in which the holdout last changed."""
     treatment: int
     baseline: int
     looked: bool
-    """Whether a sequential test may look here; else these are the counts of now."""
+    """True at a look of the sequential test; else these are the current counts."""
 
 
 class VersionSums(NamedTuple):
@@ -275,7 +275,7 @@ class CalibrationRow(NamedTuple):
 
     block: int
     width: int
-    """How many versions a block holds: a power of 2."""
+    """Number of versions in a block: a power of 2."""
     bin: int
     n: int
     expected: float
@@ -284,7 +284,7 @@ class CalibrationRow(NamedTuple):
 
 
 class JoinSums(NamedTuple):
-    """What services know of a batch of closed decisions, to be kept with it."""
+    """Sums of a batch of closed decisions, to be stored with it."""
 
     calibration: Sequence[VersionSums] = ()
     adjusted: Mapping[int, bytes] = {}

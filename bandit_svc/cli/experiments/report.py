@@ -24,7 +24,7 @@ from bandit_svc.services.report.build import build_report
 @data_option
 @result_options("text", "json", "csv", "html")
 def report(key: str, data: str, format: str, out: Path | None) -> None:  # noqa: A002 - the option's name
-    """Say what an experiment earned, and how sure that is.
+    """Report what an experiment earned, with the uncertainty.
 
     Every interval holds at every look, so it may be read as often as you like.
 

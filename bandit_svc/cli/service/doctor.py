@@ -45,14 +45,14 @@ def doctor(data: str) -> None:
 
 
 def _free_bytes(folder: Path) -> int:
-    """Give the room where the folder is, or would be."""
+    """Return the free bytes of the disk where the folder is, or would be."""
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
 
 
 def _permission_faults(folder: Path) -> list[str]:
-    """Say what the service could not write as this user."""
+    """Return a sentence for each place that this user can't write."""
     places = [folder, *(folder / name for name in ("log", "locks", "metrics"))]
     places += folder.glob("bandit.db*")
     return [
@@ -63,7 +63,7 @@ def _permission_faults(folder: Path) -> list[str]:
 
 
 def _log_faults(root: Path) -> list[str]:
-    """Say what of the event log can't be read."""
+    """Return a sentence for each part of the event log that can't be read."""
     try:
         partitions = inspect(root)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What the service's processes need before they start.
+"""Preparation of the service's processes.
 
 Owns the check of the data folder, the environment that children inherit, the
 folder of their metrics and the choice of a port. Starts nothing.
@@ -54,7 +54,7 @@ def prepare(settings: Settings) -> None:
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """Give the environment of the service's processes, metrics folder included."""
+    """Return the environment of the service's processes, metrics folder included."""
     absolute = msgspec.structs.replace(
         settings, data=str(Path(settings.data).resolve())
     )
@@ -107,13 +107,13 @@ def _bind(host: str, port: int) -> int:
 
 
 def address_of(settings: Settings) -> str:
-    """Give the address that a caller on this machine uses."""
+    """Return the address that a caller on this machine uses."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{settings.port}"
 
 
 def answers(settings: Settings) -> bool:
-    """Whether something listens at the address now."""
+    """Return whether something listens at the address now."""
     # Connecting to the wildcard address reaches this machine.
     with contextlib.suppress(OSError):
         socket.create_connection((settings.host, settings.port), timeout=1).close()

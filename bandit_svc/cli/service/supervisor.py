@@ -85,7 +85,7 @@ class Child:
             self._process = None
 
     def gone(self) -> bool:
-        """Whether its process has ended; starts none."""
+        """Return whether its process has ended; start none."""
         if self._process is not None and self._process.poll() is not None:
             self._on_death(self._process.pid)
             self._process = None
@@ -180,7 +180,7 @@ def _start(
 
 
 def _drain(children: Sequence[Child], drain_s: float) -> None:
-    """Tell every child to finish, wait, and kill what is left."""
+    """Signal every child to finish, wait, and kill the rest."""
     for child in children:
         child.tell(signal.SIGTERM)
     deadline_s = time.monotonic() + drain_s

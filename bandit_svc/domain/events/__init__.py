@@ -1,1 +1,1 @@
-"""What happens: decisions, rewards and the events that record them."""
+"""Decisions, rewards and the events that record them."""

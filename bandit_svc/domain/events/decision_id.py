@@ -36,7 +36,7 @@ _ALPHABET = frozenset(_SORTED.decode())
 
 
 class DecisionRef(NamedTuple):
-    """What an id says by itself."""
+    """The facts that an id carries by itself."""
 
     experiment_number: int
     issued_at_ms: int | None
@@ -64,7 +64,7 @@ def text_id(raw: bytes) -> str:
 
 
 def is_from_request(raw: bytes) -> bool:
-    """Whether an id, or what begins with one, was made from a request_id."""
+    """Return whether an id, or a text that begins with one, is from a request_id."""
     return bool(raw[19] & _FROM_REQUEST)
 
 
@@ -128,7 +128,7 @@ class DecisionIds:
         return ref_of(body)
 
     def vouches_for(self, raw: bytes) -> bool:
-        """Whether this service signed the 30 bytes of an id."""
+        """Return whether this service signed the 30 bytes of an id."""
         return hmac.compare_digest(raw[_BODY_BYTES:], self._mac(raw[:_BODY_BYTES]))
 
     def _sign(self, head: bytes, experiment_number: int, flags: int) -> str:

@@ -20,7 +20,7 @@ _decision_decoder = msgspec.json.Decoder(Decision)
 
 
 class LoggedChoice(msgspec.Struct, tag="decision", gc=False):
-    """What a join reads of a logged decision; see domain.events.decision."""
+    """The fields of a logged decision that a join reads; see domain.events.decision."""
 
     context: dict[str, Any]
     pmf: tuple[float, ...]
@@ -36,7 +36,7 @@ class UnreadableEvent(Exception):
 
 
 def encode_event(event: Event) -> bytes:
-    """Give an event as one line, without the newline."""
+    """Return an event as one line, without the newline."""
     return _encoder.encode(event)
 
 

@@ -19,9 +19,9 @@ class PartitionStatus(NamedTuple):
 
     partition: str
     alive: bool
-    """Whether its writer's process lives."""
+    """True while its writer's process lives."""
     segments: int
-    """How many files it has."""
+    """Number of its files."""
     bytes: int
     """Their size together, read and unread."""
 

@@ -65,7 +65,7 @@ class PartitionFolder:
         return segment
 
     def close(self) -> None:
-        """Give up the lock: to readers the writer is dead."""
+        """Release the lock: to readers the writer is dead."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = _CLOSED

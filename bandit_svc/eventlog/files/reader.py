@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 class _Lines(NamedTuple):
-    """What one segment gave: whole lines, and how it ended."""
+    """Whole lines of one segment, and how it ended."""
 
     records: list[bytes]
     end: int
@@ -39,7 +39,7 @@ class _Lines(NamedTuple):
     tail: int
     """Bytes after `end` without a newline; 0 unless `exhausted`."""
     exhausted: bool
-    """Whether the file ends here, at least for now."""
+    """True if the file ends here for now."""
 
 
 def _unavailable_where_the_disk_refuses(
@@ -87,7 +87,7 @@ class FileReader:
     def read(
         self, partition: str, after: Cursor, max_bytes: int = DEFAULT_READ_BYTES
     ) -> Batch:
-        """Give the next records, across segments; see the interface.
+        """Return the next records, across segments; see the interface.
 
         A record larger than `max_bytes` comes alone. The cursor may move although
         there are no records: past a torn line, or into the next segment.
@@ -138,7 +138,7 @@ class FileReader:
 
     @_unavailable_where_the_disk_refuses
     def backlog_bytes(self, cursors: dict[str, Cursor]) -> int:
-        """How many bytes lie after these cursors; see the interface."""
+        """Return the number of bytes after these cursors; see the interface."""
         total = 0
         for partition in self.partitions():
             folder = self._root / partition
@@ -149,7 +149,7 @@ class FileReader:
 
 
 def _places(segments: list[int], after: Cursor) -> Iterator[tuple[int, int]]:
-    """Give the segments from a cursor on, each with the offset to begin at.
+    """Yield the segments from a cursor on, each with the offset to begin at.
 
     Where the cursor's own segment was deleted, everything in it had been read.
     """

@@ -31,7 +31,7 @@ def partition_name(now_ms: int, pid: int, suffix: str, incarnation: int = 1) -> 
 
 
 def segment_name(number: int) -> str:
-    """Give the file name of a segment; its number grows and is never reused."""
+    """Return the file name of a segment; its number grows and is never reused."""
     return f"{number:08d}.jsonl"
 
 
@@ -60,7 +60,7 @@ def list_segments(folder: Path) -> list[int]:
 
 
 def segment_size(folder: Path, number: int) -> int:
-    """Give a segment's bytes; 0 where it was deleted meanwhile."""
+    """Return a segment's size in bytes; 0 if it was deleted meanwhile."""
     try:
         return (folder / segment_name(number)).stat().st_size
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def segment_size(folder: Path, number: int) -> int:
 
 
 def is_alive(folder: Path) -> bool:
-    """Tell whether the partition's writer lives; dead is final.
+    """Return whether the partition's writer lives; dead is final.
 
     Ask this before listing or reading: what is on disk after the answer "dead"
     never changes again, while a writer found alive may die a moment later.

@@ -89,7 +89,7 @@ class _Growing:
         self.rows.append((x, reward, treated, d.holdout))
 
     def kept(self) -> bytes | None:
-        """Give the state behind the batch, None if nothing of it counted."""
+        """Return the state after the batch, None if none of it counted."""
         if not self.rows or self.sums is None or self.scale is None:
             return None
         sums = self.sums.add(self.rows).to_dict()
@@ -102,7 +102,7 @@ def adjusted_after(
     closed: Sequence[ClosedDecision],
     choices: Sequence[LoggedChoice],
 ) -> dict[int, bytes]:
-    """Give the new state of each experiment for which a decision of a batch counts."""
+    """Return the new state of each experiment that a decision of a batch counts for."""
     growing: dict[int, _Growing] = {}
     for one, choice in zip(closed, choices, strict=True):
         number = one.due.number

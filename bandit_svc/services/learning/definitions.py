@@ -19,7 +19,7 @@ class Definitions:
         self._known: OrderedDict[tuple[int, int], Definition] = OrderedDict()
 
     def at(self, number: int, revision: int) -> Definition | None:
-        """Give one definition, or None where the store never had it."""
+        """Return one definition, or None if the store never had it."""
         key = (number, revision)
         definition = self._known.get(key)
         if definition is None:

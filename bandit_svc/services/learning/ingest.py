@@ -21,7 +21,7 @@ READ_BYTES = 524_288
 
 
 class Ingested(msgspec.Struct):
-    """What one call moved; counts by (experiment number, name)."""
+    """The work of one call; counts by (experiment number, name)."""
 
     counts: dict[tuple[int, str], int] = {}
     records: int = 0
@@ -106,7 +106,7 @@ class _Rules:
         self._known: dict[tuple[int, int], ClosingRule] = {}
 
     def of(self, number: int, revision: int) -> ClosingRule | None:
-        """Give the rule of a revision, None where the store never had it."""
+        """Return the closing rule of a revision, None if the store never had it."""
         rule = self._known.get((number, revision))
         if rule is None:
             definition = self._definitions.at(number, revision)

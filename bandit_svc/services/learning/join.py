@@ -1,4 +1,4 @@
-"""Give matured decisions their reward, in a recorded order.
+"""Join matured decisions with their reward, in a recorded order.
 
 Owns step 2 of the learner's tick. Which rewards count is domain.events.attribution's.
 """
@@ -103,10 +103,10 @@ def _latencies(
     exposed_at_ms: int,
     definition: RewardDefinition,
 ) -> tuple[tuple[int, bool], ...]:
-    """Give how long the rewards took that count, and those that came too late.
+    """Return the latencies of rewards, each with whether it counted.
 
-    Behind a first reward that closes its decision another may be in time and not
-    count: it says nothing about the window, so it is left out.
+    After a first reward that closes its decision another may be in time and not
+    count: it is no evidence about the window, so it is left out.
     """
     latencies = []
     for r in rewards:

@@ -1,4 +1,4 @@
-"""What a batch of joined decisions says of the chances that were logged with them.
+"""Sums that a batch of joined decisions adds to.
 
 Owns how logged choices become ope's calibration sums, one set for each model version.
 """
@@ -43,7 +43,7 @@ def calibration_of(
 
 
 def _matrix(pmfs: Sequence[tuple[float, ...]]) -> FloatArray:
-    """Give pmfs as rows, short ones with zeros behind."""
+    """Return pmfs as rows of one length, short ones padded with zeros."""
     lengths = np.array([len(pmf) for pmf in pmfs])
     widest = int(lengths.max())
     if lengths.min() == widest:

@@ -25,7 +25,7 @@ class Replayed(msgspec.Struct, frozen=True):
 
     @property
     def matches(self) -> bool:
-        """Whether both are the same bytes."""
+        """True if both are the same bytes."""
         return self.published_sha256 == self.replayed_sha256
 
 

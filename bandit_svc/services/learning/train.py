@@ -30,7 +30,7 @@ PROBE_CONTEXTS: tuple[dict[str, Any], ...] = ({}, {"device": "mobile", "hour": 2
 
 
 class Trained(msgspec.Struct):
-    """What one step did.
+    """The work of one step.
 
     `fault` is a sentence where a model could not be published; the last good one
     goes on serving. `behind` is how many joined decisions a changed policy has
@@ -44,10 +44,10 @@ class Trained(msgspec.Struct):
 
 
 class Unsaved(Protocol):
-    """What one experiment has for services.evaluation.progressive."""
+    """The progressive evaluation of one experiment, as training stores it."""
 
     def changes(self, now_ms: int, *, publishing: bool) -> EvaluationChanges | None:
-        """Give what is due, None if nothing is."""
+        """Return the changes that are due, None if there are none."""
 
     def kept(self, changes: EvaluationChanges, now_ms: int) -> None:
         """Take note that it is in the store."""
@@ -138,7 +138,7 @@ class Trainer:
         return done
 
     def _current(self, definition: Definition, newest: int) -> Model:
-        """Give the served model, read again where somebody restored another."""
+        """Return the served model, read again if another was restored."""
         if self._model is None or newest != self._version:
             published = self._storage.model_versions.latest(self._number)
             self._challenger = None

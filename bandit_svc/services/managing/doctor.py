@@ -25,7 +25,7 @@ LEAST_FREE_BYTES = 200_000_000
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What the machine says of a data folder; `faults` are sentences."""
+    """The machine's facts of a data folder; `faults` are sentences."""
 
     free_bytes: int
     faults: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Surroundings(msgspec.Struct, frozen=True):
 def examine(
     storage: Storage, reader: EventLogReader, around: Surroundings, now_ms: int
 ) -> list[str]:
-    """Give one sentence for each fault of the store, log, models, clock and disk."""
+    """Return one sentence for each fault of the store, log, models, clock and disk."""
     faults = [*around.faults, *_room(around)]
     found = _guarded("the store", _usable(storage))
     if found:

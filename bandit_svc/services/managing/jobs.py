@@ -64,7 +64,7 @@ def queue_evaluation(
 
 
 def labels(row: JobRow) -> list[str]:
-    """Give the policies that an evaluation is about, as they are called in it."""
+    """Return the labels of the policies of an evaluation."""
     return [one["label"] for one in row.request["policies"]]
 
 

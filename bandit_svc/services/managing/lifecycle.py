@@ -71,7 +71,7 @@ def change(
 
 
 def changed_definition(experiment: Experiment, patch: Mapping[str, Any]) -> Definition:
-    """Give what a patch would make of an experiment; store nothing.
+    """Return an experiment's definition after a patch; store nothing.
 
     `variants` is replaced as a list; a variant that is missing from it is
     retired, since decisions of the past still name it.

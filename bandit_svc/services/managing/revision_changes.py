@@ -1,4 +1,4 @@
-"""What each revision of a definition changed.
+"""The changes of each revision of a definition.
 
 Owns the comparison of two definitions, as paths with a value before and after.
 """

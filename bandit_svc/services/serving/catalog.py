@@ -42,7 +42,7 @@ class Catalog:
         return self._seen_version
 
     def running(self, key: str) -> ServedExperiment:
-        """Give a running experiment, ready to decide.
+        """Return a running experiment, ready to decide.
 
         Raises:
             NotFound: there is no experiment of that key.
@@ -69,7 +69,7 @@ class Catalog:
                 assert_never(experiment.definition.status)
 
     def experiment(self, key: str) -> Experiment:
-        """Give the current definition, as fresh as the store.
+        """Return the current definition, as fresh as the store.
 
         Raises:
             NotFound: there is no experiment of that key.
@@ -81,7 +81,7 @@ class Catalog:
         return experiment
 
     def by_number(self, number: int) -> Experiment:
-        """Give the definition that an id's number means.
+        """Return the definition of an id's experiment number.
 
         Raises:
             NotFound: the store has none; it was restored from an older copy.
@@ -95,26 +95,26 @@ class Catalog:
         return experiment
 
     def at_revision(self, experiment: Experiment, revision: int) -> Definition:
-        """Give the definition that a decision was made with, read if it is old."""
+        """Return the definition that a decision was made with; an old one is read."""
         if revision == experiment.revision:
             return experiment.definition
         old = self._storage.experiments.at_revision(experiment.number, revision)
         return experiment.definition if old is None else old
 
     def all(self) -> list[Experiment]:
-        """Give every current definition, oldest experiment first."""
+        """Return every current definition, oldest experiment first."""
         self._look_again()
         return list(self._experiments.values())
 
     def key(self, secret: str) -> KeyRow | None:
-        """Give the row of a key that is valid now, or None."""
+        """Return the row of a key that is valid now, or None."""
         self._look_again()
         digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
         row = self._keys.get(digest)
         return None if row is None or row.revoked_at_ms is not None else row
 
     def served(self) -> list[ServedExperiment]:
-        """Give the experiments that this process has prepared so far."""
+        """Return the experiments that this process has prepared so far."""
         return list(self._served.values())
 
     def refresh_models(self) -> int:

@@ -23,7 +23,7 @@ from policies.pmf import mix_floor, sample, validate_pmf
 
 
 class DecisionRequest(msgspec.Struct, frozen=True):
-    """What a front-end asks; its context has been checked."""
+    """A request for a decision; its context has been checked."""
 
     experiment: str
     unit_id: str | None = None
@@ -74,7 +74,7 @@ def decide(
 def _decide_once(
     ports: ServingPorts, request: DecisionRequest, request_id: str, now_ms: int
 ) -> Decided:
-    """Give the first answer of a request_id, also while the experiment is paused."""
+    """Return the first answer of a request_id, also while the experiment is paused."""
     experiment = ports.catalog.experiment(request.experiment)
     decision_id = ports.ids.issue_for_request(
         experiment.number, request_id, deferred=request.defer
@@ -146,7 +146,7 @@ def _decide_new(
 def _baseline_pmf(
     served: ServedExperiment, context: dict[str, Any], actions: tuple[Action, ...]
 ) -> tuple[list[float], PmfSource]:
-    """Give the reference policy's pmf, without a floor: the holdout stays clean."""
+    """Return the reference policy's pmf without a floor: the holdout stays clean."""
     pmf = served.baseline.pmf(context, actions)
     validate_pmf(pmf, len(actions), 0.0)
     return pmf, "baseline"
@@ -155,7 +155,7 @@ def _baseline_pmf(
 def _served_pmf(
     served: ServedExperiment, context: dict[str, Any], actions: tuple[Action, ...]
 ) -> tuple[list[float], PmfSource]:
-    """Give the pmf that is drawn from, and whose it is.
+    """Return the pmf that is drawn from, and its source.
 
     A policy that fails must not fail the page: the baseline's pmf serves, with
     the same floor, and is logged as what it is.
@@ -174,7 +174,7 @@ def _served_pmf(
 def _eligible(
     served: ServedExperiment, request: DecisionRequest
 ) -> tuple[tuple[Variant, ...], tuple[Action, ...]]:
-    """Give what may be chosen: the request's variants or ours, less the excluded."""
+    """Return the eligible variants: the request's or ours, without the excluded."""
     if request.variants is None and not request.exclude:
         return served.variants, served.actions
     variants = served.variants
@@ -246,7 +246,7 @@ def _listed(definition: Definition) -> str:
 def _inline(
     variants: tuple[Variant, ...], request: DecisionRequest
 ) -> tuple[Variant, ...] | None:
-    """Give what the log must carry because no revision has it."""
+    """Return the variants that the log must carry because no revision has them."""
     if request.variants and any(isinstance(v, Variant) for v in request.variants):
         return variants
     return None

@@ -14,7 +14,7 @@ from bandit_svc.storage.rows import DecisionView
 
 
 def look_up(facts: Facts, reader: EventLogReader, decision_id: str) -> DecisionView:
-    """Give a decision with all that became of it.
+    """Return a decision with its exposure, its rewards and its state.
 
     One that is not in the store yet comes with the state that it will have
     there, and without rewards.

@@ -1,4 +1,4 @@
-"""What the bandit would choose for a context that somebody makes up.
+"""The chances of variants for a context that a person makes up.
 
 Owns what can be varied, as the newest decisions had it, and the chances under the
 newest published model. It loads its own copy from the store: nothing is logged, and
@@ -50,7 +50,7 @@ class Playground:
         self._loaded: tuple[tuple[int, int, int], ServedExperiment] | None = None
 
     def chances(self, experiment: Experiment, context: Mapping[str, Any]) -> Json:
-        """Give the chances of each active variant for a context.
+        """Return the chances of each active variant for a context.
 
         Returns:
             `version` of the model (0 is untrained), `floor`, `holdout`, `fell_back`
@@ -106,7 +106,7 @@ class Playground:
 
 
 def newest_contexts(storage: Storage, experiment: Experiment) -> list[Json]:
-    """Give the contexts of the newest decisions, newest first."""
+    """Return the contexts of the newest decisions, newest first."""
     overview, number = storage.overview, experiment.number
     found = overview.recent(number, "open", SAMPLE)
     if len(found) < SAMPLE:
@@ -115,7 +115,7 @@ def newest_contexts(storage: Storage, experiment: Experiment) -> list[Json]:
 
 
 def context_fields(contexts: Sequence[Mapping[str, Any]]) -> list[ContextField]:
-    """Say what can be varied: the features that most contexts have, in their order."""
+    """Return the features that most contexts have, in their order."""
     seen: dict[Path, list[Any]] = {}
     for context in contexts:
         for path, value in features_of(context):
@@ -125,7 +125,7 @@ def context_fields(contexts: Sequence[Mapping[str, Any]]) -> list[ContextField]:
 
 
 def features_of(context: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
-    """Give every feature with its path."""
+    """Yield every feature with its path."""
     for name, value in context.items():
         if isinstance(value, Mapping):
             for inner, one in value.items():

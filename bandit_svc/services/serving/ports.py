@@ -1,4 +1,4 @@
-"""What the verbs of this room work with.
+"""The ports of the verbs of this room.
 
 Owns the one bundle of ports that a request's verb takes, so that they all read alike.
 """
@@ -12,7 +12,7 @@ from bandit_svc.services.serving.recent_requests import RecentRequests
 
 
 class ServingPorts(NamedTuple):
-    """What one process serves with; each of them is thread-safe."""
+    """The ports of one serving process; each is thread-safe."""
 
     catalog: Catalog
     log: EventLogWriter

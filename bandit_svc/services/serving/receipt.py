@@ -1,4 +1,4 @@
-"""Tell how one decision came about, and draw it again.
+"""The receipt of a decision: how it came about, drawn again.
 
 Owns the receipt: what was eligible and why the rest was not, the chances, the draw
 that the id seeds, the group, and what each context key did. Reads the store; changes
@@ -35,7 +35,7 @@ MOST_KEYS = 12
 
 
 def receipt(storage: Storage, experiment: Experiment, view: DecisionView) -> Json:
-    """Give the receipt of a decision.
+    """Return the receipt of a decision.
 
     Args:
         experiment: the one that decided, as it is now.
@@ -58,7 +58,7 @@ def receipt(storage: Storage, experiment: Experiment, view: DecisionView) -> Jso
 
 
 def _variants(decision: Decision) -> list[Json]:
-    """Give each eligible variant with its chance and its part of [0, 1)."""
+    """Return each eligible variant with its chance and its part of [0, 1)."""
     found, begins = [], 0.0
     for index, (key, chance) in enumerate(
         zip(decision.variants, decision.pmf, strict=True)
@@ -77,7 +77,7 @@ def _variants(decision: Decision) -> list[Json]:
 
 
 def _left_out(definition: Definition, decision: Decision) -> list[Json]:
-    """Say why a variant of that revision could not be chosen."""
+    """Return why a variant of that revision was not eligible."""
     request = (
         "the request brought its own variants"
         if decision.inline_variants
@@ -171,7 +171,7 @@ def _effects(
     pmf: Sequence[float],
     floor: float,
 ) -> list[Json]:
-    """Say how the chances change when one context key is left out.
+    """Return the change of the chances when one context key is left out.
 
     `moved` is the total variation distance between the two distributions, and
     `chosen` what the key added to the chance of the variant that was chosen.

@@ -18,7 +18,7 @@ REMEMBERED = 20_000
 
 
 class RecentRequests:
-    """What other workers answered lately. Hold `lock` from find to append."""
+    """Recent answers of all workers. Hold `lock` from find to append."""
 
     def __init__(self, reader: EventLogReader, facts: Facts) -> None:
         self._reader = reader
@@ -29,7 +29,7 @@ class RecentRequests:
         self.lock = threading.Lock()
 
     def find(self, decision_id: str) -> Decision | None:
-        """Give the decision of an id, whichever worker made it, or None."""
+        """Return the decision of an id, whichever worker made it, or None."""
         found = self._decisions.get(decision_id)
         if found is None:
             self._follow()

@@ -22,7 +22,7 @@ from bandit_svc.services.serving.ports import ServingPorts
 
 
 class RewardReport(msgspec.Struct, frozen=True):
-    """What a conversion system sends; `occurred_at_ms` is when the user acted."""
+    """A reward as it is reported; `occurred_at_ms` is when the user acted."""
 
     decision_id: str
     value: float

@@ -30,7 +30,7 @@ class Database:
         self._opened: dict[threading.Thread, sqlite3.Connection] = {}
 
     def connection(self) -> sqlite3.Connection:
-        """Give this thread's connection.
+        """Return this thread's connection.
 
         Raises:
             Unavailable: the file can't be opened.
@@ -46,7 +46,7 @@ class Database:
 
     @contextmanager
     def tables(self) -> Iterator[UtilsDatabase]:
-        """Give sqlite-utils over this thread's connection, for the cold paths.
+        """Yield sqlite-utils over this thread's connection, for the cold paths.
 
         Raises:
             Unavailable: as `read`.

@@ -113,7 +113,7 @@ class Ingesting:
             self._attach(decision, rule)
 
     def _any_orphans(self) -> bool:
-        """Whether a reward waits for its decision; usually none does."""
+        """Return whether a reward waits for its decision; usually none does."""
         found = self._connection.execute(
             "SELECT 1 FROM rewards WHERE attached = 0 LIMIT 1"
         ).fetchone()

@@ -174,7 +174,7 @@ class SqliteJoins:
 def _rewards(
     connection: sqlite3.Connection, now_ms: int, limit: int
 ) -> dict[str, list[_RewardRow]]:
-    """Give the rewards of the decisions that are due, in the order of their keys."""
+    """Return the rewards of the due decisions, in the order of their keys."""
     found: dict[str, list[_RewardRow]] = {}
     for decision_id, *row in connection.execute(
         "SELECT r.decision_id, r.metric, r.reward_id, r.value, r.occurred_at_ms,"

@@ -44,7 +44,7 @@ def m001_definitions(db: Database) -> None:
 
 @migrations()
 def m002_facts(db: Database) -> None:
-    """What the event log brought: decisions, rewards, activations, cursors."""
+    """Create the tables of facts: decisions, rewards, activations, cursors."""
     db.table("cursors").create(
         {"partition": str, "segment": int, "offset": int}, pk="partition"
     )
@@ -100,7 +100,7 @@ def m002_facts(db: Database) -> None:
 
 @migrations()
 def m003_derived(db: Database) -> None:
-    """What is derived from the facts: joined decisions, sums, models."""
+    """Create the tables of what is derived: joined decisions, sums, models."""
     db.execute(
         """CREATE TABLE joined (
             number INTEGER NOT NULL, position INTEGER NOT NULL,
@@ -134,7 +134,7 @@ def m003_derived(db: Database) -> None:
 
 @migrations()
 def m004_evaluations(db: Database) -> None:
-    """What progressive evaluation knows of each candidate policy."""
+    """Progressive evaluation: the state of each candidate policy."""
     db.table("evaluations").create(
         {
             "number": int,
@@ -275,7 +275,7 @@ def m008_trust(db: Database) -> None:
 
 @migrations()
 def m012_headlines(db: Database) -> None:
-    """What the newest report of each experiment said."""
+    """Create the table of headlines: the newest report of each experiment in short."""
     db.table("headlines").create(
         {"number": int, "as_of_ms": int, "content": bytes},
         pk="number",

@@ -1,4 +1,4 @@
-"""What in the stored facts and sums can't be true together.
+"""Contradictions between stored facts and sums.
 
 Owns the sentences of storage.interface.Facts.check. Reads in the caller's
 transaction, so that a running learner changes nothing in between.
@@ -66,7 +66,7 @@ _SUMS = (
 
 
 def faults(connection: sqlite3.Connection) -> list[str]:
-    """Give one sentence for each fault of the file, the facts and their sums."""
+    """Yield one sentence for each fault of the file, the facts and their sums."""
     (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if answer != "ok":
         return [f"the store's file is damaged: {answer}; {WAY_OUT}"]
@@ -126,7 +126,7 @@ def _sum_faults(connection: sqlite3.Connection) -> list[str]:
 
 
 def _kept_from_the_start(connection: sqlite3.Connection) -> set[str]:
-    """Give the migrations that were there before the store's first fact."""
+    """Return the migrations that were applied before the store's first fact."""
     (created_at_ms,) = connection.execute(
         "SELECT value FROM meta WHERE name = 'created_at_ms'"
     ).fetchone() or (0,)

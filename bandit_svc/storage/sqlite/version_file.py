@@ -25,7 +25,7 @@ class VersionFile:
         self._map: mmap.mmap | None = None
 
     def read(self) -> int:
-        """Give the number; the cost is that of reading memory."""
+        """Return the number; the cost is that of reading memory."""
         number = self._mapped()[:_SIZE]
         # While a change is under way nobody knows whether it was committed, so
         # nobody may rely on what was read before.
@@ -45,7 +45,7 @@ class VersionFile:
             self.bump()
 
     def bump(self) -> None:
-        """Give a new number: random, so that two writers can't give the same one."""
+        """Set a new random number, so that two writers can't set the same one."""
         self._mapped()[:_SIZE] = os.urandom(_SIZE)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How often logged chances came true, by model version and size of the chance.
+"""Sums of logged chances and of outcomes, by model version and size of the chance.
 
 Owns the tables calibration and calibration_widths, and the rule that keeps them
 small: MAX_BLOCKS blocks of model versions an experiment. When a version lies behind
@@ -34,7 +34,7 @@ def add_calibration(
 
 
 def calibration_width(connection: sqlite3.Connection, number: int) -> int:
-    """Give how many model versions a block holds."""
+    """Return the number of model versions in a block."""
     (width,) = connection.execute(
         "SELECT width FROM calibration_widths WHERE number = ?", (number,)
     ).fetchone() or (1,)

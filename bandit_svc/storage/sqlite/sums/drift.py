@@ -1,4 +1,4 @@
-"""What contexts looked like in a few stretches of the joined order.
+"""Counts of context values in stretches of the joined order.
 
 Owns the tables drift and drift_stretches, and the rule that keeps them small: a
 stretch has STRETCH decisions; of three stretches of one size the two oldest become
@@ -36,7 +36,7 @@ class Stretches:
         ]
 
     def room(self, at_ms: int) -> int:
-        """Give how many decisions the newest stretch still takes, from a moment on."""
+        """Return how many decisions the newest stretch takes, from a moment on."""
         if not self._known or self._known[-1][2] >= STRETCH:
             begins = sum(n for _, _, n in self._known)
             self._known.append([begins, at_ms, 0])

@@ -117,7 +117,7 @@ class Units:
         self._seen.clear()
 
     def _unknown(self, number: int, units: set[int]) -> set[int]:
-        """Give those of the units that are not in the table yet."""
+        """Return the units that are not in the table yet."""
         known = self._connection.execute(
             "SELECT unit FROM units WHERE number = ?"
             " AND unit IN (SELECT value FROM json_each(?))",

@@ -44,7 +44,7 @@ def add_history(
 
 
 def width_of(connection: sqlite3.Connection, number: int) -> int:
-    """Give how long an experiment's stretches are now, in milliseconds."""
+    """Return the current length of an experiment's stretches in milliseconds."""
     (width_ms,) = connection.execute(
         "SELECT width_ms FROM history_widths WHERE number = ?", (number,)
     ).fetchone() or (FIRST_WIDTH_MS,)
@@ -54,7 +54,7 @@ def width_of(connection: sqlite3.Connection, number: int) -> int:
 def _names(
     connection: sqlite3.Connection, number: int, seen: Iterable[str]
 ) -> set[str]:
-    """Give the variants that are kept by name, after taking in new ones."""
+    """Add new variants, and return those that are kept by name."""
     names = {
         variant
         for (variant,) in connection.execute(

@@ -1,4 +1,4 @@
-"""What pages read, from SQLite.
+"""The figures of pages, from SQLite.
 
 Owns the table headlines, and queries that go down an index or the newest few rows;
 see storage.overview.Overview.
