@@ -5,7 +5,8 @@ says so.
 """
 
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -87,9 +88,15 @@ class Service:
         self._opened.append(worker)
         return worker
 
-    def new_learner(self, budget_s: float = BUDGET_S) -> Learner:
+    def new_learner(
+        self,
+        budget_s: float = BUDGET_S,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> Learner:
         """Return a learner with nothing in memory, as after a kill."""
-        return Learner(self.open(), lambda: self.now_ms, budget_s=budget_s)
+        return Learner(
+            self.open(), lambda: self.now_ms, budget_s=budget_s, clock_s=clock_s
+        )
 
     def close(self) -> None:
         for backends in self._opened:

@@ -1,15 +1,16 @@
 """Health, readiness and metrics."""
 
 import logging
+import os
 import re
 import shutil
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from bandit_svc.http import problems
+from bandit_svc.http.request_context import RequestContext
+from bandit_svc.server.app import create_app
 from tests.harness.worker_in_process import WorkerInProcess
 
 SERIES = re.compile(r"^(bandit_\w+?)(?:\{(.*)\})? \S+$", re.MULTILINE)
@@ -124,14 +125,15 @@ def test_the_number_of_series_does_not_grow_with_what_is_asked(
 def test_a_fault_of_ours_is_a_problem_and_its_log_line_carries_no_value(
     service: WorkerInProcess,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(*_: object, **__: object) -> Callable[..., Any]:
+    def broken_clock() -> int:
         raise RuntimeError("a context value")
 
     service.create("hero")
-    monkeypatch.setattr(service.worker.catalog, "running", fail)
-    answer = service.post("/v1/decisions", {"experiment": "hero"})
+    app = create_app(RequestContext(service.worker, broken_clock, os.urandom))
+    key = {"Authorization": f"Bearer {service.secret}"}
+    body = {"experiment": "hero"}
+    answer = app.test_client().post("/v1/decisions", json=body, headers=key)
 
     assert answer.status_code == 500
     assert answer.mimetype == "application/problem+json"

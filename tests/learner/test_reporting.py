@@ -3,12 +3,15 @@
 import math
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from bandit_svc import metrics
+from bandit_svc.domain.events.cursor import Cursor
+from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.learner.gauges import (
     Rest,
     set_gauges,
@@ -118,23 +121,29 @@ def test_refreshing_sets_the_gauges_of_every_experiment_of_the_store(
     assert value("bandit_event_log_backlog_bytes") == 0
 
 
+class CountingReader(FileReader):
+    """A reader of the log that counts how often its backlog is looked at."""
+
+    looks = 0
+
+    def backlog_bytes(self, cursors: dict[str, Cursor]) -> int:
+        self.looks += 1
+        return super().backlog_bytes(cursors)
+
+
 def test_it_refreshes_at_most_once_a_second(
     settings: Settings,
     initialise: Callable[[], None],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     initialise()
-    seen: list[float] = []
     clock_s = [100.0]
-    monkeypatch.setattr("bandit_svc.metrics.BACKLOG.set", seen.append)
+    reader = CountingReader(Path(settings.data) / "log")
     with closing(Backends(settings)) as backends:
-        reporting = Reporting(
-            backends.storage, backends.reader, clock_s=lambda: clock_s[0]
-        )
+        reporting = Reporting(backends.storage, reader, clock_s=lambda: clock_s[0])
         for clock_s[0] in (100.0, 100.5, 100.9, 101.0):
             reporting.refresh(now_ms=1_000)
 
-    assert len(seen) == 2
+    assert reader.looks == 2
 
 
 def test_a_store_that_can_not_be_read_stops_no_learning(

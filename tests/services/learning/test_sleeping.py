@@ -1,7 +1,8 @@
 """A learner's tick costs what its traffic costs: quiet experiments sleep."""
 
-import pytest
+from itertools import count
 
+from bandit_svc.learner.loop import TICK_S
 from bandit_svc.learner.wakefulness import LEAST_AWAKE_MS
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
@@ -128,17 +129,20 @@ def test_what_a_killed_learner_had_joined_is_learned_by_the_next(
 
 
 def test_a_tick_that_is_cut_goes_on_with_those_that_it_left_out(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service,
 ) -> None:
-    monkeypatch.setattr("bandit_svc.learner.loop.TICK_S", 0.0)
+    # Each look at the clock takes longer than a whole tick may.
+    clock_s = count(0.0, TICK_S + 1.0)
+    learner = service.new_learner(clock_s=lambda: next(clock_s))
     keys = [f"e{number}" for number in range(3)]
     for key in keys:
         service.create(key)
-    service.learner.drain(60)
+    while not learner.tick().idle:
+        pass
     for key in keys:
         service.decide(experiment=key)
     service.now_ms += 2_000
-    ticks = [service.learner.tick() for _ in keys]
+    ticks = [learner.tick() for _ in keys]
 
     assert [list(tick.trained) for tick in ticks] == [["e0"], ["e1"], ["e2"]]
     assert not any(tick.idle for tick in ticks)
