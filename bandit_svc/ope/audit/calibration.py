@@ -123,9 +123,12 @@ class CalibrationSums:
                 2 ** -(k + 1) in the mean, so that all of them may be looked at in turn.
         """
         stake = STAKES[:, None, None]
+        # Bennett: E exp(t x) <= exp((e^|t| - |t| - 1) v) for |x| <= 1 of variance v
+        # (Howard et al. 2020, table 3).
         cost = np.expm1(np.abs(stake)) - np.abs(stake)
         logs = stake * (self.happened - self.expected) - cost * self.variance
         not_begun = (most_blocks - self.n.shape[0]) * BINS.size * STAKES.size
+        # Bets that have not begun have a capital of 1 each; the mean is over all bets.
         top = max(0.0, float(logs.max(initial=0.0)))
         total = float(np.exp(logs - top).sum()) + not_begun * math.exp(-top)
         log_mean = top + math.log(total / (most_blocks * BINS.size * STAKES.size))

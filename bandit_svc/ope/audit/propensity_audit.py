@@ -236,6 +236,8 @@ def _without(choices: Choices) -> dict[str, FloatArray]:
 
 def _higher(values: FloatArray, mean: FloatArray) -> FloatArray:
     """Bet that values have a higher mean than (n,) `mean`: (J,) logarithms."""
+    # The capital of bets.py: (1 + k v) / (1 + k m) has a mean of at most 1 if the mean
+    # of v is at most m.
     logs = np.log1p(STAKES * values[:, None]) - np.log1p(STAKES * mean[:, None])
     total: FloatArray = logs.sum(axis=0)
     return total
@@ -282,6 +284,8 @@ def _log_average(capital: dict[str, FloatArray]) -> float:
     by_count: dict[int, list[FloatArray]] = {}
     for logs in capital.values():
         by_count.setdefault(logs.size, []).append(logs)
+    # An average of martingales of mean 1 is one too, so no correction for the number
+    # of suspicions is needed.
     means = [_log_means(np.stack(same)) for same in by_count.values()]
     return _log_mean(np.concatenate(means))
 

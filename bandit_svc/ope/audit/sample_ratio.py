@@ -46,6 +46,8 @@ def sample_ratio_p_value(count: int, other_count: int, expected_share: float) ->
         return 0.0 if impossible else 1.0
     a = PRIOR_COUNT * expected_share
     b = PRIOR_COUNT - a
+    # The Beta-binomial marginal likelihood over the binomial one at h (Lindon and Malek
+    # 2022); the binomial coefficients cancel.
     log_bayes_factor = (
         _log_beta(a + count, b + other_count)
         - _log_beta(a, b)

@@ -104,6 +104,7 @@ def _log_mean(
     stakes: FloatArray, n: FloatArray, happened: FloatArray, chance: FloatArray
 ) -> FloatArray:
     """Return the logarithm of the mean over stakes of both products, (m,)."""
+    # n times the log of the Bernoulli moment generating function at t, 1 + q (e^t - 1).
     odds = np.log1p(chance[:, None] * np.expm1(stakes))
     logs = stakes * happened[:, None] - n[:, None] * odds
     top = logs.max(axis=1)
@@ -126,5 +127,6 @@ def population_stability(before: Sequence[float], after: Sequence[float]) -> flo
     p, q = (
         np.asarray(counts, dtype=np.float64) + SMOOTHING for counts in (before, after)
     )
+    # The sum of both Kullback-Leibler divergences (Jeffreys' divergence).
     p, q = p / p.sum(), q / q.sum()
     return float(((q - p) * np.log(q / p)).sum())

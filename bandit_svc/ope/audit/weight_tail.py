@@ -36,6 +36,7 @@ def tail_index(weight: FloatArray) -> float | None:
         to (10).
     """
     n = weight.size
+    # The tail's size in Pareto smoothed importance sampling, Vehtari et al. (2024).
     count = math.ceil(min(n / 5, 3 * math.sqrt(n)))
     if n <= count:
         return None
@@ -55,6 +56,7 @@ def tail_index(weight: FloatArray) -> float | None:
     profile = m * (np.log(-theta / index) - index - 1)
     chances = np.exp(profile - profile.max())
     best = float((theta * chances).sum() / chances.sum())
+    # Given theta, the likelihood is maximal at this k, the mean of log(1 - theta x).
     k = float(np.log1p(-best * over).mean())
     # The weakly informative prior of Vehtari et al. (2024).
     return float((m * k + PRIOR_COUNT * PRIOR_INDEX) / (m + PRIOR_COUNT))

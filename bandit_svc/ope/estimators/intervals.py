@@ -32,6 +32,7 @@ def standard_error(value: PolicyValue) -> float:
     if n < 2:  # noqa: PLR2004 - one number has no spread
         raise NoDataError("a standard error needs at least two rounds; got 1")
     deviations: FloatArray = value.terms - value.value
+    # The unbiased variance of the terms, over n: the variance of their mean.
     scale = n / (n - 1)
     np.square(deviations, out=deviations)
     return math.sqrt(scale * float(deviations.sum())) / n

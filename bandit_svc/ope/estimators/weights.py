@@ -24,6 +24,8 @@ def effective_sample_size(weight: FloatArray) -> float:
     References:
         Kish (1965), Survey Sampling; Owen (2013), Monte Carlo theory, eq. (9.13).
     """
+    # Kish's design effect, n over this number, is 1 + the squared coefficient of
+    # variation of the weights.
     squares = float(np.square(weight).sum())
     return float(weight.sum()) ** 2 / squares if squares > 0 else 0.0
 
@@ -55,6 +57,8 @@ def shrunk(weight: FloatArray, strength: float) -> FloatArray:
         return weight
     if strength == 0:
         return np.zeros_like(weight)
+    # Su et al. (2020): this weight minimises an optimistic bound of the mean squared
+    # error. Computed in place, for logs of millions of rounds.
     below = np.square(weight)
     below += strength
     weighed: FloatArray = strength * weight
@@ -150,6 +154,7 @@ class WeightedSums:
             NoDataError: there are no decisions.
         """
         n = self._count()
+        # The sum of squared deviations of the terms w r, from their sums.
         spread = self.weighted_reward_squared - self.weighted_reward**2 / n
         return math.sqrt(max(0.0, spread)) / n * _small_sample(n)
 

@@ -41,6 +41,8 @@ def pooled_intervals(
             continue
         total, lower, upper = sum(s.n for s in some), 0.0, 0.0
         for sequence, interval in zip(some, ends, strict=False):
+            # The mean over all stretches is the mean of theirs, weighted by counts; a
+            # union bound over the stretches makes the weighted ends valid.
             lower += sequence.n / total * float(interval.lower or 0.0)
             upper += sequence.n / total * float(interval.upper or 0.0)
         found.append(Interval(lower, upper))

@@ -100,6 +100,7 @@ def padded_variance(
         width: the largest possible reward minus the smallest.
         confidence: of the sequence, in (0, 1).
     """
+    # 1 up to MEASURED_CONFIDENCE, then in proportion to the log of the risk.
     rarer = math.log(1 - confidence) / math.log(1 - MEASURED_CONFIDENCE)
     pseudo = PSEUDO_COUNT * max(1.0, rarer)
     return (n * variance + pseudo * width**2 / 4) / (n + pseudo)
@@ -126,6 +127,7 @@ def boundary(n: float | FloatArray, confidence: float) -> float | FloatArray:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}; it must be between 0 and 1")
     alpha = 1 - confidence
+    # rho is chosen for OPTIMISED_COUNT; any rho is valid, it only sizes the boundary.
     two_log = -2 * math.log(alpha)
     rho_squared = (two_log + math.log(1 + two_log)) / OPTIMISED_COUNT
     growth = n * rho_squared + 1

@@ -155,6 +155,7 @@ class CorrectedSequence(TwoSided):
         # action is drawn: see the module's docstring for b.
         room = np.maximum(rounds.peak - rounds.direct, 0.0)[:, None]
         shrink = LARGEST_LOSS / np.maximum(bets.size * room, LARGEST_LOSS)
+        # w r + b (q_p - w q(a)) with b = shrink, one column a bet.
         weighted = (rounds.weight * rounds.reward)[:, None]
         correction = (rounds.direct - rounds.weight * rounds.predicted)[:, None]
         return bets.logs(weighted + shrink * correction)

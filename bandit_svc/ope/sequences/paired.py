@@ -88,6 +88,8 @@ def paired_terms(
         chosen: index of the drawn action.
         reward: in [0, 1].
     """
+    # Each action adds |pi - pi'| t to the first direction and |pi - pi'| (1 - t) to the
+    # mirrored one, whose rewards are 1 - s.
     direct = opposite = distance = peak = opposite_peak = 0.0
     for mine, other, chance, q in zip(*pmfs, logged, predicted, strict=True):
         more = mine - other
@@ -154,6 +156,7 @@ class PairedDifference:
         """
         if not self.n:
             return Interval(-1.0, 1.0)
+        # The two values differ by at most the mean total variation distance v.
         known = min(1.0, self._distance / self.n)
         below, above = (
             side.least_mean(self.n, (1 - confidence) / 2, 2 * known) - known
@@ -190,6 +193,7 @@ class _Side:
             return self._sums
         columns = np.array(self._waiting).T[..., None]
         weight, reward, predicted, direct, peak, _ = columns
+        # As in corrected.py: what the correction can cost, known before the draw.
         room = np.maximum(peak - direct, 0.0)
         taken = LARGEST_LOSS / np.maximum(self._bets.size * room, LARGEST_LOSS)
         values = weight * reward + taken * (direct - weight * predicted)

@@ -164,6 +164,7 @@ class TwoSided(ABC):
         # A side that refutes its whole range is a contradiction as well.
         crossed = (lower > span - mirrored) | (lower >= span) | (mirrored >= span)
         minimum, maximum = self.limits
+        # From the units of the bets back to those of the values.
         scale = (maximum - minimum) / span
         return (
             np.where(crossed, minimum, minimum + scale * lower),

@@ -211,6 +211,7 @@ class AdjustedUplift:
         both = self.sums.sum(axis=0)
         if both[0] < LEAST_FITTED:
             return np.array([[self.start, 0.0], [self.start, 0.0]])
+        # A group with few decisions borrows the regression of both together.
         used = [own if own[0] >= LEAST_FITTED else both for own in self.sums]
         return np.array([_line(own) for own in used])
 

@@ -69,4 +69,5 @@ class Moments:
         Raises:
             NoDataError: there are no rewards.
         """
+        # The mean square less the squared mean.
         return max(0.0, self.total_squares / max(self.n, 1) - self.mean**2)
