@@ -31,7 +31,7 @@ class Backends:
 
     @property
     def opener(self) -> Callable[[], Storage]:
-        """Gives the store anew; can be sent to another process."""
+        """Return a function that opens the store anew; it can be pickled."""
         return partial(open_storage, self.folder)
 
     def close(self) -> None:
@@ -71,5 +71,5 @@ class Worker(Backends):
 
 
 def log_folder(settings: Settings) -> Path:
-    """Where the embedded event log of a data folder lies."""
+    """Return the folder of the embedded event log."""
     return Path(settings.data).resolve() / "log"

@@ -72,7 +72,7 @@ class CommandOption(click.Option):
         return variable_of(*command_path.split()[1:], self.opts[0].lstrip("-"))
 
     def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
-        """Return what stands behind the help line, with both variables."""
+        """Return the brackets after the help line, with both variables."""
         extra = super().get_help_extra(ctx)
         shared = extra.get("envvars", ())
         extra["envvars"] = (self.own_variable(ctx.command_path), *shared)

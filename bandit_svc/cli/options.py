@@ -58,19 +58,19 @@ processes_option = option(
     type=click.IntRange(min=1),
     default=lambda: len(os.sched_getaffinity(0)),
     show_default="as many as there are cores",
-    help="How many work at the same time; the result is the same.",
+    help="Number of processes that share the work; the result is the same.",
 )
 
 
 def result_options(*forms: str) -> Callable[[Command], Command]:
     """Declare `--format`, one of these forms and the first by default, and `--out`."""
     form = option(
-        "format", type=click.Choice(forms), default=forms[0], help="Form of it."
+        "format", type=click.Choice(forms), default=forms[0], help="Form of the result."
     )
     out = option(
         "out",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="File to write it to, instead of standard output.",
+        help="File for the result, instead of standard output.",
     )
     return lambda command: form(out(command))
 

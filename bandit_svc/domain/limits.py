@@ -14,7 +14,7 @@ MAX_VARIANTS_EVER = 10_000
 # Policies that are evaluated beside the served one, named by an analyst.
 MAX_CANDIDATES = 20
 MAX_POLICIES_ASKED = 50
-# Of one experiment; what waits longer than that nobody waits for.
+# Queued jobs of one experiment; more would wait for longer than callers do.
 MAX_JOBS_QUEUED = 20
 MAX_PAYLOAD_BYTES = 16 * 1024
 MAX_NESTING = 64

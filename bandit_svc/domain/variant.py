@@ -82,7 +82,7 @@ def check_listing(variants: Sequence[Variant], pointer: str = "/variants") -> No
         if variant.key in seen:
             raise InvalidInput.at(
                 f"{pointer}/{index}/key",
-                f"the key {variant.key!r} stands in the list twice; keys are unique",
+                f"the key {variant.key!r} is in the list twice; keys are unique",
             )
         seen.add(variant.key)
 

@@ -22,8 +22,8 @@ from bandit_svc.wiring import Backends
 
 # A changed policy trains this long before the other experiments get their turn.
 BUDGET_S = 0.25
-# A tick over many busy experiments stops here and goes on with the next one, so that a
-# signal to stop is heard in time, and nobody waits for all the others twice.
+# A tick over many busy experiments ends here, and the next tick begins with the next
+# experiment: a signal to stop is seen in time, and each experiment gets its turn.
 TICK_S = 5.0
 
 _NEVER = -1

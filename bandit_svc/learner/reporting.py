@@ -53,7 +53,7 @@ class _Shown(NamedTuple):
     headline: Headline
     series: set[Series]
     report: Report
-    """Without the long parts, which nobody reads any more."""
+    """The newest one, without its long parts, which are not read again."""
 
     def at(self, now_ms: int) -> Report:
         """Return the report as it would be now, if nothing has happened since."""

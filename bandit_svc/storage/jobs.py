@@ -2,7 +2,7 @@
 
 Owns the record of a job and the protocol that every backend implements; see
 storage.interface for the words that hold of all protocols. What a kind of job means,
-and what stands in its request and its result, is none of the store's business.
+and the contents of its request and its result, the store does not know.
 """
 
 from typing import Any, Literal, Protocol

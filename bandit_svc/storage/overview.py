@@ -11,7 +11,7 @@ from bandit_svc.domain.events.decision import Decision
 
 RecentState = Literal["open", "joined", "deferred"]
 Place = tuple[int, int]
-"""Where a decision stands in the order of its state; opaque to callers."""
+"""The place of a decision in the order of its state; opaque to callers."""
 
 
 class Headline(NamedTuple):

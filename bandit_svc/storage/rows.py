@@ -59,11 +59,11 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 COUNTERS = {
     "decisions_treatment": "exposed decisions of the learning policy",
     "decisions_baseline": "exposed decisions of the holdout",
-    "decisions_repeated": "decisions that stood in the log twice, counted once",
-    "decisions_ambiguous": "ids under which two different variants went out",
+    "decisions_repeated": "decisions that were in the log twice, counted once",
+    "decisions_ambiguous": "ids under which two different variants were answered",
     "decisions_fallback": "decisions by the baseline because a pmf was not valid",
     "activations_expired": "activations after the reward window of the decision",
-    "rewards_accepted": "rewards kept for a decision that was waiting for them",
+    "rewards_accepted": "rewards stored for a decision whose window was open",
     "rewards_duplicate": "rewards sent again with the same value",
     "rewards_conflict": "rewards sent again with another value; the first counts",
     "rewards_late": "rewards that came or occurred after the decision had closed",
@@ -104,7 +104,7 @@ class DecisionView(msgspec.Struct, frozen=True):
 
 
 class OrphanRow(msgspec.Struct, frozen=True):
-    """A reward whose decision has not turned up."""
+    """A reward whose decision is unknown so far."""
 
     decision_id: str
     number: int

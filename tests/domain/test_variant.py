@@ -35,7 +35,7 @@ def test_retired_variants_leave_room_for_new_ones() -> None:
 
 
 def test_a_key_stands_in_a_list_once() -> None:
-    with pytest.raises(InvalidInput, match="'a' stands in the list twice"):
+    with pytest.raises(InvalidInput, match="'a' is in the list twice"):
         check_variants([Variant("a"), Variant("b"), Variant("a")])
 
 

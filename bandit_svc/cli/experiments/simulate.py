@@ -17,19 +17,24 @@ from simulators.worlds.registry import WORLDS
 @click.argument("scenario", type=click.Choice(tuple(WORLDS)))
 @option("url", default="http://127.0.0.1:8000", help="Address of the service.")
 @option(
-    "rounds", type=click.IntRange(min=1), default=1000, help="Decisions to ask for."
+    "rounds",
+    type=click.IntRange(min=1),
+    default=1000,
+    help="Number of decisions to ask for.",
 )
-@option("seed", type=int, default=1, help="Seed of the users; the same users return.")
+@option(
+    "seed", type=int, default=1, help="Seed of the simulated users, a whole number."
+)
 @option(
     "rate",
     type=click.FloatRange(min=0.0, min_open=True),
-    help="Decisions a second; without it, as fast as one connection goes.",
+    help="Decisions per second. Default: as fast as one connection allows.",
 )
 @option(
     "window",
     type=click.FloatRange(min=0.0, min_open=True),
     default=traffic.DEFAULT_WINDOW_S,
-    help="Reward window in seconds, where the experiment has to be created.",
+    help="Seconds of the reward window, if the experiment has to be created.",
 )
 @option("key", help="A secret key; not needed for a service started with --dev.")
 def simulate(
@@ -45,7 +50,7 @@ def simulate(
 
     Creates the experiment of the scenario where it does not exist, asks for
     decisions, and reports rewards late, twice and out of order, as real callers
-    do. Prints what was really true at the end, to hold against the report.
+    do. Prints the true means at the end, to compare the report with.
 
     Example: bandit-svc simulate hero --url http://127.0.0.1:8000 --rounds 5000
     """

@@ -31,7 +31,7 @@ from bandit_svc.services.report.build import build_report
     "policy",
     multiple=True,
     accepts=lambda spec: spec == "uniform" or spec.startswith("fixed:"),
-    help="What the log is to be asked about: uniform or fixed:ACTION; repeatable.",
+    help="A target policy to check the log for: uniform or fixed:ACTION; repeatable.",
 )
 @result_options("text", "json")
 @click.pass_context

@@ -32,25 +32,27 @@ Batches = Iterable[list[Exported]]
 @option(
     "out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; dsjson goes to standard output without it, and is packed if "
-    "the name ends in .gz.",
+    help="File to write. dsjson goes to standard output without it, and is compressed "
+    "if the name ends in .gz.",
 )
 @option(
     "group",
     type=click.Choice(GROUPS),
     default="treatment",
-    help="Whose decisions; only the treatment's can tell what other policies earn.",
+    help="Group of the decisions; off-policy estimates need the treatment's.",
 )
 def export(key: str, data: str, format: str, out: Path | None, group: str) -> None:  # noqa: A002 - the option's name
     """Write the joined decisions of an experiment to a file.
 
-    Each has its context, what could be chosen with the chance of each, the choice, its
-    propensity and the reward that counted. dsjson is Vowpal Wabbit's own log format.
+    Each has its context, the eligible variants with their pmf, the choice, its
+    propensity and its joined reward. dsjson is Vowpal Wabbit's own log format.
 
     Example: bandit-svc export homepage-hero --format parquet --out hero.parquet
     """
     if out is None and format == "parquet":
-        raise InvalidInput("Parquet is no text for standard output; say --out FILE")
+        raise InvalidInput(
+            "Parquet can't go to standard output, since it is not text; give --out FILE"
+        )
     with opened(data) as backends:
         storage = backends.storage
         experiment = storage.experiments.get(key)

@@ -19,7 +19,7 @@ from bandit_svc.services.learning.replay import replay as replay_model
     "verify",
     is_flag=True,
     show_default=False,
-    help="Exit 1 when the published model is not the replayed one.",
+    help="Exit 1 if the published model differs from the replayed one.",
 )
 def replay(key: str, data: str, *, verify: bool) -> None:
     """Build an experiment's model again from the log, and compare the two.

@@ -35,7 +35,7 @@ _LEARNER_SETTINGS = ("data", "learner_tick_ms", "publish_every_ms", "log_level")
 def serve(**given: object) -> None:
     """Run the web workers and the learner together, until SIGTERM or Ctrl-C.
 
-    Whatever dies is started again. Port 0 takes a free port.
+    A process that dies is started again. Port 0 takes a free port.
 
     Example: bandit-svc serve --data ./data --port 8000 --workers 2
     """

@@ -33,7 +33,7 @@ class Trained(msgspec.Struct):
     """The work of one step.
 
     `fault` is a sentence where a model could not be published; the last good one
-    goes on serving. `behind` is how many joined decisions a changed policy has
+    continues to serve. `behind` is how many joined decisions a changed policy has
     still to learn before it is swapped in.
     """
 
@@ -234,7 +234,7 @@ def _round_trip_fault(definition: Definition, model: Model, state: bytes) -> str
             if copy.pmf(context, actions) != model.policy.pmf(context, actions):
                 return (
                     "the model gives other propensities after a dump and a load; the "
-                    "last good version goes on serving"
+                    "last good version continues to serve"
                 )
     except PolicyError as error:
         return f"the model can't be published: {error.message}"

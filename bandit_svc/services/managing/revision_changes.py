@@ -12,7 +12,7 @@ MOST_CHANGES = 30
 
 
 class Change(NamedTuple):
-    """One value that differs; None stands for nothing there."""
+    """One value that differs; None where there is no value."""
 
     path: str
     before: Any
@@ -29,7 +29,7 @@ class RevisionChanges(NamedTuple):
 
 
 def revision_changes(revisions: Sequence[Revision]) -> list[RevisionChanges]:
-    """Compare each revision with the one before; the newest stands first."""
+    """Compare each revision with the one before; the newest comes first."""
     found = []
     for before, after in zip([None, *revisions], revisions, strict=False):
         changes = list(_changes(before.definition, after.definition)) if before else []
@@ -44,7 +44,7 @@ def _changes(before: Any, after: Any, path: str = "") -> Iterator[Change]:  # no
             inner = f"{path}.{name}" if path else name
             yield from _changes(before.get(name), after.get(name), inner)
     elif _is_keyed(before) and _is_keyed(after):
-        # Variants are told apart by their key, wherever they stand.
+        # Variants are told apart by their key, wherever they are in the list.
         yield from _changes(_by_key(before), _by_key(after), path)
     elif before != after:
         yield Change(path, before, after)

@@ -104,7 +104,7 @@ def _occurred_at_ms(report: RewardReport, now_ms: int) -> int:
     if not MIN_TIME_MS <= occurred_at_ms <= now_ms + CLOCK_SKEW_MS:
         raise InvalidInput.at(
             "/occurred_at",
-            "occurred_at lies before the year 2000 or over a minute in the future; "
+            "occurred_at is before the year 2000 or over a minute in the future; "
             "send the time at which the user acted, with its offset from UTC",
         )
     return occurred_at_ms

@@ -156,7 +156,7 @@ def _unit_faults(connection: sqlite3.Connection) -> list[str]:
     """Compare the counts of units with the units and the exposed decisions."""
     return [
         f"experiment number {number}: {counted} units counted, of {units} known ones "
-        f"and {exposed} exposed decisions; it must lie between: {WAY_OUT}"
+        f"and {exposed} exposed decisions; it must be between: {WAY_OUT}"
         for number, counted, units, exposed in connection.execute(
             "SELECT c.number, sum(c.treatment + c.baseline) AS counted,"
             " (SELECT count(*) FROM units u WHERE u.number = c.number) AS known,"
