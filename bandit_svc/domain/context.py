@@ -5,11 +5,9 @@ nesting (a nested object is a namespace). Pure; the messages name the field and
 never its value, since a context may describe a person.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from bandit_svc.domain.json_shape import escape_pointer
 from bandit_svc.domain.limits import MAX_FEATURES, MAX_STRING_LENGTH
+from bandit_svc.domain.plain_values import Context
 from bandit_svc.errors import InvalidInput
 
 MAX_NUMBER = 1e300
@@ -17,7 +15,7 @@ MAX_NUMBER = 1e300
 MAX_INTEGER = 2**63 - 1
 
 
-def check_context(context: Mapping[str, Any], pointer: str = "/context") -> None:
+def check_context(context: Context, pointer: str = "/context") -> None:
     """Refuse a context that a policy could not read.
 
     Raises:
@@ -45,7 +43,7 @@ def check_context(context: Mapping[str, Any], pointer: str = "/context") -> None
         )
 
 
-def check_features(features: Mapping[str, Any], pointer: str) -> None:
+def check_features(features: Context, pointer: str) -> None:
     """Refuse features that are not one flat level of scalars.
 
     Raises:

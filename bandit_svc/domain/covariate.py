@@ -5,11 +5,10 @@ it is ope.uplift.adjusted's.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
+from bandit_svc.domain.plain_values import Context
 from bandit_svc.errors import InvalidInput
 
 MAX_KEY_LENGTH = 256
@@ -30,7 +29,7 @@ class Covariate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minimum: float
     maximum: float
 
-    def of(self, context: Mapping[str, Any]) -> float:
+    def of(self, context: Context) -> float:
         """Return the value on a scale of 0 to 1; NaN if missing or not a number."""
         value = context.get(self.key)
         if value is None:

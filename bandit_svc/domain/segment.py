@@ -18,6 +18,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from bandit_svc.domain.plain_values import Context
+
 MAX_KEYS = 20
 MAX_VALUES = 20
 MAX_VALUE_LENGTH = 64
@@ -70,7 +72,7 @@ class SegmentKeys:
         # What became of a value before: most come again and again.
         self._kept: dict[str, _Kept] = {k: ({}, one) for k, one in self.counts.items()}
 
-    def segments(self, context: Mapping[str, Any]) -> list[tuple[str, str]]:
+    def segments(self, context: Context) -> list[tuple[str, str]]:
         """Yield (key, value or FOLDED) for each open key of a context, and count it."""
         found = []
         kept, closed = self._kept, self.closed
@@ -136,7 +138,7 @@ class SegmentKeys:
         return True
 
 
-def _flat(context: Mapping[str, Any]) -> Mapping[str, Any]:
+def _flat(context: Context) -> Context:
     """Yield every feature once; of two with the same written name the first."""
     if dict not in map(type, context.values()):
         return context

@@ -5,9 +5,9 @@ Owns the one list of them. A kind's request is made, and checked, where it is qu
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.plain_values import Payload
 from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.managing.jobs import EVALUATION, JobKind, OnProgress
@@ -17,9 +17,9 @@ from bandit_svc.storage.interface import Storage
 def evaluation(
     storage: Storage,
     experiment: Experiment,
-    request: Mapping[str, Any],
+    request: Payload,
     on_progress: OnProgress,
-) -> dict[str, Any]:
+) -> Payload:
     """Evaluate the policies of a request over the log as it is now."""
     specs = {one["label"]: one["spec"] for one in request["policies"]}
     return checked_json(evaluate(storage, experiment, specs, on_progress))

@@ -5,11 +5,11 @@ do.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.numbers import count, percent
+from bandit_svc.domain.plain_values import Spec
 
 _STATUS = {
     "running": (
@@ -53,7 +53,7 @@ def consequences(experiment: Experiment, new: Definition) -> list[str]:
 
 
 def restore_consequences(
-    newest: ModelVersionMeta, old: ModelVersionMeta, policy: dict[str, Any]
+    newest: ModelVersionMeta, old: ModelVersionMeta, policy: Spec
 ) -> list[str]:
     """Say what happens if an older model version is restored.
 

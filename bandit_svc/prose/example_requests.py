@@ -5,14 +5,13 @@ Owns the three texts. Keys are never in them: a placeholder stands where one goe
 
 import json
 import shlex
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.plain_values import Context
 
-Json = dict[str, Any]
 UNIT = "user-81"
-CONTEXT: Json = {"device": "mobile", "hour": 21}
+CONTEXT: Context = {"device": "mobile", "hour": 21}
 KEY = "bpk_YOUR_PUBLISHABLE_KEY"
 
 
@@ -24,7 +23,7 @@ class Example(NamedTuple):
 
 
 def example_requests(
-    experiment: Experiment, url: str, context: Mapping[str, Any] | None = None
+    experiment: Experiment, url: str, context: Context | None = None
 ) -> list[Example]:
     """Give a decision and a reward for an experiment in three languages.
 
@@ -46,7 +45,7 @@ def example_requests(
     ]
 
 
-def _curl(asked: Json, url: str, value: float) -> str:
+def _curl(asked: Context, url: str, value: float) -> str:
     reward = json.dumps({"decision_id": "DECISION_ID", "value": value})
     return "\n".join(
         [
@@ -61,7 +60,7 @@ def _curl(asked: Json, url: str, value: float) -> str:
     )
 
 
-def _python(asked: Json, url: str, value: float, fallback: str) -> str:
+def _python(asked: Context, url: str, value: float, fallback: str) -> str:
     return "\n".join(
         [
             "from bandit_svc.client import BanditClient",
@@ -79,7 +78,7 @@ def _python(asked: Json, url: str, value: float, fallback: str) -> str:
     )
 
 
-def _javascript(asked: Json, url: str, value: float) -> str:
+def _javascript(asked: Context, url: str, value: float) -> str:
     body = json.dumps(asked, indent=2).replace("\n", "\n  ")
     return "\n".join(
         [

@@ -4,10 +4,10 @@ Owns the conversions from domain values to those of `policies`, and the one way 
 spec and a stored state to a policy. Pure.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.plain_values import Spec
 from bandit_svc.domain.variant import Variant
 from policies.base import Action, Policy, RewardRange
 from policies.spec import build_policy
@@ -18,9 +18,7 @@ def reward_range(definition: Definition) -> RewardRange:
     return RewardRange(definition.reward.minimum, definition.reward.maximum)
 
 
-def policy_of(
-    definition: Definition, spec: Mapping[str, Any], state: bytes | None = None
-) -> Policy:
+def policy_of(definition: Definition, spec: Spec, state: bytes | None = None) -> Policy:
     """Build a policy for the rewards of an experiment.
 
     Args:
@@ -41,7 +39,7 @@ def actions_of(variants: Sequence[Variant]) -> tuple[Action, ...]:
     return tuple(Action(v.key, v.features) for v in variants)
 
 
-def baseline_spec(definition: Definition) -> dict[str, Any]:
+def baseline_spec(definition: Definition) -> Spec:
     """Return the reference policy's spec: the first active variant unless named."""
     if definition.baseline is not None:
         return definition.baseline

@@ -4,13 +4,11 @@ Owns their shape, the confidence of all of them, and the rule for unknown number
 interval is always a pair, and what is not known is None, with the reason beside it.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from bandit_svc.ope.interval import UNBOUNDED, Interval
-
-Json = dict[str, Any]
 
 CONFIDENCE = 0.95
 Bounds = tuple[float | None, float | None]
@@ -98,8 +96,3 @@ def estimated(
     ends = UNKNOWN if value is None else bounds(interval, possible)
     unknown = value is None or ends == UNKNOWN
     return Estimated(value, ends, reason if unknown and reason else msgspec.UNSET)
-
-
-def interval_json(interval: Interval) -> list[float | None]:
-    """Return both ends, None where nothing bounds the value."""
-    return [interval.lower, interval.upper]

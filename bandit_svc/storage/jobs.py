@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from bandit_svc.domain.plain_values import Payload
+
 JobStatus = Literal["queued", "running", "done", "failed"]
 
 
@@ -76,9 +78,7 @@ class Jobs(Protocol):
     def release(self, job_id: str) -> None:
         """Put a running job back to the queue as if it had not been begun."""
 
-    def complete(
-        self, job_id: str, result: dict[str, Any], now_ms: int, keep: int
-    ) -> None:
+    def complete(self, job_id: str, result: Payload, now_ms: int, keep: int) -> None:
         """Keep the result of a running job, and forget all but the newest `keep`.
 
         Of the finished ones of its experiment and kind, that is.

@@ -36,6 +36,11 @@ HOMES = {
 """Third-party packages and the rooms that may import them."""
 PURE = ("bandit_svc/services/", "bandit_svc/domain/", "bandit_svc/ope/", "policies/")
 """Rooms without a clock, an environment or randomness of their own."""
+TYPED = (
+    *("bandit_svc/services/", "bandit_svc/prose/", "bandit_svc/domain/"),
+    *("bandit_svc/ope/", "bandit_svc/storage/", "bandit_svc/learner/"),
+)
+"""Rooms whose signatures use structs; JSON objects are for the edges."""
 IMPURE = frozenset(
     {
         "time.time",
@@ -179,6 +184,36 @@ def pages_on_the_decision_path(sources: Sources) -> list[str]:
     ]
 
 
+def open_signatures(sources: Sources) -> list[str]:
+    """Find JSON objects in signatures that have no type and no name.
+
+    A struct says which fields there are. What is the caller's own (a context, a
+    spec, a payload) has an alias, which says so.
+    """
+    return [
+        f"{path}: {name} takes or returns an open JSON object; make it a struct, or "
+        "use the alias of a context, a spec or a payload"
+        for path, file in sources.items()
+        if path.startswith(TYPED)
+        for name in file.open_signatures
+    ]
+
+
+def doubled_aliases(sources: Sources) -> list[str]:
+    """Find aliases of open JSON objects that are defined twice or say nothing."""
+    homes: defaultdict[str, list[str]] = defaultdict(list)
+    for path, file in sources.items():
+        if path.startswith(TYPED):
+            for name in file.open_aliases:
+                homes[name].append(path)
+    return [
+        f"{', '.join(paths)}: {name} is an open JSON object; one module defines it, "
+        "under a name that says what it is"
+        for name, paths in homes.items()
+        if len(paths) > 1 or name == "Json"
+    ]
+
+
 def simulators_past_the_client(sources: Sources) -> list[str]:
     """Find simulators that reach the service by another way than its client."""
     return [
@@ -287,6 +322,8 @@ RULES: tuple[Rule, ...] = (
     impure_services,
     templates_rendered_by_the_interface,
     pages_on_the_decision_path,
+    open_signatures,
+    doubled_aliases,
     simulators_past_the_client,
     full_package_files,
     package_files_under_tests,

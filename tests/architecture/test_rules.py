@@ -96,6 +96,21 @@ def refund() -> float:
             rules.simulators_past_the_client,
         ),
         (
+            "bandit_svc/services/report/peek.py",
+            '"""Peek."""\ndef _row(one: int) -> dict[str, Any]: ...\n',
+            rules.open_signatures,
+        ),
+        (
+            "bandit_svc/prose/peek.py",
+            '"""Peek."""\ndef peek(rows: Sequence[Json]) -> str: ...\n',
+            rules.open_signatures,
+        ),
+        (
+            "bandit_svc/domain/peek.py",
+            '"""Peek."""\nSpec = dict[str, Any]\n',
+            rules.doubled_aliases,
+        ),
+        (
             "tests/web/test_peek.py",
             '"""Peek."""\ndef test_it_peeks(service: Any) -> None: ...\n',
             rules.untyped_tests,

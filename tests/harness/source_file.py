@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+OPEN_OBJECTS = frozenset({"dict[str, Any]", "Mapping[str, Any]"})
+
 
 class SourceFile:
     """One file: `path` is relative to the root, with slashes."""
@@ -90,6 +92,27 @@ class SourceFile:
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
         )
 
+    @cached_property
+    def open_signatures(self) -> tuple[str, ...]:
+        """Functions that take or return a JSON object without a name for it."""
+        return tuple(
+            node.name
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.FunctionDef)
+            and any(map(_is_open_object, _annotation_parts(node)))
+        )
+
+    @cached_property
+    def open_aliases(self) -> tuple[str, ...]:
+        """Names that the module gives to a JSON object of any fields."""
+        return tuple(
+            target.id
+            for node in self.tree.body
+            if isinstance(node, ast.Assign) and _is_open_object(node.value)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        )
+
     @property
     def is_verb(self) -> bool:
         """Whether the module defines a public function of its own name."""
@@ -113,6 +136,22 @@ def _parameters(arguments: ast.arguments) -> list[ast.arg]:
 
 def _is_any(node: ast.expr | None) -> bool:
     return node is not None and ast.unparse(node) in {"Any", "typing.Any"}
+
+
+def _annotation_parts(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    taken = function.args
+    annotations = [a.annotation for a in (*taken.posonlyargs, *taken.args)]
+    annotations += [a.annotation for a in taken.kwonlyargs]
+    for annotation in (*annotations, function.returns):
+        if annotation is not None:
+            yield from ast.walk(annotation)
+
+
+def _is_open_object(node: ast.AST) -> bool:
+    """Whether a node of an annotation is `dict[str, Any]`, its like, or `Json`."""
+    if isinstance(node, ast.Name):
+        return node.id == "Json"
+    return isinstance(node, ast.Subscript) and ast.unparse(node) in OPEN_OBJECTS
 
 
 def _dotted_names(tree: ast.Module) -> Iterator[str]:

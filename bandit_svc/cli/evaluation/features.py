@@ -8,9 +8,9 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
+from msgspec import to_builtins
 
 from bandit_svc.cli.columns import columns
 from bandit_svc.cli.evaluation.evaluate_key import asked_policy
@@ -24,11 +24,14 @@ from bandit_svc.cli.options import (
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.progress import counting
 from bandit_svc.domain.numbers import NOTHING, amount
-from bandit_svc.services.evaluation.feature_value import feature_values
+from bandit_svc.domain.plain_values import Spec
+from bandit_svc.services.evaluation.feature_value import (
+    FeatureValues,
+    KeyValue,
+    feature_values,
+)
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.evaluation.search_space import described
-
-Json = dict[str, Any]
 
 BAR_WIDTH = 20
 BAR = "\N{FULL BLOCK}"
@@ -69,7 +72,7 @@ def features(
     """
     with opened(data) as backends:
         experiment = backends.storage.experiments.get(key)
-        spec = experiment.definition.policy
+        spec: Spec = experiment.definition.policy
         if policy is not None:
             asked = asked_specs(experiment.definition, [asked_policy(policy)])
             (spec,) = asked.values()
@@ -82,58 +85,62 @@ def features(
                 processes,
                 lambda done: show(done, "joined decisions"),
             )
-    written = {"text": features_text, "json": as_json, "csv": features_csv}
+    written = {
+        "text": features_text,
+        "json": lambda one: as_json(to_builtins(one)),
+        "csv": features_csv,
+    }
     emit(written[format](found), out)
 
 
-def features_text(found: Json) -> str:
+def features_text(found: FeatureValues) -> str:
     """Return a sentence, the ranked list, and the keys that were left out."""
     parts = [_sentence(found)]
-    if found["keys"]:
-        parts += ["\n".join(columns(list(_lines(found["keys"])))), NOTE]
-    for row in found["keys"]:
-        if row["refused"] is not None:
-            parts.append(f"Without {row['key']}: {row['refused']}")
-    if found["left_out"]:
-        names = ", ".join(f"{r['key']} ({r['share']:.1%})" for r in found["left_out"])
+    if found.keys:
+        parts += ["\n".join(columns(list(_lines(found.keys)))), NOTE]
+    for row in found.keys:
+        if row.refused is not None:
+            parts.append(f"Without {row.key}: {row.refused}")
+    if found.left_out:
+        names = ", ".join(f"{r.key} ({r.share:.1%})" for r in found.left_out)
         parts.append(f"Left out, since few decisions have them: {names}.")
     return "\n\n".join(parts) + "\n"
 
 
-def features_csv(found: Json) -> str:
+def features_csv(found: FeatureValues) -> str:
     """Return one line a key."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(CSV_HEADER)
-    for row in found["keys"]:
-        ends = row["interval"]
-        writer.writerow([row["key"], row["share"], row["value"], *ends, row["refused"]])
+    for row in found.keys:
+        ends = row.interval
+        writer.writerow([row.key, row.share, row.value, *ends, row.refused])
     return text.getvalue()
 
 
-def _sentence(found: Json) -> str:
-    name = described(found["policy"])
-    if found["refused"] is not None:
-        return f"The log can't tell the value of keys to {name}. {found['refused']}"
-    sure = [row["key"] for row in found["keys"] if (row["interval"][0] or 0.0) > 0]
+def _sentence(found: FeatureValues) -> str:
+    name = described(found.policy)
+    if found.refused is not None:
+        return f"The log can't tell the value of keys to {name}. {found.refused}"
+    sure = [row.key for row in found.keys if (row.interval[0] or 0.0) > 0]
     if not sure:
         sure = ["none"]
     return (
-        f"Keys whose value to {name} is above 0 after {found['n']:,} decisions: "
+        f"Keys whose value to {name} is above 0 after {found.n:,} decisions: "
         f"{', '.join(sure)}."
     )
 
 
-def _lines(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
-    most = max((row["value"] or 0.0 for row in rows), default=0.0)
+def _lines(rows: Sequence[KeyValue]) -> Iterator[Sequence[str]]:
+    most = max((row.value or 0.0 for row in rows), default=0.0)
     yield ("KEY", "IN", "VALUE", "INTERVAL", "")
     for row in rows:
-        value = row["value"]
-        lower, upper = row["interval"]
+        value = row.value
+        lower, upper = row.interval
         share = max(0.0, value or 0.0) / most if most > 0 else 0.0
         yield (
-            row["key"],
-            f"{row['share']:.0%}",
+            row.key,
+            f"{row.share:.0%}",
             amount(value, signed=True),
             f"{amount(lower, signed=True)} to {amount(upper, signed=True)}"
             if value is not None

@@ -7,6 +7,7 @@ services.evaluation.tune's.
 from pathlib import Path
 
 import click
+from msgspec import to_builtins
 
 from bandit_svc.cli.evaluation.tune_text import board_csv, board_text
 from bandit_svc.cli.opening import opened
@@ -21,14 +22,15 @@ from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.cli.progress import counting
 from bandit_svc.clock import now_ms
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.plain_values import Spec
 from bandit_svc.services.evaluation.search_space import (
     TRIALS,
     Search,
-    Spec,
     space_of,
     specs_to_try,
 )
 from bandit_svc.services.evaluation.tune import (
+    Leaderboard,
     check_still_served,
     promotion,
     verdict_of,
@@ -105,10 +107,11 @@ def tune(  # noqa: PLR0913 - one argument an option
                 f" It is the policy from revision {changed.revision} on; the old one "
                 "serves until it has caught up with the log."
             )
-    board = {"verdict": verdict, "promoted": promote and found is not None, **board}
+    promoted = promote and found is not None
+    shown = {"verdict": verdict, "promoted": promoted, **to_builtins(board)}
     written = {
         "text": lambda: board_text(board, verdict),
-        "json": lambda: as_json(board),
+        "json": lambda: as_json(shown),
         "csv": lambda: board_csv(board),
     }
     emit(written[format](), out)
@@ -118,7 +121,7 @@ def tune(  # noqa: PLR0913 - one argument an option
 
 def _board(
     backends: Backends, experiment: Experiment, specs: list[Spec], processes: int
-) -> dict[str, object]:
+) -> Leaderboard:
     total = backends.storage.joins.last_position(experiment.number)
     words = f"joined decisions under {len(specs)} specs"
     with counting(f"Tuning {experiment.key}", total) as show:

@@ -30,7 +30,7 @@ References:
     augmented inverse probability weighted (AIPW) terms.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,6 +51,10 @@ TYPICAL_REWARD_VARIANCE = 0.05
 BASELINE_ROW, TREATMENT_ROW = 0, 1
 _COLUMNS = 4
 _SUMS = 5
+
+
+State = dict[str, Any]
+"""The sums as plain numbers, as they are stored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +134,7 @@ class AdjustedUplift:
         mean = min(max(self.adjusted.mean, -1.0), 1.0) if self.n else None
         return Estimate(mean, replace(interval, lower=lower, upper=upper))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> State:
         """Return the state as plain numbers."""
         return {
             "least_chance": self.least_chance,
@@ -148,7 +152,7 @@ class AdjustedUplift:
         }
 
     @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> "AdjustedUplift":
+    def from_dict(cls, state: State) -> "AdjustedUplift":
         """Restore what `to_dict` gave, to the last bit."""
         return cls(
             least_chance=state["least_chance"],

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from bandit_svc.domain.numbers import count
+from bandit_svc.domain.plain_values import Payload
 
 Status = Literal["ok", "warn", "fail", "early"]
 """`early`: the question can't be tested yet. It is no fault, and no approval."""
@@ -69,7 +70,7 @@ class CheckKind(msgspec.Struct, frozen=True):
         return self.answer("early", reason, **numbers)
 
 
-def check_json(check: Check) -> dict[str, Any]:
+def check_json(check: Check) -> Payload:
     """Return a check as the contract has it; its numbers stand beside its name."""
     about = {"policy": check.policy} if check.policy else {}
     return {
@@ -90,7 +91,7 @@ class Checked(Protocol):
         """Every check, in order."""
 
 
-def checked_json(content: Checked) -> dict[str, Any]:
+def checked_json(content: Checked) -> Payload:
     """Return a struct with checks as the contract has it."""
     values: dict[str, Any] = msgspec.to_builtins(content)
     return values | {"health": [check_json(check) for check in content.health]}

@@ -13,12 +13,13 @@ Also owns the weight of one logged decision under another policy's pmf.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Definition
+from bandit_svc.domain.plain_values import Spec
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.progressive.corrected import Correction
 from bandit_svc.ope.progressive.weighted import WeightedRewards
@@ -126,9 +127,7 @@ class Candidate:
         changed: true if it has advanced since it was last stored.
     """
 
-    def __init__(
-        self, label: str, spec: Mapping[str, Any], policy: Policy | None
-    ) -> None:
+    def __init__(self, label: str, spec: Spec, policy: Policy | None) -> None:
         self.label = label
         self.spec = dict(spec)
         self.policy = policy
@@ -208,9 +207,7 @@ class Candidate:
             self.rewards.add(weighted.weight, reward, bound, weighted.correction)
 
 
-def new_candidate(
-    label: str, spec: Mapping[str, Any], definition: Definition
-) -> Candidate:
+def new_candidate(label: str, spec: Spec, definition: Definition) -> Candidate:
     """Build a candidate at the start of the log.
 
     Raises:

@@ -16,8 +16,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
+import msgspec
+
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
+from bandit_svc.domain.plain_values import Spec
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.paired import PairedEvaluation, PairedResult
 from bandit_svc.services.evaluation.processes import (
@@ -28,13 +31,12 @@ from bandit_svc.services.evaluation.processes import (
 )
 from bandit_svc.services.evaluation.rows import refused
 from bandit_svc.services.policy_inputs import policy_of
-from bandit_svc.services.values import CONFIDENCE, Json
+from bandit_svc.services.values import CONFIDENCE, UNKNOWN, Bounds
 from bandit_svc.storage.interface import Storage
 from policies.adapters import DelegatingPolicy
 from policies.base import Action, Context, Policy
 from policies.spec import fixed_weights
 
-Spec = Mapping[str, Any]
 Path = tuple[str, ...]
 """A key, or a namespace and a key in it."""
 
@@ -77,13 +79,54 @@ class WithoutKey(DelegatingPolicy):
         self._policy.learn(left, actions, chosen, propensity, reward)
 
 
+class KeyValue(msgspec.Struct, frozen=True):
+    """What one key of the context is worth to a policy.
+
+    Attributes:
+        share: of the treatment's decisions that have it.
+        value: the reward a decision that is lost without it.
+        refused: why there is no value; None if there is one.
+    """
+
+    key: str
+    share: float
+    value: float | None
+    interval: Bounds
+    refused: str | None
+
+
+class KeyShare(msgspec.Struct, frozen=True):
+    """A key that was left out, and the share of decisions that have it."""
+
+    key: str
+    share: float
+
+
+class FeatureValues(msgspec.Struct, frozen=True):
+    """The keys of the context, the most valuable first, refused ones last.
+
+    Attributes:
+        refused: why there is no estimate at all; None if there is one.
+        left_out: rare keys, and those beyond MAX_KEYS.
+    """
+
+    experiment: str
+    policy: dict[str, Any]
+    n: int
+    effective_sample_size: float
+    refused: str | None
+    confidence: float
+    keys: tuple[KeyValue, ...]
+    left_out: tuple[KeyShare, ...]
+
+
 def feature_values(
     opener: Opener,
     experiment: Experiment,
     spec: Spec,
     processes: int,
     on_progress: Callable[[int], None] = lambda _done: None,
-) -> Json:
+) -> FeatureValues:
     """Rank the keys of the context by their value to a policy.
 
     The result does not depend on the number of processes.
@@ -94,11 +137,6 @@ def feature_values(
         spec: normalised, of a policy that reads the context.
         processes: number of worker processes.
         on_progress: called with the number of joined decisions that are done.
-
-    Returns:
-        `refused`, null or the reason why there is no estimate; `keys`, a row for each
-        key, the most valuable first, refused ones last; `left_out`, the rare keys and
-        those beyond MAX_KEYS; `n`, `confidence`.
 
     Raises:
         InvalidInput: the policy's probabilities follow from its spec alone.
@@ -121,24 +159,24 @@ def feature_values(
     whole, results = found[0][0], gathered([one[1:] for one in found])
     width = experiment.definition.reward.maximum - experiment.definition.reward.minimum
     rows = [
-        {"key": ".".join(path), "share": shares[path], **_worth(one, width)}
+        _key_value(".".join(path), shares[path], one, width)
         for path, one in zip(looked_at, results, strict=True)
     ]
-    rows.sort(key=lambda row: (row["refused"] is not None, -(row["value"] or 0.0)))
-    return {
-        "experiment": experiment.key,
-        "policy": dict(spec),
-        "n": whole.summary.sums.n,
-        "effective_sample_size": whole.summary.sums.effective_sample_size,
-        "refused": refused(whole.summary),
-        "confidence": CONFIDENCE,
-        "keys": [] if refused(whole.summary) else rows,
-        "left_out": [
-            {"key": ".".join(path), "share": share}
+    rows.sort(key=lambda row: (row.refused is not None, -(row.value or 0.0)))
+    return FeatureValues(
+        experiment=experiment.key,
+        policy=dict(spec),
+        n=whole.summary.sums.n,
+        effective_sample_size=whole.summary.sums.effective_sample_size,
+        refused=refused(whole.summary),
+        confidence=CONFIDENCE,
+        keys=() if refused(whole.summary) else tuple(rows),
+        left_out=tuple(
+            KeyShare(".".join(path), share)
             for path, share in shares.items()
             if path not in looked_at
-        ],
-    }
+        ),
+    )
 
 
 def key_shares(
@@ -201,13 +239,13 @@ def evaluate_keys(
     return evaluation.run(piece.last, on_progress)
 
 
-def _worth(result: PairedResult, width: float) -> Json:
+def _key_value(key: str, share: float, result: PairedResult, width: float) -> KeyValue:
     reason, difference = refused(result.summary), result.difference
     value: float | None = None
-    ends: list[float | None] = [None, None]
+    ends: Bounds = UNKNOWN
     if reason is None and difference is not None:
         interval = difference.interval(KEY_CONFIDENCE)
         # The difference is the policy without the key minus the whole one.
         value = -difference.mean * width
-        ends = [-(interval.upper or 0.0) * width, -(interval.lower or 0.0) * width]
-    return {"value": value, "interval": ends, "refused": reason}
+        ends = (-(interval.upper or 0.0) * width, -(interval.lower or 0.0) * width)
+    return KeyValue(key, share, value, ends, reason)

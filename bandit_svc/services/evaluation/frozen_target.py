@@ -4,12 +4,10 @@ Owns how a model version becomes a target, and the note about the decisions that
 has learned from: an estimate on them would be biased upwards, so they don't count.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from msgspec.structs import replace
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.plain_values import Spec
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.values import PolicyRow
@@ -21,7 +19,7 @@ from policies.base import Policy, PolicyError
 def frozen_model(
     model_versions: ModelVersions,
     experiment: Experiment,
-    spec: Mapping[str, Any],
+    spec: Spec,
     examples: JoinedExamples,
 ) -> Policy:
     """Return the published model, rebuilt from the log if it was pruned.
@@ -48,12 +46,12 @@ def frozen_model(
     )
 
 
-def learned_until(spec: Mapping[str, Any]) -> int:
+def learned_until(spec: Spec) -> int:
     """Return the last joined position that a version has learned from, 0 for none."""
     return max((last for _, last in spec["spans"]), default=0)
 
 
-def with_training(row: PolicyRow, spec: Mapping[str, Any]) -> PolicyRow:
+def with_training(row: PolicyRow, spec: Spec) -> PolicyRow:
     """Add to a version's row which decisions count; refuse it where none is left."""
     version, until = spec["version"], learned_until(spec)
     if row.n == 0:

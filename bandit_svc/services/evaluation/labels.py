@@ -4,19 +4,17 @@ Owns the labels of a report's policies and the checks of those that an analyst n
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.json_shape import escape_pointer
 from bandit_svc.domain.limits import MAX_CANDIDATES, MAX_STRING_LENGTH
 from bandit_svc.domain.model_version import ModelVersionMeta
+from bandit_svc.domain.plain_values import Spec
 from bandit_svc.domain.variant import KEY_RULE, is_key
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.policy_inputs import baseline_spec
 from policies.base import PolicyError
 from policies.spec import named_variants, normalise_spec
-
-Spec = dict[str, Any]
 
 UNIFORM = "uniform"
 BASELINE = "baseline"
@@ -74,7 +72,7 @@ def normalised_candidates(definition: Definition) -> tuple[Spec, ...]:
 
 def asked_specs(
     definition: Definition,
-    asked: Sequence[str | Mapping[str, Any]],
+    asked: Sequence[str | Spec],
     models: Sequence[ModelVersionMeta] = (),
     pointer: str = "/policy",
 ) -> dict[str, Spec]:
@@ -141,17 +139,17 @@ def _model_spec(label: str, models: Sequence[ModelVersionMeta], pointer: str) ->
     )
 
 
-def without_name(candidate: Mapping[str, Any]) -> Spec:
+def without_name(candidate: Spec) -> Spec:
     """Return the policy's own settings."""
     return {key: value for key, value in candidate.items() if key != "name"}
 
 
-def default_name(spec: Mapping[str, Any]) -> str:
+def default_name(spec: Spec) -> str:
     """Return the name of a policy without one: its kind and its explorer."""
     return "-".join(str(spec[key]) for key in ("kind", "explorer") if key in spec)
 
 
-def checked_spec(spec: Mapping[str, Any], pointer: str) -> Spec:
+def checked_spec(spec: Spec, pointer: str) -> Spec:
     """Normalise a spec; errors are located at its JSON pointer.
 
     Raises:
@@ -174,9 +172,7 @@ def field_pointer(field: str) -> str:
     return "".join(f"/{escape_pointer(step)}" for step in steps)
 
 
-def _check_variants(
-    definition: Definition, spec: Mapping[str, Any], pointer: str
-) -> None:
+def _check_variants(definition: Definition, spec: Spec, pointer: str) -> None:
     # Retired variants count too, so that no candidate prevents a retirement.
     known = {v.key for v in definition.variants}
     for field, key in named_variants(spec):

@@ -15,12 +15,12 @@ from typing import Any, Literal, assert_never
 
 import msgspec
 
+from bandit_svc.domain.plain_values import Spec
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.labels import default_name
 from policies.base import PolicyError
 from policies.spec import DEFAULT_KIND, KINDS, normalise_spec
 
-Spec = dict[str, Any]
 Space = Mapping[str, Mapping[str, Sequence[Any]]]
 """Values by setting, by kind."""
 Search = Literal["grid", "random"]
@@ -81,7 +81,7 @@ def space_of(raw: object) -> Space:
 
 
 def specs_to_try(
-    incumbent: Mapping[str, Any],
+    incumbent: Spec,
     space: Space | None,
     search: Search,
     trials: int | None,
@@ -121,7 +121,7 @@ def specs_to_try(
     return found
 
 
-def _combinations(space: Space, incumbent: Mapping[str, Any]) -> Iterator[Spec]:
+def _combinations(space: Space, incumbent: Spec) -> Iterator[Spec]:
     for kind, listed in space.items():
         count = math.prod(len(values) for values in listed.values())
         if count > MAX_COMBINATIONS:
@@ -157,7 +157,7 @@ def _refuse(kind: str, name: str, value: object, error: PolicyError | None) -> N
     )
 
 
-def _with_base(kind: str, given: Spec, incumbent: Mapping[str, Any]) -> Spec:
+def _with_base(kind: str, given: Spec, incumbent: Spec) -> Spec:
     """Add the incumbent's values; drop the settings of other explorers."""
     same = incumbent["kind"] == kind
     base = dict(incumbent) if same else {}
@@ -175,7 +175,7 @@ def _with_base(kind: str, given: Spec, incumbent: Mapping[str, Any]) -> Spec:
     return {name: value for name, value in spec.items() if name not in dropped}
 
 
-def _neighbours(incumbent: Mapping[str, Any]) -> Iterator[Spec]:
+def _neighbours(incumbent: Spec) -> Iterator[Spec]:
     """Yield the incumbent with one setting changed, at most MAX_NEIGHBOURS of them."""
     search = KINDS[incumbent["kind"]].search
     explorers = _OWN.get(incumbent["kind"], {})
@@ -193,12 +193,12 @@ def _neighbours(incumbent: Mapping[str, Any]) -> Iterator[Spec]:
             continue
 
 
-def _unique(specs: Iterable[Mapping[str, Any]]) -> list[Spec]:
+def _unique(specs: Iterable[Spec]) -> list[Spec]:
     known = {msgspec.json.encode(spec, order="sorted"): dict(spec) for spec in specs}
     return list(known.values())
 
 
-def differs(spec: Mapping[str, Any], incumbent: Mapping[str, Any]) -> Spec:
+def differs(spec: Spec, incumbent: Spec) -> Spec:
     """Return the settings of a spec whose values differ from the incumbent's.
 
     Settings that the incumbent does not have are left out at their defaults.
@@ -212,7 +212,7 @@ def differs(spec: Mapping[str, Any], incumbent: Mapping[str, Any]) -> Spec:
     }
 
 
-def described(spec: Mapping[str, Any]) -> str:
+def described(spec: Spec) -> str:
     """Return a spec's kind, its explorer and the settings that are not at default."""
     names, defaults = _names_and_defaults(spec)
     own = {
@@ -223,7 +223,7 @@ def described(spec: Mapping[str, Any]) -> str:
     return " ".join([default_name(dict(spec)), *written(own)])
 
 
-def _names_and_defaults(spec: Mapping[str, Any]) -> tuple[Spec, Spec]:
+def _names_and_defaults(spec: Spec) -> tuple[Spec, Spec]:
     names = {name: spec[name] for name in ("kind", "explorer") if name in spec}
     try:
         return names, normalise_spec(names)
@@ -232,7 +232,7 @@ def _names_and_defaults(spec: Mapping[str, Any]) -> tuple[Spec, Spec]:
         return names, {}
 
 
-def written(settings: Mapping[str, Any]) -> list[str]:
+def written(settings: Spec) -> list[str]:
     """Return settings as name=value."""
     return [
         f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"

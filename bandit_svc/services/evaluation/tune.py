@@ -13,12 +13,16 @@ nothing is promoted: when a decision is evaluated then depends on its reward, so
 that no interval holds.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.numbers import amount
+from bandit_svc.domain.plain_values import Spec
 from bandit_svc.errors import Conflict
 from bandit_svc.ope.interval import Interval
 from bandit_svc.services.evaluation.paired import PairedEvaluation, PairedResult
@@ -31,11 +35,50 @@ from bandit_svc.services.evaluation.processes import (
 from bandit_svc.services.evaluation.rows import refused, scaled_back
 from bandit_svc.services.evaluation.search_space import described, differs
 from bandit_svc.services.policy_inputs import reward_range
-from bandit_svc.services.values import CONFIDENCE, Json, interval_json
+from bandit_svc.services.values import CONFIDENCE, Bounds, Estimated, bounds, estimated
 from bandit_svc.storage.interface import Storage
 from policies.spec import build_policy
 
-Spec = Mapping[str, Any]
+
+class LeaderboardRow(msgspec.Struct, frozen=True):
+    """What one spec would have earned, and how much more than the incumbent.
+
+    Attributes:
+        rank: from 1, best first; refused specs come last.
+        differs: the settings in which it differs from the incumbent.
+        refused: why there is no estimate; None if there is one.
+        interval: of `estimate`.
+        difference: from the incumbent, on the same decisions.
+    """
+
+    rank: int
+    policy: dict[str, Any]
+    differs: Spec
+    incumbent: bool
+    n: int
+    effective_sample_size: float
+    refused: str | None
+    estimate: float | None
+    interval: Bounds
+    difference: Estimated
+
+
+class Leaderboard(msgspec.Struct, frozen=True):
+    """Every spec of a search, best first.
+
+    Attributes:
+        decisions: joined ones that were walked.
+        successes_first: whether decisions are joined at their first reward.
+        specs: how many were compared.
+    """
+
+    experiment: str
+    incumbent: dict[str, Any]
+    decisions: int
+    successes_first: bool
+    specs: int
+    confidence: float
+    leaderboard: tuple[LeaderboardRow, ...]
 
 
 class SpecsPiece(NamedTuple):
@@ -66,7 +109,7 @@ def tune(
     specs: Sequence[Spec],
     processes: int,
     on_progress: Callable[[int], None] = lambda _done: None,
-) -> Json:
+) -> Leaderboard:
     """Evaluate every spec in one pass over the log, and rank them.
 
     The result does not depend on the number of processes.
@@ -77,11 +120,6 @@ def tune(
         specs: normalised; the first is the incumbent.
         processes: number of processes that work at the same time.
         on_progress: called with the number of joined decisions done so far.
-
-    Returns:
-        `leaderboard`: a row a spec, best first, refused ones last; `specs`, their
-        number; `decisions`, the joined ones; `successes_first`, true if decisions are
-        joined at their first reward; `confidence`.
     """
     incumbent, *candidates = specs
     storage = opener()
@@ -98,15 +136,15 @@ def tune(
         for spec, one in zip(specs, results, strict=True)
     ]
     rows.sort(key=_rank)
-    return {
-        "experiment": experiment.key,
-        "incumbent": dict(incumbent),
-        "decisions": last,
-        "successes_first": experiment.definition.reward.closes_at_first_reward,
-        "specs": len(specs),
-        "confidence": CONFIDENCE,
-        "leaderboard": [{"rank": at, **row} for at, row in enumerate(rows, 1)],
-    }
+    return Leaderboard(
+        experiment=experiment.key,
+        incumbent=dict(incumbent),
+        decisions=last,
+        successes_first=experiment.definition.reward.closes_at_first_reward,
+        specs=len(specs),
+        confidence=CONFIDENCE,
+        leaderboard=tuple(replace(row, rank=at) for at, row in enumerate(rows, 1)),
+    )
 
 
 def evaluate_specs(
@@ -123,41 +161,41 @@ def evaluate_specs(
     return evaluation.run(piece.last, on_progress)
 
 
-def promotion(board: Json) -> Promotion | None:
+def promotion(board: Leaderboard) -> Promotion | None:
     """Return the spec that beats the incumbent, or None.
 
     Of the specs whose interval of the difference is above 0, that with the largest
     lower end. Nothing beats an incumbent whose own value is refused.
     """
-    rows = board["leaderboard"]
-    incumbent = next(row for row in rows if row["incumbent"])
+    rows = board.leaderboard
+    incumbent = next(row for row in rows if row.incumbent)
     left = candidates_of(board)
-    better = [row for row in left if row["difference"]["interval"][0] > 0]
-    if board["successes_first"] or incumbent["refused"] is not None or not better:
+    better = [row for row in left if _least_gain(row) > 0]
+    if board.successes_first or incumbent.refused is not None or not better:
         return None
-    best = max(better, key=lambda row: row["difference"]["interval"][0])
-    lower, upper = best["difference"]["interval"]
+    best = max(better, key=_least_gain)
+    lower, upper = best.difference.interval
     return Promotion(
-        best["policy"],
-        f"{described(best['policy'])} beats {described(board['incumbent'])} by "
-        f"{amount(best['difference']['estimate'])} ({amount(lower)} to "
-        f"{amount(upper)}), {board['specs']} specs, {best['n']:,} decisions",
+        best.policy,
+        f"{described(best.policy)} beats {described(board.incumbent)} by "
+        f"{amount(best.difference.estimate)} ({amount(lower)} to "
+        f"{amount(upper)}), {board.specs} specs, {best.n:,} decisions",
     )
 
 
-def verdict_of(board: Json) -> str:
+def verdict_of(board: Leaderboard) -> str:
     """Return a sentence: which spec beats the incumbent, or how far the best is."""
     found = promotion(board)
-    name = described(board["incumbent"])
-    incumbent = next(row for row in board["leaderboard"] if row["incumbent"])
+    name = described(board.incumbent)
+    incumbent = next(row for row in board.leaderboard if row.incumbent)
     if found is not None:
         return f"{found.sentence}."
-    if incumbent["refused"] is not None:
+    if incumbent.refused is not None:
         return (
             f"The log can't say what the incumbent ({name}) would earn, so nothing "
-            f"can beat it. {incumbent['refused']}"
+            f"can beat it. {incumbent.refused}"
         )
-    if board["successes_first"]:
+    if board.successes_first:
         return (
             "Nothing is promoted: with learn_on first_reward successes are joined "
             "first, so no interval of this leaderboard is valid. An experiment with "
@@ -166,21 +204,21 @@ def verdict_of(board: Json) -> str:
     left = candidates_of(board)
     if not left:
         return f"The log can't say what any spec but the incumbent ({name}) would earn."
-    best = left[0]["difference"]
-    lower, upper = best["interval"]
+    best = left[0].difference
+    lower, upper = best.interval
     return (
         f"No candidate beats {name}, the incumbent, with its whole interval: the best, "
-        f"{described(left[0]['policy'])}, differs by "
-        f"{amount(best['estimate'], signed=True)} reward a decision, between "
+        f"{described(left[0].policy)}, differs by "
+        f"{amount(best.estimate, signed=True)} reward a decision, between "
         f"{amount(lower, signed=True)} and {amount(upper, signed=True)}."
         f"{_needed(left[0])}"
     )
 
 
-def candidates_of(board: Json) -> list[Json]:
+def candidates_of(board: Leaderboard) -> list[LeaderboardRow]:
     """Return the rows that are neither refused nor the incumbent, best first."""
-    rows = board["leaderboard"]
-    return [row for row in rows if not row["incumbent"] and row["refused"] is None]
+    rows = board.leaderboard
+    return [row for row in rows if not row.incumbent and row.refused is None]
 
 
 def check_still_served(before: Experiment, now: Experiment) -> None:
@@ -196,9 +234,14 @@ def check_still_served(before: Experiment, now: Experiment) -> None:
         )
 
 
-def _needed(row: Json) -> str:
+def _least_gain(row: LeaderboardRow) -> float:
+    """Return the lower end of a difference; 0 where there is none."""
+    return row.difference.interval[0] or 0.0
+
+
+def _needed(row: LeaderboardRow) -> str:
     """Return a sentence on the length of a log that would decide, or none."""
-    gain, lower = row["difference"]["estimate"], row["difference"]["interval"][0]
+    gain, lower = row.difference.estimate or 0.0, _least_gain(row)
     if gain <= 0:
         return ""
     # The half width of an interval falls with the root of the number of decisions.
@@ -217,7 +260,7 @@ def _row(
     incumbent: Spec,
     result: PairedResult,
     count: int,
-) -> Json:
+) -> LeaderboardRow:
     scale = reward_range(experiment.definition)
     width = scale.maximum - scale.minimum
     confidence = 1 - (1 - CONFIDENCE) / count
@@ -233,19 +276,20 @@ def _row(
             found = result.difference.interval(confidence)
             ends = (found.lower or 0.0, found.upper or 0.0)
             difference = Interval(ends[0] * width, ends[1] * width)
-    return {
-        "policy": dict(spec),
-        "differs": differs(spec, incumbent),
-        "incumbent": spec == incumbent,
-        "n": sums.n,
-        "effective_sample_size": sums.effective_sample_size,
-        "refused": reason,
-        "estimate": estimate,
-        "interval": interval_json(interval),
-        "difference": {"estimate": gain, "interval": interval_json(difference)},
-    }
+    return LeaderboardRow(
+        rank=0,
+        policy=dict(spec),
+        differs=differs(spec, incumbent),
+        incumbent=spec == incumbent,
+        n=sums.n,
+        effective_sample_size=sums.effective_sample_size,
+        refused=reason,
+        estimate=estimate,
+        interval=bounds(interval),
+        difference=estimated(gain, difference),
+    )
 
 
-def _rank(row: Json) -> tuple[bool, float]:
-    gain = row["difference"]["estimate"]
-    return row["refused"] is not None, 0.0 if gain is None else -gain
+def _rank(row: LeaderboardRow) -> tuple[bool, float]:
+    gain = row.difference.estimate
+    return row.refused is not None, 0.0 if gain is None else -gain

@@ -5,12 +5,12 @@ replay can't differ.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.model_version import Span
+from bandit_svc.domain.plain_values import Spec
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.policy_inputs import actions_of, policy_of
 from bandit_svc.storage.interface import Joins
@@ -71,7 +71,7 @@ class JoinedExamples:
 
     def replay(
         self,
-        spec: dict[str, Any],
+        spec: Spec,
         definition: Definition,
         spans: tuple[Span, ...],
         on_progress: Callable[[int], None] = lambda _done: None,

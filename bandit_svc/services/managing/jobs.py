@@ -6,10 +6,10 @@ failure, being stopped. What a kind does is passed in.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.limits import MAX_JOBS_QUEUED, MAX_POLICIES_ASKED
+from bandit_svc.domain.plain_values import Payload, Spec
 from bandit_svc.errors import (
     BanditError,
     InvalidInput,
@@ -29,7 +29,7 @@ ID_BYTES = 9
 def queue_evaluation(
     storage: Storage,
     experiment: Experiment,
-    asked: Sequence[str | Mapping[str, Any]],
+    asked: Sequence[str | Spec],
     entropy: bytes,
     now_ms: int,
 ) -> JobRow:
@@ -77,7 +77,7 @@ DIED = (
 )
 
 OnProgress = Callable[[int, int], None]
-JobKind = Callable[[Storage, Experiment, Mapping[str, Any], OnProgress], dict[str, Any]]
+JobKind = Callable[[Storage, Experiment, Payload, OnProgress], Payload]
 """Does a request; tells its progress as (done, total) and gives the result as JSON."""
 
 _log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def _done(
     kinds: Mapping[str, JobKind],
     row: JobRow,
     progress: "_Progress",
-) -> dict[str, Any]:
+) -> Payload:
     experiments = (e for e in storage.experiments.all() if e.number == row.number)
     experiment = next(experiments, None)
     kind = kinds.get(row.kind)

@@ -12,6 +12,7 @@ import msgspec
 from bandit_svc.domain.experiment import Definition, Experiment, check_definition
 from bandit_svc.domain.json_shape import located
 from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, Span
+from bandit_svc.domain.plain_values import Payload, Spec
 from bandit_svc.errors import Conflict, InvalidInput, NotFound, WayOut
 from bandit_svc.services.evaluation.labels import (
     checked_spec,
@@ -46,7 +47,7 @@ def create(
 def change(
     storage: Storage,
     key: str,
-    patch: Mapping[str, Any],
+    patch: Payload,
     now_ms: int,
     note: str = "",
     revision: int | None = None,
@@ -70,7 +71,7 @@ def change(
     return storage.experiments.revise(experiment, definition, now_ms, note)
 
 
-def changed_definition(experiment: Experiment, patch: Mapping[str, Any]) -> Definition:
+def changed_definition(experiment: Experiment, patch: Payload) -> Definition:
     """Return an experiment's definition after a patch; store nothing.
 
     `variants` is replaced as a list; a variant that is missing from it is
@@ -218,7 +219,7 @@ def checked_definition(definition: Definition) -> Definition:
         candidates=normalised_candidates(definition),
     )
     _check_named(definition, definition.policy, "/policy")
-    baseline = definition.baseline
+    baseline: Spec | None = definition.baseline
     if baseline is None:
         first = definition.active_variants[0].key
         baseline = {"kind": "fixed", "variant": first}
@@ -227,7 +228,7 @@ def checked_definition(definition: Definition) -> Definition:
     return msgspec.structs.replace(definition, baseline=baseline)
 
 
-def _check_baseline(definition: Definition, baseline: Mapping[str, Any]) -> None:
+def _check_baseline(definition: Definition, baseline: Spec) -> None:
     """The holdout is a fixed reference: it neither learns nor names the retired."""
     if baseline["kind"] not in {"fixed", "uniform", "weighted", "rules"}:
         raise InvalidInput.at(
@@ -238,7 +239,7 @@ def _check_baseline(definition: Definition, baseline: Mapping[str, Any]) -> None
     _check_named(definition, baseline, "/baseline")
 
 
-def _check_named(definition: Definition, spec: Mapping[str, Any], pointer: str) -> None:
+def _check_named(definition: Definition, spec: Spec, pointer: str) -> None:
     """A fixed policy and a rule table must name active variants."""
     active = {v.key for v in definition.active_variants}
     for field, key in named_variants(spec):

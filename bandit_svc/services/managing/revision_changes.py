@@ -6,6 +6,7 @@ Owns the comparison of two definitions, as paths with a value before and after.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bandit_svc.domain.plain_values import Payload
 from bandit_svc.storage.rows import Revision
 
 MOST_CHANGES = 30
@@ -56,5 +57,5 @@ def _is_keyed(value: Any) -> bool:  # noqa: ANN401 - any JSON
     )
 
 
-def _by_key(items: list[Mapping[str, Any]]) -> dict[str, Any]:
+def _by_key(items: list[Payload]) -> Payload:
     return {item["key"]: item for item in items}

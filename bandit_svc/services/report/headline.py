@@ -6,7 +6,7 @@ queries however much was logged, and makes no report.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -134,7 +134,7 @@ def summary(
     )
 
 
-def _kept(content: Mapping[str, Any]) -> _Kept:
+def _kept(content: Mapping[str, object]) -> _Kept:
     return msgspec.convert(content, _Kept)
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
+from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.times import timestamp
 from bandit_svc.storage.interface import Storage
 
@@ -122,7 +123,7 @@ def _sample(storage: Storage, number: int) -> list[_Shown]:
     ]
 
 
-def _flat(context: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(context: Context) -> Context:
     flat: dict[str, Any] = {}
     for name, value in context.items():
         if isinstance(value, Mapping):

@@ -13,6 +13,7 @@ from bandit_svc.domain.events.decision import Decision, PmfSource
 from bandit_svc.domain.events.decision_id import uniform_from_id
 from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.experiment import BASELINE, Definition, assign_group, group_of
+from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant, check_listing, check_variants
 from bandit_svc.errors import InvalidInput, Unprocessable
 from bandit_svc.services.policy_inputs import actions_of
@@ -144,7 +145,7 @@ def _decide_new(
 
 
 def _baseline_pmf(
-    served: ServedExperiment, context: dict[str, Any], actions: tuple[Action, ...]
+    served: ServedExperiment, context: Context, actions: tuple[Action, ...]
 ) -> tuple[list[float], PmfSource]:
     """Return the reference policy's pmf without a floor: the holdout stays clean."""
     pmf = served.baseline.pmf(context, actions)
@@ -153,7 +154,7 @@ def _baseline_pmf(
 
 
 def _served_pmf(
-    served: ServedExperiment, context: dict[str, Any], actions: tuple[Action, ...]
+    served: ServedExperiment, context: Context, actions: tuple[Action, ...]
 ) -> tuple[list[float], PmfSource]:
     """Return the pmf that is drawn from, and its source.
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from bandit_svc.domain.context import check_context
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.plain_values import Context
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
     ServedExperiment,
@@ -20,7 +21,6 @@ from bandit_svc.storage.interface import Storage
 from policies.base import PolicyError
 from policies.pmf import mix_floor
 
-Json = dict[str, Any]
 Path = tuple[str, ...]
 """The way to a feature: its key, or its namespace and its key."""
 
@@ -42,6 +42,35 @@ class ContextField(NamedTuple):
     step: float = 1.0
 
 
+class VariantChance(NamedTuple):
+    """The chance of one variant.
+
+    Attributes:
+        by_floor: the part of it that the exploration floor gives.
+        baseline: its chance in the holdout.
+    """
+
+    variant: str
+    probability: float
+    by_floor: float
+    baseline: float
+
+
+class Chances(NamedTuple):
+    """What the bandit would choose for one context.
+
+    Attributes:
+        version: of the model; 0 is untrained.
+        fell_back: whether the policy failed, so that the baseline would choose.
+    """
+
+    version: int
+    floor: float
+    holdout: float
+    fell_back: bool
+    variants: tuple[VariantChance, ...]
+
+
 class Playground:
     """Asks models of the store; keeps the last one loaded. For any thread."""
 
@@ -49,14 +78,8 @@ class Playground:
         self._storage = storage
         self._loaded: tuple[tuple[int, int, int], ServedExperiment] | None = None
 
-    def chances(self, experiment: Experiment, context: Mapping[str, Any]) -> Json:
+    def chances(self, experiment: Experiment, context: Context) -> Chances:
         """Return the chances of each active variant for a context.
-
-        Returns:
-            `version` of the model (0 is untrained), `floor`, `holdout`, `fell_back`
-            (the policy failed, so that the baseline would serve) and `variants`:
-            each with `probability`, `by_floor` (its part that the floor gives), and
-            `baseline` (its chance in the holdout).
 
         Raises:
             InvalidInput: the context is not one that a decision could have.
@@ -69,20 +92,17 @@ class Playground:
         mixed = mix_floor(baseline if fell_back else pmf, floor)
         by_floor = floor / len(served.keys)
         rows = zip(served.keys, mixed, baseline, strict=True)
-        return {
-            "version": served.policy.version,
-            "floor": floor,
-            "holdout": experiment.definition.holdout,
-            "fell_back": fell_back,
-            "variants": [
-                {"variant": v, "probability": p, "by_floor": by_floor, "baseline": b}
-                for v, p, b in rows
-            ],
-        }
+        return Chances(
+            version=served.policy.version,
+            floor=floor,
+            holdout=experiment.definition.holdout,
+            fell_back=fell_back,
+            variants=tuple(VariantChance(v, p, by_floor, b) for v, p, b in rows),
+        )
 
     @staticmethod
     def _served(
-        served: ServedExperiment, context: Mapping[str, Any]
+        served: ServedExperiment, context: Context
     ) -> tuple[Sequence[float], bool]:
         try:
             return served.policy.pmf(context, served.actions), False
@@ -105,7 +125,7 @@ class Playground:
         return load_policy(experiment.definition, published)
 
 
-def newest_contexts(storage: Storage, experiment: Experiment) -> list[Json]:
+def newest_contexts(storage: Storage, experiment: Experiment) -> list[Context]:
     """Return the contexts of the newest decisions, newest first."""
     overview, number = storage.overview, experiment.number
     found = overview.recent(number, "open", SAMPLE)
@@ -114,7 +134,7 @@ def newest_contexts(storage: Storage, experiment: Experiment) -> list[Json]:
     return [one.decision.context for one in found]
 
 
-def context_fields(contexts: Sequence[Mapping[str, Any]]) -> list[ContextField]:
+def context_fields(contexts: Sequence[Context]) -> list[ContextField]:
     """Return the features that most contexts have, in their order."""
     seen: dict[Path, list[Any]] = {}
     for context in contexts:
@@ -124,7 +144,7 @@ def context_fields(contexts: Sequence[Mapping[str, Any]]) -> list[ContextField]:
     return [_field(path, seen[path]) for path in seen if path in often]
 
 
-def features_of(context: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+def features_of(context: Context) -> Iterator[tuple[Path, Any]]:
     """Yield every feature with its path."""
     for name, value in context.items():
         if isinstance(value, Mapping):
@@ -134,9 +154,9 @@ def features_of(context: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
             yield (name,), value
 
 
-def context_of(features: Mapping[Path, Any]) -> Json:
+def context_of(features: Mapping[Path, Any]) -> Context:
     """Put features together to a context."""
-    context: Json = {}
+    context: dict[str, Any] = {}
     for path, value in features.items():
         if len(path) == 1:
             context[path[0]] = value

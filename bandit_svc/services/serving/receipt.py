@@ -5,17 +5,19 @@ that the id seeds, the group, and what each context key did. Reads the store; ch
 nothing. What can be computed again is, and the receipt says whether it agrees.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, assert_never
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.decision_id import uniform_from_id
 from bandit_svc.domain.experiment import (
     Definition,
     Experiment,
+    Group,
     assign_group,
     group_of,
 )
+from bandit_svc.domain.plain_values import Context
 from bandit_svc.services.policy_inputs import actions_of
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
@@ -27,14 +29,78 @@ from bandit_svc.storage.rows import DecisionView
 from policies.base import Action, PolicyError
 from policies.pmf import mix_floor, sample
 
-Json = dict[str, Any]
-
 SAME = 1e-9
 """Chances that differ by less are the same ones."""
 MOST_KEYS = 12
 
 
-def receipt(storage: Storage, experiment: Experiment, view: DecisionView) -> Json:
+class DrawnVariant(NamedTuple):
+    """An eligible variant, its chance, and its part of [0, 1)."""
+
+    variant: str
+    probability: float
+    begins: float
+    ends: float
+    chosen: bool
+
+
+class LeftOut(NamedTuple):
+    """A variant that could not be chosen, and why."""
+
+    variant: str
+    why: str
+
+
+class AssignedGroup(NamedTuple):
+    """The group, and whether assigning it again agrees."""
+
+    group: Group
+    how: str
+    holdout: float
+    agrees: bool
+
+
+class KeyEffect(NamedTuple):
+    """How the chances change when one context key is left out.
+
+    Attributes:
+        moved: the total variation distance between the two distributions.
+        chosen: what the key adds to the chance of the chosen variant.
+    """
+
+    key: str
+    moved: float
+    chosen: float
+
+
+class AskedModel(NamedTuple):
+    """The model of that moment, asked again; `kept` is false if it can't be."""
+
+    version: int
+    kept: bool
+    agrees: bool = False
+    effects: tuple[KeyEffect, ...] = ()
+
+
+class Receipt(NamedTuple):
+    """How one decision came about.
+
+    Attributes:
+        draw: in [0, 1), the random number that its id seeds.
+        drawn_again: the variant that the draw gives.
+    """
+
+    variants: tuple[DrawnVariant, ...]
+    left_out: tuple[LeftOut, ...]
+    draw: float
+    drawn_again: str
+    draw_agrees: bool
+    group: AssignedGroup
+    floor: float
+    model: AskedModel
+
+
+def receipt(storage: Storage, experiment: Experiment, view: DecisionView) -> Receipt:
     """Return the receipt of a decision.
 
     Args:
@@ -45,38 +111,31 @@ def receipt(storage: Storage, experiment: Experiment, view: DecisionView) -> Jso
     if definition is None:
         definition = experiment.definition
     draw = uniform_from_id(decision.id, b"draw")
-    return {
-        "variants": _variants(decision),
-        "left_out": _left_out(definition, decision),
-        "draw": draw,
-        "drawn_again": decision.variants[sample(decision.pmf, draw)],
-        "draw_agrees": sample(decision.pmf, draw) == decision.chosen,
-        "group": _group(experiment, definition, decision),
-        "floor": definition.exploration_floor,
-        "model": _model(storage, experiment, definition, decision),
-    }
+    return Receipt(
+        variants=tuple(_variants(decision)),
+        left_out=tuple(_left_out(definition, decision)),
+        draw=draw,
+        drawn_again=decision.variants[sample(decision.pmf, draw)],
+        draw_agrees=sample(decision.pmf, draw) == decision.chosen,
+        group=_group(experiment, definition, decision),
+        floor=definition.exploration_floor,
+        model=_model(storage, experiment, definition, decision),
+    )
 
 
-def _variants(decision: Decision) -> list[Json]:
-    """Return each eligible variant with its chance and its part of [0, 1)."""
-    found, begins = [], 0.0
+def _variants(decision: Decision) -> Iterator[DrawnVariant]:
+    """Yield each eligible variant with its chance and its part of [0, 1)."""
+    begins = 0.0
     for index, (key, chance) in enumerate(
         zip(decision.variants, decision.pmf, strict=True)
     ):
-        found.append(
-            {
-                "variant": key,
-                "probability": chance,
-                "from": begins,
-                "to": begins + chance,
-                "chosen": index == decision.chosen,
-            }
-        )
-        begins += chance
-    return found
+        ends = begins + chance
+        chosen = index == decision.chosen
+        yield DrawnVariant(key, chance, begins, ends, chosen)
+        begins = ends
 
 
-def _left_out(definition: Definition, decision: Decision) -> list[Json]:
+def _left_out(definition: Definition, decision: Decision) -> list[LeftOut]:
     """Return why a variant of that revision was not eligible."""
     request = (
         "the request brought its own variants"
@@ -84,18 +143,20 @@ def _left_out(definition: Definition, decision: Decision) -> list[Json]:
         else "the request left it out, by `exclude` or by its list of `variants`"
     )
     return [
-        {
-            "variant": variant.key,
-            "why": f"retired before revision {decision.revision + 1}"
+        LeftOut(
+            variant.key,
+            f"retired before revision {decision.revision + 1}"
             if variant.retired
             else request,
-        }
+        )
         for variant in definition.variants
         if variant.key not in decision.variants
     ]
 
 
-def _group(experiment: Experiment, definition: Definition, decision: Decision) -> Json:
+def _group(
+    experiment: Experiment, definition: Definition, decision: Decision
+) -> AssignedGroup:
     """Assign the group again."""
     if decision.unit_id is None:
         uniform = uniform_from_id(decision.id, b"group")
@@ -103,19 +164,15 @@ def _group(experiment: Experiment, definition: Definition, decision: Decision) -
     else:
         again = assign_group(experiment.salt, decision.unit_id, definition.holdout)
         how = "fixed for the unit"
-    return {
-        "group": decision.group,
-        "how": how,
-        "holdout": definition.holdout,
-        "agrees": again == decision.group,
-    }
+    agrees = again == decision.group
+    return AssignedGroup(decision.group, how, definition.holdout, agrees)
 
 
 def _model(
     storage: Storage, experiment: Experiment, definition: Definition, decision: Decision
-) -> Json:
+) -> AskedModel:
     """Ask the model of that moment again, if its version is still kept."""
-    found: Json = {"version": decision.model_version, "kept": False}
+    found = AskedModel(decision.model_version, kept=False)
     try:
         policy = _policy(storage, experiment, definition, decision)
         if policy is None:
@@ -131,13 +188,16 @@ def _model(
                 assert_never(decision.source)
         actions = _actions(definition, decision)
         again = mix_floor(policy.pmf(decision.context, actions), floor)
-        effects = []
+        effects: list[KeyEffect] = []
         if learned:
             effects = _effects(policy, actions, decision, again, floor)
     except PolicyError:
         return found
     difference = max(abs(a - b) for a, b in zip(again, decision.pmf, strict=True))
-    return found | {"kept": True, "agrees": difference < SAME, "effects": effects}
+    agrees = difference < SAME
+    return AskedModel(
+        decision.model_version, kept=True, agrees=agrees, effects=tuple(effects)
+    )
 
 
 def _policy(
@@ -170,27 +230,23 @@ def _effects(
     decision: Decision,
     pmf: Sequence[float],
     floor: float,
-) -> list[Json]:
-    """Return the change of the chances when one context key is left out.
-
-    `moved` is the total variation distance between the two distributions, and
-    `chosen` what the key added to the chance of the variant that was chosen.
-    """
-    found: list[Json] = []
+) -> list[KeyEffect]:
+    """Return the keys that change the chances most, the strongest first."""
+    found: list[KeyEffect] = []
     for key, without in _leaving_one_out(decision.context):
         other = mix_floor(policy.pmf(without, actions), floor)
         found.append(
-            {
-                "key": key,
-                "moved": sum(abs(a - b) for a, b in zip(pmf, other, strict=True)) / 2,
-                "chosen": pmf[decision.chosen] - other[decision.chosen],
-            }
+            KeyEffect(
+                key,
+                moved=sum(abs(a - b) for a, b in zip(pmf, other, strict=True)) / 2,
+                chosen=pmf[decision.chosen] - other[decision.chosen],
+            )
         )
-    return sorted(found, key=lambda one: -one["moved"])[:MOST_KEYS]
+    return sorted(found, key=lambda one: -one.moved)[:MOST_KEYS]
 
 
-def _leaving_one_out(context: Mapping[str, Any]) -> list[tuple[str, Json]]:
-    found: list[tuple[str, Json]] = []
+def _leaving_one_out(context: Context) -> list[tuple[str, Context]]:
+    found: list[tuple[str, Context]] = []
     for name, value in context.items():
         rest = {n: v for n, v in context.items() if n != name}
         if isinstance(value, Mapping):

@@ -5,13 +5,13 @@ policies want, the served model and the lock around it.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion
+from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from policies.base import Action, Policy
@@ -29,7 +29,7 @@ class LoadedPolicy:
         self.version = version
         self.created_at_ms = created_at_ms
 
-    def pmf(self, context: Mapping[str, Any], actions: Sequence[Action]) -> list[float]:
+    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """See policies.base.Policy.pmf."""
         with self._lock:
             return self._policy.pmf(context, actions)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bandit_svc.domain.plain_values import Payload
 from bandit_svc.errors import Conflict
 from bandit_svc.storage.jobs import JobRow
 from bandit_svc.storage.sqlite.database import Database
@@ -126,9 +127,7 @@ class SqliteJobs:
                 [job_id],
             )
 
-    def complete(
-        self, job_id: str, result: dict[str, Any], now_ms: int, keep: int
-    ) -> None:
+    def complete(self, job_id: str, result: Payload, now_ms: int, keep: int) -> None:
         """See the interface."""
         with self._database.write() as connection:
             connection.execute(

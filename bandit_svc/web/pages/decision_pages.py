@@ -18,7 +18,7 @@ from bandit_svc.domain.numbers import amount, percent
 from bandit_svc.errors import NotFound
 from bandit_svc.prose.report_html.figure import Figure, figure
 from bandit_svc.services.serving.look_up import look_up
-from bandit_svc.services.serving.receipt import receipt
+from bandit_svc.services.serving.receipt import Receipt, receipt
 from bandit_svc.storage.overview import Place, RecentState
 from bandit_svc.storage.rows import DecisionView
 from bandit_svc.web.page_context import PageContext, moment, render
@@ -98,23 +98,20 @@ def _place(text: str) -> Place | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def _chances(found: Json) -> Figure:
+def _chances(found: Receipt) -> Figure:
     """Draw the pmf, with the part of the draw of each variant in the table."""
-    bars = [
-        Chance(v["variant"], v["probability"], chosen=v["chosen"])
-        for v in found["variants"]
-    ]
+    bars = [Chance(v.variant, v.probability, chosen=v.chosen) for v in found.variants]
     return figure(
         lambda width: chances(bars, "The chance of each variant", percent, width),
         ("Variant", "Chance", "Its part of the draw", "Chosen"),
         [
             (
-                v["variant"],
-                percent(v["probability"]),
-                f"{v['from']:.4f} to {v['to']:.4f}",
-                "yes" if v["chosen"] else "no",
+                v.variant,
+                percent(v.probability),
+                f"{v.begins:.4f} to {v.ends:.4f}",
+                "yes" if v.chosen else "no",
             )
-            for v in found["variants"]
+            for v in found.variants
         ],
     )
 

@@ -13,9 +13,11 @@ from werkzeug.datastructures import MultiDict
 
 from bandit_svc.charts.chances import Chance, chances
 from bandit_svc.domain.numbers import percent
+from bandit_svc.domain.plain_values import Context
 from bandit_svc.errors import InvalidInput
 from bandit_svc.prose.report_html.figure import Figure, figure
 from bandit_svc.services.serving.playground import (
+    Chances,
     ContextField,
     Path,
     Playground,
@@ -77,7 +79,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
         )
 
 
-def _context(sent: Sent, newest: Json) -> Json:
+def _context(sent: Sent, newest: Context) -> Context:
     """Return the context of an address, or that of the newest decision without one."""
     if "context" in sent:
         return _typed(sent["context"])
@@ -122,7 +124,7 @@ def _pointer(path: Path) -> str:
     return "".join("/" + s.replace("~", "~0").replace("/", "~1") for s in path)
 
 
-def _controls(fields: list[ContextField], context: Json) -> list[Control]:
+def _controls(fields: list[ContextField], context: Context) -> list[Control]:
     given = dict(features_of(context))
     known = {field.path for field in fields}
     # Features that the address names and none of the newest decisions had.
@@ -154,18 +156,18 @@ def _slider_number(value: float) -> str:
     return one_line(value if isinstance(value, int) else round(value, _DIGITS))
 
 
-def _drawn(found: Json) -> Figure:
-    rows = found["variants"]
-    bars = [Chance(row["variant"], row["probability"]) for row in rows]
+def _drawn(found: Chances) -> Figure:
+    rows = found.variants
+    bars = [Chance(row.variant, row.probability) for row in rows]
     return figure(
         lambda width: chances(bars, "The chance of each variant", percent, width),
         ("Variant", "Chance", "Of it by the floor", "Chance in the holdout"),
         [
             (
-                row["variant"],
-                percent(row["probability"]),
-                percent(row["by_floor"]),
-                percent(row["baseline"]),
+                row.variant,
+                percent(row.probability),
+                percent(row.by_floor),
+                percent(row.baseline),
             )
             for row in rows
         ],

@@ -11,6 +11,7 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.feature_value import (
     KEY_CONFIDENCE,
     MAX_KEYS,
+    FeatureValues,
     feature_values,
     paths_of,
     without,
@@ -25,10 +26,12 @@ CONTEXT: Json = {"device": "mobile", "user": {"segment": "new", "age": 3}}
 
 
 @pytest.fixture
-def valued(tmp_path: Path) -> Callable[..., Json]:
+def valued(tmp_path: Path) -> Callable[..., FeatureValues]:
     """Write a log of `hero` and weigh its context."""
 
-    def run(rounds: int, asked: Json, processes: int = 1, floor: float = 1.0) -> Json:
+    def run(
+        rounds: int, asked: Json, processes: int = 1, floor: float = 1.0
+    ) -> FeatureValues:
         folder = tmp_path / f"{rounds}-{processes}"
         experiment = write_world_log(
             folder,
@@ -78,7 +81,7 @@ def test_the_risk_is_shared_among_as_many_keys_as_can_ever_be_looked_at() -> Non
 
 @pytest.mark.statistical
 def test_what_matters_comes_first_and_noise_may_be_worth_nothing(
-    valued: Callable[..., Json],
+    valued: Callable[..., FeatureValues],
 ) -> None:
     """Seed 5; 4,000 decisions of `hero` with a key `noise` that means nothing.
 
@@ -89,46 +92,50 @@ def test_what_matters_comes_first_and_noise_may_be_worth_nothing(
     the seed is fixed.
     """
     found = valued(4_000, {"kind": "linear"})
-    by_key = {row["key"]: row for row in found["keys"]}
-    order = [row["key"] for row in found["keys"]]
+    by_key = {row.key: row for row in found.keys}
+    order = [row.key for row in found.keys]
 
-    assert found["refused"] is None
+    assert found.refused is None
     assert order[0] == "weather"
     assert set(order[:3]) <= {"weather", "device", "user.segment", "time_of_day"}
-    assert by_key["weather"]["interval"][0] > 0
-    lower, upper = by_key["noise"]["interval"]
+    assert (by_key["weather"].interval[0] or 0.0) > 0
+    lower, upper = by_key["noise"].interval
+    assert lower is not None
+    assert upper is not None
     assert lower < 0 < upper
-    assert by_key["noise"]["value"] < by_key["weather"]["value"] / 3
+    weather = by_key["weather"].value
+    assert weather is not None
+    assert (by_key["noise"].value or 0.0) < weather / 3
 
 
 def test_the_result_does_not_depend_on_the_number_of_processes(
-    valued: Callable[..., Json],
+    valued: Callable[..., FeatureValues],
 ) -> None:
     alone, two = (valued(300, {"kind": "linear"}, count) for count in (1, 2))
 
     assert alone == two
-    assert len(alone["keys"]) == 6
+    assert len(alone.keys) == 6
 
 
 def test_a_policy_that_no_context_moves_finds_no_key_worth_anything(
-    valued: Callable[..., Json],
+    valued: Callable[..., FeatureValues],
 ) -> None:
     found = valued(300, {"kind": "thompson"})
 
-    assert {row["value"] for row in found["keys"]} == {0.0}
+    assert {row.value for row in found.keys} == {0.0}
 
 
 def test_where_the_log_carries_nothing_it_says_why(
-    valued: Callable[..., Json],
+    valued: Callable[..., FeatureValues],
 ) -> None:
     found = valued(100, {"kind": "linear"}, floor=0.0)
 
-    assert "exploration floor" in found["refused"]
-    assert found["keys"] == []
+    assert "exploration floor" in str(found.refused)
+    assert found.keys == ()
 
 
 def test_a_policy_that_does_not_learn_is_refused(
-    valued: Callable[..., Json],
+    valued: Callable[..., FeatureValues],
 ) -> None:
     with pytest.raises(InvalidInput, match="ignores the context"):
         valued(0, {"kind": "uniform"})

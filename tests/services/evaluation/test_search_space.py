@@ -4,13 +4,13 @@ from math import prod
 
 import pytest
 
+from bandit_svc.domain.plain_values import Spec
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.search_space import (
     GRID,
     MAX_NEIGHBOURS,
     TRIALS,
     Search,
-    Spec,
     described,
     differs,
     space_of,

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypedDict, Unpack
 
 import pytest
+from msgspec.structs import replace
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.plain_values import Spec
 from bandit_svc.errors import Conflict
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
@@ -19,6 +21,7 @@ from bandit_svc.services.evaluation.tune import (
     verdict_of,
 )
 from bandit_svc.services.managing import lifecycle
+from bandit_svc.services.values import Estimated
 from bandit_svc.storage.factory import open_storage
 from bandit_svc.storage.interface import Storage
 from benchmarks.world_log import START_MS, write_world_log
@@ -64,7 +67,7 @@ def logged(tmp_path: Path) -> Write:
     return write
 
 
-def specs_of(experiment: Experiment, raw: object) -> list[Json]:
+def specs_of(experiment: Experiment, raw: object) -> list[Spec]:
     policy = experiment.definition.policy
     return specs_to_try(policy, space_of(raw), "grid", None, 1)
 
@@ -82,7 +85,7 @@ def test_the_result_does_not_depend_on_the_number_of_processes(
     alone, two = (tune(opener, experiment, specs, count) for count in (1, 2))
 
     assert alone == two
-    assert [row["rank"] for row in alone["leaderboard"]] == [1, 2, 3, 4, 5, 6]
+    assert [row.rank for row in alone.leaderboard] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_spec_has_the_numbers_of_evaluate(logged: Write) -> None:
@@ -93,13 +96,13 @@ def test_a_spec_has_the_numbers_of_evaluate(logged: Write) -> None:
     asked = asked_specs(experiment.definition, [specs[0], {"kind": "linear"}])
     expected = evaluate(storage, experiment, asked).policies
     storage.close()
-    found = {row["policy"]["kind"]: row for row in board["leaderboard"]}
+    found = {row.policy["kind"]: row for row in board.leaderboard}
 
     for row in expected:
         mine = found[row.policy.split("-")[0]]
-        assert mine["n"] == row.n
-        assert mine["effective_sample_size"] == row.effective_sample_size
-        assert mine["refused"] == row.refused
+        assert mine.n == row.n
+        assert mine.effective_sample_size == row.effective_sample_size
+        assert mine.refused == row.refused
 
 
 def test_a_plainly_better_spec_is_found_and_its_promotion_is_recorded(
@@ -116,7 +119,7 @@ def test_a_plainly_better_spec_is_found_and_its_promotion_is_recorded(
 
     assert found is not None
     assert found.spec["kind"] == "linear"
-    assert board["leaderboard"][0]["difference"]["interval"][0] > 0
+    assert (board.leaderboard[0].difference.interval[0] or 0.0) > 0
     assert verdict_of(board).startswith("linear-thompson beats vw-squarecb inter")
     storage = opener()
     patch = {"policy": found.spec}
@@ -148,11 +151,11 @@ def test_where_successes_are_joined_first_nothing_is_promoted(
     reward = HeroWorld().experiment()["reward"] | {"learn_on": "first_reward"}
     experiment, opener = logged(HeroWorld(), 300, policy=BLIND, reward=reward)
     board = tune(opener, experiment, specs_of(experiment, {"linear": {}}), 1)
-    difference = {"estimate": 0.15, "interval": [0.1, 0.2]}
-    better = {"refused": None, "difference": difference}
-    board["leaderboard"] = [row | better for row in board["leaderboard"]]
+    better = Estimated(0.15, (0.1, 0.2))
+    rows = (replace(row, refused=None, difference=better) for row in board.leaderboard)
+    board = replace(board, leaderboard=tuple(rows))
 
-    assert promotion(board | {"successes_first": False}) is not None
+    assert promotion(replace(board, successes_first=False)) is not None
     assert promotion(board) is None
     assert "successes are joined first" in verdict_of(board)
 
@@ -164,7 +167,7 @@ def test_without_an_exploration_floor_nothing_can_be_said(
     board = tune(opener, experiment, specs_of(experiment, {"linear": {}}), 1)
 
     assert promotion(board) is None
-    assert all("exploration floor" in row["refused"] for row in board["leaderboard"])
+    assert all("exploration floor" in str(row.refused) for row in board.leaderboard)
     assert verdict_of(board).startswith("The log can't say what the incumbent")
 
 
@@ -173,7 +176,7 @@ def test_a_log_that_is_short_carries_no_spec(logged: Write) -> None:
     board = tune(opener, experiment, specs_of(experiment, {"linear": {}}), 1)
 
     assert promotion(board) is None
-    assert all(r["refused"] is not None for r in board["leaderboard"][1:])
+    assert all(r.refused is not None for r in board.leaderboard[1:])
 
 
 def test_an_experiment_without_a_log_has_nothing_to_say(
@@ -182,6 +185,6 @@ def test_an_experiment_without_a_log_has_nothing_to_say(
     experiment, opener = logged(HeroWorld(), 0)
     board = tune(opener, experiment, specs_of(experiment, {"linear": {}}), 1)
 
-    assert {row["refused"] for row in board["leaderboard"]} == {
+    assert {row.refused for row in board.leaderboard} == {
         "No decision has matured yet."
     }

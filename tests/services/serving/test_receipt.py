@@ -1,16 +1,14 @@
 """A receipt: what could be chosen, the draw again, and what each key did."""
 
-from typing import Any
-
 import msgspec
 import pytest
 
-from bandit_svc.services.serving.receipt import receipt
+from bandit_svc.services.serving.receipt import AskedModel, Receipt, receipt
 from bandit_svc.storage.rows import DecisionView
 from tests.harness.service import Service
 
 
-def receipt_of(service: Service, decision_id: str) -> dict[str, Any]:
+def receipt_of(service: Service, decision_id: str) -> Receipt:
     experiment = service.storage.experiments.get("hero")
     return receipt(service.storage, experiment, view_of(service, decision_id))
 
@@ -33,13 +31,13 @@ def test_every_draw_group_and_pmf_is_found_again(service: Service) -> None:
     for decided in made:
         found = receipt_of(service, decided.decision.id)
 
-        assert found["draw_agrees"]
-        assert found["group"]["agrees"]
-        assert found["model"]["kept"]
-        assert found["model"]["agrees"]
-        chosen = next(v for v in found["variants"] if v["chosen"])
-        assert chosen["from"] <= found["draw"] < chosen["to"] + 1e-9
-        assert found["drawn_again"] == decided.decision.variant
+        assert found.draw_agrees
+        assert found.group.agrees
+        assert found.model.kept
+        assert found.model.agrees
+        chosen = next(v for v in found.variants if v.chosen)
+        assert chosen.begins <= found.draw < chosen.ends + 1e-9
+        assert found.drawn_again == decided.decision.variant
 
 
 def test_what_was_not_drawn_from_its_pmf_is_told(service: Service) -> None:
@@ -55,8 +53,8 @@ def test_what_was_not_drawn_from_its_pmf_is_told(service: Service) -> None:
         msgspec.structs.replace(view, decision=forged),
     )
 
-    assert not found["draw_agrees"]
-    assert not found["group"]["agrees"]
+    assert not found.draw_agrees
+    assert not found.group.agrees
 
 
 def test_it_says_why_a_variant_was_not_eligible(service: Service) -> None:
@@ -66,10 +64,10 @@ def test_it_says_why_a_variant_was_not_eligible(service: Service) -> None:
     service.mature()
     found = receipt_of(service, decided.decision.id)
 
-    assert [v["variant"] for v in found["variants"]] == ["a", "c"]
-    assert [one["variant"] for one in found["left_out"]] == ["b", "d"]
-    assert "the request left it out" in found["left_out"][0]["why"]
-    assert "retired" in found["left_out"][1]["why"]
+    assert [v.variant for v in found.variants] == ["a", "c"]
+    assert [one.variant for one in found.left_out] == ["b", "d"]
+    assert "the request left it out" in found.left_out[0].why
+    assert "retired" in found.left_out[1].why
 
 
 def test_a_key_that_decides_moves_the_chances_and_one_without_effect_does_not(
@@ -88,13 +86,12 @@ def test_a_key_that_decides_moves_the_chances_and_one_without_effect_does_not(
     decided = service.decide(unit_id="u", context=context)
     service.mature()
     effects = {
-        one["key"]: one
-        for one in receipt_of(service, decided.decision.id)["model"]["effects"]
+        one.key: one for one in receipt_of(service, decided.decision.id).model.effects
     }
 
     assert list(effects) == ["device", "hour"]
-    assert effects["device"]["moved"] > effects["hour"]["moved"]
-    assert 0 <= effects["hour"]["moved"] <= 1
+    assert effects["device"].moved > effects["hour"].moved
+    assert 0 <= effects["hour"].moved <= 1
 
 
 def test_a_model_that_is_not_kept_any_more_leaves_the_rest_of_the_receipt(
@@ -113,8 +110,8 @@ def test_a_model_that_is_not_kept_any_more_leaves_the_rest_of_the_receipt(
         msgspec.structs.replace(view, decision=pruned),
     )
 
-    assert found["model"] == {"version": 999, "kept": False}
-    assert found["draw_agrees"]
+    assert found.model == AskedModel(999, kept=False)
+    assert found.draw_agrees
 
 
 @pytest.mark.parametrize("kind", ["vw", "linear", "thompson", "epsilon_greedy"])
@@ -125,4 +122,4 @@ def test_every_policy_can_be_asked_again(service: Service, kind: str) -> None:
     decided = service.round()
     service.mature()
 
-    assert receipt_of(service, decided.decision.id)["model"]["agrees"]
+    assert receipt_of(service, decided.decision.id).model.agrees

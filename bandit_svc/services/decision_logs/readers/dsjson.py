@@ -6,17 +6,16 @@ context, with one entry an action in `_multi`). Reward is minus cost; actions ar
 numbered from 1. Lines without a cost and those with `_skipLearn` are left out.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bandit_svc.domain.plain_values import Payload
 from bandit_svc.services.decision_logs.readers.rows import (
     BATCH_ROWS,
     Rows,
     UnreadableLog,
 )
 from bandit_svc.services.decision_logs.readers.tables import field_of, json_objects
-
-Json = Mapping[str, object]
 
 
 def read_dsjson(path: Path, context: Sequence[str]) -> Iterator[Rows]:
@@ -38,7 +37,7 @@ def _empty(context: Sequence[str]) -> Rows:
 
 
 def _add(
-    rows: Rows, source: str, number: int, event: Json, context: Sequence[str]
+    rows: Rows, source: str, number: int, event: Payload, context: Sequence[str]
 ) -> None:
     pmf = _pmf(source, number, event)
     action = _action(source, number, event, len(pmf))
@@ -60,7 +59,7 @@ def _add(
         rows.context[name].append(value)
 
 
-def _pmf(source: str, number: int, event: Json) -> list[object]:
+def _pmf(source: str, number: int, event: Payload) -> list[object]:
     """Return the pmf in the order of actions, since `a` may be in order of rank."""
     actions, chances = event.get("a"), event.get("p")
     if not isinstance(actions, list) or not isinstance(chances, list):
@@ -84,7 +83,7 @@ def _pmf(source: str, number: int, event: Json) -> list[object]:
     return pmf
 
 
-def _action(source: str, number: int, event: Json, count: int) -> int:
+def _action(source: str, number: int, event: Payload, count: int) -> int:
     """Return the chosen action, from 1."""
     index, action = event.get("_labelIndex"), event.get("_label_Action")
     if isinstance(index, int):

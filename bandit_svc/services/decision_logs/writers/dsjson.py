@@ -12,15 +12,13 @@ import msgspec
 from bandit_svc.domain.times import timestamp
 from bandit_svc.services.decision_logs.export import Exported
 
-Json = dict[str, Any]
-
 
 def dsjson_line(one: Exported) -> bytes:
     """Return one decision as a line, with its line end."""
     chosen = one.chosen
     others = [i for i in range(len(one.pmf)) if i != chosen]
     ranked = [chosen, *sorted(others, key=lambda i: (-one.pmf[i], i))]
-    event: Json = {
+    event: dict[str, Any] = {
         "_label_cost": 0.0 - one.reward,
         "_label_probability": one.propensity,
         "_label_Action": chosen + 1,

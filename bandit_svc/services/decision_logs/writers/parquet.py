@@ -8,10 +8,10 @@ JSON text, since its keys may change from one decision to the next. Needs the ex
 import importlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from bandit_svc.domain.plain_values import Payload
 from bandit_svc.errors import Unprocessable
 from bandit_svc.services.decision_logs.export import Exported
 
@@ -55,7 +55,7 @@ def write_parquet(batches: Iterable[list[Exported]], path: Path) -> int:
     return n
 
 
-def _row(one: Exported) -> dict[str, Any]:
+def _row(one: Exported) -> Payload:
     return {
         "decision_id": one.decision_id,
         "decided_at": one.decided_at_ms,
