@@ -24,6 +24,7 @@ from bandit_svc.settings import SETTINGS
 from policies.kind import PolicyKind
 from policies.settings import Setting
 from policies.spec import DEFAULT_KIND, KINDS
+from tests.architecture.python_reference import python_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 Row = Sequence[str]
@@ -254,6 +255,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "checks.md": checks_page,
     "estimators.md": estimators_page,
     "policies.md": policies_page,
+    "python.md": python_page,
 }
 """The function that returns a page, by the name of its file in docs/reference."""
 
