@@ -35,6 +35,11 @@ def percent(value: float | None, *, signed: bool = False) -> str:
     return _sign(value, f"{abs(value):,.1%}".replace("%", " %"), signed=signed)
 
 
+def points(value: float) -> str:
+    """Write a difference of two shares in percentage points: +12.3 points."""
+    return _sign(value, f"{abs(value) * _HUNDRED:,.1f} points", signed=True)
+
+
 def duration(seconds: float | None) -> str:
     """Write a length of time: 0.25 s, 45 s, 12 min, 3.5 h, 2 days; a dash for None."""
     if seconds is None:

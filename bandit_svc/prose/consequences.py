@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersionMeta
-from bandit_svc.domain.numbers import count, percent
+from bandit_svc.domain.numbers import count, counted, percent
 from bandit_svc.domain.plain_values import Spec
 
 _STATUS = {
@@ -65,11 +65,11 @@ def restore_consequences(
     found = [
         (
             f"Version {count(old.version)}, which had learned from "
-            f"{count(old.learned)} decisions, serves again at once, under a new "
+            f"{counted(old.learned, 'decision')}, serves again at once, under a new "
             "version number."
         ),
         (
-            f"What the versions after it have learned, {count(lost)} decisions, is "
+            f"What the versions after it have learned, {counted(lost, 'decision')}, is "
             "left out of the model for good. The decisions and their rewards stay in "
             "reports."
         ),

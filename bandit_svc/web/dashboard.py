@@ -11,7 +11,14 @@ from pkgutil import iter_modules
 from flask import Blueprint, Flask
 
 from bandit_svc.charts.interval import small_interval
-from bandit_svc.domain.numbers import amount, byte_size, count, duration, percent
+from bandit_svc.domain.numbers import (
+    amount,
+    byte_size,
+    count,
+    duration,
+    percent,
+    points,
+)
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.prose.report_html import page as report_page
 from bandit_svc.web import pages
@@ -46,7 +53,7 @@ def page_routes(page_context: PageContext) -> Blueprint:
     Assets().register(routes)
     for name in page_modules():
         import_module(name).register(routes, page_context)
-    for write in (amount, byte_size, count, duration, percent, moment):
+    for write in (amount, byte_size, count, duration, percent, points, moment):
         routes.add_app_template_filter(write)
     for spell in (pretty, one_line, brief, group_name, with_code, sentence):
         routes.add_app_template_filter(spell)

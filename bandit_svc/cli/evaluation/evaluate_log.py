@@ -13,6 +13,7 @@ from bandit_svc.cli.evaluation.evaluate_text import evaluation_csv, evaluation_t
 from bandit_svc.cli.logs.log_options import LogOptions
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.spinner import narrating
+from bandit_svc.domain.numbers import counted
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.decision_log import DecisionLog
@@ -54,7 +55,9 @@ def evaluate_log(
             decisions,
             policies,
             features,
-            lambda what: narrate(f"Evaluating {decisions.n:,} decisions: {what}"),
+            lambda what: narrate(
+                f"Evaluating {counted(decisions.n, 'decision')}: {what}"
+            ),
             estimators or tuple(ESTIMATORS),
         )
     mean = float(decisions.reward.mean())

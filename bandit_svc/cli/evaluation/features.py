@@ -23,7 +23,7 @@ from bandit_svc.cli.options import (
 )
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.progress import counting
-from bandit_svc.domain.numbers import NOTHING, amount
+from bandit_svc.domain.numbers import NOTHING, amount, counted
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.services.evaluation.feature_value import (
     FeatureValues,
@@ -126,7 +126,7 @@ def _sentence(found: FeatureValues) -> str:
     if not sure:
         sure = ["none"]
     return (
-        f"Keys whose value to {name} is above 0 after {found.n:,} decisions: "
+        f"Keys whose value to {name} is above 0 after {counted(found.n, 'decision')}: "
         f"{', '.join(sure)}."
     )
 

@@ -22,6 +22,7 @@ from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.cli.progress import counting
 from bandit_svc.clock import now_ms
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.numbers import counted
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.services.evaluation.search_space import (
     TRIALS,
@@ -123,7 +124,7 @@ def _board(
     backends: Backends, experiment: Experiment, specs: list[Spec], processes: int
 ) -> Leaderboard:
     total = backends.storage.joins.last_position(experiment.number)
-    words = f"joined decisions under {len(specs)} specs"
+    words = f"joined decisions under {counted(len(specs), 'spec')}"
     with counting(f"Tuning {experiment.key}", total) as show:
         return searched(
             backends.opener,

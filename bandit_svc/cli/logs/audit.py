@@ -16,6 +16,7 @@ from bandit_svc.cli.options import data_option, option, result_options
 from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.spinner import narrating
 from bandit_svc.clock import now_ms
+from bandit_svc.domain.numbers import counted
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.checks.check import Check, check_json, with_status
 from bandit_svc.services.decision_logs.audit_log import audit_log, audit_verdict
@@ -60,7 +61,7 @@ def audit(
     with narrating() as narrate:
         if key is None:
             decisions = log.read(narrate)
-            narrate(f"Auditing {decisions.n:,} decisions")
+            narrate(f"Auditing {counted(decisions.n, 'decision')}")
             checks = audit_log(decisions, policy)
         else:
             with opened(data) as backends:
@@ -69,7 +70,9 @@ def audit(
                 decisions = stored_log(
                     storage,
                     experiment,
-                    lambda position: narrate(f"Reading {key}: {position:,} decisions"),
+                    lambda position: narrate(
+                        f"Reading {key}: {counted(position, 'decision')}"
+                    ),
                 )
                 checks = audit_log(decisions, policy)
                 checks += build_report(storage, experiment, now_ms()).health

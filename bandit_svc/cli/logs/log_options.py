@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from bandit_svc.cli.options import option
+from bandit_svc.domain.numbers import counted
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.decision_logs.readers.read import FORMS, read_log
@@ -98,7 +99,7 @@ class LogOptions:
             path,
             self.columns,
             self.form,
-            lambda rows: narrate(f"Reading {path}: {rows:,} decisions"),
+            lambda rows: narrate(f"Reading {path}: {counted(rows, 'decision')}"),
         )
         least = self.min_propensity
         if least is not None and float(log.propensity.min()) < least * (1 - 1e-9):

@@ -9,6 +9,7 @@ from bandit_svc.cli.columns import echo_rows
 from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option
 from bandit_svc.cli.progress import counting
+from bandit_svc.domain.numbers import counted
 from bandit_svc.services.learning.replay import replay as replay_model
 
 
@@ -40,7 +41,7 @@ def replay(key: str, data: str, *, verify: bool) -> None:
     echo_rows(
         [
             ["model version", str(result.version)],
-            ["learned from", f"{result.learned} decisions"],
+            ["learned from", counted(result.learned, "decision")],
             ["published sha256", result.published_sha256],
             ["replayed sha256", result.replayed_sha256],
         ]

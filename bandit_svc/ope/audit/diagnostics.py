@@ -63,8 +63,8 @@ def refusal(sums: WeightedSums) -> str | None:
         return "No decision has matured yet."
     if sums.weight <= 0:
         return (
-            f"None of the {sums.n:,} logged decisions is one that this policy would "
-            "have made."
+            f"None of the {_decisions(sums.n, 'logged ')} is one that this policy "
+            "would have made."
         )
     share = sums.max_weight / sums.weight
     if share > LARGEST_SHARE and sums.n >= MINIMAL_EFFECTIVE:
@@ -76,8 +76,8 @@ def refusal(sums: WeightedSums) -> str | None:
     effective = sums.effective_sample_size
     if effective < MINIMAL_EFFECTIVE:
         return (
-            f"The {sums.n:,} logged decisions say as much about this policy as "
-            f"{effective:.1f} of its own; at least {MINIMAL_EFFECTIVE} are needed."
+            f"The effective sample size of {_decisions(sums.n, 'logged ')} is "
+            f"{effective:.1f} for this policy; at least {MINIMAL_EFFECTIVE} are needed."
         )
     mean, error = sums.mean_weight, _mean_error(sums)
     low, high = MEAN_WEIGHT
@@ -98,8 +98,8 @@ def effective_sample_size_check(sums: WeightedSums) -> Check:
     return Check(
         "effective_sample_size",
         status,
-        f"{sums.n:,} decisions say as much about this policy as {size:,.1f} of its "
-        "own.",
+        f"The effective sample size of {_decisions(sums.n)} is {size:,.1f} for this "
+        "policy.",
         {"n": sums.n, "effective_sample_size": size},
     )
 
@@ -233,7 +233,7 @@ def propensity_check(audit: PropensityAudit) -> Check:
         return Check("propensities", "fail", detail, numbers)
     if p_value > warned:
         detail = (
-            f"What was chosen agrees with the logged chances of {audit.n:,} decisions."
+            f"What was chosen agrees with the logged chances of {_decisions(audit.n)}."
         )
         return Check("propensities", "ok", detail, numbers)
     return Check(
@@ -243,6 +243,10 @@ def propensity_check(audit: PropensityAudit) -> Check:
         f"{audit.suspicion} (p = {p_value:.2g}, valid at every look).",
         numbers,
     )
+
+
+def _decisions(n: int, kind: str = "") -> str:
+    return f"{n:,} {kind}decision{'' if n == 1 else 's'}"
 
 
 def _mean_error(sums: WeightedSums) -> float:

@@ -19,7 +19,7 @@ from bandit_svc.ope.audit.diagnostics import (
     MEAN_WEIGHT,
     propensity_check,
 )
-from bandit_svc.ope.audit.propensity_audit import Choices, PropensityAudit
+from bandit_svc.ope.audit.propensity_audit import BINS, Choices, PropensityAudit
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.ope.sequences.bounded_mean import MeanSequence
 from bandit_svc.services.checks.check import Check, CheckKind
@@ -155,8 +155,8 @@ def calibration_check(
     where = "model version and size of the chance" if several else "size of the chance"
     return CALIBRATION.answer(
         "fail" if failed else "ok",
-        f"By {where}, the largest deviation is at chances of {percent(worst.low)} and "
-        f"more: {percent(worst.happened / n)} of {counted(worst.n, 'decision')} chose "
+        f"By {where}, the largest deviation is at chances of {_bin(worst.low)}: "
+        f"{percent(worst.happened / n)} of {counted(worst.n, 'decision')} chose "
         f"a variant of such a chance, where the logged chances add up to "
         f"{percent(worst.expected / n)}. It is {worst.standard_errors:.1f} standard "
         "errors, "
@@ -168,6 +168,12 @@ def calibration_check(
         standard_errors=worst.standard_errors,
         p_value=p_value,
     )
+
+
+def _bin(low: float) -> str:
+    """Write the bin of chances that begins at `low`: 2.0 % to 5.0 %."""
+    high = float(min(BINS[low < BINS], default=1.0))
+    return f"{percent(low)} to {percent(high)}"
 
 
 def support_check(log: DecisionLog) -> Check:

@@ -21,7 +21,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.domain.numbers import amount
+from bandit_svc.domain.numbers import amount, counted
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.errors import Conflict
 from bandit_svc.ope.interval import Interval
@@ -179,7 +179,8 @@ def promotion(board: Leaderboard) -> Promotion | None:
         best.policy,
         f"{described(best.policy)} beats {described(board.incumbent)} by "
         f"{amount(best.difference.estimate)} ({amount(lower)} to "
-        f"{amount(upper)}), {board.specs} specs, {best.n:,} decisions",
+        f"{amount(upper)}), {counted(board.specs, 'spec')}, "
+        f"{counted(best.n, 'decision')}",
     )
 
 

@@ -49,7 +49,7 @@ def test_a_sound_log_is_not_refused_and_passes_all_checks() -> None:
     [
         ([], "No decision has matured yet"),
         ([0.0] * 9, "None of the 9 logged decisions"),
-        ([1.0] * 49, "as much about this policy as 49.0 of its own; at least 50"),
+        ([1.0] * 49, "of 49 logged decisions is 49.0 for this policy; at least 50"),
         ([1.0] * 900 + [101.0], "One decision of 901 carries 10% of the evidence"),
         ([0.5] * 1000, "The mean weight is 0.500 and should be 1"),
         ([1.3] * 1000, "The mean weight is 1.300 and should be 1"),
