@@ -1,4 +1,4 @@
-"""How many took how long: bars on a logarithmic axis of time.
+"""Draw counts by latency: bars on a logarithmic axis of time.
 
 Owns the histogram of latencies, with what counted and what came too late.
 """
@@ -20,7 +20,7 @@ _ROUND_S = (
 
 
 class Bar(NamedTuple):
-    """How many lay between two latencies in seconds."""
+    """The counts between two latencies, in seconds."""
 
     from_s: float
     to_s: float

@@ -38,7 +38,7 @@ class Row(NamedTuple):
     heading: str = ""
     """A new heading above this row."""
     strong: bool = False
-    """Whether it can be told from the reference."""
+    """True if its interval excludes the reference."""
 
 
 class Mark(NamedTuple):

@@ -22,12 +22,12 @@ _FAINTEST, _STRONGEST = 0.12, 0.62
 
 
 class Cell(NamedTuple):
-    """What one cell shows."""
+    """The content of one cell."""
 
     series: int
     """Which colour; the same for the same thing in every cell."""
     share: float
-    """How strong, 0 to 1."""
+    """The strength of its colour, 0 to 1."""
     lines: tuple[str, ...]
     """Most important first; those that have no room are left out."""
 

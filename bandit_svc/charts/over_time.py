@@ -118,14 +118,14 @@ def share_chart(
 def _between(
     axes: Axes, at_s: Sequence[float], lower: Sequence[float], upper: Sequence[float]
 ) -> list[Point]:
-    """Give the outline of the area between two lines."""
+    """Return the outline of the area between two lines."""
     there = [(axes.x(t), axes.y(v)) for t, v in zip(at_s, upper, strict=True)]
     back = [(axes.x(t), axes.y(v)) for t, v in zip(at_s, lower, strict=True)]
     return [*there, *reversed(back)]
 
 
 def _range(series: Sequence[Series]) -> tuple[float, float]:
-    """Give the range of the values but for the first fifth, and of the later bands."""
+    """Return the range of the last four fifths of the values, and of their bands."""
     seen = [0.0] if any(one.bands for one in series) else []
     for one in series:
         settled, half = len(one.values) // 5, len(one.values) // 2

@@ -25,7 +25,7 @@ class Scale(NamedTuple):
     end: float
 
     def __call__(self, value: float) -> float:
-        """Give the pixel of a value; one beyond an end stays at that end."""
+        """Return the pixel of a value; a value beyond an end is drawn at that end."""
         inside = min(max(value, self.low), self.high)
         share = (inside - self.low) / (self.high - self.low)
         return self.start + share * (self.end - self.start)
@@ -45,7 +45,7 @@ def padded(low: float, high: float) -> tuple[float, float]:
 
 
 def round_values(low: float, high: float, count: int) -> list[float]:
-    """Give about `count` round values within a range."""
+    """Return about `count` round values within a range."""
     rough = (high - low) / max(1, count)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9))
@@ -55,7 +55,7 @@ def round_values(low: float, high: float, count: int) -> list[float]:
 
 
 def moments(low_s: float, high_s: float, count: int) -> list[Tick]:
-    """Give about `count` round moments, in seconds since the epoch, UTC."""
+    """Return about `count` round moments, in seconds since the epoch, UTC."""
     span_s = high_s - low_s
     step = next((s for s in _STEPS_S if span_s / s <= count), _STEPS_S[-1])
     form = "%H:%M:%S" if step < _MINUTE_S else "%H:%M" if step < _DAY_S else "%-d %b"

@@ -65,7 +65,7 @@ def path(points: Iterable[Point], class_: str, *, closed: bool = False) -> str:
 
 
 def frame(width: float, height: float, title: str, parts: Sequence[str]) -> str:
-    """Give a whole drawing with its name for those who can't see it."""
+    """Return a whole drawing, with its name for screen readers."""
     narrow = "narrow" if width < (WIDE + NARROW) / 2 else "wide"
     return element(
         "svg",

@@ -1,4 +1,4 @@
-"""What a change of an experiment will do, in sentences, before it is made.
+"""Describe what a change of an experiment will do, before it is made.
 
 Owns the words. What is said here is what services.managing.lifecycle and the learner
 do.
@@ -39,7 +39,7 @@ _STATUS = {
 
 
 def consequences(experiment: Experiment, new: Definition) -> list[str]:
-    """Say what happens if an experiment gets a new definition.
+    """Return what happens if an experiment gets a new definition.
 
     Gives nothing where nothing differs.
     """
@@ -55,7 +55,7 @@ def consequences(experiment: Experiment, new: Definition) -> list[str]:
 def restore_consequences(
     newest: ModelVersionMeta, old: ModelVersionMeta, policy: Spec
 ) -> list[str]:
-    """Say what happens if an older model version is restored.
+    """Return what happens if an older model version is restored.
 
     Args:
         newest: the version that serves now.

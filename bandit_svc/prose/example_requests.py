@@ -25,7 +25,7 @@ class Example(NamedTuple):
 def example_requests(
     experiment: Experiment, url: str, context: Context | None = None
 ) -> list[Example]:
-    """Give a decision and a reward for an experiment in three languages.
+    """Return a decision and a reward for an experiment in three languages.
 
     Args:
         url: where the service is reached, without a slash at its end.

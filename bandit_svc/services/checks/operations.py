@@ -1,4 +1,4 @@
-"""Tell an operator whether the service itself is well.
+"""Check that the service itself works, for its operator.
 
 Owns the checks that cost little enough for a page; `bandit-svc doctor` looks through
 the store and the models as well. What was measured is passed in.
@@ -17,12 +17,12 @@ _MEGABYTE = 1e6
 
 
 class Measured(NamedTuple):
-    """What the machine, the log and the metrics say now."""
+    """Readings of the machine, the log and the metrics."""
 
     learner_holds_lease: bool
     backlog_bytes: int
     lag_s: float | None
-    """How long the oldest decision has waited that could be joined; None for none."""
+    """Wait of the oldest decision that could be joined, in seconds; None for none."""
     free_bytes: int
     disk_bytes: int
     requests: float

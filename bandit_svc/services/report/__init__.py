@@ -1,1 +1,1 @@
-"""Say what an experiment earned."""
+"""The report of one experiment, and its headline."""

@@ -20,7 +20,7 @@ from bandit_svc.storage.rows import Totals
 
 
 class Facts(NamedTuple):
-    """What checks are answered from.
+    """The inputs of all checks.
 
     Attributes:
         lag_s: how long the oldest matured decision has waited to be learned.

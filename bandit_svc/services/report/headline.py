@@ -1,4 +1,4 @@
-"""What a list of all experiments shows of each.
+"""Summarise each experiment for a list of all of them.
 
 Owns the headline of a report, which the learner keeps whenever it has made one, and
 the summary that is read from it and from a few live counts. A list costs a few
@@ -45,7 +45,7 @@ class UpliftHeadline(msgspec.Struct, frozen=True):
 
 
 class _Kept(msgspec.Struct):
-    """What is kept of a report; older versions have kept no counts."""
+    """The kept part of a report; older versions have kept no counts."""
 
     verdict: str = ""
     uplift: UpliftHeadline | None = None

@@ -1,4 +1,4 @@
-"""What an experiment earned up to each of some moments.
+"""Report an experiment up to each of some moments.
 
 Owns the report's `history`, from sums by time of exposure: at most 200 points
 whatever the experiment's age, and never a look at the log.

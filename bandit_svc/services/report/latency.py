@@ -1,4 +1,4 @@
-"""How long rewards take, and the window that would count them.
+"""Report how long rewards take, and the window that would count them.
 
 Owns the report's `latency`, from counts by bin. It knows the rewards that were
 reported; it can't see what callers never send.

@@ -69,7 +69,7 @@ class Uplift(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """What one group earned: `mean` reward a decision over `n` matured decisions."""
+    """One group: `mean` reward a decision over `n` matured decisions."""
 
     group: GroupName
     n: int
@@ -96,7 +96,7 @@ class VariantRow(msgspec.Struct, frozen=True):
 
 
 class Guardrail(msgspec.Struct, frozen=True):
-    """Whether a declared metric got worse by more than its margin."""
+    """The verdict on a declared metric: is it worse by more than its margin?"""
 
     status: GuardrailStatus
     direction: Literal["higher", "lower"]
@@ -172,7 +172,7 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 class SegmentRule(msgspec.Struct, frozen=True):
-    """How the intervals of segments are corrected for their number."""
+    """The correction of the segments' intervals for their number."""
 
     confidence: float
     segments_at_most: int
@@ -196,7 +196,7 @@ class LatencyBin(msgspec.Struct, frozen=True):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """How long rewards take."""
+    """The times from decisions to their rewards."""
 
     rewards: int
     late: int
@@ -226,7 +226,7 @@ class Model(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What an experiment earned, and whether that can be relied on."""
+    """The rewards of an experiment, and the checks of their soundness."""
 
     experiment: str
     as_of: str

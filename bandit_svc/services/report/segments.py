@@ -1,4 +1,4 @@
-"""What the treatment earned in parts of the traffic.
+"""Report the uplift in parts of the traffic.
 
 Owns the report's `segments`: which of them are shown, and the correction for
 looking at many.

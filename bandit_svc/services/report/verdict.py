@@ -1,4 +1,4 @@
-"""Say in one sentence what is known and what to do.
+"""Sum up a report: what is known, and what to do.
 
 Owns the words at the top of a report, for someone who did not build it.
 """
