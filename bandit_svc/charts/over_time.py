@@ -125,7 +125,7 @@ def _between(
 
 
 def _range(series: Sequence[Series]) -> tuple[float, float]:
-    """Return the range of the last four fifths of the values, and of their bands."""
+    """Return the range of the later values (4/5 of them) and bands (half of them)."""
     seen = [0.0] if any(one.bands for one in series) else []
     for one in series:
         settled, half = len(one.values) // 5, len(one.values) // 2
