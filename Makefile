@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test demo programs test test-lower-bounds wheel-smoke
+.PHONY: help install install-test demo programs test test-lower-bounds wheel wheel-smoke
 .PHONY: lint fmt check profile-decision bench bench-growth bench-quality bench-soak bench-truth reference lock clean
 
 help:  ## show this list
@@ -71,6 +71,11 @@ fmt: install-test  ## format, and repair what ruff can
 
 check: install-test  ## lint, types and tests of one room: make check ROOM=services/serving
 	@.ci/check "$(ROOM)" $(PYTEST_ARGS)
+
+# Without build/lib, from which setuptools would take files that are gone from the tree.
+wheel: install  ## build dist/bandit_svc-VERSION-py3-none-any.whl
+	rm -rf build/lib build/bdist.*
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 wheel-smoke: install-test  ## build the wheel, install it alone, decide, reward, report
 	$(BIN)/python -m pytest -q tests/e2e/test_wheel.py

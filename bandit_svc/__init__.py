@@ -1,3 +1,3 @@
 """Contextual bandit experimentation service."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
