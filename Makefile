@@ -75,7 +75,7 @@ check: install-test  ## lint, types and tests of one room: make check ROOM=servi
 # Without build/lib, from which setuptools would take files that are gone from the tree.
 wheel: install  ## build dist/bandit_svc-VERSION-py3-none-any.whl
 	rm -rf build/lib build/bdist.*
-	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 wheel-smoke: install-test  ## build the wheel, install it alone, decide, reward, report
 	$(BIN)/python -m pytest -q tests/e2e/test_wheel.py
