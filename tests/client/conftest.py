@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from bandit_svc.client import BanditClient
-from tests.harness.json_server import json_server
-from tests.harness.scripted_service import ScriptedService
+from tests.harness.fakes.json_server import json_server
+from tests.harness.fakes.scripted_service import ScriptedService
 from tests.harness.waiting import GENEROUS_S
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bandit_svc.client import BanditClient, BanditClientError, Decision
-from tests.harness.json_server import Answer
-from tests.harness.scripted_service import ScriptedService
+from tests.harness.fakes.json_server import Answer
+from tests.harness.fakes.scripted_service import ScriptedService
 
 DECIDED = {
     "decision_id": "d-1",

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from bandit_svc.client import BanditClient, BanditClientError
-from tests.harness.json_server import Answer
-from tests.harness.scripted_service import ScriptedService
+from tests.harness.fakes.json_server import Answer
+from tests.harness.fakes.scripted_service import ScriptedService
 from tests.harness.waiting import wait_until
 
 DECIDED = {"decision_id": "d-1", "experiment": "hero", "variant": "sandals"}

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from policies.base import Policy
-from tests.harness.fake_service import FakeService
-from tests.harness.json_server import json_server
-from tests.harness.leaping_pace import LeapingPace
-from tests.harness.tally_policy import TallyPolicy
+from tests.harness.fakes.fake_service import FakeService
+from tests.harness.fakes.json_server import json_server
+from tests.harness.fakes.leaping_pace import LeapingPace
+from tests.harness.fakes.tally_policy import TallyPolicy
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from simulators.summary import Summary, summary_lines
 from simulators.traffic import Traffic, ensure_experiment, simulate
 from simulators.visitors import Habits, Visitors, habits_for
 from simulators.worlds.registry import world
-from tests.harness.fake_service import FakeService
-from tests.harness.leaping_pace import LeapingPace
+from tests.harness.fakes.fake_service import FakeService
+from tests.harness.fakes.leaping_pace import LeapingPace
 from tests.harness.waiting import GENEROUS_S
 
 CHANNEL = Channel(

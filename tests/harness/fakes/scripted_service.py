@@ -5,7 +5,7 @@ Owns `ScriptedService`.
 
 import threading
 
-from tests.harness.json_server import Answer, Asked
+from tests.harness.fakes.json_server import Answer, Asked
 from tests.harness.waiting import GENEROUS_S
 
 

@@ -6,7 +6,7 @@ Owns `FakeService`.
 from collections import Counter
 from typing import Any
 
-from tests.harness.json_server import Answer, Asked
+from tests.harness.fakes.json_server import Answer, Asked
 
 Json = dict[str, Any]
 
