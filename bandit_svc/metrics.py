@@ -66,6 +66,11 @@ FALLBACKS = Counter(
     ["experiment"],
 )
 
+DAMAGED_FACTS = Counter(
+    "bandit_log_damaged_facts_total",
+    "Facts of the event log that are lost to damage, as far as they can be counted.",
+)
+
 
 def _latest(name: str, help_text: str, *labels: str) -> Gauge:
     return Gauge(name, help_text, labels, multiprocess_mode=LATEST)
@@ -116,6 +121,10 @@ BACKLOG = _latest(
 FSYNC_FAILURES = Counter(
     "bandit_event_log_fsync_failures_total",
     "Flushes of the event log that the disk did not confirm.",
+)
+FOREIGN_CHANGES = Counter(
+    "bandit_event_log_foreign_changes_total",
+    "Segments of the event log that another program has cut, extended or deleted.",
 )
 HEALTH = _latest(
     "bandit_health_status",

@@ -5,9 +5,11 @@ import, and nothing that would not survive a fork before `open_worker`.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
+from bandit_svc.domain.events.codec import FactDecoder
+from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
@@ -29,6 +31,11 @@ class Backends:
         self.storage: Storage = open_storage(self.folder)
         self.reader: EventLogReader = FileReader(log_folder(settings))
 
+    @cached_property
+    def decoder(self) -> FactDecoder:
+        """Reads the log's records, and refuses those of another service."""
+        return FactDecoder(DecisionIds(self.storage.secret()))
+
     @property
     def opener(self) -> Callable[[], Storage]:
         """Return a function that opens the store anew; it can be pickled."""
@@ -48,6 +55,7 @@ class Worker(Backends):
         now_ms: int,
         suffix: str,
         on_fsync_failure: Callable[[], None] = lambda: None,
+        on_foreign_change: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(settings)
         self.log: EventLogWriter = FileWriter(
@@ -58,11 +66,14 @@ class Worker(Backends):
             fsync_interval_ms=settings.fsync_interval_ms,
             max_segment_bytes=settings.segment_bytes,
             on_fsync_failure=on_fsync_failure,
+            on_foreign_change=on_foreign_change,
         )
         self.ids = DecisionIds(self.storage.secret())
         self.catalog = Catalog(self.storage)
-        recent = RecentRequests(self.reader, self.storage.facts)
-        self.serving = ServingPorts(self.catalog, self.log, self.ids, recent)
+        recent = RecentRequests(self.reader, self.storage.facts, self.decoder)
+        self.serving = ServingPorts(
+            self.catalog, self.log, self.ids, recent, DecisionEncoder()
+        )
 
     def close(self) -> None:
         """Flush the log and let go of everything; idempotent."""

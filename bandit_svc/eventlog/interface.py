@@ -1,16 +1,27 @@
 """Where facts arrive: an append-only log in partitions.
 
 Owns the protocol that the embedded files and, later, a partitioned stream
-implement. A record is bytes (one JSON line without its newline; the codec is
-domain/events/event.py). Order is kept within a partition and promised nowhere else.
+implement. A record is a kind and bytes (the codec is domain/events/codec.py). Order
+is kept within a partition and promised nowhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from bandit_svc.domain.events.cursor import START, Cursor
+from bandit_svc.domain.events.damage import Damage
+from bandit_svc.domain.events.record import Record
 
-__all__ = ["START", "Batch", "Cursor", "EventLogReader", "EventLogWriter", "FsyncMode"]
+__all__ = [
+    "START",
+    "Batch",
+    "Cursor",
+    "Damage",
+    "EventLogReader",
+    "EventLogWriter",
+    "FsyncMode",
+    "Record",
+]
 
 FsyncMode = Literal["never", "interval", "always"]
 """When the embedded log is flushed to disk; see FileWriter."""
@@ -19,10 +30,14 @@ FsyncMode = Literal["never", "interval", "always"]
 class Batch(NamedTuple):
     """Records of one partition in order, and where to go on."""
 
-    records: Sequence[bytes]
+    records: Sequence[Record]
     cursor: Cursor
     torn: int
-    """Last lines of dead writers that were cut short, and were skipped."""
+    """Last records of dead writers that were cut short, and were skipped."""
+    damages: Sequence[Damage] = ()
+    """What was lost between the records; each is given once."""
+    parts: Mapping[bytes, bytes] = {}
+    """Bodies of the shared parts that the records name, by key."""
 
 
 class EventLogWriter(Protocol):
@@ -32,11 +47,11 @@ class EventLogWriter(Protocol):
     def partition(self) -> str:
         """The name of the partition that this writer owns."""
 
-    def append(self, record: bytes) -> None:
+    def append(self, record: Record) -> None:
         """Make a record survive the death of this process, then return.
 
         Args:
-            record: one JSON document without a newline byte.
+            record: a fact, with the shared parts that are needed to read it.
 
         Raises:
             Unavailable: it can't be written now (disk full, log closed); no part
@@ -52,20 +67,26 @@ class EventLogWriter(Protocol):
 class EventLogReader(Protocol):
     """The learner's end of the log.
 
-    Every method raises Unavailable while the log can't be read.
+    Every method raises Unavailable while the log can't be read, and NewerFormat
+    (a BanditError) where a newer version wrote it.
     """
 
     def partitions(self) -> list[str]:
         """Names of the partitions that hold records, oldest first."""
 
     def end(self, partition: str) -> Cursor:
-        """Where the partition ends now; what was acknowledged lies before it."""
+        """Return where the partition ends now; what was acknowledged lies before it.
+
+        The partition of a dead writer ends behind its last segment, so that reading
+        to its end compares it with what is known of it.
+        """
 
     def read(self, partition: str, after: Cursor, max_bytes: int = 4_194_304) -> Batch:
         """Return the next records after a cursor; an empty batch at the end.
 
-        A last line without its end is left for later while its writer lives, and
-        skipped and counted in `torn` once the writer is dead.
+        A last record without its end is left for later while its writer lives, and
+        skipped and counted in `torn` once the writer is dead. A damaged record is
+        skipped and named in `damages`; what lies behind it is read.
         """
 
     def release(self, partition: str, before: Cursor) -> bool:

@@ -59,7 +59,9 @@ def register(app: Flask, request_context: RequestContext) -> None:
     def show(decision_id: str) -> Response:
         worker = request_context.worker
         _check_issued(request_context, decision_id)
-        found = look_up(worker.storage.facts, worker.reader, decision_id)
+        found = look_up(
+            worker.storage.facts, worker.reader, worker.decoder, decision_id
+        )
         return json_reply(decision_record(found)).to_flask()
 
     app.register_blueprint(routes)

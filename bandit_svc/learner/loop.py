@@ -73,7 +73,7 @@ class Learner:
         clock_s: Callable[[], float] = elapsed_s,
     ) -> None:
         self._storage = backends.storage
-        self._reader = backends.reader
+        self._backends = backends
         self._settings = backends.settings
         self._now_ms = now_ms
         self._budget_s = budget_s
@@ -93,11 +93,7 @@ class Learner:
         before = self._positions
         if before is None:
             before = self._storage.joins.last_positions()
-        ingested = ingest(self._storage.facts, self._reader, self._definitions)
-        if ingested.torn:
-            _log.warning("%d torn last lines of dead workers skipped", ingested.torn)
-        if ingested.unreadable:
-            _log.error("%d unreadable log lines set aside", ingested.unreadable)
+        ingested = self._ingest()
         joined = join(self._storage.joins, self._definitions, now_ms)
         positions = self._storage.joins.last_positions() if joined else before
         self._positions = positions
@@ -112,6 +108,24 @@ class Learner:
             self._last_stepped = experiment.number
         tick.unseen = len(self._wakefulness.new(self._experiments))
         return tick
+
+    def _ingest(self) -> Ingested:
+        """Move facts into the store, and say what was wrong with them."""
+        ingested = ingest(
+            self._storage.facts,
+            self._backends.reader,
+            self._backends.decoder,
+            self._definitions,
+        )
+        if ingested.torn:
+            _log.warning("%d torn last records of dead workers skipped", ingested.torn)
+        if ingested.unreadable:
+            _log.error("%d unreadable facts of the log set aside", ingested.unreadable)
+        for damage in ingested.damages:
+            _log.warning("%s", damage)
+        for fault in ingested.faults:
+            _log.error("%s", fault)
+        return ingested
 
     def _due(
         self,

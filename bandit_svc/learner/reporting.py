@@ -91,6 +91,7 @@ class Reporting:
         """Add what a tick has ingested to the counters; note the experiments."""
         self._happened |= {number for number, _ in tick.ingested.counts}
         self._happened |= tick.stepped
+        metrics.DAMAGED_FACTS.inc(sum(damage.facts for damage in tick.ingested.damages))
         for (number, name), count in tick.ingested.counts.items():
             if name in OUTCOMES:
                 label = self._label(number)

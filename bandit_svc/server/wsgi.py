@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bandit_svc import logs
 from bandit_svc.clock import now_ms
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.metrics import FSYNC_FAILURES
+from bandit_svc.metrics import FOREIGN_CHANGES, FSYNC_FAILURES
 from bandit_svc.server.app import create_app
 from bandit_svc.server.model_poller import ModelPoller
 from bandit_svc.settings import settings_from
@@ -33,7 +33,11 @@ class Application:
         settings = settings_from(os.environ)
         logs.configure(settings.log_level, f"web[{os.getpid()}]")
         self._worker = Worker(
-            settings, now_ms(), secrets.token_hex(4), FSYNC_FAILURES.inc
+            settings,
+            now_ms(),
+            secrets.token_hex(4),
+            FSYNC_FAILURES.inc,
+            FOREIGN_CHANGES.inc,
         )
         self._poller = ModelPoller(
             self._worker.catalog.refresh_models, settings.model_poll_ms

@@ -14,6 +14,7 @@ from typing import Unpack
 
 import pytest
 
+from bandit_svc.eventlog.files.frames import HEADER_FRAME_BYTES
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import list_segments, segment_name
 from bandit_svc.eventlog.files.writer import FileWriter
@@ -29,7 +30,9 @@ from tests.harness.file_writers import (
     StartWriter,
     WriterSettings,
 )
+from tests.harness.log_records import FRAME, numbered, payloads, record_of
 
+Die = Callable[[FileWriter], None]
 WRITER_PROCESS = Path(__file__).parent / "writer_process.py"
 
 
@@ -55,6 +58,24 @@ def new_file_writer(log_root: Path) -> Iterator[NewFileWriter]:
     yield make
     for writer in writers:
         writer.close()
+
+
+@pytest.fixture
+def die() -> Callable[[FileWriter], None]:
+    """End a writer as SIGKILL would: nothing more is written."""
+    return lambda writer: writer._abandon_in_child()  # noqa: SLF001 (no process dies)
+
+
+@pytest.fixture
+def three_segments(new_file_writer: NewFileWriter, die: Die) -> FileWriter:
+    """A dead writer's 30 records in three segments of ten, the last one open."""
+    writer = new_file_writer(
+        fsync="never", max_segment_bytes=HEADER_FRAME_BYTES + 10 * FRAME
+    )
+    for record in numbered(30):
+        writer.append(record_of(record))
+    die(writer)
+    return writer
 
 
 @pytest.fixture(params=["files"])
@@ -83,7 +104,7 @@ def read_all() -> ReadAll:
         torn = 0
         while True:
             batch = reader.read(partition, after, max_bytes)
-            records += batch.records
+            records += payloads(batch.records)
             torn += batch.torn
             after = batch.cursor
             if not batch.records:

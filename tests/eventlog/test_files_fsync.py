@@ -12,6 +12,7 @@ from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import list_segments
 from bandit_svc.eventlog.interface import START, FsyncMode
 from tests.harness.file_writers import NewFileWriter
+from tests.harness.log_records import payloads, record_of
 from tests.harness.waiting import GENEROUS_S
 
 ReplaceDescriptor = Callable[[Path, str], None]
@@ -61,7 +62,7 @@ def test_never_leaves_it_to_the_kernel(
 ) -> None:
     writer = new_file_writer(fsync="never", max_segment_bytes=10)
     for _ in range(5):
-        writer.append(b"12345678")
+        writer.append(record_of(b"12345678"))
     writer.close()
 
     assert fsyncs.paths == []
@@ -71,9 +72,9 @@ def test_always_has_the_record_on_disk_before_append_returns(
     new_file_writer: NewFileWriter, fsyncs: FsyncLog, last_segment: LastSegment
 ) -> None:
     writer = new_file_writer(fsync="always")
-    writer.append(b"first")
+    writer.append(record_of(b"first"))
     fsyncs.paths.clear()
-    writer.append(b"second")
+    writer.append(record_of(b"second"))
 
     assert fsyncs.paths == [str(last_segment(writer.partition))]
 
@@ -82,9 +83,9 @@ def test_interval_flushes_in_the_background_without_another_append(
     new_file_writer: NewFileWriter, fsyncs: FsyncLog, last_segment: LastSegment
 ) -> None:
     writer = new_file_writer(fsync="interval", fsync_interval_ms=1)
-    writer.append(b"first")
+    writer.append(record_of(b"first"))
     fsyncs.happened.clear()
-    writer.append(b"second")
+    writer.append(record_of(b"second"))
 
     assert fsyncs.happened.wait(GENEROUS_S)
     assert fsyncs.paths[-1] == str(last_segment(writer.partition))
@@ -94,7 +95,7 @@ def test_interval_flushes_on_close_what_the_last_tick_left(
     new_file_writer: NewFileWriter, fsyncs: FsyncLog, last_segment: LastSegment
 ) -> None:
     writer = new_file_writer(fsync="interval", fsync_interval_ms=3_600_000)
-    writer.append(b"first")
+    writer.append(record_of(b"first"))
     fsyncs.paths.clear()
     writer.close()
 
@@ -108,12 +109,12 @@ def test_interval_flushes_the_segments_that_were_left_too(
         fsync="interval", fsync_interval_ms=3_600_000, max_segment_bytes=10
     )
     for _ in range(3):
-        writer.append(b"12345678")
+        writer.append(record_of(b"12345678"))
     fsyncs.paths.clear()
     writer.close()
 
     folder = log_root / writer.partition
-    assert fsyncs.paths == [str(folder / f"0000000{n}.jsonl") for n in (1, 2, 3)]
+    assert fsyncs.paths == [str(folder / f"0000000{n}.seg") for n in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("fsync", ["interval", "always"])
@@ -121,12 +122,12 @@ def test_a_new_segment_and_its_folders_are_on_disk_before_the_first_record(
     new_file_writer: NewFileWriter, fsyncs: FsyncLog, log_root: Path, fsync: FsyncMode
 ) -> None:
     writer = new_file_writer(fsync=fsync, fsync_interval_ms=3_600_000)
-    writer.append(b"first")
+    writer.append(record_of(b"first"))
 
     folder = log_root / writer.partition
     assert fsyncs.paths[:3] == [
         str(log_root),
-        str(folder / "00000001.jsonl"),
+        str(folder / "00000001.seg"),
         str(folder),
     ]
 
@@ -139,20 +140,18 @@ def test_always_refuses_a_record_that_the_disk_did_not_confirm(
     failures: FailureCount,
 ) -> None:
     writer = new_file_writer(fsync="always", on_fsync_failure=failures)
-    writer.append(b"before")
+    writer.append(record_of(b"before"))
     replace_descriptor(last_segment(writer.partition), "/dev/null")
 
     with pytest.raises(Unavailable, match="could not confirm"):
-        writer.append(b"refused")
+        writer.append(record_of(b"refused"))
     assert failures.value == 1
 
-    writer.append(b"after")
+    writer.append(record_of(b"after"))
     assert failures.value == 1
     assert list_segments(log_root / writer.partition) == [1, 2]
-    assert FileReader(log_root).read(writer.partition, START).records == [
-        b"before",
-        b"after",
-    ]
+    batch = FileReader(log_root).read(writer.partition, START)
+    assert payloads(batch.records) == [b"before", b"after"]
 
 
 def test_after_a_failed_background_fsync_the_next_segment_must_prove_the_disk(
@@ -166,9 +165,9 @@ def test_after_a_failed_background_fsync_the_next_segment_must_prove_the_disk(
     writer = new_file_writer(
         fsync="interval", fsync_interval_ms=1, on_fsync_failure=failures
     )
-    writer.append(b"before")
+    writer.append(record_of(b"before"))
     replace_descriptor(last_segment(writer.partition), "/dev/null")
-    writer.append(b"not confirmed")
+    writer.append(record_of(b"not confirmed"))
     assert failures.happened.wait(GENEROUS_S)
     assert failures.value == 1
 
@@ -178,15 +177,13 @@ def test_after_a_failed_background_fsync_the_next_segment_must_prove_the_disk(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", refuse)
         with pytest.raises(Unavailable, match="Input/output error"):
-            writer.append(b"refused")
-    writer.append(b"after")
+            writer.append(record_of(b"refused"))
+    writer.append(record_of(b"after"))
 
     # Segment 2 could not be flushed and was taken back; its number stays unused.
     assert list_segments(log_root / writer.partition) == [1, 3]
-    assert FileReader(log_root).read(writer.partition, START).records == [
-        b"before",
-        b"after",
-    ]
+    batch = FileReader(log_root).read(writer.partition, START)
+    assert payloads(batch.records) == [b"before", b"after"]
 
 
 def test_a_failed_fsync_at_close_is_counted(
@@ -198,7 +195,7 @@ def test_a_failed_fsync_at_close_is_counted(
     writer = new_file_writer(
         fsync="interval", fsync_interval_ms=3_600_000, on_fsync_failure=failures
     )
-    writer.append(b"before")
+    writer.append(record_of(b"before"))
     replace_descriptor(last_segment(writer.partition), "/dev/null")
     writer.close()
 
@@ -211,7 +208,7 @@ def test_no_thread_exists_before_the_first_append(
     before = threading.active_count()
     writer = new_file_writer(fsync="interval")
     without_append = threading.active_count()
-    writer.append(b"first")
+    writer.append(record_of(b"first"))
     with_append = threading.active_count()
     writer.close()
 

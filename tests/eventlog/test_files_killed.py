@@ -10,11 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from bandit_svc.domain.events.record import DECISION
+from bandit_svc.eventlog.files.frames import (
+    FOOTER_FRAME_BYTES,
+    HEADER_FRAME_BYTES,
+    encode_frame,
+)
 from bandit_svc.eventlog.files.inspect import inspect
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import is_alive
 from bandit_svc.eventlog.interface import START, Cursor, FsyncMode
 from tests.harness.file_writers import NewFileWriter, ReadAll, StartWriter
+from tests.harness.log_records import payloads, record_of
 
 LastSegment = Callable[[str], Path]
 
@@ -59,7 +66,7 @@ def test_after_sigkill_every_acknowledged_record_is_read_once_and_in_order(
     assert numbers(records) == list(range(len(records)))
     assert acknowledged <= len(records) <= acknowledged + 1
     assert torn <= 1
-    assert reader.read(partition, cursor) == ([], cursor, 0)
+    assert reader.read(partition, cursor)[:4] == ([], cursor, 0, [])
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -75,7 +82,8 @@ def test_acknowledged_records_are_all_read_by_a_learner_beside_the_killed_writer
     cursor, gone, killed = START, False, False
     while not gone:
         batch = reader.read(partition, cursor, 100_000)
-        records += batch.records
+        assert batch.damages == []
+        records += payloads(batch.records)
         cursor = batch.cursor
         gone = reader.release(partition, cursor)
         if len(records) > 40 and not killed:
@@ -102,22 +110,21 @@ def test_a_line_cut_short_waits_for_a_live_writer_and_is_torn_for_a_dead_one(
     process.stdout.readline()
     reader = FileReader(log_root)
     (partition,) = reader.partitions()
+    size = last_segment(partition).stat().st_size
+    begun, _ = encode_frame(0, 1, DECISION, b"cut short")
     with last_segment(partition).open("ab") as segment:
-        segment.write(b'{"cut sh')
-    whole = len(b"from the parent\n")
+        segment.write(begun[:-3])
 
-    assert reader.read(partition, START) == (
-        [b"from the parent"],
-        Cursor(1, whole),
-        0,
-    )
+    batch = reader.read(partition, START)
+    assert payloads(batch.records) == [b"from the parent"]
+    assert batch[1:4] == (Cursor(1, size, 1), 0, [])
 
     process.kill()
     process.wait()
-    records, cursor, torn = reader.read(partition, START)
-    assert (records, torn) == ([b"from the parent"], 1)
-    assert cursor == Cursor(1, whole + len(b'{"cut sh'))
-    assert reader.read(partition, cursor) == ([], cursor, 0)
+    batch = reader.read(partition, START)
+    assert payloads(batch.records) == [b"from the parent"]
+    assert batch[1:4] == (Cursor(2, 0, 1), 1, [])
+    assert reader.read(partition, batch.cursor)[:4] == ([], batch.cursor, 0, [])
 
 
 def test_a_writer_is_alive_until_it_is_killed(
@@ -188,13 +195,13 @@ def test_inspect_tells_dead_from_living_and_counts_segments_and_bytes(
 ) -> None:
     dead = new_file_writer(max_segment_bytes=10)
     for _ in range(3):
-        dead.append(b"12345678")
+        dead.append(record_of(b"12345678"))
     dead.close()
     living = new_file_writer()
-    living.append(b"1234")
+    living.append(record_of(b"1234"))
 
     assert inspect(log_root) == [
-        (dead.partition, False, 3, 27),
-        (living.partition, True, 1, 5),
+        (dead.partition, False, 3, 3 * (HEADER_FRAME_BYTES + 15 + FOOTER_FRAME_BYTES)),
+        (living.partition, True, 1, HEADER_FRAME_BYTES + 11),
     ]
     assert inspect(log_root / "missing") == []

@@ -12,11 +12,13 @@ from hypothesis.stateful import (
     rule,
 )
 
+from bandit_svc.eventlog.files.frames import read_footer
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import START, Cursor
+from tests.harness.log_records import payloads, record_of
 
-RECORDS = st.binary(max_size=60).map(lambda text: text.replace(b"\n", b""))
+RECORDS = st.binary(max_size=60)
 
 
 @settings(deadline=None)
@@ -39,23 +41,26 @@ def test_records_round_trip_through_any_rotation_and_batch_size(
             max_segment_bytes=max_segment_bytes,
         )
         for record in records:
-            writer.append(record)
+            writer.append(record_of(record))
         writer.close()
         reader = FileReader(root)
         got: list[bytes] = []
         cursor = START
         while cursor < reader.end(writer.partition):
             batch = reader.read(writer.partition, cursor, max_bytes)
-            taken = sum(len(record) + 1 for record in batch.records)
+            taken = sum(7 + len(record.payload) for record in batch.records)
             assert taken <= max_bytes or len(batch.records) == 1
-            got += batch.records
+            assert (batch.torn, batch.damages) == (0, [])
+            got += payloads(batch.records)
             cursor = batch.cursor
-        files = sorted((root / writer.partition).glob("*.jsonl")) if records else []
+        files = sorted((root / writer.partition).glob("*.seg")) if records else []
 
         assert got == records
         for path in files:
             content = path.read_bytes()
-            assert len(content) <= max_segment_bytes or content.count(b"\n") == 1
+            footer = read_footer(content[-24:])
+            assert footer is not None
+            assert footer.bytes <= max_segment_bytes or footer.records == 1
 
 
 class Incarnations(RuleBasedStateMachine):
@@ -91,7 +96,7 @@ class Incarnations(RuleBasedStateMachine):
     def append(self, choice: int, records: list[bytes]) -> None:
         writer = self.writers[choice % len(self.writers)]
         for record in records:
-            writer.append(record)
+            writer.append(record_of(record))
         self.written[writer.partition] += records
 
     @precondition(lambda self: self.writers)
@@ -105,7 +110,7 @@ class Incarnations(RuleBasedStateMachine):
             after = self.cursors.get(partition, START)
             batch = self.reader.read(partition, after, max_bytes)
             if commit:
-                self.read[partition] += batch.records
+                self.read[partition] += payloads(batch.records)
                 self.cursors[partition] = batch.cursor
 
     @rule()
@@ -119,8 +124,9 @@ class Incarnations(RuleBasedStateMachine):
     def what_is_unread_is_still_there(self) -> None:
         for partition, written in self.written.items():
             after = self.cursors.get(partition, START)
-            unread = self.reader.read(partition, after).records
-            assert self.read[partition] + list(unread) == written
+            unread = self.reader.read(partition, after)
+            assert unread.damages == []
+            assert self.read[partition] + payloads(unread.records) == written
 
     def teardown(self) -> None:
         for writer in self.writers:

@@ -13,8 +13,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bandit_svc.domain.events.record import DECISION, Record
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.writer import FileWriter
+
+
+def record_of(payload: bytes) -> Record:
+    """Return a record of any bytes; this process does not see tests/harness."""
+    return Record(DECISION, payload)
 
 
 def say(text: str) -> None:
@@ -33,7 +39,7 @@ def append_forever(writer: FileWriter, settings: dict[str, Any]) -> None:
     number = 0
     while True:
         padding = "x" * generator.choice([10, 500, 200_000])
-        writer.append(f"{number}:{padding}".encode())
+        writer.append(record_of(f"{number}:{padding}".encode()))
         say(str(number))
         number += 1
 
@@ -41,7 +47,7 @@ def append_forever(writer: FileWriter, settings: dict[str, Any]) -> None:
 def attempt(writer: FileWriter, record: bytes) -> None:
     """Append and report the outcome."""
     try:
-        writer.append(record)
+        writer.append(record_of(record))
     except Unavailable as error:
         say(f"unavailable {error.retry_after_s} {error.message}")
     else:
@@ -66,7 +72,7 @@ def fill_one_file(writer: FileWriter, settings: dict[str, Any]) -> None:
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (settings["limit"], hard))
     for number in range(4):
-        attempt(writer, b"%d" % number * 80)
+        attempt(writer, b"%d" % number * 2000)
 
 
 def run_out_of_descriptors(writer: FileWriter, settings: dict[str, Any]) -> None:
@@ -83,7 +89,7 @@ def run_out_of_descriptors(writer: FileWriter, settings: dict[str, Any]) -> None
 def fork_a_child(writer: FileWriter, settings: dict[str, Any]) -> None:
     """Leave a forked child behind that outlives its parent's death by signal."""
     del settings
-    writer.append(b"from the parent")
+    writer.append(record_of(b"from the parent"))
     if os.fork() == 0:
         attempt(writer, b"from the child")
         say(f"child {os.getpid()}")
@@ -95,7 +101,7 @@ def fork_a_child(writer: FileWriter, settings: dict[str, Any]) -> None:
 def start_a_program(writer: FileWriter, settings: dict[str, Any]) -> None:
     """Leave another program behind that got every inheritable descriptor."""
     del settings
-    writer.append(b"from the parent")
+    writer.append(record_of(b"from the parent"))
     program = "import os; print('started', flush=True); os.read(0, 1)"
     with subprocess.Popen([sys.executable, "-c", program], close_fds=False) as child:
         child.wait()

@@ -19,6 +19,7 @@ class WriterSettings(TypedDict, total=False):
     fsync_interval_ms: int
     max_segment_bytes: int
     on_fsync_failure: Callable[[], None]
+    on_foreign_change: Callable[[], None]
 
 
 class NewFileWriter(Protocol):

@@ -14,7 +14,7 @@ import msgspec
 
 from bandit_svc.domain.events.decision import Activation
 from bandit_svc.domain.events.decision_id import ENTROPY_BYTES, SECRET_BYTES
-from bandit_svc.domain.events.event import decode_decision
+from bandit_svc.domain.events.event import Event, decode_decision
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion
@@ -186,14 +186,14 @@ class Service:
         rows = self.storage.joins.after(number, 0, 10**6)
         return [decode_decision(row.line).id for row in rows]
 
-    def log_lines(self) -> list[bytes]:
-        """Return every line of the log."""
-        reader = self.backends.reader
-        return [
-            record
-            for partition in reader.partitions()
-            for record in reader.read(partition, START, 10**9).records
-        ]
+    def logged(self) -> list[Event]:
+        """Return every fact of the log."""
+        reader, found = self.backends.reader, []
+        for partition in reader.partitions():
+            batch = reader.read(partition, START, 10**9)
+            decode = self.backends.decoder.decode
+            found += [decode(record, batch.parts) for record in batch.records]
+        return found
 
     @property
     def workers(self) -> tuple[Worker, Worker]:

@@ -24,6 +24,8 @@ LABELS = {
     "bandit_http_requests_total": {"route", "status"},
     "bandit_build_info": {"version"},
     "bandit_event_log_fsync_failures_total": set(),
+    "bandit_event_log_foreign_changes_total": set(),
+    "bandit_log_damaged_facts_total": set(),
 }
 
 

@@ -40,6 +40,10 @@ _HEADER: Final = struct.Struct("<HBQIQI16s")
 _FOOTER: Final = struct.Struct("<QQI")
 
 
+HEADER_FRAME_BYTES: Final = 3 + _HEADER.size + _CRC_BYTES
+FOOTER_FRAME_BYTES: Final = 3 + _FOOTER.size + _CRC_BYTES
+
+
 class NewerFormat(BanditError):
     """A log that only a newer version can read."""
 
@@ -130,8 +134,6 @@ def could_begin(data: bytes, at: int) -> bool:
         return False
     if len(rest) == 1:
         return True
-    if not is_known(rest[1]):
-        return False
     try:
         length, begin = read_varint(rest[2 : 2 + _MAX_LENGTH_BYTES], 0)
     except Malformed:

@@ -1,45 +1,38 @@
 """Read the partitions of the embedded event log, and delete what was committed.
 
-Owns how half-written files look to the learner: what is a record, what is torn,
-what is not finished yet. Never writes, never parses a record, and deletes only
-what `release` is told to. One learner reads and releases at a time (its lease).
+Owns which of the two formats a partition is of, where it ends, and what may be
+deleted. Never writes, never parses a record, and deletes only what `release` is told
+to. One learner reads and releases at a time (its lease).
 """
 
 import contextlib
 import functools
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from bandit_svc.errors import Unavailable
+from bandit_svc.eventlog.files.known import Known, KnownPartitions
+from bandit_svc.eventlog.files.lines import places, read_lines
+from bandit_svc.eventlog.files.partition_read import PartitionRead
 from bandit_svc.eventlog.files.segments import (
+    LINES,
+    SEGMENT,
+    current_boot_id,
     is_alive,
     list_partitions,
     list_segments,
+    live_path,
+    manifest_path,
     segment_name,
     segment_size,
 )
 from bandit_svc.eventlog.interface import START, Batch, Cursor
 
 DEFAULT_READ_BYTES = 4_194_304
-_LONG_LINE_STEP = 1_048_576
-
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
-
-
-class _Lines(NamedTuple):
-    """Whole lines of one segment, and how it ended."""
-
-    records: list[bytes]
-    end: int
-    """Offset after the last whole line."""
-    tail: int
-    """Bytes after `end` without a newline; 0 unless `exhausted`."""
-    exhausted: bool
-    """True if the file ends here for now."""
 
 
 def _unavailable_where_the_disk_refuses(
@@ -63,11 +56,19 @@ class FileReader:
 
     A segment is final once a later one exists or its writer is dead. Both are
     looked up before its bytes are read, so that the answer can't be too early:
-    a line cut off in a final segment is torn, in any other it waits.
+    a record cut off in a final segment is torn, in any other it waits.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, boot_id: bytes | None = None) -> None:
+        """Describe the reader; nothing is read yet.
+
+        Args:
+            root: the log's folder.
+            boot_id: of the machine as it runs now; the kernel's where it is None.
+        """
         self._root = root
+        self._known = KnownPartitions(root)
+        self._boot_id = current_boot_id() if boot_id is None else boot_id
 
     @_unavailable_where_the_disk_refuses
     def partitions(self) -> list[str]:
@@ -76,12 +77,26 @@ class FileReader:
 
     @_unavailable_where_the_disk_refuses
     def end(self, partition: str) -> Cursor:
-        """Where the partition ends now; see the interface."""
+        """Return where the partition ends now; see the interface."""
         folder = self._root / partition
-        segments = list_segments(folder)
-        if not segments:
+        alive = is_alive(folder)
+        if lines := self._lines(partition):
+            return Cursor(lines[-1], segment_size(folder, lines[-1], LINES))
+        known = self._known.of(partition)
+        return self._end(folder, known, alive=alive)
+
+    def _end(self, folder: Path, known: Known, *, alive: bool) -> Cursor:
+        numbers = known.numbers.union(list_segments(folder))
+        if not numbers:
             return START
-        return Cursor(segments[-1], segment_size(folder, segments[-1]))
+        last = max(numbers)
+        expected = known.end(last)
+        if not alive:
+            return Cursor(last + 1, 0, expected.sequence or 0)
+        size = segment_size(folder, last)
+        if expected.bytes is None or size > expected.bytes:
+            return Cursor(last, size)
+        return Cursor(last, expected.bytes, expected.sequence or 0)
 
     @_unavailable_where_the_disk_refuses
     def read(
@@ -90,50 +105,54 @@ class FileReader:
         """Return the next records, across segments; see the interface.
 
         A record larger than `max_bytes` comes alone. The cursor may move although
-        there are no records: past a torn line, or into the next segment.
+        there are no records: past damage, or into the next segment.
         """
         folder = self._root / partition
         alive = is_alive(folder)
+        if lines := self._lines(partition):
+            return read_lines(folder, lines, after, max_bytes, alive=alive)
+        # In this order: what is known was true of the files that are listed then.
+        known = self._known.of(partition)
         segments = list_segments(folder)
-        records: list[bytes] = []
-        cursor, torn, room = after, 0, max_bytes
-        for number, offset in _places(segments, after):
-            path = folder / segment_name(number)
-            lines = _read_lines(path, offset, room, at_least_one=not records)
-            records += lines.records
-            cursor = Cursor(number, lines.end)
-            final = not alive or number != segments[-1]
-            if lines.tail and final:
-                torn += 1
-                cursor = Cursor(number, lines.end + lines.tail)
-            room -= lines.end - offset
-            if not lines.exhausted or room <= 0:
-                break
-        return Batch(records, cursor, torn)
+        reading = PartitionRead(
+            folder,
+            known,
+            segments,
+            after,
+            alive=alive,
+            boot_id=self._boot_id,
+        )
+        return reading.run(max_bytes)
 
     @_unavailable_where_the_disk_refuses
     def release(self, partition: str, before: Cursor) -> bool:
         """Delete whole segments before a committed cursor; see the interface.
 
-        The oldest goes first, so that a release cut short leaves a partition that
-        reads the same.
+        The oldest goes first, and the manifest last, so that a release cut short
+        leaves a partition that reads the same.
         """
         folder = self._root / partition
         alive = is_alive(folder)
-        segments = list_segments(folder)
-        finished = not alive and (
-            not segments
-            or before >= Cursor(segments[-1], segment_size(folder, segments[-1]))
-        )
+        lines = self._lines(partition)
+        suffix = LINES if lines else SEGMENT
+        segments = lines or list_segments(folder)
+        if lines:
+            end = Cursor(lines[-1], segment_size(folder, lines[-1], LINES))
+        else:
+            end = self._end(folder, self._known.of(partition), alive=alive)
+        finished = not alive and before >= end
         # The last segment stays while its writer may write to it, whatever the
         # cursor says.
         for number in segments if finished else segments[:-1]:
             if number < before.segment or finished:
-                (folder / segment_name(number)).unlink(missing_ok=True)
+                (folder / segment_name(number, suffix)).unlink(missing_ok=True)
         if finished:
             # A foreign file keeps the folder; the partition has no records left.
             with contextlib.suppress(OSError):
                 folder.rmdir()
+            manifest_path(self._root, partition).unlink(missing_ok=True)
+            live_path(self._root, partition).unlink(missing_ok=True)
+            self._known.forget(partition)
         return finished
 
     @_unavailable_where_the_disk_refuses
@@ -143,56 +162,15 @@ class FileReader:
         for partition in self.partitions():
             folder = self._root / partition
             after = cursors.get(partition, START)
-            for number, offset in _places(list_segments(folder), after):
-                total += max(0, segment_size(folder, number) - offset)
+            lines = self._lines(partition)
+            suffix = LINES if lines else SEGMENT
+            for number, offset in places(lines or list_segments(folder), after):
+                total += max(0, segment_size(folder, number, suffix) - offset)
         return total
 
-
-def _places(segments: list[int], after: Cursor) -> Iterator[tuple[int, int]]:
-    """Yield the segments from a cursor on, each with the offset to begin at.
-
-    Where the cursor's own segment was deleted, everything in it had been read.
-    """
-    for number in segments:
-        if number == after.segment:
-            yield number, after.offset
-        elif number > after.segment:
-            yield number, 0
-
-
-def _read_lines(
-    path: Path, offset: int, max_bytes: int, *, at_least_one: bool
-) -> _Lines:
-    """Read the whole lines within `max_bytes`, or else one that is larger."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return _Lines([], offset, 0, exhausted=True)
-    try:
-        wanted = max(1, max_bytes)
-        chunk = os.pread(descriptor, wanted, offset)
-        if at_least_one and len(chunk) == wanted and b"\n" not in chunk:
-            return _read_long_line(descriptor, offset, chunk)
-    finally:
-        os.close(descriptor)
-    exhausted = len(chunk) < wanted
-    last = chunk.rfind(b"\n")
-    tail = len(chunk) - last - 1 if exhausted else 0
-    if last < 0:
-        return _Lines([], offset, tail, exhausted)
-    return _Lines(chunk[:last].split(b"\n"), offset + last + 1, tail, exhausted)
-
-
-def _read_long_line(descriptor: int, offset: int, begun: bytes) -> _Lines:
-    """Finish the line that `begun` begins, and read no other."""
-    parts = [begun]
-    length = len(begun)
-    while more := os.pread(descriptor, _LONG_LINE_STEP, offset + length):
-        newline = more.find(b"\n")
-        if newline >= 0:
-            parts.append(more[:newline])
-            end = offset + length + newline + 1
-            return _Lines([b"".join(parts)], end, 0, exhausted=False)
-        parts.append(more)
-        length += len(more)
-    return _Lines([], offset, length, exhausted=True)
+    def _lines(self, partition: str) -> list[int]:
+        """Return the segments of format 1; none where the partition is of format 2."""
+        folder = self._root / partition
+        if manifest_path(self._root, partition).exists() or list_segments(folder):
+            return []
+        return list_segments(folder, LINES)

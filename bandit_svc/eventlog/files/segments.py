@@ -1,7 +1,8 @@
 """Name the segments and partitions on disk, and tell whether a writer lives.
 
-Owns the layout `<root>/<partition>/<00000001>.jsonl` and the lock that means
-"alive". Reads folders only; writing and deleting belong to writer.py and reader.py.
+Owns the layout `<root>/<partition>/<00000001>.seg` (`.jsonl` in format 1), the files
+`<root>/manifests/<partition>.manifest` and `.live`, and the lock that means "alive".
+Reads folders only; writing and deleting belong to writer.py and reader.py.
 
 A live writer holds `flock` on its partition's folder. The kernel drops that lock
 when the process dies, however it dies, so no heartbeat and no clock is involved.
@@ -13,7 +14,13 @@ import os
 import re
 from pathlib import Path
 
-_SEGMENT_NAME = re.compile(r"([0-9]{8,})\.jsonl")
+SEGMENT = ".seg"
+LINES = ".jsonl"
+"""The suffix of segments of format 1."""
+MANIFESTS = "manifests"
+_SEGMENT_NAME = re.compile(r"([0-9]{8,})(\.seg|\.jsonl)")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_NO_BOOT_ID = bytes(16)
 
 
 def partition_name(now_ms: int, pid: int, suffix: str, incarnation: int = 1) -> str:
@@ -30,39 +37,61 @@ def partition_name(now_ms: int, pid: int, suffix: str, incarnation: int = 1) -> 
     return name if incarnation == 1 else f"{name}-{incarnation}"
 
 
-def segment_name(number: int) -> str:
+def segment_name(number: int, suffix: str = SEGMENT) -> str:
     """Return the file name of a segment; its number grows and is never reused."""
-    return f"{number:08d}.jsonl"
+    return f"{number:08d}{suffix}"
+
+
+def manifest_path(root: Path, partition: str) -> Path:
+    """Return where the manifest of a partition lies, apart from its segments."""
+    return root / MANIFESTS / f"{partition}.manifest"
+
+
+def live_path(root: Path, partition: str) -> Path:
+    """Return where the live counter of a partition lies."""
+    return root / MANIFESTS / f"{partition}.live"
 
 
 def list_partitions(root: Path) -> list[str]:
-    """List the visible partitions, oldest first; none where the root is missing."""
+    """List the visible partitions, oldest first; none where the root is missing.
+
+    A partition whose folder was deleted is one as long as its manifest is there.
+    """
+    found: set[str] = set()
     try:
         with os.scandir(root) as entries:
-            return sorted(
+            found = {
                 entry.name
                 for entry in entries
                 if not entry.name.startswith(".")
+                and entry.name != MANIFESTS
                 and entry.is_dir(follow_symlinks=False)
-            )
+            }
+        with os.scandir(root / MANIFESTS) as entries:
+            found |= {
+                entry.name.rpartition(".")[0]
+                for entry in entries
+                if entry.name.endswith((".manifest", ".live"))
+            }
     except FileNotFoundError:
-        return []
+        pass
+    return sorted(found)
 
 
-def list_segments(folder: Path) -> list[int]:
+def list_segments(folder: Path, suffix: str = SEGMENT) -> list[int]:
     """List the segment numbers of a partition, ascending; other files don't count."""
     try:
         with os.scandir(folder) as entries:
             matches = [_SEGMENT_NAME.fullmatch(entry.name) for entry in entries]
     except FileNotFoundError:
         return []
-    return sorted(int(match[1]) for match in matches if match)
+    return sorted(int(m[1]) for m in matches if m and m[2] == suffix)
 
 
-def segment_size(folder: Path, number: int) -> int:
-    """Return a segment's size in bytes; 0 if it was deleted meanwhile."""
+def segment_size(folder: Path, number: int, suffix: str = SEGMENT) -> int:
+    """Return a segment's bytes; 0 where it was deleted meanwhile."""
     try:
-        return (folder / segment_name(number)).stat().st_size
+        return (folder / segment_name(number, suffix)).stat().st_size
     except FileNotFoundError:
         return 0
 
@@ -84,3 +113,11 @@ def is_alive(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def current_boot_id() -> bytes:
+    """Return the 16 bytes that the kernel draws at each boot; zeros if it does not."""
+    try:
+        return bytes.fromhex(_BOOT_ID.read_text().strip().replace("-", ""))
+    except (OSError, ValueError):
+        return _NO_BOOT_ID

@@ -13,23 +13,25 @@ import contextlib
 import ctypes
 import errno
 import os
+import stat
 import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import assert_never
 
+from bandit_svc.domain.events.record import Record
 from bandit_svc.errors import Unavailable
+from bandit_svc.eventlog.files.open_segment import OpenSegment
 from bandit_svc.eventlog.files.partition import PartitionFolder
 from bandit_svc.eventlog.interface import FsyncMode
 
-_NONE = -1
 _LIBC = ctypes.PyDLL(None, use_errno=True)
 _LIBC.write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
 _LIBC.write.restype = ctypes.c_ssize_t
 
 
-OnFailure = Callable[[], None]
+Notify = Callable[[], None]
 
 
 def _ignore() -> None:
@@ -50,7 +52,7 @@ class FileWriter:
     able to fsync before it writes; while that fails, appends raise Unavailable.
     """
 
-    def __init__(  # Settings, clock and randomness come from the caller.
+    def __init__(  # noqa: PLR0913 - settings, clock, randomness and two counters
         self,
         root: Path,
         *,
@@ -59,7 +61,8 @@ class FileWriter:
         fsync: FsyncMode,
         fsync_interval_ms: int,
         max_segment_bytes: int,
-        on_fsync_failure: OnFailure = _ignore,
+        on_fsync_failure: Notify = _ignore,
+        on_foreign_change: Notify = _ignore,
     ) -> None:
         """Describe the writer; nothing is created before the first append.
 
@@ -72,6 +75,8 @@ class FileWriter:
             max_segment_bytes: a record that would pass it starts a new segment.
             on_fsync_failure: called at each fsync that failed, perhaps from the
                 background thread: acknowledged records may not survive a power loss.
+            on_foreign_change: called at each segment that is left because another
+                program has cut it, appended to it or deleted it.
         """
         self._folder = PartitionFolder(
             root, now_ms=now_ms, suffix=suffix, durable=fsync != "never"
@@ -80,13 +85,15 @@ class FileWriter:
         self._interval_s = fsync_interval_ms / 1000
         self._max_bytes = max_segment_bytes
         self._lock = threading.Lock()
-        self._segment = _NONE
-        self._end = 0
+        self._segment: OpenSegment | None = None
+        self._sequence = 0
+        self._previous_crc = 0
         self._dirty = False
         self._doubtful = False
         self._closed = False
         self._retired: list[int] = []
         self._on_fsync_failure = on_fsync_failure
+        self._on_foreign_change = on_foreign_change
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         _writers.add(self)
@@ -96,23 +103,18 @@ class FileWriter:
         """The partition's name; it changes only if its folder is deleted."""
         return self._folder.name
 
-    def append(self, record: bytes) -> None:
-        """Write one record; see the interface.
+    def append(self, record: Record) -> None:
+        """Write one record, with the parts that it needs; see the interface.
 
         In mode `always`, a record whose fsync failed was written whole and may be
         read although Unavailable was raised: a reader may have seen it already.
 
         Raises:
             Unavailable: the disk refused, or the writer is closed.
-            ValueError: the record contains a newline byte.
         """
-        if b"\n" in record:
-            raise ValueError("a record contains a newline byte, which ends a record")
-        line = record + b"\n"
         with self._lock:
             try:
-                self._make_room(len(line))
-                self._write(line)
+                self._write(self._segment_for(record), record)
             except OSError as error:
                 raise Unavailable(
                     f"The event log can't be written ({error.strerror or error}); "
@@ -129,37 +131,57 @@ class FileWriter:
         self._stop.set()
         if thread is not None:
             thread.join()
+        with self._lock:
+            self._finish(in_good_order=not self._doubtful)
+            with contextlib.suppress(OSError):
+                self._folder.manifest.write()
         self._sync()
         with self._lock:
             self._let_go()
 
-    def _make_room(self, size: int) -> None:
-        """Have a segment that exists, is trusted and can take `size` bytes."""
+    def _segment_for(self, record: Record) -> OpenSegment:
+        """Return a segment that exists, is trusted and can take a record."""
         if self._closed:
             raise Unavailable("The event log of this process is closed.")
-        if self._segment < 0 or self._doubtful:
-            self._start_segment()
-        elif os.fstat(self._segment).st_nlink == 0:
-            self._retire()
+        segment = self._segment
+        if segment is None or self._doubtful:
+            return self._start_segment()
+        found = os.fstat(segment.descriptor)
+        if found.st_nlink == 0:
+            self._on_foreign_change()
+            self._finish(in_good_order=False)
             raise FileNotFoundError(
                 errno.ENOENT, "the current segment was deleted by somebody else"
             )
-        elif self._end and self._end + size > self._max_bytes:
-            self._start_segment()
+        if found.st_size != segment.end and stat.S_ISREG(found.st_mode):
+            # Cut or appended to by somebody else. The manifest keeps what it held.
+            self._on_foreign_change()
+            self._finish(in_good_order=False)
+            return self._start_segment()
+        if segment.records and not segment.has_room(record, self._max_bytes):
+            return self._start_segment()
+        return segment
 
-    def _write(self, line: bytes) -> None:
-        segment = self._segment
+    def _write(self, segment: OpenSegment, record: Record) -> None:
+        parts = segment.new_parts(record)
+        for part in parts:
+            self._folder.manifest.add_part(part)
+        data, crcs = segment.frames(record, parts)
         try:
-            _write_all(segment, line)
-            self._end += len(line)
+            _write_all(segment.descriptor, data)
         except OSError as error:
-            self._undo(error)
+            self._undo(segment, error)
             raise
         except BaseException:
             # A signal handler raised: what was written is unknown, so whatever
             # is half there becomes the torn end of a segment that is left.
-            self._retire()
+            self._finish(in_good_order=False)
             raise
+        segment.wrote(len(data), crcs, parts)
+        self._sequence = segment.sequence
+        self._folder.live.set(
+            segment.number, segment.first, segment.records, segment.end
+        )
         match self._fsync:
             case "interval":
                 self._dirty = True
@@ -170,56 +192,98 @@ class FileWriter:
             case _:
                 assert_never(self._fsync)
 
-    def _sync_now(self, segment: int) -> None:
-        if not _try_fsync(segment):
+    def _sync_now(self, segment: OpenSegment) -> None:
+        if not _try_fsync(segment.descriptor):
             self._doubtful = True
             self._on_fsync_failure()
             raise OSError(errno.EIO, "the disk could not confirm the write")
 
-    def _undo(self, error: OSError) -> None:
+    def _undo(self, segment: OpenSegment, error: OSError) -> None:
         """Cut a partial record off, or leave the segment if even that fails.
 
-        Only bytes after the last good end are cut. They hold no newline, so no
+        Only bytes after the last good end are cut. They are no whole frame, so no
         reader's cursor has passed them.
         """
         try:
-            os.ftruncate(self._segment, self._end)
+            os.ftruncate(segment.descriptor, segment.end)
         except OSError:
-            self._retire()
+            self._finish(in_good_order=False)
         else:
             # A file at the size limit of its process or file system stays there;
             # a new one has room.
-            if error.errno == errno.EFBIG and self._end:
-                self._retire()
+            if error.errno == errno.EFBIG and segment.records:
+                self._finish(in_good_order=False)
 
-    def _start_segment(self) -> None:
+    def _start_segment(self) -> OpenSegment:
         """Create the next segment and make it the current one."""
         if self._fsync == "interval" and self._thread is None:
             self._start_thread()
-        segment = self._folder.open_next_segment()
-        self._retire()
+        partition = self._folder.name
+        descriptor = self._folder.open_next_segment()
+        if self._folder.name != partition:
+            # The old partition is gone, and its manifest is not ours any more.
+            self._drop()
+            self._sequence = self._previous_crc = 0
+        self._finish(in_good_order=not self._doubtful)
+        segment = OpenSegment(
+            descriptor, self._folder.number, self._folder.epoch, self._sequence
+        )
+        manifest = self._folder.manifest
+        try:
+            header = segment.header(
+                self._folder.epoch, self._previous_crc, self._folder.boot_id
+            )
+            _write_all(descriptor, header)
+            segment.end = len(header)
+            manifest.owe_opened(segment.number, segment.first)
+            try:
+                manifest.write(durably=self._fsync != "never")
+            except OSError:
+                manifest.forget_newest()
+                raise
+        except OSError:
+            self._folder.take_back(descriptor)
+            raise
+        self._folder.live.set(segment.number, segment.first, 0, segment.end)
         self._segment = segment
-        self._end = 0
         self._doubtful = False
+        return segment
 
-    def _retire(self) -> None:
+    def _finish(self, *, in_good_order: bool) -> None:
         """Leave the current segment; the fsync thread flushes and closes it."""
-        if self._segment < 0:
+        segment = self._segment
+        if segment is None:
+            return
+        self._previous_crc = 0
+        if in_good_order:
+            footer, footer_crc = segment.footer()
+            try:
+                _write_all(segment.descriptor, footer)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(segment.descriptor, segment.end)
+            else:
+                self._previous_crc = footer_crc
+                self._dirty = True
+        self._folder.manifest.owe_ended(segment.ended(self._previous_crc))
+        self._drop()
+
+    def _drop(self) -> None:
+        """Let go of the current segment without a word in the manifest."""
+        segment, self._segment = self._segment, None
+        if segment is None:
             return
         if self._fsync == "interval":
-            self._retired.append(self._segment)
+            self._retired.append(segment.descriptor)
         else:
-            os.close(self._segment)
-        self._segment = _NONE
-        self._end = 0
+            os.close(segment.descriptor)
 
     def _let_go(self) -> None:
         """Close every descriptor, and with the folder's the lock."""
-        for descriptor in (*self._retired, self._segment):
-            if descriptor >= 0:
-                os.close(descriptor)
+        self._drop()
+        for descriptor in self._retired:
+            os.close(descriptor)
         self._retired = []
-        self._segment = _NONE
         self._folder.close()
 
     def _start_thread(self) -> None:
@@ -246,11 +310,12 @@ class FileWriter:
         """
         with self._lock:
             retired, self._retired = self._retired, []
-            current = [self._segment] if self._dirty and self._segment >= 0 else []
+            segment = self._segment
+            current = [segment.descriptor] if self._dirty and segment else []
             self._dirty = False
-        failures = sum(not _try_fsync(segment) for segment in (*retired, *current))
-        for segment in retired:
-            os.close(segment)
+        failures = sum(not _try_fsync(one) for one in (*retired, *current))
+        for descriptor in retired:
+            os.close(descriptor)
         if failures:
             with self._lock:
                 self._doubtful = True
@@ -265,23 +330,23 @@ class FileWriter:
             self._let_go()
 
 
-def _write_all(descriptor: int, line: bytes) -> None:
-    """Write a line; a short write is asked again, since that tells its reason."""
-    written = _write(descriptor, line)
-    while written < len(line):
-        more = os.write(descriptor, line[written:])
+def _write_all(descriptor: int, data: bytes) -> None:
+    """Write frames; a short write is asked again, since that tells its reason."""
+    written = _write(descriptor, data)
+    while written < len(data):
+        more = os.write(descriptor, data[written:])
         if more == 0:
             raise OSError(errno.EIO, "the disk takes no more bytes")
         written += more
 
 
-def _write(descriptor: int, line: bytes) -> int:
+def _write(descriptor: int, data: bytes) -> int:
     """Write as os.write does, but without letting go of the interpreter's lock.
 
-    Copying a line to the kernel's memory takes less time than handing the lock to
+    Copying a record to the kernel's memory takes less time than handing the lock to
     another thread, which would next wait for the writer's own lock.
     """
-    written = int(_LIBC.write(descriptor, line, len(line)))
+    written = int(_LIBC.write(descriptor, data, len(data)))
     if written < 0:
         number = ctypes.get_errno()
         if number == errno.EINTR:

@@ -6,11 +6,15 @@ transaction; a segment is deleted only after that.
 
 import msgspec
 
+from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.cursor import START, Cursor
+from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import UnreadableEvent, decode_event
+from bandit_svc.domain.events.event import UnreadableEvent, encode_event
+from bandit_svc.domain.events.record import LINE
 from bandit_svc.domain.experiment import RewardDefinition
-from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.errors import BanditError
+from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.storage.interface import Facts
 from bandit_svc.storage.rows import Arrival, ClosingRule, Cursors
@@ -21,15 +25,26 @@ READ_BYTES = 524_288
 
 
 class Ingested(msgspec.Struct):
-    """The work of one call; counts by (experiment number, name)."""
+    """The work of one call; counts by (experiment number, name).
+
+    `unreadable` counts facts that were set aside, `damages` names those that are lost.
+    `faults` has a sentence for each partition that could not be read: it waits.
+    """
 
     counts: dict[tuple[int, str], int] = {}
     records: int = 0
     unreadable: int = 0
     torn: int = 0
+    damages: list[Damage] = []
+    faults: list[str] = []
 
 
-def ingest(facts: Facts, reader: EventLogReader, definitions: Definitions) -> Ingested:
+def ingest(
+    facts: Facts,
+    reader: EventLogReader,
+    decoder: FactDecoder,
+    definitions: Definitions,
+) -> Ingested:
     """Read all that was acknowledged before the call, and keep it.
 
     What is appended meanwhile may be left for the next call; what was there at
@@ -37,22 +52,19 @@ def ingest(facts: Facts, reader: EventLogReader, definitions: Definitions) -> In
     before the call can be joined with all of its rewards.
     """
     done = Ingested()
-    rules = _Rules(definitions)
-    ends = {partition: reader.end(partition) for partition in reader.partitions()}
-    cursors = {
-        partition: cursor
-        for partition, cursor in facts.cursors().items()
-        if partition in ends
-    }
+    source = _Source(reader, decoder, _Rules(definitions), done)
+    partitions = reader.partitions()
+    cursors = {p: c for p, c in facts.cursors().items() if p in partitions}
+    ends = source.ends(partitions)
     while True:
-        arrivals, moved, torn = _next_batches(reader, rules, cursors, ends)
-        done.torn += torn
+        arrivals, moved, damages = source.next_batches(cursors, ends)
         if not moved:
             break
         outcome = facts.ingest(arrivals, moved)
         cursors.update(moved)
         done.records += len(arrivals)
         done.unreadable += outcome.unreadable
+        done.damages += damages
         for key, count in outcome.counts.items():
             done.counts[key] = done.counts.get(key, 0) + count
     for partition in ends:
@@ -61,41 +73,76 @@ def ingest(facts: Facts, reader: EventLogReader, definitions: Definitions) -> In
     return done
 
 
-def _next_batches(
-    reader: EventLogReader,
-    rules: "_Rules",
-    cursors: Cursors,
-    ends: dict[str, Cursor],
-) -> tuple[list[Arrival], Cursors, int]:
-    """Read one batch of each partition that has not reached its end."""
-    arrivals: list[Arrival] = []
-    moved: Cursors = {}
-    torn = 0
-    for partition, end in ends.items():
-        cursor = cursors.get(partition, START)
-        if cursor >= end:
-            continue
-        batch = reader.read(partition, cursor, READ_BYTES)
-        torn += batch.torn
-        if batch.cursor == cursor:
-            continue
-        arrivals.extend([_arrival(record, rules) for record in batch.records])
-        moved[partition] = batch.cursor
-    return arrivals, moved, torn
+class _Source:
+    """Reads partitions as arrivals; one that can't be read stops only itself."""
 
+    def __init__(
+        self,
+        reader: EventLogReader,
+        decoder: FactDecoder,
+        rules: "_Rules",
+        done: Ingested,
+    ) -> None:
+        self._reader = reader
+        self._decoder = decoder
+        self._rules = rules
+        self._done = done
 
-def _arrival(record: bytes, rules: "_Rules") -> Arrival:
-    try:
-        event = decode_event(record)
-    except UnreadableEvent:
-        return Arrival(record, None)
-    if not isinstance(event, Decision):
-        return Arrival(record, event)
-    rule = rules.of(event.number, event.revision)
-    if rule is None:
-        # A decision of an experiment that this store never had: set aside.
-        return Arrival(record, None)
-    return Arrival(record, event, rule)
+    def ends(self, partitions: list[str]) -> dict[str, Cursor]:
+        """Return where each partition ends that can be read."""
+        found: dict[str, Cursor] = {}
+        for partition in partitions:
+            try:
+                found[partition] = self._reader.end(partition)
+            except BanditError as error:
+                self._blame(partition, error)
+        return found
+
+    def next_batches(
+        self, cursors: Cursors, ends: dict[str, Cursor]
+    ) -> tuple[list[Arrival], Cursors, list[Damage]]:
+        """Read one batch of each partition that has not reached its end."""
+        arrivals: list[Arrival] = []
+        moved: Cursors = {}
+        damages: list[Damage] = []
+        for partition, end in list(ends.items()):
+            cursor = cursors.get(partition, START)
+            if cursor >= end:
+                continue
+            try:
+                batch = self._reader.read(partition, cursor, READ_BYTES)
+            except BanditError as error:
+                self._blame(partition, error)
+                del ends[partition]
+                continue
+            if batch.cursor == cursor:
+                continue
+            self._done.torn += batch.torn
+            arrivals.extend([self._arrival(record, batch) for record in batch.records])
+            moved[partition] = batch.cursor
+            damages += batch.damages
+        return arrivals, moved, damages
+
+    def _blame(self, partition: str, error: BanditError) -> None:
+        self._done.faults.append(
+            f"partition {partition} of the event log waits: {error.message}"
+        )
+
+    def _arrival(self, record: Record, batch: Batch) -> Arrival:
+        try:
+            event = self._decoder.decode(record, batch.parts)
+        except UnreadableEvent:
+            return Arrival(record.payload, None)
+        line = record.payload
+        if not isinstance(event, Decision):
+            return Arrival(line, event)
+        rule = self._rules.of(event.number, event.revision)
+        if record.kind != LINE:
+            line = encode_event(event)
+        if rule is None:
+            # A decision of an experiment that this store never had: set aside.
+            return Arrival(line, None)
+        return Arrival(line, event, rule)
 
 
 class _Rules:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from bandit_svc.domain.events.cursor import START
+from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
@@ -167,5 +167,5 @@ def _clock(storage: Storage, experiment: Experiment, now_ms: int) -> Iterator[st
             )
 
 
-def _place(cursor: tuple[int, int]) -> str:
-    return f"segment {cursor[0]} byte {cursor[1]}"
+def _place(cursor: Cursor) -> str:
+    return f"segment {cursor.segment} byte {cursor.offset}"

@@ -3,8 +3,8 @@
 Owns the checks on an activation and its append; idempotent.
 """
 
+from bandit_svc.domain.events.codec import encode_activation
 from bandit_svc.domain.events.decision import Activation
-from bandit_svc.domain.events.event import encode_event
 from bandit_svc.errors import Conflict, FieldError
 from bandit_svc.services.serving.ports import ServingPorts
 
@@ -42,7 +42,7 @@ def activate(
         number=ref.experiment_number,
         activated_at_ms=now_ms,
     )
-    ports.log.append(encode_event(activation))
+    ports.log.append(encode_activation(activation))
     return activation
 
 

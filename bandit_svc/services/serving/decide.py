@@ -11,7 +11,6 @@ import msgspec
 
 from bandit_svc.domain.events.decision import Decision, PmfSource
 from bandit_svc.domain.events.decision_id import uniform_from_id
-from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.experiment import BASELINE, Definition, assign_group, group_of
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant, check_listing, check_variants
@@ -140,7 +139,7 @@ def _decide_new(
         request_id=request.request_id,
         inline_variants=_inline(variants, request),
     )
-    ports.log.append(encode_event(decision))
+    ports.log.append(ports.encoder.encode(decision, served.keys))
     return _answer(experiment.definition, decision, variants[chosen].payload)
 
 

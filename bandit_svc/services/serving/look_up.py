@@ -4,16 +4,20 @@ Owns the order of looking: the store, then the part of the event log that the
 store does not have yet.
 """
 
+from bandit_svc.domain.events.codec import FactDecoder, is_about
 from bandit_svc.domain.events.cursor import START
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import UnreadableEvent, decode_event
+from bandit_svc.domain.events.decision_id import raw_id
+from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.errors import FieldError, NotFound
-from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
 from bandit_svc.storage.interface import Facts
 from bandit_svc.storage.rows import DecisionView
 
 
-def look_up(facts: Facts, reader: EventLogReader, decision_id: str) -> DecisionView:
+def look_up(
+    facts: Facts, reader: EventLogReader, decoder: FactDecoder, decision_id: str
+) -> DecisionView:
     """Return a decision with its exposure, its rewards and its state.
 
     One that is not in the store yet comes with the state that it will have
@@ -24,7 +28,7 @@ def look_up(facts: Facts, reader: EventLogReader, decision_id: str) -> DecisionV
     """
     view = facts.decision(decision_id)
     if view is None:
-        decision = _in_log(facts, reader, decision_id)
+        decision = _in_log(facts, reader, decoder, decision_id)
         # The learner may have moved it between the two looks.
         view = facts.decision(decision_id)
         if view is None and decision is not None:
@@ -41,16 +45,21 @@ def look_up(facts: Facts, reader: EventLogReader, decision_id: str) -> DecisionV
     return view
 
 
-def _in_log(facts: Facts, reader: EventLogReader, decision_id: str) -> Decision | None:
-    needle = decision_id.encode()
+def _in_log(
+    facts: Facts, reader: EventLogReader, decoder: FactDecoder, decision_id: str
+) -> Decision | None:
+    try:
+        raw = raw_id(decision_id)
+    except ValueError:
+        return None
     cursors = facts.cursors()
     for partition in reader.partitions():
         cursor = cursors.get(partition, START)
         while True:
             batch = reader.read(partition, cursor)
             for record in batch.records:
-                if needle in record:
-                    decision = _decision(record, decision_id)
+                if is_about(record, decision_id, raw):
+                    decision = _decision(decoder, record, batch, decision_id)
                     if decision is not None:
                         return decision
             if batch.cursor == cursor:
@@ -59,9 +68,11 @@ def _in_log(facts: Facts, reader: EventLogReader, decision_id: str) -> Decision 
     return None
 
 
-def _decision(record: bytes, decision_id: str) -> Decision | None:
+def _decision(
+    decoder: FactDecoder, record: Record, batch: Batch, decision_id: str
+) -> Decision | None:
     try:
-        event = decode_event(record)
+        event = decoder.decode(record, batch.parts)
     except UnreadableEvent:
         return None
     if isinstance(event, Decision) and event.id == decision_id:

@@ -5,6 +5,7 @@ Owns the one bundle of ports that a request's verb takes, so that they all read 
 
 from typing import NamedTuple
 
+from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.eventlog.interface import EventLogWriter
 from bandit_svc.services.serving.catalog import Catalog
@@ -18,3 +19,4 @@ class ServingPorts(NamedTuple):
     log: EventLogWriter
     ids: DecisionIds
     recent: RecentRequests
+    encoder: DecisionEncoder

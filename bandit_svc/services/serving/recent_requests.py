@@ -8,10 +8,11 @@ request_id come here, so that others never touch the disk.
 import threading
 from collections import OrderedDict
 
+from bandit_svc.domain.events.codec import FactDecoder, may_be_retried
 from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import UnreadableEvent, decode_event
-from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.domain.events.event import UnreadableEvent
+from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
 from bandit_svc.storage.interface import Facts
 
 REMEMBERED = 20_000
@@ -20,8 +21,11 @@ REMEMBERED = 20_000
 class RecentRequests:
     """Recent answers of all workers. Hold `lock` from find to append."""
 
-    def __init__(self, reader: EventLogReader, facts: Facts) -> None:
+    def __init__(
+        self, reader: EventLogReader, facts: Facts, decoder: FactDecoder
+    ) -> None:
         self._reader = reader
+        self._decoder = decoder
         self._facts = facts
         self._decisions: OrderedDict[str, Decision] = OrderedDict()
         self._cursors: dict[str, Cursor] = {}
@@ -58,16 +62,16 @@ class RecentRequests:
             while True:
                 batch = self._reader.read(partition, cursor)
                 for record in batch.records:
-                    if b'"request_id":' in record:
-                        self._remember_line(record)
+                    if may_be_retried(record):
+                        self._remember_record(record, batch)
                 moved, cursor = batch.cursor != cursor, batch.cursor
                 if not moved:
                     break
             self._cursors[partition] = cursor
 
-    def _remember_line(self, record: bytes) -> None:
+    def _remember_record(self, record: Record, batch: Batch) -> None:
         try:
-            event = decode_event(record)
+            event = self._decoder.decode(record, batch.parts)
         except UnreadableEvent:
             return
         if isinstance(event, Decision) and event.request_id is not None:

@@ -6,8 +6,8 @@ its decision closes (domain.events.attribution).
 
 import msgspec
 
+from bandit_svc.domain.events.codec import encode_reward
 from bandit_svc.domain.events.decision_id import DecisionRef
-from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import MAX_REWARD, RewardDefinition
 from bandit_svc.domain.limits import (
@@ -60,7 +60,7 @@ def record_reward(
         received_at_ms=now_ms,
         metric=report.metric,
     )
-    ports.log.append(encode_event(reward))
+    ports.log.append(encode_reward(reward))
     return reward
 
 

@@ -38,15 +38,18 @@ class SqliteFacts:
         """See the interface."""
         with self._database.tables() as tables:
             rows = tables.table("cursors").rows
-            return {r["partition"]: Cursor(r["segment"], r["offset"]) for r in rows}
+            return {
+                r["partition"]: Cursor(r["segment"], r["offset"], r["sequence"])
+                for r in rows
+            }
 
     def ingest(self, arrivals: Sequence[Arrival], cursors: Cursors) -> IngestOutcome:
         """See the interface."""
         with self._database.write() as connection:
             outcome = Ingesting(connection).run(arrivals)
             connection.executemany(
-                "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)",
-                [(name, c.segment, c.offset) for name, c in cursors.items()],
+                "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)",
+                [(name, *cursor) for name, cursor in cursors.items()],
             )
         return outcome
 

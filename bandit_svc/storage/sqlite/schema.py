@@ -301,3 +301,9 @@ def m013_reward_models(db: Database) -> None:
         FROM evaluations WHERE policy LIKE ':reward-model:%'"""
     )
     db.execute("DELETE FROM evaluations WHERE policy LIKE ':reward-model:%'")
+
+
+@migrations()
+def m014_sequences(db: Database) -> None:
+    """Add the sequence number of the next record to each place in the event log."""
+    db.table("cursors").add_column("sequence", int, not_null_default=0)

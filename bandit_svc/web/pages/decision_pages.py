@@ -52,8 +52,9 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
     @routes.get("/experiments/<key>/decisions/<decision_id>")
     def decision(key: str, decision_id: str) -> str:
         experiment = page_context.storage.experiments.get(key)
+        backends = page_context.backends
         view = look_up(
-            page_context.storage.facts, page_context.backends.reader, decision_id
+            page_context.storage.facts, backends.reader, backends.decoder, decision_id
         )
         if view.decision.number != experiment.number:
             raise NotFound(

@@ -177,7 +177,7 @@ def test_a_partition_shorter_than_what_was_read_from_it_is_a_fault(
     folder = trained / "log" / "w1750000000000-1-ab12"
     folder.mkdir(parents=True)
     (folder / "00000001.jsonl").write_bytes(b"{}\n")
-    change(trained, "INSERT INTO cursors VALUES (?, 1, 100)", folder.name)
+    change(trained, "INSERT INTO cursors VALUES (?, 1, 100, 0)", folder.name)
     (fault,) = faults(run, trained)
 
     assert "segment 1 byte 3" in fault

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from bandit_svc.domain.events.event import encode_event
+from bandit_svc.domain.events.decision_encoder import DecisionEncoder
+from bandit_svc.domain.events.record import UNIT, Record
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import MARGIN_MS, join
@@ -217,9 +218,10 @@ def test_a_line_of_an_unknown_revision_is_set_aside_and_the_rest_is_kept(
 ) -> None:
     service.create()
     decided = service.decide()
-    unknown = msgspec.structs.replace(decided.decision, id="x" * 40, revision=9)
-    service.worker.log.append(encode_event(unknown))
-    service.worker.log.append(b'{"type":"from a later version"}')
+    other = service.worker.ids.issue(1, service.now_ms, bytes(9), deferred=False)
+    unknown = msgspec.structs.replace(decided.decision, id=other, revision=9)
+    service.worker.log.append(DecisionEncoder().encode(unknown))
+    service.worker.log.append(Record(UNIT, b"from a later version"))
     service.reward(decided)
     tick = service.learner.tick()
 
@@ -253,7 +255,8 @@ def test_an_append_that_was_stamped_in_time_may_arrive_within_the_margin(
     definitions = Definitions(service.storage.experiments)
     service.now_ms += 1000
     now_ms = service.now_ms + margin_ms
-    ingest(service.storage.facts, service.backends.reader, definitions)
+    backends = service.backends
+    ingest(backends.storage.facts, backends.reader, backends.decoder, definitions)
     # Stamped before the tick began, appended after the tick had read the log.
     service.reward(decided)
     assert join(service.storage.joins, definitions, now_ms) == 0

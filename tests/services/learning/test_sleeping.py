@@ -120,7 +120,8 @@ def test_what_a_killed_learner_had_joined_is_learned_by_the_next(
     service.rounds(20)
     service.now_ms += 2_000
     definitions = Definitions(service.storage.experiments)
-    ingest(service.storage.facts, service.backends.reader, definitions)
+    backends = service.backends
+    ingest(backends.storage.facts, backends.reader, backends.decoder, definitions)
     join(service.storage.joins, definitions, service.now_ms)
     service.new_learner().drain(60)
 

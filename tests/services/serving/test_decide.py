@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from bandit_svc.domain.events.decision_id import uniform_from_id
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import BASELINE, TREATMENT
 from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.variant import Variant
@@ -23,7 +22,7 @@ def test_the_logged_decision_is_the_answered_one(service: Service) -> None:
     service.create()
     decided = service.decide(unit_id="u", context={"t": 0.1, "user": {"age": 2**60}})
 
-    assert [decode_decision(line) for line in service.log_lines()] == [decided.decision]
+    assert service.logged() == [decided.decision]
 
 
 def test_the_propensity_is_the_chosen_entry_of_the_pmf(service: Service) -> None:
@@ -172,7 +171,7 @@ def test_variants_that_a_request_may_not_bring_are_refused_and_nothing_is_logged
     with pytest.raises(InvalidInput) as refused:
         service.decide(variants=variants)
     assert [field.pointer for field in refused.value.fields] == [pointer]
-    assert service.log_lines() == []
+    assert service.logged() == []
 
 
 @pytest.mark.parametrize(
@@ -213,7 +212,7 @@ def test_an_experiment_that_is_not_running_conflicts(
 
     with pytest.raises(Conflict, match=sentence):
         service.decide()
-    assert service.log_lines() == []
+    assert service.logged() == []
 
 
 def test_an_unknown_experiment_is_not_found(service: Service) -> None:

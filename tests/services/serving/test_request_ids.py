@@ -5,7 +5,7 @@ import threading
 import msgspec
 import pytest
 
-from bandit_svc.domain.events.event import encode_event
+from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Conflict
 from bandit_svc.services.serving.decide import Decided
@@ -34,7 +34,7 @@ def test_a_retry_gets_the_first_answer_and_appends_nothing(
     assert [d.decision for d in again] == [d.decision for d in first]
     assert [d.payload for d in again] == [d.payload for d in first]
     assert {d.repeated for d in again} == {True}
-    assert len(service.log_lines()) == 20
+    assert len(service.logged()) == 20
 
 
 def test_a_retry_after_the_log_was_moved_to_the_store_gets_the_first_answer(
@@ -141,7 +141,7 @@ def test_threads_of_one_worker_that_race_give_one_answer(service: Service) -> No
 
     assert len(answers) == 100
     assert len({d.decision.id for d in answers}) == 25
-    assert len(service.log_lines()) == 25
+    assert len(service.logged()) == 25
 
 
 def test_two_workers_that_raced_to_different_variants_leave_an_ambiguous_decision(
@@ -151,8 +151,9 @@ def test_two_workers_that_raced_to_different_variants_leave_an_ambiguous_decisio
     first = ask(service).decision
     # What the other worker would have appended, had it not seen the first answer:
     # at the same id, the draw falls on another variant of another pmf.
-    raced = msgspec.structs.replace(first, chosen=(first.chosen + 1) % 3)
-    service.other_worker.log.append(encode_event(raced))
+    chosen = (first.chosen + 1) % 3
+    raced = msgspec.structs.replace(first, chosen=chosen, propensity=first.pmf[chosen])
+    service.other_worker.log.append(DecisionEncoder().encode(raced))
     service.reward(service.decide(unit_id="sure"))
     service.mature()
     view = service.storage.facts.decision(first.id)

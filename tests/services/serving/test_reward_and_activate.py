@@ -34,12 +34,12 @@ def test_a_reward_out_of_its_range_is_refused_and_nothing_is_appended(
 ) -> None:
     service.create()
     decided = service.decide()
-    before = service.log_lines()
+    before = service.logged()
 
     with pytest.raises(InvalidInput) as refused:
         service.reward(decided, **fields)
     assert [field.pointer for field in refused.value.fields] == [pointer]
-    assert service.log_lines() == before
+    assert service.logged() == before
 
 
 def test_a_secondary_metric_has_no_declared_range(service: Service) -> None:

@@ -1,0 +1,55 @@
+"""What the event log has lost, and where.
+
+Owns the value that the log's reader gives and ingestion keeps. Pure.
+"""
+
+from typing import Literal, NamedTuple
+
+DamageKind = Literal[
+    "changed", "cut", "deleted", "foreign", "power", "manifest", "live counter"
+]
+"""Kinds of damage.
+
+changed: bytes that fit no checksum. cut: a segment ends before its known end. deleted:
+a segment or a partition is missing. foreign: bytes behind a segment's end. power: a
+tail that the disk had not written when the machine lost its power. manifest, live
+counter: the file that knows the ends is missing or does not fit the segments.
+"""
+
+_WORDS: dict[DamageKind, str] = {
+    "changed": "bytes were changed or moved",
+    "cut": "the segment was cut short",
+    "deleted": "the segment was deleted",
+    "foreign": "bytes were appended by another program",
+    "power": "the machine lost its power before the disk had written the tail",
+    "manifest": "the manifest of the partition is missing or does not fit it",
+    "live counter": "the live counter of the partition is missing or damaged",
+}
+
+
+class Damage(NamedTuple):
+    """One place of one segment.
+
+    Attributes:
+        segment: 0 where it is about the whole partition.
+        facts: records that are lost there.
+        bytes: length of the damaged stretch, 0 where nothing is left of it.
+        at_least: more facts may be lost than can be counted.
+    """
+
+    partition: str
+    segment: int
+    offset: int
+    facts: int
+    bytes: int
+    what: DamageKind
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        """Return a sentence for a log line."""
+        least = "at least " if self.at_least else ""
+        return (
+            f"partition {self.partition} of the event log, segment {self.segment}, "
+            f"byte {self.offset}: {_WORDS[self.what]}; {least}{self.facts} facts are "
+            "lost"
+        )

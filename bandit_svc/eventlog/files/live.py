@@ -1,0 +1,81 @@
+"""The live counter: how far a writer has come, told apart from its segment.
+
+Owns the page `manifests/<partition>.live`. Its writer changes it after each append,
+in mapped memory; readers compare it with the segment, so that a tail that was cut is
+known to be missing. Two slots are written in turn, each with a checksum, so that one
+is whole whenever the writer dies.
+"""
+
+import mmap
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import Final, NamedTuple
+
+_PAGE_BYTES: Final = 4096
+_SLOT_BYTES: Final = 64
+_SLOT: Final = struct.Struct("<IQQQ")
+_CRC: Final = struct.Struct("<I")
+
+
+class Live(NamedTuple):
+    """What the segment that is open holds at least."""
+
+    segment: int
+    first: int
+    """Sequence number of its first record."""
+    records: int
+    bytes: int
+
+    @property
+    def sequence(self) -> int:
+        """Sequence number of the record after its last."""
+        return self.first + self.records
+
+
+class LiveCounter:
+    """The writer's end."""
+
+    def __init__(self, path: Path, identity: int) -> None:
+        """Create the page, with room for it on the disk.
+
+        Args:
+            identity: the checksum of the partition, which each slot's begins with.
+        """
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            # A page that finds no room when it is first touched would kill the process.
+            os.posix_fallocate(descriptor, 0, _PAGE_BYTES)
+            self._map = mmap.mmap(descriptor, _PAGE_BYTES)
+        finally:
+            os.close(descriptor)
+        self._identity = identity
+        self._at = 0
+
+    def set(self, segment: int, first: int, records: int, size: int) -> None:
+        """Say what the open segment holds; everything before was written."""
+        data = _SLOT.pack(segment, first, records, size)
+        at = self._at
+        slot = data + _CRC.pack(zlib.crc32(data, self._identity))
+        self._map[at : at + len(slot)] = slot
+        self._at = at ^ _SLOT_BYTES
+
+    def close(self) -> None:
+        """Let go of the page; idempotent."""
+        self._map.close()
+
+
+def read_live(path: Path, identity: int) -> Live | None:
+    """Return the newest whole slot; None where there is none."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    found = []
+    for at in (0, _SLOT_BYTES):
+        data = content[at : at + _SLOT.size]
+        crc = content[at + _SLOT.size : at + _SLOT.size + _CRC.size]
+        if len(crc) == _CRC.size and crc == _CRC.pack(zlib.crc32(data, identity)):
+            found.append(Live(*_SLOT.unpack(data)))
+    return max(found, default=None)
