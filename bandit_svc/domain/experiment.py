@@ -5,6 +5,7 @@ assignment of units to groups. Pure; a policy's own settings are checked by
 `policies.spec`, called from services.managing.lifecycle.
 """
 
+import functools
 import hashlib
 from typing import Any, Literal, assert_never
 
@@ -184,13 +185,15 @@ def assign_group(salt: str, unit_id: str, holdout: float) -> Group:
     The hash is compared with the holdout share, so that a changed holdout moves
     only the units between the old share and the new one.
     """
-    digest = hashlib.blake2b(
-        unit_id.encode("utf-8", "surrogatepass"),
-        digest_size=8,
-        key=salt.encode(),
-        person=b"group",
-    ).digest()
-    return group_of(int.from_bytes(digest, "big") / 2**64, holdout)
+    digest = _group_hash(salt).copy()
+    digest.update(unit_id.encode("utf-8", "surrogatepass"))
+    return group_of(int.from_bytes(digest.digest(), "big") / 2**64, holdout)
+
+
+@functools.lru_cache(maxsize=1024)
+def _group_hash(salt: str) -> hashlib.blake2b:
+    """Return the begun hash of an experiment, to be copied for each unit."""
+    return hashlib.blake2b(digest_size=8, key=salt.encode(), person=b"group")
 
 
 def group_of(uniform: float, holdout: float) -> Group:

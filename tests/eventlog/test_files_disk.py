@@ -129,8 +129,8 @@ def test_a_signal_in_the_middle_of_a_write_spoils_no_other_record(
     writer.append(record_of(b"before"))
     write = os.write
 
-    def write_half_then_exit(descriptor: int, line: bytes) -> int:
-        write(descriptor, line[: len(line) // 2])
+    def write_half_then_exit(descriptor: int, data: bytes, size: int) -> int:
+        write(descriptor, data[: size // 2])
         raise SystemExit
 
     monkeypatch.setattr("bandit_svc.eventlog.files.writer._write", write_half_then_exit)

@@ -15,8 +15,8 @@ from bandit_svc.domain.events.decision_id import (
     RAW_ID_BYTES,
     DecisionIds,
     is_from_request,
+    number_of,
     raw_id,
-    ref_of,
     text_id,
 )
 from bandit_svc.domain.events.event import Event, UnreadableEvent, decode_event
@@ -39,6 +39,7 @@ _REWARD: Final = struct.Struct("<30sBdqq")
 _ACTIVATION: Final = struct.Struct("<30sq")
 _HAS_REWARD_ID: Final = 1
 _HAS_METRIC: Final = 2
+_MOST_VOUCHED: Final = 16_384
 
 
 def encode_reward(reward: Reward) -> Record:
@@ -97,6 +98,7 @@ class FactDecoder:
     def __init__(self, ids: DecisionIds) -> None:
         self._ids = ids
         self._decisions = DecisionDecoder()
+        self._vouched: set[bytes] = set()
 
     def decode(self, record: Record, parts: Mapping[bytes, bytes]) -> Event:
         """Return the fact of a record.
@@ -108,14 +110,22 @@ class FactDecoder:
             UnreadableEvent: it is damaged, of a kind that this version does not
                 know, or not of this service.
         """
+        return self._decode(record, parts, whole=True)
+
+    def decode_unparsed(self, record: Record, parts: Mapping[bytes, bytes]) -> Event:
+        """Return the same, a decision with its context still in JSON."""
+        return self._decode(record, parts, whole=False)
+
+    def _decode(
+        self, record: Record, parts: Mapping[bytes, bytes], *, whole: bool
+    ) -> Event:
         if record.kind == LINE:
             return self._line(record.payload)
         payload = record.payload
-        if not self._ids.vouches_for(payload[:RAW_ID_BYTES]):
-            raise UnreadableEvent(_NOT_ISSUED)
+        self._check_signature(payload[:RAW_ID_BYTES])
         try:
             if record.kind == DECISION:
-                return self._decisions.decode(payload, parts)
+                return self._decisions.decode(payload, parts, whole=whole)
             if record.kind == REWARD:
                 return _reward(payload)
             if record.kind == ACTIVATION:
@@ -127,6 +137,19 @@ class FactDecoder:
             "it with the version that wrote it"
         )
 
+    def _check_signature(self, raw: bytes) -> None:
+        """Refuse an id of another service; remember those that were checked.
+
+        A reward follows its decision, so that most ids come again.
+        """
+        if raw in self._vouched:
+            return
+        if not self._ids.vouches_for(raw):
+            raise UnreadableEvent(_NOT_ISSUED)
+        if len(self._vouched) >= _MOST_VOUCHED:
+            self._vouched.clear()
+        self._vouched.add(raw)
+
     def _line(self, line: bytes) -> Event:
         event = decode_event(line)
         decision_id = event.id if isinstance(event, Decision) else event.decision_id
@@ -134,11 +157,10 @@ class FactDecoder:
             raw = raw_id(decision_id)
         except ValueError as error:
             raise UnreadableEvent(str(error)) from error
-        if not self._ids.vouches_for(raw):
-            raise UnreadableEvent(_NOT_ISSUED)
+        self._check_signature(raw)
         if isinstance(event, Decision):
             _check_propensity(event)
-        if ref_of(raw).experiment_number != event.number:
+        if number_of(raw) != event.number:
             raise UnreadableEvent("the experiment number is not the one of the id")
         return event
 
@@ -162,7 +184,7 @@ def _check_propensity(decision: Decision) -> None:
 
 def _raw_id_of(decision_id: str, number: int) -> bytes:
     raw = raw_id(decision_id)
-    if ref_of(raw).experiment_number != number:
+    if number_of(raw) != number:
         raise ValueError("the decision_id says another experiment number")
     return raw
 
@@ -175,22 +197,24 @@ def _reward(payload: bytes) -> Reward:
         reward_id, at = _read_text(payload, at)
     if flags & _HAS_METRIC:
         metric, at = _read_text(payload, at)
-    read_fields(payload, at)
+    if at != len(payload):
+        # A newer minor version may have added fields; they must fit.
+        read_fields(payload, at)
     return Reward(
-        decision_id=text_id(raw),
-        number=ref_of(raw).experiment_number,
-        value=value,
-        reward_id=reward_id,
-        occurred_at_ms=occurred_at_ms,
-        received_at_ms=received_at_ms,
-        metric=metric,
+        text_id(raw),
+        number_of(raw),
+        value,
+        reward_id,
+        occurred_at_ms,
+        received_at_ms,
+        metric,
     )
 
 
 def _activation(payload: bytes) -> Activation:
     raw, activated_at_ms = _ACTIVATION.unpack_from(payload)
     read_fields(payload, _ACTIVATION.size)
-    return Activation(text_id(raw), ref_of(raw).experiment_number, activated_at_ms)
+    return Activation(text_id(raw), number_of(raw), activated_at_ms)
 
 
 def _read_text(data: bytes, at: int) -> tuple[str, int]:

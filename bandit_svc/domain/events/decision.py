@@ -60,6 +60,12 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", omit_defaults=True):
         return self.variants[self.chosen]
 
 
+class LoggedDecision(Decision, frozen=True, tag="decision", gc=False):
+    """A decision whose context is still JSON, for those who only pass it on."""
+
+    context: msgspec.Raw  # type: ignore[assignment]  # its JSON is the dict's
+
+
 class Activation(msgspec.Struct, frozen=True, tag="activation"):
     """The variant of a deferred decision was shown."""
 

@@ -4,12 +4,12 @@ Owns the reading of what decision_encoder.py lays out, and the check that the
 propensity is the chosen variant's entry of the pmf. Pure but for its cache of parts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.decision import Decision, LoggedDecision
 from bandit_svc.domain.events.decision_encoder import (
     FORM_SHIFT,
     HAS_FIELDS,
@@ -26,7 +26,9 @@ from bandit_svc.domain.events.decision_fields import (
 )
 from bandit_svc.domain.events.decision_id import (
     RAW_ID_BYTES,
-    ref_of,
+    is_deferred,
+    issued_at_ms,
+    number_of,
     text_id,
 )
 from bandit_svc.domain.events.packing import (
@@ -40,10 +42,14 @@ from bandit_svc.domain.events.packing import (
 from bandit_svc.domain.events.record import PART_KEY_BYTES
 
 _FLAGS_AT: Final = RAW_ID_BYTES + PART_KEY_BYTES
+_CONTINUES: Final = 0x80
+"""From this on a variable-length integer takes more than one byte."""
 _MAX_CACHED = 4096
-_FORMS: Final = tuple(Form)
 
 _decode_context = msgspec.json.Decoder(dict[str, Any]).decode
+_Made = tuple[type[Decision], Callable[[bytes], Any]]
+_WHOLE: Final[_Made] = (Decision, _decode_context)
+_UNPARSED: Final[_Made] = (LoggedDecision, msgspec.Raw)
 
 
 class DecisionDecoder:
@@ -52,21 +58,26 @@ class DecisionDecoder:
     def __init__(self) -> None:
         self._cache: dict[bytes, Shared] = {}
 
-    def decode(self, payload: bytes, parts: Mapping[bytes, bytes]) -> Decision:
+    def decode(
+        self, payload: bytes, parts: Mapping[bytes, bytes], *, whole: bool = True
+    ) -> Decision:
         """Return the decision of a record.
 
         Args:
             parts: the bodies of the shared parts, by key.
+            whole: False leaves the context as JSON: a LoggedDecision.
 
         Raises:
             Malformed: it can't be read, or a part of it is missing.
         """
         try:
-            return self._decode(payload, parts)
+            return self._decode(payload, parts, whole=whole)
         except (LookupError, UnicodeDecodeError, msgspec.DecodeError) as error:
             raise Malformed(f"the record of a decision: {error!r}") from error
 
-    def _decode(self, payload: bytes, parts: Mapping[bytes, bytes]) -> Decision:
+    def _decode(
+        self, payload: bytes, parts: Mapping[bytes, bytes], *, whole: bool
+    ) -> Decision:
         key = payload[RAW_ID_BYTES:_FLAGS_AT]
         flags, at = payload[_FLAGS_AT], _FLAGS_AT + 1
         if flags & HAS_FIELDS:
@@ -76,30 +87,56 @@ class DecisionDecoder:
             shared = read_shared(overlaid(own, key, parts))
         else:
             shared = self._cache.get(key) or self._cached(key, parts)
-        chosen, at = read_varint(payload, at)
-        model_version, at = read_varint(payload, at)
+        chosen, at = payload[at], at + 1
+        if chosen >= _CONTINUES:
+            chosen, at = read_varint(payload, at - 1)
+        model_version, at = payload[at], at + 1
+        if model_version >= _CONTINUES:
+            model_version, at = read_varint(payload, at - 1)
         pmf, propensity, at = _pmf(payload, at, flags, shared, chosen)
         length, at = read_varint(payload, at)
-        context = _decode_context(payload[at : at + length])
+        context = payload[at : at + length]
         at += length
         unit_id = None
         if flags & HAS_UNIT:
-            length, at = read_varint(payload, at)
+            length, at = payload[at], at + 1
+            if length >= _CONTINUES:
+                length, at = read_varint(payload, at - 1)
             unit_id = payload[at : at + length].decode()
             at += length
         if at != len(payload):
             raise Malformed(f"{len(payload)} bytes of a decision that ends at {at}")
         raw = payload[:RAW_ID_BYTES]
-        ref = ref_of(raw)
+        issued = issued_at_ms(raw)
+        made, read = _WHOLE if whole else _UNPARSED
+        if issued is not None and shared.plain:
+            # In the order of the struct, as names cost time: the usual case.
+            return made(
+                text_id(raw),
+                shared.experiment,
+                number_of(raw),
+                shared.revision,
+                issued,
+                shared.group,
+                read(context),
+                shared.variants,
+                pmf,
+                chosen,
+                propensity,
+                model_version,
+                SOURCES[flags & 3],
+                unit_id,
+                is_deferred(raw),
+            )
         rest = shared.rest
-        return Decision(
+        return made(
             id=text_id(raw),
             experiment=shared.experiment,
-            number=ref.experiment_number,
+            number=number_of(raw),
             revision=shared.revision,
-            decided_at_ms=_decided_at_ms(ref.issued_at_ms, rest),
+            decided_at_ms=_decided_at_ms(issued, rest),
             group=shared.group,
-            context=context,
+            context=read(context),
             variants=shared.variants,
             pmf=pmf,
             chosen=chosen,
@@ -107,7 +144,7 @@ class DecisionDecoder:
             model_version=model_version,
             source=SOURCES[flags & 3],
             unit_id=unit_id,
-            deferred=ref.deferred,
+            deferred=is_deferred(raw),
             request_id=_text(rest.get(Field.REQUEST_ID)),
             inline_variants=shared.inline_variants,
             group_chance=_float(rest.get(Field.GROUP_CHANCE)),
@@ -129,7 +166,7 @@ def _pmf(
     payload: bytes, at: int, flags: int, shared: Shared, chosen: int
 ) -> tuple[tuple[float, ...], float, int]:
     """Return the pmf, the propensity, and the place after them."""
-    form = _FORMS[flags >> FORM_SHIFT & 3]
+    form = flags >> FORM_SHIFT & 3
     count = len(shared.variants)
     if chosen >= count:
         raise Malformed(f"variant {chosen} of {count} was chosen")

@@ -5,7 +5,6 @@ layout of the rest; decision_decoder.py reads it back. Pure but for its memory o
 what was seen before, which changes the size of a record and never its meaning.
 """
 
-from enum import IntEnum
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,10 +17,15 @@ from bandit_svc.domain.events.decision_fields import (
     pack_positions,
     pack_texts,
 )
-from bandit_svc.domain.events.decision_id import raw_id, ref_of
+from bandit_svc.domain.events.decision_id import (
+    is_deferred,
+    issued_at_ms,
+    number_of,
+    raw_id,
+)
 from bandit_svc.domain.events.packing import (
+    certain,
     field,
-    one_hot,
     pack_float,
     pack_floats,
     pack_pmf,
@@ -30,20 +34,21 @@ from bandit_svc.domain.events.packing import (
 from bandit_svc.domain.events.record import DECISION, Part, Record, part_of
 
 
-class Form(IntEnum):
+class Form:
     """How the pmf lies in a record."""
 
-    ALL = 0
+    ALL: Final = 0
     """The propensity, and each entry as a float64."""
-    ONE_NUMBER = 1
+    ONE_NUMBER: Final = 1
     """The number that each entry is."""
-    CERTAIN = 2
+    CERTAIN: Final = 2
     """Nothing: 1.0 for the chosen variant, 0.0 for the others."""
-    INHERITED = 3
+    INHERITED: Final = 3
     """The propensity; the entries are a field of a shared part."""
 
 
 SOURCES: Final[tuple[PmfSource, ...]] = ("policy", "baseline", "fallback")
+_SOURCE_FLAGS: Final = {source: i for i, source in enumerate(SOURCES)}
 FORM_SHIFT: Final = 2
 HAS_UNIT: Final = 16
 HAS_FIELDS: Final = 32
@@ -69,6 +74,7 @@ class _Template(NamedTuple):
     parts: tuple[Part]
 
 
+_NEITHER: Final = (False, False)
 _TemplateKey = tuple[str, int, str, int, float | None, bool, tuple[bool, bool]]
 
 
@@ -95,20 +101,26 @@ class DecisionEncoder:
                 `deferred` than the decision.
         """
         raw = raw_id(decision.id)
-        issued_at_ms = _checked(raw, decision)
-        pmf = pack_floats(decision.pmf)
-        form = _form(decision, pmf)
+        issued = _checked(raw, decision)
+        pmf, propensity = pack_floats(decision.pmf), pack_float(decision.propensity)
+        form = _form(decision, pmf, propensity)
         template = self._template(decision, listed or decision.variants, pmf)
         own: list[bytes] = []
         parts: list[Part] = []
         if form == Form.ALL and len(pmf) > LONG_FIELD_BYTES:
             self._add(field(Field.PMF, pmf), own, parts)
             form = Form.INHERITED
-        for blob in _own_fields(decision, template, issued_at_ms):
+        for blob in _own_fields(decision, template, issued):
             self._add(blob, own, parts)
         if parts:
             own.append(field(Field.PARTS, b"".join([part.key for part in parts])))
-        payload = _payload(decision, raw + template.parts[0].key, form, pmf, own)
+        payload = _payload(
+            decision,
+            raw + template.parts[0].key,
+            form,
+            _chances(form, pmf, propensity),
+            own,
+        )
         shared = (*template.parts, *parts) if parts else template.parts
         return Record(DECISION, payload, shared)
 
@@ -116,7 +128,12 @@ class DecisionEncoder:
         self, decision: Decision, listed: tuple[str, ...], pmf: bytes
     ) -> _Template:
         """Return the part for what this decision has in common with others."""
-        same = _same(decision.treatment_pmf, pmf), _same(decision.baseline_pmf, pmf)
+        same = _NEITHER
+        if decision.treatment_pmf is not None or decision.baseline_pmf is not None:
+            same = (
+                _same(decision.treatment_pmf, pmf),
+                _same(decision.baseline_pmf, pmf),
+            )
         key = (
             decision.experiment,
             decision.revision,
@@ -167,21 +184,20 @@ class DecisionEncoder:
 
 def _checked(raw: bytes, decision: Decision) -> int | None:
     """Return the time that the id says; refuse an id of another decision."""
-    ref = ref_of(raw)
-    if ref.experiment_number != decision.number or ref.deferred != decision.deferred:
+    if number_of(raw) != decision.number or is_deferred(raw) != decision.deferred:
         raise ValueError(
             "the id of a decision says another experiment number or another "
             "`deferred` than the decision"
         )
-    return ref.issued_at_ms
+    return issued_at_ms(raw)
 
 
-def _form(decision: Decision, pmf: bytes) -> Form:
+def _form(decision: Decision, pmf: bytes, propensity: bytes) -> int:
     """Return the shortest form from which pmf and propensity come back."""
-    propensity = pack_float(decision.propensity)
-    if pmf == propensity * len(decision.pmf):
+    count = len(decision.pmf)
+    if pmf == propensity * count:
         return Form.ONE_NUMBER
-    if decision.propensity == 1.0 and one_hot(decision.pmf) == decision.chosen:
+    if decision.propensity == 1.0 and pmf == certain(count, decision.chosen):
         return Form.CERTAIN
     return Form.ALL
 
@@ -223,7 +239,7 @@ def _short_baseline(decision: Decision) -> bytes | None:
 
 
 def _own_fields(
-    decision: Decision, template: _Template, issued_at_ms: int | None
+    decision: Decision, template: _Template, issued: int | None
 ) -> list[bytes]:
     """Return the fields in which a decision differs from its part."""
     found: list[bytes] = []
@@ -232,7 +248,7 @@ def _own_fields(
     if decision.inline_variants is not None:
         inline = encode_variants(decision.inline_variants)
         found.append(field(Field.INLINE_VARIANTS, inline))
-    if decision.decided_at_ms != issued_at_ms:
+    if decision.decided_at_ms != issued:
         found.append(field(Field.DECIDED_AT, varint(decision.decided_at_ms)))
     if decision.request_id is not None:
         found.append(field(Field.REQUEST_ID, decision.request_id.encode()))
@@ -258,28 +274,39 @@ def _own_variants(decision: Decision, listed: tuple[str, ...]) -> list[bytes]:
     return [field(Field.POSITIONS, positions)]
 
 
+def _chances(form: int, pmf: bytes, propensity: bytes) -> bytes:
+    """Return what a record says of pmf and propensity."""
+    if form == Form.ALL:
+        return propensity + pmf
+    return b"" if form == Form.CERTAIN else propensity
+
+
 def _payload(
-    decision: Decision, head: bytes, form: Form, pmf: bytes, own: list[bytes]
+    decision: Decision, head: bytes, form: int, chances: bytes, own: list[bytes]
 ) -> bytes:
     """Lay the pieces out; see docs/log-format.md."""
-    unit_id = decision.unit_id
-    flags = SOURCES.index(decision.source) | form << FORM_SHIFT
-    pieces = [head, b"", varint(decision.chosen), varint(decision.model_version)]
+    flags = _SOURCE_FLAGS[decision.source] | form << FORM_SHIFT
+    fields = b""
     if own:
         flags |= HAS_FIELDS
         fields = b"".join(own)
-        pieces[2:2] = [varint(len(fields)), fields]
-    if form == Form.ONE_NUMBER:
-        pieces.append(pmf[:8])
-    elif form != Form.CERTAIN:
-        pieces.append(pack_float(decision.propensity))
-        if form == Form.ALL:
-            pieces.append(pmf)
-    context = _encode_context(decision.context)
-    pieces += (varint(len(context)), context)
-    if unit_id is not None:
+        fields = varint(len(fields)) + fields
+    unit = b""
+    if decision.unit_id is not None:
         flags |= HAS_UNIT
-        unit = unit_id.encode()
-        pieces += (varint(len(unit)), unit)
-    pieces[1] = bytes((flags,))
-    return b"".join(pieces)
+        unit = decision.unit_id.encode()
+        unit = varint(len(unit)) + unit
+    context = _encode_context(decision.context)
+    return b"".join(
+        (
+            head,
+            varint(flags),
+            fields,
+            varint(decision.chosen),
+            varint(decision.model_version),
+            chances,
+            varint(len(context)),
+            context,
+            unit,
+        )
+    )

@@ -6,7 +6,6 @@ that a part and a record have. docs/log-format.md lists them. Pure.
 
 import itertools
 from collections.abc import Mapping
-from enum import IntEnum
 from typing import Final, NamedTuple
 
 import msgspec
@@ -16,31 +15,32 @@ from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.variant import Variant
 
 
-class Field(IntEnum):
+class Field:
     """The numbers; those without a reader yet are reserved for what comes."""
 
-    PARTS = 1
-    EXPERIMENT = 2
-    REVISION = 3
-    GROUP = 4
-    VARIANTS = 5
-    POSITIONS = 6
-    INLINE_VARIANTS = 7
-    PMF = 8
-    DECIDED_AT = 9
-    REQUEST_ID = 10
-    GROUP_CHANCE = 11
-    TREATMENT_PMF = 12
-    BASELINE_PMF = 13
-    TRACE_ID = 14
-    PROGRAMME = 15
-    SPLIT = 16
-    SLOTS = 17
-    ELIGIBLE = 18
-    FEATURES = 19
+    PARTS: Final = 1
+    EXPERIMENT: Final = 2
+    REVISION: Final = 3
+    GROUP: Final = 4
+    VARIANTS: Final = 5
+    POSITIONS: Final = 6
+    INLINE_VARIANTS: Final = 7
+    PMF: Final = 8
+    DECIDED_AT: Final = 9
+    REQUEST_ID: Final = 10
+    GROUP_CHANCE: Final = 11
+    TREATMENT_PMF: Final = 12
+    BASELINE_PMF: Final = 13
+    TRACE_ID: Final = 14
+    PROGRAMME: Final = 15
+    SPLIT: Final = 16
+    SLOTS: Final = 17
+    ELIGIBLE: Final = 18
+    FEATURES: Final = 19
 
 
 _READ: Final = frozenset(range(Field.PARTS, Field.TRACE_ID + 1))
+_REST: Final = frozenset(range(Field.PMF, Field.TRACE_ID + 1))
 GROUPS: Final[tuple[Group, ...]] = (TREATMENT, BASELINE)
 
 encode_variants = msgspec.json.Encoder().encode
@@ -58,6 +58,8 @@ class Shared(NamedTuple):
     rest: Mapping[int, bytes]
     """Every other field, as it was written."""
     unknown: dict[int, bytes] | None
+    plain: bool
+    """Whether there is no other field at all."""
 
 
 def read_shared(fields: Mapping[int, bytes]) -> Shared:
@@ -73,14 +75,16 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
             variants = tuple([variants[i] for i in read_positions(positions)])
         inline = fields.get(Field.INLINE_VARIANTS)
         unknown = {n: v for n, v in fields.items() if n not in _READ}
+        rest = {n: v for n, v in fields.items() if n in _REST}
         return Shared(
             experiment=fields[Field.EXPERIMENT].decode(),
             revision=read_varint(fields[Field.REVISION], 0)[0],
             group=GROUPS[fields[Field.GROUP][0]],
             variants=variants,
             inline_variants=None if inline is None else _decode_variants(inline),
-            rest={n: v for n, v in fields.items() if n in _READ},
+            rest=rest,
             unknown=unknown or None,
+            plain=not rest and not unknown and inline is None,
         )
     except (KeyError, IndexError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise Malformed(f"the fields of a decision: {error!r}") from error

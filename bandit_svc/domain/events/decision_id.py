@@ -11,6 +11,7 @@ flags, 10 of a keyed BLAKE2b (RFC 7693) over the rest.
 
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
 from typing import NamedTuple
@@ -31,8 +32,10 @@ _STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 # their bytes do.
 _SORTED = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
 _TO_SORTED = bytes.maketrans(_STANDARD, _SORTED)
-_FROM_SORTED = bytes.maketrans(_SORTED, _STANDARD)
-_ALPHABET = frozenset(_SORTED.decode())
+# Every other byte becomes one that no base64 has.
+_FROM_SORTED = bytearray(b"!" * 256)
+for _ours, _standard in zip(_SORTED, _STANDARD, strict=True):
+    _FROM_SORTED[_ours] = _standard
 
 
 class DecisionRef(NamedTuple):
@@ -50,11 +53,17 @@ def raw_id(decision_id: str) -> bytes:
     Raises:
         ValueError: the text is no id.
     """
-    if len(decision_id) != ID_LENGTH or not _ALPHABET.issuperset(decision_id):
+    try:
+        raw = binascii.a2b_base64(
+            decision_id.encode("ascii").translate(_FROM_SORTED), strict_mode=True
+        )
+    except ValueError:
+        raw = b""
+    if len(raw) != RAW_ID_BYTES:
         raise ValueError(
             f"an id has {ID_LENGTH} URL-safe characters, not {decision_id!r:.60}"
         )
-    return binascii.a2b_base64(decision_id.encode().translate(_FROM_SORTED))
+    return raw
 
 
 def text_id(raw: bytes) -> str:
@@ -68,16 +77,24 @@ def is_from_request(raw: bytes) -> bool:
     return bool(raw[19] & _FROM_REQUEST)
 
 
+def number_of(raw: bytes) -> int:
+    """Return the experiment number in the 30 bytes of an id."""
+    return int.from_bytes(raw[15:19], "big")
+
+
+def is_deferred(raw: bytes) -> bool:
+    """Whether the 30 bytes of an id are of a deferred decision."""
+    return bool(raw[19] & _DEFERRED)
+
+
+def issued_at_ms(raw: bytes) -> int | None:
+    """Return the time in the 30 bytes of an id; None where it has none."""
+    return None if raw[19] & _FROM_REQUEST else int.from_bytes(raw[:6], "big")
+
+
 def ref_of(raw: bytes) -> DecisionRef:
     """Return what the 30 bytes of an id say; their signature is not checked."""
-    flags = raw[19]
-    return DecisionRef(
-        experiment_number=int.from_bytes(raw[15:19], "big"),
-        issued_at_ms=(
-            None if flags & _FROM_REQUEST else int.from_bytes(raw[:6], "big")
-        ),
-        deferred=bool(flags & _DEFERRED),
-    )
+    return DecisionRef(number_of(raw), issued_at_ms(raw), is_deferred(raw))
 
 
 class DecisionIds:
@@ -90,6 +107,10 @@ class DecisionIds:
                 f"{SECRET_BYTES}. Restore it from a backup of the store."
             )
         self._secret = secret
+        # Copied for each id, which costs less than to begin with the key.
+        self._keyed = hashlib.blake2b(
+            digest_size=_MAC_BYTES, key=secret, person=b"decision-id"
+        )
 
     def issue(
         self, experiment_number: int, now_ms: int, entropy: bytes, *, deferred: bool
@@ -118,14 +139,14 @@ class DecisionIds:
         Raises:
             InvalidInput: this service did not issue it.
         """
-        body = self._body(decision_id)
-        if body is None:
+        raw = self._raw(decision_id)
+        if raw is None:
             detail = (
                 "the decision_id was not issued by this service; send one back as "
                 "POST /v1/decisions gave it"
             )
             raise InvalidInput(detail, FieldError(pointer, detail))
-        return ref_of(body)
+        return ref_of(raw)
 
     def vouches_for(self, raw: bytes) -> bool:
         """Return whether this service signed the 30 bytes of an id."""
@@ -136,17 +157,17 @@ class DecisionIds:
         token = base64.b64encode(body + self._mac(body))
         return token.translate(_TO_SORTED).decode()
 
-    def _body(self, decision_id: str) -> bytes | None:
-        if len(decision_id) != ID_LENGTH or not _ALPHABET.issuperset(decision_id):
+    def _raw(self, decision_id: str) -> bytes | None:
+        try:
+            raw = raw_id(decision_id)
+        except ValueError:
             return None
-        raw = base64.b64decode(decision_id.encode().translate(_FROM_SORTED))
-        body, mac = raw[:_BODY_BYTES], raw[_BODY_BYTES:]
-        return body if hmac.compare_digest(mac, self._mac(body)) else None
+        return raw if self.vouches_for(raw) else None
 
     def _mac(self, body: bytes) -> bytes:
-        return hashlib.blake2b(
-            body, digest_size=_MAC_BYTES, key=self._secret, person=b"decision-id"
-        ).digest()
+        mac = self._keyed.copy()
+        mac.update(body)
+        return mac.digest()
 
 
 def uniform_from_id(decision_id: str, purpose: bytes) -> float:
@@ -155,7 +176,12 @@ def uniform_from_id(decision_id: str, purpose: bytes) -> float:
     The id is the seed of its decision, so that anyone who holds the log can draw
     again. 53 bits, as many as a float holds.
     """
-    digest = hashlib.blake2b(
-        decision_id.encode(), digest_size=8, person=purpose
-    ).digest()
-    return float((int.from_bytes(digest, "big") >> 11) * 2.0**-53)
+    digest = _hash_for(purpose).copy()
+    digest.update(decision_id.encode())
+    return float((int.from_bytes(digest.digest(), "big") >> 11) * 2.0**-53)
+
+
+@functools.cache
+def _hash_for(purpose: bytes) -> hashlib.blake2b:
+    """Return the begun hash of a purpose; there are two or three."""
+    return hashlib.blake2b(digest_size=8, person=purpose)

@@ -8,6 +8,7 @@ A reader keeps the fields that it does not know, so that a newer minor version m
 add some.
 """
 
+import functools
 import struct
 from collections.abc import Sequence
 
@@ -92,7 +93,20 @@ def read_float(data: bytes) -> float:
 
 def pack_floats(values: Sequence[float]) -> bytes:
     """Encode float64 numbers one after the other."""
-    return struct.pack(f"<{len(values)}d", *values)
+    return _floats(len(values)).pack(*values)
+
+
+@functools.lru_cache(maxsize=1024)
+def _floats(count: int) -> struct.Struct:
+    return struct.Struct(f"<{count}d")
+
+
+@functools.lru_cache(maxsize=1024)
+def certain(count: int, chosen: int) -> bytes:
+    """Return the floats of a pmf that is 1.0 for one variant and 0.0 for the others."""
+    values = [0.0] * count
+    values[chosen] = 1.0
+    return pack_floats(values)
 
 
 def pack_pmf(pmf: Sequence[float]) -> bytes:
@@ -104,19 +118,17 @@ def pack_pmf(pmf: Sequence[float]) -> bytes:
     full = pack_floats(pmf)
     if full == full[:_FLOAT_BYTES] * len(pmf):
         return full[:_FLOAT_BYTES]
-    hot = one_hot(pmf)
+    hot = _one_hot(pmf)
     return full if hot is None else varint(hot)
 
 
-def one_hot(pmf: Sequence[float]) -> int | None:
+def _one_hot(pmf: Sequence[float]) -> int | None:
     """Return the index of the only 1.0 among zeros; None for any other pmf."""
     if 1.0 not in pmf:
         return None
     hot = pmf.index(1.0)
-    expected = bytearray(_FLOAT_BYTES * len(pmf))
-    expected[_FLOAT_BYTES * hot : _FLOAT_BYTES * (hot + 1)] = _FLOAT.pack(1.0)
     # Compared as bytes, because -0.0 == 0.0.
-    return hot if bytes(expected) == pack_floats(pmf) else None
+    return hot if certain(len(pmf), hot) == pack_floats(pmf) else None
 
 
 def read_pmf(data: bytes, variants: int) -> tuple[float, ...]:
@@ -134,4 +146,4 @@ def read_pmf(data: bytes, variants: int) -> tuple[float, ...]:
         return (0.0,) * hot + (1.0,) + (0.0,) * (variants - hot - 1)
     if len(data) != _FLOAT_BYTES * variants:
         raise Malformed(f"{len(data)} bytes of a pmf over {variants} variants")
-    return struct.unpack(f"<{variants}d", data)
+    return _floats(variants).unpack(data)

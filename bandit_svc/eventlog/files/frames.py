@@ -30,8 +30,10 @@ FOOTER: Final = 3
 
 MIN_FRAME_BYTES: Final = 7
 _MAX_LENGTH_BYTES: Final = 5
-_CRC_BYTES: Final = 4
+CRC_BYTES: Final = 4
 _CONTINUES: Final = 0x80
+_THREE_BYTES: Final = 1 << 14
+_HEAD: Final = struct.Struct("BBBB")
 
 _IDENTITY: Final = struct.Struct("<QI")
 _COVERED: Final = struct.Struct("<QB")
@@ -40,8 +42,8 @@ _HEADER: Final = struct.Struct("<HBQIQI16s")
 _FOOTER: Final = struct.Struct("<QQI")
 
 
-HEADER_FRAME_BYTES: Final = 3 + _HEADER.size + _CRC_BYTES
-FOOTER_FRAME_BYTES: Final = 3 + _FOOTER.size + _CRC_BYTES
+HEADER_FRAME_BYTES: Final = 3 + _HEADER.size + CRC_BYTES
+FOOTER_FRAME_BYTES: Final = 3 + _FOOTER.size + CRC_BYTES
 
 
 class NewerFormat(BanditError):
@@ -80,7 +82,7 @@ class Footer(NamedTuple):
     bytes: int
     """Offset of the footer."""
     checksum: int
-    """CRC-32 over the checksums of all frames before."""
+    """CRC-32 over the checksums of the records before."""
 
 
 def epoch_of(partition: str) -> int:
@@ -103,9 +105,15 @@ def encode_frame(
     identity: int, sequence: int, kind: int, payload: bytes
 ) -> tuple[bytes, bytes]:
     """Return a frame and its checksum, both as bytes."""
-    crc = _CRC.pack(checksum(identity, sequence, kind, payload))
-    head = bytes((MAGIC, kind)) + varint(len(payload))
-    return head + payload + crc, crc
+    crc = zlib.crc32(payload, zlib.crc32(_COVERED.pack(sequence, kind), identity))
+    packed = crc.to_bytes(CRC_BYTES, "little")
+    length = len(payload)
+    if _CONTINUES <= length < _THREE_BYTES:
+        # The usual length of a decision, as varint() would write it.
+        head = _HEAD.pack(MAGIC, kind, length & 0x7F | _CONTINUES, length >> 7)
+    else:
+        head = bytes((MAGIC, kind)) + varint(length)
+    return head + payload + packed, packed
 
 
 def parse_frame(data: bytes, at: int) -> Frame | None:
@@ -121,10 +129,10 @@ def parse_frame(data: bytes, at: int) -> Frame | None:
             return None
         begin += at + 2
     end = begin + length
-    if end + _CRC_BYTES > len(data):
+    if end + CRC_BYTES > len(data):
         return None
     (crc,) = _CRC.unpack_from(data, end)
-    return Frame(data[at + 1], data[begin:end], crc, end + _CRC_BYTES)
+    return Frame(data[at + 1], data[begin:end], crc, end + CRC_BYTES)
 
 
 def could_begin(data: bytes, at: int) -> bool:
@@ -138,7 +146,7 @@ def could_begin(data: bytes, at: int) -> bool:
         length, begin = read_varint(rest[2 : 2 + _MAX_LENGTH_BYTES], 0)
     except Malformed:
         return len(rest) < 2 + _MAX_LENGTH_BYTES
-    return len(rest) < 2 + begin + length + _CRC_BYTES
+    return len(rest) < 2 + begin + length + CRC_BYTES
 
 
 def is_record(kind: int) -> bool:

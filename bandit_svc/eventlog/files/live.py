@@ -17,6 +17,7 @@ _PAGE_BYTES: Final = 4096
 _SLOT_BYTES: Final = 64
 _SLOT: Final = struct.Struct("<IQQQ")
 _CRC: Final = struct.Struct("<I")
+_USED_BYTES: Final = _SLOT.size + _CRC.size
 
 
 class Live(NamedTuple):
@@ -56,9 +57,9 @@ class LiveCounter:
     def set(self, segment: int, first: int, records: int, size: int) -> None:
         """Say what the open segment holds; everything before was written."""
         data = _SLOT.pack(segment, first, records, size)
+        crc = zlib.crc32(data, self._identity)
         at = self._at
-        slot = data + _CRC.pack(zlib.crc32(data, self._identity))
-        self._map[at : at + len(slot)] = slot
+        self._map[at : at + _USED_BYTES] = data + crc.to_bytes(4, "little")
         self._at = at ^ _SLOT_BYTES
 
     def close(self) -> None:

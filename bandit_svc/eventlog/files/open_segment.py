@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from bandit_svc.domain.events.packing import varint
 from bandit_svc.domain.events.record import PART_KEY_BYTES, Part, Record
 from bandit_svc.eventlog.files.frames import (
+    CRC_BYTES,
     FOOTER,
     HEADER,
     SHARED,
@@ -49,7 +50,7 @@ class OpenSegment:
         self.end = 0
         """Its length, as far as we wrote it."""
         self.checksum = 0
-        """CRC-32 over the checksums of its frames."""
+        """CRC-32 over the checksums of its records."""
         self.parts: set[bytes] = set()
         """Keys of the shared parts that it holds."""
 
@@ -67,8 +68,10 @@ class OpenSegment:
 
     def new_parts(self, record: Record) -> Sequence[Part]:
         """Return the parts of a record that this segment lacks."""
-        held = self.parts
-        return [part for part in record.parts if part.key not in held]
+        parts, held = record.parts, self.parts
+        if not parts or (len(parts) == 1 and parts[0].key in held):
+            return ()
+        return [part for part in parts if part.key not in held]
 
     def has_room(self, record: Record, most: int) -> bool:
         """Whether a record keeps the segment within `most` bytes, footer apart."""
@@ -77,25 +80,23 @@ class OpenSegment:
             size += _frame_bytes(PART_KEY_BYTES + len(part.body))
         return self.end + size <= most
 
-    def frames(self, record: Record, parts: Sequence[Part]) -> tuple[bytes, bytes]:
-        """Return the frames of a record and of parts before it, and their checksums."""
-        payload = record.payload
-        data, crc = encode_frame(self.identity, self.sequence, record.kind, payload)
-        if not parts:
-            return data, crc
-        framed = [
-            encode_frame(self.identity, self.sequence, SHARED, part.key + part.body)
-            for part in parts
-        ]
-        framed.append((data, crc))
-        return b"".join([f for f, _ in framed]), b"".join([c for _, c in framed])
+    def frames(self, record: Record, parts: Sequence[Part]) -> bytes:
+        """Return the frame of a record, behind those of parts."""
+        data, _ = encode_frame(
+            self.identity, self.sequence, record.kind, record.payload
+        )
+        for part in reversed(parts):
+            content = part.key + part.body
+            framed, _ = encode_frame(self.identity, self.sequence, SHARED, content)
+            data = framed + data
+        return data
 
-    def wrote(self, size: int, crcs: bytes, parts: Sequence[Part]) -> None:
+    def wrote(self, data: bytes, parts: Sequence[Part]) -> None:
         """Count a record that the kernel has taken whole."""
-        self.end += size
+        self.end += len(data)
         self.records += 1
         self.sequence += 1
-        self.checksum = zlib.crc32(crcs, self.checksum)
+        self.checksum = zlib.crc32(data[-CRC_BYTES:], self.checksum)
         for part in parts:
             self.parts.add(part.key)
 

@@ -26,9 +26,11 @@ from bandit_svc.eventlog.files.open_segment import OpenSegment
 from bandit_svc.eventlog.files.partition import PartitionFolder
 from bandit_svc.eventlog.interface import FsyncMode
 
-_LIBC = ctypes.PyDLL(None, use_errno=True)
-_LIBC.write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
-_LIBC.write.restype = ctypes.c_ssize_t
+_MARGIN_BYTES = 64
+"""More than a frame adds to its payload."""
+_write = ctypes.PyDLL(None).write
+_write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
+_write.restype = ctypes.c_ssize_t
 
 
 Notify = Callable[[], None]
@@ -158,7 +160,13 @@ class FileWriter:
             self._on_foreign_change()
             self._finish(in_good_order=False)
             return self._start_segment()
-        if segment.records and not segment.has_room(record, self._max_bytes):
+        # Looked at closely only near the end.
+        near = segment.end + len(record.payload) + _MARGIN_BYTES > self._max_bytes
+        if (
+            (near or segment.new_parts(record))
+            and segment.records
+            and not segment.has_room(record, self._max_bytes)
+        ):
             return self._start_segment()
         return segment
 
@@ -166,7 +174,7 @@ class FileWriter:
         parts = segment.new_parts(record)
         for part in parts:
             self._folder.manifest.add_part(part)
-        data, crcs = segment.frames(record, parts)
+        data = segment.frames(record, parts)
         try:
             _write_all(segment.descriptor, data)
         except OSError as error:
@@ -177,7 +185,7 @@ class FileWriter:
             # is half there becomes the torn end of a segment that is left.
             self._finish(in_good_order=False)
             raise
-        segment.wrote(len(data), crcs, parts)
+        segment.wrote(data, parts)
         self._sequence = segment.sequence
         self._folder.live.set(
             segment.number, segment.first, segment.records, segment.end
@@ -331,28 +339,18 @@ class FileWriter:
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    """Write frames; a short write is asked again, since that tells its reason."""
-    written = _write(descriptor, data)
+    """Write frames; a write that fails or falls short is asked again for its reason.
+
+    The first one does as os.write, but without letting go of the interpreter's lock:
+    copying a record to the kernel's memory takes less time than handing the lock to
+    another thread, which would next wait for the writer's own lock.
+    """
+    written = max(0, _write(descriptor, data, len(data)))
     while written < len(data):
         more = os.write(descriptor, data[written:])
         if more == 0:
             raise OSError(errno.EIO, "the disk takes no more bytes")
         written += more
-
-
-def _write(descriptor: int, data: bytes) -> int:
-    """Write as os.write does, but without letting go of the interpreter's lock.
-
-    Copying a record to the kernel's memory takes less time than handing the lock to
-    another thread, which would next wait for the writer's own lock.
-    """
-    written = int(_LIBC.write(descriptor, data, len(data)))
-    if written < 0:
-        number = ctypes.get_errno()
-        if number == errno.EINTR:
-            return 0
-        raise OSError(number, os.strerror(number))
-    return written
 
 
 def _try_fsync(descriptor: int) -> bool:

@@ -130,7 +130,7 @@ class _Source:
 
     def _arrival(self, record: Record, batch: Batch) -> Arrival:
         try:
-            event = self._decoder.decode(record, batch.parts)
+            event = self._decoder.decode_unparsed(record, batch.parts)
         except UnreadableEvent:
             return Arrival(record.payload, None)
         line = record.payload

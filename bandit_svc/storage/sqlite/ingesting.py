@@ -7,6 +7,7 @@ activation does. The caller owns the transaction.
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bandit_svc.domain.events.decision import Activation, Decision
 from bandit_svc.domain.events.event import decode_decision
@@ -32,6 +33,22 @@ _INSERT_REWARD = """
         occurred_at_ms, received_at_ms, attached, late)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (decision_id, metric, reward_id) DO NOTHING"""
+
+_KNOWN = """
+    SELECT id, state, on_first_reward, exposed_at_ms, window_ms, closes_at_ms
+    FROM decisions WHERE id IN ({})"""
+_IDS_AT_ONCE = 500
+
+
+class _Known(NamedTuple):
+    """What a reward needs to know of its decision."""
+
+    state: int
+    on_first_reward: bool
+    exposed_at_ms: int
+    window_ms: int
+    closes_at_ms: int
+
 
 _Ruled = tuple[Decision, ClosingRule, bytes]
 """A decision, its rule, and its line in the log."""
@@ -67,8 +84,7 @@ class Ingesting:
         self._keep(decisions)
         for activation in sorted(activations, key=lambda a: a.activated_at_ms):
             self._activation(activation)
-        for reward in rewards:
-            self._reward(reward)
+        self._keep_rewards(rewards)
         self._write_counts()
         return IngestOutcome(counts=dict(self._counts), unreadable=self._unreadable)
 
@@ -186,54 +202,67 @@ class Ingesting:
         self._count_exposed(number, group, 1)
         self._count_unit(decode_decision(line))
 
-    def _reward(self, reward: Reward) -> None:
-        known = self._connection.execute(
-            "SELECT state, on_first_reward, exposed_at_ms, window_ms, closes_at_ms"
-            " FROM decisions WHERE id = ?",
-            (reward.decision_id,),
-        ).fetchone()
-        late = known is not None and known[0] == JOINED
-        key = (reward.decision_id, reward.metric, reward.reward_id)
-        new = self._connection.execute(
-            _INSERT_REWARD,
-            (
-                *key,
-                reward.number,
-                reward.value,
-                reward.occurred_at_ms,
-                reward.received_at_ms,
-                known is not None,
-                late,
-            ),
-        ).rowcount
-        if not new:
-            outcome = self._repeated_reward(reward, key)
-        elif late:
+    def _keep_rewards(self, rewards: Sequence[Reward]) -> None:
+        """Insert the rewards at once; one by one where some are repeated."""
+        known = self._known(rewards)
+        rows = [
+            _reward_row(reward, known.get(reward.decision_id)) for reward in rewards
+        ]
+        self._connection.execute("SAVEPOINT rewards")
+        inserted = self._connection.executemany(_INSERT_REWARD, rows).rowcount
+        if inserted == len(rows):
+            for reward in rewards:
+                self._added_reward(reward, known.get(reward.decision_id))
+        elif rows:
+            self._connection.execute("ROLLBACK TO rewards")
+            for reward, row in zip(rewards, rows, strict=True):
+                if self._connection.execute(_INSERT_REWARD, row).rowcount:
+                    self._added_reward(reward, known.get(reward.decision_id))
+                else:
+                    self._repeated_reward(reward)
+        self._connection.execute("RELEASE rewards")
+
+    def _known(self, rewards: Sequence[Reward]) -> dict[str, _Known]:
+        """Return what a reward needs to know of its decision, by id."""
+        ids = [reward.decision_id for reward in rewards]
+        found: dict[str, _Known] = {}
+        for begin in range(0, len(ids), _IDS_AT_ONCE):
+            some = ids[begin : begin + _IDS_AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            for row in self._connection.execute(_KNOWN.format(marks), some):
+                found[row[0]] = _Known(*row[1:])
+        return found
+
+    def _added_reward(self, reward: Reward, known: _Known | None) -> None:
+        """Do what follows from a new reward."""
+        if known is None:
+            outcome = "rewards_orphan"
+        elif known.state == JOINED:
             outcome = "rewards_late"
-            self._add_latency(reward, *known[2:])
+            self._add_latency(reward, known)
         else:
-            outcome = "rewards_accepted" if known else "rewards_orphan"
-            if known and known[1]:
+            outcome = "rewards_accepted"
+            if known.on_first_reward:
                 self._ready_at_first_reward(reward.decision_id)
         self._counts[reward.number, outcome] += 1
 
-    def _add_latency(
-        self, reward: Reward, exposed_at_ms: int, window_ms: int, closes_at_ms: int
-    ) -> None:
-        latency_ms = reward.occurred_at_ms - exposed_at_ms
+    def _add_latency(self, reward: Reward, known: _Known) -> None:
+        latency_ms = reward.occurred_at_ms - known.exposed_at_ms
         # In time, behind a first reward that closed the decision: not the window's
         # fault that it does not count.
-        second = latency_ms <= window_ms and reward.received_at_ms <= closes_at_ms
+        in_window = latency_ms <= known.window_ms
+        second = in_window and reward.received_at_ms <= known.closes_at_ms
         if reward.metric == MAIN_METRIC and latency_ms >= -CLOCK_SKEW_MS and not second:
             self._latencies[reward.number, bin_of(latency_ms), False] += 1
 
-    def _repeated_reward(self, reward: Reward, key: tuple[str, str, str]) -> str:
+    def _repeated_reward(self, reward: Reward) -> None:
         changed = self._connection.execute(
             "UPDATE rewards SET conflicts = conflicts + 1 WHERE decision_id = ?"
             " AND metric = ? AND reward_id = ? AND value <> ?",
-            (*key, reward.value),
+            (reward.decision_id, reward.metric, reward.reward_id, reward.value),
         ).rowcount
-        return "rewards_conflict" if changed else "rewards_duplicate"
+        outcome = "rewards_conflict" if changed else "rewards_duplicate"
+        self._counts[reward.number, outcome] += 1
 
     def _ready_at_first_reward(self, decision_id: str) -> None:
         """Close an open decision with the first of its rewards that counts, if any."""
@@ -285,6 +314,20 @@ def _row(decision: Decision, rule: ClosingRule, line: bytes) -> tuple[object, ..
         rule.window_ms,
         rule.on_first_reward,
         line,
+    )
+
+
+def _reward_row(reward: Reward, known: _Known | None) -> tuple[object, ...]:
+    return (
+        reward.decision_id,
+        reward.metric,
+        reward.reward_id,
+        reward.number,
+        reward.value,
+        reward.occurred_at_ms,
+        reward.received_at_ms,
+        known is not None,
+        known is not None and known.state == JOINED,
     )
 
 
