@@ -25,12 +25,15 @@ from bandit_svc.eventlog.interface import (
     EventLogWriter,
 )
 from tests.harness.file_writers import (
+    FRAME,
     NewFileWriter,
     ReadAll,
     StartWriter,
     WriterSettings,
+    numbered,
+    payloads,
+    record_of,
 )
-from tests.harness.log_records import FRAME, numbered, payloads, record_of
 
 Die = Callable[[FileWriter], None]
 WRITER_PROCESS = Path(__file__).parent / "writer_process.py"

@@ -12,8 +12,7 @@ from bandit_svc.eventlog.interface import (
     EventLogReader,
     EventLogWriter,
 )
-from tests.harness.file_writers import ReadAll
-from tests.harness.log_records import payloads, record_of
+from tests.harness.file_writers import ReadAll, payloads, record_of
 
 NewWriter = Callable[[], EventLogWriter]
 NewReader = Callable[[], EventLogReader]

@@ -30,8 +30,13 @@ from bandit_svc.eventlog.files.segments import (
 )
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import START, Cursor
-from tests.harness.file_writers import NewFileWriter
-from tests.harness.log_records import FRAME, Everything, numbered, record_of
+from tests.harness.file_writers import (
+    FRAME,
+    Everything,
+    NewFileWriter,
+    numbered,
+    record_of,
+)
 
 Die = Callable[[FileWriter], None]
 

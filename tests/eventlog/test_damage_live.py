@@ -10,8 +10,14 @@ from bandit_svc.eventlog.files.frames import HEADER_FRAME_BYTES
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import list_segments
 from bandit_svc.eventlog.interface import START, Cursor
-from tests.harness.file_writers import NewFileWriter
-from tests.harness.log_records import FRAME, Everything, numbered, payloads, record_of
+from tests.harness.file_writers import (
+    FRAME,
+    Everything,
+    NewFileWriter,
+    numbered,
+    payloads,
+    record_of,
+)
 
 LastSegment = Callable[[str], Path]
 

@@ -13,8 +13,13 @@ from bandit_svc.eventlog.files.frames import encode_frame
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import list_segments
 from bandit_svc.eventlog.interface import START, FsyncMode
-from tests.harness.file_writers import NewFileWriter, ReadAll, StartWriter
-from tests.harness.log_records import payloads, record_of
+from tests.harness.file_writers import (
+    NewFileWriter,
+    ReadAll,
+    StartWriter,
+    payloads,
+    record_of,
+)
 
 ReplaceDescriptor = Callable[[Path, str], None]
 LastSegment = Callable[[str], Path]

@@ -11,8 +11,7 @@ from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import list_segments
 from bandit_svc.eventlog.interface import START, FsyncMode
-from tests.harness.file_writers import NewFileWriter
-from tests.harness.log_records import payloads, record_of
+from tests.harness.file_writers import NewFileWriter, payloads, record_of
 from tests.harness.waiting import GENEROUS_S
 
 ReplaceDescriptor = Callable[[Path, str], None]

@@ -20,8 +20,13 @@ from bandit_svc.eventlog.files.inspect import inspect
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import is_alive
 from bandit_svc.eventlog.interface import START, Cursor, FsyncMode
-from tests.harness.file_writers import NewFileWriter, ReadAll, StartWriter
-from tests.harness.log_records import payloads, record_of
+from tests.harness.file_writers import (
+    NewFileWriter,
+    ReadAll,
+    StartWriter,
+    payloads,
+    record_of,
+)
 
 LastSegment = Callable[[str], Path]
 

@@ -16,7 +16,7 @@ from bandit_svc.eventlog.files.frames import read_footer
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import START, Cursor
-from tests.harness.log_records import payloads, record_of
+from tests.harness.file_writers import payloads, record_of
 
 RECORDS = st.binary(max_size=60)
 

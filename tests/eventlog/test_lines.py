@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.segments import LINES, list_segments
 from bandit_svc.eventlog.interface import START, Cursor
-from tests.harness.file_writers import ReadAll
-from tests.harness.log_records import payloads
+from tests.harness.file_writers import ReadAll, payloads
 
 
 @pytest.fixture
