@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
+from bandit_svc.eventlog.interface import START, Record
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
 from bandit_svc.server.fast_lane import HOT, FastLane
@@ -34,7 +35,7 @@ class Answer(NamedTuple):
     headers: list[tuple[str, str]]
     body: bytes
     counted: dict[tuple[str, str], float]
-    logged: dict[str, bytes]
+    logged: list[Record]
 
 
 class Still:
@@ -95,16 +96,16 @@ class Still:
             for name, value in _counts().items()
             if value != counts.get(name, 0.0)
         }
-        logged = {
-            name: content.removeprefix(log.get(name, b""))
-            for name, content in self._log().items()
-            if content != log.get(name)
-        }
+        logged = self._log()[len(log) :]
         return Answer(started[0], started[1], got, counted, logged)
 
-    def _log(self) -> dict[str, bytes]:
-        stored = self._service.stored().items()
-        return {name: kept for name, kept in stored if isinstance(kept, bytes)}
+    def _log(self) -> list[Record]:
+        reader = self._service.worker.reader
+        return [
+            record
+            for partition in reader.partitions()
+            for record in reader.read(partition, START).records
+        ]
 
 
 def _counts() -> dict[tuple[str, str], float]:
