@@ -41,14 +41,14 @@ class Check:
 
     @property
     def dr_error(self) -> float:
-        """Of the doubly robust estimate, as a share of the truth."""
+        """The error of the doubly robust estimate, as a share of the truth."""
         corrected = self.rewards.summary().corrected
         value = float("nan") if corrected is None else corrected.doubly_robust
         return value / self.truth - 1
 
     @property
     def ips_error(self) -> float:
-        """Of IPS, likewise."""
+        """The error of IPS, as a share of the truth."""
         return self.rewards.summary().sums.ips / self.truth - 1
 
     def line(self) -> str:

@@ -67,6 +67,13 @@ TIMING = frozenset(
 """Clocks and pauses that make a test depend on the speed of the machine."""
 
 
+VAGUE_FIRST_WORDS = frozenset(
+    {"Give", "Gives", "How", "Of", "Say", "Says", "Tell", "Tells", "What", "Whether"}
+    | {"Who", "Whom", "Whose"}
+)
+"""Words that leave open whether a function returns, yields, raises or writes."""
+
+
 def long_files(sources: Sources) -> list[str]:
     """Find files of more lines than one reads at a sitting."""
     return [
@@ -214,6 +221,17 @@ def doubled_aliases(sources: Sources) -> list[str]:
     ]
 
 
+def vague_docstrings(sources: Sources) -> list[str]:
+    """Find functions whose docstring does not begin with what they do."""
+    return [
+        f"{path}: the docstring of {name} begins with {word!r}; write Return, Yield, "
+        "Raise, or what the function does"
+        for path, file in sources.items()
+        for name, word in file.first_words
+        if word in VAGUE_FIRST_WORDS
+    ]
+
+
 def simulators_past_the_client(sources: Sources) -> list[str]:
     """Find simulators that reach the service by another way than its client."""
     return [
@@ -316,6 +334,7 @@ RULES: tuple[Rule, ...] = (
     full_folders,
     drawers,
     silent_files,
+    vague_docstrings,
     verbs_that_import_verbs,
     closed_words_that_fall_through,
     drivers_outside_their_rooms,

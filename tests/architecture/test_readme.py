@@ -80,7 +80,7 @@ def test_the_house_table_lists_every_room_and_folder_and_no_other() -> None:
 
 
 def folders(place: Path) -> list[Path]:
-    """Give the folders that hold something of the project."""
+    """Return the folders that hold something of the project."""
     return [
         folder
         for folder in place.iterdir()
@@ -92,7 +92,7 @@ def folders(place: Path) -> list[Path]:
 
 
 def anchors(text: str) -> set[str]:
-    """Give the names under which headings can be linked to, as GitHub makes them."""
+    """Return the names under which GitHub links to headings."""
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^a-z0-9_ -]", "", t.lower()).replace(" ", "-") for t in titles}
 

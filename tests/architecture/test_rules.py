@@ -135,6 +135,11 @@ def refund() -> float:
             '"""Peek."""\nimport time\ntime.sleep(1)\n',
             rules.tests_that_time,
         ),
+        (
+            "bandit_svc/domain/vague.py",
+            '"""Vague."""\n\n\ndef f() -> int:\n    """Give a number."""\n',
+            rules.vague_docstrings,
+        ),
         ("bandit_svc/domain/mute.py", "X = 1\n", rules.silent_files),
         ("bandit_svc/domain/long.py", '"""Long."""\n' * 401, rules.long_files),
         ("bandit_svc/domain/utils.py", '"""Odds."""\n', rules.drawers),

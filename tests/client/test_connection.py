@@ -15,7 +15,7 @@ DECIDED = {"decision_id": "d-1", "experiment": "hero", "variant": "sandals"}
 
 
 def nobody_listens_at() -> str:
-    """Give the address of a port that was free a moment ago."""
+    """Return the address of a port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}"
 

@@ -28,7 +28,7 @@ FLAGS = [
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """Give a service whose visitors have been coming for a while."""
+    """Return a service whose visitors have been coming for a while."""
     one = Shop(tmp_path_factory.mktemp("shop"))
     try:
         one.open()
@@ -39,7 +39,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Give Chromium; a machine without it fails, and says why."""
+    """Return Chromium; fail with a reason on a machine without it."""
     path = shutil.which("chromium")
     if path is None:
         pytest.fail(
@@ -54,7 +54,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_window(browser: Browser, shop: Shop) -> Iterator[OpenWindow]:
-    """Give a function that opens a window; none may have had a fault at the end."""
+    """Return what opens a window; no window may have had a fault at the end."""
     windows: list[Window] = []
 
     def open_one(**options: Unpack[WindowOptions]) -> Window:
@@ -69,7 +69,7 @@ def open_window(browser: Browser, shop: Shop) -> Iterator[OpenWindow]:
 
 @pytest.fixture(scope="session")
 def grave_faults() -> Callable[[Page], list[str]]:
-    """Give what axe-core finds serious or critical on a page."""
+    """Return what axe-core finds serious or critical on a page."""
     axe = Axe()
 
     def find(page: Page) -> list[str]:

@@ -52,7 +52,7 @@ def test_the_share_of_the_baseline_is_the_holdout(salt: str) -> None:
 
 @pytest.mark.statistical
 def test_the_groups_of_two_experiments_are_independent() -> None:
-    """Of the units in one baseline of 0.5, half are in the other's.
+    """Half of the units in one baseline of 0.5 are in the other's.
 
     About 10,000 units: the standard error is 0.005; the test allows four.
     """

@@ -172,7 +172,7 @@ def test_an_activation_is_read_as_it_was_written(number: int, at_ms: int) -> Non
 
 
 def decision_of(**fields: object) -> Decision:
-    """Give a decision of three variants, with some fields changed."""
+    """Return a decision of three variants, with some fields changed."""
     at_ms = 1_790_000_000_000
     plain: dict[str, Any] = {
         "id": IDS.issue(7, at_ms, bytes(9), deferred=False),

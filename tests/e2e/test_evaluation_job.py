@@ -53,7 +53,7 @@ def matured(service: Served) -> int:
 
 
 def on_the_command_line(data: Path, policies: Sequence[object]) -> Any:
-    """What `bandit-svc evaluate KEY --format json` says."""
+    """Return what `bandit-svc evaluate KEY --format json` prints."""
     words = [p if isinstance(p, str) else json.dumps(p) for p in policies]
     options = [word for policy in words for word in ("--policy", policy)]
     command = [

@@ -60,11 +60,11 @@ def test_rewards_of_matured_decisions_change_what_every_worker_decides(
 
 
 def learned(service: Served) -> int:
-    """How many decisions the published model has learned from."""
+    """Return how many decisions the published model has learned from."""
     return int(service.get("/v1/experiments/hero/report")["model"]["learned"])
 
 
 def served_by_all(service: Served, version: int) -> bool:
-    """Whether twenty new connections, spread over the workers, get the version."""
+    """Return whether twenty new connections, over all workers, get the version."""
     answers = [service.post("/v1/decisions", {"experiment": "hero"}) for _ in range(20)]
     return all(answer["model_version"] >= version for answer in answers)

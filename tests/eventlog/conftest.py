@@ -118,7 +118,7 @@ def read_all() -> ReadAll:
 
 @pytest.fixture
 def last_segment(log_root: Path) -> Callable[[str], Path]:
-    """Give the path of the newest segment of a partition."""
+    """Return the path of the newest segment of a partition."""
 
     def find(partition: str) -> Path:
         folder = log_root / partition

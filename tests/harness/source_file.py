@@ -113,9 +113,19 @@ class SourceFile:
             if isinstance(target, ast.Name)
         )
 
+    @cached_property
+    def first_words(self) -> tuple[tuple[str, str], ...]:
+        """Each documented function, and the first word of its docstring."""
+        return tuple(
+            (node.name, text.split()[0].rstrip(".,:;"))
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and (text := ast.get_docstring(node))
+        )
+
     @property
     def is_verb(self) -> bool:
-        """Whether the module defines a public function of its own name."""
+        """True if the module defines a public function of its own name."""
         return self.name in self.functions
 
 
@@ -148,7 +158,7 @@ def _annotation_parts(function: ast.FunctionDef) -> Iterator[ast.AST]:
 
 
 def _is_open_object(node: ast.AST) -> bool:
-    """Whether a node of an annotation is `dict[str, Any]`, its like, or `Json`."""
+    """Return whether an annotation's node is `dict[str, Any]`, its like, or `Json`."""
     if isinstance(node, ast.Name):
         return node.id == "Json"
     return isinstance(node, ast.Subscript) and ast.unparse(node) in OPEN_OBJECTS

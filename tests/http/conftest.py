@@ -38,7 +38,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def crowded(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
-    """Give a worker whose data no test may change."""
+    """Return a worker whose data no test may change."""
     service = start_worker()
     service.create("hero")
     service.create("own", request_variants="refuse")
@@ -52,7 +52,7 @@ def crowded(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
 
 @pytest.fixture(scope="session")
 def named_ids(crowded: WorkerInProcess) -> dict[str, str]:
-    """Give decision ids by the words that stand for them in a test's request."""
+    """Return decision ids by the words that stand for them in a test's request."""
     good = crowded.decide("hero")["decision_id"]
     ids, now_ms = crowded.worker.ids, crowded.now_ms
     entropy = os.urandom(ENTROPY_BYTES)

@@ -33,7 +33,7 @@ CONTRACT = {
 
 
 def contains(found: object, expected: object) -> bool:
-    """Whether every value of the expected document stands in the found one."""
+    """Return whether every value of the expected document stands in the found one."""
     if isinstance(expected, dict) and isinstance(found, dict):
         return all(contains(found[name], value) for name, value in expected.items())
     if isinstance(expected, list) and isinstance(found, list):

@@ -19,7 +19,7 @@ def report_of(service: WorkerInProcess) -> dict[str, Any]:
 
 @pytest.fixture
 def earned(service: WorkerInProcess) -> dict[str, Any]:
-    """Give a report after 400 decisions: the treatment earns 1, the baseline 0."""
+    """Return a report after 400 decisions: the treatment earns 1, the baseline 0."""
     service.create(
         "hero",
         holdout=0.5,

@@ -16,7 +16,7 @@ from bandit_svc.wiring import Backends
 
 @pytest.fixture
 def three(settings: Settings, initialise: Callable[[], None]) -> Iterator[Backends]:
-    """Give a store of three experiments, numbers 1 to 3."""
+    """Return a store of three experiments, numbers 1 to 3."""
     initialise()
     with closing(Backends(settings)) as backends:
         for key in ("second", "third"):

@@ -26,7 +26,7 @@ CACHE = Path(__file__).parents[2] / ".pytest_cache" / "open-bandit-dataset"
 
 @pytest.fixture(scope="session")
 def open_bandit_wheel() -> zipfile.ZipFile:
-    """Give the wheel, fetched if it is not there, refused if it is another."""
+    """Return the wheel; fetch it if it is missing, refuse it if it is another."""
     path = CACHE / WHEEL
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)

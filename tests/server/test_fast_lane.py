@@ -109,7 +109,7 @@ class Still:
 
 
 def _counts() -> dict[tuple[str, str], float]:
-    """Give every counter; how long a decision took is nobody's to repeat."""
+    """Return every counter, without those of durations."""
     return {
         (sample.name, str(sorted(sample.labels.items()))): sample.value
         for metric in REGISTRY.collect()

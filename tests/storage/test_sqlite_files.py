@@ -29,7 +29,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def open_files_named(path: Path) -> int:
-    """How many of this process's descriptors lead to a file."""
+    """Return how many of this process's descriptors lead to a file."""
     links = list(Path("/proc/self/fd").iterdir())
     return sum(link.exists() and link.resolve() == path for link in links)
 

@@ -108,7 +108,7 @@ def test_a_browser_gets_a_page_for_an_unknown_address_and_a_program_a_problem(
 def test_no_page_needs_a_script(
     lived_in: WorkerInProcess, one_of_each: list[str]
 ) -> None:
-    """What refreshes itself is a whole page without it, and filters are forms."""
+    """Parts that refresh are whole pages without it, and filters are forms."""
     for path in one_of_each:
         source = lived_in.get(path).text
         for form in re.findall(r"<form[^>]*>", source):

@@ -50,7 +50,7 @@ def filled(**other: object) -> dict[str, Any]:
 
 
 def field_problems(source: str) -> dict[str, str]:
-    """Give what is told at each field that is marked as wrong."""
+    """Return the message at each field that is marked as wrong."""
     marked = re.findall(r'id="([^"]+)" [^>]*aria-invalid="true"', source)
     told = dict(re.findall(r'<p class="problem" id="p-([^"]+)">([^<]*)', source))
     assert set(marked) == set(told) - {"variants"}

@@ -18,7 +18,7 @@ PATH = "/playground/hero"
 
 @pytest.fixture(scope="module")
 def learned(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
-    """Give an experiment in which phones earn with `a` and nobody else does."""
+    """Return an experiment in which phones earn with `a` and nobody else does."""
     service = start_worker()
     service.create(
         "hero", holdout=0.2, exploration_floor=0.1, reward={"window_seconds": 60}
@@ -49,7 +49,7 @@ def learned(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
 
 
 def chances(service: WorkerInProcess, query: str) -> dict[str, float]:
-    """Give the chances of the page's table, in percent."""
+    """Return the chances of the page's table, in percent."""
     page = service.get(f"{PATH}?{query}")
     assert page.status_code == 200, page.text
     rows = re.findall(

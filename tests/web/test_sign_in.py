@@ -11,7 +11,7 @@ KEY = "0123456789ab"
 
 
 def visitor(service: WorkerInProcess, key: str | None = None) -> FlaskClient:
-    """Give a browser that has signed in."""
+    """Return a browser that has signed in."""
     client = service.app.test_client()
     answer = client.post("/sign-in", data={"key": key or service.secret})
     assert answer.status_code == 303, answer.text

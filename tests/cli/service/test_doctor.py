@@ -28,7 +28,7 @@ def state(data: Path) -> bytes:
 
 
 def faults(run: Run, data: Path) -> list[str]:
-    """Give the lines of a doctor that found something."""
+    """Return the lines of a doctor that found something."""
     result = run("doctor", "--data", data)
     assert result.exit_code == 1, result.output
     return result.stdout.splitlines()

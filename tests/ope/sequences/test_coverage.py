@@ -52,7 +52,7 @@ def draw(
 
 
 def compare(treatment: Group, baseline: Group) -> tuple[BoolArray, BoolArray]:
-    """Tell for each run whether our interval, and a normal one, ever excluded 0."""
+    """Return for each run whether our interval, and a normal one, ever excluded 0."""
     n = np.arange(1.0, DECISIONS + 1)
     difference = np.abs(treatment.mean - baseline.mean)
     looks = np.minimum(treatment.n, baseline.n) >= MINIMAL_COUNT

@@ -11,7 +11,7 @@ from bandit_svc.ope.sequences.two_sided import TwoSided, intervals
 
 
 def some_sequences() -> list[TwoSided]:
-    """Of several declarations, mixed, with few and with many rounds. Seed 1."""
+    """Return sequences of several declarations, with few and many rounds. Seed 1."""
     generator = np.random.default_rng(1)
     found: list[TwoSided] = [ValueSequence(5.0), MeanSequence(0, 5, 5)]
     for n in (1, 30, 2_000, 9_000):

@@ -88,7 +88,7 @@ def times_ms(service: Service, count: int) -> list[int]:
 
 
 def state_of(service: Service, key: str) -> State:
-    """What must not depend on interruptions: order, sums, model."""
+    """Return what must not depend on interruptions: order, sums, model."""
     number = service.storage.experiments.get(key).number
     rows = service.storage.joins.after(number, 0, 10**6)
     ids = service.joined_ids(number)

@@ -20,7 +20,7 @@ def view_of(service: Service, decision_id: str) -> DecisionView:
 
 
 def test_every_draw_group_and_pmf_is_found_again(service: Service) -> None:
-    """Of decisions by four model versions, in both groups, under two holdouts."""
+    """Decisions by four model versions, in both groups, under two holdouts."""
     service.create(holdout=0.3)
     made = []
     for holdout in (0.3, 0.3, 0.5, 0.5):
