@@ -79,14 +79,14 @@ def encode_activation(activation: Activation) -> Record:
 
 
 def may_be_retried(record: Record) -> bool:
-    """Whether a record may be a decision that was asked for with a request_id."""
+    """Return whether a record may be a decision made with a request_id."""
     if record.kind == DECISION:
         return is_from_request(record.payload)
     return record.kind == LINE and b'"request_id":' in record.payload
 
 
 def is_about(record: Record, decision_id: str, raw: bytes) -> bool:
-    """Whether a record may be the decision of an id, which is given in both forms."""
+    """Return whether a record may be the decision of an id, given in both forms."""
     if record.kind == DECISION:
         return record.payload.startswith(raw)
     return record.kind == LINE and decision_id.encode() in record.payload

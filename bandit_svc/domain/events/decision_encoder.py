@@ -172,7 +172,7 @@ class DecisionEncoder:
         parts.append(part)
 
     def _was_sighted(self, blob: bytes) -> bool:
-        """Whether these bytes came before (or others of equal hash: no matter)."""
+        """Return whether these bytes, or others of equal hash, came before."""
         digest = hash(blob)
         if digest in self._sighted:
             return True

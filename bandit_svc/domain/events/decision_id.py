@@ -83,7 +83,7 @@ def number_of(raw: bytes) -> int:
 
 
 def is_deferred(raw: bytes) -> bool:
-    """Whether the 30 bytes of an id are of a deferred decision."""
+    """Return whether the 30 bytes of an id are of a deferred decision."""
     return bool(raw[19] & _DEFERRED)
 
 

@@ -136,7 +136,7 @@ def parse_frame(data: bytes, at: int) -> Frame | None:
 
 
 def could_begin(data: bytes, at: int) -> bool:
-    """Whether a frame could begin here whose end has not been written."""
+    """Return whether a frame could begin here whose end is not written yet."""
     rest = data[at:]
     if not rest or rest[0] != MAGIC:
         return False
@@ -150,12 +150,12 @@ def could_begin(data: bytes, at: int) -> bool:
 
 
 def is_record(kind: int) -> bool:
-    """Whether frames of a kind are facts, and are counted."""
+    """Return whether frames of a kind are facts, and are counted."""
     return FIRST_RECORD_KIND <= kind <= LAST_RECORD_KIND
 
 
 def is_known(kind: int) -> bool:
-    """Whether frames of a kind stand in segments, behind the header."""
+    """Return whether frames of a kind belong in segments, behind the header."""
     return kind in {SHARED, FOOTER} or is_record(kind)
 
 

@@ -55,7 +55,7 @@ class LiveCounter:
         self._at = 0
 
     def set(self, segment: int, first: int, records: int, size: int) -> None:
-        """Say what the open segment holds; everything before was written."""
+        """Store what the open segment holds; everything before was written."""
         data = _SLOT.pack(segment, first, records, size)
         crc = zlib.crc32(data, self._identity)
         at = self._at

@@ -153,7 +153,7 @@ class Manifest:
 
     @property
     def read_bytes(self) -> int:
-        """How far it has been read."""
+        """The bytes that have been read."""
         return self._at
 
     def update(self, data: bytes) -> None:

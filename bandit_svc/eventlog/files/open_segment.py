@@ -74,7 +74,7 @@ class OpenSegment:
         return [part for part in parts if part.key not in held]
 
     def has_room(self, record: Record, most: int) -> bool:
-        """Whether a record keeps the segment within `most` bytes, footer apart."""
+        """Return whether the segment with a record holds at most `most` bytes."""
         size = _frame_bytes(len(record.payload))
         for part in self.new_parts(record):
             size += _frame_bytes(PART_KEY_BYTES + len(part.body))

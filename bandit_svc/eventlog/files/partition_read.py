@@ -200,7 +200,7 @@ class PartitionRead:
         return expected.sequence + (not expected.exact)
 
     def _is_written(self, number: int, offset: int) -> bool:
-        """Whether the live counter says that there are whole frames at a place."""
+        """Return whether the live counter names whole frames at a place."""
         live = self._known.live
         return live is not None and live.segment == number and offset < live.bytes
 
@@ -302,7 +302,7 @@ class PartitionRead:
             self._add("live counter", 0, 0, 0, 0, at_least=not ended)
 
     def _lost_power(self, number: int) -> bool:
-        """Whether the machine was started anew while a segment was the newest."""
+        """Return whether the machine restarted while a segment was the newest."""
         then = self._known.boot_id
         return (
             number == self._numbers[-1]

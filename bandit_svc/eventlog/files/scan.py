@@ -120,7 +120,7 @@ def find_next(
 
 
 def _continues(data: bytes, frame: Frame, identity: int, sequence: int) -> bool:
-    """Whether a frame ends with the data, or where the next one holds."""
+    """Return whether a frame ends with the data, or where a sound one begins."""
     if frame.end == len(data):
         return True
     following = parse_frame(data, frame.end)
