@@ -126,6 +126,12 @@ FOREIGN_CHANGES = Counter(
     "bandit_event_log_foreign_changes_total",
     "Segments of the event log that another program has cut, extended or deleted.",
 )
+DEGRADED = Gauge(
+    "bandit_degraded",
+    "1 while the service answers decisions but something is wrong, by reason.",
+    ["reason"],
+    multiprocess_mode="livemax",
+)
 HEALTH = _latest(
     "bandit_health_status",
     "A check of the report: 0 ok, 1 warn, 2 fail; none while it is too early to test.",

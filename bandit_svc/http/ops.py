@@ -13,6 +13,7 @@ from bandit_svc.errors import Unavailable
 from bandit_svc.http.answers import json_reply
 from bandit_svc.http.records import Health, Readiness
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.services.checks.degraded import learning_reasons
 
 LEAST_FREE_BYTES = 16 * 1024 * 1024
 
@@ -39,6 +40,12 @@ def register(app: Flask, request_context: RequestContext) -> None:
                 f"less than {LEAST_FREE_BYTES // 2**20} MiB are free on the disk of "
                 "the data folder, so decisions can't be made durable; free some space"
             )
+        reasons = learning_reasons(
+            request_context.worker.storage.clock.kept(), request_context.now_ms()
+        )
+        if reasons:
+            sentences = [str(reason) for reason in reasons]
+            return json_reply(Readiness("degraded", sentences)).to_flask()
         return json_reply(Readiness("ready")).to_flask()
 
     @routes.get("/metrics")

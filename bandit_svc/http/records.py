@@ -143,9 +143,15 @@ class Health(msgspec.Struct):
 
 
 class Readiness(msgspec.Struct):
-    """The answer to GET /readyz where decisions can be made durably."""
+    """The answer to GET /readyz where decisions can be made durably.
+
+    Attributes:
+        status: ready, or degraded.
+        reasons: why it is degraded, a sentence each.
+    """
 
     status: str
+    reasons: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 def decision_record(view: DecisionView) -> DecisionRecord:

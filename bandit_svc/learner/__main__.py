@@ -10,8 +10,9 @@ import sys
 from contextlib import closing
 
 from bandit_svc import logs
-from bandit_svc.clock import now_ms
+from bandit_svc.clock import GuardedClock
 from bandit_svc.errors import BanditError, InvalidInput
+from bandit_svc.learner.agreed_time import AgreedTime
 from bandit_svc.learner.jobs_child import JobsChild
 from bandit_svc.learner.loop import Learner
 from bandit_svc.learner.reporting import Reporting
@@ -54,6 +55,7 @@ class Process:
         self._supervisor = supervisor
         self._waiting = False
         self._jobs = JobsChild()
+        self._time: AgreedTime | None = None
 
     def run(self, backends: Backends) -> None:
         """Take the lease when it is free, then learn; return when told to stop."""
@@ -78,10 +80,8 @@ class Process:
 
     def _tick_for_ever(self, backends: Backends) -> None:
         while not self._wait(0.0):
-            reporting = Reporting(backends.storage, backends.reader)
-            learner = Learner(backends, now_ms)
             try:
-                self._tick_until_stopped(learner, reporting, backends)
+                self._tick_until_stopped(backends)
             except Exception:  # noqa: BLE001 - logged, and begun anew
                 # A full disk, a damaged row or a fault of ours: whatever it was,
                 # the store holds the last good state, and the next try starts there.
@@ -89,19 +89,27 @@ class Process:
                 backends.close()
                 self._wait(PAUSE_AFTER_FAULT_S)
 
-    def _tick_until_stopped(
-        self, learner: Learner, reporting: Reporting, backends: Backends
-    ) -> None:
+    def _tick_until_stopped(self, backends: Backends) -> None:
+        time = self._agreed_time(backends)
+        reporting = Reporting(backends.storage, backends.reader)
+        learner = Learner(backends, time.now_ms, clock_is_doubted=lambda: time.doubted)
         pause_s = backends.settings.learner_tick_ms / 1000
         stopped = False
         while not stopped:
             tick = learner.tick()
             reporting.count(tick)
-            reporting.refresh(now_ms())
+            reporting.refresh(time.now_ms())
             self._jobs.look(backends.storage.jobs)
             # Only a changed policy leaves work behind; a tick reads all the rest.
             behind = any(trained.behind for trained in tick.trained.values())
             stopped = self._wait(0.0 if behind or tick.cut else pause_s)
+
+    def _agreed_time(self, backends: Backends) -> AgreedTime:
+        """Return the one clock of this process, which outlives a failed tick."""
+        if self._time is None:
+            clock = GuardedClock(backends.storage.clock.kept())
+            self._time = AgreedTime(clock, backends.storage.clock)
+        return self._time
 
     def _wait(self, seconds: float) -> bool:
         """Pause; say whether to stop, for a signal or for the parent's death."""

@@ -69,6 +69,7 @@ class Learner:
         backends: Backends,
         now_ms: Callable[[], int],
         *,
+        clock_is_doubted: Callable[[], bool] = lambda: False,
         budget_s: float = BUDGET_S,
         clock_s: Callable[[], float] = elapsed_s,
     ) -> None:
@@ -76,6 +77,7 @@ class Learner:
         self._backends = backends
         self._settings = backends.settings
         self._now_ms = now_ms
+        self._clock_is_doubted = clock_is_doubted
         self._budget_s = budget_s
         self._clock_s = clock_s
         self._definitions = Definitions(backends.storage.experiments)
@@ -90,11 +92,13 @@ class Learner:
         """Do one round of every step."""
         # Read before the ingest, so that what closed by then has all its rewards.
         now_ms = self._now_ms()
+        # A decision that is joined too early has lost its rewards for good.
+        hold = self._clock_is_doubted()
         before = self._positions
         if before is None:
             before = self._storage.joins.last_positions()
         ingested = self._ingest()
-        joined = join(self._storage.joins, self._definitions, now_ms)
+        joined = 0 if hold else join(self._storage.joins, self._definitions, now_ms)
         positions = self._storage.joins.last_positions() if joined else before
         self._positions = positions
         tick = Tick(ingested=ingested, joined=joined)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bandit_svc import logs
-from bandit_svc.clock import now_ms
+from bandit_svc.clock import GuardedClock, now_ms
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metrics import FOREIGN_CHANGES, FSYNC_FAILURES
 from bandit_svc.server.app import create_app
@@ -39,17 +39,23 @@ class Application:
             FSYNC_FAILURES.inc,
             FOREIGN_CHANGES.inc,
         )
-        self._poller = ModelPoller(
-            self._worker.catalog.refresh_models, settings.model_poll_ms
-        )
+        self._clock = GuardedClock(self._worker.storage.clock.kept())
+        self._poller = ModelPoller(self._poll, settings.model_poll_ms)
         self._poller.start()
-        self._app = create_app(RequestContext(self._worker, now_ms, os.urandom))
+        self._app = create_app(
+            RequestContext(self._worker, self._clock.now_ms, os.urandom)
+        )
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer one request."""
         return self._app(environ, start_response)
+
+    def _poll(self) -> None:
+        # A worker without requests, too, must see when the wall clock steps.
+        self._clock.now_ms()
+        self._worker.catalog.refresh_models()
 
     def close(self) -> None:
         """Stop polling, flush the log and close files; idempotent."""

@@ -12,6 +12,7 @@ from typing import Protocol
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta
 from bandit_svc.storage.breakdowns import Breakdowns
+from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.rows import (
@@ -235,6 +236,7 @@ class Storage(Protocol):
     model_versions: ModelVersions
     evaluations: Evaluations
     jobs: Jobs
+    clock: Clock
     overview: Overview
 
     def migrate(self) -> None:

@@ -38,9 +38,19 @@ DEFINITION = RewardDefinition(window_seconds=10.0, grace_seconds=5.0)
 def test_the_window_includes_both_ends_and_a_minute_of_skew(
     new_reward: NewReward, occurred_after_ms: int, expected: Timing
 ) -> None:
-    reward = new_reward(1.0, EXPOSED_AT_MS + occurred_after_ms)
+    occurred_at_ms = EXPOSED_AT_MS + occurred_after_ms
+    received_at_ms = max(EXPOSED_AT_MS, occurred_at_ms)
+    reward = new_reward(1.0, occurred_at_ms, received_at_ms)
 
     assert timing(reward, EXPOSED_AT_MS, DEFINITION) == expected
+
+
+def test_a_reward_that_was_received_before_its_exposure_was_stamped_by_a_wrong_clock(
+    new_reward: NewReward,
+) -> None:
+    at_ms = EXPOSED_AT_MS - 120 * MINUTE_MS
+
+    assert timing(new_reward(1.0, at_ms, at_ms), EXPOSED_AT_MS, DEFINITION) == "on_time"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +156,9 @@ def test_a_first_reward_that_does_not_count_closes_nothing(
     new_reward: NewReward,
 ) -> None:
     definition = RewardDefinition(learn_on="first_reward")
-    early = new_reward(1.0, EXPOSED_AT_MS - MINUTE_MS - 1, reward_id="a")
+    early = new_reward(
+        1.0, EXPOSED_AT_MS - MINUTE_MS - 1, EXPOSED_AT_MS, reward_id="a"
+    )
     on_time = new_reward(0.5, EXPOSED_AT_MS + 5, reward_id="b")
 
     assert joined_reward([early, on_time], EXPOSED_AT_MS, definition) == (0.5, 1)

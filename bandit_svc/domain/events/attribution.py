@@ -21,8 +21,12 @@ def timing(reward: Reward, exposed_at_ms: int, definition: RewardDefinition) -> 
 
     Both ends belong to the window. A reward up to a minute before the exposure is
     on time, since clocks differ. A reward is late if it occurred after the window or
-    was received after the decision closed.
+    was received after the decision closed. One that was received before its decision
+    was exposed shows that the machine's clock was set back meanwhile, since its caller
+    knew the decision: no stamp says that it came too early, so it is on time.
     """
+    if reward.received_at_ms < exposed_at_ms - CLOCK_SKEW_MS:
+        return "on_time"
     if reward.occurred_at_ms < exposed_at_ms - CLOCK_SKEW_MS:
         return "early"
     if reward.occurred_at_ms > exposed_at_ms + definition.window_ms:

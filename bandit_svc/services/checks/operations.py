@@ -29,18 +29,21 @@ class Measured(NamedTuple):
     server_errors: float
     dead_partitions: int
     """Parts of the log whose writer has died, with something left to read."""
+    doubt: str = ""
+    """What is wrong with the wall clock, a sentence; empty while it is believed."""
 
 
 LEARNER_RUNS = CheckKind("learner_runs", "A learner is running")
 KEEPS_UP = CheckKind("keeps_up", "The learner keeps up with the decisions")
 LOG_IS_READ = CheckKind("log_is_read", "The event log is read into the store")
 DISK = CheckKind("disk", "The disk has room")
+CLOCK = CheckKind("clock", "The wall clock runs evenly")
 REQUESTS = CheckKind("requests", "Requests are answered without server errors")
 
 
 def operation_checks(m: Measured) -> list[Check]:
     """Return every check, whatever its outcome, in a fixed order."""
-    return [_learner(m), _keeps_up(m), _backlog(m), _disk(m), _requests(m)]
+    return [_learner(m), _keeps_up(m), _backlog(m), _disk(m), _clock(m), _requests(m)]
 
 
 def _learner(m: Measured) -> Check:
@@ -83,6 +86,12 @@ def _disk(m: Measured) -> Check:
         f"{m.free_bytes / _MEGABYTE:,.0f} MB are free ({percent(share)}); without room "
         "decisions are refused",
     )
+
+
+def _clock(m: Measured) -> Check:
+    if m.doubt:
+        return CLOCK.fail(m.doubt)
+    return CLOCK.ok("the learner believes it")
 
 
 def _requests(m: Measured) -> Check:

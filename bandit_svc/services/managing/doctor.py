@@ -41,6 +41,7 @@ def examine(
         # Without a store of this version there is nothing else to look at.
         return [*faults, *found]
     faults += _guarded("the store", _facts(storage))
+    faults += _guarded("the clock", _doubted(storage))
     faults += _guarded("the event log", _cursors(storage, reader))
     faults += _guarded("the experiments", _experiments(storage, now_ms))
     return faults
@@ -75,6 +76,12 @@ def _usable(storage: Storage) -> Iterator[str]:
 
 def _facts(storage: Storage) -> Iterator[str]:
     yield from storage.facts.check()
+
+
+def _doubted(storage: Storage) -> Iterator[str]:
+    kept = storage.clock.kept()
+    if kept is not None and kept.doubt is not None:
+        yield f"when the learner looked last, {kept.doubt.sentence}"
 
 
 def _cursors(storage: Storage, reader: EventLogReader) -> Iterator[str]:

@@ -269,10 +269,11 @@ class Ingesting:
         self._connection.execute(
             "UPDATE decisions AS d SET ready_at_ms = min(closes_at_ms, coalesce("
             " (SELECT min(received_at_ms) FROM rewards r WHERE r.decision_id = d.id"
-            "  AND r.metric = ? AND r.occurred_at_ms BETWEEN d.exposed_at_ms - ?"
-            "  AND d.exposed_at_ms + d.window_ms), closes_at_ms))"
+            "  AND r.metric = ? AND (r.received_at_ms < d.exposed_at_ms - ?"
+            "  OR r.occurred_at_ms BETWEEN d.exposed_at_ms - ?"
+            "  AND d.exposed_at_ms + d.window_ms)), closes_at_ms))"
             " WHERE id = ? AND state = ?",
-            (MAIN_METRIC, CLOCK_SKEW_MS, decision_id, OPEN),
+            (MAIN_METRIC, CLOCK_SKEW_MS, CLOCK_SKEW_MS, decision_id, OPEN),
         )
 
     def _count_exposed(self, number: int, group: Group, change: int) -> None:

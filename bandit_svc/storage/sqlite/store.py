@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.breakdowns import Breakdowns
+from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.interface import (
     Evaluations,
     Experiments,
@@ -22,6 +23,7 @@ from bandit_svc.storage.interface import (
 )
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.overview import Overview
+from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
@@ -54,6 +56,7 @@ class SqliteStorage:
         self.model_versions: ModelVersions = SqliteModelVersions(self._database)
         self.evaluations: Evaluations = SqliteEvaluations(self._database)
         self.jobs: Jobs = SqliteJobs(self._database)
+        self.clock: Clock = SqliteClock(self._database)
         self.overview: Overview = SqliteOverview(self._database)
 
     def migrate(self) -> None:

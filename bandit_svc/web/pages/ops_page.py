@@ -65,6 +65,7 @@ def _measured(
     # This releases the lease at once; a learner that starts at this moment tries again.
     with backends.storage.lease("learner") as free:
         held = not free
+    kept = backends.storage.clock.kept()
     return Measured(
         learner_holds_lease=held,
         backlog_bytes=backends.reader.backlog_bytes(backends.storage.facts.cursors()),
@@ -74,6 +75,7 @@ def _measured(
         requests=counters.requests,
         server_errors=counters.server_errors,
         dead_partitions=sum(not p.alive for p in partitions),
+        doubt=kept.doubt.sentence if kept is not None and kept.doubt else "",
     )
 
 

@@ -1,0 +1,53 @@
+"""The learner's time: agreed, kept for other processes, and shown while in doubt.
+
+Owns when a doubt is logged, kept and exported. The rule is domain/clock_guard.py's.
+"""
+
+import logging
+
+from bandit_svc import metrics
+from bandit_svc.clock import GuardedClock
+from bandit_svc.domain.clock_guard import Doubt
+from bandit_svc.storage.clock import Clock
+
+KEPT_EVERY_MS = 60_000
+
+_log = logging.getLogger(__name__)
+
+
+class AgreedTime:
+    """The clock of one learner process.
+
+    Args:
+        clock: reads the machine's clocks.
+        kept: where other processes and commands find the agreement.
+    """
+
+    def __init__(self, clock: GuardedClock, kept: Clock) -> None:
+        self._clock = clock
+        self._kept = kept
+        self._shown: Doubt | None = None
+        self._kept_at_ms: int | None = None
+
+    @property
+    def doubted(self) -> bool:
+        """True while nothing may be joined, since the last reading is in doubt."""
+        return self._clock.doubt is not None
+
+    def now_ms(self) -> int:
+        """Return the agreed time; log a doubt once, and keep what has changed."""
+        now_ms = self._clock.now_ms()
+        doubt = self._clock.doubt
+        changed = doubt != self._shown
+        if changed and doubt is not None:
+            _log.warning("%s", doubt.sentence)
+        elif changed:
+            _log.warning("the clocks agree again; joining goes on")
+        self._shown = doubt
+        due = self._kept_at_ms is None or now_ms - self._kept_at_ms >= KEPT_EVERY_MS
+        # An agreed time that was set back to a corrected wall clock is kept at once.
+        if changed or due:
+            self._kept.keep(self._clock.kept())
+            self._kept_at_ms = now_ms
+        metrics.DEGRADED.labels("clock").set(doubt is not None)
+        return now_ms

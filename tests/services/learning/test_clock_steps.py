@@ -1,0 +1,258 @@
+"""No reward is lost or reordered when the wall clock steps."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from bandit_svc.clock import GuardedClock
+from bandit_svc.domain.clock_guard import STEADY_AFTER_MS
+from bandit_svc.learner.agreed_time import AgreedTime
+from bandit_svc.learner.loop import Learner
+from bandit_svc.services.checks.degraded import LEARNER_SILENT_MS, learning_reasons
+from bandit_svc.services.serving.decide import Decided
+from tests.harness.service import T0_MS, Service
+
+HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+STEPS = [2 * HOUR_MS, -2 * HOUR_MS]
+
+
+class World:
+    """A machine whose wall clock is set while a service runs on it."""
+
+    def __init__(self, service: Service, aggregate: str = "sum") -> None:
+        reward = {"window_seconds": 3600, "aggregate": aggregate, "maximum": 1000}
+        service.create(holdout=0.0, reward=reward)
+        self.service = service
+        self.running_ms = 1_000
+        self.set_by_ms = 0
+        self.learner_time = self._new_time()
+        self.worker_clock = self._new_clock()
+        self.learner = Learner(
+            service.backends,
+            self.learner_time.now_ms,
+            clock_is_doubted=lambda: self.learner_time.doubted,
+        )
+        self.tick()
+
+    def _new_clock(self) -> GuardedClock:
+        return GuardedClock(
+            self.service.storage.clock.kept(),
+            wall_ms=lambda: T0_MS + self.running_ms + self.set_by_ms,
+            running_ms=lambda: self.running_ms,
+            boot=lambda: "this boot",
+        )
+
+    def _new_time(self) -> AgreedTime:
+        return AgreedTime(self._new_clock(), self.service.storage.clock)
+
+    def restart_worker(self) -> None:
+        self.worker_clock = self._new_clock()
+
+    def tick(self, after_ms: int = 150) -> int:
+        """Let time pass; return how many decisions the learner joined."""
+        self.running_ms += after_ms
+        self.worker_clock.now_ms()
+        return self.learner.tick().joined
+
+    def decide(self, count: int = 100) -> list[Decided]:
+        self.service.now_ms = self.worker_clock.now_ms()
+        return [self.service.decide() for _ in range(count)]
+
+    def reward(self, decided: list[Decided], value: float = 1.0) -> None:
+        self.service.now_ms = self.worker_clock.now_ms()
+        for one in decided:
+            self.service.reward(one, value, reward_id=str(value))
+
+    def joined_rewards(self) -> list[float]:
+        return [row.reward for row in self.service.storage.joins.after(1, 0, 10**6)]
+
+
+@pytest.mark.parametrize("step_ms", STEPS)
+def test_a_step_for_one_tick_loses_no_reward(service: Service, step_ms: int) -> None:
+    world = World(service)
+    decided = world.decide()
+    world.set_by_ms = step_ms
+    assert world.tick() == 0
+    world.set_by_ms = 0
+    world.tick(MINUTE_MS)
+    world.reward(decided)
+
+    assert world.tick(HOUR_MS) == 100
+    assert world.joined_rewards() == [1.0] * 100
+
+
+@pytest.mark.parametrize("step_ms", STEPS)
+def test_rewards_that_come_while_the_clock_is_wrong_count(
+    service: Service, step_ms: int
+) -> None:
+    world = World(service)
+    decided = world.decide()
+    world.set_by_ms = step_ms
+    world.tick(MINUTE_MS)
+    world.reward(decided)
+    world.set_by_ms = 0
+
+    assert world.tick(HOUR_MS) == 100
+    assert world.joined_rewards() == [1.0] * 100
+
+
+def test_after_a_step_back_for_good_every_reward_counts(service: Service) -> None:
+    world = World(service)
+    decided = world.decide()
+    world.set_by_ms = -2 * HOUR_MS
+    world.tick()
+    assert world.tick(STEADY_AFTER_MS) == 0
+    # By now the wall clock is believed, and the rewards are stamped before their
+    # decisions.
+    world.reward(decided)
+    world.tick(HOUR_MS)
+    world.tick(3 * HOUR_MS)
+
+    assert world.joined_rewards() == [1.0] * 100
+
+
+def test_after_a_step_ahead_for_good_joining_goes_on(service: Service) -> None:
+    world = World(service)
+    world.set_by_ms = 2 * HOUR_MS
+    world.tick()
+    held = world.learner_time.doubted
+    world.tick(STEADY_AFTER_MS)
+    decided = world.decide()
+    world.reward(decided)
+
+    assert held
+    assert world.tick(HOUR_MS + MINUTE_MS) == 100
+    assert world.joined_rewards() == [1.0] * 100
+
+
+def test_what_matures_while_the_clock_is_doubted_is_joined_afterwards(
+    service: Service,
+) -> None:
+    world = World(service)
+    decided = world.decide()
+    world.reward(decided)
+    world.tick(HOUR_MS - MINUTE_MS)
+    world.set_by_ms = 2 * HOUR_MS
+    assert [world.tick(MINUTE_MS) for _ in range(3)] == [0, 0, 0]
+    world.set_by_ms = 0
+
+    assert world.tick() == 100
+
+
+@pytest.mark.parametrize("step_ms", STEPS)
+def test_a_worker_that_starts_while_the_clock_is_wrong_loses_no_reward(
+    service: Service, step_ms: int
+) -> None:
+    world = World(service)
+    decided = world.decide()
+    world.set_by_ms = step_ms
+    world.restart_worker()
+    decided += world.decide()
+    world.reward(decided)
+    world.set_by_ms = 0
+    world.tick(HOUR_MS + MINUTE_MS)
+
+    assert world.joined_rewards() == [1.0] * 200
+
+
+def test_the_last_reward_is_the_one_that_came_last_across_a_step_back(
+    service: Service,
+) -> None:
+    world = World(service, aggregate="last")
+    decided = world.decide()
+    world.tick(MINUTE_MS)
+    world.reward(decided, 1.0)
+    world.set_by_ms = -2 * HOUR_MS
+    world.tick(MINUTE_MS)
+    world.reward(decided, 2.0)
+    world.set_by_ms = 0
+    world.tick(HOUR_MS)
+
+    assert world.joined_rewards() == [2.0] * 100
+
+
+@pytest.mark.parametrize("learn_on", ["maturity", "first_reward"])
+def test_a_worker_whose_clock_is_behind_its_neighbours_loses_no_reward(
+    service: Service, learn_on: str
+) -> None:
+    service.create(holdout=0.0, reward={"window_seconds": 3600, "learn_on": learn_on})
+    decided = [service.decide() for _ in range(50)]
+    service.now_ms -= 2 * HOUR_MS
+    for one in decided:
+        service.reward(one, worker=service.other_worker)
+    service.now_ms += 2 * HOUR_MS
+    if learn_on == "maturity":
+        service.now_ms += HOUR_MS + MINUTE_MS
+    service.now_ms += 1_000
+    tick = service.learner.tick()
+    rewards = [row.reward for row in service.storage.joins.after(1, 0, 10**6)]
+
+    assert tick.joined == 50
+    assert rewards == [1.0] * 50
+
+
+def test_a_hold_is_logged_once_and_so_is_its_end(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="bandit_svc.learner")
+    world = World(service)
+    world.set_by_ms = 2 * HOUR_MS
+    for _ in range(5):
+        world.tick()
+    world.set_by_ms = 0
+    for _ in range(5):
+        world.tick()
+
+    assert [r.getMessage()[:29] for r in caplog.records] == [
+        "the wall clock is 7200 s ahea",
+        "the clocks agree again; joini",
+    ]
+
+
+def test_a_hold_is_a_reason_to_be_degraded_while_it_lasts(service: Service) -> None:
+    world = World(service)
+
+    def reasons() -> list[str]:
+        kept = service.storage.clock.kept()
+        return [r.name for r in learning_reasons(kept, world.worker_clock.now_ms())]
+
+    before = reasons()
+    world.set_by_ms = 2 * HOUR_MS
+    world.tick()
+    during = reasons()
+    world.set_by_ms = 0
+    world.tick()
+
+    assert (before, during, reasons()) == ([], ["clock"], [])
+
+
+def test_a_learner_that_stores_nothing_is_a_reason_to_be_degraded(
+    service: Service,
+) -> None:
+    world = World(service)
+    kept = service.storage.clock.kept()
+    assert kept is not None
+
+    def names(after_ms: int) -> list[str]:
+        return [r.name for r in learning_reasons(kept, kept.agreed_at_ms + after_ms)]
+
+    assert names(LEARNER_SILENT_MS) == []
+    assert names(LEARNER_SILENT_MS + 1) == ["learner"]
+    assert [r.name for r in learning_reasons(None, world.running_ms)] == ["learner"]
+
+
+def test_the_agreed_time_comes_back_as_it_was_kept(
+    new_service: Callable[[str], Service],
+) -> None:
+    service = new_service("empty")
+    service.start()
+    assert service.storage.clock.kept() is None
+    world = World(service)
+    kept = service.storage.clock.kept()
+
+    assert kept is not None
+    assert (kept.boot_id, kept.doubt) == ("this boot", None)
+    assert kept.offset_ms == T0_MS
+    assert kept.agreed_at_ms == T0_MS + world.running_ms
