@@ -156,9 +156,7 @@ def test_a_first_reward_that_does_not_count_closes_nothing(
     new_reward: NewReward,
 ) -> None:
     definition = RewardDefinition(learn_on="first_reward")
-    early = new_reward(
-        1.0, EXPOSED_AT_MS - MINUTE_MS - 1, EXPOSED_AT_MS, reward_id="a"
-    )
+    early = new_reward(1.0, EXPOSED_AT_MS - MINUTE_MS - 1, EXPOSED_AT_MS, reward_id="a")
     on_time = new_reward(0.5, EXPOSED_AT_MS + 5, reward_id="b")
 
     assert joined_reward([early, on_time], EXPOSED_AT_MS, definition) == (0.5, 1)
