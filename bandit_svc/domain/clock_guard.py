@@ -30,7 +30,7 @@ class Doubt(msgspec.Struct, frozen=True):
 
     @property
     def sentence(self) -> str:
-        """What is wrong, for how long at most, and the way out."""
+        """The step, the limit, and the way out, for logs and operators."""
         direction = "ahead of" if self.step_ms > 0 else "behind"
         return (
             f"the wall clock is {abs(self.step_ms) / 1000:.0f} s {direction} the time "
