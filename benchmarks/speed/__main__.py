@@ -22,6 +22,7 @@ from typing import Any
 from benchmarks.growth.pages import PageGrowth
 from benchmarks.growth.reports import ReportGrowth
 from benchmarks.speed.evaluation_cost import EvaluationCost
+from benchmarks.speed.group_commit import GroupCommits
 from benchmarks.speed.learning_cost import LearningCost
 from benchmarks.speed.learning_load import LearningLoad
 from benchmarks.speed.pages_open import PagesOpen
@@ -34,6 +35,7 @@ from benchmarks.speed.table import figures_table, outcomes_table
 
 SCENARIOS: tuple[Scenario, ...] = (
     Serving(),
+    GroupCommits(),
     LearningLoad(),
     LearningCost(),
     RewardToPolicy(),

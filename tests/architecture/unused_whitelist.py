@@ -15,6 +15,7 @@ patch_experiment
 is_fallback
 
 # Only in quoted annotations, imported for the type checker.
+FileDescriptorLike
 StartResponse
 WSGIApplication
 WSGIEnvironment

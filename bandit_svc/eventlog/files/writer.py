@@ -18,10 +18,10 @@ import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import assert_never
 
 from bandit_svc.domain.events.record import Record
 from bandit_svc.errors import Unavailable
+from bandit_svc.eventlog.files.group_commit import GroupCommit, Ticket
 from bandit_svc.eventlog.files.open_segment import OpenSegment
 from bandit_svc.eventlog.files.partition import PartitionFolder
 from bandit_svc.eventlog.interface import FsyncMode
@@ -46,7 +46,7 @@ class FileWriter:
     A record that was appended survives the death of the process in every mode.
     The mode decides what a power loss can take: `never`, what the kernel had not
     written yet (about 30 s); `interval`, the last `fsync_interval_ms`; `always`,
-    nothing, at the price of one fsync, under a lock, for each append.
+    nothing: an append waits for an fsync, which the appends of other threads share.
 
     When a background fsync fails, the kernel may have dropped what it could not
     write, and a second fsync would report success. So the failure is reported to
@@ -88,6 +88,7 @@ class FileWriter:
         self._max_bytes = max_segment_bytes
         self._lock = threading.Lock()
         self._segment: OpenSegment | None = None
+        self._commits: GroupCommit | None = None
         self._sequence = 0
         self._previous_crc = 0
         self._dirty = False
@@ -118,10 +119,11 @@ class FileWriter:
             try:
                 self._write(self._segment_for(record), record)
             except OSError as error:
-                raise Unavailable(
-                    f"The event log can't be written ({error.strerror or error}); "
-                    "send the request again."
-                ) from error
+                raise _refused(error.strerror or str(error)) from error
+            commits = self._commits
+            ticket = None if commits is None else commits.enter()
+        if commits is not None and ticket is not None:
+            self._await(commits, ticket)
 
     def close(self) -> None:
         """Flush, and let go of the partition; the reader then sees it as dead."""
@@ -190,21 +192,16 @@ class FileWriter:
         self._folder.live.set(
             segment.number, segment.first, segment.records, segment.end
         )
-        match self._fsync:
-            case "interval":
-                self._dirty = True
-            case "always":
-                self._sync_now(segment)
-            case "never":
-                pass
-            case _:
-                assert_never(self._fsync)
+        self._dirty = True
 
-    def _sync_now(self, segment: OpenSegment) -> None:
-        if not _try_fsync(segment.descriptor):
-            self._doubtful = True
-            self._on_fsync_failure()
-            raise OSError(errno.EIO, "the disk could not confirm the write")
+    def _await(self, commits: GroupCommit, ticket: Ticket) -> None:
+        """Wait until the disk has confirmed what this thread has written."""
+        if commits.wait(ticket):
+            return
+        with self._lock:
+            if self._commits is commits:
+                self._doubtful = True
+        raise _refused("the disk could not confirm the write")
 
     def _undo(self, segment: OpenSegment, error: OSError) -> None:
         """Cut a partial record off, or leave the segment if even that fails.
@@ -254,6 +251,8 @@ class FileWriter:
             raise
         self._folder.live.set(segment.number, segment.first, 0, segment.end)
         self._segment = segment
+        if self._fsync == "always":
+            self._commits = GroupCommit(descriptor, self._on_fsync_failure)
         self._doubtful = False
         return segment
 
@@ -281,7 +280,11 @@ class FileWriter:
         segment, self._segment = self._segment, None
         if segment is None:
             return
-        if self._fsync == "interval":
+        commits, self._commits = self._commits, None
+        if commits is not None:
+            # Threads may still wait for its fsync.
+            commits.retire()
+        elif self._fsync == "interval":
             self._retired.append(segment.descriptor)
         else:
             os.close(segment.descriptor)
@@ -335,7 +338,17 @@ class FileWriter:
         self._lock = threading.Lock()
         self._closed = True
         with contextlib.suppress(OSError):
+            if self._commits is not None:
+                # Its lock may be held for ever by a thread that the child lacks.
+                self._commits.abandon()
+                self._commits = self._segment = None
             self._let_go()
+
+
+def _refused(reason: str) -> Unavailable:
+    return Unavailable(
+        f"The event log can't be written ({reason}); send the request again."
+    )
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
