@@ -132,6 +132,8 @@ def test_requests_python_and_commands_of_the_pages_work(
     for source in sources:
         names: dict[str, Any] = {"key": documented.publishable}
         exec(ADDRESS.sub(documented.url, source), names)  # noqa: S102 - our own pages
+        # The examples keep their client for the life of the program.
+        names["client"].close()
         assert names["decision"].decision_id
     assert sources
 
