@@ -1,8 +1,8 @@
 """The learner's tick: ingest, join, evaluate, train, publish.
 
-Owns the order of the steps and the trainers; each step is a use case of its own, and
-which experiments there is work for is wakefulness.py's. Takes the clock; killed
-anywhere, the next tick repeats work and counts nothing twice.
+Owns the order of the steps and the trainers. Each step is a use case of its own;
+wakefulness.py decides which experiments have work. Takes the clock; killed anywhere,
+the next tick repeats work and counts nothing twice.
 """
 
 import logging
@@ -20,10 +20,12 @@ from bandit_svc.services.learning.join import join
 from bandit_svc.services.learning.train import Trained, Trainer
 from bandit_svc.wiring import Backends
 
-# A changed policy trains this long before the other experiments get their turn.
+# Seconds that an experiment evaluates, and again that it trains, before the others get
+# their turn.
 BUDGET_S = 0.25
-# A tick over many busy experiments ends here, and the next tick begins with the next
-# experiment: a signal to stop is seen in time, and each experiment gets its turn.
+# A tick begins no further experiment after so many seconds since the join, and the next
+# tick begins with the next experiment. So a signal to stop is seen in time, and each
+# experiment gets its turn.
 TICK_S = 5.0
 
 _NEVER = -1
@@ -34,10 +36,9 @@ _log = logging.getLogger(__name__)
 class Tick(msgspec.Struct):
     """The work of one tick; `trained` and `evaluated` by experiment key.
 
-    Those that there was no work for are not named. `unseen` is how many experiments a
-    learner that has just begun has still to look at; `stepped` are the numbers of
-    those that were evaluated and trained; `cut` says that others have to wait for the
-    next tick.
+    Experiments without work are left out. `unseen` is how many experiments a learner
+    that has just begun has still to look at; `stepped` are the numbers of those that
+    were evaluated and trained; `cut` is true if others have to wait for the next tick.
     """
 
     ingested: Ingested
@@ -50,14 +51,19 @@ class Tick(msgspec.Struct):
 
     @property
     def idle(self) -> bool:
-        """True if there was nothing to do."""
+        """True if nothing was ingested, joined, learned or evaluated, and none waits.
+
+        A tick that only published, or in which training failed, is idle too.
+        """
         return (
             not self.ingested.records
             and not self.joined
             and not self.unseen
             and not self.cut
             and not any(t.learned or t.behind for t in self.trained.values())
-            and not any(p.evaluated for p in self.evaluated.values())
+            # While a reward model catches up, its candidates are behind and nothing
+            # is evaluated.
+            and not any(p.evaluated or p.behind for p in self.evaluated.values())
         )
 
 
@@ -114,7 +120,7 @@ class Learner:
         return tick
 
     def _ingest(self) -> Ingested:
-        """Move facts into the store, and say what was wrong with them."""
+        """Move facts into the store, and log what was wrong with them."""
         ingested = ingest(
             self._storage.facts,
             self._backends.reader,
@@ -137,7 +143,11 @@ class Learner:
         before: Mapping[int, int],
         positions: Mapping[int, int],
     ) -> Iterator[Experiment]:
-        """Yield experiments with work, then unseen ones: those with rows, or a few."""
+        """Yield experiments with work, then those never looked at.
+
+        Of the latter: the first, all with newly joined decisions, and others while the
+        budget lasts.
+        """
         # Round-robin: experiments that the last tick skipped come first.
         experiments = sorted(self._all(), key=lambda e: e.number <= self._last_stepped)
         new = self._wakefulness.new(experiments)
@@ -201,7 +211,7 @@ class Learner:
         return found
 
     def drain(self, timeout_s: float) -> bool:
-        """Tick until nothing is left to do or the time is over; say which."""
+        """Tick until a tick is idle (return True) or the time is over (False)."""
         time_is_up = deadline_in(timeout_s, self._clock_s)
         while not time_is_up():
             if self.tick().idle:
@@ -210,7 +220,10 @@ class Learner:
 
 
 def is_busy(trained: Trained, progress: Progress) -> bool:
-    """Return true if a step has done anything, or has left anything to do."""
+    """Return true if a step has done anything, or has left anything to do.
+
+    A fault counts, so an experiment whose training fails never sleeps.
+    """
     return bool(
         trained.learned
         or trained.published

@@ -209,6 +209,25 @@ def test_damaged_scores_are_computed_again_from_the_log(service: Service) -> Non
     assert summary(service, "uniform").sums.n == len(joined(service))
 
 
+def test_a_tick_is_not_idle_while_a_reward_model_catches_up(service: Service) -> None:
+    service.create()
+    service.rounds(1100)
+    service.mature()
+    steps(service)
+    labels = tuple(rows_of(service))
+    service.storage.evaluations.save(1, EvaluationChanges((), labels, ()))
+    service.rounds(10)
+    service.now_ms += 2000
+    # One batch of 500 a tick: the reward model needs three to reach the candidates.
+    learner = service.new_learner(budget_s=0.0)
+    ticks = [learner.tick() for _ in range(4)]
+    progress = [tick.evaluated["hero"] for tick in ticks]
+
+    assert [p.evaluated for p in progress] == [0, 0, 10, 0]
+    assert [p.behind for p in progress] == [10, 10, 0, 0]
+    assert [tick.idle for tick in ticks] == [False, False, False, True]
+
+
 def test_a_fixed_variant_is_asked_about_only_where_it_was_eligible(
     service: Service,
 ) -> None:
