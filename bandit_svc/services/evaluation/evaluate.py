@@ -15,6 +15,7 @@ from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, Experiment
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.estimators.registry import PROGRESSIVE
+from bandit_svc.ope.progressive.weighted import Summary
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.checks.check import Check
 from bandit_svc.services.evaluation.candidate import (
@@ -102,8 +103,7 @@ def evaluate(
     rows_of = policies(experiment, {label: found[label] for label in asked}, estimators)
     return Evaluation(
         policies=tuple(
-            _told(row, target)
-            for row, target in zip(rows_of, asked.values(), strict=True)
+            _told(row, asked[row.policy], found[row.policy].summary) for row in rows_of
         ),
         reward_model=reward_model_quality(predictor.quality),
         health=(
@@ -144,9 +144,9 @@ def _begins(target: Target) -> int:
     return 0
 
 
-def _told(row: PolicyRow, target: Target) -> PolicyRow:
+def _told(row: PolicyRow, target: Target, summary: Summary) -> PolicyRow:
     if isinstance(target, Mapping) and target["kind"] == MODEL:
-        return with_training(row, target)
+        return with_training(row, target, summary)
     return row
 
 

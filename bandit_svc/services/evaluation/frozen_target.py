@@ -1,13 +1,15 @@
 """Published models as target policies.
 
-Owns how a model version becomes a target, and the note about the decisions that it
-has learned from: an estimate on them would be biased upwards, so they don't count.
+Owns how a model version becomes a target, and the note about the decisions that
+count. An estimate on decisions that it learned from would be biased upwards, so those
+up to the last one it learned from don't count, also those that a restore made it skip.
 """
 
 from msgspec.structs import replace
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.plain_values import Spec
+from bandit_svc.ope.progressive.weighted import Summary
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.values import PolicyRow
@@ -22,7 +24,9 @@ def frozen_model(
     spec: Spec,
     examples: JoinedExamples,
 ) -> Policy:
-    """Return the published model, rebuilt from the log if it was pruned.
+    """Return the published model, rebuilt from the log if it can't be read.
+
+    It was pruned, or its bytes are damaged or of another format.
 
     Args:
         spec: as labels.asked_specs returns it for `model:17`.
@@ -47,22 +51,33 @@ def frozen_model(
 
 
 def learned_until(spec: Spec) -> int:
-    """Return the last joined position that a version has learned from, 0 for none."""
+    """Return the last joined position that a version has learned from.
+
+    0 if it has learned from none.
+    """
     return max((last for _, last in spec["spans"]), default=0)
 
 
-def with_training(row: PolicyRow, spec: Spec) -> PolicyRow:
-    """Add to a version's row which decisions count; refuse it where none is left."""
+def with_training(row: PolicyRow, spec: Spec, summary: Summary) -> PolicyRow:
+    """Add to a version's row which decisions count; refuse the row if there is none.
+
+    Decisions without an exploration floor are their own reason, which `row` has.
+
+    Args:
+        row: of the version.
+        spec: as labels.asked_specs returns it for `model:17`.
+        summary: the sums behind the row.
+    """
     version, until = spec["version"], learned_until(spec)
-    if row.n == 0:
+    if row.n == 0 and not summary.unbounded:
         reason = (
             f"Version {version} learned from the log up to joined decision {until:,}, "
-            "and no treatment decision has matured since. An estimate on decisions "
-            "that it learned from would be biased upwards; ask again later."
+            "and no treatment decision that counts has matured since. An estimate on "
+            "decisions that it learned from would be biased upwards; ask again later."
         )
         return replace(row, refused=reason, note=None)
     note = (
-        f"Version {version} learned from the first {until:,} joined decisions, so only "
-        "later ones count."
+        f"Version {version} learned from the log up to joined decision {until:,}, so "
+        "only later ones count."
     )
     return replace(row, note=note)

@@ -64,7 +64,7 @@ def test_a_version_is_worth_what_it_would_have_earned_on_what_it_had_not_seen(
     assert (model.policy, model.n, uniform.n) == ("model:1", 480, 600)
     assert model.refused is None
     assert model.estimates["ips"].estimate == pytest.approx(by_hand(played))
-    assert "learned from the first 120 joined decisions" in str(model.note)
+    assert "learned from the log up to joined decision 120, so only" in str(model.note)
 
 
 def test_beside_it_the_others_are_worth_what_they_are_without_it(
@@ -87,6 +87,22 @@ def test_a_version_that_has_seen_everything_is_refused_with_a_sentence(
     assert "Version 2 learned from the log up to joined decision 600" in str(
         row.refused
     )
+
+
+def test_a_version_that_only_decisions_without_a_floor_followed_is_refused_for_that(
+    service: Service,
+) -> None:
+    service.create(policy={"kind": "linear"}, holdout=0.0, exploration_floor=0.5)
+    service.rounds(30)
+    service.mature()
+    service.change(exploration_floor=0.0)
+    service.rounds(20)
+    service.mature()
+    (row,) = evaluated(service, asked(service, "model:1"))
+
+    assert row.n == 0
+    assert "20 of 20 decisions were made without an exploration" in str(row.refused)
+    assert "up to joined decision 30, so only later ones count" in str(row.note)
 
 
 def test_a_version_that_is_pruned_meanwhile_is_built_again_from_the_log(
