@@ -20,7 +20,10 @@ from policies.vw.explorers import resumes_exactly
 from policies.vw.policy import VwPolicy
 
 EVERY = 64
-"""Examples between two reloads; a load learns at most 63 of them again."""
+"""Examples between two reloads; a load learns at most 63 of them again.
+
+Stored states depend on it, since the reloads are part of the learning: to change it,
+raise envelope.FORMAT too."""
 
 _Example = tuple[Context, Sequence[Action], int, float, float]
 """The arguments of one `learn`."""
@@ -60,12 +63,15 @@ class CheckpointedPolicy(DelegatingPolicy):
         propensity: float,
         reward: float,
     ) -> None:
-        """Learn from one joined decision, and reload after every 64th."""
+        """Learn from one joined decision, and reload after every 64th.
+
+        An example that the policy refuses isn't counted.
+        """
         self._policy.learn(context, actions, chosen, propensity, reward)
         self._since.append((context, actions, chosen, propensity, reward))
         # A policy that was never dumped reloads too, so that it has the same state as
         # one that resumed.
-        if len(self._since) == EVERY:
+        if len(self._since) >= EVERY:
             self._checkpoint = self._policy.dump()
             self._policy = self._restored(self._checkpoint)
             self._since = []
@@ -76,7 +82,7 @@ class CheckpointedPolicy(DelegatingPolicy):
         return seal(self._digest, _encode(state))
 
     def load(self, state: bytes) -> None:
-        """Restore the dumped checkpoint, then learn the examples since again."""
+        """Restore the dumped checkpoint, then learn again the examples after it."""
         try:
             loaded = _decode(unseal(self._digest, state))
         except msgspec.DecodeError as error:
@@ -114,7 +120,10 @@ def _from_json(text: str) -> list[_Example]:
 
 
 def build_vw(spec: Mapping[str, Any], reward_range: RewardRange) -> Policy:
-    """Build a policy of kind `vw` that resumes exactly, whatever its explorer."""
+    """Build a policy of kind `vw` that resumes exactly.
+
+    It does so with every explorer and cb_type.
+    """
 
     def build() -> Policy:
         return VwPolicy(spec, reward_range)
