@@ -100,7 +100,9 @@ class Process:
             reporting.count(tick)
             reporting.refresh(time.now_ms())
             self._jobs.look(backends.storage.jobs)
-            # Only a changed policy leaves work behind; a tick reads all the rest.
+            # The next tick begins at once for a changed policy that has not caught up.
+            # What candidates and the served model left at the end of their budget
+            # waits for the pause.
             behind = any(trained.behind for trained in tick.trained.values())
             stopped = self._wait(0.0 if behind or tick.cut else pause_s)
 

@@ -1,8 +1,9 @@
 """Compiled predicates over a context.
 
 Owns the meaning of a comparison. A key that the context does not have makes its
-comparison false, `!=` too. Only values of one type are equal, and true is not 1;
-numbers are ordered with numbers and texts with texts.
+comparison false, `!=` too, so `not` makes it true. Only values of one kind (truth,
+number, text, null) are equal; 1 equals 1.0, but not true. `!=` is true for a value of
+another kind. Numbers are ordered with numbers and texts with texts.
 """
 
 import operator
@@ -22,22 +23,22 @@ ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def any_of(conditions: list[Condition]) -> Condition:
-    """Return the condition that at least one condition holds."""
+    """Return a condition that is true if any of these is."""
     return lambda context: any(condition(context) for condition in conditions)
 
 
 def all_of(conditions: list[Condition]) -> Condition:
-    """Return the condition that all conditions hold."""
+    """Return a condition that is true if all of these are."""
     return lambda context: all(condition(context) for condition in conditions)
 
 
 def negated(condition: Condition) -> Condition:
-    """Return the condition that a condition does not hold."""
+    """Return a condition that is true if this one is false."""
     return lambda context: not condition(context)
 
 
 def one_of(path: tuple[str, ...], values: list[Scalar]) -> Condition:
-    """Return the condition that the key has one of these values."""
+    """Return a condition that is true if the key has one of these values."""
 
     def holds(context: Context) -> bool:
         found = _look_up(context, path)
@@ -47,14 +48,21 @@ def one_of(path: tuple[str, ...], values: list[Scalar]) -> Condition:
 
 
 def compared(path: tuple[str, ...], sign: str, value: Scalar) -> Condition:
-    """Return the condition that the comparison of the key with a value holds."""
+    """Return a condition that compares the key's value with this one.
+
+    Args:
+        path: the key, behind its namespaces.
+        sign: one of ORDERS, `=` or `!=`.
+        value: on the right of the sign.
+    """
     order = ORDERS.get(sign)
 
     def holds(context: Context) -> bool:
         found = _look_up(context, path)
         if found is _MISSING:
             return False
-        # Values of two types have no order, so that the comparison is false.
+        # Values of two kinds have no order, nor have truth values and null, so that
+        # the comparison is false.
         if order is not None:
             return _kind(found) == _kind(value) in _ORDERED and order(found, value)
         return _equal(found, value) == (sign != "!=")
@@ -67,7 +75,7 @@ _ORDERED = frozenset({"number", "text"})
 
 
 def _look_up(context: Context, path: tuple[str, ...]) -> object:
-    """Return the scalar at a path, or _MISSING; a namespace is not a value."""
+    """Return the scalar at a path; _MISSING if there is none, or a namespace."""
     found: object = context
     for key in path:
         if not isinstance(found, Mapping) or key not in found:

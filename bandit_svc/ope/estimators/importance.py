@@ -17,10 +17,11 @@ from bandit_svc.ope.logged import LoggedData
 def ips(logged: LoggedData) -> PolicyValue:
     """Estimate the value by inverse propensity scoring.
 
-    mean(w r), between 0 and the largest weight times the reward for rewards not
-    below 0. Unbiased if every action that the target can take had a propensity above
-    0. The variance grows with the largest weight, and the estimate changes when a
-    constant is added to all rewards: `diagnostics` reports both.
+    mean(w r), between 0 and the largest weight times the largest reward for rewards
+    not below 0. Unbiased if every action that the target can take had a propensity
+    above 0. The variance grows with the largest weight. The estimate changes when a
+    constant is added to all rewards (by the constant times the mean weight).
+    `diagnostics` reports the largest and the mean weight.
 
     References:
         Horvitz and Thompson (1952); Dudik, Langford and Li (2011), section 2.
@@ -32,8 +33,8 @@ def ips(logged: LoggedData) -> PolicyValue:
 def clipped_ips(logged: LoggedData, limit: float) -> PolicyValue:
     """Estimate as `ips` does, with no weight above a limit.
 
-    mean(min(w, limit) r). Biased downwards for rewards not below 0, by at most the
-    clipped share of the target's decisions, 1 - mean(min(w, limit)), times the
+    mean(min(w, limit) r). Biased downwards for rewards not below 0: in expectation by
+    at most 1 - E[min(w, limit)], the clipped share of the target's choices, times the
     largest reward.
 
     Args:
@@ -57,9 +58,9 @@ def snips(logged: LoggedData) -> PolicyValue:
     """Estimate as `ips` does, divided by the mean weight.
 
     sum(w r) / sum(w), within the range of the logged rewards. The bias falls with
-    1/n; the variance is mostly much smaller than that of IPS. Adding a constant to
-    all rewards adds it to the estimate. Biased where the effective sample size is
-    small.
+    1/n, and is large where the effective sample size is small; the variance is mostly
+    much smaller than that of IPS. Adding a constant to all rewards adds it to the
+    estimate.
 
     Raises:
         NoDataError: no round has a weight above 0.

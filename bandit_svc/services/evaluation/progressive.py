@@ -1,9 +1,9 @@
 """Evaluate candidate policies on joined decisions as they come.
 
-Owns progressive evaluation, the other half of step 3 of the learner's tick, for one
+Owns the evaluation of candidates in the learner's tick, before training, for one
 experiment: which candidates there are, how far each has come, and when their state is
-to be stored. services.learning.train stores it together with the model that it
-publishes.
+to be stored. services.learning.train stores it: with a model that it publishes, or
+alone when it is due.
 """
 
 from collections.abc import Iterable
@@ -28,17 +28,20 @@ from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import PolicyError
 
 LEARNERS_STORED_EVERY = 10
-"""The state of a policy that learns, and of the reward model, may be large, so it is
-stored at every tenth publication only; a killed learner repeats what came after it."""
+"""The state of a policy that learns, and of the reward model, may be large. So it is
+stored again only after this many `keep_every_ms`, whether or not a model is published.
+A killed learner repeats what came after it."""
 
 
 class Progress(msgspec.Struct):
     """The result of one step.
 
     Attributes:
-        evaluated: decisions, summed over the candidates' positions.
+        evaluated: joined decisions passed, counted once for all candidates that were
+            at the same position.
         behind: joined decisions that the least advanced candidate has not reached.
-        faults: sentences on candidates that can't be evaluated.
+        faults: one sentence for each candidate that can't be evaluated; only in the
+            step that first sees a revision.
     """
 
     evaluated: int = 0
@@ -74,8 +77,9 @@ class ProgressiveEvaluator:
 
         Args:
             experiment: as it is now.
-            time_is_up: when other experiments get their turn; candidates that are
-                behind get at least one batch.
+            time_is_up: when other experiments get their turn. Each group of
+                candidates at one position still gets one batch; if its reward model
+                is behind, the model gets the batch instead.
         """
         done = Progress(faults=tuple(self._follow(experiment)))
         last = self._storage.joins.last_position(self._number)
@@ -93,7 +97,8 @@ class ProgressiveEvaluator:
         Args:
             now_ms: the time.
             publishing: true if a model is stored in the same transaction, so that
-                further rows cost little.
+                further rows cost little: rows of candidates that don't learn are then
+                due, but neither those of learners nor the reward models.
         """
         learners_due = self._due(
             self._learners_stored_at_ms, now_ms, LEARNERS_STORED_EVERY
@@ -114,7 +119,7 @@ class ProgressiveEvaluator:
         return EvaluationChanges(rows, tuple(self._candidates), models)
 
     def kept(self, changes: EvaluationChanges, now_ms: int) -> None:
-        """Record that these changes are in the store."""
+        """Record that these changes are in the store; call it before the next step."""
         self._dropped = False
         if changes.reward_models is not None:
             self._predictors.stored(changes.reward_models)
@@ -133,7 +138,11 @@ class ProgressiveEvaluator:
     def _advance(
         self, experiment: Experiment, cursor: int, last: int, time_is_up: Deadline
     ) -> int:
-        """Evaluate from a position on, one batch at least; return the decisions."""
+        """Evaluate the candidates at a position, one batch at least.
+
+        Returns:
+            How many decisions; 0 if their reward model has not caught up.
+        """
         group = [c for c in self._candidates.values() if c.cursor == cursor]
         definition, taken = experiment.definition, self._cursors()
         predictor = self._predictors.at(cursor, taken, definition, time_is_up)

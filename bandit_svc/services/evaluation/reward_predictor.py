@@ -28,7 +28,8 @@ class Quality(msgspec.Struct, array_like=True):
     Attributes:
         n: number of decisions.
         squares: sum of the squared errors of predictions made before learning.
-        mean_squares: sum of the squared errors of the mean reward so far.
+        mean_squares: sum of the squared errors of predicting the mean of the rewards
+            learned so far and one assumed reward of 0.5.
     """
 
     n: int = 0
@@ -47,7 +48,8 @@ class RewardPredictor:
     """Predicts, and then learns from, one joined decision after the other.
 
     Attributes:
-        cursor: the last joined position that was learned from.
+        cursor: the last joined position passed, learned from or not; set by `advance`
+            and by candidate.evaluate_and_learn.
         quality: of its predictions so far.
     """
 
@@ -87,7 +89,7 @@ class RewardPredictor:
     def learn(
         self, row: JoinedRow, decision: Decision, examples: JoinedExamples
     ) -> None:
-        """Learn from a decision that policies learn from, unless the model refuses."""
+        """Learn from a learnable row; pass over one that the model refuses."""
         if not row.learnable:
             return
         example = (decision.chosen, decision.propensity, row.reward)
@@ -97,7 +99,7 @@ class RewardPredictor:
             return
 
     def advance(self, rows: Sequence[JoinedRow], examples: JoinedExamples) -> None:
-        """Predict and learn from the next rows, where no candidate needs them."""
+        """Predict and learn from the next rows; predictions only enter the quality."""
         for row in rows:
             decision = decode_decision(row.line)
             self.predict(row, decision, examples)
@@ -164,8 +166,8 @@ class RewardPredictors:
 
         Args:
             cursor: a joined position.
-            taken: cursors of all candidates; a model at one of them is copied, never
-                advanced.
+            taken: cursors of all candidates; a model behind `cursor` at one of them
+                is copied before it is advanced.
             definition: of the experiment.
             time_is_up: asked after each batch.
         """
@@ -193,11 +195,17 @@ class RewardPredictors:
 
     @property
     def changed(self) -> bool:
-        """True if one has advanced since they were last stored."""
+        """True if the models' positions differ from those last stored.
+
+        None count as stored after a load.
+        """
         return [p.cursor for p in self._all] != self._stored_cursors
 
     def rows(self) -> tuple[RewardModelRow, ...]:
-        """Return the rows to store; the most advanced model comes first."""
+        """Return the rows to store.
+
+        After `prune` the most advanced model comes first; reports read its quality.
+        """
         return tuple(p.row(slot) for slot, p in enumerate(self._all))
 
     def stored(self, rows: Iterable[RewardModelRow]) -> None:

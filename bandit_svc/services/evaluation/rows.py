@@ -1,20 +1,21 @@
 """Rows of what other policies would have earned.
 
 Owns the row of one policy in the contract's `policies`, and what a report reads for
-it: sums that were kept, never the log. Every interval holds at every look, each by
-itself: the best of many is not tested by its own (services.evaluation.tune does that).
-With learn_on first_reward none does: when a decision is evaluated then depends on
-its reward.
+it: sums that were kept, never the log. Every interval holds at every look, but only for
+one policy: to pick the best of many, use services.evaluation.tune, which corrects for
+their number. With learn_on first_reward none holds: when a decision is evaluated then
+depends on its reward.
 
 `ips` and `snips` share one interval, which bounds the policy's value without a model.
 `dr` has its own, which bounds the same value and is valid however wrong the model is.
 `dm` has that of `dr`, widened to hold its own estimate: nothing but what `dr` corrects
 tells how far its model is off.
 
-For a policy that learns the value is the mean, over the decisions so far, of what it
-was worth as it stood at each. `n` counts the treatment's matured decisions in which
-the policy could be asked: those with an exploration floor, and for a fixed variant
-those in which it was eligible.
+For a policy that learns the value is the mean, over the decisions so far, of the value
+that it had at each. `n` counts the treatment's matured decisions in which the policy
+could be asked: those with an exploration floor, and for a fixed variant those in which
+it was eligible. Decisions for which a policy that learns gave no valid pmf are left
+out.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -45,7 +46,10 @@ from policies.base import RewardRange
 
 
 class CandidateProgress(NamedTuple):
-    """The sums of one candidate; it is `behind` so many joined decisions."""
+    """The sums of one candidate.
+
+    `behind` is how many joined decisions it has not yet evaluated.
+    """
 
     summary: Summary
     behind: int = 0
@@ -100,13 +104,18 @@ def policies(
     # All at once, since there may be hundreds.
     found = dict(zip(shown, looks(summaries, CONFIDENCE), strict=True))
     return tuple(
-        _row(Shown(label, one, reasons[label], found.get(label)), scale, estimators)
+        _row(
+            _RowInputs(label, one, reasons[label], found.get(label)), scale, estimators
+        )
         for label, one in evaluations.items()
     )
 
 
 def ips_of_variants(rows: Sequence[PolicyRow]) -> dict[str, Estimated]:
-    """Return what always choosing each variant would have earned, by its key."""
+    """Return what always choosing each variant would have earned, by its key.
+
+    The rows must have the estimate `ips`.
+    """
     return {
         row.policy.removeprefix(FIXED): row.estimates["ips"]
         for row in rows
@@ -115,7 +124,10 @@ def ips_of_variants(rows: Sequence[PolicyRow]) -> dict[str, Estimated]:
 
 
 def refused(summary: Summary) -> str | None:
-    """Return why no estimate may be shown, or None (ope.audit.diagnostics)."""
+    """Return why no estimate may be shown, or None.
+
+    More decisions without a floor than with one, or a reason of diagnostics.refusal.
+    """
     sums = summary.sums
     if summary.unbounded > sums.n:
         all_of_them = counted(summary.unbounded + sums.n, "decision")
@@ -140,8 +152,8 @@ def _scaled_back(share: float, scale: RewardRange) -> float:
     return scale.minimum + share * (scale.maximum - scale.minimum)
 
 
-class Shown(NamedTuple):
-    """One policy, why it is refused or not, and its sums where it is not."""
+class _RowInputs(NamedTuple):
+    """One policy, its progress, the reason if it is refused, its look if it isn't."""
 
     label: str
     one: CandidateProgress
@@ -149,21 +161,23 @@ class Shown(NamedTuple):
     look: Look | None
 
 
-def _row(shown: Shown, scale: RewardRange, estimators: Collection[str]) -> PolicyRow:
-    one, sums = shown.one, shown.one.summary.sums
-    look = shown.look
+def _row(
+    inputs: _RowInputs, scale: RewardRange, estimators: Collection[str]
+) -> PolicyRow:
+    one, sums = inputs.one, inputs.one.summary.sums
+    look = inputs.look
     estimates = {
         name: _estimate(UNKNOWN if look is None else PROGRESSIVE[name](look), scale)
         for name in estimators
     }
     return PolicyRow(
-        policy=shown.label,
+        policy=inputs.label,
         n=sums.n,
         behind=one.behind,
         effective_sample_size=sums.effective_sample_size,
         mean_weight=sums.mean_weight if sums.n else None,
         max_weight=sums.max_weight,
-        refused=shown.reason,
+        refused=inputs.reason,
         estimates=estimates,
     )
 

@@ -1,9 +1,9 @@
 """Learn from joined decisions and publish the model.
 
-Owns step 3 of the learner's tick for one experiment: the served model, the
-background training of a changed spec, the round trip before each publication. What
-services.evaluation.progressive knows of the candidates is written here too, with the
-model.
+Owns training and publication in the learner's tick for one experiment: the served
+model, the background training of a changed spec, the round trip before each
+publication. What services.evaluation.progressive knows of the candidates is stored
+here too: with a model, or alone when it is due.
 """
 
 import hashlib
@@ -25,16 +25,16 @@ from policies.base import Action, PolicyError
 KEEP_MODEL_VERSIONS = 50
 _NEVER = -1
 
-# What a dumped and loaded model must answer as the original does.
+# Contexts for which a dumped and loaded model must give the same pmf as the original.
 PROBE_CONTEXTS: tuple[dict[str, Any], ...] = ({}, {"device": "mobile", "hour": 21})
 
 
 class Trained(msgspec.Struct):
     """The work of one step.
 
-    `fault` is a sentence where a model could not be published; the last good one
-    continues to serve. `behind` is how many joined decisions a changed policy has
-    still to learn before it is swapped in.
+    `fault` is a sentence if a model could not be trained or published; the last good
+    one continues to serve. `behind` is the number of joined positions between a changed
+    policy and the served one; 0 says nothing about the served one.
     """
 
     learned: int = 0
@@ -50,7 +50,7 @@ class Unsaved(Protocol):
         """Return the changes that are due, None if there are none."""
 
     def kept(self, changes: EvaluationChanges, now_ms: int) -> None:
-        """Take note that it is in the store."""
+        """Record that these changes are in the store."""
 
 
 class Trainer:
@@ -82,13 +82,15 @@ class Trainer:
         publish_every_ms: int,
         time_is_up: Deadline,
     ) -> Trained:
-        """Learn what was joined, train a changed spec a while, publish what is due.
+        """Learn what was joined and train a changed spec; publish what is due.
 
         Args:
             newest_version: the newest published one in the store, 0 for none.
-            publish_every_ms: at least this long between two publications of the
-                served policy.
-            time_is_up: when other experiments get their turn.
+            publish_every_ms: milliseconds between two publications of the served
+                policy by this trainer; its first isn't held back, nor is a changed
+                policy that is swapped in.
+            time_is_up: when other experiments get their turn; the served and the
+                changed policy still learn one batch each.
         """
         try:
             done = self._step(
@@ -99,7 +101,7 @@ class Trainer:
                 time_is_up=time_is_up,
             )
         except PolicyError as error:
-            # The other experiments go on; this one begins anew from the store.
+            # The other experiments continue; this one begins anew from the store.
             self._model = None
             done = Trained(fault=f"the model can't be trained: {error.message}")
         if done.published is None:
@@ -138,7 +140,11 @@ class Trainer:
         return done
 
     def _current(self, definition: Definition, newest: int) -> Model:
-        """Return the served model, read again if another was restored."""
+        """Return the served model.
+
+        It is read from the store at first, and whenever the newest version isn't the
+        one known here.
+        """
         if self._model is None or newest != self._version:
             published = self._storage.model_versions.latest(self._number)
             self._challenger = None
@@ -156,8 +162,10 @@ class Trainer:
     ) -> tuple[Model, bool]:
         """Load a model, or build it again from the log if its bytes can't be read.
 
-        They may be damaged, or written by another version of the policies. Says
-        whether it was built again, and so is to be published.
+        They may be damaged, or written by another version of the policies.
+
+        Returns:
+            The model; true if it was built again, and so is to be published.
         """
         try:
             return model_of(definition, published), False
@@ -226,7 +234,7 @@ class Trainer:
 
 
 def _round_trip_fault(definition: Definition, model: Model, state: bytes) -> str | None:
-    """Load the dumped state into a new policy and compare the pmfs."""
+    """Return why a loaded dump differs from the model, None if it doesn't."""
     actions: tuple[Action, ...] = actions_of(definition.active_variants)
     try:
         copy = policy_of(definition, model.spec, state)

@@ -1,7 +1,7 @@
 """A refusal as a value, for forms that show it beside the field.
 
-Owns the only place where pages catch an error; any error but InvalidInput and Conflict
-becomes a page by web/access/page_errors.py.
+Owns the only place where pages catch a refusal of the service: InvalidInput and
+Conflict. Any other error becomes a page by web/access/page_errors.py.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class FormResult(NamedTuple, Generic[T]):
-    """The value of a call, or why it was refused."""
+    """The value of a call, or why it was refused; then `value` is None."""
 
     value: T | None
     refusal: BanditError | None = None
@@ -27,7 +27,10 @@ class FormResult(NamedTuple, Generic[T]):
 
     @property
     def problems(self) -> dict[str, str]:
-        """Map JSON pointer to message; "" holds errors not tied to a field."""
+        """Map JSON pointer to message; "" holds errors not tied to a field.
+
+        The last message counts if a pointer has several.
+        """
         if self.refusal is None:
             return {}
         if not self.refusal.fields:
@@ -36,7 +39,7 @@ class FormResult(NamedTuple, Generic[T]):
 
 
 def form_result_of(call: Callable[[], T]) -> FormResult[T]:
-    """Call, and return an invalid field or a conflict as a refusal."""
+    """Call; return InvalidInput or Conflict as a refusal, let other errors pass."""
     try:
         return FormResult(call())
     except (InvalidInput, Conflict) as error:
