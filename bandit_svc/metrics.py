@@ -23,8 +23,10 @@ from prometheus_client import (
     multiprocess,
 )
 
-from bandit_svc import __version__
+from bandit_svc import __version__, metric_files
 from bandit_svc.domain.experiment import Definition, Experiment
+
+metric_files.install()
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 LATEST: Literal["livemostrecent"] = "livemostrecent"

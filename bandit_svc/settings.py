@@ -72,6 +72,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     segment_bytes: Annotated[
         int, About("Bytes after which a log segment is rotated.", 65_536, 2**40)
     ] = 67_108_864
+    log_most_bytes: Annotated[
+        int,
+        About(
+            "Bytes of the event log from which decisions and rewards are refused with "
+            "503; 0 means no limit. At least (workers + 1) * segment_bytes.",
+            0,
+            2**50,
+        ),
+    ] = 0
+    log_least_free_bytes: Annotated[
+        int,
+        About(
+            "Bytes that stay free on the disk of the event log, at most 5 % of the "
+            "disk; below, decisions and rewards are refused with 503; 0 means no "
+            "limit.",
+            0,
+            2**50,
+        ),
+    ] = 1_073_741_824
     learner_tick_ms: Annotated[
         int, About("Milliseconds between learner ticks.", 1, 60_000)
     ] = 150
@@ -140,6 +159,14 @@ def _check(settings: Settings) -> None:
             raise InvalidInput(
                 f"{name} is {value}; it must be between {least} and {most}"
             )
+    least = (settings.workers + 1) * settings.segment_bytes
+    if 0 < settings.log_most_bytes < least:
+        # The open segments alone could fill it, and they are never deleted.
+        raise InvalidInput(
+            f"log_most_bytes is {settings.log_most_bytes}; with {settings.workers} "
+            f"workers and segment_bytes {settings.segment_bytes} it must be 0 or at "
+            f"least {least}"
+        )
     if settings.dev and settings.host not in {"127.0.0.1", "localhost", "::1"}:
         raise InvalidInput(
             f"--dev asks for no keys, so it binds loopback only; host is "

@@ -11,9 +11,10 @@ from pathlib import Path
 from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.decision_id import DecisionIds
+from bandit_svc.eventlog.bounded import BoundedLog, Limits, measured_room
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
-from bandit_svc.eventlog.interface import EventLogReader, EventLogWriter
+from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.recent_requests import RecentRequests
@@ -58,8 +59,9 @@ class Worker(Backends):
         on_foreign_change: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(settings)
-        self.log: EventLogWriter = FileWriter(
-            log_folder(settings),
+        folder = log_folder(settings)
+        files = FileWriter(
+            folder,
             now_ms=now_ms,
             suffix=suffix,
             fsync=settings.fsync,
@@ -67,6 +69,12 @@ class Worker(Backends):
             max_segment_bytes=settings.segment_bytes,
             on_fsync_failure=on_fsync_failure,
             on_foreign_change=on_foreign_change,
+        )
+        limits = Limits(settings.log_most_bytes, settings.log_least_free_bytes)
+        self.log = BoundedLog(
+            files,
+            limits,
+            partial(measured_room, folder, with_log=limits.most_bytes > 0),
         )
         self.ids = DecisionIds(self.storage.secret())
         self.catalog = Catalog(self.storage)

@@ -4,7 +4,6 @@ Owns the answers to load balancers and Prometheus.
 """
 
 import os
-import shutil
 
 from flask import Blueprint, Flask, Response
 
@@ -13,9 +12,7 @@ from bandit_svc.errors import Unavailable
 from bandit_svc.http.answers import json_reply
 from bandit_svc.http.records import Health, Readiness
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.services.checks.degraded import learning_reasons
-
-LEAST_FREE_BYTES = 16 * 1024 * 1024
+from bandit_svc.services.checks.degraded import Reason, learning_reasons
 
 
 def register(app: Flask, request_context: RequestContext) -> None:
@@ -35,12 +32,12 @@ def register(app: Flask, request_context: RequestContext) -> None:
             raise Unavailable(
                 "the data folder can't be written; check its owner and its mode"
             )
-        if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
-            raise Unavailable(
-                f"less than {LEAST_FREE_BYTES // 2**20} MiB are free on the disk of "
-                "the data folder, so decisions can't be made durable; free some space"
-            )
-        reasons = learning_reasons(
+        shortages = request_context.worker.log.shortages()
+        for shortage in shortages:
+            if shortage.passed:
+                raise Unavailable(shortage.sentence)
+        reasons = [Reason(s.name, s.sentence) for s in shortages]
+        reasons += learning_reasons(
             request_context.worker.storage.clock.kept(), request_context.now_ms()
         )
         if reasons:

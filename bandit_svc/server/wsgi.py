@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bandit_svc import logs
 from bandit_svc.clock import GuardedClock, now_ms
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.metrics import FOREIGN_CHANGES, FSYNC_FAILURES
+from bandit_svc.metrics import DEGRADED, FOREIGN_CHANGES, FSYNC_FAILURES
 from bandit_svc.server.app import create_app
 from bandit_svc.server.model_poller import ModelPoller
 from bandit_svc.settings import settings_from
@@ -55,6 +55,9 @@ class Application:
     def _poll(self) -> None:
         # A worker without requests, too, must see when the wall clock steps.
         self._clock.now_ms()
+        short = {shortage.name for shortage in self._worker.log.shortages()}
+        for name in ("disk", "log"):
+            DEGRADED.labels(name).set(name in short)
         self._worker.catalog.refresh_models()
 
     def close(self) -> None:

@@ -1,13 +1,13 @@
 """Health, readiness and metrics."""
 
+import itertools
 import logging
 import os
 import re
-import shutil
-from types import SimpleNamespace
 
 import pytest
 
+from bandit_svc.eventlog.bounded import BoundedLog, Limits, Room
 from bandit_svc.http import problems
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
@@ -42,20 +42,46 @@ def test_healthz_says_that_the_process_is_up(service: WorkerInProcess) -> None:
     assert (answer.status_code, answer.get_json()["status"]) == (200, "ok")
 
 
-def test_readyz_says_whether_decisions_can_be_made_durable(
-    service: WorkerInProcess, monkeypatch: pytest.MonkeyPatch
+def test_readyz_and_decisions_are_503_until_the_disk_has_room_again(
+    service: WorkerInProcess,
 ) -> None:
+    service.create("hero")
+    log = service.worker.log
+    room = Room(log_bytes=0, free_bytes=100, disk_bytes=1_000)
+    clock_s = itertools.count(10.0, 2.0)
+    bounded = BoundedLog(
+        log,
+        Limits(least_free_bytes=40),
+        lambda: room,
+        clock_s=lambda: next(clock_s),
+    )
+    service.worker.log = bounded
+    service.worker.serving = service.worker.serving._replace(log=bounded)
     ready = service.client.get("/readyz")
-    usage = SimpleNamespace(free=1_000_000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    room = room._replace(free_bytes=60)
+    near = service.client.get("/readyz")
+    decided_near = service.post("/v1/decisions", {"experiment": "hero"})
+    room = room._replace(free_bytes=39)
     full = service.client.get("/readyz")
-    monkeypatch.undo()
+    refused = service.post("/v1/decisions", {"experiment": "hero"})
+    rewarded = service.post(
+        "/v1/rewards",
+        {"decision_id": decided_near.get_json()["decision_id"], "value": 1},
+    )
+    room = room._replace(free_bytes=900)
+    decided_again = service.post("/v1/decisions", {"experiment": "hero"})
 
     assert ready.status_code == 200
+    assert [r[:4] for r in ready.get_json().get("reasons", [])] == ["lear"]
+    assert (near.status_code, near.get_json()["status"]) == (200, "degraded")
+    assert near.get_json()["reasons"][0].startswith("disk: ")
+    assert decided_near.status_code == 201
     assert full.status_code == 503
     assert full.headers["Retry-After"] == "1"
-    assert "MiB" in full.get_json()["detail"]
-    assert service.client.get("/readyz").status_code == 200
+    assert "BANDIT_LOG_LEAST_FREE_BYTES" in full.get_json()["detail"]
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert rewarded.status_code == 503
+    assert decided_again.status_code == 201
 
 
 def test_readyz_is_503_while_the_data_folder_is_gone(service: WorkerInProcess) -> None:
