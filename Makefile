@@ -45,7 +45,7 @@ programs:  ## install Prometheus and Chromium where they are missing (root or su
 	@.ci/programs
 
 # Measured by lines, in the processes of pytest; a part of the tests is not measured.
-COVERAGE_FLOOR := 80
+COVERAGE_FLOOR := 95
 MEASURED := -m slipcover --source bandit_svc,policies,simulators --json --out build/coverage.json
 
 # A machine that can't have the programs runs the other tests; those that need them
