@@ -1,8 +1,8 @@
 """The learner's tick: ingest, join, evaluate, train, publish.
 
 Owns the order of the steps and the trainers. Each step is a use case of its own;
-wakefulness.py decides which experiments have work. Takes the clock; killed anywhere,
-the next tick repeats work and counts nothing twice.
+wakefulness.py decides which experiments have work. Takes the clock. After
+a kill at any place, the next tick repeats work and counts nothing twice.
 """
 
 import logging

@@ -52,7 +52,7 @@ def compared(path: tuple[str, ...], sign: str, value: Scalar) -> Condition:
 
     Args:
         path: the key, behind its namespaces.
-        sign: one of ORDERS, `=` or `!=`.
+        sign: one of ORDERS, `=` or `!=`; the parser lets no other through.
         value: on the right of the sign.
     """
     order = ORDERS.get(sign)
@@ -61,8 +61,8 @@ def compared(path: tuple[str, ...], sign: str, value: Scalar) -> Condition:
         found = _look_up(context, path)
         if found is _MISSING:
             return False
-        # Values of two kinds have no order, nor have truth values and null, so that
-        # the comparison is false.
+        # Values of different kinds have no order, nor have truth values and null: such
+        # a comparison is false.
         if order is not None:
             return _kind(found) == _kind(value) in _ORDERED and order(found, value)
         return _equal(found, value) == (sign != "!=")

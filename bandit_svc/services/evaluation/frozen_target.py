@@ -26,7 +26,7 @@ def frozen_model(
 ) -> Policy:
     """Return the published model, rebuilt from the log if it can't be read.
 
-    It was pruned, or its bytes are damaged or of another format.
+    It can't be read if it was pruned, or if its bytes are damaged or of another format.
 
     Args:
         spec: as labels.asked_specs returns it for `model:17`.
@@ -61,7 +61,8 @@ def learned_until(spec: Spec) -> int:
 def with_training(row: PolicyRow, spec: Spec, summary: Summary) -> PolicyRow:
     """Add to a version's row which decisions count; refuse the row if there is none.
 
-    Decisions without an exploration floor are their own reason, which `row` has.
+    Where decisions without an exploration floor are the reason of a refusal, `row` says
+    so already, and keeps that reason.
 
     Args:
         row: of the version.

@@ -29,7 +29,7 @@ from policies.base import PolicyError
 
 LEARNERS_STORED_EVERY = 10
 """The state of a policy that learns, and of the reward model, may be large. So it is
-stored again only after this many `keep_every_ms`, whether or not a model is published.
+stored again once in this many `keep_every_ms`, whether or not a model is published.
 A killed learner repeats what came after it."""
 
 
@@ -103,7 +103,8 @@ class ProgressiveEvaluator:
         learners_due = self._due(
             self._learners_stored_at_ms, now_ms, LEARNERS_STORED_EVERY
         )
-        # A stored reward model must not be ahead of a candidate that needs it again.
+        # Rows of learners take the others along: a stored reward model must not be ahead
+        # of a candidate that needs it again.
         due = publishing or learners_due or self._due(self._stored_at_ms, now_ms, 1)
         changed = [
             c

@@ -197,7 +197,7 @@ class RewardPredictors:
     def changed(self) -> bool:
         """True if the models' positions differ from those last stored.
 
-        None count as stored after a load.
+        After a load, no position counts as stored.
         """
         return [p.cursor for p in self._all] != self._stored_cursors
 

@@ -8,8 +8,8 @@ depends on its reward.
 
 `ips` and `snips` share one interval, which bounds the policy's value without a model.
 `dr` has its own, which bounds the same value and is valid however wrong the model is.
-`dm` has that of `dr`, widened to hold its own estimate: nothing but what `dr` corrects
-tells how far its model is off.
+`dm` has the interval of `dr`, widened to hold its own estimate: the correction in `dr`
+is the only measure of how far the model is off.
 
 For a policy that learns the value is the mean, over the decisions so far, of the value
 that it had at each. `n` counts the treatment's matured decisions in which the policy

@@ -1,7 +1,8 @@
 """A refusal as a value, for forms that show it beside the field.
 
 Owns the only place where pages catch a refusal of the service: InvalidInput and
-Conflict. Any other error becomes a page by web/access/page_errors.py.
+Conflict, with their subclasses (TooLarge among them). Any other error becomes a page by
+web/access/page_errors.py.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ T = TypeVar("T")
 
 
 class FormResult(NamedTuple, Generic[T]):
-    """The value of a call, or why it was refused; then `value` is None."""
+    """The value of a call, or its refusal; the value of a success may be None too."""
 
     value: T | None
     refusal: BanditError | None = None
