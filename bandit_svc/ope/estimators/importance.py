@@ -18,9 +18,9 @@ def ips(logged: LoggedData) -> PolicyValue:
     """Estimate the value by inverse propensity scoring.
 
     mean(w r). If no reward is below 0, it lies between 0 and the largest weight times
-    the largest reward. Unbiased if every action that the target can take had a propensity
-    above 0. The variance grows with the largest weight. The estimate changes when a
-    constant is added to all rewards (by the constant times the mean weight).
+    the largest reward. Unbiased if every action that the target can take had a
+    propensity above 0. The variance grows with the largest weight. The estimate changes
+    when a constant is added to all rewards (by the constant times the mean weight).
     `diagnostics` reports the largest and the mean weight.
 
     References:

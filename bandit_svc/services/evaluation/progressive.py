@@ -103,8 +103,8 @@ class ProgressiveEvaluator:
         learners_due = self._due(
             self._learners_stored_at_ms, now_ms, LEARNERS_STORED_EVERY
         )
-        # Rows of learners take the others along: a stored reward model must not be ahead
-        # of a candidate that needs it again.
+        # Rows of learners take the others along: a stored reward model must not be
+        # ahead of a candidate that needs it again.
         due = publishing or learners_due or self._due(self._stored_at_ms, now_ms, 1)
         changed = [
             c
