@@ -34,6 +34,10 @@ def boot_id() -> str:
         return ""
 
 
+LOOK_EVERY_MS = 50
+"""Between two looks at the wall clock; a step moves the agreed time by nothing."""
+
+
 class GuardedClock:
     """The agreed time of one process. Thread-safe.
 
@@ -53,6 +57,8 @@ class GuardedClock:
         self._running_ms = running_ms
         self._boot_id = boot()
         self._lock = threading.Lock()
+        self._offset_ms = 0
+        self._due_ms = 0
         offset_ms = None
         if kept is not None:
             offset_ms = kept.offset_for(self._boot_id, wall_ms(), running_ms())
@@ -60,8 +66,14 @@ class GuardedClock:
 
     def now_ms(self) -> int:
         """Return the agreed time in milliseconds since the epoch, UTC."""
+        running_ms = self._running_ms()
+        if running_ms < self._due_ms:
+            return running_ms + self._offset_ms
         with self._lock:
-            return self._guard.agree(self._wall_ms(), self._running_ms())
+            now_ms = self._guard.agree(self._wall_ms(), running_ms)
+            self._offset_ms = now_ms - running_ms
+            self._due_ms = running_ms + LOOK_EVERY_MS
+        return now_ms
 
     @property
     def doubt(self) -> Doubt | None:

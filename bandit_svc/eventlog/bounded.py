@@ -69,8 +69,8 @@ def shortages(limits: Limits, room: Room) -> list[Shortage]:
             Shortage(
                 "log",
                 room.log_bytes >= most,
-                f"the event log holds {room.log_bytes / _MEGABYTE:,.0f} MB, and "
-                f"records are refused from {most / _MEGABYTE:,.0f} MB "
+                f"the event log holds {room.log_bytes / _MEGABYTE:,.1f} MB, and "
+                f"records are refused from {most / _MEGABYTE:,.1f} MB "
                 "(BANDIT_LOG_MOST_BYTES); see why the learner does not read it",
             )
         )
@@ -80,8 +80,8 @@ def shortages(limits: Limits, room: Room) -> list[Shortage]:
             Shortage(
                 "disk",
                 room.free_bytes < least,
-                f"{room.free_bytes / _MEGABYTE:,.0f} MB are free on the disk of the "
-                f"event log, and records are refused under {least / _MEGABYTE:,.0f} MB "
+                f"{room.free_bytes / _MEGABYTE:,.1f} MB are free on the disk of the "
+                f"event log, and records are refused under {least / _MEGABYTE:,.1f} MB "
                 "(BANDIT_LOG_LEAST_FREE_BYTES); make room",
             )
         )

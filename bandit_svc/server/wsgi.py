@@ -15,6 +15,7 @@ from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metrics import DEGRADED, FOREIGN_CHANGES, FSYNC_FAILURES
 from bandit_svc.server.app import create_app
 from bandit_svc.server.model_poller import ModelPoller
+from bandit_svc.services.checks.degraded import learning_reasons
 from bandit_svc.settings import settings_from
 from bandit_svc.wiring import Worker
 
@@ -54,10 +55,13 @@ class Application:
 
     def _poll(self) -> None:
         # A worker without requests, too, must see when the wall clock steps.
-        self._clock.now_ms()
-        short = {shortage.name for shortage in self._worker.log.shortages()}
-        for name in ("disk", "log"):
-            DEGRADED.labels(name).set(name in short)
+        now_ms = self._clock.now_ms()
+        worker = self._worker
+        names = {shortage.name for shortage in worker.log.shortages()}
+        names |= {r.name for r in learning_reasons(worker.storage.clock.kept(), now_ms)}
+        # The learner itself sets `clock`, at once.
+        for name in ("disk", "log", "learner"):
+            DEGRADED.labels(name).set(name in names)
         self._worker.catalog.refresh_models()
 
     def close(self) -> None:

@@ -10,6 +10,8 @@ from bandit_svc.domain.clock_guard import STEADY_AFTER_MS
 from bandit_svc.learner.agreed_time import AgreedTime
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services.checks.degraded import LEARNER_SILENT_MS, learning_reasons
+from bandit_svc.services.checks.operations import Measured, operation_checks
+from bandit_svc.services.managing.doctor import Surroundings, examine
 from bandit_svc.services.serving.decide import Decided
 from tests.harness.service import T0_MS, Service
 
@@ -241,6 +243,46 @@ def test_a_learner_that_stores_nothing_is_a_reason_to_be_degraded(
     assert names(LEARNER_SILENT_MS) == []
     assert names(LEARNER_SILENT_MS + 1) == ["learner"]
     assert [r.name for r in learning_reasons(None, world.running_ms)] == ["learner"]
+
+
+def test_doctor_and_the_page_for_operators_name_a_clock_that_is_doubted(
+    service: Service,
+) -> None:
+    world = World(service)
+    around = Surroundings(free_bytes=10**12)
+
+    def faults() -> list[str]:
+        return examine(service.storage, service.backends.reader, around, service.now_ms)
+
+    before = faults()
+    world.set_by_ms = 2 * HOUR_MS
+    world.tick()
+    during = faults()
+
+    assert before == []
+    assert len(during) == 1
+    assert "7200 s ahead of the time that was agreed" in during[0]
+
+
+@pytest.mark.parametrize(("doubt", "status"), [("", "ok"), ("It is ahead.", "fail")])
+def test_a_doubted_clock_fails_a_check_of_the_operation(
+    doubt: str, status: str
+) -> None:
+    measured = Measured(
+        learner_holds_lease=True,
+        backlog_bytes=0,
+        lag_s=None,
+        free_bytes=10**12,
+        disk_bytes=10**12,
+        requests=1,
+        server_errors=0,
+        dead_partitions=0,
+        doubt=doubt,
+    )
+    (check,) = [c for c in operation_checks(measured) if c.name == "clock"]
+
+    assert check.status == status
+    assert doubt in check.detail
 
 
 def test_the_agreed_time_comes_back_as_it_was_kept(
