@@ -11,7 +11,7 @@ from pathlib import Path
 from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.decision_id import DecisionIds
-from bandit_svc.eventlog.bounded import BoundedLog, Limits, measured_room
+from bandit_svc.eventlog.bounded import BoundedLog, Limits, Room, measured_room
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader
@@ -59,9 +59,8 @@ class Worker(Backends):
         on_foreign_change: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(settings)
-        folder = log_folder(settings)
         files = FileWriter(
-            folder,
+            log_folder(settings),
             now_ms=now_ms,
             suffix=suffix,
             fsync=settings.fsync,
@@ -70,12 +69,7 @@ class Worker(Backends):
             on_fsync_failure=on_fsync_failure,
             on_foreign_change=on_foreign_change,
         )
-        limits = Limits(settings.log_most_bytes, settings.log_least_free_bytes)
-        self.log = BoundedLog(
-            files,
-            limits,
-            partial(measured_room, folder, with_log=limits.most_bytes > 0),
-        )
+        self.log = BoundedLog(files, log_limits(settings), partial(log_room, settings))
         self.ids = DecisionIds(self.storage.secret())
         self.catalog = Catalog(self.storage)
         recent = RecentRequests(self.reader, self.storage.facts, self.decoder)
@@ -92,3 +86,17 @@ class Worker(Backends):
 def log_folder(settings: Settings) -> Path:
     """Return the folder of the embedded event log."""
     return Path(settings.data).resolve() / "log"
+
+
+def log_limits(settings: Settings) -> Limits:
+    """Return the limits of the event log."""
+    return Limits(settings.log_most_bytes, settings.log_least_free_bytes)
+
+
+def log_room(settings: Settings) -> Room:
+    """Return the sizes of the event log and its disk now, as far as a limit asks.
+
+    Raises:
+        OSError: the data folder can't be read.
+    """
+    return measured_room(log_folder(settings), with_log=settings.log_most_bytes > 0)

@@ -13,9 +13,11 @@ import click
 
 from bandit_svc.cli.options import data_option, settings_of
 from bandit_svc.clock import now_ms
+from bandit_svc.eventlog.bounded import shortages
 from bandit_svc.eventlog.files.inspect import inspect
 from bandit_svc.services.managing.doctor import Surroundings, examine
-from bandit_svc.wiring import Backends, log_folder
+from bandit_svc.settings import Settings
+from bandit_svc.wiring import Backends, log_folder, log_limits, log_room
 
 
 @click.command()
@@ -34,6 +36,7 @@ def doctor(data: str) -> None:
             faults=(
                 *_permission_faults(backends.folder),
                 *_log_faults(log_folder(backends.settings)),
+                *_limit_faults(backends.settings),
             ),
         )
         faults = examine(backends.storage, backends.reader, around, now_ms())
@@ -60,6 +63,14 @@ def _permission_faults(folder: Path) -> list[str]:
         for place in places
         if place.exists() and not os.access(place, os.W_OK)
     ]
+
+
+def _limit_faults(settings: Settings) -> list[str]:
+    """Return a sentence for each limit of the event log that is near or passed."""
+    folder = log_folder(settings)
+    if not folder.parent.exists():
+        return []
+    return [s.sentence for s in shortages(log_limits(settings), log_room(settings))]
 
 
 def _log_faults(root: Path) -> list[str]:

@@ -202,3 +202,15 @@ def test_doctor_changes_no_file(run: Run, trained: Path) -> None:
     run("doctor", "--data", trained)
 
     assert contents() == before
+
+
+def test_a_log_that_is_near_its_limit_is_a_fault(
+    run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BANDIT_SEGMENT_BYTES", "65536")
+    monkeypatch.setenv("BANDIT_LOG_MOST_BYTES", "196608")
+    (trained / "log").mkdir(exist_ok=True)
+    (trained / "log" / "unread").write_bytes(b"x" * 196_608)
+    (fault,) = faults(run, trained)
+
+    assert "BANDIT_LOG_MOST_BYTES" in fault
