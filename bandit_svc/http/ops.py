@@ -12,7 +12,7 @@ from bandit_svc.errors import Unavailable
 from bandit_svc.http.answers import json_reply
 from bandit_svc.http.records import Health, Readiness
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.services.checks.degraded import Reason, learning_reasons
+from bandit_svc.services.checks.degraded import Reason, damage_reasons, learning_reasons
 
 
 def register(app: Flask, request_context: RequestContext) -> None:
@@ -40,6 +40,8 @@ def register(app: Flask, request_context: RequestContext) -> None:
         reasons += learning_reasons(
             request_context.worker.storage.clock.kept(), request_context.now_ms()
         )
+        kept = request_context.worker.storage.damages.unacknowledged()
+        reasons += damage_reasons([one.damage for one in kept])
         if reasons:
             sentences = [str(reason) for reason in reasons]
             return json_reply(Readiness("degraded", sentences)).to_flask()

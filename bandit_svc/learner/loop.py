@@ -103,7 +103,7 @@ class Learner:
         before = self._positions
         if before is None:
             before = self._storage.joins.last_positions()
-        ingested = self._ingest()
+        ingested = self._ingest(now_ms)
         joined = 0 if hold else join(self._storage.joins, self._definitions, now_ms)
         positions = self._storage.joins.last_positions() if joined else before
         self._positions = positions
@@ -119,13 +119,14 @@ class Learner:
         tick.unseen = len(self._wakefulness.new(self._experiments))
         return tick
 
-    def _ingest(self) -> Ingested:
+    def _ingest(self, now_ms: int) -> Ingested:
         """Move facts into the store, and log what was wrong with them."""
         ingested = ingest(
             self._storage.facts,
             self._backends.reader,
             self._backends.decoder,
             self._definitions,
+            now_ms,
         )
         if ingested.torn:
             _log.warning("%d torn last records of dead workers skipped", ingested.torn)

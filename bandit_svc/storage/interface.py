@@ -13,6 +13,7 @@ from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
+from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.rows import (
@@ -23,6 +24,7 @@ from bandit_svc.storage.rows import (
     DueDecision,
     EvaluationChanges,
     EvaluationRow,
+    FoundDamages,
     IngestOutcome,
     JoinedRow,
     JoinSums,
@@ -35,6 +37,7 @@ from bandit_svc.storage.rows import (
 )
 
 NO_SUMS = JoinSums()
+NO_DAMAGES = FoundDamages()
 
 
 class Experiments(Protocol):
@@ -112,8 +115,13 @@ class Facts(Protocol):
     def cursors(self) -> Cursors:
         """Return the committed cursor of each partition."""
 
-    def ingest(self, arrivals: Sequence[Arrival], cursors: Cursors) -> IngestOutcome:
-        """Keep a batch and the cursors behind it in one transaction.
+    def ingest(
+        self,
+        arrivals: Sequence[Arrival],
+        cursors: Cursors,
+        found: FoundDamages = NO_DAMAGES,
+    ) -> IngestOutcome:
+        """Keep a batch, the cursors behind it and its damages in one transaction.
 
         Repeated facts change nothing; a reward before its decision is kept as an
         orphan and attached when the decision comes; an unreadable line is set
@@ -237,16 +245,22 @@ class Storage(Protocol):
     evaluations: Evaluations
     jobs: Jobs
     clock: Clock
+    damages: Damages
     overview: Overview
 
     def migrate(self) -> None:
-        """Bring the schema to this version; call once, before any fork."""
+        """Bring the schema to this version; call once, before any fork.
+
+        Raises:
+            Unavailable: a newer version wrote the store; it is left as it is.
+        """
 
     def check_schema(self) -> None:
         """Require that the schema is of this version.
 
         Raises:
-            Unavailable: it is older; the message says what migrates it.
+            Unavailable: it is older, and the message says what migrates it; or a newer
+                version wrote it.
         """
 
     def secret(self) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from bandit_svc.domain.events.cursor import Cursor
+from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import Event
 from bandit_svc.domain.experiment import Group
@@ -77,6 +78,13 @@ class IngestOutcome(msgspec.Struct):
 
     counts: dict[tuple[int, str], int] = {}
     unreadable: int = 0
+
+
+class FoundDamages(NamedTuple):
+    """What the event log has lost in a batch, and when that was found."""
+
+    damages: Sequence[Damage] = ()
+    found_at_ms: int = 0
 
 
 class RewardRow(msgspec.Struct, frozen=True):

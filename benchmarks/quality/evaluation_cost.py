@@ -91,7 +91,7 @@ def seconds(
         experiment = storage.experiments.get("hero")
         definitions = Definitions(storage.experiments)
         begun_s = time.perf_counter()
-        ingest(storage.facts, backends.reader, backends.decoder, definitions)
+        ingest(storage.facts, backends.reader, backends.decoder, definitions, now_ms)
         join(storage.joins, definitions, now_ms)
         _evaluate_and_train(backends, definitions, experiment, now_ms, candidates)
         return time.perf_counter() - begun_s

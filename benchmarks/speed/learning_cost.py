@@ -129,7 +129,8 @@ class LearningCost:
             )
             trainer = Trainer(*ports, evaluator or NoCandidates())
             began_s = time.process_time()
-            ingest(storage.facts, backends.reader, backends.decoder, definitions)
+            facts, reader = storage.facts, backends.reader
+            ingest(facts, reader, backends.decoder, definitions, START_MS + 60_000)
             join(storage.joins, definitions, START_MS + 60_000)
             if evaluator is not None:
                 evaluator.step(experiment, time_is_up=lambda: False)
@@ -198,7 +199,8 @@ def _examples(backends: Backends) -> tuple[list[str], list[str]]:
     """Return the joined decisions as labelled texts, and the model's command line."""
     storage = backends.storage
     definitions = Definitions(storage.experiments)
-    ingest(storage.facts, backends.reader, backends.decoder, definitions)
+    facts, reader = storage.facts, backends.reader
+    ingest(facts, reader, backends.decoder, definitions, START_MS + 60_000)
     join(storage.joins, definitions, START_MS + 60_000)
     experiment = storage.experiments.get(EXPERIMENT)
     examples = JoinedExamples(storage.joins, definitions, experiment.number)

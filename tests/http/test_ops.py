@@ -7,10 +7,12 @@ import re
 
 import pytest
 
+from bandit_svc.domain.events.damage import Damage
 from bandit_svc.eventlog.bounded import BoundedLog, Limits, Room
 from bandit_svc.http import problems
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
+from bandit_svc.storage.rows import FoundDamages
 from tests.harness.worker_in_process import WorkerInProcess
 
 SERIES = re.compile(r"^(bandit_\w+?)(?:\{(.*)\})? \S+$", re.MULTILINE)
@@ -82,6 +84,23 @@ def test_readyz_and_decisions_are_503_until_the_disk_has_room_again(
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
     assert rewarded.status_code == 503
     assert decided_again.status_code == 201
+
+
+def test_readyz_is_degraded_until_damage_of_the_log_is_acknowledged(
+    service: WorkerInProcess,
+) -> None:
+    storage = service.worker.storage
+    lost = Damage("p", 2, 94, 3, 40, "changed")
+    storage.facts.ingest([], {}, FoundDamages([lost], 100))
+    damaged = service.client.get("/readyz")
+    storage.damages.acknowledge(1, 200)
+    accepted = service.client.get("/readyz")
+
+    assert damaged.status_code == 200
+    assert damaged.get_json()["reasons"][-1].startswith(
+        "damage: the event log was damaged at 1 place, and 3 facts are lost"
+    )
+    assert "damage: " not in accepted.text
 
 
 def test_readyz_is_503_while_the_data_folder_is_gone(service: WorkerInProcess) -> None:

@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from bandit_svc import metrics
 from bandit_svc.domain.events.cursor import Cursor
+from bandit_svc.domain.events.damage import Damage
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.learner.gauges import (
     Rest,
@@ -33,7 +34,7 @@ from bandit_svc.services.report.report import (
 )
 from bandit_svc.services.values import UNKNOWN, Estimated, PolicyRow
 from bandit_svc.settings import Settings
-from bandit_svc.storage.rows import COUNTERS
+from bandit_svc.storage.rows import COUNTERS, FoundDamages
 from bandit_svc.wiring import Backends
 from tests.harness.reports import MODEL, UPLIFT, policy_row, report_of
 
@@ -119,6 +120,22 @@ def test_refreshing_sets_the_gauges_of_every_experiment_of_the_store(
 
     assert value("bandit_model_version", experiment="hero") == 0
     assert value("bandit_event_log_backlog_bytes") == 0
+
+
+def test_damage_of_the_log_is_degraded_until_it_is_acknowledged(
+    settings: Settings, initialise: Callable[[], None]
+) -> None:
+    initialise()
+    shown = []
+    with closing(Backends(settings)) as backends:
+        found = FoundDamages([Damage("p", 2, 94, 1, 40, "changed")], 100)
+        backends.storage.facts.ingest([], {}, found)
+        for _ in range(2):
+            Reporting(backends.storage, backends.reader).refresh(now_ms=1_000)
+            shown.append(value("bandit_degraded", reason="damage"))
+            backends.storage.damages.acknowledge(1, 200)
+
+    assert shown == [1, 0]
 
 
 class CountingReader(FileReader):

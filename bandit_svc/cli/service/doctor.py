@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from bandit_svc.cli.options import data_option, settings_of
+from bandit_svc.cli.opening import opened
+from bandit_svc.cli.options import data_option, option, settings_of
 from bandit_svc.clock import now_ms
 from bandit_svc.eventlog.bounded import shortages
 from bandit_svc.eventlog.files.inspect import inspect
@@ -22,14 +23,27 @@ from bandit_svc.wiring import Backends, log_folder, log_limits, log_room
 
 @click.command()
 @data_option
-def doctor(data: str) -> None:
+@option(
+    "acknowledge",
+    type=int,
+    multiple=True,
+    metavar="ID",
+    help="Accept the loss of a damage of the event log, by the number that doctor "
+    "prints; then check. May be repeated.",
+)
+def doctor(data: str, acknowledge: tuple[int, ...]) -> None:
     """Check the store, the event log, the models, the clock and the disk.
 
     Prints one line for each fault and exits 1, or says that there is none.
-    Changes nothing, and may run beside a running service.
+    Changes nothing but what it is told to acknowledge, and may run beside a running
+    service.
 
     Example: bandit-svc doctor --data ./data
     """
+    if acknowledge:
+        with opened(data) as backends:
+            for damage_id in acknowledge:
+                backends.storage.damages.acknowledge(damage_id, now_ms())
     with closing(Backends(settings_of(data=data))) as backends:
         around = Surroundings(
             free_bytes=_free_bytes(backends.folder),

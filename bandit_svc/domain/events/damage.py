@@ -45,6 +45,14 @@ class Damage(NamedTuple):
     what: DamageKind
     at_least: bool = False
 
+    @property
+    def file(self) -> str:
+        """The file in the data folder where the damage is, or was."""
+        if self.segment:
+            return f"log/{self.partition}/{self.segment:08d}.seg"
+        end = "live" if self.what == "live counter" else "manifest"
+        return f"log/manifests/{self.partition}.{end}"
+
     def __str__(self) -> str:
         """Return a sentence for a log line."""
         least = "at least " if self.at_least else ""

@@ -4,12 +4,16 @@ Owns the reasons of `degraded` in /readyz and their sentences. What was measured
 passed in.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from bandit_svc.domain.clock_guard import KeptClock
+from bandit_svc.domain.events.damage import Damage
+from bandit_svc.domain.numbers import counted
 
 LEARNER_SILENT_MS = 180_000
 """A learner keeps the agreed time once a minute, if it can write to the store."""
+DAMAGE = "damage"
 
 
 class Reason(NamedTuple):
@@ -21,6 +25,26 @@ class Reason(NamedTuple):
     def __str__(self) -> str:
         """Return the cause as /readyz shows it."""
         return f"{self.name}: {self.sentence}"
+
+
+def damage_sentence(damages: Sequence[Damage]) -> str:
+    """Return what the event log has lost, and the way out; empty if nothing."""
+    if not damages:
+        return ""
+    places = counted(len(damages), "place")
+    facts = sum(damage.facts for damage in damages)
+    lost = counted(facts, "fact is", "facts are")
+    least = "at least " if any(damage.at_least for damage in damages) else ""
+    return (
+        f"the event log was damaged at {places}, and {least}{lost} lost; `bandit-svc "
+        "doctor` names each, and `bandit-svc doctor --acknowledge ID` accepts the loss"
+    )
+
+
+def damage_reasons(damages: Sequence[Damage]) -> list[Reason]:
+    """Return the reason that damages are not acknowledged, if there are any."""
+    sentence = damage_sentence(damages)
+    return [Reason(DAMAGE, sentence)] if sentence else []
 
 
 def learning_reasons(kept: KeptClock | None, now_ms: int) -> list[Reason]:

@@ -31,11 +31,14 @@ class Measured(NamedTuple):
     """Parts of the log whose writer has died, with something left to read."""
     doubt: str = ""
     """What is wrong with the wall clock, a sentence; empty while it is believed."""
+    damage: str = ""
+    """What the event log has lost, a sentence; empty if nothing, or acknowledged."""
 
 
 LEARNER_RUNS = CheckKind("learner_runs", "A learner is running")
 KEEPS_UP = CheckKind("keeps_up", "The learner keeps up with the decisions")
 LOG_IS_READ = CheckKind("log_is_read", "The event log is read into the store")
+LOG_IS_WHOLE = CheckKind("log_is_whole", "The event log has lost no facts")
 DISK = CheckKind("disk", "The disk has room")
 CLOCK = CheckKind("clock", "The wall clock runs evenly")
 REQUESTS = CheckKind("requests", "Requests are answered without server errors")
@@ -43,7 +46,15 @@ REQUESTS = CheckKind("requests", "Requests are answered without server errors")
 
 def operation_checks(m: Measured) -> list[Check]:
     """Return every check, whatever its outcome, in a fixed order."""
-    return [_learner(m), _keeps_up(m), _backlog(m), _disk(m), _clock(m), _requests(m)]
+    return [
+        _learner(m),
+        _keeps_up(m),
+        _backlog(m),
+        _damage(m),
+        _disk(m),
+        _clock(m),
+        _requests(m),
+    ]
 
 
 def _learner(m: Measured) -> Check:
@@ -74,6 +85,12 @@ def _backlog(m: Measured) -> Check:
         sentence += f"; {parts} ended"
     status: Status = "warn" if m.backlog_bytes > BACKLOG_WARN_BYTES else "ok"
     return LOG_IS_READ.answer(status, sentence)
+
+
+def _damage(m: Measured) -> Check:
+    if m.damage:
+        return LOG_IS_WHOLE.fail(m.damage)
+    return LOG_IS_WHOLE.ok("the learner has found no damage that is not acknowledged")
 
 
 def _disk(m: Measured) -> Check:

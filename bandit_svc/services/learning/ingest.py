@@ -1,6 +1,6 @@
 """Move facts from the event log into the store.
 
-Owns step 1 of the learner's tick. Each batch and its cursors are one
+Owns step 1 of the learner's tick. Each batch, its cursors and its damages are one
 transaction; a segment is deleted only after that.
 """
 
@@ -17,7 +17,7 @@ from bandit_svc.errors import BanditError
 from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.storage.interface import Facts
-from bandit_svc.storage.rows import Arrival, ClosingRule, Cursors
+from bandit_svc.storage.rows import Arrival, ClosingRule, Cursors, FoundDamages
 
 # Small enough that the largest batch after an outage does not raise the learner's
 # memory for good, large enough that commits don't dominate.
@@ -44,12 +44,14 @@ def ingest(
     reader: EventLogReader,
     decoder: FactDecoder,
     definitions: Definitions,
+    now_ms: int,
 ) -> Ingested:
     """Read all that was acknowledged before the call, and keep it.
 
     What is appended meanwhile may be left for the next call; what was there at
     the start is in the store when this returns, so that a decision which closed
-    before the call can be joined with all of its rewards.
+    before the call can be joined with all of its rewards. Damages are kept with the
+    time `now_ms`.
     """
     done = Ingested()
     source = _Source(reader, decoder, _Rules(definitions), done)
@@ -60,7 +62,7 @@ def ingest(
         arrivals, moved, damages = source.next_batches(cursors, ends)
         if not moved:
             break
-        outcome = facts.ingest(arrivals, moved)
+        outcome = facts.ingest(arrivals, moved, FoundDamages(damages, now_ms))
         cursors.update(moved)
         done.records += len(arrivals)
         done.unreadable += outcome.unreadable

@@ -16,6 +16,7 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import BanditError
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.learning.adjusted_uplift import adjusted
+from bandit_svc.services.managing.log_damage import log_damage
 from bandit_svc.services.serving.served_experiment import load_policy
 from bandit_svc.storage.interface import Storage
 from policies.base import PolicyError
@@ -43,6 +44,7 @@ def examine(
     faults += _guarded("the store", _facts(storage))
     faults += _guarded("the clock", _doubted(storage))
     faults += _guarded("the event log", _cursors(storage, reader))
+    faults += _guarded("the event log", log_damage(storage, reader))
     faults += _guarded("the experiments", _experiments(storage, now_ms))
     return faults
 

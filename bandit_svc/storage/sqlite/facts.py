@@ -11,16 +11,19 @@ from typing import Any
 from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.errors import Unavailable
+from bandit_svc.storage.interface import NO_DAMAGES
 from bandit_svc.storage.rows import (
     Arrival,
     Cursors,
     DecisionState,
     DecisionView,
+    FoundDamages,
     IngestOutcome,
     OrphanRow,
     RewardRow,
     Totals,
 )
+from bandit_svc.storage.sqlite.damages import add_damages
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.ingesting import Ingesting
 from bandit_svc.storage.sqlite.soundness import faults
@@ -43,7 +46,12 @@ class SqliteFacts:
                 for r in rows
             }
 
-    def ingest(self, arrivals: Sequence[Arrival], cursors: Cursors) -> IngestOutcome:
+    def ingest(
+        self,
+        arrivals: Sequence[Arrival],
+        cursors: Cursors,
+        found: FoundDamages = NO_DAMAGES,
+    ) -> IngestOutcome:
         """See the interface."""
         with self._database.write() as connection:
             outcome = Ingesting(connection).run(arrivals)
@@ -51,6 +59,7 @@ class SqliteFacts:
                 "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)",
                 [(name, *cursor) for name, cursor in cursors.items()],
             )
+            add_damages(connection, found.damages, found.found_at_ms)
         return outcome
 
     def forget_partition(self, partition: str) -> None:

@@ -307,3 +307,27 @@ def m013_reward_models(db: Database) -> None:
 def m014_sequences(db: Database) -> None:
     """Add the sequence number of the next record to each place in the event log."""
     db.table("cursors").add_column("sequence", int, not_null_default=0)
+
+
+@migrations()
+def m015_damages(db: Database) -> None:
+    """Create the table of what the event log has lost, until it is acknowledged."""
+    db.execute(
+        """CREATE TABLE damages (
+            id INTEGER PRIMARY KEY, found_at_ms INTEGER NOT NULL,
+            acknowledged_at_ms INTEGER,
+            partition TEXT NOT NULL, segment INTEGER NOT NULL,
+            offset INTEGER NOT NULL, facts INTEGER NOT NULL, bytes INTEGER NOT NULL,
+            what TEXT NOT NULL, at_least INTEGER NOT NULL,
+            UNIQUE (partition, segment, offset, what))"""
+    )
+
+
+LAST_MIGRATION = m015_damages.__name__
+
+
+def newer_migrations(db: Database) -> list[str]:
+    """Return the migrations of a store that this version does not know, in order."""
+    # To an empty database every known migration is still to come.
+    known = {migration.name for migration in migrations.pending(Database(memory=True))}
+    return [m.name for m in migrations.applied(db) if m.name not in known]

@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlite_utils import Database as UtilsDatabase
+
+from bandit_svc import __version__
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
+from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.interface import (
     Evaluations,
     Experiments,
@@ -24,6 +28,7 @@ from bandit_svc.storage.interface import (
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.sqlite.clock import SqliteClock
+from bandit_svc.storage.sqlite.damages import SqliteDamages
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
@@ -32,7 +37,11 @@ from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteKeys
 from bandit_svc.storage.sqlite.model_versions import SqliteModelVersions
-from bandit_svc.storage.sqlite.schema import migrations
+from bandit_svc.storage.sqlite.schema import (
+    LAST_MIGRATION,
+    migrations,
+    newer_migrations,
+)
 from bandit_svc.storage.sqlite.sums.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.sums.overview import SqliteOverview
 from bandit_svc.storage.sqlite.version_file import VersionFile
@@ -57,6 +66,7 @@ class SqliteStorage:
         self.evaluations: Evaluations = SqliteEvaluations(self._database)
         self.jobs: Jobs = SqliteJobs(self._database)
         self.clock: Clock = SqliteClock(self._database)
+        self.damages: Damages = SqliteDamages(self._database)
         self.overview: Overview = SqliteOverview(self._database)
 
     def migrate(self) -> None:
@@ -71,18 +81,30 @@ class SqliteStorage:
                 )
             _create_private(self._path)
             with self._database.tables() as tables:
+                self._refuse_newer(tables)
                 migrations.apply(tables)
             self._version_file.bump()
 
     def check_schema(self) -> None:
         """See the interface."""
         with self._database.tables() as tables:
+            self._refuse_newer(tables)
             pending = [migration.name for migration in migrations.pending(tables)]
         if pending:
             raise Unavailable(
                 f"the store in {self._folder} is of an earlier version; "
                 f"{len(pending)} migrations are to come ({', '.join(pending)}). Run "
                 "`bandit-svc serve` or `bandit-svc init`, which migrate"
+            )
+
+    def _refuse_newer(self, tables: UtilsDatabase) -> None:
+        """Raise if the store has migrations that this version does not know."""
+        if newer := newer_migrations(tables):
+            raise Unavailable(
+                f"the store in {self._folder} was written by a newer version: it has "
+                f"the migrations {', '.join(newer)}, and the last that this version "
+                f"({__version__}) knows is {LAST_MIGRATION}; use the newer version, or "
+                "restore the data folder from a copy made before the upgrade"
             )
 
     def secret(self) -> bytes:

@@ -12,6 +12,7 @@ from flask import Blueprint
 from bandit_svc import __version__
 from bandit_svc.eventlog.files.inspect import PartitionStatus, inspect
 from bandit_svc.services.checks.check import WORDS
+from bandit_svc.services.checks.degraded import damage_sentence
 from bandit_svc.services.checks.operations import Measured, operation_checks
 from bandit_svc.storage.overview import SummaryRow
 from bandit_svc.web.counters import Counters, read_counters
@@ -66,6 +67,7 @@ def _measured(
     with backends.storage.lease("learner") as free:
         held = not free
     kept = backends.storage.clock.kept()
+    damages = [one.damage for one in backends.storage.damages.unacknowledged()]
     return Measured(
         learner_holds_lease=held,
         backlog_bytes=backends.reader.backlog_bytes(backends.storage.facts.cursors()),
@@ -76,6 +78,7 @@ def _measured(
         server_errors=counters.server_errors,
         dead_partitions=sum(not p.alive for p in partitions),
         doubt=kept.doubt.sentence if kept is not None and kept.doubt else "",
+        damage=damage_sentence(damages),
     )
 
 

@@ -14,9 +14,8 @@ from tests.harness.service import Service
 def ingested(service: Service) -> Ingested:
     backends = service.backends
     definitions = Definitions(backends.storage.experiments)
-    return ingest(
-        backends.storage.facts, backends.reader, backends.decoder, definitions
-    )
+    facts, reader = backends.storage.facts, backends.reader
+    return ingest(facts, reader, backends.decoder, definitions, service.now_ms)
 
 
 def segment(service: Service, partition: str) -> Path:
@@ -43,6 +42,9 @@ def test_a_damaged_fact_is_named_and_the_rest_is_stored(
     kept = [service.storage.facts.decision(d.decision.id) for d in decided]
     assert [view is None for view in kept] == [False, False, True]
     assert str(damage) in caplog.messages
+    (found,) = service.storage.damages.all()
+    assert (found.damage, found.found_at_ms) == (damage, service.now_ms)
+    assert found.acknowledged_at_ms is None
 
 
 def test_an_unreadable_segment_stops_its_own_partition_only(service: Service) -> None:

@@ -146,9 +146,8 @@ def killed_after_each_step(service: Service) -> None:
         for steps in range(3):
             backends = service.open()
             definitions = Definitions(backends.storage.experiments)
-            ingest(
-                backends.storage.facts, backends.reader, backends.decoder, definitions
-            )
+            facts, reader = backends.storage.facts, backends.reader
+            ingest(facts, reader, backends.decoder, definitions, now_ms)
             if steps == 1:
                 join(backends.storage.joins, definitions, now_ms)
         service.new_learner().tick()
@@ -162,7 +161,8 @@ def killed_before_it_published(service: Service) -> None:
         # Joins and learns, and loses in memory what it learned every other time.
         backends = service.open()
         definitions = Definitions(backends.storage.experiments)
-        ingest(backends.storage.facts, backends.reader, backends.decoder, definitions)
+        facts, reader = backends.storage.facts, backends.reader
+        ingest(facts, reader, backends.decoder, definitions, now_ms)
         join(backends.storage.joins, definitions, now_ms)
         if now_ms == times[-1] or times.index(now_ms) % 2:
             learner.tick()

@@ -256,7 +256,8 @@ def test_an_append_that_was_stamped_in_time_may_arrive_within_the_margin(
     service.now_ms += 1000
     now_ms = service.now_ms + margin_ms
     backends = service.backends
-    ingest(backends.storage.facts, backends.reader, backends.decoder, definitions)
+    facts, reader = backends.storage.facts, backends.reader
+    ingest(facts, reader, backends.decoder, definitions, now_ms)
     # Stamped before the tick began, appended after the tick had read the log.
     service.reward(decided)
     assert join(service.storage.joins, definitions, now_ms) == 0

@@ -121,7 +121,8 @@ def test_what_a_killed_learner_had_joined_is_learned_by_the_next(
     service.now_ms += 2_000
     definitions = Definitions(service.storage.experiments)
     backends = service.backends
-    ingest(backends.storage.facts, backends.reader, backends.decoder, definitions)
+    facts, reader = backends.storage.facts, backends.reader
+    ingest(facts, reader, backends.decoder, definitions, service.now_ms)
     join(service.storage.joins, definitions, service.now_ms)
     service.new_learner().drain(60)
 

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,29 @@ def test_a_migration_that_fails_leaves_nothing_and_can_be_done_again(
     sqlite_store.migrate()
     sqlite_store.facts.ingest([], {"p": Cursor(1, 1)})
     assert sqlite_store.facts.cursors() == {"p": Cursor(1, 1)}
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(
+    sqlite_store: SqliteStorage, folder: Path
+) -> None:
+    sqlite_store.migrate()
+    path = folder / "bandit.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
+            " VALUES ('bandit_svc', 'm999_moon', '2030-01-01 00:00:00+00:00')"
+        )
+        # As if an own migration were still to come.
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm015%'")
+    for use in (sqlite_store.migrate, sqlite_store.check_schema):
+        with pytest.raises(Unavailable, match=r"newer version.*m999_moon.*m015"):
+            use()
+    with closing(sqlite3.connect(path)) as connection:
+        (applied,) = connection.execute(
+            "SELECT count(*) FROM _sqlite_migrations WHERE name LIKE 'm015%'"
+        ).fetchone()
+
+    assert applied == 0
 
 
 def test_two_processes_do_not_migrate_at_once(

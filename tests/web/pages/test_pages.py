@@ -4,9 +4,11 @@ import re
 
 import pytest
 
+from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.numbers import amount, count, percent
 from bandit_svc.learner.reporting import Reporting
 from bandit_svc.storage.overview import RecentState
+from bandit_svc.storage.rows import FoundDamages
 from bandit_svc.web.page_context import with_code
 from tests.harness.pages import ReadPage
 from tests.harness.worker_in_process import WorkerInProcess
@@ -330,6 +332,21 @@ def test_operations_see_the_lease_of_a_learner(
 
     assert held
     assert "it holds the lease" in text
+
+
+def test_operations_see_damage_of_the_log_until_it_is_acknowledged(
+    service: WorkerInProcess, read_page: ReadPage
+) -> None:
+    storage = service.worker.storage
+    lost = Damage("p", 2, 94, 1, 40, "cut", at_least=True)
+    storage.facts.ingest([], {}, FoundDamages([lost], 100))
+    damaged = read_page(service, "/ops").text
+    storage.damages.acknowledge(1, 200)
+    accepted = read_page(service, "/ops").text
+
+    sentence = "damaged at 1 place, and at least 1 fact is lost"
+    assert sentence in damaged
+    assert sentence not in accepted
 
 
 @pytest.mark.parametrize(
