@@ -1,6 +1,6 @@
 """Opening of a data folder by a command.
 
-Owns the check that there is a store, and the closing of it.
+Owns the check that there is a store and a log of this version, and the closing of it.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,11 @@ def opened(data: str) -> Iterator[Backends]:
 
     Raises:
         Unavailable: there is no store in it, or an older one; the message names the
-            command that makes or migrates it.
+            command that makes or migrates it. Or a newer version wrote it.
+        NewerFormat: a newer version wrote the log.
     """
     with closing(Backends(settings_of(data=data))) as backends:
         backends.storage.secret()
         backends.storage.check_schema()
+        backends.reader.check_formats()
         yield backends

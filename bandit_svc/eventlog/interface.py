@@ -74,6 +74,15 @@ class EventLogReader(Protocol):
     def partitions(self) -> list[str]:
         """Names of the partitions that hold records, oldest first."""
 
+    def check_formats(self) -> None:
+        """Require that this version can read every partition.
+
+        What can't be read at the moment is passed over: it is named where it is read.
+
+        Raises:
+            NewerFormat: a newer version wrote one.
+        """
+
     def end(self, partition: str) -> Cursor:
         """Return where the partition ends now; what was acknowledged lies before it.
 

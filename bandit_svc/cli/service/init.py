@@ -29,6 +29,7 @@ def init(data: str) -> None:
     """
     with closing(Backends(settings_of(data=data))) as backends:
         storage = backends.storage
+        backends.reader.check_formats()
         storage.migrate()
         if not storage.initialise(secrets.token_bytes(SECRET_BYTES), now_ms()):
             raise Conflict(

@@ -42,9 +42,12 @@ def prepare(settings: Settings) -> None:
     """Bring the store to this version; with `--dev`, make a new one.
 
     Raises:
-        Unavailable: there is no store and `--dev` is not given.
+        Unavailable: there is no store and `--dev` is not given, or a newer version
+            wrote it.
+        NewerFormat: a newer version wrote the log.
     """
     with closing(Backends(settings)) as backends:
+        backends.reader.check_formats()
         if settings.dev:
             backends.storage.migrate()
             backends.storage.initialise(secrets.token_bytes(SECRET_BYTES), now_ms())

@@ -41,8 +41,9 @@ _CRC: Final = struct.Struct("<I")
 _HEADER: Final = struct.Struct("<HBQIQI16s")
 _FOOTER: Final = struct.Struct("<QQI")
 
-
 HEADER_FRAME_BYTES: Final = 3 + _HEADER.size + CRC_BYTES
+# A header of a later format may be longer than ours.
+LARGEST_HEADER_BYTES: Final = 4096
 FOOTER_FRAME_BYTES: Final = 3 + _FOOTER.size + CRC_BYTES
 
 

@@ -15,6 +15,7 @@ from bandit_svc.domain.events.record import Record
 from bandit_svc.eventlog.files.frames import (
     FOOTER_FRAME_BYTES,
     HEADER_FRAME_BYTES,
+    LARGEST_HEADER_BYTES,
     MIN_FRAME_BYTES,
     could_begin,
     epoch_of,
@@ -144,14 +145,14 @@ class PartitionRead:
         self, descriptor: int, number: int, identity: int, *, final: bool
     ) -> int:
         """Read the header; return the offset of the first frame after it."""
-        data = os.pread(descriptor, HEADER_FRAME_BYTES, 0)
+        data = os.pread(descriptor, LARGEST_HEADER_BYTES, 0)
         frame = parse_frame(data, 0)
         header = None if frame is None else read_header(frame, identity)
         if frame is None or header is None:
             first = self._known.first(number)
             if first is not None:
                 self._begin(number, first)
-            whole = len(data) == HEADER_FRAME_BYTES
+            whole = len(data) >= HEADER_FRAME_BYTES
             if whole and (final or self._is_written(number, 0)):
                 self._add("changed", number, 0, 0, 0)
             return 0

@@ -12,6 +12,13 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from bandit_svc.errors import Unavailable
+from bandit_svc.eventlog.files.frames import (
+    LARGEST_HEADER_BYTES,
+    epoch_of,
+    identity_of,
+    parse_frame,
+    read_header,
+)
 from bandit_svc.eventlog.files.known import Known, KnownPartitions
 from bandit_svc.eventlog.files.lines import places, read_lines
 from bandit_svc.eventlog.files.partition_read import PartitionRead
@@ -74,6 +81,25 @@ class FileReader:
     def partitions(self) -> list[str]:
         """Names of the partitions, oldest first; one may hold no record yet."""
         return list_partitions(self._root)
+
+    def check_formats(self) -> None:
+        """Require known formats of manifests and headers; see the interface."""
+        with contextlib.suppress(OSError):
+            for partition in list_partitions(self._root):
+                self._check_formats(partition)
+
+    def _check_formats(self, partition: str) -> None:
+        folder = self._root / partition
+        with contextlib.suppress(OSError):
+            self._known.of(partition)
+            for number in list_segments(folder):
+                # The learner may delete it at this moment.
+                with contextlib.suppress(OSError):
+                    with (folder / segment_name(number, SEGMENT)).open("rb") as file:
+                        begin = file.read(LARGEST_HEADER_BYTES)
+                    frame = parse_frame(begin, 0)
+                    if frame is not None:
+                        read_header(frame, identity_of(epoch_of(partition), number))
 
     @_unavailable_where_the_disk_refuses
     def end(self, partition: str) -> Cursor:

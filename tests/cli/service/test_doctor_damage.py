@@ -93,6 +93,7 @@ class Overtaken:
         self._backends = backends
         self._reader = backends.reader
         self._fails = fails
+        self.check_formats = self._reader.check_formats
         self.partitions = self._reader.partitions
         self.end = self._reader.end
         self.release = self._reader.release
