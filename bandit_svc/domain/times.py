@@ -18,6 +18,11 @@ def timestamp(at_ms: int) -> str:
     return f"{_whole_second(second)}.{millisecond:03d}Z"
 
 
+def timestamp_or_none(at_ms: int | None) -> str | None:
+    """Return an instant as `timestamp` does; None for one that has not come."""
+    return None if at_ms is None else timestamp(at_ms)
+
+
 @lru_cache(maxsize=64)
 def _whole_second(second: int) -> str:
     """Return the part that all answers of one second share."""

@@ -10,7 +10,7 @@ import msgspec
 from flask import Blueprint, Flask, Response, request
 
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
-from bandit_svc.domain.times import timestamp
+from bandit_svc.domain.times import timestamp, timestamp_or_none
 from bandit_svc.errors import NotFound
 from bandit_svc.http.answers import json_reply
 from bandit_svc.http.parsing import decoded, parse_object, read_body
@@ -119,12 +119,8 @@ def evaluation_answer(row: JobRow, key: str) -> EvaluationAnswer:
         status=row.status,
         progress=Progress(row.done, row.total),
         created_at=timestamp(row.created_at_ms),
-        started_at=_maybe(row.started_at_ms),
-        finished_at=_maybe(row.finished_at_ms),
+        started_at=timestamp_or_none(row.started_at_ms),
+        finished_at=timestamp_or_none(row.finished_at_ms),
         error=row.error,
         result=row.result,
     )
-
-
-def _maybe(at_ms: int | None) -> str | None:
-    return None if at_ms is None else timestamp(at_ms)

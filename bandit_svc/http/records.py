@@ -11,7 +11,7 @@ import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.model_version import ModelVersionMeta
-from bandit_svc.domain.times import timestamp
+from bandit_svc.domain.times import timestamp, timestamp_or_none
 from bandit_svc.storage.rows import DecisionView, RewardRow
 
 
@@ -176,8 +176,8 @@ def decision_record(view: DecisionView) -> DecisionRecord:
         deferred=decision.deferred,
         request_id=decision.request_id,
         decided_at=timestamp(decision.decided_at_ms),
-        exposed_at=_maybe(view.exposed_at_ms),
-        closes_at=_maybe(view.closes_at_ms),
+        exposed_at=timestamp_or_none(view.exposed_at_ms),
+        closes_at=timestamp_or_none(view.closes_at_ms),
         rewards=[_reward_record(reward) for reward in view.rewards],
         reward=view.joined_reward,
         position=view.joined_position,
@@ -217,7 +217,3 @@ def _reward_record(reward: RewardRow) -> RewardRecord:
         late=reward.late,
         conflicts=reward.conflicts,
     )
-
-
-def _maybe(at_ms: int | None) -> str | None:
-    return None if at_ms is None else timestamp(at_ms)

@@ -208,4 +208,5 @@ def _raw(kind: type) -> Json:
     """Describe the still encoded entries of a batch."""
     if kind is msgspec.Raw:
         return {"type": "object"}
+    # How a schema hook tells msgspec that it does not know a type.
     raise NotImplementedError(kind)
