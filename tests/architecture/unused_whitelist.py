@@ -75,3 +75,8 @@ read_footer
 
 # The registry that the reference page of checks is generated from.
 LOG_CHECKS
+
+# Intervals of money, which the comparison by unit will call.
+is_money
+difference_ends
+relative_ends
