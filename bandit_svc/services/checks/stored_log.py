@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 from msgspec.structs import replace
 
-from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.domain.numbers import counted, percent
 from bandit_svc.domain.times import moment
 from bandit_svc.ope.audit.calibration import CalibrationSums
@@ -99,9 +99,9 @@ def repeat_visits(storage: Storage, experiment: Experiment, totals: Totals) -> C
     """
     last = {r.since: r for r in storage.breakdowns.units(experiment.number)}
     units = sum(r.baseline + r.treatment for r in last.values())
-    counts = totals.counts
-    decisions = counts.get("decisions_treatment", 0) - totals.unexposed
-    decisions += counts.get("decisions_baseline", 0)
+    # Both count exposed decisions alone, as the units do.
+    made = (totals.counts.get(f"decisions_{g}", 0) for g in (TREATMENT, BASELINE))
+    decisions = sum(made)
     if not units:
         return REPEAT_VISITS.early(_NO_UNIT)
     mean = decisions / units

@@ -53,6 +53,19 @@ def test_units_that_come_back_too_often_warn(service: Service) -> None:
     assert "a unit has 4.0 decisions on average; " in four_times.detail
 
 
+def test_deferred_decisions_count_once_they_are_exposed(service: Service) -> None:
+    service.create(holdout=0.5, **UNIFORM)
+    asked = [service.decide(unit_id=f"unit {i % 10}", defer=True) for i in range(400)]
+    for decided in asked[:120]:
+        service.activate(decided)
+    service.mature()
+    repeat = check(service, "repeat_visits")
+
+    # 120 exposed decisions of 10 units; the 280 that were never shown don't count.
+    assert repeat.status == "warn"
+    assert "a unit has 12.0 decisions on average; " in repeat.detail
+
+
 def test_a_group_that_is_lost_on_the_way_fails(service: Service) -> None:
     service.create(holdout=0.5, **UNIFORM)
     kept = 0
