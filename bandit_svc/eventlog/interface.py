@@ -36,6 +36,8 @@ class Batch(NamedTuple):
     """Last records of dead writers that were cut short, and were skipped."""
     damages: Sequence[Damage] = ()
     """What was lost between the records; each is given once."""
+    remains: Mapping[Damage, bytes] = {}
+    """The damaged bytes that are still there, or their beginning."""
     parts: Mapping[bytes, bytes] = {}
     """Bodies of the shared parts that the records name, by key."""
 

@@ -130,8 +130,6 @@ class Learner:
         )
         if ingested.torn:
             _log.warning("%d torn last records of dead workers skipped", ingested.torn)
-        if ingested.unreadable:
-            _log.error("%d unreadable facts of the log set aside", ingested.unreadable)
         for damage in ingested.damages:
             _log.warning("%s", damage)
         for fault in ingested.faults:

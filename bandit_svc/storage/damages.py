@@ -27,6 +27,15 @@ class Damages(Protocol):
     def unacknowledged(self) -> list[KeptDamage]:
         """Return those that nobody has acknowledged yet, the oldest first."""
 
+    def remains(self, damage_id: int) -> bytes:
+        """Return the bytes that were damaged or set aside; empty if none are kept.
+
+        At most 64 kB of a damage are kept, and 16 MB of all together.
+
+        Raises:
+            NotFound: there is no damage of that id.
+        """
+
     def acknowledge(self, damage_id: int, now_ms: int) -> None:
         """Record that an operator knows of a damage; a second time changes nothing.
 

@@ -124,8 +124,7 @@ class Facts(Protocol):
         """Keep a batch, the cursors behind it and its damages in one transaction.
 
         Repeated facts change nothing; a reward before its decision is kept as an
-        orphan and attached when the decision comes; an unreadable line is set
-        aside, not lost.
+        orphan and attached when the decision comes.
         """
 
     def forget_partition(self, partition: str) -> None:

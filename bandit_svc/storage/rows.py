@@ -47,13 +47,10 @@ class ClosingRule(NamedTuple):
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """One record of the event log.
-
-    `event` is None where the line can't be read; `rule` comes with a decision.
-    """
+    """One fact of the event log; `rule` comes with a decision."""
 
     line: bytes
-    event: Event | None
+    event: Event
     rule: ClosingRule | None = None
 
 
@@ -77,7 +74,6 @@ class IngestOutcome(msgspec.Struct):
     """Outcome of a batch of arrivals: counts by (experiment number, name)."""
 
     counts: dict[tuple[int, str], int] = {}
-    unreadable: int = 0
 
 
 class FoundDamages(NamedTuple):
@@ -85,6 +81,8 @@ class FoundDamages(NamedTuple):
 
     damages: Sequence[Damage] = ()
     found_at_ms: int = 0
+    remains: Mapping[Damage, bytes] = {}
+    """Bytes that an operator may want to look at, by damage."""
 
 
 class RewardRow(msgspec.Struct, frozen=True):

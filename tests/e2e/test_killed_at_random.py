@@ -246,12 +246,12 @@ def _check_store(
         (joined, distinct) = store.execute(
             "SELECT count(*), count(DISTINCT row_id) FROM joined"
         ).fetchone()
-        (unread,) = store.execute("SELECT count(*) FROM unreadable").fetchone()
+        damages = store.execute("SELECT partition, what FROM damages").fetchall()
     clear = {k: v for k, v in decisions.items() if k not in ambiguous}
     assert {k: kept.get(k) for k in clear} == clear
     assert {k: values.get(k) for k in rewards} == rewards
     assert joined == distinct == len(kept)
-    assert unread == 0
+    assert damages == []
 
 
 def _run(data: Path, *words: str) -> None:

@@ -12,6 +12,9 @@ CHANGED = Damage("p", 2, 94, 1, 40, "changed")
 CUT = Damage("p", 3, 0, 5, 0, "cut", at_least=True)
 
 
+MEBIBYTE = 1_048_576
+
+
 def found(storage: Storage, *damages: Damage, at_ms: int = 100) -> None:
     storage.facts.ingest([], {"p": Cursor(3, 0)}, FoundDamages(damages, at_ms))
 
@@ -58,3 +61,25 @@ def test_the_cursor_does_not_move_past_a_damage_that_is_not_kept(
 
     assert storage.damages.all() == []
     assert storage.facts.cursors() == {}
+
+
+def test_the_first_64_kb_of_a_damage_are_kept(storage: Storage) -> None:
+    remains = {CHANGED: b"x" * 70_000}
+    storage.facts.ingest([], {}, FoundDamages([CHANGED, CUT], 100, remains))
+    changed, cut = storage.damages.all()
+
+    assert storage.damages.remains(changed.id) == b"x" * 65_536
+    assert storage.damages.remains(cut.id) == b""
+    with pytest.raises(NotFound, match="there is no damage 7"):
+        storage.damages.remains(7)
+
+
+def test_at_most_16_mb_of_all_damages_are_kept(storage: Storage) -> None:
+    damages = [CHANGED._replace(offset=offset) for offset in range(300)]
+    remains = dict.fromkeys(damages, b"x" * 65536)
+    storage.facts.ingest([], {}, FoundDamages(damages, 100, remains))
+    sizes = [len(storage.damages.remains(one.id)) for one in storage.damages.all()]
+
+    assert len(sizes) == 300
+    assert sum(sizes) == 16 * MEBIBYTE
+    assert sizes[-1] == 0

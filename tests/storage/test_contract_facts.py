@@ -50,11 +50,9 @@ def test_the_same_batch_again_changes_nothing_but_the_count_of_repetitions(
         new_reward("nobody"),
     ]
     ingest(*batch)
-    storage.facts.ingest([Arrival(b"damaged", None)], {})
     before = storage.facts.totals(1)
     views = [storage.facts.decision(i) for i in ("d", "later")]
     ingest(*batch)
-    storage.facts.ingest([Arrival(b"damaged", None)], {})
     after = storage.facts.totals(1)
 
     assert [storage.facts.decision(i) for i in ("d", "later")] == views
@@ -64,7 +62,7 @@ def test_the_same_batch_again_changes_nothing_but_the_count_of_repetitions(
         "decisions_repeated": 2,
         "rewards_duplicate": 2,
     }
-    assert storage.facts.check()[0].startswith("1 lines of the event log")
+    assert storage.facts.check() == []
 
 
 def test_two_variants_under_one_id_make_the_decision_ambiguous(
@@ -109,24 +107,16 @@ def test_one_variant_twice_under_one_id_is_a_repetition_only(
     assert (view.state, view.decision.propensity) == ("open", 0.5)
 
 
-def test_what_can_not_be_read_is_set_aside_and_reported(
+def test_a_decision_without_a_closing_rule_is_refused_with_its_batch(
     storage: Storage, new_decision: NewDecision
 ) -> None:
     decision = new_decision("d")
-    outcome = storage.facts.ingest(
-        [
-            Arrival(b"\xff{", None),
-            # A decision without a rule is one of an experiment nobody knows.
-            Arrival(encode_event(decision), decision),
-        ],
-        {"p": Cursor(1, 5)},
-    )
+    arrivals = [Arrival(encode_event(decision), decision)]
+    with pytest.raises(ValueError, match="decision d has no closing rule"):
+        storage.facts.ingest(arrivals, {"p": Cursor(1, 5)})
 
-    assert outcome.unreadable == 2
     assert storage.facts.decision("d") is None
-    assert storage.facts.cursors() == {"p": Cursor(1, 5)}
-    (fault,) = storage.facts.check()
-    assert fault.startswith("2 lines of the event log could not be read")
+    assert storage.facts.cursors() == {}
 
 
 def test_decisions_by_the_fallback_are_counted(

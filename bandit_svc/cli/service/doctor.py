@@ -6,6 +6,7 @@ a fault in the store is services.managing.doctor's.
 
 import os
 import shutil
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -31,7 +32,14 @@ from bandit_svc.wiring import Backends, log_folder, log_limits, log_room
     help="Accept the loss of a damage of the event log, by the number that doctor "
     "prints; then check. May be repeated.",
 )
-def doctor(data: str, acknowledge: tuple[int, ...]) -> None:
+@option(
+    "show",
+    type=int,
+    metavar="ID",
+    help="Print the bytes that are kept of a damage (at most 64 kB), and check "
+    "nothing.",
+)
+def doctor(data: str, acknowledge: tuple[int, ...], show: int | None) -> None:
     """Check the store, the event log, the models, the clock and the disk.
 
     Prints one line for each fault and exits 1, or says that there is none.
@@ -40,6 +48,10 @@ def doctor(data: str, acknowledge: tuple[int, ...]) -> None:
 
     Example: bandit-svc doctor --data ./data
     """
+    if show is not None:
+        with opened(data) as backends:
+            sys.stdout.buffer.write(backends.storage.damages.remains(show))
+        return
     if acknowledge:
         with opened(data) as backends:
             for damage_id in acknowledge:

@@ -6,7 +6,15 @@ Owns the value that the log's reader gives and ingestion keeps. Pure.
 from typing import Literal, NamedTuple
 
 DamageKind = Literal[
-    "changed", "cut", "deleted", "foreign", "power", "manifest", "live counter"
+    "changed",
+    "cut",
+    "deleted",
+    "foreign",
+    "power",
+    "manifest",
+    "live counter",
+    "unreadable",
+    "unknown experiment",
 ]
 """Kinds of damage.
 
@@ -14,7 +22,12 @@ changed: bytes that fit no checksum. cut: a segment ends before its known end. d
 a segment or a partition is missing. foreign: bytes behind a segment's end. power: a
 tail that the disk had not written when the machine lost its power. manifest, live
 counter: the file that knows the ends is missing or does not fit the segments.
+unreadable: records that are whole and mean nothing to this service. unknown experiment:
+decisions of an experiment, or of a revision, that the store has never had.
 """
+
+MOST_REMAINS_BYTES = 65_536
+"""The most bytes of one damage that are kept for an operator to look at."""
 
 _WORDS: dict[DamageKind, str] = {
     "changed": "bytes were changed or moved",
@@ -24,6 +37,13 @@ _WORDS: dict[DamageKind, str] = {
     "power": "the machine lost its power before the disk had written the tail",
     "manifest": "the manifest of the partition is missing or does not fit it",
     "live counter": "the live counter of the partition is missing or damaged",
+    "unreadable": (
+        "records are not of this service, or of a kind that this version does not know"
+    ),
+    "unknown experiment": (
+        "decisions are of an experiment or a revision that the store has never had; "
+        "the store may be older than its log"
+    ),
 }
 
 
@@ -33,7 +53,8 @@ class Damage(NamedTuple):
     Attributes:
         segment: 0 where it is about the whole partition.
         facts: records that are lost there.
-        bytes: length of the damaged stretch, 0 where nothing is left of it.
+        bytes: length of the damaged stretch, 0 where nothing is left of it; where
+            records were set aside, their length without the others in between.
         at_least: more facts may be lost than can be counted.
     """
 
@@ -48,6 +69,8 @@ class Damage(NamedTuple):
     @property
     def file(self) -> str:
         """The file in the data folder where the damage is, or was."""
+        if not self.partition:
+            return "log"
         if self.segment:
             return f"log/{self.partition}/{self.segment:08d}.seg"
         end = "live" if self.what == "live counter" else "manifest"
@@ -56,8 +79,10 @@ class Damage(NamedTuple):
     def __str__(self) -> str:
         """Return a sentence for a log line."""
         least = "at least " if self.at_least else ""
+        lost = f"{_WORDS[self.what]}; {least}{self.facts} facts are lost"
+        if not self.partition:
+            return f"the event log, as an earlier version read it: {lost}"
         return (
             f"partition {self.partition} of the event log, segment {self.segment}, "
-            f"byte {self.offset}: {_WORDS[self.what]}; {least}{self.facts} facts are "
-            "lost"
+            f"byte {self.offset}: {lost}"
         )

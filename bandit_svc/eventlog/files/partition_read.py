@@ -10,7 +10,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from bandit_svc.domain.events.damage import Damage, DamageKind
+from bandit_svc.domain.events.damage import (
+    MOST_REMAINS_BYTES,
+    Damage,
+    DamageKind,
+)
 from bandit_svc.domain.events.record import Record
 from bandit_svc.eventlog.files.frames import (
     FOOTER_FRAME_BYTES,
@@ -70,6 +74,7 @@ class PartitionRead:
         self._records: list[Record] = []
         self._parts = known.parts
         self._damages: list[Damage] = []
+        self._remains: dict[Damage, bytes] = {}
         self._torn = 0
         self._left_at = 0
         self._room = 0
@@ -82,7 +87,12 @@ class PartitionRead:
         if finished and numbers and not self._alive:
             self._check_witnesses(numbers[-1])
         return Batch(
-            self._records, self._cursor, self._torn, self._damages, self._parts
+            self._records,
+            self._cursor,
+            self._torn,
+            self._damages,
+            self._remains,
+            self._parts,
         )
 
     def _segment(self, number: int) -> bool:
@@ -154,7 +164,7 @@ class PartitionRead:
                 self._begin(number, first)
             whole = len(data) >= HEADER_FRAME_BYTES
             if whole and (final or self._is_written(number, 0)):
-                self._add("changed", number, 0, 0, 0)
+                self._add("changed", number, 0, 0)
             return 0
         self._begin(number, header.first)
         self._room -= frame.end
@@ -165,7 +175,7 @@ class PartitionRead:
         lost = first - self._sequence
         if lost > 0:
             what: DamageKind = "cut" if number - 1 in self._present else "deleted"
-            self._add(what, number - 1, self._left_at, lost, 0)
+            self._add(what, number - 1, self._left_at, lost)
         self._sequence = first
 
     def _resume(
@@ -183,7 +193,7 @@ class PartitionRead:
             return None
         skipped, sequence = found
         what: DamageKind = "power" if self._lost_power(number) else "changed"
-        self._add(what, number, offset, sequence - self._sequence, skipped)
+        self._add(what, number, offset, sequence - self._sequence, rest[:skipped])
         self._sequence = sequence
         return skipped
 
@@ -215,9 +225,9 @@ class PartitionRead:
             lost = max(0, expected.sequence - self._sequence)
         if lost and self._lost_power(number):
             self._torn += 1
-            self._add("power", number, offset, lost, len(rest))
+            self._add("power", number, offset, lost, rest)
         elif lost:
-            self._add("changed" if rest else "cut", number, offset, lost, len(rest))
+            self._add("changed" if rest else "cut", number, offset, lost, rest)
         elif rest or expected.footer_crc:
             self._surplus(number, offset, rest, expected)
         self._sequence += lost
@@ -232,13 +242,13 @@ class PartitionRead:
     ) -> None:
         """Name what lies behind the last record, where no record is missing."""
         if expected.footer_crc:
-            self._add("changed" if rest else "cut", number, offset, 0, len(rest))
+            self._add("changed" if rest else "cut", number, offset, 0, rest)
         elif could_begin(rest, 0) or self._lost_power(number):
             self._torn += 1
         elif expected.bytes is not None and offset >= expected.bytes:
-            self._add("foreign", number, offset, 0, len(rest))
+            self._add("foreign", number, offset, 0, rest)
         else:
-            self._add("changed", number, offset, 0, len(rest), at_least=True)
+            self._add("changed", number, offset, 0, rest, at_least=True)
 
     def _footer(self, descriptor: int, number: int, end: int, crc: int) -> None:
         """Compare a footer with what is known, and look behind it."""
@@ -253,9 +263,9 @@ class PartitionRead:
         other = expected.footer_crc is not None and expected.footer_crc != crc
         named = any(damage.segment == number for damage in self._damages)
         if lost or other or (moved and not named):
-            self._add("changed", number, begin, lost, 0)
+            self._add("changed", number, begin, lost)
             self._sequence += lost
-        behind = len(_read_rest(descriptor, end))
+        behind = _read_rest(descriptor, end)
         if behind:
             self._add("foreign", number, end, 0, behind)
         self._leave(number, end)
@@ -266,12 +276,12 @@ class PartitionRead:
         if expected.sequence is None:
             # The next segment tells where it ended, if there is one.
             if final and number == self._numbers[-1]:
-                self._add("deleted", number, offset, 0, 0, at_least=True)
+                self._add("deleted", number, offset, 0, at_least=True)
         else:
             lost = max(0, expected.sequence - self._sequence)
             if lost:
                 power = self._lost_power(number)
-                self._add("power" if power else "deleted", number, offset, lost, 0)
+                self._add("power" if power else "deleted", number, offset, lost)
             self._sequence += lost
         end = max(offset, expected.bytes or 0)
         if final:
@@ -297,10 +307,10 @@ class PartitionRead:
         used = self._left_at > HEADER_FRAME_BYTES
         known = manifest is not None and (last in manifest.first or not used)
         if not known or not self._known.trusted:
-            self._add("manifest", 0, 0, 0, 0, at_least=live is None)
+            self._add("manifest", 0, 0, 0, at_least=live is None)
         if live is None or (used and live.segment != last):
             ended = manifest is not None and last in manifest.ended
-            self._add("live counter", 0, 0, 0, 0, at_least=not ended)
+            self._add("live counter", 0, 0, 0, at_least=not ended)
 
     def _lost_power(self, number: int) -> bool:
         """Return whether the machine restarted while a segment was the newest."""
@@ -318,13 +328,15 @@ class PartitionRead:
         number: int,
         offset: int,
         facts: int,
-        length: int,
+        remains: bytes = b"",
         *,
         at_least: bool = False,
     ) -> None:
-        self._damages.append(
-            Damage(self._partition, number, offset, facts, length, what, at_least)
-        )
+        size = len(remains)
+        damage = Damage(self._partition, number, offset, facts, size, what, at_least)
+        self._damages.append(damage)
+        if remains:
+            self._remains[damage] = remains[:MOST_REMAINS_BYTES]
 
 
 def _read_rest(descriptor: int, offset: int) -> bytes:

@@ -5,21 +5,23 @@ transaction of SqliteFacts.ingest.
 """
 
 import sqlite3
-from collections.abc import Sequence
 from typing import Any
 
-from bandit_svc.domain.events.damage import Damage
+from bandit_svc.domain.events.damage import MOST_REMAINS_BYTES, Damage
 from bandit_svc.errors import NotFound
 from bandit_svc.storage.damages import KeptDamage
+from bandit_svc.storage.rows import FoundDamages
 from bandit_svc.storage.sqlite.database import Database
+
+MOST_ALL_REMAINS_BYTES = 16_777_216
 
 _SELECT = """
     SELECT id, found_at_ms, acknowledged_at_ms, partition, segment, offset, facts,
         bytes, what, at_least FROM damages"""
 _INSERT = """
     INSERT INTO damages (found_at_ms, partition, segment, offset, facts, bytes, what,
-        at_least)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        at_least, remains)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (partition, segment, offset, what) DO NOTHING"""
 
 
@@ -37,6 +39,16 @@ class SqliteDamages:
         """See the interface."""
         return self._kept(f"{_SELECT} WHERE acknowledged_at_ms IS NULL ORDER BY id")
 
+    def remains(self, damage_id: int) -> bytes:
+        """See the interface."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                "SELECT coalesce(remains, x'') FROM damages WHERE id = ?", [damage_id]
+            ).fetchone()
+        if found is None:
+            raise _no_damage(damage_id)
+        return bytes(found[0])
+
     def acknowledge(self, damage_id: int, now_ms: int) -> None:
         """See the interface."""
         with self._database.write() as connection:
@@ -46,21 +58,30 @@ class SqliteDamages:
                 [now_ms, damage_id],
             ).rowcount
         if not known:
-            raise NotFound(
-                f"there is no damage {damage_id}; `bandit-svc doctor` lists the ids of "
-                "those that are not acknowledged"
-            )
+            raise _no_damage(damage_id)
 
     def _kept(self, sql: str) -> list[KeptDamage]:
         with self._database.read() as connection:
             return [_row(row) for row in connection.execute(sql).fetchall()]
 
 
-def add_damages(
-    connection: sqlite3.Connection, damages: Sequence[Damage], found_at_ms: int
-) -> None:
+def add_damages(connection: sqlite3.Connection, found: FoundDamages) -> None:
     """Keep damages, in the caller's transaction; one that is known is kept once."""
-    connection.executemany(_INSERT, [(found_at_ms, *damage) for damage in damages])
+    for damage in found.damages:
+        remains = found.remains.get(damage, b"")[:MOST_REMAINS_BYTES]
+        (kept_bytes,) = connection.execute(
+            "SELECT coalesce(sum(length(remains)), 0) FROM damages"
+        ).fetchone()
+        if kept_bytes + len(remains) > MOST_ALL_REMAINS_BYTES:
+            remains = b""
+        connection.execute(_INSERT, (found.found_at_ms, *damage, remains or None))
+
+
+def _no_damage(damage_id: int) -> NotFound:
+    return NotFound(
+        f"there is no damage {damage_id}; `bandit-svc doctor` lists the ids of those "
+        "that are not acknowledged"
+    )
 
 
 def _row(row: tuple[Any, ...]) -> KeptDamage:

@@ -1,8 +1,8 @@
 """Decisions, activations and rewards in SQLite.
 
-Owns the tables decisions, rewards, activations, cursors, counters, unreadable;
-see storage.interface.Facts. The rules of repetition are in ingesting.py, the checks
-in soundness.py.
+Owns the tables decisions, rewards, activations, cursors and counters; see
+storage.interface.Facts. The rules of repetition are in ingesting.py, the checks in
+soundness.py.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class SqliteFacts:
                 "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)",
                 [(name, *cursor) for name, cursor in cursors.items()],
             )
-            add_damages(connection, found.damages, found.found_at_ms)
+            add_damages(connection, found)
         return outcome
 
     def forget_partition(self, partition: str) -> None:

@@ -62,7 +62,6 @@ class Ingesting:
         self._counts: Counter[tuple[int, str]] = Counter()
         self._latencies: Latencies = Counter()
         self._units = Units(connection)
-        self._unreadable = 0
         self._orphans = True
 
     def run(self, arrivals: Sequence[Arrival]) -> IngestOutcome:
@@ -73,20 +72,20 @@ class Ingesting:
         self._orphans = self._any_orphans()
         for arrival in arrivals:
             event = arrival.event
-            if isinstance(event, Decision) and arrival.rule is not None:
+            if isinstance(event, Decision):
+                if arrival.rule is None:
+                    raise ValueError(f"decision {event.id} has no closing rule")
                 decisions.append((event, arrival.rule, arrival.line))
             elif isinstance(event, Activation):
                 activations.append(event)
             elif isinstance(event, Reward):
                 rewards.append(event)
-            else:
-                self._set_aside(arrival.line)
         self._keep(decisions)
         for activation in sorted(activations, key=lambda a: a.activated_at_ms):
             self._activation(activation)
         self._keep_rewards(rewards)
         self._write_counts()
-        return IngestOutcome(counts=dict(self._counts), unreadable=self._unreadable)
+        return IngestOutcome(counts=dict(self._counts))
 
     def _keep(self, decisions: Sequence[_Ruled]) -> None:
         """Insert the decisions that are new at once, and do what follows from each."""
@@ -282,13 +281,6 @@ class Ingesting:
     def _count_unit(self, decision: Decision) -> None:
         unit_id = decision.unit_id
         self._units.count(decision.number, decision.revision, decision.group, unit_id)
-
-    def _set_aside(self, line: bytes) -> None:
-        self._unreadable += self._connection.execute(
-            "INSERT INTO unreadable (line) SELECT ?1 WHERE NOT EXISTS"
-            " (SELECT 1 FROM unreadable WHERE line = ?1)",
-            (line,),
-        ).rowcount
 
     def _write_counts(self) -> None:
         add_counts(self._connection, self._counts)

@@ -323,7 +323,22 @@ def m015_damages(db: Database) -> None:
     )
 
 
-LAST_MIGRATION = m015_damages.__name__
+@migrations()
+def m016_set_aside(db: Database) -> None:
+    """Keep what is left of a damage; lines that were set aside become one damage."""
+    db.execute("ALTER TABLE damages ADD COLUMN remains BLOB")
+    db.execute(
+        """INSERT INTO damages (found_at_ms, partition, segment, offset, facts, bytes,
+            what, at_least, remains)
+        SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000, '', 0, 0, count(*),
+            sum(length(line)), 'unreadable', 0,
+            substr(CAST(group_concat(line, char(10)) AS BLOB), 1, 65536)
+        FROM unreadable HAVING count(*) > 0"""
+    )
+    db.execute("DROP TABLE unreadable")
+
+
+LAST_MIGRATION = m016_set_aside.__name__
 
 
 def newer_migrations(db: Database) -> list[str]:

@@ -70,19 +70,12 @@ def faults(connection: sqlite3.Connection) -> list[str]:
     (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if answer != "ok":
         return [f"the store's file is damaged: {answer}; {WAY_OUT}"]
-    found = [
+    return [
         *_join_faults(connection),
         *_sum_faults(connection),
         *_segment_faults(connection),
         *_unit_faults(connection),
     ]
-    (unreadable,) = connection.execute("SELECT count(*) FROM unreadable").fetchone()
-    if unreadable:
-        found.append(
-            f"{unreadable} lines of the event log could not be read; they are kept in "
-            "the table `unreadable`"
-        )
-    return found
 
 
 def _join_faults(connection: sqlite3.Connection) -> list[str]:

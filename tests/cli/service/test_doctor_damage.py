@@ -86,6 +86,18 @@ def test_an_unknown_id_is_not_acknowledged(run: Run, damaged: Path) -> None:
     assert "damage 1" in run("doctor", "--data", damaged).stdout
 
 
+def test_the_bytes_of_a_damage_are_shown(run: Run, damaged: Path) -> None:
+    learn(damaged)
+    shown = run("doctor", "--show", "1", "--data", damaged)
+    refused = run("doctor", "--show", "7", "--data", damaged)
+
+    assert shown.exit_code == 0
+    # A decision's record ends with its unit.
+    assert "v2" in shown.stdout
+    assert refused.exit_code == 1
+    assert "there is no damage 7" in refused.stderr
+
+
 class Overtaken:
     """A reader that a learner overtakes during each read."""
 

@@ -68,6 +68,8 @@ def _copy(connection: sqlite3.Connection) -> None:
     for (table,) in connection.execute(
         "SELECT name FROM main.sqlite_master WHERE type = 'table'"
         " AND name NOT LIKE '%sqlite%'"
+        # A table that has gone since held nothing in a folder of this version.
+        " AND name IN (SELECT name FROM new.sqlite_master)"
     ).fetchall():
         columns = ", ".join(
             f'"{row[1]}"' for row in connection.execute(f"PRAGMA table_info({table})")

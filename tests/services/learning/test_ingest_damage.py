@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.event import encode_event
+from bandit_svc.domain.events.record import UNIT, Record
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import Ingested, ingest
 from tests.harness.service import Service
@@ -84,6 +86,62 @@ def test_a_partition_of_format_1_is_stored_with_its_facts_checked(
     (old / "00000001.jsonl").write_bytes(line + b"\n" + wrong + b"\n")
     found = ingested(service)
 
-    assert (found.records, found.unreadable) == (2, 1)
+    assert found.records == 1
+    assert found.damages == [
+        Damage(old.name, 1, len(line) + 1, 1, len(wrong), "unreadable")
+    ]
     assert found.counts == {(1, "decisions_repeated"): 1}
     assert not old.exists()
+
+
+def append_unreadable(service: Service, *bodies: bytes) -> None:
+    for body in bodies:
+        service.worker.log.append(Record(UNIT, body))
+
+
+def test_records_that_mean_nothing_are_one_damage_at_the_place_of_the_first(
+    service: Service,
+) -> None:
+    service.create()
+    first = service.decide()
+    end = service.backends.reader.end(service.worker.log.partition)
+    append_unreadable(service, b"one", b"other")
+    last = service.decide()
+    append_unreadable(service, b"third")
+    found = ingested(service)
+
+    assert found.records == 2
+    assert found.damages == [
+        Damage(service.worker.log.partition, *end[:2], 3, 13, "unreadable")
+    ]
+    (kept,) = service.storage.damages.unacknowledged()
+    assert service.storage.damages.remains(kept.id) == b"one\nother\nthird"
+    for decided in (first, last):
+        assert service.storage.facts.decision(decided.decision.id) is not None
+
+
+def test_records_that_mean_nothing_are_kept_once_however_often_they_are_read(
+    service: Service,
+) -> None:
+    service.create()
+    append_unreadable(service, b"one", b"other")
+    ingested(service)
+    service.storage.facts.forget_partition(service.worker.log.partition)
+    ingested(service)
+
+    (kept,) = service.storage.damages.all()
+    assert kept.damage.facts == 2
+
+
+def test_the_bytes_of_a_changed_record_are_kept(service: Service) -> None:
+    service.create()
+    service.decide()
+    path = segment(service, service.worker.log.partition)
+    content = bytearray(path.read_bytes())
+    content[-10] ^= 1
+    path.write_bytes(content)
+    (damage,) = ingested(service).damages
+
+    (kept,) = service.storage.damages.all()
+    remains = bytes(content[damage.offset : damage.offset + damage.bytes])
+    assert service.storage.damages.remains(kept.id) == remains

@@ -7,10 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database as UtilsDatabase
 
 from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.errors import Conflict, Unavailable
 from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.schema import LAST_MIGRATION, migrations
 from bandit_svc.storage.sqlite.store import SqliteStorage
 from bandit_svc.storage.sqlite.version_file import VersionFile
 
@@ -166,16 +168,40 @@ def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(
             " VALUES ('bandit_svc', 'm999_moon', '2030-01-01 00:00:00+00:00')"
         )
         # As if an own migration were still to come.
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm015%'")
+        connection.execute(
+            "DELETE FROM _sqlite_migrations WHERE name = ?", [LAST_MIGRATION]
+        )
     for use in (sqlite_store.migrate, sqlite_store.check_schema):
-        with pytest.raises(Unavailable, match=r"newer version.*m999_moon.*m015"):
+        with pytest.raises(
+            Unavailable, match=f"newer version.*m999_moon.*{LAST_MIGRATION}"
+        ):
             use()
     with closing(sqlite3.connect(path)) as connection:
         (applied,) = connection.execute(
-            "SELECT count(*) FROM _sqlite_migrations WHERE name LIKE 'm015%'"
+            "SELECT count(*) FROM _sqlite_migrations WHERE name = ?", [LAST_MIGRATION]
         ).fetchone()
 
     assert applied == 0
+
+
+@pytest.mark.parametrize("lines", [[], [b"\xff{", b'{"type":"moon"}']])
+def test_lines_that_an_earlier_version_set_aside_become_one_damage(
+    sqlite_store: SqliteStorage, folder: Path, lines: list[bytes]
+) -> None:
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / "bandit.db")) as connection, connection:
+        tables = UtilsDatabase(connection)
+        migrations.apply(tables, stop_before="m016_set_aside")
+        tables.table("unreadable").insert_all({"line": line} for line in lines)
+    sqlite_store.migrate()
+    found = sqlite_store.damages.unacknowledged()
+
+    assert [(d.damage.facts, d.damage.bytes) for d in found] == (
+        [(2, 17)] if lines else []
+    )
+    for kept in found:
+        assert sqlite_store.damages.remains(kept.id) == b"\n".join(lines)
+        assert "as an earlier version read it" in str(kept.damage)
 
 
 def test_two_processes_do_not_migrate_at_once(

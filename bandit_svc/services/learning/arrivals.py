@@ -1,0 +1,134 @@
+"""Decode the records of a batch, and set aside those that can't be read.
+
+Owns what is wrong with a record whose bytes are sound, and the damage that it becomes:
+one for each kind and batch, however many records it holds.
+"""
+
+from collections import defaultdict
+
+from bandit_svc.domain.events.codec import FactDecoder
+from bandit_svc.domain.events.cursor import Cursor
+from bandit_svc.domain.events.damage import Damage, DamageKind
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import UnreadableEvent, encode_event
+from bandit_svc.domain.events.record import LINE
+from bandit_svc.domain.experiment import RewardDefinition
+from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.storage.rows import Arrival, ClosingRule
+
+# Small enough that the largest batch after an outage does not raise the learner's
+# memory for good, large enough that commits don't dominate.
+READ_BYTES = 524_288
+_BETWEEN_RECORDS = b"\n"
+
+
+class _UnknownExperiment(UnreadableEvent):
+    """A decision of an experiment or a revision that the store never had."""
+
+
+class Arrivals:
+    """Reads batches of a log as what the store keeps of them.
+
+    Attributes:
+        kept: the facts of all batches so far.
+        damages: what was lost or set aside in them.
+        remains: the bytes of damages, where there are any.
+        torn: last records of dead writers that were cut short.
+    """
+
+    def __init__(
+        self, reader: EventLogReader, decoder: FactDecoder, rules: "Rules"
+    ) -> None:
+        self._reader = reader
+        self._decoder = decoder
+        self._rules = rules
+        self.kept: list[Arrival] = []
+        self.damages: list[Damage] = []
+        self.remains: dict[Damage, bytes] = {}
+        self.torn = 0
+
+    def read(self, partition: str, after: Cursor) -> Cursor:
+        """Add the next batch of a partition; return the cursor behind it.
+
+        Raises:
+            Unavailable: it can't be read; nothing is added.
+        """
+        batch = self._reader.read(partition, after, READ_BYTES)
+        if batch.cursor == after:
+            return after
+        kept: list[Arrival] = []
+        aside: defaultdict[DamageKind, list[int]] = defaultdict(list)
+        for index, record in enumerate(batch.records):
+            try:
+                kept.append(self._arrival(record, batch))
+            except _UnknownExperiment:
+                aside["unknown experiment"].append(index)
+            except UnreadableEvent:
+                aside["unreadable"].append(index)
+        remains = dict(batch.remains)
+        for what, indexes in aside.items():
+            begin = self._place(partition, after, indexes[0])
+            content = [batch.records[index].payload for index in indexes]
+            size = sum(map(len, content))
+            damage = Damage(partition, *begin[:2], len(indexes), size, what)
+            remains[damage] = _BETWEEN_RECORDS.join(content)
+        self.kept += kept
+        self.damages += [*batch.damages, *(d for d in remains if d.what in aside)]
+        self.remains |= remains
+        self.torn += batch.torn
+        return batch.cursor
+
+    def _arrival(self, record: Record, batch: Batch) -> Arrival:
+        event = self._decoder.decode_unparsed(record, batch.parts)
+        line = record.payload
+        if not isinstance(event, Decision):
+            return Arrival(line, event)
+        rule = self._rules.of(event.number, event.revision)
+        if rule is None:
+            raise _UnknownExperiment
+        if record.kind != LINE:
+            line = encode_event(event)
+        return Arrival(line, event, rule)
+
+    def _place(self, partition: str, after: Cursor, index: int) -> Cursor:
+        """Return where a record of a batch begins, or what it needs before it.
+
+        The log does not name the place of each record, so it is read again, in
+        smaller and smaller steps.
+        """
+        size = READ_BYTES
+        while True:
+            batch = self._reader.read(partition, after, size)
+            if len(batch.records) <= index and batch.cursor != after:
+                index -= len(batch.records)
+                after = batch.cursor
+            elif size > 1:
+                size //= 2
+            else:
+                return after
+
+
+class Rules:
+    """Closing rules by experiment number and revision, for one call."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._known: dict[tuple[int, int], ClosingRule] = {}
+
+    def of(self, number: int, revision: int) -> ClosingRule | None:
+        """Return the closing rule of a revision, None if the store never had it."""
+        rule = self._known.get((number, revision))
+        if rule is None:
+            definition = self._definitions.at(number, revision)
+            if definition is not None:
+                rule = self._known[number, revision] = _rule(definition.reward)
+        return rule
+
+
+def _rule(reward: RewardDefinition) -> ClosingRule:
+    return ClosingRule(
+        closes_after_ms=reward.closes_after_ms,
+        window_ms=reward.window_ms,
+        on_first_reward=reward.closes_at_first_reward,
+    )
