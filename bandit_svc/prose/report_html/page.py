@@ -14,6 +14,7 @@ from bandit_svc.domain.numbers import amount, count, duration, percent
 from bandit_svc.prose.report_html import compared, over_time
 from bandit_svc.prose.report_html.figure import Figure
 from bandit_svc.services.checks.check import WORDS, tally, with_status
+from bandit_svc.services.report.first_reward import REASON
 from bandit_svc.services.report.report import Report
 
 
@@ -30,6 +31,7 @@ def report_html(report: Report, description: str = "") -> str:
         description=description,
         outcome=outcome_of(report),
         figures=figures(report),
+        biased=report.uplift.absolute.reason == REASON,
         tally=tally(report.health),
         words=WORDS,
     )

@@ -116,6 +116,8 @@ def repeat_visits(storage: Storage, experiment: Experiment, totals: Totals) -> C
 
 def missing_rewards(storage: Storage, experiment: Experiment) -> Check:
     """Warn and fail if far fewer decisions get a reward than before."""
+    if experiment.definition.reward.closes_at_first_reward:
+        return MISSING_REWARDS.early(SUCCESSES_FIRST)
     rows = storage.breakdowns.history(experiment.number)
     begins: list[int] = []
     n: list[int] = []

@@ -3,8 +3,8 @@
 Owns the row of one policy in the contract's `policies`, and what a report reads for
 it: sums that were kept, never the log. Every interval holds at every look, but only for
 one policy: to pick the best of many, use services.evaluation.tune, which corrects for
-their number. With learn_on first_reward none holds: when a decision is evaluated then
-depends on its reward.
+their number. With learn_on first_reward all are refused: when a decision is evaluated
+then depends on its reward.
 
 `ips` and `snips` share one interval, which bounds the policy's value without a model.
 `dr` has its own, which bounds the same value and is valid however wrong the model is.
@@ -43,6 +43,11 @@ from bandit_svc.services.values import (
 )
 from bandit_svc.storage.interface import Storage
 from policies.base import RewardRange
+
+SUCCESSES_FIRST = (
+    "With learn_on first_reward decisions with a reward join before the others, so no "
+    "estimate would be right; set learn_on to maturity."
+)
 
 
 class CandidateProgress(NamedTuple):
@@ -98,7 +103,11 @@ def policies(
 ) -> tuple[PolicyRow, ...]:
     """Return one row a policy, in the contract's shape, with these estimates."""
     scale = reward_range(experiment.definition)
-    reasons = {label: refused(one.summary) for label, one in evaluations.items()}
+    biased = experiment.definition.reward.closes_at_first_reward
+    reasons = {
+        label: SUCCESSES_FIRST if biased else refused(one.summary)
+        for label, one in evaluations.items()
+    }
     shown = [label for label, reason in reasons.items() if reason is None]
     summaries = [evaluations[label].summary for label in shown]
     # All at once, since there may be hundreds.

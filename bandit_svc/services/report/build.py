@@ -24,6 +24,7 @@ from bandit_svc.services.evaluation.rows import (
 )
 from bandit_svc.services.learning.adjusted_uplift import adjusted
 from bandit_svc.services.report.checks import Facts, report_checks
+from bandit_svc.services.report.first_reward import without_biased_numbers
 from bandit_svc.services.report.guardrails import metrics
 from bandit_svc.services.report.history import history
 from bandit_svc.services.report.latency import latency
@@ -94,6 +95,8 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         model=model,
         health=tuple(report_checks(facts)),
     )
+    if experiment.definition.reward.closes_at_first_reward:
+        report = without_biased_numbers(report)
     return replace(report, verdict=verdict(report))
 
 

@@ -82,12 +82,12 @@ class VariantRow(msgspec.Struct, frozen=True):
     """One variant among the treatment's matured decisions.
 
     Attributes:
-        share: of those decisions, 0 to 1.
+        share: of those decisions, 0 to 1; None where they are a biased sample.
         ips: what always choosing it would have earned.
     """
 
     variant: str
-    share: float
+    share: float | None
     n: int
     mean: float | None
     interval: Bounds

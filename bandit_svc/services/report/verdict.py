@@ -6,6 +6,7 @@ Owns the words at the top of a report, for someone who did not build it.
 from bandit_svc.domain.numbers import amount, counted, percent
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.services.checks.check import with_status
+from bandit_svc.services.report.first_reward import REASON
 from bandit_svc.services.report.report import Report
 
 
@@ -56,6 +57,8 @@ def _early(report: Report) -> str:
 
 def _uplift(report: Report) -> str:
     absolute = report.uplift.absolute
+    if absolute.reason == REASON:
+        return f"The groups can't be compared: {REASON}."
     if absolute.estimate is None:
         return "Nothing is known yet: wait until decisions of both groups have matured."
     lower, upper = absolute.interval

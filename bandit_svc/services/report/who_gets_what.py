@@ -86,8 +86,13 @@ def who_gets_what(
     row_key: str | None = None,
     column_key: str | None = None,
 ) -> WhoGetsWhat:
-    """Return the cells of two context keys; the most informative ones by default."""
-    shown = _sample(storage, experiment.number)
+    """Return the cells of two context keys; the most informative ones by default.
+
+    Of no decision with learn_on first_reward: those that have matured are a biased
+    sample of those that were made.
+    """
+    biased = experiment.definition.reward.closes_at_first_reward
+    shown = [] if biased else _sample(storage, experiment.number)
     labels = {key: _labels(shown, key) for key in _keys(shown)}
     labels = {key: one for key, one in labels.items() if len(set(one)) > 1}
     told = {key: _information(one, shown) for key, one in labels.items()}
@@ -235,8 +240,11 @@ def variant_means(storage: Storage, experiment: Experiment) -> list[MeansPoint]:
     """Return the mean reward of each variant up to each stretch of time.
 
     Of the treatment's matured decisions. The means of variants are not comparable
-    with one another: the policy shows each where it expects it to do well.
+    with one another: the policy shows each where it expects it to do well. There are
+    none with learn_on first_reward.
     """
+    if experiment.definition.reward.closes_at_first_reward:
+        return []
     counts: defaultdict[str, int] = defaultdict(int)
     totals: defaultdict[str, float] = defaultdict(float)
     points = []
