@@ -35,16 +35,8 @@ from bandit_svc.services.serving.record_reward import RewardReport
 T = TypeVar("T")
 
 
-class DecisionBody(msgspec.Struct, forbid_unknown_fields=True):
+class DecisionBody(DecisionRequest, frozen=True, forbid_unknown_fields=True):
     """POST /v1/decisions."""
-
-    experiment: str
-    unit_id: str | None = None
-    context: dict[str, Any] = {}
-    exclude: list[str] = []
-    variants: list[str | Variant] | None = None
-    request_id: str | None = None
-    defer: bool = False
 
 
 class RewardBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -104,26 +96,18 @@ def parse_decision(body: bytes) -> DecisionRequest:
     Raises:
         InvalidInput: with the pointer to the first invalid field.
     """
-    raw = decoded(_decision, body)
-    _short("/experiment", raw.experiment)
-    if raw.unit_id is not None:
-        _short("/unit_id", raw.unit_id)
-    if raw.request_id is not None:
-        _short("/request_id", raw.request_id)
-    check_context(raw.context)
-    if raw.exclude:
-        _keys("/exclude", raw.exclude)
-    if raw.variants is not None:
-        _keys("/variants", raw.variants)
-    return DecisionRequest(
-        experiment=raw.experiment,
-        unit_id=raw.unit_id,
-        context=raw.context,
-        exclude=tuple(raw.exclude),
-        variants=None if raw.variants is None else tuple(raw.variants),
-        request_id=raw.request_id,
-        defer=raw.defer,
-    )
+    request = decoded(_decision, body)
+    _short("/experiment", request.experiment)
+    if request.unit_id is not None:
+        _short("/unit_id", request.unit_id)
+    if request.request_id is not None:
+        _short("/request_id", request.request_id)
+    check_context(request.context)
+    if request.exclude:
+        _keys("/exclude", request.exclude)
+    if request.variants is not None:
+        _keys("/variants", request.variants)
+    return request
 
 
 def parse_reward(body: bytes) -> RewardReport:

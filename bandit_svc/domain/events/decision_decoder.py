@@ -26,9 +26,7 @@ from bandit_svc.domain.events.decision_fields import (
 )
 from bandit_svc.domain.events.decision_id import (
     RAW_ID_BYTES,
-    is_deferred,
-    issued_at_ms,
-    number_of,
+    ref_of,
     text_id,
 )
 from bandit_svc.domain.events.packing import (
@@ -107,14 +105,15 @@ class DecisionDecoder:
         if at != len(payload):
             raise Malformed(f"{len(payload)} bytes of a decision that ends at {at}")
         raw = payload[:RAW_ID_BYTES]
-        issued = issued_at_ms(raw)
+        ref = ref_of(raw)
+        issued = ref.issued_at_ms
         made, read = _WHOLE if whole else _UNPARSED
         if issued is not None and shared.plain:
             # In the order of the struct, as names cost time: the usual case.
             return made(
                 text_id(raw),
                 shared.experiment,
-                number_of(raw),
+                ref.experiment_number,
                 shared.revision,
                 issued,
                 shared.group,
@@ -126,13 +125,13 @@ class DecisionDecoder:
                 model_version,
                 SOURCES[flags & 3],
                 unit_id,
-                is_deferred(raw),
+                ref.deferred,
             )
         rest = shared.rest
         return made(
             id=text_id(raw),
             experiment=shared.experiment,
-            number=number_of(raw),
+            number=ref.experiment_number,
             revision=shared.revision,
             decided_at_ms=_decided_at_ms(issued, rest),
             group=shared.group,
@@ -144,7 +143,7 @@ class DecisionDecoder:
             model_version=model_version,
             source=SOURCES[flags & 3],
             unit_id=unit_id,
-            deferred=is_deferred(raw),
+            deferred=ref.deferred,
             request_id=_text(rest.get(Field.REQUEST_ID)),
             inline_variants=shared.inline_variants,
             group_chance=_float(rest.get(Field.GROUP_CHANCE)),

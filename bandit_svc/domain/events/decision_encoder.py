@@ -5,6 +5,7 @@ layout of the rest; decision_decoder.py reads it back. Pure but for its memory o
 what was seen before, which changes the size of a record and never its meaning.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,12 +18,7 @@ from bandit_svc.domain.events.decision_fields import (
     pack_positions,
     pack_texts,
 )
-from bandit_svc.domain.events.decision_id import (
-    is_deferred,
-    issued_at_ms,
-    number_of,
-    raw_id,
-)
+from bandit_svc.domain.events.decision_id import raw_id, ref_of
 from bandit_svc.domain.events.packing import (
     certain,
     field,
@@ -71,6 +67,8 @@ class _Template(NamedTuple):
     """Whether the treatment's and the baseline's pmf are the served one."""
     baseline: bytes | None
     """The baseline's pmf, where the part holds it."""
+    baseline_pmf: tuple[float, ...] | None
+    """The same in the form of a decision, whose usual pmf is this very object."""
     parts: tuple[Part]
 
 
@@ -101,28 +99,29 @@ class DecisionEncoder:
                 `deferred` than the decision.
         """
         raw = raw_id(decision.id)
-        issued = _checked(raw, decision)
-        pmf, propensity = pack_floats(decision.pmf), pack_float(decision.propensity)
-        form = _form(decision, pmf, propensity)
+        ref = ref_of(raw)
+        if (
+            ref.experiment_number != decision.number
+            or ref.deferred != decision.deferred
+        ):
+            raise ValueError(
+                "the id of a decision says another experiment number or another "
+                "`deferred` than the decision"
+            )
+        pmf = pack_floats(decision.pmf)
+        form, chances = _chances(decision, pmf)
         template = self._template(decision, listed or decision.variants, pmf)
-        own: list[bytes] = []
-        parts: list[Part] = []
+        shared: tuple[Part, ...] = template.parts
+        own = _own_fields(decision, template, ref.issued_at_ms)
         if form == Form.ALL and len(pmf) > LONG_FIELD_BYTES:
-            self._add(field(Field.PMF, pmf), own, parts)
-            form = Form.INHERITED
-        for blob in _own_fields(decision, template, issued):
-            self._add(blob, own, parts)
-        if parts:
-            own.append(field(Field.PARTS, b"".join([part.key for part in parts])))
-        payload = _payload(
-            decision,
-            raw + template.parts[0].key,
-            form,
-            _chances(form, pmf, propensity),
-            own,
-        )
-        shared = (*template.parts, *parts) if parts else template.parts
-        return Record(DECISION, payload, shared)
+            form, chances = Form.INHERITED, pack_float(decision.propensity)
+            own.insert(0, field(Field.PMF, pmf))
+        fields = b""
+        if own:
+            fields, parts = self._packed(own)
+            shared = (*shared, *parts)
+        head = raw + shared[0].key
+        return Record(DECISION, _payload(decision, head, form, fields, chances), shared)
 
     def _template(
         self, decision: Decision, listed: tuple[str, ...], pmf: bytes
@@ -131,8 +130,8 @@ class DecisionEncoder:
         same = _NEITHER
         if decision.treatment_pmf is not None or decision.baseline_pmf is not None:
             same = (
-                _same(decision.treatment_pmf, pmf),
-                _same(decision.baseline_pmf, pmf),
+                _is_served(decision.treatment_pmf, decision, pmf),
+                _is_served(decision.baseline_pmf, decision, pmf),
             )
         key = (
             decision.experiment,
@@ -150,26 +149,35 @@ class DecisionEncoder:
                 self._templates.clear()
             baseline = None if same[1] else _short_baseline(decision)
             body = _body(decision, listed, same, baseline)
-            found = _Template(listed, same, baseline, (part_of(body),))
+            held = None if baseline is None else decision.baseline_pmf
+            found = _Template(listed, same, baseline, held, (part_of(body),))
             self._templates[key] = found
         return found
 
-    def _add(self, blob: bytes, own: list[bytes], parts: list[Part]) -> None:
-        """Put a field into the record, or into a part if it is long and repeats."""
-        if len(blob) <= LONG_FIELD_BYTES:
-            own.append(blob)
-            return
+    def _packed(self, own: Sequence[bytes]) -> tuple[bytes, list[Part]]:
+        """Return a record's own fields, without those that are now parts, and these."""
+        kept: list[bytes] = []
+        parts: list[Part] = []
+        for blob in own:
+            part = self._repeating(blob) if len(blob) > LONG_FIELD_BYTES else None
+            if part is None:
+                kept.append(blob)
+            else:
+                parts.append(part)
+        if parts:
+            kept.append(field(Field.PARTS, b"".join([part.key for part in parts])))
+        return b"".join(kept), parts
+
+    def _repeating(self, blob: bytes) -> Part | None:
+        """Return a long field as a part, once it has come before."""
         part = self._repeated.get(blob)
-        if part is None:
-            if not self._was_sighted(blob):
-                own.append(blob)
-                return
+        if part is None and self._was_sighted(blob):
             if self._repeated_bytes + len(blob) > _MAX_REPEATED_BYTES:
                 self._repeated.clear()
                 self._repeated_bytes = 0
             part = self._repeated[blob] = part_of(blob)
             self._repeated_bytes += len(blob)
-        parts.append(part)
+        return part
 
     def _was_sighted(self, blob: bytes) -> bool:
         """Return whether these bytes, or others of equal hash, came before."""
@@ -182,28 +190,20 @@ class DecisionEncoder:
         return False
 
 
-def _checked(raw: bytes, decision: Decision) -> int | None:
-    """Return the time that the id says; refuse an id of another decision."""
-    if number_of(raw) != decision.number or is_deferred(raw) != decision.deferred:
-        raise ValueError(
-            "the id of a decision says another experiment number or another "
-            "`deferred` than the decision"
-        )
-    return issued_at_ms(raw)
-
-
-def _form(decision: Decision, pmf: bytes, propensity: bytes) -> int:
-    """Return the shortest form from which pmf and propensity come back."""
+def _chances(decision: Decision, pmf: bytes) -> tuple[int, bytes]:
+    """Return the shortest form from which pmf and propensity come back, and it."""
+    propensity = pack_float(decision.propensity)
     count = len(decision.pmf)
     if pmf == propensity * count:
-        return Form.ONE_NUMBER
+        return Form.ONE_NUMBER, propensity
     if decision.propensity == 1.0 and pmf == certain(count, decision.chosen):
-        return Form.CERTAIN
-    return Form.ALL
+        return Form.CERTAIN, b""
+    return Form.ALL, propensity + pmf
 
 
-def _same(other: tuple[float, ...] | None, pmf: bytes) -> bool:
-    return other is not None and pack_floats(other) == pmf
+def _is_served(other: tuple[float, ...] | None, decision: Decision, pmf: bytes) -> bool:
+    """Return whether a group's pmf is the one that was served, bit by bit."""
+    return other is decision.pmf or (other is not None and pack_floats(other) == pmf)
 
 
 def _body(
@@ -254,8 +254,9 @@ def _own_fields(
         found.append(field(Field.REQUEST_ID, decision.request_id.encode()))
     if decision.treatment_pmf is not None and not template.same[0]:
         found.append(field(Field.TREATMENT_PMF, pack_pmf(decision.treatment_pmf)))
-    if decision.baseline_pmf is not None:
-        baseline = b"" if template.same[1] else pack_pmf(decision.baseline_pmf)
+    theirs = decision.baseline_pmf
+    if theirs is not None and theirs is not template.baseline_pmf:
+        baseline = b"" if template.same[1] else pack_pmf(theirs)
         if baseline != (template.baseline or b""):
             found.append(field(Field.BASELINE_PMF, baseline))
     if decision.trace_id is not None:
@@ -274,22 +275,13 @@ def _own_variants(decision: Decision, listed: tuple[str, ...]) -> list[bytes]:
     return [field(Field.POSITIONS, positions)]
 
 
-def _chances(form: int, pmf: bytes, propensity: bytes) -> bytes:
-    """Return what a record says of pmf and propensity."""
-    if form == Form.ALL:
-        return propensity + pmf
-    return b"" if form == Form.CERTAIN else propensity
-
-
 def _payload(
-    decision: Decision, head: bytes, form: int, chances: bytes, own: list[bytes]
+    decision: Decision, head: bytes, form: int, fields: bytes, chances: bytes
 ) -> bytes:
     """Lay the pieces out; see docs/log-format.md."""
     flags = _SOURCE_FLAGS[decision.source] | form << FORM_SHIFT
-    fields = b""
-    if own:
+    if fields:
         flags |= HAS_FIELDS
-        fields = b"".join(own)
         fields = varint(len(fields)) + fields
     unit = b""
     if decision.unit_id is not None:

@@ -14,7 +14,10 @@ import binascii
 import functools
 import hashlib
 import hmac
-from typing import NamedTuple
+import struct
+from typing import Final
+
+import msgspec
 
 from bandit_svc.errors import FieldError, InvalidInput
 
@@ -27,6 +30,8 @@ _FROM_REQUEST = 1
 _DEFERRED = 2
 _BODY_BYTES = 20
 _MAC_BYTES = 10
+_REF: Final = struct.Struct(">HI9xIB10x")
+"""Upper and lower part of the milliseconds, number, flags; see above."""
 _STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 # Unreserved in URLs (RFC 3986), and in the order of ASCII, so that ids sort as
 # their bytes do.
@@ -38,7 +43,7 @@ for _ours, _standard in zip(_SORTED, _STANDARD, strict=True):
     _FROM_SORTED[_ours] = _standard
 
 
-class DecisionRef(NamedTuple):
+class DecisionRef(msgspec.Struct, frozen=True, gc=False):
     """The facts that an id carries by itself."""
 
     experiment_number: int
@@ -82,19 +87,11 @@ def number_of(raw: bytes) -> int:
     return int.from_bytes(raw[15:19], "big")
 
 
-def is_deferred(raw: bytes) -> bool:
-    """Return whether the 30 bytes of an id are of a deferred decision."""
-    return bool(raw[19] & _DEFERRED)
-
-
-def issued_at_ms(raw: bytes) -> int | None:
-    """Return the time in the 30 bytes of an id; None where it has none."""
-    return None if raw[19] & _FROM_REQUEST else int.from_bytes(raw[:6], "big")
-
-
 def ref_of(raw: bytes) -> DecisionRef:
     """Return what the 30 bytes of an id say; their signature is not checked."""
-    return DecisionRef(number_of(raw), issued_at_ms(raw), is_deferred(raw))
+    high, low, number, flags = _REF.unpack(raw)
+    issued_at_ms = None if flags & _FROM_REQUEST else high << 32 | low
+    return DecisionRef(number, issued_at_ms, flags & _DEFERRED != 0)
 
 
 class DecisionIds:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 _FLOAT = struct.Struct("<d")
 _FLOAT_BYTES = 8
 _CONTINUES = 0x80
+_THREE_BYTES = 1 << 14
 _MAX_SHIFT = 63
 _ONE_BYTE = tuple(bytes((n,)) for n in range(_CONTINUES))
 
@@ -27,6 +28,8 @@ def varint(number: int) -> bytes:
     """Encode a non-negative integer, seven bits a byte, the lowest first (LEB128)."""
     if number < _CONTINUES:
         return _ONE_BYTE[number]
+    if number < _THREE_BYTES:
+        return bytes((number & 0x7F | _CONTINUES, number >> 7))
     encoded = bytearray()
     while number >= _CONTINUES:
         encoded.append(number & 0x7F | _CONTINUES)

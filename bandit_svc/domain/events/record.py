@@ -6,6 +6,8 @@ Owns the numbers of the kinds; docs/log-format.md describes each. Pure.
 import hashlib
 from typing import Final, NamedTuple
 
+import msgspec
+
 LINE: Final = 0
 """A line of format 1 (JSON); never a frame of format 2."""
 DECISION: Final = 16
@@ -33,7 +35,7 @@ class Part(NamedTuple):
     body: bytes
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One fact as bytes, and the parts without which it can't be read."""
 
     kind: int

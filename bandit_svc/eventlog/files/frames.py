@@ -32,8 +32,7 @@ MIN_FRAME_BYTES: Final = 7
 _MAX_LENGTH_BYTES: Final = 5
 CRC_BYTES: Final = 4
 _CONTINUES: Final = 0x80
-_THREE_BYTES: Final = 1 << 14
-_HEAD: Final = struct.Struct("BBBB")
+_HEAD: Final = struct.Struct("BB")
 
 _IDENTITY: Final = struct.Struct("<QI")
 _COVERED: Final = struct.Struct("<QB")
@@ -108,12 +107,7 @@ def encode_frame(
     """Return a frame and its checksum, both as bytes."""
     crc = zlib.crc32(payload, zlib.crc32(_COVERED.pack(sequence, kind), identity))
     packed = crc.to_bytes(CRC_BYTES, "little")
-    length = len(payload)
-    if _CONTINUES <= length < _THREE_BYTES:
-        # The usual length of a decision, as varint() would write it.
-        head = _HEAD.pack(MAGIC, kind, length & 0x7F | _CONTINUES, length >> 7)
-    else:
-        head = bytes((MAGIC, kind)) + varint(length)
+    head = _HEAD.pack(MAGIC, kind) + varint(len(payload))
     return head + payload + packed, packed
 
 

@@ -17,7 +17,7 @@ _PAGE_BYTES: Final = 4096
 _SLOT_BYTES: Final = 64
 _SLOT: Final = struct.Struct("<IQQQ")
 _CRC: Final = struct.Struct("<I")
-_USED_BYTES: Final = _SLOT.size + _CRC.size
+_WHOLE_SLOT: Final = struct.Struct("<IQQQI")
 
 
 class Live(NamedTuple):
@@ -56,10 +56,9 @@ class LiveCounter:
 
     def set(self, segment: int, first: int, records: int, size: int) -> None:
         """Store what the open segment holds; everything before was written."""
-        data = _SLOT.pack(segment, first, records, size)
-        crc = zlib.crc32(data, self._identity)
+        crc = zlib.crc32(_SLOT.pack(segment, first, records, size), self._identity)
         at = self._at
-        self._map[at : at + _USED_BYTES] = data + crc.to_bytes(4, "little")
+        _WHOLE_SLOT.pack_into(self._map, at, segment, first, records, size, crc)
         self._at = at ^ _SLOT_BYTES
 
     def close(self) -> None:

@@ -6,8 +6,7 @@ Owns the numbers of one open segment. Does no input or output; writer.py does.
 import zlib
 from collections.abc import Sequence
 
-from bandit_svc.domain.events.packing import varint
-from bandit_svc.domain.events.record import PART_KEY_BYTES, Part, Record
+from bandit_svc.domain.events.record import Part, Record
 from bandit_svc.eventlog.files.frames import (
     CRC_BYTES,
     FOOTER,
@@ -66,30 +65,19 @@ class OpenSegment:
         data, crc = encode_frame(self.identity, self.sequence, FOOTER, footer)
         return data, int.from_bytes(crc, "little")
 
-    def new_parts(self, record: Record) -> Sequence[Part]:
-        """Return the parts of a record that this segment lacks."""
+    def framed(self, record: Record) -> tuple[bytes, Sequence[Part]]:
+        """Return the frame of a record behind those of its new parts, and these."""
+        identity, sequence = self.identity, self.sequence
+        data, _ = encode_frame(identity, sequence, record.kind, record.payload)
         parts, held = record.parts, self.parts
         if not parts or (len(parts) == 1 and parts[0].key in held):
-            return ()
-        return [part for part in parts if part.key not in held]
-
-    def has_room(self, record: Record, most: int) -> bool:
-        """Return whether the segment with a record holds at most `most` bytes."""
-        size = _frame_bytes(len(record.payload))
-        for part in self.new_parts(record):
-            size += _frame_bytes(PART_KEY_BYTES + len(part.body))
-        return self.end + size <= most
-
-    def frames(self, record: Record, parts: Sequence[Part]) -> bytes:
-        """Return the frame of a record, behind those of parts."""
-        data, _ = encode_frame(
-            self.identity, self.sequence, record.kind, record.payload
-        )
-        for part in reversed(parts):
-            content = part.key + part.body
-            framed, _ = encode_frame(self.identity, self.sequence, SHARED, content)
-            data = framed + data
-        return data
+            return data, ()
+        new = [part for part in parts if part.key not in held]
+        shared = [
+            encode_frame(identity, sequence, SHARED, part.key + part.body)[0]
+            for part in new
+        ]
+        return b"".join((*shared, data)), new
 
     def wrote(self, data: bytes, parts: Sequence[Part]) -> None:
         """Count a record that the kernel has taken whole."""
@@ -103,8 +91,3 @@ class OpenSegment:
     def ended(self, footer_crc: int) -> Ended:
         """Return what the manifest keeps of it."""
         return Ended(self.number, self.first, self.records, self.end, footer_crc)
-
-
-def _frame_bytes(payload: int) -> int:
-    """Return the length of a frame around a payload of so many bytes."""
-    return 2 + len(varint(payload)) + payload + 4

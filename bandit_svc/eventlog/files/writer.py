@@ -26,8 +26,6 @@ from bandit_svc.eventlog.files.open_segment import OpenSegment
 from bandit_svc.eventlog.files.partition import PartitionFolder
 from bandit_svc.eventlog.interface import FsyncMode
 
-_MARGIN_BYTES = 64
-"""More than a frame adds to its payload."""
 _write = ctypes.PyDLL(None).write
 _write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
 _write.restype = ctypes.c_ssize_t
@@ -117,7 +115,7 @@ class FileWriter:
         """
         with self._lock:
             try:
-                self._write(self._segment_for(record), record)
+                self._write(record)
             except OSError as error:
                 raise _refused(error.strerror or str(error)) from error
             commits = self._commits
@@ -143,8 +141,8 @@ class FileWriter:
         with self._lock:
             self._let_go()
 
-    def _segment_for(self, record: Record) -> OpenSegment:
-        """Return a segment that exists, is trusted and can take a record."""
+    def _sound_segment(self) -> OpenSegment:
+        """Return a segment that exists, is trusted and is as this writer left it."""
         if self._closed:
             raise Unavailable("The event log of this process is closed.")
         segment = self._segment
@@ -162,21 +160,16 @@ class FileWriter:
             self._on_foreign_change()
             self._finish(in_good_order=False)
             return self._start_segment()
-        # Looked at closely only near the end.
-        near = segment.end + len(record.payload) + _MARGIN_BYTES > self._max_bytes
-        if (
-            (near or segment.new_parts(record))
-            and segment.records
-            and not segment.has_room(record, self._max_bytes)
-        ):
-            return self._start_segment()
         return segment
 
-    def _write(self, segment: OpenSegment, record: Record) -> None:
-        parts = segment.new_parts(record)
+    def _write(self, record: Record) -> None:
+        segment = self._sound_segment()
+        data, parts = segment.framed(record)
+        if segment.end + len(data) > self._max_bytes and segment.records:
+            segment = self._start_segment()
+            data, parts = segment.framed(record)
         for part in parts:
             self._folder.manifest.add_part(part)
-        data = segment.frames(record, parts)
         try:
             _write_all(segment.descriptor, data)
         except OSError as error:
@@ -188,7 +181,6 @@ class FileWriter:
             self._finish(in_good_order=False)
             raise
         segment.wrote(data, parts)
-        self._sequence = segment.sequence
         self._folder.live.set(
             segment.number, segment.first, segment.records, segment.end
         )
@@ -261,7 +253,7 @@ class FileWriter:
         segment = self._segment
         if segment is None:
             return
-        self._previous_crc = 0
+        self._sequence, self._previous_crc = segment.sequence, 0
         if in_good_order:
             footer, footer_crc = segment.footer()
             try:
@@ -358,8 +350,9 @@ def _write_all(descriptor: int, data: bytes) -> None:
     copying a record to the kernel's memory takes less time than handing the lock to
     another thread, which would next wait for the writer's own lock.
     """
-    written = max(0, _write(descriptor, data, len(data)))
-    while written < len(data):
+    size = len(data)
+    written = max(0, _write(descriptor, data, size))
+    while written < size:
         more = os.write(descriptor, data[written:])
         if more == 0:
             raise OSError(errno.EIO, "the disk takes no more bytes")

@@ -312,7 +312,7 @@ def test_a_cut_record_is_unreadable_and_nothing_else(
 ) -> None:
     record = DecisionEncoder().encode(decision)
     cut = data.draw(st.integers(0, len(record.payload) - 1))
-    short = record._replace(payload=record.payload[:cut])
+    short = msgspec.structs.replace(record, payload=record.payload[:cut])
 
     with pytest.raises(UnreadableEvent):
         read(short)
@@ -327,7 +327,7 @@ def test_any_byte_may_be_wrong_without_another_exception(
     changed = bytearray(record.payload)
     changed[place % len(changed)] = byte
     with contextlib.suppress(UnreadableEvent):
-        read(record._replace(payload=bytes(changed)))
+        read(msgspec.structs.replace(record, payload=bytes(changed)))
 
 
 def test_a_record_tells_by_its_bytes_whether_it_may_be_looked_for() -> None:
