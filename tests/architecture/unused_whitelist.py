@@ -76,7 +76,8 @@ read_footer
 # The registry that the reference page of checks is generated from.
 LOG_CHECKS
 
-# Intervals of money, which the comparison by unit will call.
-is_money
-difference_ends
-relative_ends
+# Sums by unit, which the learner will keep and the report will read.
+carry_over
+exclusion
+units_in_both
+totals_over
