@@ -10,8 +10,7 @@ person. Pure; the store keeps what `SegmentKeys` says from one join to the next.
 * A key of which more than MAX_FOLDED_SHARE of the decisions had to be folded has
   too many values to be a segment (an id, a timestamp, free text): it is closed for
   good, and its values are forgotten. After MAX_CLOSED of those no new key is taken
-  in, so that at most MAX_SEGMENTS are ever shown in the life of an experiment; the
-  report's correction for many looks at many segments rests on that number.
+  in, so that the store holds few values of an experiment however long it runs.
 """
 
 from collections import Counter
@@ -25,7 +24,6 @@ MAX_VALUES = 20
 MAX_VALUE_LENGTH = 64
 MAX_KEY_LENGTH = 64
 MAX_CLOSED = 20
-MAX_SEGMENTS = (MAX_KEYS + MAX_CLOSED) * MAX_VALUES
 MAX_FOLDED_SHARE = 0.02
 LEAST_SHOWN = 20
 """A value of fewer decisions is folded into the others: it might name somebody."""

@@ -13,7 +13,7 @@ from bandit_svc.services.report.report import (
     Report,
     Uplift,
 )
-from bandit_svc.services.report.segments import RULE
+from bandit_svc.services.report.segments import segment_rule
 from bandit_svc.services.values import (
     UNKNOWN,
     Estimated,
@@ -70,7 +70,7 @@ def report_of(key: str, **parts: object) -> Report:
         metrics=(),
         history=(),
         segments=(),
-        segment_rule=RULE,
+        segment_rule=segment_rule(0, 0),
         latency=Latency(0, 0, None, 60.0, (), "no reward has been reported", ()),
         model=MODEL,
         health=(),

@@ -91,7 +91,7 @@ def _metrics(report: Report) -> Iterator[Sequence[str]]:
 
 
 def _segments(report: Report) -> Iterator[Sequence[str]]:
-    yield ("SEGMENT", "DECISIONS", "UPLIFT", "INTERVAL OF ALL TOGETHER", "DECIDED")
+    yield ("SEGMENT", "DECISIONS", "UPLIFT", "INTERVAL", "DECIDED")
     for row in report.segments:
         yield (
             f"{row.key}: {row.value}",

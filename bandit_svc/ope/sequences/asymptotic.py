@@ -107,19 +107,24 @@ def padded_variance(
 
 
 @overload
-def boundary(n: float, confidence: float) -> float: ...
+def boundary(n: float, confidence: float, tuned_for: float | None = ...) -> float: ...
 @overload
-def boundary(n: FloatArray, confidence: float) -> FloatArray: ...
-def boundary(n: float | FloatArray, confidence: float) -> float | FloatArray:
+def boundary(
+    n: FloatArray, confidence: float, tuned_for: float | None = ...
+) -> FloatArray: ...
+def boundary(
+    n: float | FloatArray, confidence: float, tuned_for: float | None = None
+) -> float | FloatArray:
     """Return the half width of the sequence for a variance of 1, after n rewards.
 
     sqrt(2 (n rho² + 1) / (n² rho²) * log(sqrt(n rho² + 1) / alpha)), Robbins' normal
-    mixture (Theorem 2.2), with rho² = (-2 log alpha + log(1 - 2 log alpha)) /
-    OPTIMISED_COUNT, their closed approximation of the best rho for that count.
+    mixture (Theorem 2.2), with the rho of `mixture_rate`.
 
     Args:
         n: counts of rewards, above 0; any shape.
         confidence: 1 - alpha, in (0, 1).
+        tuned_for: the confidence that rho is chosen for; `confidence` if None. With
+            one rho the intervals of all confidences are those of one e-value.
 
     Raises:
         ValueError: `confidence` is not between 0 and 1.
@@ -127,9 +132,21 @@ def boundary(n: float | FloatArray, confidence: float) -> float | FloatArray:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}; it must be between 0 and 1")
     alpha = 1 - confidence
-    # rho is chosen for OPTIMISED_COUNT; any rho is valid, it only sizes the boundary.
-    two_log = -2 * math.log(alpha)
-    rho_squared = (two_log + math.log(1 + two_log)) / OPTIMISED_COUNT
+    rho_squared = mixture_rate(confidence if tuned_for is None else tuned_for)
     growth = n * rho_squared + 1
     squared = 2 * growth / (n * n * rho_squared) * np.log(np.sqrt(growth) / alpha)
     return np.sqrt(squared) if isinstance(n, np.ndarray) else math.sqrt(squared)
+
+
+def mixture_rate(confidence: float) -> float:
+    """Return rho², the variance of Robbins' normal mixture.
+
+    (-2 log alpha + log(1 - 2 log alpha)) / OPTIMISED_COUNT, the closed approximation
+    of the rho whose boundary is tightest at that count (Waudby-Smith et al. 2024). Any
+    rho is valid; it only sizes the boundary.
+
+    Args:
+        confidence: 1 - alpha, in (0, 1).
+    """
+    two_log = -2 * math.log(1 - confidence)
+    return (two_log + math.log(1 + two_log)) / OPTIMISED_COUNT

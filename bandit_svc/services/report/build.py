@@ -37,7 +37,7 @@ from bandit_svc.services.report.report import (
     Uplift,
     VariantRow,
 )
-from bandit_svc.services.report.segments import RULE, segments
+from bandit_svc.services.report.segments import segments
 from bandit_svc.services.report.verdict import verdict
 from bandit_svc.services.values import (
     CONFIDENCE,
@@ -63,6 +63,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
     model = _model(storage, experiment, metas[0] if metas else None, now_ms)
     evaluations = kept_evaluations(storage, experiment, totals.joined)
     rows = policies(experiment, evaluations)
+    parts, segment_rule = segments(storage, experiment)
     rewards = latency(storage, experiment)
     facts = Facts(
         storage=storage,
@@ -89,8 +90,8 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         reward_model=kept_reward_model(storage, experiment),
         metrics=metrics(experiment, tallies),
         history=history(storage, experiment, now_ms),
-        segments=segments(storage, experiment),
-        segment_rule=RULE,
+        segments=parts,
+        segment_rule=segment_rule,
         latency=rewards,
         model=model,
         health=tuple(report_checks(facts)),

@@ -172,10 +172,17 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 class SegmentRule(msgspec.Struct, frozen=True):
-    """The correction of the segments' intervals for their number."""
+    """The correction of the segments' intervals for their number.
+
+    Attributes:
+        confidence: of each interval.
+        tested: segments among which differences are looked for.
+        discovered: those of them whose interval excludes 0.
+    """
 
     confidence: float
-    segments_at_most: int
+    tested: int
+    discovered: int
     detail: str
 
 

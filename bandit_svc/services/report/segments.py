@@ -3,117 +3,130 @@
 Owns the report's `segments`: which of them are shown, and the correction for
 looking at many.
 
-The correction is Bonferroni's, with the largest number of segments that an
-experiment can ever show (domain.segment), not the number that it shows today. Each
-interval is a confidence sequence at 1 - alpha / MAX_SEGMENTS, so with probability
-1 - alpha all of them hold at every look, however segments come and go and whenever
-one stops looking. Benjamini and Hochberg's rule would find more, but it needs
-p-values at one moment that was chosen beforehand; under continuous looks it
-guarantees nothing. A number of segments that follows the data would guarantee less:
-the sum of the errors spent would grow with each new value. The price of the fixed
-number is small, since widths grow with the root of its logarithm: at 10,000
-decisions they are 1.3 times those for the 9 segments of a small context.
+The correction is e-BH (ope.sequences.discoveries): of the segments whose interval
+excludes 0, at most a share of 1 - CONFIDENCE is expected to be without a difference, at
+whatever look, and however segments depend on one another. It needs about half the
+data of Bonferroni's correction over all segments that could ever be shown. What it
+promises is a share: Bonferroni's promised that with the same chance none was false.
 
-It is anti-conservative early, as the sequence itself is: the nominal share of intervals
-that are ever wrong is 0.6 in 10,000, and up to 1 in 10,000 were
-(tests/ope/test_many_sequences.py), so that with 100 segments it is 1 % of experiments.
+The segments that count are those shown, without the rare values together, and their
+number follows the contexts alone, never the rewards.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment, Group
-from bandit_svc.domain.segment import FOLDED, LEAST_SHOWN, MAX_SEGMENTS
+from bandit_svc.domain.segment import FOLDED, LEAST_SHOWN
+from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.ope.uplift.uplift import absolute_uplift
+from bandit_svc.ope.uplift.parts import part_differences
 from bandit_svc.services.report.report import Segment, SegmentGroup, SegmentRule
-from bandit_svc.services.values import CONFIDENCE, Possible, estimated
+from bandit_svc.services.values import CONFIDENCE, Estimated, Possible, estimated
 from bandit_svc.storage.interface import Storage
 
 OTHER = "other"
-SEGMENT_CONFIDENCE = 1 - (1 - CONFIDENCE) / MAX_SEGMENTS
-RULE = SegmentRule(
-    SEGMENT_CONFIDENCE,
-    MAX_SEGMENTS,
-    f"All intervals together hold with {CONFIDENCE * 100:.0f} % confidence at every "
-    f"look, although there are many (Bonferroni over the {MAX_SEGMENTS} segments that "
-    f"could ever be shown). Values with fewer than {LEAST_SHOWN} decisions are counted "
-    "under “other”.",
-)
+RISK = 1 - CONFIDENCE
 _TOO_FEW = f"each group needs {MINIMAL_COUNT} matured decisions of the segment"
 _FOLDED = "rare values together are not tested"
 
 _Groups = dict[Group, Moments]
 
 
-def segments(storage: Storage, experiment: Experiment) -> tuple[Segment, ...]:
-    """Return each shown value of each context key that splits the traffic."""
+class _Shown(NamedTuple):
+    """One value of a key with its sums; FOLDED for all rare values together."""
+
+    key: str
+    value: str
+    groups: _Groups
+
+
+def segments(
+    storage: Storage, experiment: Experiment
+) -> tuple[tuple[Segment, ...], SegmentRule]:
+    """Return each shown value of each context key that splits the traffic; the rule.
+
+    Keys stay in the order of their first decision; values with the most decisions come
+    first.
+    """
     by_key: defaultdict[str, defaultdict[str, _Groups]] = defaultdict(
         lambda: defaultdict(lambda: {TREATMENT: Moments(), BASELINE: Moments()})
     )
     for row in storage.breakdowns.segments(experiment.number):
         mine = Moments(row.n, row.total, row.total_squares)
         by_key[row.key][row.value][row.group] = mine
-    found: list[Segment] = []
+    tested: list[_Shown] = []
+    rest: list[_Shown] = []
     for key, values in by_key.items():
         shown = {v: g for v, g in values.items() if v != FOLDED and _is_shown(g)}
         if len(shown) > 1:
-            found += [
-                _segment(experiment, key, value, groups)
-                for value, groups in sorted(
-                    shown.items(), key=lambda item: -_n(item[1])
-                )
-            ]
-            found += _others(key, [g for v, g in values.items() if v not in shown])
-    return tuple(found)
+            ordered = sorted(shown.items(), key=lambda item: -_n(item[1]))
+            tested += [_Shown(key, value, groups) for value, groups in ordered]
+            rest += _others(key, [g for v, g in values.items() if v not in shown])
+    rows, rule = _compared(experiment, tested)
+    folded = [_row(one, estimated(None, reason=_FOLDED), found=False) for one in rest]
+    keys = list(by_key)
+    return tuple(sorted([*rows, *folded], key=lambda row: keys.index(row.key))), rule
 
 
-def _segment(
-    experiment: Experiment, key: str, value: str, groups: Mapping[Group, Moments]
-) -> Segment:
+def segment_rule(tested: int, discovered: int) -> SegmentRule:
+    """Return the rule for a number of segments, as a report tells it."""
+    confidence = 1 - RISK * max(discovered, 1) / max(tested, 1)
+    return SegmentRule(
+        confidence,
+        tested,
+        discovered,
+        f"Of the segments that are decided, at most {RISK * 100:.0f} % are expected to "
+        f"be without a difference, at every look (e-BH over {tested} segments; each "
+        f"interval is at {confidence * 100:.4g} %). Values with fewer than "
+        f"{LEAST_SHOWN} decisions are counted under “other”.",
+    )
+
+
+def _compared(
+    experiment: Experiment, tested: Sequence[_Shown]
+) -> tuple[list[Segment], SegmentRule]:
     reward = experiment.definition.reward
-    uplift = absolute_uplift(
-        groups[TREATMENT],
-        groups[BASELINE],
-        SEGMENT_CONFIDENCE,
-        reward.minimum,
-        reward.maximum,
-    )
-    lower, upper = uplift.interval.lower, uplift.interval.upper
-    significant = lower is not None and upper is not None and not lower <= 0 <= upper
     width = reward.maximum - reward.minimum
+    treatment, baseline = (
+        [one.groups[group] for one in tested] for group in (TREATMENT, BASELINE)
+    )
+    parts = part_differences(treatment, baseline, RISK, width)
+    discovered = parts.discovered(RISK)
+    half = parts.half_width(float(parts.confidence(RISK)))
+    rows = []
+    for index, one in enumerate(tested):
+        known = all(one.groups[group].n for group in (TREATMENT, BASELINE))
+        difference = float(parts.difference[index]) if known else None
+        ends = (float(parts.difference[index] + s * half[index]) for s in (-1, 1))
+        lower, upper = (min(max(end, -width), width) for end in ends)
+        uplift = estimated(
+            difference, Interval(lower, upper), Possible(-width, width), _TOO_FEW
+        )
+        rows.append(_row(one, uplift, found=bool(discovered[index])))
+    return rows, segment_rule(len(tested), int(discovered.sum()))
+
+
+def _row(one: _Shown, uplift: Estimated, *, found: bool) -> Segment:
     return Segment(
-        key=key,
-        value=value,
-        folded=False,
-        groups=_groups(groups),
-        uplift=estimated(
-            uplift.estimate, uplift.interval, Possible(-width, width), _TOO_FEW
-        ),
-        significant=significant,
+        key=one.key,
+        value=one.value or OTHER,
+        folded=one.value == FOLDED,
+        groups=_groups(one.groups),
+        uplift=uplift,
+        significant=found,
     )
 
 
-def _others(key: str, folded: list[_Groups]) -> list[Segment]:
+def _others(key: str, folded: list[_Groups]) -> list[_Shown]:
     """Return all that is not shown as one row; a mixture is not tested."""
     groups: _Groups = {TREATMENT: Moments(), BASELINE: Moments()}
     for one in folded:
         for group, moments in one.items():
             groups[group] = groups[group].merge(moments)
-    if not _n(groups):
-        return []
-    untested = estimated(None, reason=_FOLDED)
-    return [
-        Segment(
-            key=key,
-            value=OTHER,
-            folded=True,
-            groups=_groups(groups),
-            uplift=untested,
-            significant=False,
-        )
-    ]
+    return [_Shown(key, FOLDED, groups)] if _n(groups) else []
 
 
 def _groups(groups: Mapping[Group, Moments]) -> tuple[SegmentGroup, ...]:

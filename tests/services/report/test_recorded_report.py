@@ -10,7 +10,10 @@ from bandit_svc.services.report.build import build_report
 from tests.harness.service import Service
 
 RECORDED = Path(__file__).parent / "recorded_report.json"
-"""Made by the version before reports were typed, from the same 2,417 decisions."""
+"""Made by the version before reports were typed, from the same 2,417 decisions.
+
+Only the intervals of segments and their rule are newer: those of e-BH.
+"""
 DEFINITION: dict[str, Any] = {
     "holdout": 0.3,
     "metrics": [

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from bandit_svc.domain.segment import FOLDED, MAX_SEGMENTS
+from bandit_svc.domain.segment import FOLDED
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.ope.uplift.uplift import absolute_uplift
+from bandit_svc.ope.uplift.parts import part_differences
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.report import Report, SegmentGroup, Window
-from bandit_svc.services.report.segments import SEGMENT_CONFIDENCE
 from bandit_svc.services.serving.decide import Decided
 from bandit_svc.services.values import Estimated
 from tests.harness.service import Service
@@ -128,16 +127,23 @@ def test_a_segment_compares_the_groups_within_it(service: Service) -> None:
     assert mobile.uplift.estimate == 1.0
     assert mobile.significant is True
     assert (desktop.uplift.estimate, desktop.significant) == (0.0, False)
-    interval = absolute_uplift(
-        Moments(treated, treated, treated), Moments(rest), SEGMENT_CONFIDENCE, 0, 1
-    ).interval
-    assert mobile.uplift.interval == (interval.lower, interval.upper)
+    # One of two is found, so that each interval is at 1 - 0.05 / 2.
+    parts = part_differences(
+        [Moments(treated, treated, treated)], [Moments(rest)], 0.05 / 2, 1
+    )
+    half_width = float(parts.half_width(1 - 0.05 / 2)[0])
+    assert mobile.uplift.interval == pytest.approx((1 - half_width, 1.0))
 
 
-def test_the_correction_spends_one_error_on_all_segments_together() -> None:
-    # 40 keys in the life of an experiment, of 20 values each.
-    assert MAX_SEGMENTS == 800
-    assert pytest.approx(0.05 / 800) == 1 - SEGMENT_CONFIDENCE
+def test_the_rule_names_its_level_and_the_number_of_segments(service: Service) -> None:
+    service.create(holdout=0.5)
+    decide(service, [{"device": "a"}] * 30 + [{"device": "b"}] * 30)
+    service.mature()
+    rule = report_of(service).segment_rule
+
+    assert (rule.tested, rule.discovered) == (2, 0)
+    assert rule.confidence == pytest.approx(1 - 0.05 / 2)
+    assert "e-BH over 2 segments; each interval is at 97.5 %" in rule.detail
 
 
 def test_a_value_of_few_decisions_is_not_named(service: Service) -> None:

@@ -1,0 +1,124 @@
+"""Differences in many parts: by hand, and the share of false ones that are found."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bandit_svc.ope.arrays import FloatArray, IntArray
+from bandit_svc.ope.sequences.asymptotic import boundary, padded_variance
+from bandit_svc.ope.sequences.discoveries import (
+    TUNED_FOR,
+    count_discoveries,
+    log_e_value,
+)
+from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.ope.uplift.parts import differences_over, part_differences
+
+RISK = 0.05
+
+
+def bernoulli(n: int, successes: int) -> Moments:
+    return Moments(n=n, total=successes, total_squares=successes)
+
+
+def test_an_e_value_reaches_the_level_where_the_interval_leaves_zero() -> None:
+    n, error = np.array([500.0, 20_000.0]), np.array([1e-3, 2e-5])
+    for confidence in (0.9, 0.95, 0.999):
+        edge = boundary(n, confidence, TUNED_FOR) * np.sqrt(n * error)
+
+        found = log_e_value(edge, error, n)
+
+        assert found == pytest.approx(-math.log(1 - confidence))
+
+
+def test_the_largest_k_with_enough_evidence_is_found_by_hand() -> None:
+    # m = 4 at 5 %: one needs e >= 80, two 40 each, three 26.7, four 20.
+    values = np.log([[79, 1, 1, 1], [81, 1, 1, 1], [45, 41, 1, 1], [21, 25, 30, 20]])
+
+    assert count_discoveries(values, RISK).tolist() == [0, 1, 2, 4]
+
+
+def test_nothing_is_found_among_no_parts() -> None:
+    assert part_differences([], [], RISK, 1.0).discoveries(RISK) == 0
+
+
+def test_exactly_the_intervals_of_discovered_parts_exclude_zero() -> None:
+    treated = [bernoulli(4_000, s) for s in (400, 520, 700, 410)]
+    held_out = [bernoulli(1_000, 100)] * 4
+    parts = part_differences(treated, held_out, RISK, 1.0)
+
+    half = parts.half_width(float(parts.confidence(RISK)))
+    excluded = np.abs(parts.difference) > half
+
+    assert 1 <= parts.discoveries(RISK) < 4
+    assert parts.discovered(RISK).tolist() == excluded.tolist()
+
+
+def test_the_level_loosens_with_the_number_of_discoveries() -> None:
+    treated = [bernoulli(4_000, s) for s in (400, 1_200, 1_200, 400)]
+    parts = part_differences(treated, [bernoulli(1_000, 100)] * 4, RISK, 1.0)
+
+    assert parts.discovered(RISK).tolist() == [False, True, True, False]
+    assert parts.confidence(RISK) == pytest.approx(1 - RISK * 2 / 4)
+
+
+def test_a_part_with_too_few_rewards_counts_and_is_not_found() -> None:
+    treated, held_out = bernoulli(900, 900), bernoulli(49, 0)
+    parts = part_differences([treated] * 2, [held_out] * 2, RISK, 1.0)
+
+    assert parts.discovered(RISK).tolist() == [False, False]
+    assert np.isinf(parts.half_width(0.95)).all()
+    assert parts.confidence(RISK) == pytest.approx(1 - RISK / 2)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("real", [0, 4])
+def test_of_what_is_found_at_the_best_look_at_most_a_twentieth_is_false(
+    real: int,
+) -> None:
+    """Nine segments, 1,000 runs, 100 looks; the rate is promised to be at most 5 %.
+
+    Of each run the look with the most discoveries counts, as someone would show it who
+    waits for a good one. With none real the share is 0 or 1: at a true rate of 5 %
+    its mean has a standard error of 0.7 %, and 3.1 % were measured. The four real ones
+    have 15 % in place of 10 % and are all found at the end in nearly every run.
+    """
+    runs, looks, m = 1_000, 100, 9
+    generator = np.random.default_rng(4)
+    rate = np.full(m, 0.1)
+    rate[:real] = 0.15
+    treated = bernoulli_sums(generator, (runs, looks, m), 180, rate)
+    held_out = bernoulli_sums(generator, (runs, looks, m), 20, np.full(m, 0.1))
+    parts = differences_over(treated, held_out, RISK, 1.0)
+
+    found: IntArray = parts.discoveries(RISK).argmax(axis=1)
+    chosen = parts.discovered(RISK)[np.arange(runs), found]
+    false = chosen[:, real:].sum(axis=1) / np.maximum(chosen.sum(axis=1), 1)
+    at_the_end = parts.discovered(RISK)[:, -1, :real].sum(axis=1)
+
+    assert false.mean() <= RISK
+    assert at_the_end.mean() >= 0.95 * real
+
+
+def bernoulli_sums(
+    generator: np.random.Generator,
+    shape: tuple[int, int, int],
+    step: int,
+    rate: FloatArray,
+) -> FloatArray:
+    """Return number, mean and variance of rewards after each look."""
+    total = generator.binomial(step, rate, shape).cumsum(axis=1)
+    n = np.broadcast_to(step * np.arange(1.0, shape[1] + 1)[:, np.newaxis], shape)
+    mean = total / n
+    return np.stack([n, mean, mean * (1 - mean)])
+
+
+def test_the_padding_is_that_of_one_discovery() -> None:
+    # log(0.0025) / log(0.05) is 2 with 20 parts: 16 pseudo-rewards.
+    groups = [bernoulli(84, 42)] * 20
+    parts = part_differences(groups, groups, RISK, 1.0)
+
+    padded = padded_variance(84.0, 0.25, 1.0, 0.9975)
+
+    assert parts.squared_error[0] == pytest.approx(2 * padded / 84)
