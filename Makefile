@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test demo programs test test-lower-bounds wheel wheel-smoke
-.PHONY: lint fmt check profile-decision bench bench-growth bench-quality bench-soak bench-truth reference lock clean
+.PHONY: lint fmt check profile-decision bench bench-damage bench-growth bench-quality bench-soak bench-truth reference lock clean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ profile-decision: install  ## the functions of one warm decision by their own ti
 
 bench: install  ## speed against bare Flask, a naive service and VW; BENCH=full is longer
 	$(BIN)/python -m benchmarks.speed
+
+bench-damage: install  ## 10,000 random damages of data folders: none may be undetected
+	$(BIN)/python -m benchmarks.damage
 
 bench-growth: install  ## how each cost grows with experiments, variants, log; BENCH=full to 10 million events
 	$(BIN)/python -m benchmarks.growth

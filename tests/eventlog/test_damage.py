@@ -69,6 +69,17 @@ def test_a_changed_byte_costs_its_own_fact_and_is_named_with_its_place(
     assert "segment 2, byte 94: bytes were changed or moved; 1 facts" in str(damage)
 
 
+def test_a_damaged_header_and_the_records_behind_it_are_one_damage(
+    log_root: Path, three_segments: FileWriter
+) -> None:
+    path = segment_of(log_root, three_segments.partition, 2)
+    end = HEADER_FRAME_BYTES + 3 * FRAME
+    path.write_bytes(bytes(end) + path.read_bytes()[end:])
+    found = Everything(FileReader(log_root), three_segments.partition)
+
+    assert found.damages == [Damage(three_segments.partition, 2, 0, 3, end, "changed")]
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_deleted_segment_is_named_with_its_facts(
     log_root: Path, three_segments: FileWriter, number: int

@@ -67,6 +67,19 @@ class Damage(NamedTuple):
     at_least: bool = False
 
     @property
+    def place(self) -> tuple[str, int, int, DamageKind]:
+        """The place and the kind, by which one damage is told from another."""
+        return self.partition, self.segment, self.offset, self.what
+
+    def with_more(self, other: "Damage") -> "Damage":
+        """Return the loss of two findings at one place."""
+        return self._replace(
+            facts=self.facts + other.facts,
+            bytes=max(self.bytes, other.bytes),
+            at_least=self.at_least or other.at_least,
+        )
+
+    @property
     def file(self) -> str:
         """The file in the data folder where the damage is, or was."""
         if not self.partition:

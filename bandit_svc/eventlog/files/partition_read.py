@@ -334,6 +334,12 @@ class PartitionRead:
     ) -> None:
         size = len(remains)
         damage = Damage(self._partition, number, offset, facts, size, what, at_least)
+        if self._damages and self._damages[-1].place == damage.place:
+            # A damaged header, and the records behind it: one place.
+            before = self._damages.pop()
+            remains = remains or self._remains.get(before, b"")
+            self._remains.pop(before, None)
+            damage = before.with_more(damage)
         self._damages.append(damage)
         if remains:
             self._remains[damage] = remains[:MOST_REMAINS_BYTES]
