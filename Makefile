@@ -117,8 +117,8 @@ bench-quality: $(VENV)/.bench-installed  ## learning quality against other bandi
 bench-soak: install  ## 24 h of traffic compressed: memory of learner and worker
 	$(BIN)/python -m benchmarks.soak
 
-bench-truth: install  ## coverage, widths and power of the intervals
-	$(BIN)/python -m benchmarks.truth
+bench-truth: install  ## coverage, widths, power of intervals; BENCH_ARGS="--runs 200 --cells units" for some
+	$(BIN)/python -m benchmarks.truth $(BENCH_ARGS)
 
 reference: install-test  ## write docs/reference from what the code declares
 	$(BIN)/python -m tests.architecture.reference

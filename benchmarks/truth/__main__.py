@@ -1,15 +1,17 @@
 """Measure whether the intervals tell the truth, and at what price.
 
-Run it with `make bench-truth`, or `python -m benchmarks.truth [RUNS]`. Logs of
-10,000 rounds with known truth, looked at after every single round. Every row says in
-what share of runs the interval was ever wrong (promised: at most 5 %), how wide it was
-at the end against a normal interval that may be looked at once only, and how often that
-normal interval was ever wrong when looked at as often. The last section
-(truth_live.py) has the service's own policies make the logs. All of it takes about
-40 minutes on one core; 1,000 runs are the default.
+Run it with `make bench-truth`, or `python -m benchmarks.truth [--runs N] [--cells
+TEXT ...]`, which runs the cells whose name, or whose section's name, holds one of the
+texts. Logs of 10,000 rounds with known truth, looked at after every single round. Every
+row says in what share of runs the interval was ever wrong (promised: at most 5 %), how
+wide it was at the end against a normal interval that may be looked at once only, and
+how often that normal interval was ever wrong when looked at as often. In the section
+`live` the service's own policies make the logs, in `units` units come back. All of it
+takes about 70 minutes on one core; 1,000 runs are the default.
 """
 
-import sys
+import argparse
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,7 @@ from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, boundary, padded_
 from bandit_svc.ope.sequences.betting import ValueSequence
 from benchmarks.truth import audit as truth_audit
 from benchmarks.truth import live as truth_live
+from benchmarks.truth.units import is_asked, print_units
 from benchmarks.truth.worlds import FloatArray, World, draw
 
 ROUNDS = 10_000
@@ -48,27 +51,67 @@ UPLIFTS = ((0.05, 0.1), (0.3, 0.1), (0.01, 0.1), (0.95, 0.1), (0.05, 0.5))
 
 
 def main() -> None:
-    """Print the tables."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    """Print the tables of the cells that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=RUNS, help="runs of each cell")
+    parser.add_argument(
+        "--cells", nargs="*", default=[], help="parts of the names of cells to run"
+    )
+    asked = parser.parse_args()
+    for name, print_section in SECTIONS.items():
+        whole = any(part in name for part in asked.cells)
+        print_section(asked.runs, () if whole else asked.cells)
+
+
+def _print_off_policy(runs: int, cells: Sequence[str]) -> None:
+    worlds = {name: world for name, world in WORLDS.items() if is_asked(name, cells)}
+    if not worlds:
+        return
     print(f"{runs} runs of {ROUNDS:,} rounds, seed {SEED}, a look after every round\n")
     print("| off-policy (largest weight) | ever wrong | width / naive | naive ever "
           "wrong | mean width | excludes +25 % | excludes +50 % |")  # fmt: skip
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for name, world in WORLDS.items():
+    for name, world in worlds.items():
         _print_world(name, world, runs)
+
+
+def _print_uplifts(runs: int, cells: Sequence[str]) -> None:
+    if cells:
+        return
     print("\n| A/A uplift, asymptotic | ever wrong | width / naive | naive ever wrong |"
           " finds +20 % | finds +50 % |")  # fmt: skip
     print("| --- | --- | --- | --- | --- | --- |")
     for mean, share in UPLIFTS:
         _print_uplift(mean, share, runs)
+
+
+def _print_audit(runs: int, cells: Sequence[str]) -> None:
+    if cells:
+        return
     audited = min(runs, 200)
     print(f"\nPropensity audit: {audited} logs of {truth_audit.ROUNDS:,} decisions a "
           "cell; share flagged / failed, by what the audit is told\n")  # fmt: skip
     print("| log | " + " | ".join(truth_audit.TOLD) + " |\n| --- |" + " --- |" * 4)
     for n_actions in (3, 10):
         truth_audit.print_audit(n_actions, audited)
+
+
+def _print_live(runs: int, cells: Sequence[str]) -> None:
+    if cells:
+        return
     print("\nThe service's own policies logging; share of runs ever wrong\n")
     truth_live.print_live(runs)
+
+
+SECTIONS: dict[str, Callable[[int, Sequence[str]], None]] = {
+    "off-policy": _print_off_policy,
+    "uplift by decision": _print_uplifts,
+    "audit": _print_audit,
+    "live": _print_live,
+    "units": print_units,
+}
+"""Sections by name; each prints the cells whose names hold one of the texts passed, all
+of its cells if none is. Sections without cells run whole or not at all."""
 
 
 def _print_world(name: str, world: World, runs: int) -> None:

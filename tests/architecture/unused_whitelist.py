@@ -77,7 +77,4 @@ read_footer
 LOG_CHECKS
 
 # Sums by unit, which the learner will keep and the report will read.
-carry_over
-exclusion
 units_in_both
-totals_over

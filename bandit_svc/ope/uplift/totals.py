@@ -26,6 +26,7 @@ UNITS, UNITS_SEEN = 2, (3, 4)
 COUNTS = 5
 TOTAL, SQUARES, ORDERS, LARGEST = 0, 1, 2, 3
 _PLAIN = 4
+_BLOCK = 256
 _VERSION = 1
 _HEAD = struct.Struct("<BBBH")
 
@@ -126,9 +127,13 @@ class Totals:
         self, y: FloatArray, before: FloatArray, values: FloatArray
     ) -> "Totals":
         """Add decisions in their order; see `over_rows`."""
-        if not y.shape[0]:
-            return self
-        return self.over_rows(y, before, values, np.array([y.shape[0] - 1])).at(0)
+        totals = self
+        # Blocks whose products fit a processor's cache; the bits are the same.
+        for start in range(0, y.shape[0], _BLOCK):
+            part = slice(start, min(start + _BLOCK, y.shape[0]))
+            last = np.array([part.stop - part.start - 1])
+            totals = totals.over_rows(y[part], before[part], values[part], last).at(0)
+        return totals
 
     def over_rows(
         self, y: FloatArray, before: FloatArray, values: FloatArray, looks: IntArray
@@ -142,8 +147,12 @@ class Totals:
             looks: indices of decisions.
         """
         i, j = self.columns.pairs.T
-        own, after = y[:, i] * y[:, j], before + y
-        whole = after[:, i] * after[:, j] - before[:, i] * before[:, j]
+        own = y.take(i, axis=1) * y.take(j, axis=1)
+        # (Y + y)(Y + y)' less Y Y'; most units are new, with nothing before.
+        whole, back = own.copy(), np.flatnonzero(before.any(axis=1))
+        old, new = before[back], y[back]
+        whole[back] += old.take(i, axis=1) * new.take(j, axis=1)
+        whole[back] += new.take(i, axis=1) * old.take(j, axis=1)
         groups = [weight_column(RANDOMISED, group) for group in (TREATMENT, BASELINE)]
         drawn, had = y[:, groups] > 0, before[:, groups] > 0
         counts = np.zeros((y.shape[0], COUNTS))
