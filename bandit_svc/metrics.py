@@ -50,7 +50,8 @@ DECISION_SECONDS = Histogram(
 )
 REWARDS = Counter(
     "bandit_rewards_total",
-    "Rewards by outcome: accepted, duplicate, late, orphan or invalid.",
+    "Rewards by outcome: accepted, duplicate, conflict, late, orphan, clipped, refused "
+    "or invalid (no experiment is known).",
     ["experiment", "outcome"],
 )
 REQUESTS = Counter(

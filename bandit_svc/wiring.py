@@ -16,6 +16,7 @@ from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.serving.catalog import Catalog
+from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.recent_requests import RecentRequests
 from bandit_svc.settings import Settings
@@ -74,7 +75,12 @@ class Worker(Backends):
         self.catalog = Catalog(self.storage)
         recent = RecentRequests(self.reader, self.storage.facts, self.decoder)
         self.serving = ServingPorts(
-            self.catalog, self.log, self.ids, recent, DecisionEncoder()
+            catalog=self.catalog,
+            log=self.log,
+            ids=self.ids,
+            recent=recent,
+            encoder=DecisionEncoder(),
+            metric_names=MetricNames(self.storage.facts),
         )
 
     def close(self) -> None:

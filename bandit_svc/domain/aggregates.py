@@ -4,6 +4,7 @@ Owns the registry of aggregates. Parsing, the form's list and the API's descript
 derive from it, so an entry is all that a new aggregate needs. Pure.
 """
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
@@ -15,18 +16,24 @@ class Aggregation(NamedTuple):
     Attributes:
         title: completes the sentence "Several rewards of a decision …".
         of: takes the values in the order in which they occurred, at least one.
+        step: what it makes of the values so far and the next one.
     """
 
     title: str
     of: Callable[[Sequence[float]], float]
+    step: Callable[[float, float], float]
 
 
 AGGREGATES: Mapping[str, Aggregation] = MappingProxyType(
     {
-        "sum": Aggregation("are added up", sum),
-        "first": Aggregation("count once: the first", lambda values: values[0]),
-        "last": Aggregation("count once: the last", lambda values: values[-1]),
-        "max": Aggregation("count once: the largest", max),
+        "sum": Aggregation("are added up", sum, operator.add),
+        "first": Aggregation(
+            "count once: the first", operator.itemgetter(0), lambda first, _: first
+        ),
+        "last": Aggregation(
+            "count once: the last", operator.itemgetter(-1), lambda _, last: last
+        ),
+        "max": Aggregation("count once: the largest", max, max),
     }
 )
 

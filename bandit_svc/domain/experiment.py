@@ -13,6 +13,7 @@ import msgspec
 
 from bandit_svc.domain.aggregates import Aggregate
 from bandit_svc.domain.covariate import Covariate, check_covariate
+from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
 from bandit_svc.domain.metric import Metric, check_metrics
 from bandit_svc.domain.variant import KEY_RULE, Variant, check_variants, is_key
@@ -31,7 +32,8 @@ class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     A reward that occurred up to `window_seconds` after the exposure and was
     received up to `grace_seconds` after that counts. A decision matures at the
-    end of both. An aggregate beyond `minimum` or `maximum` is clipped to it.
+    end of both. A value beyond `minimum` or `maximum` is clipped to it, and so is the
+    aggregate of a decision.
     """
 
     window_seconds: float = 1_800.0
@@ -90,6 +92,15 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def active_variants(self) -> tuple[Variant, ...]:
         """The variants that can be chosen, in order."""
         return tuple(v for v in self.variants if not v.retired)
+
+    def clip(self, metric: str, value: float) -> float:
+        """Bring a value of a metric into its declared range, if it has one."""
+        if metric == MAIN_METRIC:
+            return self.reward.clip(value)
+        for declared in self.metrics:
+            if declared.name == metric:
+                return declared.clip(value)
+        return value
 
 
 class Experiment(msgspec.Struct, frozen=True):

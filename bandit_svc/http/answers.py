@@ -52,12 +52,18 @@ class DecisionAnswer(msgspec.Struct):
 
 
 class RewardAnswer(msgspec.Struct):
-    """The answer to POST /v1/rewards: the reward is durable."""
+    """The answer to POST /v1/rewards: the reward is durable.
+
+    Attributes:
+        clipped: the value is outside the declared range, whose end counts in its place.
+            Left out where it is within.
+    """
 
     decision_id: str
     metric: str
     reward_id: str | None
     status: str = "accepted"
+    clipped: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 def decision_answer(decided: Decided) -> DecisionAnswer:
@@ -81,6 +87,7 @@ def reward_answer(reward: Reward) -> RewardAnswer:
         decision_id=reward.decision_id,
         metric=reward.metric,
         reward_id=reward.reward_id or None,
+        clipped=True if reward.clipped else msgspec.UNSET,
     )
 
 

@@ -129,6 +129,21 @@ def parse_reward(body: bytes) -> RewardReport:
     )
 
 
+def decision_id_in(body: bytes) -> str | None:
+    """Return the decision_id of a reward that was refused, if the body tells one.
+
+    The standard library's parser reads a NaN or 1e999 beside it too.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        return None
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    decision_id = found.get("decision_id") if isinstance(found, dict) else None
+    return decision_id if isinstance(decision_id, str) else None
+
+
 def parse_decision_batch(body: bytes) -> list[msgspec.Raw]:
     """Return the still encoded requests of a batch, at most 1,000."""
     return _within_limit("/decisions", decoded(_decision_batch, body).decisions)

@@ -20,6 +20,7 @@ from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.records import RewardBatchAnswer
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.serving.record_reward import record_reward
+from bandit_svc.services.serving.refuse_reward import refuse_reward
 
 
 def register(app: Flask, request_context: RequestContext) -> None:
@@ -53,15 +54,16 @@ def reward_many(request_context: RequestContext, body: bytes) -> Reply:
 
 
 def _record(request_context: RequestContext, body: bytes) -> RewardAnswer:
-    worker = request_context.worker
+    ports, now_ms = request_context.worker.serving, request_context.now_ms()
     try:
         report = parsing.parse_reward(body)
-        reward = record_reward(worker.serving, report, request_context.now_ms())
-    except InvalidInput:
-        # The experiment of an invalid reward is unverified, so its label is empty.
-        metrics.REWARDS.labels("", "invalid").inc()
+        return reward_answer(record_reward(ports, report, now_ms))
+    except InvalidInput as error:
+        decision_id = parsing.decision_id_in(body)
+        # The learner counts what is refused by experiment, as it reads the log.
+        if not refuse_reward(ports, decision_id, error, now_ms):
+            metrics.REWARDS.labels("", "invalid").inc()
         raise
-    return reward_answer(reward)
 
 
 def _record_one_of_many(

@@ -16,7 +16,7 @@ from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import Ingested, ingest
-from bandit_svc.services.learning.join import join
+from bandit_svc.services.learning.join import NOTHING_JOINED, join
 from bandit_svc.services.learning.train import Trained, Trainer
 from bandit_svc.wiring import Backends
 
@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 class Tick(msgspec.Struct):
     """The work of one tick; `trained` and `evaluated` by experiment key.
 
+    `joined_counts` are counters that the join has raised, by (experiment number, name).
     Experiments without work are left out. `unseen` is how many experiments a learner
     that has just begun has still to look at; `stepped` are the numbers of those that
     were evaluated and trained; `cut` is true if others have to wait for the next tick.
@@ -43,6 +44,7 @@ class Tick(msgspec.Struct):
 
     ingested: Ingested
     joined: int
+    joined_counts: Mapping[tuple[int, str], int] = {}
     trained: dict[str, Trained] = {}
     evaluated: dict[str, Progress] = {}
     unseen: int = 0
@@ -104,10 +106,12 @@ class Learner:
         if before is None:
             before = self._storage.joins.last_positions()
         ingested = self._ingest(now_ms)
-        joined = 0 if hold else join(self._storage.joins, self._definitions, now_ms)
-        positions = self._storage.joins.last_positions() if joined else before
+        joined = NOTHING_JOINED
+        if not hold:
+            joined = join(self._storage.joins, self._definitions, now_ms)
+        positions = self._storage.joins.last_positions() if joined.decisions else before
         self._positions = positions
-        tick = Tick(ingested=ingested, joined=joined)
+        tick = Tick(ingested, joined.decisions, joined.counts)
         versions = self._storage.model_versions.latest_versions()
         time_is_up = deadline_in(TICK_S, self._clock_s)
         for experiment in self._due(versions, before, positions):

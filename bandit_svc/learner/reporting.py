@@ -37,10 +37,14 @@ KEPT_AGAIN_EVERY_MS = 30_000
 OUTCOMES: Mapping[str, str] = {
     "rewards_accepted": "accepted",
     "rewards_duplicate": "duplicate",
-    # Sent again with another value: to a counter of deliveries, a repetition too.
-    "rewards_conflict": "duplicate",
+    "rewards_conflict": "conflict",
     "rewards_late": "late",
     "rewards_orphan": "orphan",
+    **{
+        f"rewards_{outcome}_{of}": outcome
+        for outcome in ("clipped", "refused")
+        for of in ("treatment", "baseline", "orphan")
+    },
 }
 
 _log = logging.getLogger(__name__)
@@ -89,15 +93,19 @@ class Reporting:
         self._due_s = 0.0
 
     def count(self, tick: Tick) -> None:
-        """Add what a tick has ingested to the counters; note the experiments."""
+        """Add what a tick has ingested and joined to the counters.
+
+        Note the experiments.
+        """
         self._happened |= {number for number, _ in tick.ingested.counts}
         self._happened |= tick.stepped
         metrics.DAMAGED_FACTS.inc(sum(damage.facts for damage in tick.ingested.damages))
-        for (number, name), count in tick.ingested.counts.items():
-            if name in OUTCOMES:
-                label = self._label(number)
-                if label is not None:
-                    metrics.REWARDS.labels(label, OUTCOMES[name]).inc(count)
+        for counts in (tick.ingested.counts, tick.joined_counts):
+            for (number, name), count in counts.items():
+                if name in OUTCOMES:
+                    label = self._label(number)
+                    if label is not None:
+                        metrics.REWARDS.labels(label, OUTCOMES[name]).inc(count)
 
     def refresh(self, now_ms: int) -> None:
         """Set the gauges, if they are due: a few experiments a turn."""

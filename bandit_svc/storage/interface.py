@@ -139,6 +139,9 @@ class Facts(Protocol):
     def totals(self, number: int) -> Totals:
         """Return the counts of one experiment."""
 
+    def metric_names(self, number: int) -> set[str]:
+        """Return the names of secondary metrics that rewards have come with."""
+
     def check(self) -> list[str]:
         """Return one sentence for each fault in the stored facts."""
 

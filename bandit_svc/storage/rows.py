@@ -3,7 +3,8 @@
 Owns plain records; no behaviour and no SQL.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import Event
+from bandit_svc.domain.events.refusal import REFUSED_FIELDS
 from bandit_svc.domain.experiment import Group
 
 Scope = Literal["secret", "publishable"]
@@ -66,6 +68,18 @@ COUNTERS = {
     "rewards_conflict": "rewards sent again with another value; the first counts",
     "rewards_late": "rewards that came or occurred after the decision had closed",
     "rewards_orphan": "rewards that came before their decision was known",
+    "reported_treatment": "rewards for decisions of the learning policy",
+    "reported_baseline": "rewards for decisions of the holdout",
+    "rewards_clipped_treatment": "rewards cut to the range, of the learning policy",
+    "rewards_clipped_baseline": "rewards cut to the range, of the holdout",
+    "rewards_clipped_orphan": "rewards cut to the range, before their decision came",
+    "rewards_refused_treatment": "rewards refused, of the learning policy",
+    "rewards_refused_baseline": "rewards refused, of the holdout",
+    "rewards_refused_orphan": "rewards refused, of decisions not in the store",
+    **{
+        f"refused_for_{field}": f"rewards refused for their field {field}"
+        for field in REFUSED_FIELDS
+    },
 }
 """Counters that the store keeps for each experiment, by name."""
 
@@ -150,6 +164,17 @@ class ClosedDecision(msgspec.Struct, frozen=True, gc=False):
     context: Mapping[str, Any] = {}
     latencies: tuple[tuple[int, bool], ...] = ()
     """(milliseconds from exposure to reward, whether it counted)"""
+    clipped: int = 0
+    """Rewards that took the decision's sum out of the range, each within it itself."""
+
+
+def clipped_counts(closed: Iterable[ClosedDecision]) -> Counter[tuple[int, str]]:
+    """Return the counters that rise by values for which a decision had no room."""
+    counts: Counter[tuple[int, str]] = Counter()
+    for c in closed:
+        if c.clipped:
+            counts[c.due.number, f"rewards_clipped_{c.due.group}"] += c.clipped
+    return counts
 
 
 class JoinedRow(msgspec.Struct, frozen=True, gc=False):

@@ -33,6 +33,8 @@ COUNTS = Decisions(
     duplicate_rewards=0,
     conflicting_rewards=0,
     orphan_rewards=0,
+    rewards_clipped=0,
+    rewards_refused=0,
 )
 MODEL = Model(
     version=3,

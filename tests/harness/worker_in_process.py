@@ -15,6 +15,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
+from bandit_svc.domain.events.event import Event
+from bandit_svc.eventlog.interface import START
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.learner.loop import Learner
 from bandit_svc.server.app import create_app
@@ -142,6 +144,15 @@ class WorkerInProcess:
             for (table,) in tables:
                 rows = database.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - names from the file
                 found[f"table {table}"] = sorted(map(repr, rows))
+        return found
+
+    def logged(self) -> list[Event]:
+        """Return every fact of the log that the learner has not stored and deleted."""
+        reader, decoder = self.worker.reader, self.worker.decoder
+        found: list[Event] = []
+        for partition in reader.partitions():
+            batch = reader.read(partition, START, 10**9)
+            found += [decoder.decode(record, batch.parts) for record in batch.records]
         return found
 
     def close(self) -> None:

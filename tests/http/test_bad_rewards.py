@@ -38,8 +38,6 @@ CASES: list[Case] = [
     (REWARD, "value infinity", reward('"value": Infinity'), 400, "/value"),
     (REWARD, "value 1e999", reward('"value": -1e999'), 400, "/value"),
     (REWARD, "value gigantic", reward(f'"value": {GIGANTIC}'), 400, "/value"),
-    (REWARD, "value above", reward('"value": 1.01'), 400, "/value"),
-    (REWARD, "value below", reward('"value": -0.01'), 400, "/value"),
     (REWARD, "other above", reward('"value": 2e9, "metric": "m"'), 400, "/value"),
     (REWARD, "metric empty", reward('"value": 1, "metric": ""'), 400, "/metric"),
     (REWARD, "metric odd", reward('"value": 1, "metric": "a b"'), 400, "/metric"),

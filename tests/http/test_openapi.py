@@ -105,7 +105,7 @@ def test_answers_have_the_fields_that_are_described(
     schemas = document["components"]["schemas"]
     service.create("hero")
     decided = service.decide("hero")
-    body = {"decision_id": decided["decision_id"], "value": 1}
+    body = {"decision_id": decided["decision_id"], "value": 5}
     rewarded = service.post("/v1/rewards", body).json
     problem = service.post("/v1/decisions", {}).json
 

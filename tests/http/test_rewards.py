@@ -73,7 +73,7 @@ def test_a_batch_answers_in_order_and_one_bad_reward_fails_alone(
 ) -> None:
     rewards: list[Any] = [
         {"decision_id": decision_id, "value": 0.5, "reward_id": "r1"},
-        {"decision_id": decision_id, "value": 5},
+        {"decision_id": decision_id, "value": "5"},
         {"decision_id": "forged", "value": 1},
         None,
         {"decision_id": decision_id, "value": 1, "x": 1},

@@ -93,20 +93,24 @@ def test_ingested_rewards_are_counted_under_the_experiment(
         return value("bandit_rewards_total", **labels) or 0.0
 
     initialise()
-    before = [counted(outcome) for outcome in ("accepted", "duplicate")]
+    outcomes = ("accepted", "duplicate", "conflict", "clipped", "refused")
+    before = [counted(outcome) for outcome in outcomes]
     counts = {
         (1, "rewards_accepted"): 3,
         (1, "rewards_duplicate"): 2,
         (1, "rewards_conflict"): 1,
+        (1, "rewards_clipped_treatment"): 5,
+        (1, "rewards_refused_orphan"): 6,
         (1, "decisions_fallback"): 4,
         (99, "rewards_accepted"): 5,
     }
     with closing(Backends(settings)) as backends:
         reporting = Reporting(backends.storage, backends.reader)
-        reporting.count(Tick(ingested=Ingested(counts=counts), joined=0))
-    after = [counted(outcome) for outcome in ("accepted", "duplicate")]
+        cut = {(1, "rewards_clipped_baseline"): 2}
+        reporting.count(Tick(Ingested(counts=counts), joined=1, joined_counts=cut))
+    after = [counted(outcome) for outcome in outcomes]
 
-    assert [b - a for a, b in zip(before, after, strict=True)] == [3, 3]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [3, 2, 1, 7, 6]
     # The worker that fell back has counted it already.
     assert not value("bandit_fallback_decisions_total", experiment="hero")
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.refusal import Refusal
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import IngestOutcome, OrphanRow
@@ -42,8 +45,41 @@ def test_a_reward_and_its_decision_in_one_batch_are_no_orphan(
 
     assert dict(storage.facts.totals(1).counts) == {
         "decisions_treatment": 1,
+        "reported_treatment": 1,
         "rewards_accepted": 1,
     }
+
+
+def test_what_was_cut_or_refused_is_counted_by_group(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, new_reward: NewReward
+) -> None:
+    def refusal(decision_id: str) -> Refusal:
+        return Refusal(decision_id, 1, "metric", received_at_ms=5)
+
+    cut = msgspec.structs.replace(new_reward("d", 9.0), clipped=True)
+    early = msgspec.structs.replace(new_reward("later", 9.0), clipped=True)
+    ingest(new_decision("d"), cut, early, refusal("d"), refusal("unknown"))
+    ingest(cut, refusal("d"))
+    counts = storage.facts.totals(1).counts
+
+    assert {k: n for k, n in counts.items() if "clipped" in k or "refused" in k} == {
+        "rewards_clipped_treatment": 1,
+        "rewards_clipped_orphan": 1,
+        "rewards_refused_treatment": 2,
+        "rewards_refused_orphan": 1,
+        "refused_for_metric": 3,
+    }
+
+
+def test_the_names_of_secondary_metrics_are_known_as_soon_as_they_come(
+    storage: Storage, ingest: Ingest, new_reward: NewReward
+) -> None:
+    named = msgspec.structs.replace(new_reward("d"), metric="seconds")
+    ingest(named, new_reward("d"))
+    ingest(named)
+
+    assert storage.facts.metric_names(1) == {"seconds"}
+    assert storage.facts.metric_names(2) == set()
 
 
 def test_of_two_values_under_one_reward_id_the_first_counts(

@@ -150,9 +150,8 @@ def _decisions(report: Report) -> str:
 
 def _count(name: str, value: int) -> str:
     words = name.replace("_", " ")
-    # The counts of rewards are named in the plural: `late_rewards`.
-    one = words.removesuffix("s") if words.endswith(" rewards") else words
-    return counted(value, one, words)
+    # The counts of rewards are named in the plural: `late_rewards`, `rewards_refused`.
+    return counted(value, words.replace("rewards", "reward"), words)
 
 
 def _mean(row: Group | VariantRow) -> tuple[str, str]:

@@ -5,8 +5,9 @@ Pure functions: no clock, no storage. services.learning.join calls them when a d
 closes.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from typing import Literal, NamedTuple
 
 from bandit_svc.domain.aggregates import AGGREGATES, Aggregate
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
@@ -14,6 +15,8 @@ from bandit_svc.domain.experiment import RewardDefinition
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 
 Timing = Literal["on_time", "early", "late"]
+ROUNDING = 1e-9
+"""A sum that leaves the range by this share of itself does so by rounding."""
 
 
 def timing(reward: Reward, exposed_at_ms: int, definition: RewardDefinition) -> Timing:
@@ -53,29 +56,68 @@ def counted_rewards(
 
 
 def aggregate(rewards: Sequence[Reward], how: Aggregate) -> float:
-    """Return one number for the rewards that count; there is at least one.
+    """Return one number for the rewards that count; there is at least one."""
+    return AGGREGATES[how].of([reward.value for reward in _in_order(rewards)])
 
-    They are ordered by `occurred_at_ms`; the time of receipt and then the reward_id
-    break ties, so that the result does not depend on the order of delivery.
+
+def _in_order(rewards: Sequence[Reward]) -> list[Reward]:
+    """Return rewards in the order in which the user acted.
+
+    The time of receipt and then the reward_id break ties, so that nothing depends on
+    the order of delivery.
     """
-    ordered = sorted(
+    return sorted(
         rewards, key=lambda r: (r.occurred_at_ms, r.received_at_ms, r.reward_id)
     )
-    return AGGREGATES[how].of([reward.value for reward in ordered])
+
+
+class JoinedReward(NamedTuple):
+    """The reward of a closed decision.
+
+    Attributes:
+        counted: the number of reports in it; at 0 the value is the default reward.
+        clipped: how many of them the range had no room for, each within it by itself.
+    """
+
+    value: float
+    counted: int = 0
+    clipped: int = 0
 
 
 def joined_reward(
     rewards: Sequence[Reward], exposed_at_ms: int, definition: RewardDefinition
-) -> tuple[float, int]:
-    """Return the reward of a closed decision and the number of reports in it.
+) -> JoinedReward:
+    """Return the reward of a closed decision.
+
+    Each value is brought into the range, then their aggregate.
 
     Args:
         rewards: of one decision and the main metric, each reward_id once.
-
-    Returns:
-        The clipped aggregate and the count, or the default reward and 0.
     """
     counted = counted_rewards(rewards, exposed_at_ms, definition)
     if not counted:
-        return definition.default, 0
-    return definition.clip(aggregate(counted, definition.aggregate)), len(counted)
+        return JoinedReward(definition.default)
+    clip, how = definition.clip, AGGREGATES[definition.aggregate]
+    values = [clip(reward.value) for reward in _in_order(counted)]
+    total = how.of(values)
+    clipped = crowded_out(total, accumulate(values, how.step), clip)
+    return JoinedReward(clip(total), len(values), clipped)
+
+
+def crowded_out(
+    total: float, so_far: Iterable[float], clip: Callable[[float], float]
+) -> int:
+    """Return how many values a total that is clipped leaves out, wholly or in part.
+
+    Args:
+        total: of all values, of which each is within the range.
+        so_far: the total after each value.
+    """
+    if not _is_outside(total, clip):
+        return 0
+    # The rounding of a running sum may hide the only one.
+    return max(1, sum(_is_outside(one, clip) for one in so_far))
+
+
+def _is_outside(total: float, clip: Callable[[float], float]) -> bool:
+    return abs(total - clip(total)) > ROUNDING * max(1.0, abs(total))

@@ -1,8 +1,8 @@
 """Facts as records of the event log, and back.
 
-Owns the layout of rewards and activations, and what is checked whenever a record is
-read, of either format: the signature of its id, and that the propensity is the
-chosen variant's entry of the pmf. docs/log-format.md describes every record. Pure.
+Owns the layout of rewards, activations and refusals, and what is checked whenever a
+record is read, of either format: the signature of its id, and that the propensity is
+the chosen variant's entry of the pmf. docs/log-format.md describes every record. Pure.
 """
 
 import struct
@@ -30,15 +30,19 @@ from bandit_svc.domain.events.record import (
     ACTIVATION,
     DECISION,
     LINE,
+    REFUSAL,
     REWARD,
     Record,
 )
+from bandit_svc.domain.events.refusal import REFUSED_FIELDS, Refusal, RefusedField
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 
 _REWARD: Final = struct.Struct("<30sBdqq")
 _ACTIVATION: Final = struct.Struct("<30sq")
 _HAS_REWARD_ID: Final = 1
 _HAS_METRIC: Final = 2
+_IS_CLIPPED: Final = 4
+_REFUSAL: Final = struct.Struct("<30sBq")
 _MOST_VOUCHED: Final = 16_384
 
 
@@ -58,6 +62,8 @@ def encode_reward(reward: Reward) -> Record:
         flags |= _HAS_METRIC
         text = reward.metric.encode()
         texts += varint(len(text)) + text
+    if reward.clipped:
+        flags |= _IS_CLIPPED
     head = _REWARD.pack(
         _raw_id_of(reward.decision_id, reward.number),
         flags,
@@ -76,6 +82,17 @@ def encode_activation(activation: Activation) -> Record:
     """
     raw = _raw_id_of(activation.decision_id, activation.number)
     return Record(ACTIVATION, _ACTIVATION.pack(raw, activation.activated_at_ms))
+
+
+def encode_refusal(refusal: Refusal) -> Record:
+    """Return the record of a reward that was refused.
+
+    Raises:
+        ValueError: its decision_id is no id, or says another experiment number.
+    """
+    raw = _raw_id_of(refusal.decision_id, refusal.number)
+    field = REFUSED_FIELDS.index(refusal.field)
+    return Record(REFUSAL, _REFUSAL.pack(raw, field, refusal.received_at_ms))
 
 
 def may_be_retried(record: Record) -> bool:
@@ -130,6 +147,8 @@ class FactDecoder:
                 return _reward(payload)
             if record.kind == ACTIVATION:
                 return _activation(payload)
+            if record.kind == REFUSAL:
+                return _refusal(payload)
         except (Malformed, struct.error, UnicodeDecodeError) as error:
             raise UnreadableEvent(str(error)) from error
         raise UnreadableEvent(
@@ -208,6 +227,7 @@ def _reward(payload: bytes) -> Reward:
         occurred_at_ms,
         received_at_ms,
         metric,
+        bool(flags & _IS_CLIPPED),
     )
 
 
@@ -215,6 +235,16 @@ def _activation(payload: bytes) -> Activation:
     raw, activated_at_ms = _ACTIVATION.unpack_from(payload)
     read_fields(payload, _ACTIVATION.size)
     return Activation(text_id(raw), number_of(raw), activated_at_ms)
+
+
+def _refusal(payload: bytes) -> Refusal:
+    raw, field, received_at_ms = _REFUSAL.unpack_from(payload)
+    read_fields(payload, _REFUSAL.size)
+    # A newer minor version may know more fields.
+    name: RefusedField = "other"
+    if field < len(REFUSED_FIELDS):
+        name = REFUSED_FIELDS[field]
+    return Refusal(text_id(raw), number_of(raw), name, received_at_ms)
 
 
 def _read_text(data: bytes, at: int) -> tuple[str, int]:

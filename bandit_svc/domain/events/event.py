@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.events.decision import Activation, Decision
+from bandit_svc.domain.events.refusal import Refusal
 from bandit_svc.domain.events.reward import Reward
 
-Event = Decision | Reward | Activation
+Event = Decision | Reward | Activation | Refusal
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(
-    Decision | Reward | Activation
+    Decision | Reward | Activation | Refusal
 )
 _decision_decoder = msgspec.json.Decoder(Decision)
 

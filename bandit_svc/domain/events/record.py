@@ -22,6 +22,8 @@ OUTBOX_CURSOR: Final = 21
 WATERMARK: Final = 22
 """Reserved for the time up to which a partition is complete."""
 
+REFUSAL: Final = 23
+
 FIRST_RECORD_KIND: Final = 16
 LAST_RECORD_KIND: Final = 47
 

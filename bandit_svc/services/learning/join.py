@@ -3,18 +3,31 @@
 Owns step 2 of the learner's tick. Which rewards count is domain.events.attribution's.
 """
 
-from collections.abc import Container, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
+from typing import NamedTuple
 
-from bandit_svc.domain.events.attribution import counted_rewards, joined_reward, timing
+from bandit_svc.domain.events.attribution import (
+    counted_rewards,
+    crowded_out,
+    joined_reward,
+    timing,
+)
 from bandit_svc.domain.events.event import LoggedChoice, decode_choice
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
-from bandit_svc.domain.experiment import TREATMENT, RewardDefinition
-from bandit_svc.domain.metric import Metric
+from bandit_svc.domain.experiment import TREATMENT, Definition, RewardDefinition
 from bandit_svc.services.learning.adjusted_uplift import adjusted_after
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.join_sums import calibration_of
 from bandit_svc.storage.interface import Joins
-from bandit_svc.storage.rows import ClosedDecision, DueDecision, JoinSums
+from bandit_svc.storage.rows import (
+    ClosedDecision,
+    DueDecision,
+    JoinSums,
+    clipped_counts,
+)
 
 BATCH = 2_000
 
@@ -23,13 +36,24 @@ BATCH = 2_000
 MARGIN_MS = 50
 
 
-def join(joins: Joins, definitions: Definitions, now_ms: int) -> int:
-    """Close every decision whose time has come; return how many.
+class Joined(NamedTuple):
+    """What a join has closed; counts by (experiment number, name)."""
+
+    decisions: int
+    counts: Mapping[tuple[int, str], int]
+
+
+NOTHING_JOINED = Joined(0, {})
+
+
+def join(joins: Joins, definitions: Definitions, now_ms: int) -> Joined:
+    """Close every decision whose time has come.
 
     Call it with a `now_ms` that was read before the last ingest began, so that
     every reward which was acknowledged in time has been kept.
     """
     count = 0
+    counts: Counter[tuple[int, str]] = Counter()
     while True:
         due = joins.due(now_ms - MARGIN_MS, BATCH)
         if due:
@@ -44,8 +68,9 @@ def join(joins: Joins, definitions: Definitions, now_ms: int) -> int:
             )
             joins.close(closed, now_ms, sums)
             count += len(due)
+            counts.update(clipped_counts(closed))
         if len(due) < BATCH:
-            return count
+            return Joined(count, counts)
 
 
 def _close(
@@ -64,15 +89,16 @@ def _close(
         )
     rewards = [_reward(due, row) for row in due.rewards]
     main = [r for r in rewards if r.metric == MAIN_METRIC]
-    reward, counted = joined_reward(main, due.exposed_at_ms, definition.reward)
+    joined = joined_reward(main, due.exposed_at_ms, definition.reward)
     in_time = counted_rewards(rewards, due.exposed_at_ms, definition.reward)
     kept = {(r.metric, r.reward_id) for r in in_time}
+    secondary, clipped = _secondary(in_time, definition)
     return ClosedDecision(
         due=due,
-        reward=reward,
-        counted=counted,
+        reward=joined.value,
+        counted=joined.counted,
         learnable=learnable,
-        secondary=_secondary(in_time, definition.metrics),
+        secondary=secondary,
         late=tuple(
             (r.metric, r.reward_id)
             for r in rewards
@@ -80,21 +106,31 @@ def _close(
         ),
         context=choice.context,
         latencies=_latencies(main, kept, due.exposed_at_ms, definition.reward),
+        clipped=joined.clipped + clipped,
     )
 
 
 def _secondary(
-    rewards: Sequence[Reward], declared: Sequence[Metric]
-) -> dict[str, float]:
-    """Add up each metric that is not learned from, within its declared range."""
-    sums: dict[str, float] = {}
+    rewards: Sequence[Reward], definition: Definition
+) -> tuple[dict[str, float], int]:
+    """Add up each metric that is not learned from, within its declared range.
+
+    Returns:
+        The sums by metric, and how many values the ranges had no room for.
+    """
+    values: dict[str, list[float]] = {}
     for r in rewards:
         if r.metric != MAIN_METRIC:
-            sums[r.metric] = sums.get(r.metric, 0.0) + r.value
-    for metric in declared:
-        if metric.name in sums:
-            sums[metric.name] = metric.clip(sums[metric.name])
-    return sums
+            value = definition.clip(r.metric, r.value)
+            values.setdefault(r.metric, []).append(value)
+    sums: dict[str, float] = {}
+    clipped = 0
+    for metric, reported in values.items():
+        clip = partial(definition.clip, metric)
+        total = sum(reported)
+        clipped += crowded_out(total, accumulate(reported), clip)
+        sums[metric] = clip(total)
+    return sums, clipped
 
 
 def _latencies(

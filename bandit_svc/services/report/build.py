@@ -16,6 +16,7 @@ from bandit_svc.domain.times import timestamp
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, mean_interval
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.uplift import absolute_uplift, relative_uplift
+from bandit_svc.services.checks.reported import CLIPPED, REFUSED, total_of
 from bandit_svc.services.evaluation.rows import (
     ips_of_variants,
     kept_evaluations,
@@ -120,6 +121,8 @@ def _decisions(totals: Totals) -> Decisions:
         duplicate_rewards=counts.get("rewards_duplicate", 0),
         conflicting_rewards=counts.get("rewards_conflict", 0),
         orphan_rewards=totals.orphans,
+        rewards_clipped=total_of(totals, CLIPPED),
+        rewards_refused=total_of(totals, REFUSED),
     )
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.services.checks import drift, loop, stored_log
+from bandit_svc.services.checks import drift, loop, reported, stored_log
 from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.checks.propensities import CALIBRATION
 from bandit_svc.services.evaluation import checks as evaluated
@@ -61,6 +61,7 @@ REPORT_CHECKS = (
             f.advised_windows_s,
         ),
     ),
+    ReportCheck(reported.REWARDS_RANGE, lambda f: reported.rewards_range(f.totals)),
     ReportCheck(loop.ORPHAN_REWARDS, lambda f: loop.orphan_rewards(f.totals)),
     ReportCheck(loop.AMBIGUOUS_DECISIONS, lambda f: loop.ambiguous_decisions(f.totals)),
     ReportCheck(loop.FALLBACK_DECISIONS, lambda f: loop.fallback_decisions(f.totals)),

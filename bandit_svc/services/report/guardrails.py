@@ -26,17 +26,21 @@ _TOO_FEW = f"each group needs {MINIMAL_COUNT} matured decisions"
 def metrics(experiment: Experiment, tallies: Sequence[Tally]) -> tuple[MetricRow, ...]:
     """Return one row for each metric and group; `guardrail` is None if undeclared."""
     declared = {metric.name: metric for metric in experiment.definition.metrics}
-    seen = {tally.metric for tally in tallies} - {MAIN_METRIC}
+    by_metric = _by_metric(tallies)
+    main = by_metric.pop(MAIN_METRIC, [])
+    joined = {group: _count(main, group) for group in GROUPS}
+    for name in declared:
+        by_metric.setdefault(name, [])
     rows: list[MetricRow] = []
-    for name in sorted(seen | set(declared)):
-        moments = {group: _moments(tallies, name, group) for group in GROUPS}
+    for name, own in sorted(by_metric.items()):
+        moments = {group: _moments(own, group, joined[group]) for group in GROUPS}
         guardrail = _guardrail(declared[name], moments) if name in declared else None
         rows += [
             MetricRow(
                 metric=name,
                 group=group,
                 n=sums.n,
-                reported=_count(tallies, name, group),
+                reported=_count(own, group),
                 total=sums.total,
                 mean=sums.mean if sums.n else None,
                 guardrail=guardrail,
@@ -87,15 +91,25 @@ def _status(metric: Metric, interval: Interval) -> GuardrailStatus:
     return "ok" if lower > -metric.margin else "undecided"
 
 
-def _moments(tallies: Sequence[Tally], name: str, group: Group) -> Moments:
-    """Return the sums over all joined decisions; one without a report counts as 0."""
-    mine = [t for t in tallies if t.metric == name and t.group == group]
+def _by_metric(tallies: Sequence[Tally]) -> dict[str, list[Tally]]:
+    found: dict[str, list[Tally]] = {}
+    for tally in tallies:
+        found.setdefault(tally.metric, []).append(tally)
+    return found
+
+
+def _moments(tallies: Sequence[Tally], group: Group, joined: int) -> Moments:
+    """Return the sums of one metric over all joined decisions of a group.
+
+    A decision without a report counts as 0.
+    """
+    mine = [t for t in tallies if t.group == group]
     return Moments(
-        _count(tallies, MAIN_METRIC, group),
+        joined,
         sum(t.total for t in mine),
         sum(t.total_squares for t in mine),
     )
 
 
-def _count(tallies: Sequence[Tally], name: str, group: Group) -> int:
-    return sum(t.n for t in tallies if t.metric == name and t.group == group)
+def _count(tallies: Sequence[Tally], group: Group) -> int:
+    return sum(t.n for t in tallies if t.group == group)

@@ -35,6 +35,9 @@ class Decisions(msgspec.Struct, frozen=True):
         unexposed: deferred decisions that were never activated.
         ambiguous: ids under which two variants went out.
         fallback: decisions by the baseline because a pmf was not valid.
+        rewards_clipped: rewards of which the end of the declared range counts, or the
+            part that the range of the decision's sum had room for.
+        rewards_refused: rewards that were answered 400, and count nowhere.
     """
 
     treatment: int
@@ -48,6 +51,8 @@ class Decisions(msgspec.Struct, frozen=True):
     duplicate_rewards: int
     conflicting_rewards: int
     orphan_rewards: int
+    rewards_clipped: int
+    rewards_refused: int
 
 
 class Uplift(msgspec.Struct, frozen=True):

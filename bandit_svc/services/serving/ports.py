@@ -9,6 +9,7 @@ from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.eventlog.interface import EventLogWriter
 from bandit_svc.services.serving.catalog import Catalog
+from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.recent_requests import RecentRequests
 
 
@@ -20,3 +21,4 @@ class ServingPorts(NamedTuple):
     ids: DecisionIds
     recent: RecentRequests
     encoder: DecisionEncoder
+    metric_names: MetricNames

@@ -4,18 +4,21 @@ Owns the checks on a reward and its append. Whether it counts is decided when
 its decision closes (domain.events.attribution).
 """
 
+import math
+
 import msgspec
 
 from bandit_svc.domain.events.codec import encode_reward
 from bandit_svc.domain.events.decision_id import DecisionRef
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
-from bandit_svc.domain.experiment import MAX_REWARD, RewardDefinition
+from bandit_svc.domain.experiment import MAX_REWARD, Experiment
 from bandit_svc.domain.limits import (
     CLOCK_SKEW_MS,
     DECISION_LIFETIME_MS,
     MAX_STRING_LENGTH,
     MIN_TIME_MS,
 )
+from bandit_svc.domain.metric import MAX_METRICS
 from bandit_svc.domain.variant import is_key
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.serving.ports import ServingPorts
@@ -39,17 +42,18 @@ def record_reward(
     """Append a reward durably.
 
     Sending the same reward_id again is safe: the first one counts. Without one,
-    a decision has one reward for each metric.
+    a decision has one reward for each metric. A value outside the declared range is
+    kept as it is and marked; the end of the range counts in its place.
 
     Raises:
-        InvalidInput: the id was not issued here or is expired, or a field is out
-            of its range; the pointer names it.
+        InvalidInput: the id was not issued here or is expired, the metric is not one
+            of the experiment, or a field is out of its range; the pointer names it.
         Unavailable: it can't be made durable now; nothing was kept.
     """
     ref = ports.ids.read(report.decision_id)
     check_not_expired(ref, now_ms)
     experiment = ports.catalog.by_number(ref.experiment_number)
-    _check_value(report, experiment.definition.reward)
+    clipped = _is_clipped(ports, report, experiment)
     occurred_at_ms = _occurred_at_ms(report, now_ms)
     reward = Reward(
         decision_id=report.decision_id,
@@ -59,6 +63,7 @@ def record_reward(
         occurred_at_ms=occurred_at_ms,
         received_at_ms=now_ms,
         metric=report.metric,
+        clipped=clipped,
     )
     ports.log.append(encode_reward(reward))
     return reward
@@ -79,21 +84,50 @@ def check_not_expired(ref: DecisionRef, now_ms: int) -> None:
         )
 
 
-def _check_value(report: RewardReport, definition: RewardDefinition) -> None:
+def _is_clipped(
+    ports: ServingPorts, report: RewardReport, experiment: Experiment
+) -> bool:
+    """Return whether the end of the declared range counts in the value's place.
+
+    Raises:
+        InvalidInput: the metric is not one of the experiment, or the value is no
+            number that could count.
+    """
     if not is_key(report.metric):
         raise InvalidInput.at(
             "/metric",
             "the metric must be 1 to 128 letters, digits, '.', '_' or '-'",
         )
-    low, high = -MAX_REWARD, MAX_REWARD
-    if report.metric == MAIN_METRIC:
-        low, high = definition.minimum, definition.maximum
-    # NaN fails the comparison too.
-    if not low <= report.value <= high:
+    _check_metric(ports, report.metric, experiment)
+    counted = experiment.definition.clip(report.metric, report.value)
+    if not (math.isfinite(report.value) and abs(counted) <= MAX_REWARD):
         raise InvalidInput.at(
             "/value",
-            f"value is {report.value:g}; this metric takes numbers between {low:g} and "
-            f"{high:g}",
+            f"value is {report.value:g}; a metric without a declared range takes "
+            f"numbers between {-MAX_REWARD:g} and {MAX_REWARD:g}",
+        )
+    return counted != report.value
+
+
+def _check_metric(ports: ServingPorts, name: str, experiment: Experiment) -> None:
+    """Refuse a name that is not declared, or is one too many where none is."""
+    declared = experiment.definition.metrics
+    if name == MAIN_METRIC or any(metric.name == name for metric in declared):
+        return
+    if declared:
+        names = ", ".join(repr(metric.name) for metric in declared)
+        raise InvalidInput.at(
+            "/metric",
+            f"metric {name!r} is not declared; this experiment takes {MAIN_METRIC!r}, "
+            f"{names}. Declare it by a PATCH of the experiment's `metrics`, or correct "
+            "the name.",
+        )
+    if not ports.metric_names.admits(experiment.number, name):
+        raise InvalidInput.at(
+            "/metric",
+            f"metric {name!r} is one name too many: an experiment that declares no "
+            f"metrics takes the first {MAX_METRICS} names. Send one of those, or "
+            "declare the ones you need by a PATCH of the experiment's `metrics`.",
         )
 
 

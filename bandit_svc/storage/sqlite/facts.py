@@ -1,6 +1,6 @@
 """Decisions, activations and rewards in SQLite.
 
-Owns the tables decisions, rewards, activations, cursors and counters; see
+Owns the tables decisions, rewards, metric_names, activations, cursors and counters; see
 storage.interface.Facts. The rules of repetition are in ingesting.py, the checks in
 soundness.py.
 """
@@ -133,6 +133,14 @@ class SqliteFacts:
                 ),
                 joined=scalar("SELECT max(position) FROM joined WHERE number = ?"),
             )
+
+    def metric_names(self, number: int) -> set[str]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT name FROM metric_names WHERE number = ?", [number]
+            ).fetchall()
+        return {name for (name,) in rows}
 
     def check(self) -> list[str]:
         """See the interface."""

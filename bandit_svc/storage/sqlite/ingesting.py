@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bandit_svc.domain.events.decision import Activation, Decision
 from bandit_svc.domain.events.event import decode_decision
+from bandit_svc.domain.events.refusal import Refusal
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.latency import bin_of
@@ -35,7 +36,7 @@ _INSERT_REWARD = """
     ON CONFLICT (decision_id, metric, reward_id) DO NOTHING"""
 
 _KNOWN = """
-    SELECT id, state, on_first_reward, exposed_at_ms, window_ms, closes_at_ms
+    SELECT id, state, grp, on_first_reward, exposed_at_ms, window_ms, closes_at_ms
     FROM decisions WHERE id IN ({})"""
 _IDS_AT_ONCE = 500
 
@@ -44,6 +45,7 @@ class _Known(NamedTuple):
     """What a reward needs to know of its decision."""
 
     state: int
+    group: Group
     on_first_reward: bool
     exposed_at_ms: int
     window_ms: int
@@ -69,6 +71,7 @@ class Ingesting:
         decisions: list[_Ruled] = []
         activations: list[Activation] = []
         rewards: list[Reward] = []
+        refusals: list[Refusal] = []
         self._orphans = self._any_orphans()
         for arrival in arrivals:
             event = arrival.event
@@ -80,10 +83,13 @@ class Ingesting:
                 activations.append(event)
             elif isinstance(event, Reward):
                 rewards.append(event)
+            elif isinstance(event, Refusal):
+                refusals.append(event)
         self._keep(decisions)
         for activation in sorted(activations, key=lambda a: a.activated_at_ms):
             self._activation(activation)
         self._keep_rewards(rewards)
+        self._count_refusals(refusals)
         self._write_counts()
         return IngestOutcome(counts=dict(self._counts))
 
@@ -203,7 +209,7 @@ class Ingesting:
 
     def _keep_rewards(self, rewards: Sequence[Reward]) -> None:
         """Insert the rewards at once; one by one where some are repeated."""
-        known = self._known(rewards)
+        known = self._known([reward.decision_id for reward in rewards])
         rows = [
             _reward_row(reward, known.get(reward.decision_id)) for reward in rewards
         ]
@@ -220,10 +226,21 @@ class Ingesting:
                 else:
                     self._repeated_reward(reward)
         self._connection.execute("RELEASE rewards")
+        names = {(r.number, r.metric) for r in rewards if r.metric != MAIN_METRIC}
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO metric_names VALUES (?, ?)", sorted(names)
+        )
 
-    def _known(self, rewards: Sequence[Reward]) -> dict[str, _Known]:
+    def _count_refusals(self, refusals: Sequence[Refusal]) -> None:
+        """Count what was refused, by the group of the decision and by the field."""
+        known = self._known([refusal.decision_id for refusal in refusals])
+        for refusal in refusals:
+            of = _place(known.get(refusal.decision_id))
+            self._counts[refusal.number, f"rewards_refused_{of}"] += 1
+            self._counts[refusal.number, f"refused_for_{refusal.field}"] += 1
+
+    def _known(self, ids: Sequence[str]) -> dict[str, _Known]:
         """Return what a reward needs to know of its decision, by id."""
-        ids = [reward.decision_id for reward in rewards]
         found: dict[str, _Known] = {}
         for begin in range(0, len(ids), _IDS_AT_ONCE):
             some = ids[begin : begin + _IDS_AT_ONCE]
@@ -234,6 +251,10 @@ class Ingesting:
 
     def _added_reward(self, reward: Reward, known: _Known | None) -> None:
         """Do what follows from a new reward."""
+        if known is not None:
+            self._counts[reward.number, f"reported_{known.group}"] += 1
+        if reward.clipped:
+            self._counts[reward.number, f"rewards_clipped_{_place(known)}"] += 1
         if known is None:
             outcome = "rewards_orphan"
         elif known.state == JOINED:
@@ -286,6 +307,11 @@ class Ingesting:
         add_counts(self._connection, self._counts)
         add_latencies(self._connection, self._latencies)
         self._units.write()
+
+
+def _place(known: _Known | None) -> str:
+    """Return the last word of a counter: the group, if the decision is known."""
+    return "orphan" if known is None else known.group
 
 
 def _row(decision: Decision, rule: ClosingRule, line: bytes) -> tuple[object, ...]:

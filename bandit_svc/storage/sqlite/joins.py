@@ -15,6 +15,7 @@ from bandit_svc.storage.rows import (
     JoinedRow,
     JoinSums,
     Tally,
+    clipped_counts,
 )
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.ingesting import JOINED, add_counts
@@ -91,6 +92,7 @@ class SqliteJoins:
                 late,
             )
             add_counts(connection, _late_counts(closed))
+            add_counts(connection, clipped_counts(closed))
             _add_tallies(connection, closed)
             for number, mine in _by_number(closed).items():
                 add_history(connection, number, mine)

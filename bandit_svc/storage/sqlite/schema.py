@@ -338,7 +338,21 @@ def m016_set_aside(db: Database) -> None:
     db.execute("DROP TABLE unreadable")
 
 
-LAST_MIGRATION = m016_set_aside.__name__
+@migrations()
+def m017_metric_names(db: Database) -> None:
+    """Create the table of the secondary metrics that rewards have come with."""
+    db.execute(
+        "CREATE TABLE metric_names (number INTEGER NOT NULL, name TEXT NOT NULL,"
+        " PRIMARY KEY (number, name)) WITHOUT ROWID"
+    )
+    db.execute(
+        "INSERT INTO metric_names SELECT number, metric FROM rewards"
+        " WHERE metric <> 'reward' UNION SELECT number, metric FROM tallies"
+        " WHERE metric <> 'reward'"
+    )
+
+
+LAST_MIGRATION = m017_metric_names.__name__
 
 
 def newer_migrations(db: Database) -> list[str]:

@@ -115,26 +115,39 @@ def test_the_joined_reward_is_independent_of_the_order_of_delivery(
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"), [((0.7, 0.7), 1.0), ((-0.7, -0.7), -1.0), ((0.25,), 0.25)]
+    ("values", "expected"),
+    [
+        # The second one has no room.
+        ((0.7, 0.7), (1.0, 2, 1)),
+        ((-0.7, -0.7), (-1.0, 2, 1)),
+        ((1.0, 1.0, 1.0), (1.0, 3, 2)),
+        # It left the range and came back.
+        ((0.7, 0.7, -0.7), (0.7, 3, 0)),
+        # Each value is brought into the range first, and was counted as it came.
+        ((5.0, -0.5), (0.5, 2, 0)),
+        ((0.25,), (0.25, 1, 0)),
+    ],
 )
-def test_an_aggregate_beyond_the_range_is_clipped_to_it(
-    new_reward: NewReward, values: tuple[float, ...], expected: float
+def test_values_and_their_aggregate_are_brought_into_the_range(
+    new_reward: NewReward, values: tuple[float, ...], expected: tuple[float, int, int]
 ) -> None:
     definition = RewardDefinition(aggregate="sum", minimum=-1.0, maximum=1.0)
     rewards = [
-        new_reward(value, EXPOSED_AT_MS, reward_id=str(i))
+        new_reward(value, EXPOSED_AT_MS + i, reward_id=str(i))
         for i, value in enumerate(values)
     ]
 
-    assert joined_reward(rewards, EXPOSED_AT_MS, definition) == (expected, len(values))
+    found = joined_reward(rewards, EXPOSED_AT_MS, definition)
+
+    assert found == pytest.approx(expected)
 
 
 def test_silence_gives_the_default_reward(new_reward: NewReward) -> None:
     definition = RewardDefinition(minimum=-1.0, default=-0.5)
     late = new_reward(1.0, EXPOSED_AT_MS + definition.window_ms + 1)
 
-    assert joined_reward([], EXPOSED_AT_MS, definition) == (-0.5, 0)
-    assert joined_reward([late], EXPOSED_AT_MS, definition) == (-0.5, 0)
+    assert joined_reward([], EXPOSED_AT_MS, definition) == (-0.5, 0, 0)
+    assert joined_reward([late], EXPOSED_AT_MS, definition) == (-0.5, 0, 0)
 
 
 def test_a_decision_learned_on_its_first_reward_counts_none_received_after_it(
@@ -149,7 +162,7 @@ def test_a_decision_learned_on_its_first_reward_counts_none_received_after_it(
 
     assert counted_rewards(rewards, EXPOSED_AT_MS, definition) == [first, before]
     # However late the learner looks, so that a restart changes nothing.
-    assert joined_reward([second, first], EXPOSED_AT_MS, definition) == (0.25, 1)
+    assert joined_reward([second, first], EXPOSED_AT_MS, definition) == (0.25, 1, 0)
 
 
 def test_a_first_reward_that_does_not_count_closes_nothing(
@@ -159,4 +172,4 @@ def test_a_first_reward_that_does_not_count_closes_nothing(
     early = new_reward(1.0, EXPOSED_AT_MS - MINUTE_MS - 1, EXPOSED_AT_MS, reward_id="a")
     on_time = new_reward(0.5, EXPOSED_AT_MS + 5, reward_id="b")
 
-    assert joined_reward([early, on_time], EXPOSED_AT_MS, definition) == (0.5, 1)
+    assert joined_reward([early, on_time], EXPOSED_AT_MS, definition) == (0.5, 1, 0)

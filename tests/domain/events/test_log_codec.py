@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bandit_svc.domain.events.codec import (
     FactDecoder,
     encode_activation,
+    encode_refusal,
     encode_reward,
     is_about,
     may_be_retried,
@@ -24,6 +25,12 @@ from bandit_svc.domain.events.decision_id import SECRET_BYTES, DecisionIds, raw_
 from bandit_svc.domain.events.event import UnreadableEvent, encode_event
 from bandit_svc.domain.events.packing import field
 from bandit_svc.domain.events.record import DECISION, LINE, UNIT, Record
+from bandit_svc.domain.events.refusal import (
+    REFUSED_FIELDS,
+    Refusal,
+    RefusedField,
+    refused_field,
+)
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.variant import Variant
@@ -156,6 +163,7 @@ def test_decisions_of_one_encoder_do_not_mix(several: list[Decision]) -> None:
         occurred_at_ms=times_ms,
         received_at_ms=times_ms,
         metric=texts,
+        clipped=st.booleans(),
     )
 )
 def test_a_reward_is_read_as_it_was_written(reward: Reward) -> None:
@@ -169,6 +177,22 @@ def test_an_activation_is_read_as_it_was_written(number: int, at_ms: int) -> Non
     activation = Activation(decision_id, number, at_ms)
 
     assert read(encode_activation(activation)) == activation
+
+
+@any_speed
+@given(numbers, times_ms, st.sampled_from(REFUSED_FIELDS))
+def test_a_refusal_is_read_as_it_was_written(
+    number: int, at_ms: int, at_fault: RefusedField
+) -> None:
+    decision_id = IDS.issue(number, at_ms, bytes(9), deferred=False)
+    refusal = Refusal(decision_id, number, at_fault, at_ms)
+    record = encode_refusal(refusal)
+    newer = bytearray(record.payload)
+    newer[30] = len(REFUSED_FIELDS)
+
+    assert read(record) == refusal
+    unknown = read(msgspec.structs.replace(record, payload=bytes(newer)))
+    assert unknown == msgspec.structs.replace(refusal, field="other")
 
 
 def decision_of(**fields: object) -> Decision:
@@ -351,3 +375,13 @@ def test_a_record_tells_by_its_bytes_whether_it_may_be_looked_for() -> None:
         True,
     ]
     assert plain.kind == DECISION
+
+
+@pytest.mark.parametrize(
+    ("pointer", "expected"),
+    [("/value", "value"), ("/metric", "metric"), ("/x", "other"), ("", "other")],
+)
+def test_a_refusal_tells_the_field_that_its_error_points_to(
+    pointer: str, expected: str
+) -> None:
+    assert refused_field(pointer) == expected

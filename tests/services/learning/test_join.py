@@ -232,6 +232,7 @@ def test_a_line_of_an_unknown_revision_is_set_aside_and_the_rest_is_kept(
     ]
     assert tick.ingested.counts == {
         (1, "decisions_treatment"): 1,
+        (1, "reported_treatment"): 1,
         (1, "rewards_accepted"): 1,
     }
 
@@ -264,7 +265,7 @@ def test_an_append_that_was_stamped_in_time_may_arrive_within_the_margin(
     ingest(facts, reader, backends.decoder, definitions, now_ms)
     # Stamped before the tick began, appended after the tick had read the log.
     service.reward(decided)
-    assert join(service.storage.joins, definitions, now_ms) == 0
+    assert join(service.storage.joins, definitions, now_ms).decisions == 0
     service.mature()
     view = service.storage.facts.decision(decided.decision.id)
 

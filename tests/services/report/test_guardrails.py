@@ -56,8 +56,10 @@ def test_a_guardrail_compares_the_difference_with_its_margin(
 
 
 def test_an_undeclared_metric_has_means_and_no_guardrail(service: Service) -> None:
-    service.create(holdout=0.0, metrics=[{"name": "calls", "minimum": 0, "maximum": 1}])
+    service.create(holdout=0.0)
     service.reward(service.decide(), 3.0, metric="seconds")
+    # From now on others than `calls` are refused; what has come is still reported.
+    service.change(metrics=[{"name": "calls", "minimum": 0, "maximum": 1}])
     service.mature()
     rows = {(r.metric, r.group): r for r in report_of(service).metrics}
 

@@ -12,8 +12,11 @@ from tests.harness.service import Service
 RECORDED = Path(__file__).parent / "recorded_report.json"
 """Made by the version before reports were typed, from the same 2,417 decisions.
 
-Only the intervals of segments and their rule are newer: those of e-BH.
+Only the intervals of segments and their rule are newer: those of e-BH; and the rows of
+a metric that was not declared, which is refused now, are left out.
 """
+ADDED = ("/decisions/rewards_", "/health/rewards_range/")
+"""Where paths of later versions begin."""
 DEFINITION: dict[str, Any] = {
     "holdout": 0.3,
     "metrics": [
@@ -39,8 +42,6 @@ def lived_in(service: Service) -> None:
             played = service.round(service.workers[i % 2])
             if i % 5 == 0:
                 service.reward(played, value=float(i % 3), metric="returns")
-            if i % 50 == 0:
-                service.reward(played, value=1.0, metric="unasked")
         if part % 2:
             late = service.decide(unit_id="late", context={"device": "mobile"})
             service.now_ms += 2_500
@@ -52,7 +53,9 @@ def lived_in(service: Service) -> None:
 
 
 def flat(value: object, path: str = "") -> dict[str, object]:
-    """Return every leaf of a JSON value by its path."""
+    """Return every leaf of a JSON value by its path, a check's by its name."""
+    if path == "/health" and isinstance(value, list):
+        value = {check["check"]: check for check in value}
     if isinstance(value, dict):
         return {
             k: v for n, o in value.items() for k, v in flat(o, f"{path}/{n}").items()
@@ -81,7 +84,8 @@ def test_the_json_of_a_report_is_that_of_the_version_before(service: Service) ->
     numbers = {p: v for p, v in recorded.items() if p not in words}
 
     assert set(recorded) - set(found) == set()
-    assert {p for p in set(found) - set(recorded) if not p.endswith("/reason")} == set()
+    new = {p for p in set(found) - set(recorded) if not p.startswith(ADDED)}
+    assert {p for p in new if not p.endswith("/reason")} == set()
     different = {
         path: (value, found[path])
         for path, value in numbers.items()
