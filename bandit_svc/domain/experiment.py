@@ -193,12 +193,18 @@ def _between(pointer: str, value: float, low: float, high: float) -> None:
 def assign_group(salt: str, unit_id: str, holdout: float) -> Group:
     """Put a unit in its group: the same one at every call.
 
-    The hash is compared with the holdout share, so that a changed holdout moves
-    only the units between the old share and the new one.
+    One number is compared with any holdout share, so that a changed holdout moves only
+    the units between the old share and the new one: a unit that is in at 0.1 is in at
+    0.5.
     """
+    return group_of(uniform_of_unit(salt, unit_id), holdout)
+
+
+def uniform_of_unit(salt: str, unit_id: str) -> float:
+    """Return a unit's number in [0, 1), by which its group is told for any holdout."""
     digest = _group_hash(salt).copy()
     digest.update(unit_id.encode("utf-8", "surrogatepass"))
-    return group_of(int.from_bytes(digest.digest(), "big") / 2**64, holdout)
+    return int.from_bytes(digest.digest(), "big") / 2**64
 
 
 @functools.lru_cache(maxsize=1024)

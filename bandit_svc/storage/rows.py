@@ -68,6 +68,7 @@ COUNTERS = {
     "rewards_conflict": "rewards sent again with another value; the first counts",
     "rewards_late": "rewards that came or occurred after the decision had closed",
     "rewards_orphan": "rewards that came before their decision was known",
+    "units_in_both_groups": "units with decisions in both groups",
     "reported_treatment": "rewards for decisions of the learning policy",
     "reported_baseline": "rewards for decisions of the holdout",
     "rewards_clipped_treatment": "rewards cut to the range, of the learning policy",

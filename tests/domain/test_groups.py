@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandit_svc.domain.experiment import BASELINE, TREATMENT, assign_group, group_of
+from bandit_svc.domain.experiment import (
+    BASELINE,
+    TREATMENT,
+    assign_group,
+    group_of,
+    uniform_of_unit,
+)
 
 UNITS = [f"u-{i}" for i in range(20_000)]
 
@@ -22,6 +28,16 @@ def test_a_larger_holdout_moves_units_into_the_baseline_only(
 
     if assign_group("salt", unit, small) == BASELINE:
         assert assign_group("salt", unit, large) == BASELINE
+
+
+@given(st.text(), st.floats(0.0, 0.9))
+def test_a_units_own_number_tells_its_group_for_any_holdout(
+    unit: str, holdout: float
+) -> None:
+    uniform = uniform_of_unit("salt", unit)
+
+    assert 0.0 <= uniform < 1.0
+    assert assign_group("salt", unit, holdout) == group_of(uniform, holdout)
 
 
 def test_a_holdout_of_0_has_no_unit() -> None:

@@ -35,6 +35,7 @@ COUNTS = Decisions(
     orphan_rewards=0,
     rewards_clipped=0,
     rewards_refused=0,
+    units_in_both_groups=0,
 )
 MODEL = Model(
     version=3,

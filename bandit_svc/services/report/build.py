@@ -123,6 +123,7 @@ def _decisions(totals: Totals) -> Decisions:
         orphan_rewards=totals.orphans,
         rewards_clipped=total_of(totals, CLIPPED),
         rewards_refused=total_of(totals, REFUSED),
+        units_in_both_groups=counts.get("units_in_both_groups", 0),
     )
 
 

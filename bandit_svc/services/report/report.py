@@ -38,6 +38,8 @@ class Decisions(msgspec.Struct, frozen=True):
         rewards_clipped: rewards of which the end of the declared range counts, or the
             part that the range of the decision's sum had room for.
         rewards_refused: rewards that were answered 400, and count nowhere.
+        units_in_both_groups: units that a changed holdout has moved, with decisions in
+            each group; a unit's groups of before this was counted are not known.
     """
 
     treatment: int
@@ -53,6 +55,7 @@ class Decisions(msgspec.Struct, frozen=True):
     orphan_rewards: int
     rewards_clipped: int
     rewards_refused: int
+    units_in_both_groups: int
 
 
 class Uplift(msgspec.Struct, frozen=True):

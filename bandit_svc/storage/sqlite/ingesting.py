@@ -304,9 +304,9 @@ class Ingesting:
         self._units.count(decision.number, decision.revision, decision.group, unit_id)
 
     def _write_counts(self) -> None:
+        self._counts.update(self._units.write())
         add_counts(self._connection, self._counts)
         add_latencies(self._connection, self._latencies)
-        self._units.write()
 
 
 def _place(known: _Known | None) -> str:

@@ -352,7 +352,13 @@ def m017_metric_names(db: Database) -> None:
     )
 
 
-LAST_MIGRATION = m017_metric_names.__name__
+@migrations()
+def m018_unit_groups(db: Database) -> None:
+    """Add the groups in which a unit has been seen; 0 of those from before."""
+    db.execute("ALTER TABLE units ADD COLUMN groups INTEGER NOT NULL DEFAULT 0")
+
+
+LAST_MIGRATION = m018_unit_groups.__name__
 
 
 def newer_migrations(db: Database) -> list[str]:

@@ -1,15 +1,17 @@
 """Units, each counted once in the group in which it was first seen.
 
 Owns the tables units, unit_counts and unit_looks. A unit is kept as eight bytes of a
-salted hash, never as itself. The caller owns the transaction.
+salted hash, never as itself, with the groups in which it has been seen. The caller owns
+the transaction.
 """
 
 import sqlite3
+from collections import Counter
 from hashlib import blake2b
 
 import msgspec
 
-from bandit_svc.domain.experiment import BASELINE, Group
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 
 EVERY_LOOK_TO = 100
 LOOK_RATIO = 1.02
@@ -18,6 +20,11 @@ LOOK_RATIO = 1.02
 some 35 rows an octave."""
 HASH_BYTES = 8
 _SALT_BYTES = 64
+
+_BITS = {TREATMENT: 1, BASELINE: 2}
+"""The groups of a unit are a sum of these; 0 is one of a store from before they were
+kept, which gets those that it is seen in from now on."""
+_BOTH = 3
 
 
 class _Holdout(msgspec.Struct):
@@ -74,9 +81,9 @@ class Units:
             unit = int.from_bytes(hashing.digest(), "big", signed=True)
         self._seen.append((number, revision, group, unit))
 
-    def write(self) -> None:
-        """Keep the units and their counts."""
-        self._count_new()
+    def write(self) -> Counter[tuple[int, str]]:
+        """Keep the units and their counts; return the counters that rise."""
+        crossed = self._count_new()
         self._connection.executemany(
             "INSERT OR REPLACE INTO unit_counts VALUES (?, ?, ?, ?, ?)",
             [
@@ -92,38 +99,63 @@ class Units:
                 for treatment, baseline in era.looks
             ],
         )
+        return crossed
 
-    def _count_new(self) -> None:
-        """Count each new unit once, in the order in which they came."""
-        came: dict[int, set[int]] = {}
-        for number, _, _, unit in self._seen:
+    def _count_new(self) -> Counter[tuple[int, str]]:
+        """Count each new unit once, in the order in which they came.
+
+        Return how many units have now been in both groups, and had not before.
+        """
+        came: dict[int, dict[int, int]] = {}
+        for number, _, group, unit in self._seen:
             if unit is not None:
-                came.setdefault(number, set()).add(unit)
-        new = {number: self._unknown(number, units) for number, units in came.items()}
-        self._connection.executemany(
-            "INSERT INTO units VALUES (?, ?)",
-            # In the order of the key, so that neighbours are written together.
-            [(number, unit) for number, units in new.items() for unit in sorted(units)],
-        )
+                groups = came.setdefault(number, {})
+                groups[unit] = groups.get(unit, 0) | _BITS[group]
+        known = {number: self._known(number, units) for number, units in came.items()}
+        crossed = self._write_groups(came, known)
         for number, revision, group, unit in self._seen:
             if unit is not None:
-                if unit not in new[number]:
+                if unit in known[number]:
                     continue
-                new[number].remove(unit)
+                known[number][unit] = came[number][unit]
             era = (number, self._since[number].get(revision, 1))
             if era not in self._eras:
                 self._eras[era] = self._era(*era)
             self._eras[era].add(group)
         self._seen.clear()
+        return crossed
 
-    def _unknown(self, number: int, units: set[int]) -> set[int]:
-        """Return the units that are not in the table yet."""
-        known = self._connection.execute(
-            "SELECT unit FROM units WHERE number = ?"
-            " AND unit IN (SELECT value FROM json_each(?))",
-            (number, msgspec.json.encode(units)),
+    def _write_groups(
+        self, came: dict[int, dict[int, int]], known: dict[int, dict[int, int]]
+    ) -> Counter[tuple[int, str]]:
+        """Keep new units and new groups of known ones; count those now in both."""
+        crossed: Counter[tuple[int, str]] = Counter()
+        changed: list[tuple[int, int, int]] = []
+        for number, units in came.items():
+            # In the order of the key, so that neighbours are written together.
+            for unit, groups in sorted(units.items()):
+                before = known[number].get(unit)
+                after = groups | (before or 0)
+                if after == before:
+                    continue
+                changed.append((number, unit, after))
+                if after == _BOTH:
+                    crossed[number, "units_in_both_groups"] += 1
+        self._connection.executemany(
+            "INSERT INTO units VALUES (?, ?, ?) ON CONFLICT (number, unit)"
+            " DO UPDATE SET groups = excluded.groups",
+            changed,
         )
-        return units.difference(unit for (unit,) in known)
+        return crossed
+
+    def _known(self, number: int, units: dict[int, int]) -> dict[int, int]:
+        """Return the groups of the units that are in the table already."""
+        rows = self._connection.execute(
+            "SELECT unit, groups FROM units WHERE number = ?"
+            " AND unit IN (SELECT value FROM json_each(?))",
+            (number, msgspec.json.encode(list(units))),
+        )
+        return dict(rows.fetchall())
 
     def _load(self, number: int) -> blake2b:
         """Read the salt, and for each revision since when its holdout has held."""
