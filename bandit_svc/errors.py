@@ -135,6 +135,34 @@ class Unavailable(BanditError):
 
     code = "unavailable"
 
-    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: int = 1,
+        way_out: WayOut | None = None,
+    ) -> None:
+        super().__init__(message, way_out=way_out)
         self.retry_after_s = retry_after_s
+
+
+class LogUnreadable(Unavailable):
+    """A file of the event log can't be read now.
+
+    `file` is its path; `may_pass` is false where the path is not a file at all, which
+    no later try changes.
+    """
+
+    def __init__(self, file: str, reason: str, *, may_pass: bool) -> None:
+        super().__init__(
+            f"{file} of the event log can't be read ({reason})", way_out=_READABLE
+        )
+        self.file = file
+        self.may_pass = may_pass
+
+
+_MAKE_READABLE = (
+    "give it to the service's user, mend the disk, or restore it from a copy; if it "
+    "is deleted, its facts are lost, and the rest of the log is read"
+)
+_READABLE = WayOut("send the request again", _MAKE_READABLE, _MAKE_READABLE)

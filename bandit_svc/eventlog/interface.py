@@ -69,7 +69,7 @@ class EventLogWriter(Protocol):
 class EventLogReader(Protocol):
     """The learner's end of the log.
 
-    Every method raises Unavailable while the log can't be read, and NewerFormat
+    Every method raises LogUnreadable while the log can't be read, and NewerFormat
     (a BanditError) where a newer version wrote it.
     """
 

@@ -12,6 +12,7 @@ import msgspec
 
 from bandit_svc.clock import deadline_in, elapsed_s
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.learner.partition_watch import PartitionWatch
 from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
@@ -89,6 +90,7 @@ class Learner:
         self._budget_s = budget_s
         self._clock_s = clock_s
         self._definitions = Definitions(backends.storage.experiments)
+        self._partitions = PartitionWatch(backends.storage.damages)
         self._trainers: dict[int, tuple[ProgressiveEvaluator, Trainer]] = {}
         self._wakefulness = Wakefulness(self._settings.publish_every_ms)
         self._experiments: list[Experiment] = []
@@ -106,6 +108,7 @@ class Learner:
         if before is None:
             before = self._storage.joins.last_positions()
         ingested = self._ingest(now_ms)
+        hold |= self._partitions.must_hold(ingested, now_ms)
         joined = NOTHING_JOINED
         if not hold:
             joined = join(self._storage.joins, self._definitions, now_ms)
@@ -136,8 +139,6 @@ class Learner:
             _log.warning("%d torn last records of dead workers skipped", ingested.torn)
         for damage in ingested.damages:
             _log.warning("%s", damage)
-        for fault in ingested.faults:
-            _log.error("%s", fault)
         return ingested
 
     def _due(

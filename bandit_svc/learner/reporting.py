@@ -19,7 +19,7 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.learner.gauges import Rest, Series, set_all, set_value
 from bandit_svc.learner.loop import Tick
-from bandit_svc.services.checks.degraded import DAMAGE
+from bandit_svc.services.checks.degraded import DAMAGE, UNREADABLE, damage_reasons
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.headline import headline_of
 from bandit_svc.services.report.report import Report
@@ -126,8 +126,10 @@ class Reporting:
     def _refresh(self, now_ms: int, deadline_s: float) -> None:
         backlog = self._reader.backlog_bytes(self._storage.facts.cursors())
         metrics.BACKLOG.set(backlog)
-        damaged = bool(self._storage.damages.unacknowledged())
-        metrics.DEGRADED.labels(DAMAGE).set(damaged)
+        damages = [one.damage for one in self._storage.damages.unacknowledged()]
+        names = {reason.name for reason in damage_reasons(damages)}
+        for name in (DAMAGE, UNREADABLE):
+            metrics.DEGRADED.labels(name).set(name in names)
         if not self._waiting:
             self._begin_round()
         headlines = []

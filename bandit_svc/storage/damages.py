@@ -4,9 +4,13 @@ Owns the protocol and the row; what counts as damage is domain/events/damage.py'
 Damages are kept by `Facts.ingest`, in the transaction that moves the cursor.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from bandit_svc.domain.events.damage import Damage
+
+HOLD_JOINING_MS = 3_600_000
+"""An operator has so long to make a file readable; then joining goes on without it."""
 
 
 class KeptDamage(NamedTuple):
@@ -17,15 +21,41 @@ class KeptDamage(NamedTuple):
     damage: Damage
     acknowledged_at_ms: int | None = None
 
+    def holds_joining(self, now_ms: int) -> bool:
+        """Return whether decisions must not be joined yet, since rewards may come.
+
+        What lies in the place of a file does not pass by waiting, so it holds nothing.
+        """
+        return (
+            self.damage.what == "waiting"
+            and self.acknowledged_at_ms is None
+            and now_ms - self.found_at_ms < HOLD_JOINING_MS
+        )
+
 
 class Damages(Protocol):
-    """The damages of a store's event log. They are kept for good."""
+    """The damages of a store's event log.
+
+    They are kept for good, but for partitions that only wait.
+    """
 
     def all(self) -> list[KeptDamage]:
         """Return every damage, the oldest first."""
 
     def unacknowledged(self) -> list[KeptDamage]:
         """Return those that nobody has acknowledged yet, the oldest first."""
+
+    def waiting(self) -> list[KeptDamage]:
+        """Return the partitions that wait, acknowledged or not, the oldest first."""
+
+    def replace_waiting(
+        self, waiting: Sequence[Damage], lost: Sequence[Damage], now_ms: int
+    ) -> None:
+        """Keep which partitions wait now, and add those that are lost instead.
+
+        One that waited before keeps its id, its time and its acknowledgement; those
+        that don't wait any more are dropped.
+        """
 
     def remains(self, damage_id: int) -> bytes:
         """Return the bytes that were damaged or set aside; empty if none are kept.

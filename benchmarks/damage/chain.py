@@ -16,13 +16,12 @@ import msgspec
 from bandit_svc.domain.events.event import encode_event
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services.checks.check import checked_json
-from bandit_svc.services.managing.doctor import Surroundings, examine
+from bandit_svc.services.managing.doctor import examine
 from bandit_svc.services.report.build import build_report
 from bandit_svc.storage.interface import Storage
 from bandit_svc.wiring import Backends
 from benchmarks.damage.traffic import LATER_MS, settings_of
 
-_ROOM = Surroundings(free_bytes=10**12)
 _MOST_TICKS = 20
 _MANY = 10**6
 _FACTS = ("decisions", "rewards", "activations")
@@ -96,7 +95,7 @@ def heard() -> Iterator[list[str]]:
 def doctor(folder: Path) -> list[str]:
     """Return the faults that `bandit-svc doctor` names."""
     with closing(Backends(settings_of(folder))) as backends:
-        return examine(backends.storage, backends.reader, _ROOM, LATER_MS)
+        return examine(backends.storage, backends.reader, LATER_MS)
 
 
 def learn(folder: Path, now_ms: int = LATER_MS) -> None:

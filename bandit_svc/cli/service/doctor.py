@@ -1,11 +1,10 @@
 """`bandit-svc doctor`: is this data folder sound?
 
-Owns what the machine is asked: room, permissions, readable files. What counts as
-a fault in the store is services.managing.doctor's.
+Owns what the machine is asked: room and permissions. What counts as a fault in the
+store and the log is services.managing.doctor's.
 """
 
 import os
-import shutil
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +15,7 @@ from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option, settings_of
 from bandit_svc.clock import now_ms
 from bandit_svc.eventlog.bounded import shortages
-from bandit_svc.eventlog.files.inspect import inspect
-from bandit_svc.services.managing.doctor import Surroundings, examine
+from bandit_svc.services.managing.doctor import examine
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, log_folder, log_limits, log_room
 
@@ -57,27 +55,16 @@ def doctor(data: str, acknowledge: tuple[int, ...], show: int | None) -> None:
             for damage_id in acknowledge:
                 backends.storage.damages.acknowledge(damage_id, now_ms())
     with closing(Backends(settings_of(data=data))) as backends:
-        around = Surroundings(
-            free_bytes=_free_bytes(backends.folder),
-            faults=(
-                *_permission_faults(backends.folder),
-                *_log_faults(log_folder(backends.settings)),
-                *_limit_faults(backends.settings),
-            ),
+        around = (
+            *_permission_faults(backends.folder),
+            *_limit_faults(backends.settings),
         )
-        faults = examine(backends.storage, backends.reader, around, now_ms())
+        faults = examine(backends.storage, backends.reader, now_ms(), around)
     for fault in faults:
         click.echo(fault)
     if faults:
         raise click.exceptions.Exit(1)
     click.echo("no faults found")
-
-
-def _free_bytes(folder: Path) -> int:
-    """Return the free bytes of the disk where the folder is, or would be."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
 
 
 def _permission_faults(folder: Path) -> list[str]:
@@ -97,17 +84,3 @@ def _limit_faults(settings: Settings) -> list[str]:
     if not folder.parent.exists():
         return []
     return [s.sentence for s in shortages(log_limits(settings), log_room(settings))]
-
-
-def _log_faults(root: Path) -> list[str]:
-    """Return a sentence for each part of the event log that can't be read."""
-    try:
-        partitions = inspect(root)
-    except OSError as error:
-        return [f"the event log can't be read: {error.strerror}: {error.filename}"]
-    files = (f for p in partitions for f in (root / p.partition).glob("*.jsonl"))
-    return [
-        f"{file} of the event log can't be read by this user"
-        for file in files
-        if not os.access(file, os.R_OK) and file.exists()
-    ]

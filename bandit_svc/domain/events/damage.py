@@ -15,6 +15,8 @@ DamageKind = Literal[
     "live counter",
     "unreadable",
     "unknown experiment",
+    "waiting",
+    "replaced",
 ]
 """Kinds of damage.
 
@@ -22,8 +24,11 @@ changed: bytes that fit no checksum. cut: a segment ends before its known end. d
 a segment or a partition is missing. foreign: bytes behind a segment's end. power: a
 tail that the disk had not written when the machine lost its power. manifest, live
 counter: the file that knows the ends is missing or does not fit the segments.
-unreadable: records that are whole and mean nothing to this service. unknown experiment:
-decisions of an experiment, or of a revision, that the store has never had.
+unreadable: records that are whole and mean nothing to this service.
+unknown experiment: decisions of an experiment, or of a revision, that the store has
+never had. waiting: a file that can't be read for a reason that may pass. replaced:
+something that is no file lies in its place. Of the last two nothing is lost yet: their
+partition waits.
 """
 
 MOST_REMAINS_BYTES = 65_536
@@ -44,6 +49,8 @@ _WORDS: dict[DamageKind, str] = {
         "decisions are of an experiment or a revision that the store has never had; "
         "the store may be older than its log"
     ),
+    "waiting": "a file can't be read",
+    "replaced": "something that is no file lies in the place of a file",
 }
 
 
@@ -65,6 +72,13 @@ class Damage(NamedTuple):
     bytes: int
     what: DamageKind
     at_least: bool = False
+    format: int = 2
+    """Of the log where the damage is; it tells the suffix of the file."""
+
+    @property
+    def waits(self) -> bool:
+        """True if its partition is read no further until this has passed."""
+        return self.what in {"waiting", "replaced"}
 
     @property
     def place(self) -> tuple[str, int, int, DamageKind]:
@@ -85,12 +99,20 @@ class Damage(NamedTuple):
         if not self.partition:
             return "log"
         if self.segment:
-            return f"log/{self.partition}/{self.segment:08d}.seg"
+            suffix = "jsonl" if self.format == 1 else "seg"
+            return f"log/{self.partition}/{self.segment:08d}.{suffix}"
+        if self.waits:
+            return f"log/{self.partition}"
         end = "live" if self.what == "live counter" else "manifest"
         return f"log/manifests/{self.partition}.{end}"
 
     def __str__(self) -> str:
         """Return a sentence for a log line."""
+        if self.waits:
+            return (
+                f"partition {self.partition} of the event log waits: "
+                f"{_WORDS[self.what]}; nothing of it is lost yet"
+            )
         least = "at least " if self.at_least else ""
         lost = f"{_WORDS[self.what]}; {least}{self.facts} facts are lost"
         if not self.partition:

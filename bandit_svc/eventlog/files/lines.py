@@ -83,6 +83,10 @@ def _read_lines(
         chunk = os.pread(descriptor, wanted, offset)
         if at_least_one and len(chunk) == wanted and b"\n" not in chunk:
             return _read_long_line(descriptor, offset, chunk)
+    except OSError as error:
+        # An error of reading, unlike one of opening, does not name the file.
+        error.filename = error.filename or str(path)
+        raise
     finally:
         os.close(descriptor)
     exhausted = len(chunk) < wanted

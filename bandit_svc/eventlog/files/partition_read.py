@@ -103,12 +103,17 @@ class PartitionRead:
         final = not self._alive or number != self._numbers[-1]
         if number not in self._present:
             return self._deleted(number, offset, final=final)
+        path = self._folder / segment_name(number)
         try:
-            descriptor = os.open(self._folder / segment_name(number), os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             return self._deleted(number, offset, final=final)
         try:
             return self._frames(descriptor, number, offset, final=final)
+        except OSError as error:
+            # An error of reading, unlike one of opening, does not name the file.
+            error.filename = error.filename or str(path)
+            raise
         finally:
             os.close(descriptor)
 

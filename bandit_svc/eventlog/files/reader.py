@@ -6,12 +6,14 @@ to. One learner reads and releases at a time (its lease).
 """
 
 import contextlib
+import errno
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from bandit_svc.errors import Unavailable
+from bandit_svc.errors import LogUnreadable
 from bandit_svc.eventlog.files.frames import (
     LARGEST_HEADER_BYTES,
     epoch_of,
@@ -37,6 +39,8 @@ from bandit_svc.eventlog.files.segments import (
 from bandit_svc.eventlog.interface import START, Batch, Cursor
 
 DEFAULT_READ_BYTES = 4_194_304
+_NO_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ELOOP})
+"""What the system answers where something else lies in the place of a file."""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -50,9 +54,13 @@ def _unavailable_where_the_disk_refuses(
         try:
             return method(*args, **named)
         except OSError as error:
-            raise Unavailable(
-                f"The event log can't be read ({error.strerror or error}); send the "
-                "request again."
+            name = os.fsdecode(error.filename) if error.filename else "a file"
+            # The data folder is the caller's; the name within it is enough.
+            _, inside, rest = name.rpartition(f"{os.sep}log{os.sep}")
+            raise LogUnreadable(
+                f"log/{rest}" if inside else name,
+                error.strerror or str(error),
+                may_pass=error.errno not in _NO_FILE,
             ) from error
 
     return translated

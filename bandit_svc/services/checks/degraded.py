@@ -10,10 +10,12 @@ from typing import NamedTuple
 from bandit_svc.domain.clock_guard import KeptClock
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.numbers import counted
+from bandit_svc.storage.damages import HOLD_JOINING_MS
 
 LEARNER_SILENT_MS = 180_000
 """A learner keeps the agreed time once a minute, if it can write to the store."""
-DAMAGE = "damage"
+DAMAGE, UNREADABLE = "damage", "unreadable"
+_MOST_NAMED = 3
 
 
 class Reason(NamedTuple):
@@ -27,10 +29,17 @@ class Reason(NamedTuple):
         return f"{self.name}: {self.sentence}"
 
 
-def damage_sentence(damages: Sequence[Damage]) -> str:
-    """Return what the event log has lost, and the way out; empty if nothing."""
-    if not damages:
-        return ""
+def damage_reasons(damages: Sequence[Damage]) -> list[Reason]:
+    """Return what unacknowledged damage means: facts are lost, or can't be read."""
+    lost = [damage for damage in damages if not damage.waits]
+    waiting = [damage for damage in damages if damage.waits]
+    reasons = [Reason(DAMAGE, _lost(lost))] if lost else []
+    if waiting:
+        reasons.append(Reason(UNREADABLE, _waiting(waiting)))
+    return reasons
+
+
+def _lost(damages: Sequence[Damage]) -> str:
     places = counted(len(damages), "place")
     facts = sum(damage.facts for damage in damages)
     lost = counted(facts, "fact is", "facts are")
@@ -41,10 +50,20 @@ def damage_sentence(damages: Sequence[Damage]) -> str:
     )
 
 
-def damage_reasons(damages: Sequence[Damage]) -> list[Reason]:
-    """Return the reason that damages are not acknowledged, if there are any."""
-    sentence = damage_sentence(damages)
-    return [Reason(DAMAGE, sentence)] if sentence else []
+def _waiting(damages: Sequence[Damage]) -> str:
+    files = ", ".join(damage.file for damage in damages[:_MOST_NAMED])
+    hold = ""
+    if any(damage.what == "waiting" for damage in damages):
+        hold = (
+            f", and joining holds for at most {HOLD_JOINING_MS // 60_000} min, since "
+            "rewards may lie in it"
+        )
+    waits = counted(len(damages), "partition waits", "partitions wait")
+    return (
+        f"{waits} because the event log can't be read ({files}){hold}; `bandit-svc "
+        "doctor` has the reason, and `bandit-svc doctor --acknowledge ID` lets joining "
+        "go on"
+    )
 
 
 def learning_reasons(kept: KeptClock | None, now_ms: int) -> list[Reason]:

@@ -4,14 +4,15 @@ Owns the checks that cost little enough for a page; `bandit-svc doctor` looks th
 the store and the models as well. What was measured is passed in.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from bandit_svc.domain.numbers import counted, duration, percent
+from bandit_svc.eventlog.bounded import Room, Shortage
 from bandit_svc.services.checks.check import Check, CheckKind, Status
 
 BACKLOG_WARN_BYTES = 50_000_000
 LAG_WARN_S, LAG_FAIL_S = 10.0, 60.0
-FREE_WARN_SHARE, FREE_FAIL_BYTES = 0.1, 200_000_000
 ERRORS_WARN = 0.001
 _MEGABYTE = 1e6
 
@@ -23,8 +24,9 @@ class Measured(NamedTuple):
     backlog_bytes: int
     lag_s: float | None
     """Wait of the oldest decision that could be joined, in seconds; None for none."""
-    free_bytes: int
-    disk_bytes: int
+    room: Room
+    shortages: Sequence[Shortage]
+    """The limits of the event log that are near or passed."""
     requests: float
     server_errors: float
     dead_partitions: int
@@ -32,14 +34,14 @@ class Measured(NamedTuple):
     doubt: str = ""
     """What is wrong with the wall clock, a sentence; empty while it is believed."""
     damage: str = ""
-    """What the event log has lost, a sentence; empty if nothing, or acknowledged."""
+    """What the event log has lost or can't read, a sentence; empty if nothing."""
 
 
 LEARNER_RUNS = CheckKind("learner_runs", "A learner is running")
 KEEPS_UP = CheckKind("keeps_up", "The learner keeps up with the decisions")
 LOG_IS_READ = CheckKind("log_is_read", "The event log is read into the store")
 LOG_IS_WHOLE = CheckKind("log_is_whole", "The event log has lost no facts")
-DISK = CheckKind("disk", "The disk has room")
+DISK = CheckKind("disk", "The event log and its disk have room")
 CLOCK = CheckKind("clock", "The wall clock runs evenly")
 REQUESTS = CheckKind("requests", "Requests are answered without server errors")
 
@@ -94,15 +96,13 @@ def _damage(m: Measured) -> Check:
 
 
 def _disk(m: Measured) -> Check:
-    share = m.free_bytes / max(1, m.disk_bytes)
-    status: Status = "warn" if share < FREE_WARN_SHARE else "ok"
-    if m.free_bytes < FREE_FAIL_BYTES:
-        status = "fail"
-    return DISK.answer(
-        status,
-        f"{m.free_bytes / _MEGABYTE:,.0f} MB are free ({percent(share)}); without room "
-        "decisions are refused",
-    )
+    if m.shortages:
+        passed = any(shortage.passed for shortage in m.shortages)
+        sentence = "; ".join(shortage.sentence for shortage in m.shortages)
+        return DISK.answer("fail" if passed else "warn", sentence)
+    share = m.room.free_bytes / max(1, m.room.disk_bytes)
+    free = f"{m.room.free_bytes / _MEGABYTE:,.0f} MB"
+    return DISK.ok(f"{free} of the disk are free ({percent(share)})")
 
 
 def _clock(m: Measured) -> Check:

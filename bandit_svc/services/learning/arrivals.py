@@ -71,7 +71,16 @@ class Arrivals:
             begin = self._place(partition, after, indexes[0])
             content = [batch.records[index].payload for index in indexes]
             size = sum(map(len, content))
-            damage = Damage(partition, *begin[:2], len(indexes), size, what)
+            old = batch.records[indexes[0]].kind == LINE
+            damage = Damage(
+                partition,
+                segment=begin.segment,
+                offset=begin.offset,
+                facts=len(indexes),
+                bytes=size,
+                what=what,
+                format=1 if old else 2,
+            )
             remains[damage] = _BETWEEN_RECORDS.join(content)
         self.kept += kept
         self.damages += [*batch.damages, *(d for d in remains if d.what in aside)]

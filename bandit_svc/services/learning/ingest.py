@@ -4,32 +4,45 @@ Owns step 1 of the learner's tick. Each batch, its cursors and its damages are o
 transaction; a segment is deleted only after that.
 """
 
+import re
+from typing import NamedTuple
+
 import msgspec
 
 from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.cursor import START, Cursor
-from bandit_svc.domain.events.damage import Damage
-from bandit_svc.errors import BanditError
+from bandit_svc.domain.events.damage import Damage, DamageKind
+from bandit_svc.errors import BanditError, LogUnreadable
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.learning.arrivals import Arrivals, Rules
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.storage.interface import Facts
 from bandit_svc.storage.rows import Cursors, FoundDamages
 
+_SEGMENT = re.compile(r"([0-9]{8,})\.(seg|jsonl)$")
+
+
+class Wait(NamedTuple):
+    """A partition that could not be read, as damage and as a sentence with the file."""
+
+    damage: Damage
+    sentence: str
+
 
 class Ingested(msgspec.Struct):
     """The work of one call; counts by (experiment number, name).
 
     `records` counts the facts that were stored. `damages` names those that are lost or
-    were set aside. `faults` has a sentence for each partition that could not be read:
-    it waits.
+    were set aside. `waits` has the partitions that could not be read, and
+    `partitions` all.
     """
 
     counts: dict[tuple[int, str], int] = {}
     records: int = 0
     torn: int = 0
     damages: list[Damage] = []
-    faults: list[str] = []
+    waits: list[Wait] = []
+    partitions: list[str] = []
 
 
 def ingest(
@@ -46,9 +59,9 @@ def ingest(
     before the call can be joined with all of its rewards. Damages are kept with the
     time `now_ms`.
     """
-    done = Ingested()
     rules = Rules(definitions)
     partitions = reader.partitions()
+    done = Ingested(partitions=partitions)
     cursors = {p: c for p, c in facts.cursors().items() if p in partitions}
     ends = _ends(reader, partitions, done)
     while True:
@@ -79,7 +92,7 @@ def _ends(
         try:
             found[partition] = reader.end(partition)
         except BanditError as error:
-            done.faults.append(_fault(partition, error))
+            done.waits.append(_wait(partition, error))
     return found
 
 
@@ -98,7 +111,7 @@ def _next_batches(
         try:
             after = arrivals.read(partition, cursor)
         except BanditError as error:
-            done.faults.append(_fault(partition, error))
+            done.waits.append(_wait(partition, error))
             del ends[partition]
             continue
         if after != cursor:
@@ -106,5 +119,20 @@ def _next_batches(
     return moved
 
 
-def _fault(partition: str, error: BanditError) -> str:
-    return f"partition {partition} of the event log waits: {error.message}"
+def _wait(partition: str, error: BanditError) -> Wait:
+    what: DamageKind = "waiting"
+    file = None
+    if isinstance(error, LogUnreadable):
+        what = "waiting" if error.may_pass else "replaced"
+        file = _SEGMENT.search(error.file)
+    damage = Damage(
+        partition,
+        segment=int(file[1]) if file else 0,
+        offset=0,
+        facts=0,
+        bytes=0,
+        what=what,
+        format=1 if file and file[2] == "jsonl" else 2,
+    )
+    reason = error.message_on("command")
+    return Wait(damage, f"partition {partition} of the event log waits: {reason}")

@@ -1,19 +1,17 @@
 """Look for faults in a data folder.
 
 Owns what counts as a fault and its sentence. Changes nothing. What only the
-machine can tell (room on the disk, permissions) is passed in.
+machine can tell (room on the disk, permissions) is passed in, as sentences.
 """
 
 import hashlib
-from collections.abc import Iterator
-
-import msgspec
+from collections.abc import Iterator, Sequence
 
 from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.errors import BanditError
+from bandit_svc.errors import BanditError, LogUnreadable
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.learning.adjusted_uplift import adjusted
 from bandit_svc.services.managing.log_damage import log_damage
@@ -22,21 +20,20 @@ from bandit_svc.storage.interface import Storage
 from policies.base import PolicyError
 
 CLOCK_MARGIN_MS = 60_000
-LEAST_FREE_BYTES = 200_000_000
-
-
-class Surroundings(msgspec.Struct, frozen=True):
-    """The machine's facts of a data folder; `faults` are sentences."""
-
-    free_bytes: int
-    faults: tuple[str, ...] = ()
 
 
 def examine(
-    storage: Storage, reader: EventLogReader, around: Surroundings, now_ms: int
+    storage: Storage,
+    reader: EventLogReader,
+    now_ms: int,
+    around: Sequence[str] = (),
 ) -> list[str]:
-    """Return one sentence for each fault of the store, log, models, clock and disk."""
-    faults = [*around.faults, *_room(around)]
+    """Return one sentence for each fault of the store, log, models and clock.
+
+    Args:
+        around: the faults of the machine and the disk, which come first.
+    """
+    faults = [*around]
     found = _guarded("the store", _usable(storage))
     if found:
         # Without a store of this version there is nothing else to look at.
@@ -55,19 +52,10 @@ def _guarded(subject: str, faults: Iterator[str]) -> list[str]:
     try:
         found.extend(faults)
     except BanditError as error:
-        found.append(error.message)
+        found.append(error.message_on("command"))
     except Exception as error:  # noqa: BLE001 - damage shows as any exception
         found.append(f"{subject} can't be read: {type(error).__name__}: {error}")
     return found
-
-
-def _room(around: Surroundings) -> Iterator[str]:
-    if around.free_bytes < LEAST_FREE_BYTES:
-        yield (
-            f"the disk has {around.free_bytes // 1_000_000} MB free; under "
-            f"{LEAST_FREE_BYTES // 1_000_000} MB decisions may soon be refused. Make "
-            "room."
-        )
 
 
 def _usable(storage: Storage) -> Iterator[str]:
@@ -92,7 +80,11 @@ def _cursors(storage: Storage, reader: EventLogReader) -> Iterator[str]:
     The cursors are read first, so that a running learner can't overtake us.
     """
     for partition, cursor in storage.facts.cursors().items():
-        end = reader.end(partition)
+        try:
+            end = reader.end(partition)
+        except LogUnreadable:
+            # log_damage names it.
+            continue
         # The learner deletes what it has read; then the partition ends at START.
         if START < end < cursor:
             yield (

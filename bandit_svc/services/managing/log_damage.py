@@ -22,10 +22,15 @@ def log_damage(storage: Storage, reader: EventLogReader) -> Iterator[str]:
     for partition in reader.partitions():
         yield from _unread(storage, reader, partition)
     for kept in storage.damages.unacknowledged():
+        way_out = (
+            "make it readable, or let joining go on without it"
+            if kept.damage.waits
+            else "restore the data folder from a copy, or accept the loss"
+        )
         yield (
             f"damage {kept.id}, found {moment(kept.found_at_ms)}: {kept.damage} "
-            f"({kept.damage.file}); restore the data folder from a copy, or accept the "
-            f"loss with `bandit-svc doctor --acknowledge {kept.id}`"
+            f"({kept.damage.file}); {way_out} with `bandit-svc doctor --acknowledge "
+            f"{kept.id}`"
         )
 
 
@@ -37,7 +42,8 @@ def _unread(storage: Storage, reader: EventLogReader, partition: str) -> Iterato
     try:
         found = _ahead(reader, partition, after)
     except BanditError as error:
-        fault = f"partition {partition} of the event log can't be read: {error.message}"
+        reason = error.message_on("command")
+        fault = f"partition {partition} of the event log waits: {reason}"
     # The learner may have read, and deleted, the same segments meanwhile. What it
     # has found there it keeps itself.
     now = storage.facts.cursors().get(partition, START)

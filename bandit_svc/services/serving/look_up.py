@@ -4,15 +4,17 @@ Owns the order of looking: the store, then the part of the event log that the
 store does not have yet.
 """
 
+from collections.abc import Iterator
+
 from bandit_svc.domain.events.codec import FactDecoder, is_about
 from bandit_svc.domain.events.cursor import START
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.decision_id import raw_id
 from bandit_svc.domain.events.event import UnreadableEvent
-from bandit_svc.errors import FieldError, NotFound
+from bandit_svc.errors import FieldError, LogUnreadable, NotFound
 from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
 from bandit_svc.storage.interface import Facts
-from bandit_svc.storage.rows import DecisionView
+from bandit_svc.storage.rows import Cursors, DecisionView
 
 
 def look_up(
@@ -25,6 +27,7 @@ def look_up(
 
     Raises:
         NotFound: neither the store nor the log has it.
+        LogUnreadable: it was not found, and may be in a part that can't be read now.
     """
     view = facts.decision(decision_id)
     if view is None:
@@ -53,19 +56,33 @@ def _in_log(
     except ValueError:
         return None
     cursors = facts.cursors()
+    fault: LogUnreadable | None = None
     for partition in reader.partitions():
-        cursor = cursors.get(partition, START)
-        while True:
-            batch = reader.read(partition, cursor)
-            for record in batch.records:
+        try:
+            for record, batch in _unread(reader, partition, cursors):
                 if is_about(record, decision_id, raw):
                     decision = _decision(decoder, record, batch, decision_id)
                     if decision is not None:
                         return decision
-            if batch.cursor == cursor:
-                break
-            cursor = batch.cursor
+        except LogUnreadable as error:
+            fault = error
+    if fault is not None and facts.decision(decision_id) is None:
+        raise fault
     return None
+
+
+def _unread(
+    reader: EventLogReader, partition: str, cursors: Cursors
+) -> Iterator[tuple[Record, Batch]]:
+    """Yield the records behind a partition's cursor, each with its batch."""
+    cursor = cursors.get(partition, START)
+    while True:
+        batch = reader.read(partition, cursor)
+        for record in batch.records:
+            yield record, batch
+        if batch.cursor == cursor:
+            break
+        cursor = batch.cursor
 
 
 def _decision(

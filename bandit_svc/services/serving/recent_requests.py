@@ -5,6 +5,7 @@ store does not have yet, and then in the store. Only requests that bring a
 request_id come here, so that others never touch the disk.
 """
 
+import contextlib
 import threading
 from collections import OrderedDict
 
@@ -12,6 +13,7 @@ from bandit_svc.domain.events.codec import FactDecoder, may_be_retried
 from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
+from bandit_svc.errors import LogUnreadable
 from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
 from bandit_svc.storage.interface import Facts
 
@@ -58,16 +60,22 @@ class RecentRequests:
             self._looked = True
         self._cursors = {p: c for p, c in self._cursors.items() if p in partitions}
         for partition in partitions:
+            # Where one can't be read, a repeated request may be answered anew. That
+            # costs one decision (ambiguous, if the variant differs); a refusal would
+            # cost all of them.
+            with contextlib.suppress(LogUnreadable):
+                self._follow_one(partition)
+
+    def _follow_one(self, partition: str) -> None:
+        moved = True
+        while moved:
             cursor = self._cursors.get(partition, START)
-            while True:
-                batch = self._reader.read(partition, cursor)
-                for record in batch.records:
-                    if may_be_retried(record):
-                        self._remember_record(record, batch)
-                moved, cursor = batch.cursor != cursor, batch.cursor
-                if not moved:
-                    break
-            self._cursors[partition] = cursor
+            batch = self._reader.read(partition, cursor)
+            for record in batch.records:
+                if may_be_retried(record):
+                    self._remember_record(record, batch)
+            self._cursors[partition] = batch.cursor
+            moved = batch.cursor != cursor
 
     def _remember_record(self, record: Record, batch: Batch) -> None:
         try:

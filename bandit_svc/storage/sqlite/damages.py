@@ -5,6 +5,7 @@ transaction of SqliteFacts.ingest.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from bandit_svc.domain.events.damage import MOST_REMAINS_BYTES, Damage
@@ -17,11 +18,12 @@ MOST_ALL_REMAINS_BYTES = 16_777_216
 
 _SELECT = """
     SELECT id, found_at_ms, acknowledged_at_ms, partition, segment, offset, facts,
-        bytes, what, at_least FROM damages"""
+        bytes, what, at_least, format FROM damages"""
+_WAITING = "('waiting', 'replaced')"
 _INSERT = """
     INSERT INTO damages (found_at_ms, partition, segment, offset, facts, bytes, what,
-        at_least, remains)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        at_least, format, remains)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (partition, segment, offset, what) DO NOTHING"""
 
 
@@ -38,6 +40,22 @@ class SqliteDamages:
     def unacknowledged(self) -> list[KeptDamage]:
         """See the interface."""
         return self._kept(f"{_SELECT} WHERE acknowledged_at_ms IS NULL ORDER BY id")
+
+    def waiting(self) -> list[KeptDamage]:
+        """See the interface."""
+        return self._kept(f"{_SELECT} WHERE what IN {_WAITING} ORDER BY id")
+
+    def replace_waiting(
+        self, waiting: Sequence[Damage], lost: Sequence[Damage], now_ms: int
+    ) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            rows = connection.execute(f"{_SELECT} WHERE what IN {_WAITING}").fetchall()
+            over = [kept.id for kept in map(_row, rows) if kept.damage not in waiting]
+            connection.executemany(
+                "DELETE FROM damages WHERE id = ?", [(one,) for one in over]
+            )
+            add_damages(connection, FoundDamages([*waiting, *lost], now_ms))
 
     def remains(self, damage_id: int) -> bytes:
         """See the interface."""

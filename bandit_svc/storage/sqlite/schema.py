@@ -358,7 +358,13 @@ def m018_unit_groups(db: Database) -> None:
     db.execute("ALTER TABLE units ADD COLUMN groups INTEGER NOT NULL DEFAULT 0")
 
 
-LAST_MIGRATION = m018_unit_groups.__name__
+@migrations()
+def m019_log_formats(db: Database) -> None:
+    """Add the format of the log to each damage: it tells the suffix of the file."""
+    db.table("damages").add_column("format", int, not_null_default=2)
+
+
+LAST_MIGRATION = m019_log_formats.__name__
 
 
 def newer_migrations(db: Database) -> list[str]:

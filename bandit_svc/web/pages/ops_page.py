@@ -4,20 +4,20 @@ Owns the page for operators, which needs no Grafana. It shows the id of a key, n
 the key.
 """
 
-import shutil
 from typing import Any
 
 from flask import Blueprint
 
 from bandit_svc import __version__
+from bandit_svc.eventlog.bounded import shortages
 from bandit_svc.eventlog.files.inspect import PartitionStatus, inspect
 from bandit_svc.services.checks.check import WORDS
-from bandit_svc.services.checks.degraded import damage_sentence
+from bandit_svc.services.checks.degraded import damage_reasons
 from bandit_svc.services.checks.operations import Measured, operation_checks
 from bandit_svc.storage.overview import SummaryRow
 from bandit_svc.web.counters import Counters, read_counters
 from bandit_svc.web.page_context import PageContext, render
-from bandit_svc.wiring import log_folder
+from bandit_svc.wiring import log_folder, log_limits, log_room
 
 Json = dict[str, Any]
 MOST_LISTED = 50
@@ -61,7 +61,7 @@ def _measured(
     now_ms: int,
 ) -> Measured:
     backends = page_context.backends
-    disk = shutil.disk_usage(backends.folder)
+    room = log_room(backends.settings)
     waiting = [r.ready_since_ms for r in rows if r.ready_since_ms is not None]
     # This releases the lease at once; a learner that starts at this moment tries again.
     with backends.storage.lease("learner") as free:
@@ -72,13 +72,13 @@ def _measured(
         learner_holds_lease=held,
         backlog_bytes=backends.reader.backlog_bytes(backends.storage.facts.cursors()),
         lag_s=max(0, now_ms - min(waiting)) / 1000 if waiting else None,
-        free_bytes=disk.free,
-        disk_bytes=disk.total,
+        room=room,
+        shortages=shortages(log_limits(backends.settings), room),
         requests=counters.requests,
         server_errors=counters.server_errors,
         dead_partitions=sum(not p.alive for p in partitions),
         doubt=kept.doubt.sentence if kept is not None and kept.doubt else "",
-        damage=damage_sentence(damages),
+        damage="; ".join(r.sentence for r in damage_reasons(damages)),
     )
 
 

@@ -1,6 +1,7 @@
 """`bandit-svc doctor`: a line for each fault, and nothing for a sound folder."""
 
 import hashlib
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bandit_svc.services.managing.doctor import Surroundings, examine
+from bandit_svc.services.managing.doctor import examine
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
 from tests.harness.command import Run
@@ -142,8 +143,7 @@ def test_the_newest_decision_counts_from_one_minute_on(trained: Path) -> None:
     with closing(Backends(settings)) as backends:
 
         def found(now_ms: int) -> list[str]:
-            around = Surroundings(free_bytes=10**9)
-            return examine(backends.storage, backends.reader, around, now_ms)
+            return examine(backends.storage, backends.reader, now_ms)
 
         # The model was made at START + 20 s, the last decision 39 ms after START.
         start_ms = 1_750_000_000_000
@@ -154,13 +154,18 @@ def test_the_newest_decision_counts_from_one_minute_on(trained: Path) -> None:
     assert any("newest joined decision" in fault for fault in early)
 
 
-def test_little_room_on_the_disk_is_a_fault(trained: Path) -> None:
-    with closing(Backends(Settings(data=str(trained)))) as backends:
-        around = Surroundings(free_bytes=199_999_999)
-        found = examine(backends.storage, backends.reader, around, 2**42)
+def test_little_room_on_the_disk_is_a_fault_by_the_limit_of_the_log(
+    run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # More than any disk has; a twentieth of the disk is the limit then.
+    monkeypatch.setenv("BANDIT_LOG_LEAST_FREE_BYTES", str(2**50))
+    disk = os.statvfs(trained)
+    least = disk.f_blocks * disk.f_frsize // 20
+    near = disk.f_bavail * disk.f_frsize < 2 * least
+    result = run("doctor", "--data", trained)
 
-    assert len(found) == 1
-    assert "199 MB free" in found[0]
+    assert result.exit_code == near
+    assert ("BANDIT_LOG_LEAST_FREE_BYTES" in result.stdout) == near
 
 
 def test_a_log_that_is_no_folder_is_a_fault(run: Run, trained: Path) -> None:
@@ -168,7 +173,7 @@ def test_a_log_that_is_no_folder_is_a_fault(run: Run, trained: Path) -> None:
     (trained / "log").touch()
     found = faults(run, trained)
 
-    assert any("the event log can't be read" in fault for fault in found)
+    assert any("log of the event log can't be read" in fault for fault in found)
 
 
 def test_a_partition_shorter_than_what_was_read_from_it_is_a_fault(

@@ -7,11 +7,12 @@ import pytest
 
 from bandit_svc.clock import GuardedClock
 from bandit_svc.domain.clock_guard import STEADY_AFTER_MS
+from bandit_svc.eventlog.bounded import Room
 from bandit_svc.learner.agreed_time import AgreedTime
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services.checks.degraded import LEARNER_SILENT_MS, learning_reasons
 from bandit_svc.services.checks.operations import Measured, operation_checks
-from bandit_svc.services.managing.doctor import Surroundings, examine
+from bandit_svc.services.managing.doctor import examine
 from bandit_svc.services.serving.decide import Decided
 from tests.harness.service import T0_MS, Service
 
@@ -249,10 +250,9 @@ def test_doctor_and_the_page_for_operators_name_a_clock_that_is_doubted(
     service: Service,
 ) -> None:
     world = World(service)
-    around = Surroundings(free_bytes=10**12)
 
     def faults() -> list[str]:
-        return examine(service.storage, service.backends.reader, around, service.now_ms)
+        return examine(service.storage, service.backends.reader, service.now_ms)
 
     before = faults()
     world.set_by_ms = 2 * HOUR_MS
@@ -272,8 +272,8 @@ def test_a_doubted_clock_fails_a_check_of_the_operation(
         learner_holds_lease=True,
         backlog_bytes=0,
         lag_s=None,
-        free_bytes=10**12,
-        disk_bytes=10**12,
+        room=Room(0, 10**12, 10**12),
+        shortages=(),
         requests=1,
         server_errors=0,
         dead_partitions=0,

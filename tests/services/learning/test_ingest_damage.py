@@ -63,9 +63,10 @@ def test_an_unreadable_segment_stops_its_own_partition_only(service: Service) ->
     second = ingested(service)
 
     assert (first.records, second.records) == (1, 1)
-    assert service.worker.log.partition in first.faults[0]
-    assert "Is a directory" in first.faults[0]
-    assert second.faults == []
+    (wait,) = first.waits
+    assert f"{service.worker.log.partition}/00000001.seg" in wait.sentence
+    assert "Is a directory" in wait.sentence
+    assert second.waits == []
     for decided in (waiting, read):
         assert service.storage.facts.decision(decided.decision.id) is not None
 
@@ -88,7 +89,7 @@ def test_a_partition_of_format_1_is_stored_with_its_facts_checked(
 
     assert found.records == 1
     assert found.damages == [
-        Damage(old.name, 1, len(line) + 1, 1, len(wrong), "unreadable")
+        Damage(old.name, 1, len(line) + 1, 1, len(wrong), "unreadable", format=1)
     ]
     assert found.counts == {(1, "decisions_repeated"): 1}
     assert not old.exists()
