@@ -1,8 +1,8 @@
 """One place where a choice is made: its definition, its rules, its groups.
 
-Owns the definition that callers write, the record that the store keeps, and the
-assignment of units to groups. Pure; a policy's own settings are checked by
-`policies.spec`, called from services.managing.lifecycle.
+Owns the definition that callers write, the record that the store keeps, the assignment
+of units to groups, and the hash by which a unit is kept. Pure; a policy's own settings
+are checked by `policies.spec`, called from services.managing.lifecycle.
 """
 
 import functools
@@ -25,6 +25,8 @@ Group = Literal["treatment", "baseline"]
 TREATMENT: Group = "treatment"
 BASELINE: Group = "baseline"
 MAX_REWARD = 1e9
+UNIT_HASH_BYTES = 8
+_SALT_BYTES = 64
 
 
 class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -216,3 +218,21 @@ def _group_hash(salt: str) -> hashlib.blake2b:
 def group_of(uniform: float, holdout: float) -> Group:
     """Return the group of a number that is uniform in [0, 1)."""
     return BASELINE if uniform < holdout else TREATMENT
+
+
+class UnitHashes:
+    """Hashes by which the store knows an experiment's units, never who they are."""
+
+    __slots__ = ("_salted",)
+
+    def __init__(self, salt: str) -> None:
+        self._salted = hashlib.blake2b(
+            digest_size=UNIT_HASH_BYTES, key=salt.encode()[:_SALT_BYTES], person=b"unit"
+        )
+
+    def of(self, unit_id: str) -> int:
+        """Return the hash of a unit as a signed number of 64 bits."""
+        # A copy has the salt behind it already.
+        hashing = self._salted.copy()
+        hashing.update(unit_id.encode("utf-8", "surrogatepass"))
+        return int.from_bytes(hashing.digest(), "big", signed=True)

@@ -5,7 +5,7 @@ writes is one transaction: it happens whole or not at all. Times are
 milliseconds since the epoch, UTC.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -81,6 +81,9 @@ class Experiments(Protocol):
 
     def at_revision(self, number: int, revision: int) -> Definition | None:
         """Return an earlier definition, or None."""
+
+    def salt(self, number: int) -> str:
+        """Return the salt of an experiment's hashes; empty if there is none."""
 
     def version(self) -> int:
         """Return a number that differs after any change to experiments or keys.
@@ -181,6 +184,12 @@ class Joins(Protocol):
 
     def adjusted(self, number: int) -> bytes | None:
         """Return the state of the adjusted uplift after the last join, or None."""
+
+    def uplift(self, number: int) -> bytes | None:
+        """Return the state of the uplift's sums, or None if there are none."""
+
+    def unit_states(self, number: int, units: Collection[int]) -> Mapping[int, bytes]:
+        """Return the states of those units, by their hash, that have one."""
 
 
 class ModelVersions(Protocol):

@@ -315,12 +315,24 @@ class CalibrationRow(NamedTuple):
     happened: int
 
 
+class UpliftSums(NamedTuple):
+    """The sums of an experiment's uplift, and its units that they changed with."""
+
+    state: bytes
+    units: Mapping[int, bytes] = {}
+    """The state of each unit that has changed, by the unit's hash."""
+    anew: bool = False
+    """True where the states of all other units are void."""
+
+
 class JoinSums(NamedTuple):
     """Sums of a batch of closed decisions, to be stored with it."""
 
     calibration: Sequence[VersionSums] = ()
     adjusted: Mapping[int, bytes] = {}
     """The state of the adjusted uplift, by experiment number."""
+    uplift: Mapping[int, UpliftSums] = {}
+    """By experiment number."""
 
 
 class DriftRow(NamedTuple):

@@ -27,6 +27,10 @@ class LoggedChoice(msgspec.Struct, tag="decision", gc=False):
     pmf: tuple[float, ...]
     chosen: int
     model_version: int
+    unit_id: str | None = None
+    group_chance: float | None = None
+    treatment_pmf: tuple[float, ...] | None = None
+    baseline_pmf: tuple[float, ...] | None = None
 
 
 _choice_decoder = msgspec.json.Decoder(LoggedChoice)

@@ -1,11 +1,11 @@
-"""Definitions of the past, by revision.
+"""Definitions of the past, by revision, and the hashes of units.
 
-Owns a small cache: a revision never changes, so it is read once.
+Owns a small cache: neither a revision nor a salt ever changes, so each is read once.
 """
 
 from collections import OrderedDict
 
-from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.experiment import Definition, UnitHashes
 from bandit_svc.storage.interface import Experiments
 
 KEPT = 2_000
@@ -17,6 +17,7 @@ class Definitions:
     def __init__(self, experiments: Experiments) -> None:
         self._experiments = experiments
         self._known: OrderedDict[tuple[int, int], Definition] = OrderedDict()
+        self._hashes: dict[int, UnitHashes] = {}
 
     def at(self, number: int, revision: int) -> Definition | None:
         """Return one definition, or None if the store never had it."""
@@ -29,3 +30,9 @@ class Definitions:
                 if len(self._known) > KEPT:
                     self._known.popitem(last=False)
         return definition
+
+    def hashes(self, number: int) -> UnitHashes:
+        """Return the hashes of an experiment's units."""
+        if number not in self._hashes:
+            self._hashes[number] = UnitHashes(self._experiments.salt(number))
+        return self._hashes[number]

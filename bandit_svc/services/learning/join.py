@@ -21,6 +21,7 @@ from bandit_svc.domain.experiment import TREATMENT, Definition, RewardDefinition
 from bandit_svc.services.learning.adjusted_uplift import adjusted_after
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.join_sums import calibration_of
+from bandit_svc.services.learning.uplift_sums import uplift_after
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import (
     ClosedDecision,
@@ -65,6 +66,7 @@ def join(joins: Joins, definitions: Definitions, now_ms: int) -> Joined:
             sums = JoinSums(
                 calibration=calibration_of(closed, choices),
                 adjusted=adjusted_after(joins, definitions, closed, choices),
+                uplift=uplift_after(joins, definitions, closed, choices),
             )
             joins.close(closed, now_ms, sums)
             count += len(due)

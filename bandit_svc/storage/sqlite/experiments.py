@@ -121,6 +121,14 @@ class SqliteExperiments:
             ).fetchone()
         return None if row is None else _definition(row[0])
 
+    def salt(self, number: int) -> str:
+        """See the interface."""
+        with self._database.read() as connection:
+            (salt,) = connection.execute(
+                "SELECT salt FROM experiments WHERE number = ?", [number]
+            ).fetchone() or ("",)
+        return str(salt)
+
     def version(self) -> int:
         """See the interface."""
         return self._version_file.read()

@@ -5,7 +5,7 @@ Owns the tables joined and tallies; see storage.interface.Joins.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.storage.interface import NO_SUMS
@@ -23,6 +23,11 @@ from bandit_svc.storage.sqlite.sums.calibration import add_calibration
 from bandit_svc.storage.sqlite.sums.history import add_history
 from bandit_svc.storage.sqlite.sums.latencies import add_latencies, latencies_of
 from bandit_svc.storage.sqlite.sums.segments import add_segments
+from bandit_svc.storage.sqlite.sums.uplift import (
+    keep_uplift,
+    unit_states_of,
+    uplift_of,
+)
 
 _TallyKey = tuple[int, str, str, str]
 _RewardRow = tuple[str, str, float, int, int]
@@ -102,6 +107,8 @@ class SqliteJoins:
             connection.executemany(
                 "INSERT OR REPLACE INTO adjusted VALUES (?, ?)", sums.adjusted.items()
             )
+            for number, uplift in sums.uplift.items():
+                keep_uplift(connection, number, uplift)
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         """See the interface."""
@@ -171,6 +178,16 @@ class SqliteJoins:
                 "SELECT state FROM adjusted WHERE number = ?", [number]
             ).fetchone() or (None,)
         return state
+
+    def uplift(self, number: int) -> bytes | None:
+        """See the interface."""
+        with self._database.read() as connection:
+            return uplift_of(connection, number)
+
+    def unit_states(self, number: int, units: Collection[int]) -> Mapping[int, bytes]:
+        """See the interface."""
+        with self._database.read() as connection:
+            return unit_states_of(connection, number, units)
 
 
 def _rewards(

@@ -364,7 +364,18 @@ def m019_log_formats(db: Database) -> None:
     db.table("damages").add_column("format", int, not_null_default=2)
 
 
-LAST_MIGRATION = m019_log_formats.__name__
+@migrations()
+def m020_uplift(db: Database) -> None:
+    """Create the tables of the uplift by unit: an experiment's sums, its units."""
+    db.table("uplift").create({"number": int, "state": bytes}, pk="number")
+    db.execute(
+        """CREATE TABLE unit_states (
+            number INTEGER NOT NULL, unit INTEGER NOT NULL, state BLOB NOT NULL,
+            PRIMARY KEY (number, unit)) WITHOUT ROWID"""
+    )
+
+
+LAST_MIGRATION = m020_uplift.__name__
 
 
 def newer_migrations(db: Database) -> list[str]:

@@ -7,19 +7,16 @@ the transaction.
 
 import sqlite3
 from collections import Counter
-from hashlib import blake2b
 
 import msgspec
 
-from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group, UnitHashes
 
 EVERY_LOOK_TO = 100
 LOOK_RATIO = 1.02
 """The counts are kept at each of the first hundred units and then whenever there are
 2 % more, so that a sequential test reads the same looks however facts are batched:
 some 35 rows an octave."""
-HASH_BYTES = 8
-_SALT_BYTES = 64
 
 _BITS = {TREATMENT: 1, BASELINE: 2}
 """The groups of a unit are a sum of these; 0 is one of a store from before they were
@@ -60,7 +57,7 @@ class Units:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._salts: dict[int, blake2b] = {}
+        self._hashes: dict[int, UnitHashes] = {}
         self._since: dict[int, dict[int, int]] = {}
         self._eras: dict[tuple[int, int], _Era] = {}
         self._seen: list[tuple[int, int, Group, int | None]] = []
@@ -72,13 +69,8 @@ class Units:
 
         A decision without a unit had its group drawn for itself, so that it counts.
         """
-        salted = self._salts.get(number) or self._load(number)
-        unit = None
-        if unit_id is not None:
-            # A copy has the salt behind it already.
-            hashing = salted.copy()
-            hashing.update(unit_id.encode("utf-8", "surrogatepass"))
-            unit = int.from_bytes(hashing.digest(), "big", signed=True)
+        hashes = self._hashes.get(number) or self._load(number)
+        unit = None if unit_id is None else hashes.of(unit_id)
         self._seen.append((number, revision, group, unit))
 
     def write(self) -> Counter[tuple[int, str]]:
@@ -157,14 +149,12 @@ class Units:
         )
         return dict(rows.fetchall())
 
-    def _load(self, number: int) -> blake2b:
+    def _load(self, number: int) -> UnitHashes:
         """Read the salt, and for each revision since when its holdout has held."""
         (salt,) = self._connection.execute(
             "SELECT salt FROM experiments WHERE number = ?", (number,)
         ).fetchone() or ("",)
-        self._salts[number] = blake2b(
-            digest_size=HASH_BYTES, key=salt.encode()[:_SALT_BYTES], person=b"unit"
-        )
+        self._hashes[number] = UnitHashes(salt)
         since = self._since[number] = {}
         first, last = 1, None
         for revision, definition in self._connection.execute(
@@ -176,7 +166,7 @@ class Units:
             if holdout != last:
                 first, last = revision, holdout
             since[revision] = first
-        return self._salts[number]
+        return self._hashes[number]
 
     def _era(self, number: int, since: int) -> _Era:
         row = self._connection.execute(
