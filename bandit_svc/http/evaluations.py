@@ -18,9 +18,11 @@ from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.managing.jobs import (
     EVALUATION,
     ID_BYTES,
+    estimand_of,
     labels,
     queue_evaluation,
 )
+from bandit_svc.services.values import ONE_STEP, Estimand
 from bandit_svc.storage.jobs import JobRow, JobStatus
 
 
@@ -28,10 +30,12 @@ class EvaluationBody(msgspec.Struct, forbid_unknown_fields=True):
     """POST /v1/experiments/{key}/evaluations.
 
     Each policy is `uniform`, `baseline`, `fixed:KEY`, `model:VERSION`, the name of a
-    candidate, or a spec; an empty list means all candidates.
+    candidate, or a spec; an empty list means all candidates. `estimand` is `one_step`
+    (a single decision changed) or `trajectory` (the policy deployed for each unit).
     """
 
     policies: list[str | dict[str, Any]] = []
+    estimand: Estimand = ONE_STEP
 
 
 class Progress(msgspec.Struct):
@@ -47,6 +51,7 @@ class EvaluationAnswer(msgspec.Struct):
     id: str
     experiment: str
     policies: list[str]
+    estimand: Estimand
     status: JobStatus
     progress: Progress
     created_at: str
@@ -76,11 +81,16 @@ def register(app: Flask, request_context: RequestContext) -> None:
         body = read_body(request, MAX_BATCH_BODY_BYTES)
         # msgspec does not check how deeply a spec nests.
         parse_object(body)
-        asked = decoded(_body, body).policies
+        asked = decoded(_body, body)
         experiment = storage.experiments.get(key)
         entropy = request_context.entropy(ID_BYTES)
         row = queue_evaluation(
-            storage, experiment, asked, entropy, request_context.now_ms()
+            storage,
+            experiment,
+            asked.policies,
+            entropy,
+            request_context.now_ms(),
+            asked.estimand,
         )
         location = f"/v1/experiments/{key}/evaluations/{row.id}"
         return json_reply(
@@ -116,6 +126,7 @@ def evaluation_answer(row: JobRow, key: str) -> EvaluationAnswer:
         id=row.id,
         experiment=key,
         policies=labels(row),
+        estimand=estimand_of(row.request),
         status=row.status,
         progress=Progress(row.done, row.total),
         created_at=timestamp(row.created_at_ms),

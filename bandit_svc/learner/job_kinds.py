@@ -10,7 +10,12 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.evaluation.evaluate import evaluate
-from bandit_svc.services.managing.jobs import EVALUATION, JobKind, OnProgress
+from bandit_svc.services.managing.jobs import (
+    EVALUATION,
+    JobKind,
+    OnProgress,
+    estimand_of,
+)
 from bandit_svc.storage.interface import Storage
 
 
@@ -22,7 +27,10 @@ def evaluation(
 ) -> Payload:
     """Evaluate the policies of a request over the log as it is now."""
     specs = {one["label"]: one["spec"] for one in request["policies"]}
-    return checked_json(evaluate(storage, experiment, specs, on_progress))
+    found = evaluate(
+        storage, experiment, specs, on_progress, estimand=estimand_of(request)
+    )
+    return checked_json(found)
 
 
 JOB_KINDS: Mapping[str, JobKind] = {EVALUATION: evaluation}

@@ -144,6 +144,7 @@ def _checked(check: Check) -> Iterator[Row]:
 
 
 def _policy(row: PolicyRow) -> Iterator[Row]:
+    yield ("policies", row.policy, "estimand", row.estimand)
     yield ("policies", row.policy, "n", row.n)
     yield ("policies", row.policy, "behind", row.behind or 0)
     yield ("policies", row.policy, "effective_sample_size", row.effective_sample_size)

@@ -4,7 +4,7 @@ Owns their shape, the confidence of all of them, and the rule for unknown number
 interval is always a pair, and what is not known is None, with the reason beside it.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -33,14 +33,24 @@ class Estimated(msgspec.Struct, frozen=True):
     reason: Reason = msgspec.UNSET
 
 
+Estimand = Literal["one_step", "trajectory"]
+"""What an estimate is of: one decision changed, or the policy deployed for a unit."""
+ONE_STEP: Estimand = "one_step"
+TRAJECTORY: Estimand = "trajectory"
+
+
 class PolicyRow(msgspec.Struct, frozen=True):
     """What one target policy would have earned.
 
     Attributes:
+        estimand: `one_step` if only the decision itself would have been another one,
+            with the history that was; `trajectory` if all of the unit's would.
         n: decisions that it is estimated from.
         behind: decisions that have still to be evaluated; absent for a log read once.
         refused: why every estimate is None; None where they may be shown.
         note: which decisions count, where not all do.
+        units: whose histories count; absent where each decision counts by itself. Then
+            `effective_sample_size` is that of units, at the decision with the fewest.
     """
 
     policy: str
@@ -52,6 +62,8 @@ class PolicyRow(msgspec.Struct, frozen=True):
     estimates: dict[str, Estimated]
     behind: int | msgspec.UnsetType = msgspec.UNSET
     note: str | msgspec.UnsetType | None = msgspec.UNSET
+    estimand: Estimand = ONE_STEP
+    units: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class RewardModelQuality(msgspec.Struct, frozen=True):

@@ -6,8 +6,9 @@ texts. Logs of 10,000 rounds with known truth, looked at after every single roun
 row says in what share of runs the interval was ever wrong (promised: at most 5 %), how
 wide it was at the end against a normal interval that may be looked at once only, and
 how often that normal interval was ever wrong when looked at as often. In the section
-`live` the service's own policies make the logs, in `units` units come back. All of it
-takes about 70 minutes on one core; 1,000 runs are the default.
+`live` the service's own policies make the logs, in `units` units come back, in `money`
+rewards are orders, in `trajectories` a choice limits later ones. All of it takes about
+three hours on one core; 1,000 runs are the default.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, boundary, padded_
 from bandit_svc.ope.sequences.betting import ValueSequence
 from benchmarks.truth import audit as truth_audit
 from benchmarks.truth import live as truth_live
+from benchmarks.truth.money import print_money
+from benchmarks.truth.trajectories import print_trajectories
 from benchmarks.truth.units import is_asked, print_units
 from benchmarks.truth.worlds import FloatArray, World, draw
 
@@ -109,6 +112,8 @@ SECTIONS: dict[str, Callable[[int, Sequence[str]], None]] = {
     "audit": _print_audit,
     "live": _print_live,
     "units": print_units,
+    "money": print_money,
+    "trajectories": print_trajectories,
 }
 """Sections by name; each prints the cells whose names hold one of the texts passed, all
 of its cells if none is. Sections without cells run whole or not at all."""

@@ -40,6 +40,20 @@ def work(service: WorkerInProcess) -> bool:
     return run_job(service.worker.storage, JOB_KINDS, lambda: service.now_ms)
 
 
+def test_a_trajectory_is_asked_for_by_its_name(hero: WorkerInProcess) -> None:
+    body = {"policies": ["uniform"], "estimand": "trajectory"}
+    answer = hero.post(PATH, body)
+    work(hero)
+    read = hero.get(answer.headers["Location"]).json
+    refused = hero.post(PATH, {"estimand": "forever"})
+
+    assert answer.json["estimand"] == read["estimand"] == "trajectory"
+    row = read["result"]["policies"][0]
+    assert (row["policy"], row["estimand"]) == ("uniform", "trajectory")
+    assert set(row["estimates"]) == {"pdis"}
+    assert refused.status_code == 400
+
+
 def test_it_is_queued_with_a_place_where_it_can_be_read(hero: WorkerInProcess) -> None:
     answer = hero.post(PATH, {"policies": ["uniform", "model:1", RULES]})
     read = hero.get(answer.headers["Location"])
@@ -51,6 +65,7 @@ def test_it_is_queued_with_a_place_where_it_can_be_read(hero: WorkerInProcess) -
         "id": answer.headers["Location"].rsplit("/", 1)[1],
         "experiment": "hero",
         "policies": ["uniform", "model:1", "rules"],
+        "estimand": "one_step",
         "status": "queued",
         "progress": {"done": 0, "total": 0},
         "created_at": "2027-01-15T09:00:00.000Z",

@@ -4,6 +4,7 @@ Owns the options and the choice between our own log and a file.
 """
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -13,6 +14,7 @@ from bandit_svc.cli.logs.log_options import LogOptions, log_options
 from bandit_svc.cli.options import data_option, option, result_options
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.estimators.registry import ESTIMATORS, PROGRESSIVE
+from bandit_svc.services.values import ONE_STEP, Estimand
 
 
 @click.command()
@@ -40,6 +42,13 @@ from bandit_svc.ope.estimators.registry import ESTIMATORS, PROGRESSIVE
     help="An estimator to print; an experiment's own log has "
     f"{', '.join(PROGRESSIVE)}. Repeatable.",
 )
+@option(
+    "estimand",
+    type=click.Choice(get_args(Estimand)),
+    default=ONE_STEP,
+    help="With KEY: the value of changing single decisions (one_step), or of deploying "
+    "the policy for each unit (trajectory), where decisions change later ones.",
+)
 @result_options(*FORMATS)
 def evaluate(  # noqa: PLR0913 - one argument an option
     *,
@@ -49,6 +58,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     policy: tuple[str, ...],
     action_features: Path | None,
     estimator: tuple[str, ...],
+    estimand: Estimand,
     format: str,  # noqa: A002 - the option's name
     out: Path | None,
 ) -> None:
@@ -77,7 +87,12 @@ def evaluate(  # noqa: PLR0913 - one argument an option
         raise InvalidInput(
             "pass either KEY, for an experiment's own log, or --log FILE, not both"
         )
+    if key is None and estimand != ONE_STEP:
+        raise InvalidInput(
+            f"--estimand {estimand} needs the units' histories, which only an "
+            "experiment's own log has; pass KEY in place of --log"
+        )
     if key is None:
         evaluate_log(log, policy, estimator, format, out, action_features)
     else:
-        evaluate_key(key, data, policy, estimator, format, out)
+        evaluate_key(key, data, policy, estimator, estimand, format, out)

@@ -23,6 +23,7 @@ from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.evaluation.evaluate import Target, evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.report.build import build_report
+from bandit_svc.services.values import ONE_STEP, TRAJECTORY, Estimand
 
 ANYTIME = (
     "The intervals (95 %) hold at every look. Those of a policy that learns bound the\n"
@@ -30,6 +31,12 @@ ANYTIME = (
     "dr's holds however wrong its reward model is; dm has the same,\n"
     "widened to hold its own estimate."
 )
+ALONG_HISTORIES = (
+    "pdis weighs the whole history of each unit, as the policy would have made it if\n"
+    "it were deployed. Its intervals (95 %, asymptotic) hold at every look, and take\n"
+    "each unit as one draw. EFFECTIVE SAMPLE SIZE is in units."
+)
+NOTES = {ONE_STEP: ANYTIME, TRAJECTORY: ALONG_HISTORIES}
 
 
 def evaluate_key(
@@ -37,6 +44,7 @@ def evaluate_key(
     data: str,
     policies: Sequence[str],
     estimators: Sequence[str],
+    estimand: Estimand,
     form: str,
     out: Path | None,
 ) -> None:
@@ -48,6 +56,7 @@ def evaluate_key(
         policies: labels, specs as JSON, @FILE, or `callable:MODULE:FUNCTION`;
             without any, all candidates.
         estimators: names of those to print; without any, all that there are.
+        estimand: what the estimates are of; a trajectory has one estimator.
         form: text, json or csv.
         out: where to write it, or None for standard output.
 
@@ -76,10 +85,11 @@ def evaluate_key(
                 specs,
                 lambda done, _total: show(done, "joined decisions"),
                 shown,
+                estimand,
             )
         treatment, _ = build_report(storage, experiment, now_ms()).groups
     written = {
-        "text": lambda: evaluation_text(result, key, treatment.mean, ANYTIME),
+        "text": lambda: evaluation_text(result, key, treatment.mean, NOTES[estimand]),
         "json": lambda: as_json(checked_json(result)),
         "csv": lambda: evaluation_csv(result),
     }

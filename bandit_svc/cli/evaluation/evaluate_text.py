@@ -24,7 +24,7 @@ FIXED_SAMPLE = (
 )
 CSV_HEADER = (
     *("policy", "estimator", "estimate", "lower", "upper", "n"),
-    *("effective_sample_size", "mean_weight", "max_weight", "refused"),
+    *("effective_sample_size", "mean_weight", "max_weight", "refused", "estimand"),
 )
 
 
@@ -68,7 +68,7 @@ def evaluation_csv(result: Evaluation | LogEvaluation) -> str:
                 [
                     *(row.policy, name, estimate.estimate, *estimate.interval),
                     *(row.n, row.effective_sample_size, row.mean_weight),
-                    *(row.max_weight, row.refused),
+                    *(row.max_weight, row.refused, row.estimand),
                 ]
             )
     return text.getvalue()

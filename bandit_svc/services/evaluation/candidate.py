@@ -206,6 +206,9 @@ class Candidate:
         if weighted is not None:
             self.rewards.add(weighted.weight, reward, bound, weighted.correction)
 
+    def pass_over(self, decision: Decision) -> None:
+        """Take note of a decision that is not evaluated; a sum needs none of it."""
+
 
 def new_candidate(label: str, spec: Spec, definition: Definition) -> Candidate:
     """Build a candidate at the start of the log.
@@ -261,10 +264,12 @@ def evaluate_and_learn(
         predicted = None
         if predictor is not None:
             predicted = predictor.predict(row, decision, examples)
-        if decision.group == TREATMENT:
-            reward, bound = scale.scaled(row.reward), bounds.bound(decision)
-            for candidate in candidates:
+        reward, bound = scale.scaled(row.reward), bounds.bound(decision)
+        for candidate in candidates:
+            if decision.group == TREATMENT:
                 candidate.evaluate(decision, reward, bound, examples, predicted)
+            else:
+                candidate.pass_over(decision)
         if row.learnable and learners:
             actions = examples.actions(decision)
             for policy in learners:

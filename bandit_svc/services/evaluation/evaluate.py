@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, Experiment
 from bandit_svc.errors import InvalidInput
@@ -37,9 +38,19 @@ from bandit_svc.services.evaluation.rows import (
     policies,
     reward_model_quality,
 )
+from bandit_svc.services.evaluation.trajectories import (
+    TrajectoryCandidate,
+    trajectory_rows,
+)
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
-from bandit_svc.services.values import PolicyRow, RewardModelQuality
+from bandit_svc.services.values import (
+    ONE_STEP,
+    TRAJECTORY,
+    Estimand,
+    PolicyRow,
+    RewardModelQuality,
+)
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
 from policies.adapters import FrozenPolicy
@@ -62,6 +73,7 @@ def evaluate(
     asked: Mapping[str, Target],
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     estimators: Collection[str] = tuple(PROGRESSIVE),
+    estimand: Estimand = ONE_STEP,
 ) -> Evaluation:
     """Evaluate the policies asked about over every joined decision.
 
@@ -71,13 +83,18 @@ def evaluate(
         asked: normalised specs by label, see labels.asked_specs; or policies, taken
             as they are, which learn nothing.
         on_progress: called with the number of joined decisions done, and of all.
-        estimators: names of those to return; the sums hold all of them.
+        estimators: names of those to return; the sums hold all of them. A trajectory
+            has its own one.
+        estimand: what the estimates of the policies asked about are of.
 
     Raises:
         InvalidInput: a policy can't be built.
     """
     # The checks need the standing policies, which cost little.
-    targets: dict[str, Target] = {**standing_specs(experiment.definition), **asked}
+    targets: dict[str, Target] = {**standing_specs(experiment.definition)}
+    along: dict[str, TrajectoryCandidate] = {}
+    if estimand == ONE_STEP:
+        targets |= asked
     definitions = Definitions(storage.experiments)
     examples = JoinedExamples(storage.joins, definitions, experiment.number)
     bounds = WeightBounds(definitions, experiment.number)
@@ -85,25 +102,37 @@ def evaluate(
         label: _built(label, target, experiment, storage, examples)
         for label, target in targets.items()
     }
+    if estimand == TRAJECTORY:
+        along = {
+            label: TrajectoryCandidate(
+                _built(label, target, experiment, storage, examples)
+            )
+            for label, target in asked.items()
+        }
     # A published model is evaluated from where it had stopped learning.
-    begins = {label: _begins(target) for label, target in targets.items()}
+    begins = {label: _begins(target) for label, target in asked.items()}
     predictor = RewardPredictor(experiment.definition)
     total = storage.joins.last_position(experiment.number)
     for rows in examples.rows((0, total)):
         for part in split(rows, set(begins.values())):
             first = part[0].position
-            group = [c for label, c in candidates.items() if begins[label] < first]
+            both = (*candidates.items(), *along.items())
+            group = [c for label, c in both if begins.get(label, 0) < first]
             evaluate_and_learn(
                 group, part, experiment.definition, examples, bounds, predictor
+            )
+            _pass_over(
+                [c for label, c in along.items() if begins[label] >= first], part
             )
         on_progress(rows[-1].position, total)
     found = {
         label: CandidateProgress(c.rewards.summary()) for label, c in candidates.items()
     }
-    rows_of = policies(experiment, {label: found[label] for label in asked}, estimators)
     return Evaluation(
-        policies=tuple(
-            _told(row, asked[row.policy], found[row.policy].summary) for row in rows_of
+        policies=(
+            _one_step_rows(experiment, asked, found, estimators)
+            if estimand == ONE_STEP
+            else trajectory_rows(experiment, along.values())
         ),
         reward_model=reward_model_quality(predictor.quality),
         health=(
@@ -111,6 +140,30 @@ def evaluate(
             scorecard(storage, experiment, found, _holdout(storage, experiment)),
         ),
     )
+
+
+def _one_step_rows(
+    experiment: Experiment,
+    asked: Mapping[str, Target],
+    found: Mapping[str, CandidateProgress],
+    estimators: Collection[str],
+) -> tuple[PolicyRow, ...]:
+    shown = {label: found[label] for label in asked}
+    return tuple(
+        _told(row, asked[row.policy], found[row.policy].summary)
+        for row in policies(experiment, shown, estimators)
+    )
+
+
+def _pass_over(
+    candidates: Sequence[TrajectoryCandidate], rows: Sequence[JoinedRow]
+) -> None:
+    """Let the units of decisions that a published model has learned from not count."""
+    if candidates:
+        for row in rows:
+            decision = decode_decision(row.line)
+            for candidate in candidates:
+                candidate.pass_over(decision)
 
 
 def split(rows: Sequence[JoinedRow], positions: Iterable[int]) -> list[list[JoinedRow]]:

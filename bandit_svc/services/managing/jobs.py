@@ -18,6 +18,7 @@ from bandit_svc.errors import (
     places_of,
 )
 from bandit_svc.services.evaluation.labels import asked_specs
+from bandit_svc.services.values import ONE_STEP, TRAJECTORY, Estimand
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.jobs import JobRow
 from policies.base import PolicyError
@@ -32,12 +33,14 @@ def queue_evaluation(
     asked: Sequence[str | Spec],
     entropy: bytes,
     now_ms: int,
+    estimand: Estimand = ONE_STEP,
 ) -> JobRow:
     """Check which policies are asked about, and queue their evaluation.
 
     Args:
         asked: as for labels.asked_specs; nothing asks about all candidates.
         entropy: ID_BYTES random bytes.
+        estimand: what the estimates are to be of.
 
     Raises:
         InvalidInput: a policy is unknown or refused; `/policies/2/ridge` names it.
@@ -56,7 +59,10 @@ def queue_evaluation(
         number=experiment.number,
         kind=EVALUATION,
         # As they are now: a candidate that is dropped meanwhile is evaluated still.
-        request={"policies": [{"label": k, "spec": v} for k, v in specs.items()]},
+        request={
+            "policies": [{"label": k, "spec": v} for k, v in specs.items()],
+            "estimand": estimand,
+        },
         created_at_ms=now_ms,
     )
     storage.jobs.add(row, MAX_JOBS_QUEUED)
@@ -66,6 +72,11 @@ def queue_evaluation(
 def labels(row: JobRow) -> list[str]:
     """Return the labels of the policies of an evaluation."""
     return [one["label"] for one in row.request["policies"]]
+
+
+def estimand_of(request: Payload) -> Estimand:
+    """Return what an evaluation's estimates are of; earlier versions kept none."""
+    return TRAJECTORY if request.get("estimand") == TRAJECTORY else ONE_STEP
 
 
 MAX_ATTEMPTS = 3

@@ -1,0 +1,1 @@
+"""The value of deploying a policy where decisions change what comes later."""
