@@ -78,3 +78,4 @@ LOG_CHECKS
 
 # Sums by unit, which the learner will keep and the report will read.
 units_in_both
+MixtureBets

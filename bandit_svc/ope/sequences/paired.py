@@ -26,13 +26,14 @@ off-policy inference for contextual bandits", ACM/IMS J. Data Science, section 3
 doubly robust terms and bets; the reflection of the negative part is ours.
 """
 
+import struct
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from bandit_svc.ope.arrays import FloatArray
+from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.sequences.bets import Bets
@@ -44,6 +45,8 @@ VARIANCE_SHARE = 0.05
 Policies that disagree everywhere have terms of a variance of 0.1 of it, similar ones of
 0.001; a variance wrong by a factor of 50 costs a few percent of width (see bets.py)."""
 CHUNK = 128
+"""Rounds whose logarithms are taken at a time."""
+_HEAD = struct.Struct("<dqdd")
 
 
 class Term(NamedTuple):
@@ -109,6 +112,45 @@ def paired_terms(
     )
 
 
+def paired_rows(
+    pmfs: tuple[FloatArray, FloatArray],
+    logged: FloatArray,
+    predicted: FloatArray,
+    chosen: IntArray,
+    reward: FloatArray,
+) -> FloatArray:
+    """Return what `paired_terms` does, of n rounds: (2, n, 6), as fields of Term.
+
+    Args:
+        pmfs: pi and pi', (n, K) each.
+        logged: (n, K); an action of chance 0 was not eligible and counts nowhere.
+        predicted: (n, K), q in [0, 1].
+        chosen: (n,), indices of the drawn actions, of a chance above 0.
+        reward: (n,), in [0, 1].
+    """
+    eligible = logged > 0
+    more = np.where(eligible, pmfs[0] - pmfs[1], 0.0)
+    size, chance = np.abs(more), np.where(eligible, logged, 1.0)
+    t = np.where(more > 0, predicted, 1 - predicted)
+    at = np.arange(chosen.size), chosen
+    upwards = more[at] > 0
+    s = np.where(upwards, reward, 1 - reward)
+    distance, weight = _added(size) / 2, size[at] / chance[at]
+    sides = [
+        [weight, s, t[at], _added(size * t), (size * t / chance).max(axis=1), distance],
+        [
+            *(weight, 1 - s, 1 - t[at], _added(size * (1 - t))),
+            *((size * (1 - t) / chance).max(axis=1), distance),
+        ],
+    ]
+    return np.array(sides).transpose(0, 2, 1)
+
+
+def _added(values: FloatArray) -> FloatArray:
+    """Return sums over the last axis that don't depend on zeros at its end."""
+    return np.asarray(np.cumsum(values, axis=1)[:, -1])
+
+
 class PairedDifference:
     """The mean difference of two policies' values, at every look.
 
@@ -130,6 +172,7 @@ class PairedDifference:
             raise LoggedDataError(
                 f"typical_weight is {typical_weight}; it must be above 0"
             )
+        self._typical_weight = typical_weight
         self._bets = _bets(typical_weight)
         self._sides = (_Side(self._bets), _Side(self._bets))
         self.n = 0
@@ -142,6 +185,50 @@ class PairedDifference:
         self._distance += terms[0].distance
         for side, term in zip(self._sides, terms, strict=True):
             side.add(term)
+
+    def add_rows(self, rows: FloatArray) -> None:
+        """Add rounds in their order; see `paired_rows`.
+
+        The same bits as one by one, however they are batched.
+        """
+        for side, terms in zip(self._sides, rows, strict=True):
+            side.add_rows(terms)
+        weight, reward, predicted, direct, _, distance = rows[0].T
+        values = weight * (reward - predicted) + direct - distance
+        self.n += rows.shape[1]
+        self._total = float(np.cumsum(np.r_[self._total, values])[-1])
+        self._distance = float(np.cumsum(np.r_[self._distance, distance])[-1])
+
+    def to_bytes(self) -> bytes:
+        """Return the sums as bytes, of a length that does not grow."""
+        sums = np.concatenate([side.sums for side in self._sides])
+        head = _HEAD.pack(self._typical_weight, self.n, self._total, self._distance)
+        return head + sums.astype("<f8").tobytes()
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> "PairedDifference":
+        """Restore what `to_bytes` returned, to the last bit.
+
+        Raises:
+            LoggedDataError: the bytes are not such sums.
+        """
+        if len(stored) < _HEAD.size:
+            raise LoggedDataError(
+                f"{len(stored)} bytes hold no paired difference; it has at least "
+                f"{_HEAD.size}"
+            )
+        typical, n, total, distance = _HEAD.unpack_from(stored)
+        one = cls(typical)
+        one.n, one._total, one._distance = n, total, distance
+        numbers = np.frombuffer(stored, dtype="<f8", offset=_HEAD.size)
+        if numbers.size != 2 * one._bets.size.size:
+            raise LoggedDataError(
+                f"a paired difference holds {numbers.size} sums; "
+                f"{2 * one._bets.size.size} are expected"
+            )
+        for side, sums in zip(one._sides, np.split(numbers, 2), strict=True):
+            side.sums = sums.astype(np.float64)
+        return one
 
     @property
     def mean(self) -> float:
@@ -173,32 +260,50 @@ class _Side:
     def __init__(self, bets: Bets) -> None:
         self._bets = bets
         self._sums: FloatArray = np.zeros(bets.size.size)
-        # In chunks of one size, so that no bit depends on where a batch ends.
+        # Logarithms are cheaper in chunks. They are added round after round, so that no
+        # bit depends on where a chunk or a batch ends.
         self._waiting: list[Term] = []
+
+    @property
+    def sums(self) -> FloatArray:
+        """(J,), over all rounds so far."""
+        self._count()
+        return self._sums
+
+    @sums.setter
+    def sums(self, sums: FloatArray) -> None:
+        self._sums = sums
 
     def add(self, term: Term) -> None:
         self._waiting.append(term)
         if len(self._waiting) == CHUNK:
-            self._sums = self._with_waiting()
-            self._waiting.clear()
+            self._count()
+
+    def add_rows(self, rows: FloatArray) -> None:
+        """Add rounds, (n, 6)."""
+        self._count()
+        for start in range(0, rows.shape[0], CHUNK):
+            self._sums = self._with(rows[start : start + CHUNK])
 
     def least_mean(self, n: int, risk: float, largest: float) -> float:
         """Return the mean up to which all are refuted, from 0 to `largest`."""
-        sums = np.atleast_2d(self._with_waiting())
         count = np.array([float(n)])
-        return float(self._bets.refuted_below(sums, count, largest, risk)[0])
+        found = self._bets.refuted_below(self.sums[None], count, largest, risk)
+        return float(found[0])
 
-    def _with_waiting(self) -> FloatArray:
-        if not self._waiting:
-            return self._sums
-        columns = np.array(self._waiting).T[..., None]
-        weight, reward, predicted, direct, peak, _ = columns
+    def _count(self) -> None:
+        if self._waiting:
+            self._sums = self._with(np.array(self._waiting))
+            self._waiting.clear()
+
+    def _with(self, rows: FloatArray) -> FloatArray:
+        weight, reward, predicted, direct, peak, _ = rows.T[..., None]
         # As in corrected.py: what the correction can cost, known before the draw.
         room = np.maximum(peak - direct, 0.0)
         taken = LARGEST_LOSS / np.maximum(self._bets.size * room, LARGEST_LOSS)
         values = weight * reward + taken * (direct - weight * predicted)
-        more: FloatArray = self._bets.logs(values).sum(axis=0)
-        return self._sums + more
+        logs = np.concatenate([self._sums[None], self._bets.logs(values)])
+        return np.asarray(np.cumsum(logs, axis=0)[-1])
 
 
 @cache

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.sequences.paired import PairedDifference, paired_terms
+from bandit_svc.ope.sequences.paired import (
+    PairedDifference,
+    Term,
+    paired_rows,
+    paired_terms,
+)
 
 LOGGED = (0.7, 0.2, 0.1)
 ONE, OTHER = (0.1, 0.8, 0.1), (0.6, 0.3, 0.1)
@@ -100,3 +105,59 @@ def test_it_holds_at_every_look_whatever_the_model_says(rare: float) -> None:
         missed += miss
 
     assert missed <= 13
+
+
+def test_rows_are_the_terms_of_each_round() -> None:
+    """Padded with an action that was not eligible, as eligible sets differ."""
+    rng = np.random.default_rng(4)
+    n, k = 40, 3
+    one, other, logged = rng.dirichlet(np.ones(k), (3, n))
+    predicted, reward = rng.random((n, k)), rng.random(n)
+    chosen = rng.integers(0, k, n)
+    pad = ((0, 0), (0, 1))
+    rows = paired_rows(
+        (np.pad(one, pad), np.pad(other, pad)),
+        np.pad(logged, pad),
+        np.pad(predicted, pad, constant_values=0.5),
+        chosen,
+        reward,
+    )
+
+    for t in range(n):
+        terms = paired_terms(
+            (one[t].tolist(), other[t].tolist()),
+            logged[t].tolist(),
+            predicted[t].tolist(),
+            int(chosen[t]),
+            float(reward[t]),
+        )
+        assert rows[:, t] == pytest.approx(np.array(terms))
+
+
+@pytest.mark.parametrize("batch", [1, 50, 300])
+def test_rounds_give_the_same_bytes_however_they_were_batched(batch: int) -> None:
+    rng = np.random.default_rng(5)
+    n, k = 300, 4
+    one, other, logged = rng.dirichlet(np.ones(k), (3, n))
+    chosen, reward = rng.integers(0, k, n), rng.random(n)
+    rows = paired_rows((one, other), logged, rng.random((n, k)), chosen, reward)
+    one_by_one, batched = PairedDifference(20.0), PairedDifference(20.0)
+
+    for t in range(n):
+        one_by_one.add((Term(*rows[0, t].tolist()), Term(*rows[1, t].tolist())))
+    for start in range(0, n, batch):
+        batched.add_rows(rows[:, start : start + batch])
+        batched = PairedDifference.from_bytes(batched.to_bytes())
+
+    assert batched.to_bytes() == one_by_one.to_bytes()
+    assert batched.interval(0.95) == one_by_one.interval(0.95)
+    assert batched.mean == one_by_one.mean
+
+
+def test_bytes_that_are_no_paired_difference_are_refused() -> None:
+    stored = PairedDifference(20.0).to_bytes()
+
+    with pytest.raises(LoggedDataError, match="at least 32"):
+        PairedDifference.from_bytes(stored[:10])
+    with pytest.raises(LoggedDataError, match="holds 41 sums; 42"):
+        PairedDifference.from_bytes(stored[:-8])
