@@ -36,10 +36,19 @@ class ActivationAnswer(msgspec.Struct):
 
 
 class VariantChance(msgspec.Struct):
-    """An eligible variant and the chance that it was chosen with."""
+    """An eligible variant and its chances.
+
+    Attributes:
+        probability: with which it was drawn.
+        treatment: in the learning policy's group, floor included; null where it was
+            not logged, as by earlier versions.
+        baseline: in the holdout.
+    """
 
     variant: str
     probability: float
+    treatment: float | None
+    baseline: float | None
 
 
 class RewardRecord(msgspec.Struct):
@@ -59,6 +68,7 @@ class DecisionRecord(msgspec.Struct):
 
     Attributes:
         state: deferred, open, joined, or what else became of it.
+        group_chance: the chance with which it fell into its group.
         source: who chose: the policy, the baseline or a fallback.
         reward: the aggregated reward; null until the decision has matured.
         position: the place in the joined order; null until then.
@@ -70,6 +80,7 @@ class DecisionRecord(msgspec.Struct):
     state: str
     unit_id: str | None
     group: Group
+    group_chance: float | None
     context: dict[str, Any]
     variants: list[VariantChance]
     variant: str
@@ -164,11 +175,9 @@ def decision_record(view: DecisionView) -> DecisionRecord:
         state=view.state,
         unit_id=decision.unit_id,
         group=decision.group,
+        group_chance=decision.group_chance,
         context=decision.context,
-        variants=[
-            VariantChance(key, probability)
-            for key, probability in zip(decision.variants, decision.pmf, strict=True)
-        ],
+        variants=[VariantChance(*one) for one in decision.chances],
         variant=decision.variant,
         propensity=decision.propensity,
         source=decision.source,

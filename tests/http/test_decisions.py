@@ -155,7 +155,13 @@ def test_a_decision_can_be_read_at_every_stage(service: WorkerInProcess) -> None
         }
         for name in ("decision_id", "experiment", "variant", "propensity", "group"):
             assert seen[name] == decided[name]
-        assert sum(v["probability"] for v in seen["variants"]) == pytest.approx(1)
+        for chance in ("probability", "treatment", "baseline"):
+            assert sum(v[chance] for v in seen["variants"]) == pytest.approx(1)
+        own = {v["variant"]: v[seen["group"]] for v in seen["variants"]}
+        assert own[seen["variant"]] == seen["propensity"]
+        assert (
+            seen["group_chance"] == {"treatment": 0.9, "baseline": 0.1}[seen["group"]]
+        )
     assert (waiting["state"], waiting["reward"]) == ("open", None)
     assert waiting["closes_at"] == "2027-01-15T08:01:00.000Z"
     assert waiting["rewards"][0]["value"] == 0.5

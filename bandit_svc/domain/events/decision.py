@@ -3,7 +3,7 @@
 Owns the fact that is appended when a decision is made. Pure.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -11,6 +11,18 @@ from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.variant import Variant
 
 PmfSource = Literal["policy", "baseline", "fallback"]
+
+
+class VariantChances(NamedTuple):
+    """An eligible variant, the chance it was drawn with, and that in each group.
+
+    Those of the groups are None in decisions of earlier versions.
+    """
+
+    variant: str
+    probability: float
+    treatment: float | None
+    baseline: float | None
 
 
 class Decision(msgspec.Struct, frozen=True, tag="decision", omit_defaults=True):
@@ -26,7 +38,9 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", omit_defaults=True):
         inline_variants: the variants, where the request brought its own.
         deferred: counts only once it is activated.
         group_chance: the chance with which this decision fell into its `group`.
-        treatment_pmf, baseline_pmf: what each group would have served.
+        treatment_pmf, baseline_pmf: what each group would have been drawn from, the
+            treatment's with its floor; None where an earlier version decided, or where
+            a baseline has none.
         trace_id: names the request in the caller's own logs.
         unknown: fields of a newer minor version of the log's format, by number.
     """
@@ -58,6 +72,20 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", omit_defaults=True):
     def variant(self) -> str:
         """The key of the chosen variant."""
         return self.variants[self.chosen]
+
+    @property
+    def chances(self) -> list[VariantChances]:
+        """The chances of each eligible variant, in order."""
+        unknown = (None,) * len(self.variants)
+        return list(
+            map(
+                VariantChances,
+                self.variants,
+                self.pmf,
+                self.treatment_pmf or unknown,
+                self.baseline_pmf or unknown,
+            )
+        )
 
 
 class LoggedDecision(Decision, frozen=True, tag="decision", gc=False):

@@ -49,7 +49,8 @@ def rewards_range(totals: Totals) -> Check:
     if sentences:
         numbers = {f"{name}_share_{group}": s for (name, group), s in shares.items()}
         return REWARDS_RANGE.warn("; ".join(sentences), **numbers)
-    if not any(name.startswith("rewards_") for name in totals.counts):
+    if not any(totals.counts.get(f"reported_{group}") for group in _OWNERS):
+        # Earlier versions did not count what they refused.
         return REWARDS_RANGE.early("not tested: no reward has been reported yet")
     return REWARDS_RANGE.ok("no reward was cut to the declared range, and none refused")
 

@@ -22,6 +22,8 @@ class Exported(msgspec.Struct, frozen=True):
     Attributes:
         actions: the eligible variants with their features, in the order of `pmf`.
         chosen: index into `actions`.
+        group_chance, treatment_pmf, baseline_pmf: as in the decision; None where an
+            earlier version decided.
         reward: the aggregate that counted, or the default, in the experiment's units.
     """
 
@@ -37,6 +39,9 @@ class Exported(msgspec.Struct, frozen=True):
     chosen: int
     propensity: float
     reward: float
+    group_chance: float | None
+    treatment_pmf: tuple[float, ...] | None
+    baseline_pmf: tuple[float, ...] | None
 
 
 GroupChoice = Literal["treatment", "baseline", "all"]
@@ -87,6 +92,9 @@ def export(
                     chosen=decision.chosen,
                     propensity=decision.propensity,
                     reward=row.reward,
+                    group_chance=decision.group_chance,
+                    treatment_pmf=decision.treatment_pmf,
+                    baseline_pmf=decision.baseline_pmf,
                 )
             )
         if batch:

@@ -5,13 +5,19 @@ Touches no database; the one write is the append. Takes the clock and the
 entropy; the draw's seed is the decision's id.
 """
 
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 import msgspec
 
 from bandit_svc.domain.events.decision import Decision, PmfSource
 from bandit_svc.domain.events.decision_id import uniform_from_id
-from bandit_svc.domain.experiment import BASELINE, Definition, assign_group, group_of
+from bandit_svc.domain.experiment import (
+    BASELINE,
+    Definition,
+    Group,
+    assign_group,
+    group_of,
+)
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant, check_listing, check_variants
 from bandit_svc.errors import InvalidInput, Unprocessable
@@ -101,21 +107,18 @@ def _decide_new(
     decision_id: str,
     now_ms: int,
 ) -> Decided:
-    experiment = served.experiment
+    experiment, context = served.experiment, request.context
+    holdout = experiment.definition.holdout
     variants, actions = _eligible(served, request)
+    keys = served.keys
+    if variants is not served.variants:
+        keys = tuple(action.key for action in actions)
     if request.unit_id is None:
-        group = group_of(
-            uniform_from_id(decision_id, b"group"), experiment.definition.holdout
-        )
+        group = group_of(uniform_from_id(decision_id, b"group"), holdout)
     else:
-        group = assign_group(
-            experiment.salt, request.unit_id, experiment.definition.holdout
-        )
-    if group == BASELINE:
-        pmf, source = _baseline_pmf(served, request.context, actions)
-    else:
-        pmf, source = _served_pmf(served, request.context, actions)
-    chosen = sample(pmf, uniform_from_id(decision_id, b"draw"))
+        group = assign_group(experiment.salt, request.unit_id, holdout)
+    pmfs = _pmfs(served, context, actions, keys, group)
+    chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
     decision = Decision(
         id=decision_id,
         experiment=experiment.key,
@@ -123,39 +126,66 @@ def _decide_new(
         revision=experiment.revision,
         decided_at_ms=now_ms,
         group=group,
-        context=request.context,
-        variants=(
-            served.keys
-            if variants is served.variants
-            else tuple(action.key for action in actions)
-        ),
-        pmf=tuple(pmf),
+        context=context,
+        variants=keys,
+        pmf=pmfs.served,
         chosen=chosen,
-        propensity=pmf[chosen],
+        propensity=pmfs.served[chosen],
         model_version=served.policy.version,
-        source=source,
+        source=pmfs.source,
         unit_id=request.unit_id,
         deferred=request.defer,
         request_id=request.request_id,
         inline_variants=_inline(variants, request),
+        group_chance=holdout if group == BASELINE else 1.0 - holdout,
+        treatment_pmf=pmfs.treatment,
+        baseline_pmf=pmfs.baseline,
     )
     ports.log.append(ports.encoder.encode(decision, served.keys))
     return _answer(experiment.definition, decision, variants[chosen].payload)
 
 
-def _baseline_pmf(
-    served: ServedExperiment, context: Context, actions: tuple[Action, ...]
-) -> tuple[list[float], PmfSource]:
-    """Return the reference policy's pmf without a floor: the holdout stays clean."""
-    pmf = served.baseline.pmf(context, actions)
-    validate_pmf(pmf, len(actions), 0.0)
-    return pmf, "baseline"
+class _Pmfs(NamedTuple):
+    """What is drawn from, and what each group would have drawn from."""
+
+    served: tuple[float, ...]
+    source: PmfSource
+    treatment: tuple[float, ...]
+    baseline: tuple[float, ...] | None
 
 
-def _served_pmf(
-    served: ServedExperiment, context: Context, actions: tuple[Action, ...]
-) -> tuple[list[float], PmfSource]:
-    """Return the pmf that is drawn from, and its source.
+def _pmfs(
+    served: ServedExperiment,
+    context: Context,
+    actions: tuple[Action, ...],
+    keys: tuple[str, ...],
+    group: Group,
+) -> _Pmfs:
+    """Return the pmf of a group, and those of both for the log.
+
+    The other group's is what tells later how likely the choice was in either. It must
+    not fail the page: the policy's falls back in the holdout too, and a baseline that
+    has none is left out.
+    """
+    if group == BASELINE:
+        baseline = served.baseline.of(context, actions, keys)
+        treatment, _ = _treatment_pmf(served, context, actions, keys)
+        return _Pmfs(baseline, "baseline", treatment, baseline)
+    treatment, source = _treatment_pmf(served, context, actions, keys)
+    try:
+        reference = served.baseline.of(context, actions, keys)
+    except PolicyError:
+        return _Pmfs(treatment, source, treatment, None)
+    return _Pmfs(treatment, source, treatment, reference)
+
+
+def _treatment_pmf(
+    served: ServedExperiment,
+    context: Context,
+    actions: tuple[Action, ...],
+    keys: tuple[str, ...],
+) -> tuple[tuple[float, ...], PmfSource]:
+    """Return the pmf that the treatment is drawn from, and its source.
 
     A policy that fails must not fail the page: the baseline's pmf serves, with
     the same floor, and is logged as what it is.
@@ -165,10 +195,10 @@ def _served_pmf(
         pmf = mix_floor(served.policy.pmf(context, actions), floor)
         validate_pmf(pmf, len(actions), floor)
     except PolicyError:
-        pmf = mix_floor(served.baseline.pmf(context, actions), floor)
+        pmf = mix_floor(served.baseline.of(context, actions, keys), floor)
         validate_pmf(pmf, len(actions), floor)
-        return pmf, "fallback"
-    return pmf, "policy"
+        return tuple(pmf), "fallback"
+    return tuple(pmf), "policy"
 
 
 def _eligible(

@@ -18,11 +18,10 @@ from bandit_svc.domain.experiment import (
     group_of,
 )
 from bandit_svc.domain.plain_values import Context
-from bandit_svc.services.policy_inputs import actions_of
+from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
     load_policy,
-    prepared,
 )
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import DecisionView
@@ -35,10 +34,17 @@ MOST_KEYS = 12
 
 
 class DrawnVariant(NamedTuple):
-    """An eligible variant, its chance, and its part of [0, 1)."""
+    """An eligible variant, its chance, and its part of [0, 1).
+
+    Attributes:
+        treatment: its chance in the bandit's group; None if that was not logged.
+        baseline: its chance in the holdout.
+    """
 
     variant: str
     probability: float
+    treatment: float | None
+    baseline: float | None
     begins: float
     ends: float
     chosen: bool
@@ -126,12 +132,9 @@ def receipt(storage: Storage, experiment: Experiment, view: DecisionView) -> Rec
 def _variants(decision: Decision) -> Iterator[DrawnVariant]:
     """Yield each eligible variant with its chance and its part of [0, 1)."""
     begins = 0.0
-    for index, (key, chance) in enumerate(
-        zip(decision.variants, decision.pmf, strict=True)
-    ):
-        ends = begins + chance
-        chosen = index == decision.chosen
-        yield DrawnVariant(key, chance, begins, ends, chosen)
+    for index, one in enumerate(decision.chances):
+        ends = begins + one.probability
+        yield DrawnVariant(*one, begins, ends, index == decision.chosen)
         begins = ends
 
 
@@ -204,15 +207,7 @@ def _policy(
     storage: Storage, experiment: Experiment, definition: Definition, decision: Decision
 ) -> LoadedPolicy | None:
     if decision.source != "policy":
-        old = Experiment(
-            number=experiment.number,
-            revision=decision.revision,
-            salt=experiment.salt,
-            created_at_ms=experiment.created_at_ms,
-            revised_at_ms=experiment.revised_at_ms,
-            definition=definition,
-        )
-        return prepared(old, load_policy(definition, None)).baseline
+        return LoadedPolicy(policy_of(definition, baseline_spec(definition)), 0, 0)
     if not decision.model_version:
         return load_policy(definition, None)
     published = storage.model_versions.get(experiment.number, decision.model_version)

@@ -15,6 +15,10 @@ from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from policies.base import Action, Policy
+from policies.pmf import validate_pmf
+from policies.spec import fixed_weights, normalise_spec
+
+MOST_ELIGIBLE_SETS = 1_000
 
 
 class LoadedPolicy:
@@ -35,6 +39,43 @@ class LoadedPolicy:
             return self._policy.pmf(context, actions)
 
 
+class BaselinePmfs:
+    """The reference policy's pmf of each eligible set, without a floor.
+
+    Every decision logs it. Most baselines read no context, so that theirs is asked for
+    once for each eligible set.
+    """
+
+    def __init__(self, policy: Policy, *, reads_context: bool) -> None:
+        self._policy = policy
+        self._reads_context = reads_context
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, ...], tuple[float, ...]] = {}
+
+    def of(
+        self, context: Context, actions: Sequence[Action], keys: tuple[str, ...]
+    ) -> tuple[float, ...]:
+        """Return the pmf over the actions.
+
+        Args:
+            keys: of the actions; the same object returned for the same keys where the
+                baseline reads no context.
+
+        Raises:
+            PolicyError: it has no valid pmf for them.
+        """
+        found = self._kept.get(keys)
+        if found is None:
+            with self._lock:
+                found = tuple(self._policy.pmf(context, actions))
+            validate_pmf(found, len(actions), 0.0)
+            if not self._reads_context:
+                if len(self._kept) >= MOST_ELIGIBLE_SETS:
+                    self._kept.clear()
+                self._kept[keys] = found
+        return found
+
+
 class ServedExperiment(msgspec.Struct, frozen=True):
     """An experiment, its eligible variants and its policies, at one moment."""
 
@@ -43,7 +84,7 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     actions: tuple[Action, ...]
     keys: tuple[str, ...]
     policy: LoadedPolicy
-    baseline: LoadedPolicy
+    baseline: BaselinePmfs
 
 
 def load_policy(definition: Definition, published: ModelVersion | None) -> LoadedPolicy:
@@ -62,12 +103,13 @@ def prepared(experiment: Experiment, policy: LoadedPolicy) -> ServedExperiment:
     """Prepare a definition for requests."""
     definition = experiment.definition
     variants = definition.active_variants
-    baseline = policy_of(definition, baseline_spec(definition))
+    spec = baseline_spec(definition)
+    reads_context = fixed_weights(normalise_spec(spec)) is None
     return ServedExperiment(
         experiment=experiment,
         variants=variants,
         actions=actions_of(variants),
         keys=tuple(v.key for v in variants),
         policy=policy,
-        baseline=LoadedPolicy(baseline, 0, 0),
+        baseline=BaselinePmfs(policy_of(definition, spec), reads_context=reads_context),
     )

@@ -104,11 +104,16 @@ def _chances(found: Receipt) -> Figure:
     bars = [Chance(v.variant, v.probability, chosen=v.chosen) for v in found.variants]
     return figure(
         lambda width: chances(bars, "The chance of each variant", percent, width),
-        ("Variant", "Chance", "Its part of the draw", "Chosen"),
+        (
+            *("Variant", "Chance", "In the bandit's group", "In the holdout"),
+            *("Its part of the draw", "Chosen"),
+        ),
         [
             (
                 v.variant,
                 percent(v.probability),
+                percent(v.treatment),
+                percent(v.baseline),
                 f"{v.begins:.4f} to {v.ends:.4f}",
                 "yes" if v.chosen else "no",
             )

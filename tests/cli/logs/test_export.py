@@ -77,6 +77,9 @@ def test_parquet_has_both_groups_if_asked_for(
     for row in rows:
         assert row["pmf"][row["variants"].index(row["variant"])] == row["propensity"]
         assert isinstance(json.loads(row["context"]), dict)
+        assert row["pmf"] == row[f"{row['group']}_pmf"]
+        assert len(row["treatment_pmf"]) == len(row["baseline_pmf"]) == 2
+        assert 0.0 < row["group_chance"] < 1.0
     report = json.loads(
         run("report", "hero", "--data", trained, "--format", "json").stdout
     )

@@ -44,6 +44,9 @@ def write_parquet(batches: Iterable[list[Exported]], path: Path) -> int:
             ("reward", arrow.float64()),
             ("variants", arrow.list_(arrow.string())),
             ("pmf", arrow.list_(arrow.float64())),
+            ("group_chance", arrow.float64()),
+            ("treatment_pmf", arrow.list_(arrow.float64())),
+            ("baseline_pmf", arrow.list_(arrow.float64())),
         ]
     )
     n = 0
@@ -69,4 +72,7 @@ def _row(one: Exported) -> Payload:
         "reward": one.reward,
         "variants": [a.key for a in one.actions],
         "pmf": list(one.pmf),
+        "group_chance": one.group_chance,
+        "treatment_pmf": one.treatment_pmf,
+        "baseline_pmf": one.baseline_pmf,
     }
