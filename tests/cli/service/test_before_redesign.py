@@ -19,6 +19,8 @@ Report = dict[str, Any]
 
 ARCHIVE = Path(__file__).with_name("fixtures") / "before_redesign.tar.gz"
 OF_THE_CLOCK = {"as_of", "health"}
+OF_ANOTHER_RULE = {"segments", "segment_rule"}
+"""Corrected by e-BH now, for their number."""
 TIMEOUT_S = 120.0
 
 
@@ -88,7 +90,7 @@ def test_its_report_says_what_it_said(run: Run, migrated: Path) -> None:
     before = plain(json.loads((migrated / "report.json").read_text()))
     after = report_of(run, migrated)
 
-    told = set(before) - OF_THE_CLOCK
+    told = set(before) - OF_THE_CLOCK - OF_ANOTHER_RULE
     for name in sorted(told):
         assert as_told(after[name], before[name]) == as_told(before[name], before[name])
     # A check that had too little to go by said "ok"; it says "early" now.
