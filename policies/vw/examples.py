@@ -74,19 +74,17 @@ class ExampleWriter:
 
     def __init__(self) -> None:
         self._lines: dict[int, tuple[Action, str]] = {}
-        # The actions of the last example, and their lines joined: in a service nearly
-        # every example is of the same tuple.
-        self._last: tuple[Sequence[Action], str] = ((), "")
+        # The actions of the last example: in a service nearly every one is of the same
+        # tuple.
         self._last_learned: tuple[Sequence[Action], list[tuple[str, str]]] = ((), [])
 
     def unlabelled(self, context: Context, actions: Sequence[Action]) -> str:
         """Render an example to predict on."""
-        known, lines = self._last
-        if actions is not known:
-            lines = "\n".join(self._action_lines(actions))
-            # Only a tuple is sure not to have changed by the next call.
-            self._last = (actions, lines) if type(actions) is tuple else ((), "")
-        return f"{shared_line(context)}\n{lines}"
+        return f"{shared_line(context)}\n{self.lines(actions)}"
+
+    def lines(self, actions: Sequence[Action]) -> str:
+        """Render the part of an example that its actions are."""
+        return "\n".join(self._action_lines(actions))
 
     def labelled(
         self,

@@ -9,11 +9,12 @@ import math
 import os
 import struct
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vowpalwabbit import Workspace
+from vowpalwabbit import Example, Workspace
 
 from policies.base import (
     Action,
@@ -25,7 +26,7 @@ from policies.base import (
 )
 from policies.envelope import seal, spec_digest, unseal
 from policies.vw import explorers as vw_explorers
-from policies.vw.examples import ExampleWriter
+from policies.vw.examples import ExampleWriter, shared_line
 
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - a private folder is made in it
 
@@ -65,6 +66,9 @@ class VwPolicy:
         # Made on first use: a policy that is loaded never uses this workspace, and
         # making one costs as much time and memory as loading a model.
         self._made: Workspace | None = None
+        self._last_actions: Sequence[Action] | None = None
+        self._kept: list[Example] = []
+        self._hand_back: weakref.finalize[..., VwPolicy] | None = None
         self._learned_count = 0
         self._predicted_count = 0
 
@@ -76,9 +80,12 @@ class VwPolicy:
                 returns no distribution.
         """
         check_actions(len(actions))
-        text = self._writer.unlabelled(context, actions)
+        kept = self._examples_of(actions)
+        text = (
+            shared_line(context) if kept else self._writer.unlabelled(context, actions)
+        )
         self._predicted_count += 1
-        return distribution(_predicted(self._workspace, text), len(actions))
+        return distribution(_predicted(self._workspace, text, kept), len(actions))
 
     def learn(
         self,
@@ -112,10 +119,36 @@ class VwPolicy:
         payload = unseal(self._digest, state)
         (learned_count,) = _COUNT.unpack_from(payload)
         loaded = _loaded(self._arguments, payload[_COUNT.size :])
+        self._forget_examples()
         replaced, self._made = self._made, loaded
         self._learned_count, self._predicted_count = learned_count, 0
         if replaced is not None:
             replaced.finish()
+
+    def _examples_of(self, actions: Sequence[Action]) -> list[Example]:
+        """Return the parsed lines of actions that come again; none at the first time.
+
+        In a service nearly every request is about the same tuple, whose lines take
+        longer to parse than the context's.
+        """
+        if actions is not self._last_actions:
+            self._forget_examples()
+            # Only a tuple is sure not to have changed by the next call.
+            self._last_actions = actions if type(actions) is tuple else None
+        elif not self._kept:
+            workspace = self._workspace
+            self._kept = workspace._parse(self._writer.lines(actions))  # noqa: SLF001 - see _predicted
+            # Also when the policy is dropped: examples that are not finished leak.
+            self._hand_back = weakref.finalize(
+                self, _finish_kept, workspace, self._kept
+            )
+        return self._kept
+
+    def _forget_examples(self) -> None:
+        if self._hand_back is not None:
+            self._hand_back()
+            self._predicted_count += 1
+            self._kept, self._hand_back = [], None
 
     @property
     def _workspace(self) -> Workspace:
@@ -124,20 +157,34 @@ class VwPolicy:
         return self._made
 
 
-def _predicted(workspace: Workspace, text: str) -> list[float]:
+def _predicted(workspace: Workspace, text: str, kept: Sequence[Example]) -> list[float]:
     """Return the probability of each action, as `Workspace.predict` does.
 
     `predict` wraps each line's example in a Python object and checks its types, which
     costs three times as much as parsing and predicting.
+
+    Args:
+        kept: examples that follow those of the text; the caller finishes them.
     """
     examples = workspace._parse(text)  # noqa: SLF001 - what `predict` itself calls
     try:
-        workspace.predict_multi(examples)
+        workspace.predict_multi([*examples, *kept])
         scores: list[float] = examples[0].get_action_scores()
     finally:
         # Examples that are not finished leak memory.
         workspace._finish_example_multi_ex(examples)  # noqa: SLF001 - see above
     return scores
+
+
+def _finish_kept(workspace: Workspace, kept: Sequence[Example]) -> None:
+    """Finish examples of actions as what they must be: the rest of one predicted on.
+
+    Vowpal Wabbit reads a prediction from the first of the examples that it finishes,
+    and these have none.
+    """
+    examples = [*workspace._parse(shared_line({})), *kept]  # noqa: SLF001 - see _predicted
+    workspace.predict_multi(examples)
+    workspace._finish_example_multi_ex(examples)  # noqa: SLF001 - see _predicted
 
 
 def _learn(workspace: Workspace, text: str) -> None:

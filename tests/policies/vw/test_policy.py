@@ -131,8 +131,25 @@ def test_context_decides_once_it_has_been_learned() -> None:
     assert policy.pmf({"user": {"device": "desktop"}}, ACTIONS)[1] > 0.9
 
 
+def test_actions_that_come_again_get_the_pmf_of_actions_seen_first(
+    vw_spec: dict[str, Any], long_log: Log
+) -> None:
+    """A tuple is parsed once and kept, a list at each call; no bit may tell which."""
+    kept, parsed = build_policy(vw_spec), build_policy(vw_spec)
+    offered = [(*ACTIONS, Action("scarf", {"price": 9.5})), ACTIONS]
+    for place, (context, *_) in enumerate(long_log[:200]):
+        actions = offered[place // 20 % 2]
+
+        assert kept.pmf(context, actions) == parsed.pmf(context, list(actions))
+
+        if place % 3 == 0:
+            for policy in (kept, parsed):
+                policy.learn(context, actions, place % 2, 0.5, float(place % 2))
+    assert kept.dump() == parsed.dump()
+
+
 def test_workspaces_and_examples_are_given_back(long_log: Log) -> None:
-    """Two hundred policies and 20,000 calls cost less than 30 MB.
+    """Two hundred policies and 30,000 calls cost less than 30 MB.
 
     A workspace that isn't finished costs 1 MB, an example that isn't 190 kB: a leak
     of either would be 200 MB or more.
@@ -153,6 +170,7 @@ def churn(log: Log, policies: int) -> None:
         for example in log[:50]:
             policy.pmf(example[0], example[1])
             policy.learn(*example)
+            policy.pmf(example[0], ACTIONS)
     gc.collect()
 
 
