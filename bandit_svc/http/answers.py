@@ -5,7 +5,7 @@ reading.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from flask import Response
@@ -14,10 +14,11 @@ from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.times import timestamp
 from bandit_svc.services.serving.decide import Decided
 
+JSON = "application/json"
 _encode = msgspec.json.Encoder().encode
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True):
     """An answer that no framework has shaped yet.
 
     `headers` has those of this answer alone; headers.py adds those of all answers.
@@ -25,7 +26,7 @@ class Reply(NamedTuple):
 
     status: int
     body: bytes
-    mimetype: str = "application/json"
+    mimetype: str = JSON
     headers: Mapping[str, str] | None = None
 
     def to_flask(self) -> Response:
@@ -69,15 +70,16 @@ class RewardAnswer(msgspec.Struct):
 def decision_answer(decided: Decided) -> DecisionAnswer:
     """Return a decision as its caller gets it."""
     decision = decided.decision
+    # In the order of the struct, as names cost time.
     return DecisionAnswer(
-        decision_id=decision.id,
-        experiment=decision.experiment,
-        variant=decision.variant,
-        payload=decided.payload,
-        propensity=decision.propensity,
-        group=decision.group,
-        model_version=decision.model_version,
-        expires_at=timestamp(decided.expires_at_ms),
+        decision.id,
+        decision.experiment,
+        decision.variant,
+        decided.payload,
+        decision.propensity,
+        decision.group,
+        decision.model_version,
+        timestamp(decided.expires_at_ms),
     )
 
 
@@ -95,4 +97,4 @@ def json_reply(
     value: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Reply:
     """Return any msgspec value as a JSON answer."""
-    return Reply(status, _encode(value), headers=headers)
+    return Reply(status, _encode(value), JSON, headers)

@@ -120,8 +120,9 @@ def _status_line(status: int) -> str:
 
 
 def _headers_of(reply: Reply, last: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    own = () if reply.headers is None else reply.headers.items()
     return [
-        *(reply.headers or {}).items(),
+        *own,
         ("Content-Type", reply.mimetype),
         ("Content-Length", str(len(reply.body))),
         *last,

@@ -9,7 +9,6 @@ hash of it, so that every retry gets one id), 4 of the experiment's number, 1 of
 flags, 10 of a keyed BLAKE2b (RFC 7693) over the rest.
 """
 
-import base64
 import binascii
 import functools
 import hashlib
@@ -151,8 +150,7 @@ class DecisionIds:
 
     def _sign(self, head: bytes, experiment_number: int, flags: int) -> str:
         body = head + experiment_number.to_bytes(4, "big") + bytes((flags,))
-        token = base64.b64encode(body + self._mac(body))
-        return token.translate(_TO_SORTED).decode()
+        return text_id(body + self._mac(body))
 
     def _raw(self, decision_id: str) -> bytes | None:
         try:

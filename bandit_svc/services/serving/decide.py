@@ -5,7 +5,7 @@ Touches no database; the one write is the append. Takes the clock and the
 entropy; the draw's seed is the decision's id.
 """
 
-from typing import Any, NamedTuple, assert_never
+from typing import Any, assert_never
 
 import msgspec
 
@@ -119,33 +119,34 @@ def _decide_new(
         group = assign_group(experiment.salt, request.unit_id, holdout)
     pmfs = _pmfs(served, context, actions, keys, group)
     chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
+    # In the order of the struct: names would cost more than the draw.
     decision = Decision(
-        id=decision_id,
-        experiment=experiment.key,
-        number=experiment.number,
-        revision=experiment.revision,
-        decided_at_ms=now_ms,
-        group=group,
-        context=context,
-        variants=keys,
-        pmf=pmfs.served,
-        chosen=chosen,
-        propensity=pmfs.served[chosen],
-        model_version=served.policy.version,
-        source=pmfs.source,
-        unit_id=request.unit_id,
-        deferred=request.defer,
-        request_id=request.request_id,
-        inline_variants=_inline(variants, request),
-        group_chance=holdout if group == BASELINE else 1.0 - holdout,
-        treatment_pmf=pmfs.treatment,
-        baseline_pmf=pmfs.baseline,
+        decision_id,
+        experiment.key,
+        experiment.number,
+        experiment.revision,
+        now_ms,
+        group,
+        context,
+        keys,
+        pmfs.served,
+        chosen,
+        pmfs.served[chosen],
+        served.policy.version,
+        pmfs.source,
+        request.unit_id,
+        request.defer,
+        request.request_id,
+        _inline(variants, request),
+        holdout if group == BASELINE else 1.0 - holdout,
+        pmfs.treatment,
+        pmfs.baseline,
     )
     ports.log.append(ports.encoder.encode(decision, served.keys))
     return _answer(experiment.definition, decision, variants[chosen].payload)
 
 
-class _Pmfs(NamedTuple):
+class _Pmfs(msgspec.Struct, frozen=True):
     """What is drawn from, and what each group would have drawn from."""
 
     served: tuple[float, ...]

@@ -55,15 +55,16 @@ def record_reward(
     experiment = ports.catalog.by_number(ref.experiment_number)
     clipped = _is_clipped(ports, report, experiment)
     occurred_at_ms = _occurred_at_ms(report, now_ms)
+    # In the order of the struct, as names cost time.
     reward = Reward(
-        decision_id=report.decision_id,
-        number=ref.experiment_number,
-        value=report.value,
-        reward_id=_reward_id(report),
-        occurred_at_ms=occurred_at_ms,
-        received_at_ms=now_ms,
-        metric=report.metric,
-        clipped=clipped,
+        report.decision_id,
+        ref.experiment_number,
+        report.value,
+        _reward_id(report),
+        occurred_at_ms,
+        now_ms,
+        report.metric,
+        clipped,
     )
     ports.log.append(encode_reward(reward))
     return reward
