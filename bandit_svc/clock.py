@@ -59,10 +59,12 @@ class GuardedClock:
         self._lock = threading.Lock()
         self._offset_ms = 0
         self._due_ms = 0
-        offset_ms = None
+        self._guard = ClockGuard()
         if kept is not None:
-            offset_ms = kept.offset_for(self._boot_id, wall_ms(), running_ms())
-        self._guard = ClockGuard(offset_ms)
+            now = self._boot_id, wall_ms(), running_ms()
+            self._guard = ClockGuard(
+                kept.offset_for(*now), kept.settles_at_ms_for(*now)
+            )
 
     def now_ms(self) -> int:
         """Return the agreed time in milliseconds since the epoch, UTC."""
@@ -79,6 +81,11 @@ class GuardedClock:
     def doubt(self) -> Doubt | None:
         """The wall clock of the last reading, if it is not believed."""
         return self._guard.doubt
+
+    @property
+    def holds(self) -> bool:
+        """True while nothing may be joined by the time of the last reading."""
+        return self._guard.holds(self._running_ms())
 
     def kept(self) -> KeptClock:
         """Return the agreement, for the processes that start later."""

@@ -12,7 +12,13 @@ from bandit_svc.errors import Unavailable
 from bandit_svc.http.answers import json_reply
 from bandit_svc.http.records import Health, Readiness
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.services.checks.degraded import Reason, damage_reasons, learning_reasons
+from bandit_svc.services.checks.degraded import (
+    Reason,
+    damage_reasons,
+    learning_reasons,
+    model_reasons,
+    unlearned_before_ms,
+)
 
 
 def register(app: Flask, request_context: RequestContext) -> None:
@@ -40,6 +46,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
         reasons += learning_reasons(
             request_context.worker.storage.clock.kept(), request_context.now_ms()
         )
+        reasons += _old_models(request_context)
         kept = request_context.worker.storage.damages.unacknowledged()
         reasons += damage_reasons([one.damage for one in kept])
         if reasons:
@@ -52,3 +59,15 @@ def register(app: Flask, request_context: RequestContext) -> None:
         return Response(metrics.render(), content_type=metrics.CONTENT_TYPE)
 
     app.register_blueprint(routes)
+
+
+def _old_models(request_context: RequestContext) -> list[Reason]:
+    worker, now_ms = request_context.worker, request_context.now_ms()
+    before_ms = unlearned_before_ms(now_ms, worker.settings.publish_every_ms)
+    unlearned = worker.storage.overview.unlearned_since(before_ms)
+    keys = {e.number: e.key for e in worker.catalog.all()} if unlearned else {}
+    return model_reasons(
+        {keys.get(number, str(number)): at_ms for number, at_ms in unlearned.items()},
+        worker.catalog.unloaded(),
+        now_ms,
+    )

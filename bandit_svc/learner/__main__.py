@@ -91,12 +91,17 @@ class Process:
 
     def _tick_until_stopped(self, backends: Backends) -> None:
         time = self._agreed_time(backends)
-        reporting = Reporting(backends.storage, backends.reader)
-        learner = Learner(backends, time.now_ms, clock_is_doubted=lambda: time.doubted)
+        reporting = Reporting(
+            backends.storage,
+            backends.reader,
+            publish_every_ms=backends.settings.publish_every_ms,
+        )
+        learner = Learner(backends, time.now_ms, clock_holds=lambda: time.holds)
         pause_s = backends.settings.learner_tick_ms / 1000
         stopped = False
         while not stopped:
             tick = learner.tick()
+            time.worked()
             reporting.count(tick)
             reporting.refresh(time.now_ms())
             self._jobs.look(backends.storage.jobs)

@@ -7,7 +7,7 @@ import logging
 
 from bandit_svc import metrics
 from bandit_svc.clock import GuardedClock
-from bandit_svc.domain.clock_guard import Doubt
+from bandit_svc.domain.clock_guard import SETTLED_MS, Doubt
 from bandit_svc.storage.clock import Clock
 
 KEPT_EVERY_MS = 60_000
@@ -28,11 +28,18 @@ class AgreedTime:
         self._kept = kept
         self._shown: Doubt | None = None
         self._kept_at_ms: int | None = None
+        if clock.holds:
+            _log.warning(
+                "the machine was started anew, and the wall clock is ahead of the time "
+                "that was kept; joining waits until %d s after the machine's start, so "
+                "that a time service can correct the clock",
+                SETTLED_MS // 1000,
+            )
 
     @property
-    def doubted(self) -> bool:
-        """True while nothing may be joined, since the last reading is in doubt."""
-        return self._clock.doubt is not None
+    def holds(self) -> bool:
+        """True while nothing may be joined: the clock is in doubt, or may be soon."""
+        return self._clock.holds
 
     def now_ms(self) -> int:
         """Return the agreed time; log a doubt once, and keep what has changed."""
@@ -44,10 +51,21 @@ class AgreedTime:
         elif changed:
             _log.warning("the clocks agree again; joining goes on")
         self._shown = doubt
-        due = self._kept_at_ms is None or now_ms - self._kept_at_ms >= KEPT_EVERY_MS
         # An agreed time that was set back to a corrected wall clock is kept at once.
-        if changed or due:
-            self._kept.keep(self._clock.kept())
-            self._kept_at_ms = now_ms
+        if changed:
+            self._keep(now_ms)
         metrics.DEGRADED.labels("clock").set(doubt is not None)
         return now_ms
+
+    def worked(self) -> None:
+        """Keep the time, if it is due; call it after each tick that did not fail.
+
+        A learner that fails in each tick has stored nothing, so it must look silent.
+        """
+        now_ms = self._clock.now_ms()
+        if self._kept_at_ms is None or now_ms - self._kept_at_ms >= KEPT_EVERY_MS:
+            self._keep(now_ms)
+
+    def _keep(self, now_ms: int) -> None:
+        self._kept.keep(self._clock.kept())
+        self._kept_at_ms = now_ms

@@ -78,7 +78,7 @@ class Learner:
         backends: Backends,
         now_ms: Callable[[], int],
         *,
-        clock_is_doubted: Callable[[], bool] = lambda: False,
+        clock_holds: Callable[[], bool] = lambda: False,
         budget_s: float = BUDGET_S,
         clock_s: Callable[[], float] = elapsed_s,
     ) -> None:
@@ -86,7 +86,7 @@ class Learner:
         self._backends = backends
         self._settings = backends.settings
         self._now_ms = now_ms
-        self._clock_is_doubted = clock_is_doubted
+        self._clock_holds = clock_holds
         self._budget_s = budget_s
         self._clock_s = clock_s
         self._definitions = Definitions(backends.storage.experiments)
@@ -103,7 +103,7 @@ class Learner:
         # Read before the ingest, so that what closed by then has all its rewards.
         now_ms = self._now_ms()
         # A decision that is joined too early has lost its rewards for good.
-        hold = self._clock_is_doubted()
+        hold = self._clock_holds()
         before = self._positions
         if before is None:
             before = self._storage.joins.last_positions()

@@ -19,7 +19,13 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.learner.gauges import Rest, Series, set_all, set_value
 from bandit_svc.learner.loop import Tick
-from bandit_svc.services.checks.degraded import DAMAGE, UNREADABLE, damage_reasons
+from bandit_svc.services.checks.degraded import (
+    DAMAGE,
+    MODELS,
+    UNREADABLE,
+    damage_reasons,
+    unlearned_before_ms,
+)
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.headline import headline_of
 from bandit_svc.services.report.report import Report
@@ -77,10 +83,12 @@ class Reporting:
         storage: Storage,
         reader: EventLogReader,
         *,
+        publish_every_ms: int = 0,
         clock_s: Callable[[], float] = elapsed_s,
         every_s: float = REFRESH_EVERY_S,
     ) -> None:
         self._storage = storage
+        self._publish_every_ms = publish_every_ms
         self._reader = reader
         self._clock_s = clock_s
         self._every_s = every_s
@@ -128,7 +136,10 @@ class Reporting:
         metrics.BACKLOG.set(backlog)
         damages = [one.damage for one in self._storage.damages.unacknowledged()]
         names = {reason.name for reason in damage_reasons(damages)}
-        for name in (DAMAGE, UNREADABLE):
+        before_ms = unlearned_before_ms(now_ms, self._publish_every_ms)
+        if self._storage.overview.unlearned_since(before_ms):
+            names.add(MODELS)
+        for name in (DAMAGE, UNREADABLE, MODELS):
             metrics.DEGRADED.labels(name).set(name in names)
         if not self._waiting:
             self._begin_round()

@@ -51,6 +51,14 @@ class Overview(Protocol):
     def summaries(self, now_ms: int) -> list[SummaryRow]:
         """Return one row for each experiment, in the order of their numbers."""
 
+    def unlearned_since(self, before_ms: int) -> Mapping[int, int]:
+        """Return since when decisions wait to be learned, by experiment number.
+
+        Only experiments whose oldest one has waited since before `before_ms`, in
+        milliseconds since the epoch: ready and not joined, or joined and learnable
+        behind the newest model's cursor.
+        """
+
     def rates(self, now_ms: int) -> Mapping[int, float]:
         """Return decisions of the last minute by experiment number.
 

@@ -5,7 +5,12 @@ from itertools import pairwise
 
 import pytest
 
-from bandit_svc.domain.clock_guard import STEADY_AFTER_MS, ClockGuard, KeptClock
+from bandit_svc.domain.clock_guard import (
+    SETTLED_MS,
+    STEADY_AFTER_MS,
+    ClockGuard,
+    KeptClock,
+)
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 
 T0_MS = 1_790_000_000_000
@@ -173,6 +178,24 @@ def test_after_another_boot_a_clock_ahead_of_what_was_is_believed() -> None:
 
     assert kept.offset_for("after", T0_MS + HOUR_MS, 5_000) is None
     assert kept.offset_for("after", T0_MS - CLOCK_SKEW_MS, 5_000) is None
+
+
+@pytest.mark.parametrize(
+    ("boot", "ahead_ms", "running_ms", "settles_at_ms"),
+    [
+        ("after", HOUR_MS, 5_000, SETTLED_MS),
+        ("after", HOUR_MS, SETTLED_MS, 0),
+        ("after", CLOCK_SKEW_MS, 5_000, 0),
+        ("before", HOUR_MS, 5_000, 7),
+    ],
+)
+def test_joining_waits_for_the_time_service_of_a_machine_that_has_just_started(
+    boot: str, ahead_ms: int, running_ms: int, settles_at_ms: int
+) -> None:
+    kept = KeptClock("before", offset_ms=7, agreed_at_ms=T0_MS, settles_at_ms=7)
+    wall_ms = T0_MS + ahead_ms
+
+    assert kept.settles_at_ms_for(boot, wall_ms, running_ms) == settles_at_ms
 
 
 def test_a_doubt_names_the_step_the_limit_and_the_way_out() -> None:

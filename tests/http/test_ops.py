@@ -5,14 +5,17 @@ import logging
 import os
 import re
 
+import msgspec
 import pytest
 
 from bandit_svc.domain.events.damage import Damage
+from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.eventlog.bounded import BoundedLog, Limits, Room
 from bandit_svc.http import problems
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
 from bandit_svc.storage.rows import FoundDamages
+from policies.base import PolicyError
 from tests.harness.worker_in_process import WorkerInProcess
 
 SERIES = re.compile(r"^(bandit_\w+?)(?:\{(.*)\})? \S+$", re.MULTILINE)
@@ -101,6 +104,53 @@ def test_readyz_is_degraded_until_damage_of_the_log_is_acknowledged(
         "damage: the event log was damaged at 1 place, and 3 facts are lost"
     )
     assert "damage: " not in accepted.text
+
+
+def model_sentences(service: WorkerInProcess) -> list[str]:
+    reasons = service.client.get("/readyz").get_json().get("reasons", [])
+    return [reason for reason in reasons if reason.startswith("models: ")]
+
+
+def test_readyz_is_degraded_while_matured_decisions_wait_to_be_learned(
+    service: WorkerInProcess,
+) -> None:
+    service.create("hero", reward={"window_seconds": 60})
+    for _ in range(20):
+        service.decide("hero")
+    service.learn()
+    service.now_ms += 60_000 + 180_000 + service.worker.settings.publish_every_ms
+    in_time = model_sentences(service)
+    service.now_ms += 1
+    (old,) = model_sentences(service)
+    service.learn()
+
+    assert in_time == []
+    assert old.startswith("models: decisions of 'hero' have waited up to 180 s")
+    assert model_sentences(service) == []
+
+
+def test_readyz_is_degraded_while_the_newest_model_can_not_be_loaded(
+    service: WorkerInProcess,
+) -> None:
+    service.create("hero", reward={"window_seconds": 1})
+    for _ in range(20):
+        service.decide("hero")
+    service.learn(after_s=2)
+    good = service.worker.storage.model_versions.latest(1)
+    assert good is not None
+    damaged = ModelVersion(
+        msgspec.structs.replace(good.meta, version=2), good.state[:-10]
+    )
+    assert service.worker.storage.model_versions.publish(damaged, 1, 50)
+    with pytest.raises(PolicyError):
+        service.worker.catalog.refresh_models()
+    (old,) = model_sentences(service)
+    whole = ModelVersion(msgspec.structs.replace(good.meta, version=3), good.state)
+    assert service.worker.storage.model_versions.publish(whole, 2, 50)
+    service.worker.catalog.refresh_models()
+
+    assert "the newest model of 'hero' can't be loaded, and an older or" in old
+    assert model_sentences(service) == []
 
 
 def test_readyz_is_503_while_the_data_folder_is_gone(service: WorkerInProcess) -> None:

@@ -3,6 +3,8 @@
 The numbers are set by hand through the real learner's steps; see tests/conftest.py.
 """
 
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.join import join
 from bandit_svc.storage.overview import Headline, Overview, RecentState
 from tests.harness.worker_in_process import WorkerInProcess
 
@@ -85,6 +87,32 @@ def test_recent_decisions_come_newest_first_from_any_place_on(
         assert found == mine[::-1] or state == "joined"
         assert all((one.reward is None) == (state != "joined") for one in first)
         assert overview.recent(1, state, 3, rest[-1].place) == []
+
+
+def test_decisions_that_wait_to_be_joined_or_learned_are_named_with_their_time(
+    service: WorkerInProcess,
+) -> None:
+    # Of the holdout nothing is learned.
+    service.create("hero", holdout=0.0, reward={"window_seconds": 60})
+    service.create("quiet", reward={"window_seconds": 60})
+    service.decide("hero")
+    service.decide("quiet")
+    service.learn(after_s=61)
+    overview, storage = overview_of(service), service.worker.storage
+    learned = overview.unlearned_since(2**60)
+    service.decide("hero")
+    service.learn()
+    ready_ms = service.now_ms + 60_000
+    ready = [overview.unlearned_since(ready_ms + ms) for ms in (0, 1)]
+    definitions = Definitions(storage.experiments)
+    assert join(storage.joins, definitions, ready_ms + 1_000).decisions == 1
+    joined = [overview.unlearned_since(ready_ms + ms) for ms in (1_000, 1_001)]
+    service.learn(after_s=62)
+
+    assert learned == {}
+    assert ready == [{}, {1: ready_ms}]
+    assert joined == [{}, {1: ready_ms + 1_000}]
+    assert overview.unlearned_since(2**60) == {}
 
 
 def test_a_headline_replaces_the_one_before(service: WorkerInProcess) -> None:

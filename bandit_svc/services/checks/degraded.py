@@ -4,7 +4,7 @@ Owns the reasons of `degraded` in /readyz and their sentences. What was measured
 passed in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bandit_svc.domain.clock_guard import KeptClock
@@ -14,7 +14,10 @@ from bandit_svc.storage.damages import HOLD_JOINING_MS
 
 LEARNER_SILENT_MS = 180_000
 """A learner keeps the agreed time once a minute, if it can write to the store."""
-DAMAGE, UNREADABLE = "damage", "unreadable"
+DAMAGE, UNREADABLE, MODELS = "damage", "unreadable", "models"
+UNLEARNED_MS = 180_000
+"""A matured decision waits at most so long to be learned, beside the pause between two
+published models."""
 _MOST_NAMED = 3
 
 
@@ -94,3 +97,47 @@ def learning_reasons(kept: KeptClock | None, now_ms: int) -> list[Reason]:
     if kept.doubt is not None:
         reasons.append(Reason("clock", kept.doubt.sentence))
     return reasons
+
+
+def unlearned_before_ms(now_ms: int, publish_every_ms: int) -> int:
+    """Return since before when decisions that are not learned yet make a model old."""
+    return now_ms - UNLEARNED_MS - publish_every_ms
+
+
+def model_reasons(
+    unlearned: Mapping[str, int], unloaded: Mapping[str, str], now_ms: int
+) -> list[Reason]:
+    """Return the reasons that decisions are made by old models.
+
+    Args:
+        unlearned: since when decisions have waited for too long to be learned, by
+            experiment key.
+        unloaded: why the newest model can't be loaded, by experiment key.
+    """
+    reasons = []
+    if unlearned:
+        waited_s = (now_ms - min(unlearned.values())) // 1000
+        reasons.append(
+            Reason(
+                MODELS,
+                f"decisions of {_keys(unlearned)} have waited up to {waited_s} s to be "
+                f"learned, and at most {UNLEARNED_MS // 1000} s are expected: their "
+                "models are old; look at the learner's log",
+            )
+        )
+    if unloaded:
+        _, fault = min(unloaded.items())
+        reasons.append(
+            Reason(
+                MODELS,
+                f"the newest model of {_keys(unloaded)} can't be loaded, and an older "
+                f"or an untrained one serves: {fault}; `bandit-svc doctor` names it",
+            )
+        )
+    return reasons
+
+
+def _keys(by_key: Mapping[str, object]) -> str:
+    named = ", ".join(repr(key) for key in sorted(by_key)[:_MOST_NAMED])
+    more = len(by_key) - _MOST_NAMED
+    return f"{named} and {counted(more, 'more experiment')}" if more > 0 else named

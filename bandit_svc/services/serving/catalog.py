@@ -7,6 +7,7 @@ request); models are swapped in behind the requests' back by `refresh_models`.
 
 import hashlib
 import threading
+from collections.abc import Mapping
 from typing import assert_never
 
 from bandit_svc.domain.experiment import Definition, Experiment, unknown_experiment
@@ -35,6 +36,7 @@ class Catalog:
         self._numbers: dict[int, Experiment] = {}
         self._served: dict[str, ServedExperiment] = {}
         self._keys: dict[str, KeyRow] = {}
+        self._unloaded: dict[str, str] = {}
 
     @property
     def version(self) -> int:
@@ -117,6 +119,10 @@ class Catalog:
         """Return the experiments that this process has prepared so far."""
         return list(self._served.values())
 
+    def unloaded(self) -> Mapping[str, str]:
+        """Return why the newest model of an experiment could not be loaded, by key."""
+        return dict(self._unloaded)
+
     def refresh_models(self) -> int:
         """Swap in newer models; return how many were swapped.
 
@@ -138,7 +144,9 @@ class Catalog:
                 policy = self._load(served.experiment)
             except PolicyError as error:
                 fault = error
+                self._unloaded[key] = error.message
                 continue
+            self._unloaded.pop(key, None)
             with self._lock:
                 current = self._served[key]
                 self._served[key] = prepared(current.experiment, policy)
@@ -186,7 +194,8 @@ class Catalog:
         """
         try:
             return self._load(experiment)
-        except PolicyError:
+        except PolicyError as error:
+            self._unloaded[experiment.key] = error.message
             return load_policy(experiment.definition, None)
 
     def _load(self, experiment: Experiment) -> LoadedPolicy:

@@ -2,18 +2,17 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from bandit_svc.clock import GuardedClock
 from bandit_svc.domain.clock_guard import STEADY_AFTER_MS
+from bandit_svc.errors import LogUnreadable
 from bandit_svc.eventlog.bounded import Room
-from bandit_svc.learner.agreed_time import AgreedTime
-from bandit_svc.learner.loop import Learner
 from bandit_svc.services.checks.degraded import LEARNER_SILENT_MS, learning_reasons
 from bandit_svc.services.checks.operations import Measured, operation_checks
 from bandit_svc.services.managing.doctor import examine
-from bandit_svc.services.serving.decide import Decided
+from tests.harness.clock_world import ClockWorld
 from tests.harness.service import T0_MS, Service
 
 HOUR_MS = 3_600_000
@@ -21,60 +20,9 @@ MINUTE_MS = 60_000
 STEPS = [2 * HOUR_MS, -2 * HOUR_MS]
 
 
-class World:
-    """A machine whose wall clock is set while a service runs on it."""
-
-    def __init__(self, service: Service, aggregate: str = "sum") -> None:
-        reward = {"window_seconds": 3600, "aggregate": aggregate, "maximum": 1000}
-        service.create(holdout=0.0, reward=reward)
-        self.service = service
-        self.running_ms = 1_000
-        self.set_by_ms = 0
-        self.learner_time = self._new_time()
-        self.worker_clock = self._new_clock()
-        self.learner = Learner(
-            service.backends,
-            self.learner_time.now_ms,
-            clock_is_doubted=lambda: self.learner_time.doubted,
-        )
-        self.tick()
-
-    def _new_clock(self) -> GuardedClock:
-        return GuardedClock(
-            self.service.storage.clock.kept(),
-            wall_ms=lambda: T0_MS + self.running_ms + self.set_by_ms,
-            running_ms=lambda: self.running_ms,
-            boot=lambda: "this boot",
-        )
-
-    def _new_time(self) -> AgreedTime:
-        return AgreedTime(self._new_clock(), self.service.storage.clock)
-
-    def restart_worker(self) -> None:
-        self.worker_clock = self._new_clock()
-
-    def tick(self, after_ms: int = 150) -> int:
-        """Let time pass; return how many decisions the learner joined."""
-        self.running_ms += after_ms
-        self.worker_clock.now_ms()
-        return self.learner.tick().joined
-
-    def decide(self, count: int = 100) -> list[Decided]:
-        self.service.now_ms = self.worker_clock.now_ms()
-        return [self.service.decide() for _ in range(count)]
-
-    def reward(self, decided: list[Decided], value: float = 1.0) -> None:
-        self.service.now_ms = self.worker_clock.now_ms()
-        for one in decided:
-            self.service.reward(one, value, reward_id=str(value))
-
-    def joined_rewards(self) -> list[float]:
-        return [row.reward for row in self.service.storage.joins.after(1, 0, 10**6)]
-
-
 @pytest.mark.parametrize("step_ms", STEPS)
 def test_a_step_for_one_tick_loses_no_reward(service: Service, step_ms: int) -> None:
-    world = World(service)
+    world = ClockWorld(service)
     decided = world.decide()
     world.set_by_ms = step_ms
     assert world.tick() == 0
@@ -90,7 +38,7 @@ def test_a_step_for_one_tick_loses_no_reward(service: Service, step_ms: int) -> 
 def test_rewards_that_come_while_the_clock_is_wrong_count(
     service: Service, step_ms: int
 ) -> None:
-    world = World(service)
+    world = ClockWorld(service)
     decided = world.decide()
     world.set_by_ms = step_ms
     world.tick(MINUTE_MS)
@@ -102,7 +50,7 @@ def test_rewards_that_come_while_the_clock_is_wrong_count(
 
 
 def test_after_a_step_back_for_good_every_reward_counts(service: Service) -> None:
-    world = World(service)
+    world = ClockWorld(service)
     decided = world.decide()
     world.set_by_ms = -2 * HOUR_MS
     world.tick()
@@ -117,10 +65,10 @@ def test_after_a_step_back_for_good_every_reward_counts(service: Service) -> Non
 
 
 def test_after_a_step_ahead_for_good_joining_goes_on(service: Service) -> None:
-    world = World(service)
+    world = ClockWorld(service)
     world.set_by_ms = 2 * HOUR_MS
     world.tick()
-    held = world.learner_time.doubted
+    held = world.learner_time.holds
     world.tick(STEADY_AFTER_MS)
     decided = world.decide()
     world.reward(decided)
@@ -130,10 +78,10 @@ def test_after_a_step_ahead_for_good_joining_goes_on(service: Service) -> None:
     assert world.joined_rewards() == [1.0] * 100
 
 
-def test_what_matures_while_the_clock_is_doubted_is_joined_afterwards(
+def test_what_matures_while_the_clock_holds_is_joined_afterwards(
     service: Service,
 ) -> None:
-    world = World(service)
+    world = ClockWorld(service)
     decided = world.decide()
     world.reward(decided)
     world.tick(HOUR_MS - MINUTE_MS)
@@ -148,7 +96,7 @@ def test_what_matures_while_the_clock_is_doubted_is_joined_afterwards(
 def test_a_worker_that_starts_while_the_clock_is_wrong_loses_no_reward(
     service: Service, step_ms: int
 ) -> None:
-    world = World(service)
+    world = ClockWorld(service)
     decided = world.decide()
     world.set_by_ms = step_ms
     world.restart_worker()
@@ -163,7 +111,7 @@ def test_a_worker_that_starts_while_the_clock_is_wrong_loses_no_reward(
 def test_the_last_reward_is_the_one_that_came_last_across_a_step_back(
     service: Service,
 ) -> None:
-    world = World(service, aggregate="last")
+    world = ClockWorld(service, aggregate="last")
     decided = world.decide()
     world.tick(MINUTE_MS)
     world.reward(decided, 1.0)
@@ -200,7 +148,7 @@ def test_a_hold_is_logged_once_and_so_is_its_end(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, logger="bandit_svc.learner")
-    world = World(service)
+    world = ClockWorld(service)
     world.set_by_ms = 2 * HOUR_MS
     for _ in range(5):
         world.tick()
@@ -215,7 +163,7 @@ def test_a_hold_is_logged_once_and_so_is_its_end(
 
 
 def test_a_hold_is_a_reason_to_be_degraded_while_it_lasts(service: Service) -> None:
-    world = World(service)
+    world = ClockWorld(service)
 
     def reasons() -> list[str]:
         kept = service.storage.clock.kept()
@@ -234,7 +182,7 @@ def test_a_hold_is_a_reason_to_be_degraded_while_it_lasts(service: Service) -> N
 def test_a_learner_that_stores_nothing_is_a_reason_to_be_degraded(
     service: Service,
 ) -> None:
-    world = World(service)
+    world = ClockWorld(service)
     kept = service.storage.clock.kept()
     assert kept is not None
 
@@ -246,10 +194,22 @@ def test_a_learner_that_stores_nothing_is_a_reason_to_be_degraded(
     assert [r.name for r in learning_reasons(None, world.running_ms)] == ["learner"]
 
 
+def test_a_learner_whose_ticks_fail_looks_silent(service: Service) -> None:
+    world = ClockWorld(service)
+    (Path(service.settings.data) / "log").touch()
+    for _ in range(4):
+        with pytest.raises(LogUnreadable):
+            world.tick(MINUTE_MS)
+    kept = service.storage.clock.kept()
+    reasons = learning_reasons(kept, world.worker_clock.now_ms())
+
+    assert [reason.name for reason in reasons] == ["learner"]
+
+
 def test_doctor_and_the_page_for_operators_name_a_clock_that_is_doubted(
     service: Service,
 ) -> None:
-    world = World(service)
+    world = ClockWorld(service)
 
     def faults() -> list[str]:
         return examine(service.storage, service.backends.reader, service.now_ms)
@@ -291,7 +251,7 @@ def test_the_agreed_time_comes_back_as_it_was_kept(
     service = new_service("empty")
     service.start()
     assert service.storage.clock.kept() is None
-    world = World(service)
+    world = ClockWorld(service)
     kept = service.storage.clock.kept()
 
     assert kept is not None

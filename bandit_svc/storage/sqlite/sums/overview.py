@@ -32,6 +32,18 @@ _ROWS = """
         (SELECT min(ready_at_ms) FROM decisions d
             WHERE d.number = e.number AND state = 1 AND ready_at_ms <= ?)
     FROM experiments e ORDER BY e.number"""
+_UNLEARNED = """
+    SELECT number, min(coalesce(ready, joined), coalesce(joined, ready)) FROM (
+        SELECT e.number,
+            (SELECT min(ready_at_ms) FROM decisions d
+                WHERE d.number = e.number AND state = 1 AND ready_at_ms < ?1) AS ready,
+            (SELECT joined_at_ms FROM joined j
+                WHERE j.number = e.number AND learnable AND position > coalesce(
+                    (SELECT json_extract(spans, '$[#-1][1]') FROM snapshots s
+                        WHERE s.number = e.number ORDER BY version DESC LIMIT 1), 0)
+                ORDER BY position LIMIT 1) AS joined
+        FROM experiments e)
+    WHERE ready < ?1 OR joined < ?1"""
 _RATES = """
     SELECT number, count(*), min(decided_at_ms) FROM (
         SELECT number, decided_at_ms FROM decisions ORDER BY row_id DESC LIMIT ?)
@@ -90,6 +102,11 @@ class SqliteOverview:
             )
             for number, joined, version, model_at_ms, ready_since_ms in rows
         ]
+
+    def unlearned_since(self, before_ms: int) -> Mapping[int, int]:
+        """See the interface."""
+        with self._database.read() as connection:
+            return dict(connection.execute(_UNLEARNED, [before_ms]).fetchall())
 
     def rates(self, now_ms: int) -> Mapping[int, float]:
         """See the interface."""
