@@ -22,6 +22,7 @@ from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, boundary, padded_
 from bandit_svc.ope.sequences.betting import ValueSequence
 from benchmarks.truth import audit as truth_audit
 from benchmarks.truth import live as truth_live
+from benchmarks.truth.mixture import print_mixture
 from benchmarks.truth.money import print_money
 from benchmarks.truth.trajectories import print_trajectories
 from benchmarks.truth.units import is_asked, print_units
@@ -106,12 +107,20 @@ def _print_live(runs: int, cells: Sequence[str]) -> None:
     truth_live.print_live(runs)
 
 
+def _print_mixture(runs: int, cells: Sequence[str]) -> None:
+    if cells:
+        return
+    print()
+    print_mixture(min(runs, 100))
+
+
 SECTIONS: dict[str, Callable[[int, Sequence[str]], None]] = {
     "off-policy": _print_off_policy,
     "uplift by decision": _print_uplifts,
     "audit": _print_audit,
     "live": _print_live,
     "units": print_units,
+    "mixture": _print_mixture,
     "money": print_money,
     "trajectories": print_trajectories,
 }

@@ -79,6 +79,8 @@ class PolicyLog:
         value: (n,), what the treatment was worth at that time.
         candidate: (n,), the candidate's chance of the chosen action.
         candidate_value: (n,), what the candidate was worth at that time.
+        visitor: (n,), indices of contexts in the pool.
+        pmf: (n, K), the treatment's chances, of decisions of the holdout too.
     """
 
     pool: Pool
@@ -90,25 +92,33 @@ class PolicyLog:
     value: FloatArray
     candidate: FloatArray
     candidate_value: FloatArray
+    visitor: npt.NDArray[np.int64]
+    pmf: FloatArray
 
 
 def policy_log(
-    pool: Pool, spec: Mapping[str, Any], floor: float, n: int, seed: Sequence[int]
+    pool: Pool,
+    spec: Mapping[str, Any],
+    floor: float,
+    n: int,
+    seed: Sequence[int],
+    holdout: float = HOLDOUT,
 ) -> PolicyLog:
     """Let a policy decide, log and learn n times, with a holdout beside it."""
     generator = np.random.default_rng(seed)
     visitor = generator.integers(POOL, size=n)
-    treated = generator.random(n) >= HOLDOUT
+    treated = generator.random(n) >= holdout
     draw, chance = generator.random((2, n))
     policy, candidate = build_policy(spec), build_policy(CANDIDATE)
     chosen, reward = np.full(n, pool.baseline), np.zeros(n)
     propensity, values = np.ones(n), np.empty((2, n))
-    candidate_chance = np.zeros(n)
+    candidate_chance, pmf = np.zeros(n), np.empty((n, len(pool.actions)))
     for t in range(n):
         if t % PUBLISHED_EVERY == 0:
             served, wanted = pool.pmfs(policy, floor), pool.pmfs(candidate, 0.0)
             values[:, t:] = [[pool.value(served)], [pool.value(wanted)]]
         who = visitor[t]
+        pmf[t] = served[who]
         if treated[t]:
             chosen[t] = sample(served[who], draw[t])
             propensity[t] = served[who][chosen[t]]
@@ -121,7 +131,7 @@ def policy_log(
                     pool.contexts[who], pool.actions, action, p, float(reward[t])
                 )
     return PolicyLog(pool, floor, chosen, reward, treated, propensity, values[0],
-                     candidate_chance, values[1])  # fmt: skip
+                     candidate_chance, values[1], visitor, pmf)  # fmt: skip
 
 
 def estimates_missed(log: PolicyLog) -> set[str]:
