@@ -39,6 +39,8 @@ class Row(NamedTuple):
     """A new heading above this row."""
     strong: bool = False
     """True if its interval excludes the reference."""
+    faded: bool = False
+    """True if it is another question's answer, shown to compare with."""
 
 
 class Mark(NamedTuple):
@@ -111,6 +113,7 @@ def _row(row: Row, x: Scale, y: float, *, wide: bool) -> list[str]:
         text = clipped(row.note, x.end - x.start)
         return [*parts, label(x.start, y + 4, text, class_="note")]
     strength = "strong" if row.strong else "weak"
+    strength += " faded" if row.faded else ""
     left, right = x(row.lower), x(row.upper)
     parts.append(line((left, y), (right, y), f"whisker {strength}"))
     parts.append(_end(left, y, -1.0, beyond=row.lower < x.low, strength=strength))

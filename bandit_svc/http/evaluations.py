@@ -16,14 +16,13 @@ from bandit_svc.http.answers import json_reply
 from bandit_svc.http.parsing import decoded, parse_object, read_body
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.managing.jobs import (
-    EVALUATION,
     ID_BYTES,
     estimand_of,
     labels,
     queue_evaluation,
 )
 from bandit_svc.services.values import ONE_STEP, Estimand
-from bandit_svc.storage.jobs import JobRow, JobStatus
+from bandit_svc.storage.jobs import EVALUATION, JobRow, JobStatus
 
 
 class EvaluationBody(msgspec.Struct, forbid_unknown_fields=True):

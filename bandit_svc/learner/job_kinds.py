@@ -11,12 +11,12 @@ from bandit_svc.domain.plain_values import Payload
 from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.managing.jobs import (
-    EVALUATION,
     JobKind,
     OnProgress,
     estimand_of,
 )
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.jobs import EVALUATION
 
 
 def evaluation(

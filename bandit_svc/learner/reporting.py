@@ -9,6 +9,7 @@ happened get no new report. A fault here never stops the learning.
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from os import urandom
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -26,6 +27,8 @@ from bandit_svc.services.checks.degraded import (
     damage_reasons,
     unlearned_before_ms,
 )
+from bandit_svc.services.evaluation.history_watch import HISTORY
+from bandit_svc.services.managing.jobs import ID_BYTES, queue_trajectories
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.headline import headline_of
 from bandit_svc.services.report.report import Report
@@ -172,6 +175,8 @@ class Reporting:
         """Make one report, and set its gauges or keep them for the rest."""
         number = experiment.number
         report = build_report(self._storage, experiment, now_ms)
+        if any(c.name == HISTORY.name and c.status == "warn" for c in report.health):
+            queue_trajectories(self._storage, experiment, urandom(ID_BYTES), now_ms)
         label = self._labels.get(number, metrics.OTHER)
         shown = _Shown(
             experiment=experiment,

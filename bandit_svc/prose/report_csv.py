@@ -20,7 +20,7 @@ from bandit_svc.services.report.report import (
     Segment,
     Uplift,
 )
-from bandit_svc.services.values import Bounds, Estimated, PolicyRow
+from bandit_svc.services.values import ONE_STEP, Bounds, Estimated, PolicyRow
 
 Cell = str | float | None
 Row = tuple[str, str, str, Cell]
@@ -144,14 +144,16 @@ def _checked(check: Check) -> Iterator[Row]:
 
 
 def _policy(row: PolicyRow) -> Iterator[Row]:
-    yield ("policies", row.policy, "estimand", row.estimand)
-    yield ("policies", row.policy, "n", row.n)
-    yield ("policies", row.policy, "behind", row.behind or 0)
-    yield ("policies", row.policy, "effective_sample_size", row.effective_sample_size)
-    yield ("policies", row.policy, "mean_weight", row.mean_weight)
-    yield ("policies", row.policy, "max_weight", row.max_weight)
-    yield ("policies", row.policy, "refused", row.refused)
-    yield from _estimates("policies", row.policy, row.estimates)
+    # A policy may have a row of each estimand.
+    section = "policies" if row.estimand == ONE_STEP else f"policies/{row.estimand}"
+    yield (section, row.policy, "estimand", row.estimand)
+    yield (section, row.policy, "n", row.n)
+    yield (section, row.policy, "behind", row.behind or 0)
+    yield (section, row.policy, "effective_sample_size", row.effective_sample_size)
+    yield (section, row.policy, "mean_weight", row.mean_weight)
+    yield (section, row.policy, "max_weight", row.max_weight)
+    yield (section, row.policy, "refused", row.refused)
+    yield from _estimates(section, row.policy, row.estimates)
 
 
 def _mean(section: str, name: str, row: _Mean) -> Iterator[Row]:

@@ -11,6 +11,8 @@ import msgspec
 
 from bandit_svc.domain.plain_values import Payload
 
+EVALUATION = "evaluation"
+"""The kind of job that estimates what policies would have earned."""
 JobStatus = Literal["queued", "running", "done", "failed"]
 
 

@@ -16,13 +16,19 @@ from bandit_svc.prose.report_html.figure import (
     span,
     with_sign,
 )
+from bandit_svc.services.evaluation.history_watch import ONE_STEP_NOTE
 from bandit_svc.services.report.report import (
     Guardrail,
     Latency,
     Report,
     Segment,
 )
-from bandit_svc.services.values import NOT_ESTIMATED, Estimated, PolicyRow
+from bandit_svc.services.values import (
+    NOT_ESTIMATED,
+    TRAJECTORY,
+    Estimated,
+    PolicyRow,
+)
 
 TOO_FEW = f"too few decisions yet ({MINIMAL_COUNT} in each group)"
 FOLDED = "rare values together, not tested"
@@ -81,7 +87,8 @@ def _segment_cells(row: Segment) -> tuple[str, ...]:
 def policies(report: Report) -> Figure:
     """Draw what each policy would have earned, or why that can't be estimated.
 
-    The doubly robust estimate is drawn; the one by weights alone is in the table.
+    The doubly robust estimate is drawn; the one by weights alone is in the table. Where
+    there are values along histories, those of one changed decision are faded.
     """
     rows, cells = [], []
     for one in report.policies:
@@ -90,11 +97,16 @@ def policies(report: Report) -> Figure:
         note = f"no estimate: {one.refused or 'nothing is known yet'}"
         n = f"n = {count(one.n)}"
         numbers = n if found.estimate is None else f"{amount(found.estimate)} · {n}"
-        rows.append(Row(one.policy, found.estimate, lower, upper, numbers, note))
-        weighted = NOT_ESTIMATED if one.refused else one.estimates["ips"]
+        title = one.policy
+        if one.estimand == TRAJECTORY:
+            title = f"{one.policy}, deployed"
+        faded = one.note == ONE_STEP_NOTE
+        row = Row(title, found.estimate, lower, upper, numbers, note, faded=faded)
+        rows.append(row)
+        weighted = one.estimates.get("ips", NOT_ESTIMATED)
         cells.append(
             (
-                one.policy,
+                title,
                 count(one.n),
                 count(round(one.effective_sample_size)),
                 name or NOTHING,

@@ -14,6 +14,7 @@ from bandit_svc.domain.numbers import amount, count, duration, percent
 from bandit_svc.prose.report_html import compared, over_time
 from bandit_svc.prose.report_html.figure import Figure
 from bandit_svc.services.checks.check import WORDS, tally, with_status
+from bandit_svc.services.evaluation.history_watch import ONE_STEP_NOTE
 from bandit_svc.services.report.first_reward import REASON
 from bandit_svc.services.report.report import Report
 
@@ -31,6 +32,7 @@ def report_html(report: Report, description: str = "") -> str:
         description=description,
         outcome=outcome_of(report),
         figures=figures(report),
+        history_note=history_note(report),
         biased=report.uplift.absolute.reason == REASON,
         tally=tally(report.health),
         words=WORDS,
@@ -65,6 +67,12 @@ def figures(report: Report) -> dict[str, Figure]:
         if guardrail and guardrail.difference.interval[0] is not None:
             made[f"guardrail/{row.metric}"] = compared.guardrail(row.metric, guardrail)
     return made
+
+
+def history_note(report: Report) -> str:
+    """Return why one changed decision is not what a policy earns; empty if it is."""
+    noted = any(row.note == ONE_STEP_NOTE for row in report.policies)
+    return ONE_STEP_NOTE if noted else ""
 
 
 def outcome_of(report: Report) -> Literal["good", "bad", "open"]:

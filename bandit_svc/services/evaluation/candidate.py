@@ -125,6 +125,7 @@ class Candidate:
         rewards: its weighted rewards.
         cursor: the last joined position that was evaluated and learned from.
         changed: true if it has advanced since it was last stored.
+        stored_rarely: its state is large, as that of a policy that learns.
     """
 
     def __init__(self, label: str, spec: Spec, policy: Policy | None) -> None:
@@ -134,6 +135,7 @@ class Candidate:
         self.rewards = WeightedRewards(audited=label.startswith(FIXED))
         self.cursor = 0
         self.changed = False
+        self.stored_rarely = policy is not None
         self._weights = (policy is None and fixed_weights(spec)) or {}
         # A policy of one variant, as most of a report's are, needs no pmf.
         self._only = next(iter(self._weights)) if len(self._weights) == 1 else None

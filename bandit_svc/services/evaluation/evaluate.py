@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.events.reward import MAIN_METRIC
@@ -31,6 +32,7 @@ from bandit_svc.services.evaluation.frozen_target import (
     learned_until,
     with_training,
 )
+from bandit_svc.services.evaluation.history_watch import ONE_STEP_NOTE, history
 from bandit_svc.services.evaluation.labels import MODEL, standing_specs
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
 from bandit_svc.services.evaluation.rows import (
@@ -128,9 +130,10 @@ def evaluate(
     found = {
         label: CandidateProgress(c.rewards.summary()) for label, c in candidates.items()
     }
+    histories = history(storage, experiment.number)
     return Evaluation(
         policies=(
-            _one_step_rows(experiment, asked, found, estimators)
+            _one_step_rows(experiment, asked, found, estimators, histories)
             if estimand == ONE_STEP
             else trajectory_rows(experiment, along.values())
         ),
@@ -138,6 +141,7 @@ def evaluate(
         health=(
             propensity_audit(experiment, found),
             scorecard(storage, experiment, found, _holdout(storage, experiment)),
+            histories,
         ),
     )
 
@@ -147,11 +151,14 @@ def _one_step_rows(
     asked: Mapping[str, Target],
     found: Mapping[str, CandidateProgress],
     estimators: Collection[str],
+    histories: Check,
 ) -> tuple[PolicyRow, ...]:
     shown = {label: found[label] for label in asked}
+    rows = policies(experiment, shown, estimators)
+    if histories.status == "warn":
+        rows = tuple(replace(row, note=ONE_STEP_NOTE) for row in rows)
     return tuple(
-        _told(row, asked[row.policy], found[row.policy].summary)
-        for row in policies(experiment, shown, estimators)
+        _told(row, asked[row.policy], found[row.policy].summary) for row in rows
     )
 
 

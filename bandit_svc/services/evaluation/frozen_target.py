@@ -81,4 +81,4 @@ def with_training(row: PolicyRow, spec: Spec, summary: Summary) -> PolicyRow:
         f"Version {version} learned from the log up to joined decision {until:,}, so "
         "only later ones count."
     )
-    return replace(row, note=note)
+    return replace(row, note=f"{row.note} {note}" if row.note else note)

@@ -19,6 +19,8 @@ from bandit_svc.services.evaluation.candidate import (
     new_candidate,
     restored_candidate,
 )
+from bandit_svc.services.evaluation.history_watch import LABEL as HISTORY_LABEL
+from bandit_svc.services.evaluation.history_watch import HistoryWatch
 from bandit_svc.services.evaluation.labels import candidate_specs
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictors
 from bandit_svc.services.learning.definitions import Definitions
@@ -109,7 +111,7 @@ class ProgressiveEvaluator:
         changed = [
             c
             for c in self._candidates.values()
-            if c.changed and (due if c.policy is None else learners_due)
+            if c.changed and (learners_due if c.stored_rarely else due)
         ]
         if not changed and not (self._dropped and due):
             return None
@@ -128,7 +130,7 @@ class ProgressiveEvaluator:
         for row in changes.rows:
             candidate = self._candidates[row.policy]
             candidate.changed = False
-            if candidate.policy is None:
+            if not candidate.stored_rarely:
                 self._stored_at_ms = now_ms
             else:
                 self._learners_stored_at_ms = now_ms
@@ -180,15 +182,25 @@ class ProgressiveEvaluator:
                 )
             except PolicyError as error:
                 faults.append(f"candidate {label} can't be evaluated: {error.message}")
+        self._candidates[HISTORY_LABEL] = before.get(HISTORY_LABEL) or self._watch()
         self._dropped = self._dropped or bool(set(before) - set(self._candidates))
         self._revision = experiment.revision
         return faults
 
+    def _watch(self) -> HistoryWatch:
+        """Return a new watch; it begins where the most advanced candidate is."""
+        watch = HistoryWatch()
+        watch.cursor = max((c.cursor for c in self._candidates.values()), default=0)
+        return watch
+
     def _restored(self, definition: Definition) -> dict[str, Candidate]:
-        found = {}
+        found: dict[str, Candidate] = {}
         evaluations = self._storage.evaluations
         self._predictors.load(evaluations.reward_models(self._number), definition)
         for row in evaluations.all(self._number):
+            if row.policy == HISTORY_LABEL:
+                found[row.policy] = HistoryWatch.restored(row)
+                continue
             try:
                 found[row.policy] = restored_candidate(row, definition)
             except PolicyError:

@@ -12,7 +12,7 @@ without a unit are histories of one decision.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.numbers import counted, percent
+from bandit_svc.domain.plain_values import Payload, Spec
 from bandit_svc.ope.sequences.asymptotic import boundary
 from bandit_svc.ope.trajectory.value import (
     MINIMAL_UNITS,
@@ -136,6 +137,27 @@ def trajectory_rows(
         replace(row, refused=SUCCESSES_FIRST, estimates=nothing, note=None)
         for row in rows
     )
+
+
+def kept_request(specs: Mapping[str, Spec], joined: int) -> Payload:
+    """Return the request of the evaluation that a report shows.
+
+    Args:
+        specs: of all candidates, by label.
+        joined: decisions that the log has, to know how far it has grown since.
+    """
+    policies = [{"label": label, "spec": spec} for label, spec in specs.items()]
+    return {
+        "policies": policies,
+        "estimand": TRAJECTORY,
+        "kept": True,
+        "joined": joined,
+    }
+
+
+def is_kept(request: Payload) -> bool:
+    """Return true for the request of an evaluation that a report shows."""
+    return request.get("kept") is True
 
 
 def _row(

@@ -25,6 +25,11 @@ from bandit_svc.domain.numbers import amount, counted
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.errors import Conflict
 from bandit_svc.ope.interval import Interval
+from bandit_svc.services.evaluation.history_watch import (
+    HISTORY,
+    ONE_STEP_NOTE,
+    history,
+)
 from bandit_svc.services.evaluation.paired import PairedEvaluation, PairedResult
 from bandit_svc.services.evaluation.processes import (
     Opener,
@@ -69,6 +74,7 @@ class Leaderboard(msgspec.Struct, frozen=True):
     Attributes:
         decisions: joined ones that were walked.
         successes_first: whether decisions are joined at their first reward.
+        history_dependent: whether what a unit finds follows from its earlier decisions.
         specs: how many were compared.
     """
 
@@ -76,6 +82,7 @@ class Leaderboard(msgspec.Struct, frozen=True):
     incumbent: dict[str, Any]
     decisions: int
     successes_first: bool
+    history_dependent: bool
     specs: int
     confidence: float
     leaderboard: tuple[LeaderboardRow, ...]
@@ -125,6 +132,7 @@ def tune(
     storage = opener()
     try:
         last = storage.joins.last_position(experiment.number)
+        dependent = history(storage, experiment.number).status == "warn"
     finally:
         storage.close()
     hands = dealt(candidates, processes)
@@ -141,6 +149,7 @@ def tune(
         incumbent=dict(incumbent),
         decisions=last,
         successes_first=experiment.definition.reward.closes_at_first_reward,
+        history_dependent=dependent,
         specs=len(specs),
         confidence=CONFIDENCE,
         leaderboard=tuple(replace(row, rank=at) for at, row in enumerate(rows, 1)),
@@ -171,7 +180,8 @@ def promotion(board: Leaderboard) -> Promotion | None:
     incumbent = next(row for row in rows if row.incumbent)
     left = candidates_of(board)
     better = [row for row in left if _least_gain(row) > 0]
-    if board.successes_first or incumbent.refused is not None or not better:
+    kept_back = board.successes_first or board.history_dependent
+    if kept_back or incumbent.refused is not None or not better:
         return None
     best = max(better, key=_least_gain)
     lower, upper = best.difference.interval
@@ -202,6 +212,8 @@ def verdict_of(board: Leaderboard) -> str:
             "first, so no interval of this leaderboard is valid. An experiment with "
             "learn_on maturity has valid ones."
         )
+    if board.history_dependent:
+        return f"Nothing is promoted. {ONE_STEP_NOTE} {HISTORY.advice}"
     left = candidates_of(board)
     if not left:
         return f"The log can't say what any spec but the incumbent ({name}) would earn."

@@ -18,13 +18,14 @@ from bandit_svc.errors import (
     places_of,
 )
 from bandit_svc.services.evaluation.labels import asked_specs
+from bandit_svc.services.evaluation.trajectories import is_kept, kept_request
 from bandit_svc.services.values import ONE_STEP, TRAJECTORY, Estimand
 from bandit_svc.storage.interface import Storage
-from bandit_svc.storage.jobs import JobRow
+from bandit_svc.storage.jobs import EVALUATION, JobRow
 from policies.base import PolicyError
 
-EVALUATION = "evaluation"
 ID_BYTES = 9
+GROWTH = 1.25
 
 
 def queue_evaluation(
@@ -65,6 +66,29 @@ def queue_evaluation(
         },
         created_at_ms=now_ms,
     )
+    storage.jobs.add(row, MAX_JOBS_QUEUED)
+    return row
+
+
+def queue_trajectories(
+    storage: Storage, experiment: Experiment, entropy: bytes, now_ms: int
+) -> JobRow | None:
+    """Queue an evaluation of all candidates along histories, for the report.
+
+    Returns:
+        None if one waits, or if the log has not grown to GROWTH times that of the last
+        one: so the work stays in proportion to the log.
+    """
+    joined = storage.joins.last_position(experiment.number)
+    for row in storage.jobs.all(experiment.number, EVALUATION):
+        if is_kept(row.request):
+            waits = row.status in {"queued", "running"}
+            if waits or joined < GROWTH * row.request["joined"]:
+                return None
+            break
+    specs = asked_specs(experiment.definition, ())
+    request = kept_request(specs, joined)
+    row = JobRow(entropy.hex(), experiment.number, EVALUATION, request, now_ms)
     storage.jobs.add(row, MAX_JOBS_QUEUED)
     return row
 

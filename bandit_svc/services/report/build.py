@@ -25,6 +25,7 @@ from bandit_svc.services.evaluation.rows import (
 )
 from bandit_svc.services.learning.adjusted_uplift import adjusted
 from bandit_svc.services.report.checks import Facts, report_checks
+from bandit_svc.services.report.deployed import with_deployed_values
 from bandit_svc.services.report.first_reward import without_biased_numbers
 from bandit_svc.services.report.guardrails import metrics
 from bandit_svc.services.report.history import history
@@ -97,6 +98,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         model=model,
         health=tuple(report_checks(facts)),
     )
+    report = with_deployed_values(report, storage, number)
     if experiment.definition.reward.closes_at_first_reward:
         report = without_biased_numbers(report)
     return replace(report, verdict=verdict(report))

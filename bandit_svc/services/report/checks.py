@@ -14,6 +14,7 @@ from bandit_svc.services.checks import drift, loop, reported, stored_log
 from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.checks.propensities import CALIBRATION
 from bandit_svc.services.evaluation import checks as evaluated
+from bandit_svc.services.evaluation.history_watch import HISTORY, history
 from bandit_svc.services.evaluation.rows import CandidateProgress
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Totals
@@ -85,6 +86,7 @@ REPORT_CHECKS = (
             f.storage, f.experiment, f.evaluations, f.holdout
         ),
     ),
+    ReportCheck(HISTORY, lambda f: history(f.storage, f.experiment.number)),
 )
 
 

@@ -14,7 +14,7 @@ from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.prose.report_csv import report_csv
 from bandit_svc.prose.report_html import over_time
-from bandit_svc.prose.report_html.page import figures, outcome_of
+from bandit_svc.prose.report_html.page import figures, history_note, outcome_of
 from bandit_svc.services.checks.check import WORDS, checked_json, tally
 from bandit_svc.services.managing.revision_changes import revision_changes
 from bandit_svc.services.report.build import build_report
@@ -82,6 +82,7 @@ def _live(page_context: PageContext, experiment: Experiment) -> Json:
         "report": report,
         "figures": drawn,
         "outcome": outcome_of(report),
+        "history_note": history_note(report),
         "least_matured": MINIMAL_COUNT,
         "tally": tally(report.health),
         "words": WORDS,

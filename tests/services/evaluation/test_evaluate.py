@@ -64,7 +64,7 @@ def test_it_agrees_with_what_the_learner_has_kept(played: Service) -> None:
     for row, expected in zip(again.policies, kept.policies, strict=True):
         assert row.n > 0
         assert numbers(row) == pytest.approx(numbers(expected), abs=1e-9)
-    assert again.health == kept.health[-2:]
+    assert again.health == kept.health[-3:]
 
 
 def test_a_policy_that_is_no_candidate_is_what_it_would_have_been_as_one(

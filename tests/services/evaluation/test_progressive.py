@@ -43,7 +43,7 @@ def test_every_experiment_has_uniform_the_baseline_and_each_variant(
 
     assert set(rows_of(service)) == {
         *("uniform", "baseline", "fixed:a", "fixed:b", "fixed:c"),
-        "vw-epsilon",
+        *("vw-epsilon", "check:history"),
     }
 
 
@@ -171,7 +171,7 @@ def test_what_is_no_candidate_any_more_is_forgotten(
     (service.new_learner() if restarted else service.learner).tick()
 
     assert set(rows_of(service)) == {
-        *("uniform", "baseline", "fixed:a", "fixed:b"),
+        *("uniform", "baseline", "fixed:a", "fixed:b", "check:history"),
     }
 
 

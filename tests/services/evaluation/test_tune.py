@@ -145,6 +145,20 @@ def test_where_nothing_is_better_nothing_is_promoted(
     assert verdict_of(board).startswith("No candidate beats vw-squarecb, the")
 
 
+def test_where_histories_follow_decisions_nothing_is_promoted(logged: Write) -> None:
+    experiment, opener = logged(HeroWorld(), 300, policy=BLIND)
+    board = tune(opener, experiment, specs_of(experiment, {"linear": {}}), 1)
+    better = Estimated(0.15, (0.1, 0.2))
+    rows = (replace(row, refused=None, difference=better) for row in board.leaderboard)
+    board = replace(board, leaderboard=tuple(rows))
+    dependent = replace(board, history_dependent=True)
+
+    assert promotion(board) is not None
+    assert promotion(dependent) is None
+    assert "Nothing is promoted. What a unit finds follows" in verdict_of(dependent)
+    assert "split the traffic" in verdict_of(dependent)
+
+
 def test_where_successes_are_joined_first_nothing_is_promoted(
     logged: Write,
 ) -> None:

@@ -15,7 +15,12 @@ RECORDED = Path(__file__).parent / "recorded_report.json"
 Only the intervals of segments and their rule are newer: those of e-BH; and the rows of
 a metric that was not declared, which is refused now, are left out.
 """
-ADDED = ("/decisions/rewards_", "/decisions/units_", "/health/rewards_range/")
+ADDED = (
+    "/decisions/rewards_",
+    "/decisions/units_",
+    "/health/rewards_range/",
+    "/health/history/",
+)
 """Where paths of later versions begin."""
 DEFINITION: dict[str, Any] = {
     "holdout": 0.3,
