@@ -39,7 +39,7 @@ def totals(seed: int, *, explains: float, effect: float = 0.0) -> Totals:
 def test_a_covariate_that_explains_the_rewards_narrows_the_interval(
     weighting: int,
 ) -> None:
-    """Of a unit's mean, .8² / 12 is explained and .1² / 3 is not: 94 %."""
+    """Explained is .8² / 12 of the variance of a unit's mean, .1² / 3 is not: 94 %."""
     sums = totals(1, explains=0.8, effect=0.05)
     plain = absolute(sums, weighting, 0.95, RATE).now.interval
     found = adjusted(sums, weighting, 0.95, RATE)
