@@ -5,7 +5,7 @@ implement. A record is a kind and bytes (the codec is domain/events/codec.py). O
 is kept within a partition and promised nowhere else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from bandit_svc.domain.events.cursor import START, Cursor
@@ -108,6 +108,13 @@ class EventLogReader(Protocol):
 
         Returns:
             Whether the partition is gone, so that its cursor may be forgotten.
+        """
+
+    def released_facts(self, partitions: Collection[str]) -> int:
+        """Return how many facts were in the partitions that disappeared by `release`.
+
+        Args:
+            partitions: what `partitions` returned; those don't count.
         """
 
     def backlog_bytes(self, cursors: dict[str, Cursor]) -> int:

@@ -30,6 +30,7 @@ from bandit_svc.storage.rows import (
     JoinSums,
     KeyRow,
     OrphanRow,
+    ReleasedCount,
     Revision,
     RewardModelRow,
     Tally,
@@ -131,7 +132,13 @@ class Facts(Protocol):
         """
 
     def forget_partition(self, partition: str) -> None:
-        """Drop the cursor of a partition that the log has deleted."""
+        """Drop the cursor of a partition that the log has deleted; count its facts."""
+
+    def released(self) -> ReleasedCount:
+        """Return how many facts were in the partitions that were forgotten."""
+
+    def keep_released(self, count: ReleasedCount, found: FoundDamages) -> None:
+        """Replace that count, and keep what was found thereby, in one transaction."""
 
     def decision(self, decision_id: str) -> DecisionView | None:
         """Return one decision with its rewards, or None."""

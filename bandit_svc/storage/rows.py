@@ -100,6 +100,18 @@ class FoundDamages(NamedTuple):
     """Bytes that an operator may want to look at, by damage."""
 
 
+class ReleasedCount(NamedTuple):
+    """How many facts were in the partitions of the log that are gone.
+
+    Attributes:
+        facts: the store's count; None in a store of an earlier version.
+        accepted: how many more than the log's it was when that was found last.
+    """
+
+    facts: int | None = None
+    accepted: int = 0
+
+
 class RewardRow(msgspec.Struct, frozen=True):
     """A reward as kept."""
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.damage.chain import Facts, Outcome
+from benchmarks.damage.chain import Facts
 from benchmarks.damage.log_files import Inapplicable, Kind, LogFiles
 from benchmarks.damage.scenarios import Run, Scenario
 
@@ -35,9 +35,11 @@ class Verdict(NamedTuple):
     Attributes:
         changed: something that is read differs from the twin's.
         before, logged, after: doctor, the learner's log, doctor again said so.
+        refused: a report or a look-up ended in an error.
         lost: facts that are not in the store; negative: more than there were.
         exact: the lost facts were told by their number.
         at_least: that number was told to be a least one.
+        over: more facts were told to be lost than are, since they came another way.
         wrong: facts that were read with another content, or that there never were.
     """
 
@@ -48,16 +50,20 @@ class Verdict(NamedTuple):
     before: bool
     logged: bool
     after: bool
+    refused: bool
     lost: int
     exact: bool
     at_least: bool
+    over: bool
     wrong: int
     sentences: tuple[str, ...] = ()
 
     @property
     def undetected(self) -> bool:
         """Return whether a difference is told by nobody."""
-        return self.changed and not (self.before or self.logged or self.after)
+        return self.changed and not (
+            self.before or self.logged or self.after or self.refused
+        )
 
 
 class Twin(NamedTuple):
@@ -120,27 +126,31 @@ def _damaged(
             raise Inapplicable
 
     outcome, told = scenario.run(folder, harm)
-    lost = twin.run.outcome.facts.rows - outcome.facts.rows
+    there = twin.run.outcome
+    lost = wrong = 0
+    if outcome is not None and there is not None:
+        lost = there.facts.rows - outcome.facts.rows
+        wrong = _wrong(outcome.facts, there.facts)
     return Verdict(
         kind=name,
         scenario=scenario.name,
         seed=0,
-        changed=outcome != twin.run.outcome,
+        changed=outcome != there,
         before=bool(told.before),
         logged=bool(told.logged),
         after=bool(told.after),
+        refused=bool(told.refused),
         lost=lost,
         exact=told.lost == lost,
-        at_least=told.at_least and told.lost <= lost,
-        wrong=_wrong(outcome, twin.run.outcome),
-        sentences=(*told.before, *told.logged, *told.after),
+        at_least=told.at_least,
+        over=told.lost > lost,
+        wrong=wrong,
+        sentences=(*told.before, *told.logged, *told.after, *told.refused),
     )
 
 
-def _wrong(found: Outcome, twin: Outcome) -> int:
+def _wrong(here: Facts, there: Facts) -> int:
     """Return how many facts differ from the twin's, or are none of them."""
-    here: Facts = found.facts
-    there: Facts = twin.facts
     changed = sum(
         there.decisions.get(decision_id) != line
         for decision_id, line in here.decisions.items()

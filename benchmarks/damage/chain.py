@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.event import encode_event
+from bandit_svc.errors import BanditError
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.managing.doctor import examine
@@ -22,6 +24,7 @@ from bandit_svc.storage.interface import Storage
 from bandit_svc.wiring import Backends
 from benchmarks.damage.traffic import LATER_MS, settings_of
 
+BUG = "not a sentence:"
 _MOST_TICKS = 20
 _MANY = 10**6
 _FACTS = ("decisions", "rewards", "activations")
@@ -57,6 +60,8 @@ class Told(NamedTuple):
     logged: list[str]
     after: list[str]
     """By doctor, once the learner has read everything."""
+    refused: list[str]
+    """Errors of reports and look-ups."""
     lost: int
     """Facts that are lost by the damages that were kept."""
     at_least: bool
@@ -64,7 +69,7 @@ class Told(NamedTuple):
 
     def __bool__(self) -> bool:
         """Return whether anything was told."""
-        return bool(self.before or self.logged or self.after)
+        return any(self[:4])
 
 
 class _Heard(logging.Handler):
@@ -90,6 +95,23 @@ def heard() -> Iterator[list[str]]:
     finally:
         logger.removeHandler(handler)
         logger.propagate = propagates
+
+
+@contextmanager
+def refusals_in(lines: list[str]) -> Iterator[None]:
+    """Add the error that ends the block to some lines."""
+    try:
+        yield
+    except BanditError as error:
+        lines.append(error.message)
+    except Exception as error:  # noqa: BLE001 - damage shows as any exception
+        lines.append(f"{BUG} {type(error).__name__}: {error}")
+
+
+def kept_damages(folder: Path) -> list[Damage]:
+    """Return the damages that the learner has kept."""
+    with closing(Backends(settings_of(folder))) as backends:
+        return [kept.damage for kept in backends.storage.damages.all()]
 
 
 def doctor(folder: Path) -> list[str]:

@@ -5,7 +5,9 @@ docs/log-format.md, and of frames no more than where each begins.
 """
 
 import random
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from bandit_svc.eventlog.files.frames import parse_frame
@@ -37,6 +39,13 @@ class LogFiles:
         self.random = generator
         self.lives = lives
         self.log = data / "log"
+
+    @property
+    def has_facts(self) -> bool:
+        """True if the store has read any fact."""
+        with closing(sqlite3.connect(self.data / "bandit.db")) as connection:
+            found = connection.execute("SELECT 1 FROM decisions LIMIT 1").fetchone()
+        return found is not None
 
     def segments(self) -> list[Path]:
         """Return the segments of every partition."""

@@ -13,8 +13,20 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
+from bandit_svc.domain.events.damage import Damage
+from bandit_svc.domain.events.event import encode_event
+from bandit_svc.eventlog.interface import START
 from bandit_svc.wiring import Backends, Worker
-from benchmarks.damage.chain import Outcome, Told, doctor, heard, learn, outcome
+from benchmarks.damage.chain import (
+    Outcome,
+    Told,
+    doctor,
+    heard,
+    kept_damages,
+    learn,
+    outcome,
+    refusals_in,
+)
 from benchmarks.damage.traffic import (
     EVERY_MS,
     START_MS,
@@ -27,6 +39,8 @@ TURNS = 120
 _HALF = TURNS // 2
 _MORE = 24
 _PAUSE_MS = 5_000
+_EVERYTHING = 10**9
+_LINES = 20
 _SUFFIXES = ("aa", "bb")
 
 Harm = Callable[[Path], None]
@@ -35,7 +49,8 @@ Harm = Callable[[Path], None]
 class Run(NamedTuple):
     """What came of one run: what was read, and what was told."""
 
-    outcome: Outcome
+    outcome: Outcome | None
+    """None where it can't be read."""
     told: Told
 
 
@@ -63,18 +78,24 @@ class Scenario(NamedTuple):
             else:
                 harm(folder)
                 ids, before = [], doctor(folder)
-            learn(folder)
+            with refusals_in(lines):
+                learn(folder)
         after = doctor(folder)
-        with closing(Backends(settings_of(folder))) as backends:
-            damages = [kept.damage for kept in backends.storage.damages.all()]
+        refused: list[str] = []
+        found: Outcome | None = None
+        damages: list[Damage] = []
+        with refusals_in(refused):
+            damages = kept_damages(folder)
+            found = outcome(folder, [*self.ids, *ids])
         told = Told(
             before,
             list(lines),
             after,
+            refused,
             sum(damage.facts for damage in damages),
             any(damage.at_least for damage in damages),
         )
-        return Run(outcome(folder, [*self.ids, *ids]), told)
+        return Run(found, told)
 
     def _while_it_lives(self, folder: Path, harm: Harm) -> tuple[list[str], list[str]]:
         """Damage the folder between two facts of a worker, and let it go on.
@@ -104,8 +125,14 @@ def _workers(folder: Path, now_ms: int, stack: ExitStack, prefix: str) -> list[W
 
 
 def scenarios(root: Path) -> list[Scenario]:
-    """Make every scenario in a folder."""
-    return [_closed(root), _killed(root), _half_read(root), _living(root)]
+    """Make every scenario of this version's log in a folder."""
+    unread = [_closed(root), _killed(root), _living(root)]
+    return [*unread, _half_read(root), _read(root), _read_twice(root)]
+
+
+def old_scenarios(root: Path) -> list[Scenario]:
+    """Make a log of format 1, which had no checksums."""
+    return [_format_1(root)]
 
 
 def _closed(root: Path) -> Scenario:
@@ -130,17 +157,66 @@ def _unread(root: Path, name: str, *, killed: bool) -> Scenario:
 def _half_read(root: Path) -> Scenario:
     """Make a log of which the learner has read the first half, its writer killed.
 
-    The earlier moment is that of the learner's reading.
+    The earlier moment is that before the learner's reading.
     """
     folder, earlier = _new(root, "half read")
     ids: list[str] = []
 
     def between() -> None:
-        learn(folder, START_MS + _HALF * EVERY_MS + _PAUSE_MS)
         shutil.copytree(folder, earlier)
+        learn(folder, START_MS + _HALF * EVERY_MS + _PAUSE_MS)
 
     ids = _in_child(folder, range(TURNS), START_MS, "h", killed=True, between=between)
     return Scenario("half read", folder, earlier, ids)
+
+
+def _read(root: Path) -> Scenario:
+    """Make a store that has read everything; the log is gone.
+
+    The earlier moment is that of half the turns, unread.
+    """
+    made = _unread(root, "read", killed=False)
+    learn(made.folder)
+    return made
+
+
+def _read_twice(root: Path) -> Scenario:
+    """Make a store that has read the first workers' facts, and not the second's.
+
+    The earlier moment is that before the first reading.
+    """
+    folder, earlier = _new(root, "read twice")
+    ids = _in_child(folder, range(_HALF), START_MS, "e", killed=False)
+    shutil.copytree(folder, earlier)
+    learn(folder, START_MS + _HALF * EVERY_MS + _PAUSE_MS)
+    last, later_ms = range(_HALF, TURNS), START_MS + _PAUSE_MS
+    ids += _in_child(folder, last, later_ms, "f", killed=True)
+    return Scenario("read twice", folder, earlier, ids)
+
+
+def _format_1(root: Path) -> Scenario:
+    """Write the facts of a closed log as lines, as version 0.2 did."""
+    made = _unread(root, "format 1", killed=False)
+    with closing(Backends(settings_of(made.folder))) as backends:
+        reader, decode = backends.reader, backends.decoder.decode
+        lines = {
+            partition: [
+                encode_event(decode(record, batch.parts))
+                for batch in [reader.read(partition, START, _EVERYTHING)]
+                for record in batch.records
+            ]
+            for partition in reader.partitions()
+        }
+    log = made.folder / "log"
+    shutil.rmtree(log)
+    for partition, of_partition in lines.items():
+        (log / partition).mkdir(parents=True)
+        for number, first in enumerate(range(0, len(of_partition), _LINES), start=1):
+            content = b"".join(
+                line + b"\n" for line in of_partition[first : first + _LINES]
+            )
+            (log / partition / f"{number:08d}.jsonl").write_bytes(content)
+    return made
 
 
 def _living(root: Path) -> Scenario:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.damage.age_kinds import AGE_KINDS
 from benchmarks.damage.campaign import Twin, damaged, twins, workspace
 from benchmarks.damage.log_kinds import LOG_KINDS
 from benchmarks.damage.scenarios import scenarios
 
+KINDS = LOG_KINDS | AGE_KINDS
 REPETITIONS = 5
 
 Ready = tuple[list[Twin], Path]
@@ -25,13 +27,13 @@ def ready() -> Iterator[Ready]:
         yield twins(scenarios(root), root), root
 
 
-@pytest.mark.parametrize("name", LOG_KINDS)
+@pytest.mark.parametrize("name", KINDS)
 def test_random_damage_is_found_and_its_facts_are_counted(
     ready: Ready, name: str
 ) -> None:
     undamaged, root = ready
     for seed in range(REPETITIONS):
-        verdict = damaged(undamaged, name, LOG_KINDS[name], seed, root)
+        verdict = damaged(undamaged, name, KINDS[name], seed, root)
 
         assert not verdict.undetected, verdict
         assert verdict.wrong == 0, verdict

@@ -17,6 +17,8 @@ DamageKind = Literal[
     "unknown experiment",
     "waiting",
     "replaced",
+    "older store",
+    "older log",
 ]
 """Kinds of damage.
 
@@ -29,6 +31,8 @@ unknown experiment: decisions of an experiment, or of a revision, that the store
 never had. waiting: a file that can't be read for a reason that may pass. replaced:
 something that is no file lies in its place. Of the last two nothing is lost yet: their
 partition waits.
+older store: partitions were read and deleted that the store knows nothing of. older
+log: it ends before what was read from it, or knows less of what was deleted.
 """
 
 MOST_REMAINS_BYTES = 65_536
@@ -51,6 +55,14 @@ _WORDS: dict[DamageKind, str] = {
     ),
     "waiting": "a file can't be read",
     "replaced": "something that is no file lies in the place of a file",
+    "older store": (
+        "the store is older than the event log: facts that were read from the log, and "
+        "deleted there, are not in the store"
+    ),
+    "older log": (
+        "the event log is older than the store, or was deleted: what was appended to "
+        "it since, and not read, is lost"
+    ),
 }
 
 
@@ -115,6 +127,8 @@ class Damage(NamedTuple):
             )
         least = "at least " if self.at_least else ""
         lost = f"{_WORDS[self.what]}; {least}{self.facts} facts are lost"
+        if self.what in {"older store", "older log"} and not self.partition:
+            return lost
         if not self.partition:
             return f"the event log, as an earlier version read it: {lost}"
         return (

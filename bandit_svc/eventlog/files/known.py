@@ -1,17 +1,26 @@
 """What is known of a partition apart from its segments.
 
 Owns the joining of manifest and live counter into one answer: where does a segment
-begin, and where must it end? Reads the two files; never a segment.
+begin, and where must it end? Owns `manifests/released` as well, which counts the facts
+of partitions that are gone. Reads these files; never a segment.
 """
 
+import os
+import struct
 import threading
+import zlib
+from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from bandit_svc.eventlog.files.frames import could_begin, epoch_of, identity_of
 from bandit_svc.eventlog.files.live import Live, read_live
 from bandit_svc.eventlog.files.manifest import Manifest
-from bandit_svc.eventlog.files.segments import live_path, manifest_path
+from bandit_svc.eventlog.files.segments import MANIFESTS, live_path, manifest_path
+
+_TOTAL: Final = struct.Struct("<Q")
+_ENTRY: Final = struct.Struct("<QQ")
+_CRC: Final = struct.Struct("<I")
 
 
 class Expected(NamedTuple):
@@ -117,3 +126,65 @@ class KnownPartitions:
         self._manifests[partition] = manifest
         whole = manifest.whole and manifest.boot_id is not None and not damaged
         return Known(manifest, live, trusted=whole)
+
+
+class ReleasedFacts:
+    """How many facts were in the partitions that were read and deleted.
+
+    The store keeps the same number, so that either of the two can be seen to be older
+    than the other. A partition whose manifest is still to be deleted has an entry of
+    its own: after a kill in between it is listed, and released again.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._path = root / MANIFESTS / "released"
+
+    def total(self, present: Collection[str]) -> int:
+        """Return the facts of all released partitions but those that are listed.
+
+        A file that is missing or damaged counts 0.
+
+        Raises:
+            OSError: it can't be read.
+        """
+        total, entries = self._read()
+        listed = {epoch_of(partition) for partition in present}
+        return total + sum(n for epoch, n in entries.items() if epoch not in listed)
+
+    def add(self, partition: str, facts: int, present: Collection[str]) -> None:
+        """Count the facts of a partition, durably; a second time changes nothing.
+
+        Raises:
+            OSError: the disk refused; nothing was counted.
+        """
+        if not facts:
+            return
+        total, entries = self._read()
+        listed = {epoch_of(one) for one in present}
+        total += sum(n for epoch, n in entries.items() if epoch not in listed)
+        kept = {epoch: n for epoch, n in entries.items() if epoch in listed}
+        kept[epoch_of(partition)] = facts
+        data = _TOTAL.pack(total)
+        data += b"".join(_ENTRY.pack(*entry) for entry in kept.items())
+        self._path.parent.mkdir(exist_ok=True)
+        new = self._path.with_suffix(".new")
+        with new.open("wb") as file:
+            file.write(data + _CRC.pack(zlib.crc32(data)))
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(self._path)
+
+    def _read(self) -> tuple[int, dict[int, int]]:
+        """Return the total and the entries by epoch."""
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return 0, {}
+        data, crc = content[: -_CRC.size], content[-_CRC.size :]
+        whole = (
+            len(data) >= _TOTAL.size and (len(data) - _TOTAL.size) % _ENTRY.size == 0
+        )
+        if not whole or crc != _CRC.pack(zlib.crc32(data)):
+            return 0, {}
+        (total,) = _TOTAL.unpack_from(data)
+        return total, dict(_ENTRY.iter_unpack(data[_TOTAL.size :]))

@@ -82,6 +82,7 @@ class PartitionRead:
     def run(self, max_bytes: int) -> Batch:
         """Return the next records; see EventLogReader.read."""
         self._room = max_bytes
+        self._check_age()
         numbers = [n for n in self._numbers if n >= self._after.segment]
         finished = all(self._segment(number) for number in numbers)
         if finished and numbers and not self._alive:
@@ -94,6 +95,16 @@ class PartitionRead:
             self._remains,
             self._parts,
         )
+
+    def _check_age(self) -> None:
+        """Name a partition that is of before it was read up to the cursor."""
+        expected = self._known.end(self._after.segment)
+        if self._alive or expected.sequence is None:
+            return
+        # A writer that is killed may have appended one that it has not counted.
+        if self._after.sequence > expected.sequence + (not expected.exact):
+            number, offset, _ = self._after
+            self._add("older log", number, offset, 0, b"", at_least=True)
 
     def _segment(self, number: int) -> bool:
         """Read one segment; return whether there is nothing more in it, for good."""

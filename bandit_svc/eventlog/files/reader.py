@@ -9,7 +9,7 @@ import contextlib
 import errno
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -21,7 +21,7 @@ from bandit_svc.eventlog.files.frames import (
     parse_frame,
     read_header,
 )
-from bandit_svc.eventlog.files.known import Known, KnownPartitions
+from bandit_svc.eventlog.files.known import Known, KnownPartitions, ReleasedFacts
 from bandit_svc.eventlog.files.lines import places, read_lines
 from bandit_svc.eventlog.files.partition_read import PartitionRead
 from bandit_svc.eventlog.files.segments import (
@@ -83,6 +83,7 @@ class FileReader:
         """
         self._root = root
         self._known = KnownPartitions(root)
+        self._released = ReleasedFacts(root)
         self._boot_id = current_boot_id() if boot_id is None else boot_id
 
     @_unavailable_where_the_disk_refuses
@@ -184,10 +185,21 @@ class FileReader:
             # A foreign file keeps the folder; the partition has no records left.
             with contextlib.suppress(OSError):
                 folder.rmdir()
+            try:
+                present = list_partitions(self._root)
+                self._released.add(partition, before.sequence, present)
+            except OSError:
+                # A full disk, for one. Its segments are gone, and the rest can wait.
+                return False
             manifest_path(self._root, partition).unlink(missing_ok=True)
             live_path(self._root, partition).unlink(missing_ok=True)
             self._known.forget(partition)
         return finished
+
+    @_unavailable_where_the_disk_refuses
+    def released_facts(self, partitions: Collection[str]) -> int:
+        """Return the facts of partitions that are gone; see the interface."""
+        return self._released.total(partitions)
 
     @_unavailable_where_the_disk_refuses
     def backlog_bytes(self, cursors: dict[str, Cursor]) -> int:

@@ -16,6 +16,7 @@ from bandit_svc.errors import BanditError, LogUnreadable
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.learning.arrivals import Arrivals, Rules
 from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.log_age import cut_back, keep_one_age
 from bandit_svc.storage.interface import Facts
 from bandit_svc.storage.rows import Cursors, FoundDamages
 
@@ -62,7 +63,9 @@ def ingest(
     rules = Rules(definitions)
     partitions = reader.partitions()
     done = Ingested(partitions=partitions)
-    cursors = {p: c for p, c in facts.cursors().items() if p in partitions}
+    kept = facts.cursors()
+    done.damages += keep_one_age(facts, reader, kept, partitions, now_ms)
+    cursors = {p: c for p, c in kept.items() if p in partitions}
     ends = _ends(reader, partitions, done)
     while True:
         arrivals = Arrivals(reader, decoder, rules)
@@ -107,6 +110,9 @@ def _next_batches(
     for partition, end in list(ends.items()):
         cursor = cursors.get(partition, START)
         if cursor >= end:
+            if damage := cut_back(partition, cursor, end):
+                arrivals.damages.append(damage)
+                moved[partition] = end
             continue
         try:
             after = arrivals.read(partition, cursor)

@@ -11,6 +11,7 @@ from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.times import moment
 from bandit_svc.errors import BanditError
 from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.services.learning.log_age import ages_of
 from bandit_svc.storage.interface import Storage
 
 
@@ -19,6 +20,11 @@ def log_damage(storage: Storage, reader: EventLogReader) -> Iterator[str]:
 
     The unread ones come first: what the learner finds meanwhile is kept by then.
     """
+    if (damage := ages_of(storage.facts, reader).damage) is not None:
+        yield (
+            f"{damage}; restore store and log from copies of one moment before the "
+            "learner runs, or else acknowledge the loss once it has given it an id"
+        )
     for partition in reader.partitions():
         yield from _unread(storage, reader, partition)
     for kept in storage.damages.unacknowledged():

@@ -20,6 +20,7 @@ from bandit_svc.storage.rows import (
     FoundDamages,
     IngestOutcome,
     OrphanRow,
+    ReleasedCount,
     RewardRow,
     Totals,
 )
@@ -28,6 +29,8 @@ from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.ingesting import Ingesting
 from bandit_svc.storage.sqlite.soundness import faults
 
+_RELEASED = "released_facts"
+_ACCEPTED = "released_facts_accepted"
 _STATES: tuple[DecisionState, ...] = ("deferred", "open", "joined", "ambiguous")
 
 
@@ -65,7 +68,34 @@ class SqliteFacts:
     def forget_partition(self, partition: str) -> None:
         """See the interface."""
         with self._database.write() as connection:
+            connection.execute(
+                "UPDATE meta SET value = CAST(value + coalesce((SELECT sequence FROM"
+                " cursors WHERE partition = ?), 0) AS TEXT) WHERE name = ?",
+                [partition, _RELEASED],
+            )
             connection.execute("DELETE FROM cursors WHERE partition = ?", [partition])
+
+    def released(self) -> ReleasedCount:
+        """See the interface."""
+        with self._database.read() as connection:
+            found = dict(
+                connection.execute(
+                    "SELECT name, CAST(value AS INTEGER) FROM meta"
+                    " WHERE name IN (?, ?)",
+                    [_RELEASED, _ACCEPTED],
+                ).fetchall()
+            )
+        return ReleasedCount(found.get(_RELEASED), found.get(_ACCEPTED, 0))
+
+    def keep_released(self, count: ReleasedCount, found: FoundDamages) -> None:
+        """See the interface."""
+        values = {_RELEASED: count.facts, _ACCEPTED: count.accepted}
+        with self._database.write() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [(name, str(n)) for name, n in values.items() if n is not None],
+            )
+            add_damages(connection, found)
 
     def decision(self, decision_id: str) -> DecisionView | None:
         """See the interface."""

@@ -375,7 +375,19 @@ def m020_uplift(db: Database) -> None:
     )
 
 
-LAST_MIGRATION = m020_uplift.__name__
+@migrations()
+def m021_released_facts(db: Database) -> None:
+    """Count the facts of partitions that were forgotten, in new stores from 0 on.
+
+    Others may have cursors of partitions that are gone; the learner begins there.
+    """
+    db.execute(
+        "INSERT OR IGNORE INTO meta SELECT 'released_facts', '0'"
+        " WHERE NOT EXISTS (SELECT 1 FROM cursors)"
+    )
+
+
+LAST_MIGRATION = m021_released_facts.__name__
 
 
 def newer_migrations(db: Database) -> list[str]:

@@ -109,6 +109,7 @@ class Overtaken:
         self.partitions = self._reader.partitions
         self.end = self._reader.end
         self.release = self._reader.release
+        self.released_facts = self._reader.released_facts
         self.backlog_bytes = self._reader.backlog_bytes
 
     def read(self, partition: str, after: Cursor, max_bytes: int = 1_000_000) -> Batch:

@@ -8,6 +8,7 @@ import pytest
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.events.record import UNIT, Record
+from bandit_svc.eventlog.interface import START
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import Ingested, ingest
 from tests.harness.service import Service
@@ -127,7 +128,7 @@ def test_records_that_mean_nothing_are_kept_once_however_often_they_are_read(
     service.create()
     append_unreadable(service, b"one", b"other")
     ingested(service)
-    service.storage.facts.forget_partition(service.worker.log.partition)
+    service.storage.facts.ingest([], {service.worker.log.partition: START})
     ingested(service)
 
     (kept,) = service.storage.damages.all()

@@ -29,6 +29,7 @@ class Refusing:
         self.partitions = reader.partitions
         self.end = reader.end
         self.release = reader.release
+        self.released_facts = reader.released_facts
         self.backlog_bytes = reader.backlog_bytes
 
     def file(self, partition: str) -> str:
