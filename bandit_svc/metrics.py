@@ -127,7 +127,7 @@ FSYNC_FAILURES = Counter(
 )
 FOREIGN_CHANGES = Counter(
     "bandit_event_log_foreign_changes_total",
-    "Segments of the event log that another program has cut, extended or deleted.",
+    "Segments and live counters of the event log that another program has changed.",
 )
 DEGRADED = Gauge(
     "bandit_degraded",

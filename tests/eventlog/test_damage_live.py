@@ -6,14 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from bandit_svc.eventlog.files.frames import HEADER_FRAME_BYTES
+from bandit_svc.eventlog.files.frames import (
+    HEADER_FRAME_BYTES,
+    epoch_of,
+    identity_of,
+)
+from bandit_svc.eventlog.files.live import read_live
 from bandit_svc.eventlog.files.reader import FileReader
-from bandit_svc.eventlog.files.segments import list_segments
+from bandit_svc.eventlog.files.segments import list_segments, live_path
 from bandit_svc.eventlog.interface import START, Cursor
 from tests.harness.file_writers import (
     FRAME,
     Everything,
     NewFileWriter,
+    StartWriter,
     numbered,
     payloads,
     record_of,
@@ -52,6 +58,46 @@ def test_a_live_segment_that_somebody_changed_is_left_before_the_next_append(
     else:
         assert found.records == numbered(11)
         assert found.named == [("foreign", 1, 0)]
+
+
+@pytest.mark.parametrize("left", [0, 10])
+def test_a_writer_whose_live_counter_is_cut_goes_on_and_restores_it(
+    log_root: Path, start_process: StartWriter, left: int
+) -> None:
+    """A store into a mapped page that is gone kills a process by SIGBUS."""
+    process = start_process("lose_the_live_counter")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ok\n"
+    (partition,) = FileReader(log_root).partitions()
+    os.truncate(live_path(log_root, partition), left)
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+
+    assert [process.stdout.readline() for _ in range(2)] == [b"ok\n"] * 2
+    live = read_live(
+        live_path(log_root, partition), identity_of(epoch_of(partition), 0)
+    )
+    assert live is not None
+    assert live.records == 3
+    found = Everything(FileReader(log_root), partition)
+    assert found.records == [b"before", b"after", b"last"]
+    assert found.named == []
+
+
+def test_a_live_counter_that_is_cut_is_a_foreign_change(
+    log_root: Path, new_file_writer: NewFileWriter
+) -> None:
+    changes: list[None] = []
+    writer = new_file_writer(
+        fsync="never", on_foreign_change=lambda: changes.append(None)
+    )
+    writer.append(record_of(b"before"))
+    os.truncate(live_path(log_root, writer.partition), 0)
+    writer.append(record_of(b"after"))
+    writer.append(record_of(b"last"))
+
+    assert len(changes) == 1
 
 
 def test_a_cut_below_a_live_writer_is_named_before_it_appends_again(

@@ -86,6 +86,16 @@ def run_out_of_descriptors(writer: FileWriter, settings: dict[str, Any]) -> None
     wait_for_parent()
 
 
+def lose_the_live_counter(writer: FileWriter, settings: dict[str, Any]) -> None:
+    """Append, and append again after the parent has cut the live counter."""
+    del settings
+    attempt(writer, b"before")
+    wait_for_parent()
+    attempt(writer, b"after")
+    attempt(writer, b"last")
+    wait_for_parent()
+
+
 def fork_a_child(writer: FileWriter, settings: dict[str, Any]) -> None:
     """Leave a forked child behind that outlives its parent's death by signal."""
     del settings
@@ -114,6 +124,7 @@ SCENARIOS = {
         run_out_of_space,
         fill_one_file,
         run_out_of_descriptors,
+        lose_the_live_counter,
         fork_a_child,
         start_a_program,
     )

@@ -64,7 +64,7 @@ class _Template(NamedTuple):
 
     listed: tuple[str, ...]
     same: tuple[bool, bool]
-    """Whether the treatment's and the baseline's pmf are the served one."""
+    """Whether the treatment's and the baseline's pmf are the served one, as objects."""
     baseline: bytes | None
     """The baseline's pmf, where the part holds it."""
     baseline_pmf: tuple[float, ...] | None
@@ -72,7 +72,6 @@ class _Template(NamedTuple):
     parts: tuple[Part]
 
 
-_NEITHER: Final = (False, False)
 _TemplateKey = tuple[str, int, str, int, float | None, bool, tuple[bool, bool]]
 
 
@@ -110,9 +109,9 @@ class DecisionEncoder:
             )
         pmf = pack_floats(decision.pmf)
         form, chances = _chances(decision, pmf)
-        template = self._template(decision, listed or decision.variants, pmf)
+        template = self._template(decision, listed or decision.variants)
         shared: tuple[Part, ...] = template.parts
-        own = _own_fields(decision, template, ref.issued_at_ms)
+        own = _own_fields(decision, template, ref.issued_at_ms, pmf)
         if form == Form.ALL and len(pmf) > LONG_FIELD_BYTES:
             form, chances = Form.INHERITED, pack_float(decision.propensity)
             own.insert(0, field(Field.PMF, pmf))
@@ -123,23 +122,17 @@ class DecisionEncoder:
         head = raw + shared[0].key
         return Record(DECISION, _payload(decision, head, form, fields, chances), shared)
 
-    def _template(
-        self, decision: Decision, listed: tuple[str, ...], pmf: bytes
-    ) -> _Template:
+    def _template(self, decision: Decision, listed: tuple[str, ...]) -> _Template:
         """Return the part for what this decision has in common with others."""
-        same = _NEITHER
-        if decision.treatment_pmf is not None or decision.baseline_pmf is not None:
-            same = (
-                _is_served(decision.treatment_pmf, decision, pmf),
-                _is_served(decision.baseline_pmf, decision, pmf),
-            )
+        served, baseline_pmf = decision.pmf, decision.baseline_pmf
+        same = (decision.treatment_pmf is served, baseline_pmf is served)
         key = (
             decision.experiment,
             decision.revision,
             decision.group,
             id(listed),
             decision.group_chance,
-            decision.baseline_pmf is None,
+            baseline_pmf is None,
             same,
         )
         found = self._templates.get(key)
@@ -149,7 +142,7 @@ class DecisionEncoder:
                 self._templates.clear()
             baseline = None if same[1] else _short_baseline(decision)
             body = _body(decision, listed, same, baseline)
-            held = None if baseline is None else decision.baseline_pmf
+            held = None if baseline is None else baseline_pmf
             found = _Template(listed, same, baseline, held, (part_of(body),))
             self._templates[key] = found
         return found
@@ -201,9 +194,9 @@ def _chances(decision: Decision, pmf: bytes) -> tuple[int, bytes]:
     return Form.ALL, propensity + pmf
 
 
-def _is_served(other: tuple[float, ...] | None, decision: Decision, pmf: bytes) -> bool:
-    """Return whether a group's pmf is the one that was served, bit by bit."""
-    return other is decision.pmf or (other is not None and pack_floats(other) == pmf)
+def _unless_served(pmf: tuple[float, ...], served: bytes) -> bytes:
+    """Return a group's pmf; nothing where it is the served one, bit by bit."""
+    return b"" if pack_floats(pmf) == served else pack_pmf(pmf)
 
 
 def _body(
@@ -239,7 +232,7 @@ def _short_baseline(decision: Decision) -> bytes | None:
 
 
 def _own_fields(
-    decision: Decision, template: _Template, issued: int | None
+    decision: Decision, template: _Template, issued: int | None, pmf: bytes
 ) -> list[bytes]:
     """Return the fields in which a decision differs from its part."""
     found: list[bytes] = []
@@ -252,13 +245,13 @@ def _own_fields(
         found.append(field(Field.DECIDED_AT, varint(decision.decided_at_ms)))
     if decision.request_id is not None:
         found.append(field(Field.REQUEST_ID, decision.request_id.encode()))
-    if decision.treatment_pmf is not None and not template.same[0]:
-        found.append(field(Field.TREATMENT_PMF, pack_pmf(decision.treatment_pmf)))
-    theirs = decision.baseline_pmf
-    if theirs is not None and theirs is not template.baseline_pmf:
-        baseline = b"" if template.same[1] else pack_pmf(theirs)
-        if baseline != (template.baseline or b""):
-            found.append(field(Field.BASELINE_PMF, baseline))
+    treatment, baseline = decision.treatment_pmf, decision.baseline_pmf
+    if treatment is not None and not template.same[0]:
+        found.append(field(Field.TREATMENT_PMF, _unless_served(treatment, pmf)))
+    if not (baseline is template.baseline_pmf or baseline is None or template.same[1]):
+        packed = _unless_served(baseline, pmf)
+        if packed != template.baseline:
+            found.append(field(Field.BASELINE_PMF, packed))
     if decision.trace_id is not None:
         found.append(field(Field.TRACE_ID, decision.trace_id.encode()))
     if decision.unknown:

@@ -44,26 +44,49 @@ class LiveCounter:
         Args:
             identity: the checksum of the partition, which each slot's begins with.
         """
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
-            # A page that finds no room when it is first touched would kill the process.
-            os.posix_fallocate(descriptor, 0, _PAGE_BYTES)
-            self._map = mmap.mmap(descriptor, _PAGE_BYTES)
-        finally:
-            os.close(descriptor)
+            self.restore()
+            self._map = mmap.mmap(self._descriptor, _PAGE_BYTES)
+        except OSError:
+            os.close(self._descriptor)
+            raise
         self._identity = identity
         self._at = 0
 
-    def set(self, segment: int, first: int, records: int, size: int) -> None:
-        """Store what the open segment holds; everything before was written."""
+    def restore(self) -> bool:
+        """Take room for the page where it has none; return whether it had none.
+
+        To touch a page that the disk has no room for, or that somebody has cut off,
+        would kill the process (SIGBUS).
+
+        Raises:
+            OSError: the disk has no room for it.
+        """
+        if os.lseek(self._descriptor, 0, os.SEEK_END) >= _PAGE_BYTES:
+            return False
+        os.posix_fallocate(self._descriptor, 0, _PAGE_BYTES)
+        return True
+
+    def set(self, segment: int, first: int, records: int, size: int) -> bool:
+        """Store what the open segment holds; return whether somebody had cut the page.
+
+        Everything before was written.
+
+        Raises:
+            OSError: as `restore`.
+        """
+        was_cut = self.restore()
         crc = zlib.crc32(_SLOT.pack(segment, first, records, size), self._identity)
         at = self._at
         _WHOLE_SLOT.pack_into(self._map, at, segment, first, records, size, crc)
         self._at = at ^ _SLOT_BYTES
+        return was_cut
 
     def close(self) -> None:
-        """Let go of the page; idempotent."""
+        """Let go of the page."""
         self._map.close()
+        os.close(self._descriptor)
 
 
 def read_live(path: Path, identity: int) -> Live | None:

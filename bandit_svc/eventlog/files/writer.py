@@ -76,7 +76,8 @@ class FileWriter:
             on_fsync_failure: called at each fsync that failed, perhaps from the
                 background thread: acknowledged records may not survive a power loss.
             on_foreign_change: called at each segment that is left because another
-                program has cut it, appended to it or deleted it.
+                program has cut it, appended to it or deleted it, and at each live
+                counter that was cut.
         """
         self._folder = PartitionFolder(
             root, now_ms=now_ms, suffix=suffix, durable=fsync != "never"
@@ -181,10 +182,18 @@ class FileWriter:
             self._finish(in_good_order=False)
             raise
         segment.wrote(data, parts)
-        self._folder.live.set(
-            segment.number, segment.first, segment.records, segment.end
-        )
         self._dirty = True
+        try:
+            self._set_live(segment)
+        except OSError:
+            self._finish(in_good_order=True)
+            raise
+
+    def _set_live(self, segment: OpenSegment) -> None:
+        """Store how far the segment has come, for readers."""
+        live = self._folder.live
+        if live.set(segment.number, segment.first, segment.records, segment.end):
+            self._on_foreign_change()
 
     def _await(self, commits: GroupCommit, ticket: Ticket) -> None:
         """Wait until the disk has confirmed what this thread has written."""
@@ -227,6 +236,8 @@ class FileWriter:
         )
         manifest = self._folder.manifest
         try:
+            if self._folder.live.restore():
+                self._on_foreign_change()
             header = segment.header(
                 self._folder.epoch, self._previous_crc, self._folder.boot_id
             )
@@ -241,7 +252,7 @@ class FileWriter:
         except OSError:
             self._folder.take_back(descriptor)
             raise
-        self._folder.live.set(segment.number, segment.first, 0, segment.end)
+        self._set_live(segment)
         self._segment = segment
         if self._fsync == "always":
             self._commits = GroupCommit(descriptor, self._on_fsync_failure)
