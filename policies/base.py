@@ -6,6 +6,7 @@ a list here; the service calls it a variant.
 """
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -40,34 +41,43 @@ class Action(msgspec.Struct, frozen=True):
 class RewardRange(msgspec.Struct, frozen=True):
     """The declared bounds of a reward; a policy scales by them.
 
+    Attributes:
+        maximum: None if rewards are not bounded above.
+
     Raises:
         PolicyError: a bound is not finite, or minimum is not under maximum.
     """
 
     minimum: float = 0.0
-    maximum: float = 1.0
+    maximum: float | None = 1.0
 
     def __post_init__(self) -> None:
-        width = self.maximum - self.minimum
+        width = self.width
         if not (math.isfinite(width) and width > 0.0):
             raise PolicyError(
                 f"the reward range is {self.minimum} to {self.maximum}; both must "
                 "be finite and the minimum less than the maximum"
             )
 
+    @property
+    def width(self) -> float:
+        """The width of the range; 1 without a maximum, so that units stay rewards."""
+        return 1.0 if self.maximum is None else self.maximum - self.minimum
+
     def scaled(self, reward: float) -> float:
-        """Map a reward to [0, 1], 1 being best.
+        """Map a reward to [0, 1], 1 being best; without a maximum, to 0 or more.
 
         Raises:
             PolicyError: the reward is not finite or not within the range.
         """
         # A NaN fails this comparison too.
-        if not self.minimum <= reward <= self.maximum:
+        most = sys.float_info.max if self.maximum is None else self.maximum
+        if not self.minimum <= reward <= most:
             raise PolicyError(
                 f"reward is {reward}; it must be between {self.minimum} and "
-                f"{self.maximum}, the experiment's declared range"
+                f"{most}, the experiment's declared range"
             )
-        return (reward - self.minimum) / (self.maximum - self.minimum)
+        return (reward - self.minimum) / self.width
 
 
 def check_example(n_actions: int, chosen: int, propensity: float) -> None:

@@ -13,6 +13,7 @@ from policies.context_free import epsilon_greedy, fixed, thompson
 from policies.kind import NamedVariant, PolicyKind
 from policies.linear import policy as linear
 from policies.rules import policy as rules
+from policies.unbounded import ScaledByLargest
 from policies.vw import kind as vw
 
 # The order is that of the form of new experiments, of messages and of the docs.
@@ -87,9 +88,14 @@ def build_policy(
     Args:
         spec: as for `normalise_spec`.
         reward_range: bounds of the rewards it will learn from, by default 0 to 1.
+            Without a maximum it learns shares of the largest reward so far.
 
     Raises:
         PolicyError: the spec is refused.
     """
     checked = normalise_spec(spec)
-    return KINDS[checked["kind"]].build(checked, reward_range or RewardRange())
+    bounds = reward_range or RewardRange()
+    build = KINDS[checked["kind"]].build
+    if bounds.maximum is None:
+        return ScaledByLargest(build(checked, RewardRange()), checked, bounds)
+    return build(checked, bounds)

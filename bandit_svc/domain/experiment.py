@@ -35,7 +35,7 @@ class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     A reward that occurred up to `window_seconds` after the exposure and was
     received up to `grace_seconds` after that counts. A decision matures at the
     end of both. A value beyond `minimum` or `maximum` is clipped to it, and so is the
-    aggregate of a decision.
+    aggregate of a decision. Without a `maximum` (null) rewards are not bounded above.
     """
 
     window_seconds: float = 1_800.0
@@ -43,7 +43,7 @@ class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aggregate: Aggregate = "sum"
     default: float = 0.0
     minimum: float = 0.0
-    maximum: float = 1.0
+    maximum: float | None = 1.0
     learn_on: Literal["maturity", "first_reward"] = "maturity"
 
     @property
@@ -69,7 +69,17 @@ class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def clip(self, value: float) -> float:
         """Bring an aggregate into the declared range."""
-        return min(max(value, self.minimum), self.maximum)
+        return min(max(value, self.minimum), self.upper)
+
+    @property
+    def upper(self) -> float:
+        """The largest reward that can be counted; MAX_REWARD without a maximum."""
+        return MAX_REWARD if self.maximum is None else self.maximum
+
+    @property
+    def width(self) -> float:
+        """The width of the range of rewards that can be counted."""
+        return self.upper - self.minimum
 
 
 class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -174,13 +184,13 @@ def check_reward(reward: RewardDefinition) -> None:
     _between("/reward/window_seconds", reward.window_seconds, 0.001, MAX_WINDOW_S)
     _between("/reward/grace_seconds", reward.grace_seconds, 0.0, MAX_GRACE_S)
     _between("/reward/minimum", reward.minimum, -MAX_REWARD, MAX_REWARD)
-    _between("/reward/maximum", reward.maximum, -MAX_REWARD, MAX_REWARD)
-    if not reward.minimum < reward.maximum:
+    _between("/reward/maximum", reward.upper, -MAX_REWARD, MAX_REWARD)
+    if not reward.minimum < reward.upper:
         raise InvalidInput.at(
             "/reward/maximum",
             f"maximum is {reward.maximum}; it must be above minimum, {reward.minimum}",
         )
-    _between("/reward/default", reward.default, reward.minimum, reward.maximum)
+    _between("/reward/default", reward.default, reward.minimum, reward.upper)
 
 
 def _between(pointer: str, value: float, low: float, high: float) -> None:

@@ -23,14 +23,14 @@ class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         minimum: the smallest sum a decision can have; a smaller one is clipped to it.
-        maximum: the largest.
+        maximum: the largest; None (null) if sums are not bounded above.
         direction: whether higher or lower is better.
         margin: how much worse than the baseline's the treatment's mean may be.
     """
 
     name: str
     minimum: float
-    maximum: float
+    maximum: float | None
     direction: Literal["higher", "lower"] = "higher"
     margin: float = 0.0
 
@@ -47,7 +47,17 @@ class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def clip(self, value: float) -> float:
         """Bring a sum into the declared range."""
-        return min(max(value, self.minimum), self.maximum)
+        return min(max(value, self.minimum), self.upper)
+
+    @property
+    def upper(self) -> float:
+        """The largest sum that can be counted; MAX_VALUE without a maximum."""
+        return MAX_VALUE if self.maximum is None else self.maximum
+
+    @property
+    def width(self) -> float:
+        """The width of the range of sums that can be counted."""
+        return self.upper - self.minimum
 
 
 def check_metrics(metrics: Sequence[Metric]) -> None:
@@ -78,7 +88,7 @@ def check_metrics(metrics: Sequence[Metric]) -> None:
 
 
 def _check_range(pointer: str, metric: Metric) -> None:
-    for name, value in (("minimum", metric.minimum), ("maximum", metric.maximum)):
+    for name, value in (("minimum", metric.minimum), ("maximum", metric.upper)):
         # NaN fails the comparison too.
         if not abs(value) <= MAX_VALUE:
             raise InvalidInput.at(
@@ -86,13 +96,13 @@ def _check_range(pointer: str, metric: Metric) -> None:
                 f"{name} is {value}; it must be between {-MAX_VALUE:g} and "
                 f"{MAX_VALUE:g}",
             )
-    if not metric.minimum <= 0 <= metric.maximum or metric.minimum == metric.maximum:
+    if not metric.minimum <= 0 <= metric.upper or metric.minimum == metric.upper:
         raise InvalidInput.at(
             f"{pointer}/minimum",
-            f"the range is {metric.minimum:g} to {metric.maximum:g}; it must hold 0, "
+            f"the range is {metric.minimum:g} to {metric.upper:g}; it must hold 0, "
             "which is the sum of a decision without a report, and more than 0",
         )
-    width = metric.maximum - metric.minimum
+    width = metric.width
     if not (math.isfinite(metric.margin) and 0 <= metric.margin <= width):
         raise InvalidInput.at(
             f"{pointer}/margin",

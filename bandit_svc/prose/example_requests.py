@@ -36,7 +36,7 @@ def example_requests(
         "unit_id": UNIT,
         "context": dict(context or CONTEXT),
     }
-    value = experiment.definition.reward.maximum
+    value = experiment.definition.reward.maximum or 1.0
     fallback = experiment.definition.active_variants[0].key
     return [
         Example("curl", _curl(asked, url, value)),

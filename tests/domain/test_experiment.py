@@ -86,3 +86,10 @@ def test_a_decision_closes_after_the_window_and_the_grace() -> None:
     reward = RewardDefinition(window_seconds=0.25, grace_seconds=0.5)
 
     assert (reward.window_ms, reward.closes_after_ms) == (250, 750)
+
+
+def test_without_a_maximum_no_reward_is_cut_from_above() -> None:
+    reward = RewardDefinition(minimum=-5.0, maximum=None)
+
+    assert reward.clip(123_456.0) == 123_456.0
+    assert reward.clip(-7.0) == -5.0

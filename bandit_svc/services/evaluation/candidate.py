@@ -126,6 +126,7 @@ class Candidate:
         cursor: the last joined position that was evaluated and learned from.
         changed: true if it has advanced since it was last stored.
         stored_rarely: its state is large, as that of a policy that learns.
+        needs_maximum: it counts rewards in [0, 1].
     """
 
     def __init__(self, label: str, spec: Spec, policy: Policy | None) -> None:
@@ -136,6 +137,7 @@ class Candidate:
         self.cursor = 0
         self.changed = False
         self.stored_rarely = policy is not None
+        self.needs_maximum = True
         self._weights = (policy is None and fixed_weights(spec)) or {}
         # A policy of one variant, as most of a report's are, needs no pmf.
         self._only = next(iter(self._weights)) if len(self._weights) == 1 else None
@@ -267,9 +269,12 @@ def evaluate_and_learn(
         if predictor is not None:
             predicted = predictor.predict(row, decision, examples)
         reward, bound = scale.scaled(row.reward), bounds.bound(decision)
+        # Without a maximum there is no sum of rewards in [0, 1], only one of weights.
+        bounded = reward if scale.maximum is not None else 0.0
         for candidate in candidates:
             if decision.group == TREATMENT:
-                candidate.evaluate(decision, reward, bound, examples, predicted)
+                earned = bounded if candidate.needs_maximum else reward
+                candidate.evaluate(decision, earned, bound, examples, predicted)
             else:
                 candidate.pass_over(decision)
         if row.learnable and learners:

@@ -105,7 +105,12 @@ def scorecard(
     summary = evaluations[BASELINE].summary
     estimated = _ends(scaled_back(summary.value_interval(SCORECARD_CONFIDENCE), scale))
     earned = _ends(
-        mean_interval(holdout, SCORECARD_CONFIDENCE, scale.minimum, scale.maximum)
+        mean_interval(
+            holdout,
+            SCORECARD_CONFIDENCE,
+            scale.minimum,
+            experiment.definition.reward.upper,
+        )
     )
     agree = max(estimated[0], earned[0]) <= min(estimated[1], earned[1])
     sentence = (
@@ -124,6 +129,8 @@ def _not_compared(
     """Return the reason why the two can't be compared, or None."""
     if _successes_first(experiment):
         return SUCCESSES_FIRST
+    if experiment.definition.reward.maximum is None:
+        return "not compared: the experiment declares no maximum reward"
     reason = _difference(storage, experiment, one, holdout)
     return None if reason is None else f"not compared: {reason}"
 

@@ -157,7 +157,7 @@ def feature_values(
     ]
     found = in_processes(evaluate_keys, pieces, opener, on_progress)
     whole, results = found[0][0], gathered([one[1:] for one in found])
-    width = experiment.definition.reward.maximum - experiment.definition.reward.minimum
+    width = experiment.definition.reward.width
     rows = [
         _key_value(".".join(path), shares[path], one, width)
         for path, one in zip(looked_at, results, strict=True)

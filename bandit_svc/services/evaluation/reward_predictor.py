@@ -18,7 +18,7 @@ from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.storage.rows import JoinedRow, RewardModelRow
-from policies.base import PolicyError
+from policies.base import PolicyError, RewardRange
 from policies.reward_model import RewardModel
 
 
@@ -56,7 +56,8 @@ class RewardPredictor:
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
         self._scale = reward_range(definition)
-        self._model = RewardModel(self._scale)
+        self._known = self._scale.maximum is not None
+        self._model = RewardModel(self._scale if self._known else RewardRange())
         self.cursor = 0
         self.quality = Quality()
 
@@ -69,9 +70,10 @@ class RewardPredictor:
         depend on the outcome for the doubly robust estimate to be unbiased.
 
         Returns:
-            (K,), scaled to [0, 1]; None outside of the treatment group.
+            (K,), scaled to [0, 1]; None outside of the treatment group, and in an
+            experiment without a maximum reward.
         """
-        if decision.group != TREATMENT:
+        if decision.group != TREATMENT or not self._known:
             return None
         actions = examples.actions(decision)
         mean = self._model.mean
@@ -90,7 +92,7 @@ class RewardPredictor:
         self, row: JoinedRow, decision: Decision, examples: JoinedExamples
     ) -> None:
         """Learn from a learnable row; pass over one that the model refuses."""
-        if not row.learnable:
+        if not (row.learnable and self._known):
             return
         example = (decision.chosen, decision.propensity, row.reward)
         try:

@@ -48,6 +48,11 @@ SUCCESSES_FIRST = (
     "With learn_on first_reward decisions with a reward join before the others, so no "
     "estimate would be right; set learn_on to maturity."
 )
+NO_MAXIMUM = (
+    "The experiment declares no maximum reward, and an interval of one changed "
+    "decision that holds at every look needs one; use the estimand `trajectory`, "
+    "which needs none."
+)
 
 
 class CandidateProgress(NamedTuple):
@@ -105,7 +110,11 @@ def policies(
     scale = reward_range(experiment.definition)
     biased = experiment.definition.reward.closes_at_first_reward
     reasons = {
-        label: SUCCESSES_FIRST if biased else refused(one.summary)
+        label: SUCCESSES_FIRST
+        if biased
+        else NO_MAXIMUM
+        if scale.maximum is None
+        else refused(one.summary)
         for label, one in evaluations.items()
     }
     shown = [label for label, reason in reasons.items() if reason is None]
@@ -158,7 +167,7 @@ def scaled_back(interval: Interval, scale: RewardRange) -> Interval:
 
 
 def _scaled_back(share: float, scale: RewardRange) -> float:
-    return scale.minimum + share * (scale.maximum - scale.minimum)
+    return scale.minimum + share * scale.width
 
 
 class _RowInputs(NamedTuple):
@@ -197,6 +206,6 @@ def _estimate(found: Estimate, scale: RewardRange) -> Estimated:
     return estimated(
         _scaled_back(found.estimate, scale),
         scaled_back(found.interval, scale),
-        Possible(scale.minimum, scale.maximum),
+        None if scale.maximum is None else Possible(scale.minimum, scale.maximum),
         "the log excludes no value yet",
     )

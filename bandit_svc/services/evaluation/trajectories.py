@@ -57,6 +57,7 @@ class TrajectoryCandidate(Candidate):
         super().__init__(other.label, other.spec, other.policy)
         # Deployed, a fixed variant shows another one where it is not eligible.
         self._strict = False
+        self.needs_maximum = False
         self._units: dict[str, int] = {}
         self._unit, self._at_ms = array("q"), array("q")
         self._reward, self._ratio = array("d"), array("d")
@@ -116,8 +117,7 @@ class TrajectoryCandidate(Candidate):
         counts = ended == np.r_[0, ended][start]
         if not counts.any():
             return None
-        width = scale.maximum - scale.minimum
-        reward = scale.minimum + width * np.array(self._reward)[order]
+        reward = scale.minimum + scale.width * np.array(self._reward)[order]
         return Visits.of(unit[counts], reward[counts], ratio[counts])
 
 
@@ -184,7 +184,7 @@ def _estimated(found: TrajectoryValue | None, scale: RewardRange) -> Estimated:
     return estimated(
         found.value.estimate,
         found.value.interval,
-        Possible(scale.minimum, scale.maximum),
+        None if scale.maximum is None else Possible(scale.minimum, scale.maximum),
         "the log excludes no value yet",
     )
 

@@ -275,7 +275,7 @@ def _row(
     count: int,
 ) -> LeaderboardRow:
     scale = reward_range(experiment.definition)
-    width = scale.maximum - scale.minimum
+    width = scale.width
     confidence = 1 - (1 - CONFIDENCE) / count
     sums, reason = result.summary.sums, refused(result.summary)
     estimate = gain = None

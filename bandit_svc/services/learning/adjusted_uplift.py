@@ -152,9 +152,9 @@ def _scale(definition: Definition) -> _Scale | None:
     covariate, reward = definition.covariate, definition.reward
     if covariate is None:
         return None
-    ends = (covariate.minimum, covariate.maximum, reward.minimum, reward.maximum)
+    ends = (covariate.minimum, covariate.maximum, reward.minimum, reward.upper)
     return (covariate.key, *ends)
 
 
 def _width(definition: Definition) -> float:
-    return definition.reward.maximum - definition.reward.minimum
+    return definition.reward.width

@@ -132,9 +132,9 @@ def _decisions(totals: Totals) -> Decisions:
 def _uplift(storage: Storage, experiment: Experiment, main: list[Tally]) -> Uplift:
     treatment, baseline = _moments(main, TREATMENT), _moments(main, BASELINE)
     reward = experiment.definition.reward
-    arguments = (treatment, baseline, CONFIDENCE, reward.minimum, reward.maximum)
+    arguments = (treatment, baseline, CONFIDENCE, reward.minimum, reward.upper)
     absolute, relative = absolute_uplift(*arguments), relative_uplift(*arguments)
-    width = reward.maximum - reward.minimum
+    width = reward.width
     reason = (
         f"each group needs {MINIMAL_COUNT} matured decisions; the treatment has "
         f"{treatment.n:,} and the baseline {baseline.n:,}"
@@ -211,8 +211,8 @@ def _mean(experiment: Experiment, moments: Moments) -> Estimated:
     reward = experiment.definition.reward
     return estimated(
         moments.mean if moments.n else None,
-        mean_interval(moments, CONFIDENCE, reward.minimum, reward.maximum),
-        Possible(reward.minimum, reward.maximum),
+        mean_interval(moments, CONFIDENCE, reward.minimum, reward.upper),
+        Possible(reward.minimum, reward.upper),
         _TOO_FEW,
     )
 

@@ -56,12 +56,12 @@ def _guardrail(metric: Metric, moments: dict[Group, Moments]) -> Guardrail:
         moments[BASELINE],
         CONFIDENCE,
         metric.minimum,
-        metric.maximum,
+        metric.upper,
     )
     status = _status(metric, difference.interval)
     worse = "below" if metric.higher_is_better else "above"
     limit = f"{amount(metric.margin)} {worse} the baseline's"
-    width = metric.maximum - metric.minimum
+    width = metric.width
     details: dict[GuardrailStatus, str] = {
         "ok": f"the bandit's mean is not more than {limit}",
         "breached": f"the bandit's mean is more than {limit}",

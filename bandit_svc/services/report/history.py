@@ -31,8 +31,8 @@ def history(
     `rewarded` is the share of its `matured` decisions that got a reward.
     """
     reward = experiment.definition.reward
-    bounds = (CONFIDENCE, reward.minimum, reward.maximum)
-    width = reward.maximum - reward.minimum
+    bounds = (CONFIDENCE, reward.minimum, reward.upper)
+    width = reward.width
     sums = {TREATMENT: Moments(), BASELINE: Moments()}
     points: list[HistoryPoint] = []
     rows = storage.breakdowns.history(experiment.number)

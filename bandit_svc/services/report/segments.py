@@ -89,7 +89,7 @@ def _compared(
     experiment: Experiment, tested: Sequence[_Shown]
 ) -> tuple[list[Segment], SegmentRule]:
     reward = experiment.definition.reward
-    width = reward.maximum - reward.minimum
+    width = reward.width
     treatment, baseline = (
         [one.groups[group] for one in tested] for group in (TREATMENT, BASELINE)
     )

@@ -177,7 +177,10 @@ def _raw(
         raw[name] = read(name, partial(read_number, name, given[name]))
     raw["reward"] = {"aggregate": given["aggregate"]}
     for name in _REWARD_NUMBERS:
-        raw["reward"][name] = read(name, partial(read_number, name, given[name]))
+        unbounded = name == "maximum" and not given[name].strip()
+        raw["reward"][name] = (
+            None if unbounded else read(name, partial(read_number, name, given[name]))
+        )
     settings = read("policy_settings", lambda: _object(given["policy_settings"]))
     raw["policy"] = {"kind": given["policy_kind"], **(settings or {})}
     if given["baseline"].strip():

@@ -115,6 +115,14 @@ def test_every_field_of_the_form_is_taken(
     assert (reward["minimum"], reward["maximum"], reward["default"]) == (-1, 5, -1)
 
 
+def test_an_empty_largest_reward_is_none(
+    service: WorkerInProcess, visitor: Visitor
+) -> None:
+    visitor.send(filled(maximum=" "))
+
+    assert service.get("/v1/experiments/hero").json["reward"]["maximum"] is None
+
+
 @pytest.mark.parametrize(
     ("fields", "problems"),
     [
