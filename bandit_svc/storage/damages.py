@@ -34,10 +34,7 @@ class KeptDamage(NamedTuple):
 
 
 class Damages(Protocol):
-    """The damages of a store's event log.
-
-    They are kept for good, but for partitions that only wait.
-    """
+    """The damages of a store's event log. They are kept for good."""
 
     def all(self) -> list[KeptDamage]:
         """Return every damage, the oldest first."""
@@ -53,8 +50,8 @@ class Damages(Protocol):
     ) -> None:
         """Keep which partitions wait now, and add those that are lost instead.
 
-        One that waited before keeps its id, its time and its acknowledgement; those
-        that don't wait any more are dropped.
+        One that waited before keeps its id, its time and its acknowledgement. Those
+        that don't wait any more are kept as acknowledged, of the kind `waited`.
         """
 
     def remains(self, damage_id: int) -> bytes:

@@ -66,7 +66,7 @@ def test_a_changed_byte_costs_its_own_fact_and_is_named_with_its_place(
     assert found.records == numbered(14) + numbered(15, 15)
     (damage,) = found.damages
     assert damage == Damage(three_segments.partition, 2, place, 1, FRAME, "changed")
-    assert "segment 2, byte 94: bytes were changed or moved; 1 facts" in str(damage)
+    assert "segment 2, byte 94: bytes were changed or moved; 1 fact is" in str(damage)
 
 
 def test_a_damaged_header_and_the_records_behind_it_are_one_damage(

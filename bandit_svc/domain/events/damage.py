@@ -5,6 +5,8 @@ Owns the value that the log's reader gives and ingestion keeps. Pure.
 
 from typing import Literal, NamedTuple
 
+from bandit_svc.domain.numbers import counted
+
 DamageKind = Literal[
     "changed",
     "cut",
@@ -19,6 +21,7 @@ DamageKind = Literal[
     "replaced",
     "older store",
     "older log",
+    "waited",
 ]
 """Kinds of damage.
 
@@ -29,8 +32,8 @@ counter: the file that knows the ends is missing or does not fit the segments.
 unreadable: records that are whole and mean nothing to this service.
 unknown experiment: decisions of an experiment, or of a revision, that the store has
 never had. waiting: a file that can't be read for a reason that may pass. replaced:
-something that is no file lies in its place. Of the last two nothing is lost yet: their
-partition waits.
+something that is no file lies in its place. Of these two nothing is lost yet: their
+partition waits. waited: one of the two that has passed.
 older store: partitions were read and deleted that the store knows nothing of. older
 log: it ends before what was read from it, or knows less of what was deleted.
 """
@@ -63,6 +66,7 @@ _WORDS: dict[DamageKind, str] = {
         "the event log is older than the store, or was deleted: what was appended to "
         "it since, and not read, is lost"
     ),
+    "waited": "a file could not be read for a while",
 }
 
 
@@ -125,13 +129,18 @@ class Damage(NamedTuple):
                 f"partition {self.partition} of the event log waits: "
                 f"{_WORDS[self.what]}; nothing of it is lost yet"
             )
-        least = "at least " if self.at_least else ""
-        lost = f"{_WORDS[self.what]}; {least}{self.facts} facts are lost"
+        lost = f"{_WORDS[self.what]}; {lost_facts(self.facts, at_least=self.at_least)}"
         if self.what in {"older store", "older log"} and not self.partition:
             return lost
         if not self.partition:
             return f"the event log, as an earlier version read it: {lost}"
-        return (
-            f"partition {self.partition} of the event log, segment {self.segment}, "
-            f"byte {self.offset}: {lost}"
-        )
+        place = f", segment {self.segment}, byte {self.offset}" if self.segment else ""
+        return f"partition {self.partition} of the event log{place}: {lost}"
+
+
+def lost_facts(facts: int, *, at_least: bool) -> str:
+    """Return how many facts are lost, as the end of a sentence."""
+    if not facts:
+        return "facts may be lost" if at_least else "no fact is lost"
+    least = "at least " if at_least else ""
+    return least + counted(facts, "fact is lost", "facts are lost")

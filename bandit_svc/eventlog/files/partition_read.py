@@ -243,7 +243,9 @@ class PartitionRead:
             self._torn += 1
             self._add("power", number, offset, lost, rest)
         elif lost:
-            self._add("changed" if rest else "cut", number, offset, lost, rest)
+            whole = offset + len(rest) >= (expected.bytes or 0)
+            what: DamageKind = "changed" if rest and whole else "cut"
+            self._add(what, number, offset, lost, rest)
         elif rest or expected.footer_crc:
             self._surplus(number, offset, rest, expected)
         self._sequence += lost

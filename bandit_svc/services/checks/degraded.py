@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bandit_svc.domain.clock_guard import KeptClock
-from bandit_svc.domain.events.damage import Damage
+from bandit_svc.domain.events.damage import Damage, lost_facts
 from bandit_svc.domain.numbers import counted
 from bandit_svc.storage.damages import HOLD_JOINING_MS
 
@@ -44,29 +44,30 @@ def damage_reasons(damages: Sequence[Damage]) -> list[Reason]:
 
 def _lost(damages: Sequence[Damage]) -> str:
     places = counted(len(damages), "place")
-    facts = sum(damage.facts for damage in damages)
-    lost = counted(facts, "fact is", "facts are")
-    least = "at least " if any(damage.at_least for damage in damages) else ""
+    lost = lost_facts(
+        sum(damage.facts for damage in damages),
+        at_least=any(damage.at_least for damage in damages),
+    )
     return (
-        f"the event log was damaged at {places}, and {least}{lost} lost; `bandit-svc "
+        f"the event log was damaged at {places}, and {lost}; `bandit-svc "
         "doctor` names each, and `bandit-svc doctor --acknowledge ID` accepts the loss"
     )
 
 
 def _waiting(damages: Sequence[Damage]) -> str:
     files = ", ".join(damage.file for damage in damages[:_MOST_NAMED])
-    hold = ""
-    if any(damage.what == "waiting" for damage in damages):
-        hold = (
-            f", and joining holds for at most {HOLD_JOINING_MS // 60_000} min, since "
-            "rewards may lie in it"
-        )
     waits = counted(len(damages), "partition waits", "partitions wait")
-    return (
-        f"{waits} because the event log can't be read ({files}){hold}; `bandit-svc "
-        "doctor` has the reason, and `bandit-svc doctor --acknowledge ID` lets joining "
-        "go on"
+    sentence = (
+        f"{waits} because the event log can't be read ({files}); `bandit-svc doctor` "
+        "has the reason and the way out"
     )
+    if any(damage.what == "waiting" for damage in damages):
+        sentence += (
+            f"; joining holds for at most {HOLD_JOINING_MS // 60_000} min, since "
+            "rewards may lie there, and `bandit-svc doctor --acknowledge ID` lets it "
+            "go on"
+        )
+    return sentence
 
 
 def learning_reasons(kept: KeptClock | None, now_ms: int) -> list[Reason]:

@@ -28,11 +28,11 @@ def log_damage(storage: Storage, reader: EventLogReader) -> Iterator[str]:
     for partition in reader.partitions():
         yield from _unread(storage, reader, partition)
     for kept in storage.damages.unacknowledged():
-        way_out = (
-            "make it readable, or let joining go on without it"
-            if kept.damage.waits
-            else "restore the data folder from a copy, or accept the loss"
-        )
+        way_out = "restore the data folder from a copy, or accept the loss"
+        if kept.damage.waits:
+            way_out = "make it readable, or let joining go on without it"
+        if kept.damage.what == "replaced":
+            way_out = "restore the file from a copy, delete what lies there, or accept"
         yield (
             f"damage {kept.id}, found {moment(kept.found_at_ms)}: {kept.damage} "
             f"({kept.damage.file}); {way_out} with `bandit-svc doctor --acknowledge "

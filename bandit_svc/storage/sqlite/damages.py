@@ -52,8 +52,11 @@ class SqliteDamages:
         with self._database.write() as connection:
             rows = connection.execute(f"{_SELECT} WHERE what IN {_WAITING}").fetchall()
             over = [kept.id for kept in map(_row, rows) if kept.damage not in waiting]
+            # One that stays in the table keeps its id from being given again.
             connection.executemany(
-                "DELETE FROM damages WHERE id = ?", [(one,) for one in over]
+                "UPDATE OR REPLACE damages SET what = 'waited', acknowledged_at_ms ="
+                " coalesce(acknowledged_at_ms, ?) WHERE id = ?",
+                [(now_ms, one) for one in over],
             )
             add_damages(connection, FoundDamages([*waiting, *lost], now_ms))
 

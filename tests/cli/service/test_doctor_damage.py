@@ -45,7 +45,7 @@ def test_damage_is_named_before_the_learner_reads_it(run: Run, damaged: Path) ->
 
     assert result.exit_code == 1
     assert fault.startswith("not read yet: partition ")
-    assert "bytes were changed or moved; 1 facts are lost" in fault
+    assert "bytes were changed or moved; 1 fact is lost" in fault
     assert "-cd34/00000001.seg" in fault
     assert "restore the file from a copy" in fault
 
@@ -70,7 +70,7 @@ def test_damage_is_a_fault_until_it_is_acknowledged(run: Run, damaged: Path) -> 
 
     assert before.exit_code == 1
     assert fault.startswith("damage 1, found 2025-06-15")
-    assert "1 facts are lost" in fault
+    assert "1 fact is lost" in fault
     assert "-cd34/00000001.seg" in fault
     assert "`bandit-svc doctor --acknowledge 1`" in fault
     assert (accepted.exit_code, accepted.stdout) == (0, "no faults found\n")

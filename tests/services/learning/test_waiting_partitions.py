@@ -89,7 +89,9 @@ def test_rewards_behind_an_error_of_the_disk_count_once_it_has_passed(
     assert (held, joined) == ([0, 0, 0], 5)
     assert (during, world.names()) == (["unreadable"], [])
     assert world.joined_rewards() == [1.0] * 5
-    assert service.storage.damages.all() == []
+    # Its number is not given to another damage.
+    (over,) = service.storage.damages.all()
+    assert (over.damage.what, over.acknowledged_at_ms) == ("waited", service.now_ms)
 
 
 def test_an_operator_lets_joining_go_on_without_the_partition(service: Service) -> None:
