@@ -20,7 +20,7 @@ from bandit_svc.services.report.report import (
     Segment,
     Uplift,
 )
-from bandit_svc.services.values import ONE_STEP, Bounds, Estimated, PolicyRow
+from bandit_svc.services.values import ONE_STEP, Bounds, Estimated, Period, PolicyRow
 
 Cell = str | float | None
 Row = tuple[str, str, str, Cell]
@@ -47,9 +47,11 @@ def report_rows(report: Report) -> Iterator[Row]:
     yield from _uplift(report.uplift)
     for group in report.groups:
         yield ("groups", group.group, "n", group.n)
+        yield from _times("groups", group.group, group.period)
         yield from _mean("groups", group.group, group)
     for variant in report.variants:
         yield ("variants", variant.variant, "n", variant.n)
+        yield from _times("variants", variant.variant, variant.period)
         yield ("variants", variant.variant, "share", variant.share)
         yield from _mean("variants", variant.variant, variant)
         yield from _estimates("variants", variant.variant, {"ips": variant.ips})
@@ -149,6 +151,8 @@ def _policy(row: PolicyRow) -> Iterator[Row]:
     yield (section, row.policy, "estimand", row.estimand)
     yield (section, row.policy, "n", row.n)
     yield (section, row.policy, "behind", row.behind or 0)
+    if row.period:
+        yield from _times(section, row.policy, row.period)
     yield (section, row.policy, "effective_sample_size", row.effective_sample_size)
     yield (section, row.policy, "mean_weight", row.mean_weight)
     yield (section, row.policy, "max_weight", row.max_weight)
@@ -164,6 +168,11 @@ def _mean(section: str, name: str, row: _Mean) -> Iterator[Row]:
 def _estimate(section: str, name: str, one: Estimated) -> Iterator[Row]:
     yield (section, name, "estimate", one.estimate)
     yield from _ends(section, name, one.interval)
+
+
+def _times(section: str, name: str, period: Period) -> Iterator[Row]:
+    yield (section, name, "first", period.first)
+    yield (section, name, "last", period.last)
 
 
 def _ends(section: str, name: str, interval: Bounds) -> Iterator[Row]:

@@ -8,11 +8,13 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from bandit_svc.domain.times import timestamp_or_none
 from bandit_svc.ope.interval import UNBOUNDED, Interval
 
 CONFIDENCE = 0.95
 Bounds = tuple[float | None, float | None]
 """Both ends of an interval; both None where the data bound nothing."""
+NO_DECISION = "no decision counts yet"
 UNKNOWN: Bounds = (None, None)
 Reason = str | msgspec.UnsetType
 """Why a number beside it is None; left out of the JSON where none is."""
@@ -39,6 +41,33 @@ ONE_STEP: Estimand = "one_step"
 TRAJECTORY: Estimand = "trajectory"
 
 
+class Period(msgspec.Struct, frozen=True):
+    """When the first and the last decision of a row were made, as RFC 3339 in UTC.
+
+    Rows of one table that cover different times are not comparable: the level of
+    rewards moves.
+    """
+
+    first: str | None
+    last: str | None
+    reason: Reason = msgspec.UNSET
+
+
+def period(first_ms: int | None, last_ms: int | None, unknown: str = "") -> Period:
+    """Return a period as it is reported.
+
+    Args:
+        first_ms, last_ms: milliseconds since the epoch; None where not known.
+        unknown: why, for where it is.
+    """
+    known = first_ms is not None and last_ms is not None
+    reason = msgspec.UNSET if known else unknown or NO_DECISION
+    return Period(timestamp_or_none(first_ms), timestamp_or_none(last_ms), reason)
+
+
+NEVER = period(None, None)
+
+
 class PolicyRow(msgspec.Struct, frozen=True):
     """What one target policy would have earned.
 
@@ -49,6 +78,7 @@ class PolicyRow(msgspec.Struct, frozen=True):
         behind: decisions that have still to be evaluated; absent for a log read once.
         refused: why every estimate is None; None where they may be shown.
         note: which decisions count, where not all do.
+        period: of the decisions; absent for a log of another system.
         units: whose histories count; absent where each decision counts by itself. Then
             `effective_sample_size` is that of units, at the decision with the fewest.
     """
@@ -64,6 +94,7 @@ class PolicyRow(msgspec.Struct, frozen=True):
     note: str | msgspec.UnsetType | None = msgspec.UNSET
     estimand: Estimand = ONE_STEP
     units: int | msgspec.UnsetType = msgspec.UNSET
+    period: Period | msgspec.UnsetType = msgspec.UNSET
 
 
 class RewardModelQuality(msgspec.Struct, frozen=True):

@@ -209,6 +209,9 @@ class Tally(msgspec.Struct, frozen=True):
     n: int
     total: float
     total_squares: float
+    first_ms: int | None = None
+    """When the first of the decisions was exposed."""
+    last_ms: int | None = None
 
 
 class EvaluationRow(msgspec.Struct, frozen=True):
@@ -220,6 +223,9 @@ class EvaluationRow(msgspec.Struct, frozen=True):
         cursor: the last joined position that is in the scores and in the state.
         scores: ope.progressive.weighted' own form.
         state: what a learning policy has learned; empty for the others.
+        first_ms: when the first decision in the scores was made; None if an earlier
+            version added it.
+        last_ms: when the last one was.
     """
 
     policy: str
@@ -227,6 +233,8 @@ class EvaluationRow(msgspec.Struct, frozen=True):
     cursor: int
     scores: bytes
     state: bytes
+    first_ms: int | None = None
+    last_ms: int | None = None
 
 
 class RewardModelRow(msgspec.Struct, frozen=True):

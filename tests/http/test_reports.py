@@ -47,9 +47,9 @@ def test_a_report_has_every_field_of_the_contract(earned: dict[str, Any]) -> Non
     assert earned["uplift"]["confidence"] == 0.95
     assert earned["uplift"]["anytime_valid"] is True
     assert [g["group"] for g in earned["groups"]] == ["treatment", "baseline"]
-    assert set(earned["groups"][0]) == {"group", "n", "mean", "interval"}
+    assert set(earned["groups"][0]) == {"group", "n", "mean", "interval", "period"}
     assert set(earned["variants"][0]) - {"reason"} == {
-        *("variant", "n", "share", "mean", "interval", "ips"),
+        *("variant", "n", "share", "mean", "interval", "ips", "period"),
     }
     for check in earned["health"]:
         assert {"check", "status", "detail"} <= set(check)

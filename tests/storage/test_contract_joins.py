@@ -177,14 +177,14 @@ def test_tallies_are_the_sums_of_the_joined_decisions(
             10_000,
         )
 
-    # By hand: a in treatment has 0.5 + 1 and 0.25 + 1; b has 0.25 and 0.0625.
+    # By hand: a in treatment has 0.5 + 1 and 0.25 + 1 at 0 and 1; b has 0.25 at 2.
     assert storage.joins.tallies(1) == [
-        Tally("baseline", "b", "reward", 1, 0.0, 0.0),
-        Tally("baseline", "b", "seconds", 1, 3.0, 9.0),
-        Tally("treatment", "a", "reward", 2, 1.5, 1.25),
-        Tally("treatment", "a", "seconds", 2, 6.0, 18.0),
-        Tally("treatment", "b", "reward", 1, 0.25, 0.0625),
-        Tally("treatment", "b", "seconds", 1, 3.0, 9.0),
+        Tally("baseline", "b", "reward", 1, 0.0, 0.0, 3, 3),
+        Tally("baseline", "b", "seconds", 1, 3.0, 9.0, 3, 3),
+        Tally("treatment", "a", "reward", 2, 1.5, 1.25, 0, 1),
+        Tally("treatment", "a", "seconds", 2, 6.0, 18.0, 0, 1),
+        Tally("treatment", "b", "reward", 1, 0.25, 0.0625, 2, 2),
+        Tally("treatment", "b", "seconds", 1, 3.0, 9.0, 2, 2),
     ]
     assert storage.facts.totals(1).joined == 4
     assert storage.facts.check() == []

@@ -9,6 +9,7 @@ from bandit_svc.charts.bars import Bar, latency_bars
 from bandit_svc.charts.forest import Mark, Row, forest
 from bandit_svc.domain.numbers import NOTHING, amount, count, duration
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
+from bandit_svc.prose.periods import during
 from bandit_svc.prose.report_html.figure import (
     Figure,
     figure,
@@ -108,6 +109,7 @@ def policies(report: Report) -> Figure:
             (
                 title,
                 count(one.n),
+                during(one.period),
                 count(round(one.effective_sample_size)),
                 name or NOTHING,
                 amount(found.estimate),
@@ -123,7 +125,7 @@ def policies(report: Report) -> Figure:
     return figure(
         lambda width: forest(rows, marks, title, x_title, short, width),
         (
-            *("Policy", "Decisions", "Worth", "Estimator", "Estimate"),
+            *("Policy", "Decisions", "Made (UTC)", "Worth", "Estimator", "Estimate"),
             *("Interval", "ips", "Its interval", "Refused because"),
         ),
         cells,

@@ -124,6 +124,9 @@ class Candidate:
         policy: None where the pmf follows from the spec alone.
         rewards: its weighted rewards.
         cursor: the last joined position that was evaluated and learned from.
+        first_ms: when the first decision in `rewards` was made; None if there is none,
+            or if an earlier version added it.
+        last_ms: when the last one was.
         changed: true if it has advanced since it was last stored.
         stored_rarely: its state is large, as that of a policy that learns.
         needs_maximum: it counts rewards in [0, 1].
@@ -135,6 +138,8 @@ class Candidate:
         self.policy = policy
         self.rewards = WeightedRewards(audited=label.startswith(FIXED))
         self.cursor = 0
+        self.first_ms: int | None = None
+        self.last_ms: int | None = None
         self.changed = False
         self.stored_rarely = policy is not None
         self.needs_maximum = True
@@ -149,7 +154,8 @@ class Candidate:
         """Return the row to store."""
         state = b"" if self.policy is None else self.policy.dump()
         rewards = self.rewards.encode()
-        return EvaluationRow(self.label, self.spec, self.cursor, rewards, state)
+        times = self.first_ms, self.last_ms
+        return EvaluationRow(self.label, self.spec, self.cursor, rewards, state, *times)
 
     def weigh(
         self,
@@ -208,7 +214,19 @@ class Candidate:
             # As in learning: one decision must not stop those behind it.
             return
         if weighted is not None:
+            self._extend_period(decision.decided_at_ms)
             self.rewards.add(weighted.weight, reward, bound, weighted.correction)
+
+    def _extend_period(self, at_ms: int) -> None:
+        """Take the time of the next decision in `rewards` into the period."""
+        if self.last_ms is None:
+            # Sums without their times are an earlier version's.
+            self.first_ms = None if self.rewards.stretches else at_ms
+            self.last_ms = at_ms
+        elif at_ms > self.last_ms:
+            self.last_ms = at_ms
+        elif self.first_ms is not None and at_ms < self.first_ms:
+            self.first_ms = at_ms
 
     def pass_over(self, decision: Decision) -> None:
         """Take note of a decision that is not evaluated; a sum needs none of it."""
@@ -239,6 +257,7 @@ def restored_candidate(row: EvaluationRow, definition: Definition) -> Candidate:
     except (LoggedDataError, PolicyError):
         return new_candidate(row.policy, row.spec, definition)
     candidate.rewards, candidate.cursor = rewards, row.cursor
+    candidate.first_ms, candidate.last_ms = row.first_ms, row.last_ms
     return candidate
 
 

@@ -128,7 +128,10 @@ def evaluate(
             )
         on_progress(rows[-1].position, total)
     found = {
-        label: CandidateProgress(c.rewards.summary()) for label, c in candidates.items()
+        label: CandidateProgress(
+            c.rewards.summary(), first_ms=c.first_ms, last_ms=c.last_ms
+        )
+        for label, c in candidates.items()
     }
     histories = history(storage, experiment.number)
     return Evaluation(

@@ -40,6 +40,7 @@ from bandit_svc.services.values import (
     Possible,
     RewardModelQuality,
     estimated,
+    period,
 )
 from bandit_svc.storage.interface import Storage
 from policies.base import RewardRange
@@ -55,14 +56,21 @@ NO_MAXIMUM = (
 )
 
 
+EARLIER = "an earlier version added the first decisions, and kept no times"
+
+
 class CandidateProgress(NamedTuple):
     """The sums of one candidate.
 
-    `behind` is how many joined decisions it has not yet evaluated.
+    Attributes:
+        behind: how many joined decisions it has not yet evaluated.
+        first_ms, last_ms: when the first and the last decision in the sums were made.
     """
 
     summary: Summary
     behind: int = 0
+    first_ms: int | None = None
+    last_ms: int | None = None
 
 
 def kept_evaluations(
@@ -85,7 +93,8 @@ def kept_evaluations(
                     WeightedRewards.decode(row.scores).summary(),
                     row.cursor,
                 )
-        found[label] = CandidateProgress(summary, joined - cursor)
+        times = (row.first_ms, row.last_ms) if row and cursor else (None, None)
+        found[label] = CandidateProgress(summary, joined - cursor, *times)
     return found
 
 
@@ -197,6 +206,7 @@ def _row(
         max_weight=sums.max_weight,
         refused=inputs.reason,
         estimates=estimates,
+        period=period(one.first_ms, one.last_ms, EARLIER if sums.n else ""),
     )
 
 

@@ -39,6 +39,7 @@ from bandit_svc.services.values import (
     PolicyRow,
     Possible,
     estimated,
+    period,
 )
 from policies.base import PolicyError, RewardRange
 
@@ -92,12 +93,15 @@ class TrajectoryCandidate(Candidate):
         """Return the row of the value, in reward units."""
         visits = self._visits(scale)
         if visits is None:
-            return _row(self.label, 0, None, scale)
+            return self._told(_row(self.label, 0, None, scale))
         # A look may come at any number of units, as they arrive.
         units = float(visits.units)
         z = boundary(units, CONFIDENCE) * units**0.5
         found = trajectory_value(visits, z, scale.minimum, scale.maximum)
-        return _row(self.label, int(visits.unit.size), found, scale)
+        return self._told(_row(self.label, int(visits.unit.size), found, scale))
+
+    def _told(self, row: PolicyRow) -> PolicyRow:
+        return replace(row, period=period(self.first_ms, self.last_ms))
 
     def _keep(self, decision: Decision, reward: float, ratio: float) -> None:
         unit = decision.unit_id or decision.id
@@ -118,6 +122,8 @@ class TrajectoryCandidate(Candidate):
         if not counts.any():
             return None
         reward = scale.minimum + scale.width * np.array(self._reward)[order]
+        at_ms = np.array(self._at_ms)[order][counts]
+        self.first_ms, self.last_ms = int(at_ms.min()), int(at_ms.max())
         return Visits.of(unit[counts], reward[counts], ratio[counts])
 
 

@@ -5,6 +5,8 @@ so that a page may be read every minute. What other policies would have earned i
 read from sums too; services.evaluation.evaluate computes it from the log.
 """
 
+from collections.abc import Sequence
+
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -45,8 +47,10 @@ from bandit_svc.services.values import (
     CONFIDENCE,
     NOT_ESTIMATED,
     Estimated,
+    Period,
     Possible,
     estimated,
+    period,
 )
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Tally, Totals
@@ -156,7 +160,14 @@ def _uplift(storage: Storage, experiment: Experiment, main: list[Tally]) -> Upli
 def _group(experiment: Experiment, main: list[Tally], group: GroupName) -> Group:
     moments = _moments(main, group)
     mean = _mean(experiment, moments)
-    return Group(group, moments.n, mean.estimate, mean.interval, mean.reason)
+    return Group(
+        group,
+        moments.n,
+        mean.estimate,
+        mean.interval,
+        mean.reason,
+        _period([tally for tally in main if tally.group == group]),
+    )
 
 
 def _variants(
@@ -185,6 +196,7 @@ def _variants(
                 interval=mean.interval,
                 ips=ips.get(key, NOT_ESTIMATED),
                 reason=mean.reason,
+                period=_period([tally] if tally else []),
             )
         )
     return tuple(rows)
@@ -223,6 +235,13 @@ def _moments(main: list[Tally], group: str) -> Moments:
         if tally.group == group:
             total = total.merge(_of(tally))
     return total
+
+
+def _period(tallies: Sequence[Tally]) -> Period:
+    """Return the period of all decisions in some sums."""
+    first = [t.first_ms for t in tallies if t.first_ms is not None]
+    last = [t.last_ms for t in tallies if t.last_ms is not None]
+    return period(min(first, default=None), max(last, default=None))
 
 
 def _of(tally: Tally) -> Moments:

@@ -14,8 +14,10 @@ from bandit_svc.domain.experiment import Status
 from bandit_svc.services.checks.check import Check
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.values import (
+    NEVER,
     Bounds,
     Estimated,
+    Period,
     PolicyRow,
     Reason,
     RewardModelQuality,
@@ -77,13 +79,18 @@ class Uplift(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """One group: `mean` reward a decision over `n` matured decisions."""
+    """One group: `mean` reward a decision over `n` matured decisions.
+
+    Attributes:
+        period: of the decisions, by their exposure.
+    """
 
     group: GroupName
     n: int
     mean: float | None
     interval: Bounds
     reason: Reason = msgspec.UNSET
+    period: Period = NEVER
 
 
 class VariantRow(msgspec.Struct, frozen=True):
@@ -92,6 +99,7 @@ class VariantRow(msgspec.Struct, frozen=True):
     Attributes:
         share: of those decisions, 0 to 1; None where they are a biased sample.
         ips: what always choosing it would have earned.
+        period: of the decisions, by their exposure.
     """
 
     variant: str
@@ -101,6 +109,7 @@ class VariantRow(msgspec.Struct, frozen=True):
     interval: Bounds
     ips: Estimated
     reason: Reason = msgspec.UNSET
+    period: Period = NEVER
 
 
 class Guardrail(msgspec.Struct, frozen=True):

@@ -52,8 +52,8 @@ class SqliteEvaluations:
     def _read(self, number: int, state: str) -> list[EvaluationRow]:
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT policy, spec, cursor, scores, {state} FROM evaluations"  # noqa: S608 - constants
-                " WHERE number = ? ORDER BY policy",
+                f"SELECT policy, spec, cursor, scores, {state}, first_ms, last_ms"  # noqa: S608 - constants
+                " FROM evaluations WHERE number = ? ORDER BY policy",
                 [number],
             ).fetchall()
         return [
@@ -74,7 +74,7 @@ def save_evaluations(
         [(number, policy) for (policy,) in known if policy not in changes.labels],
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 number,
@@ -83,6 +83,8 @@ def save_evaluations(
                 row.cursor,
                 row.scores,
                 row.state,
+                row.first_ms,
+                row.last_ms,
             )
             for row in changes.rows
         ],

@@ -165,8 +165,8 @@ class SqliteJoins:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT grp, variant, metric, n, total, total_squares FROM tallies"
-                " WHERE number = ? ORDER BY grp, variant, metric",
+                "SELECT grp, variant, metric, n, total, total_squares, first_ms,"
+                " last_ms FROM tallies WHERE number = ? ORDER BY grp, variant, metric",
                 [number],
             ).fetchall()
         return [Tally(*row) for row in rows]
@@ -267,16 +267,23 @@ def _add_tallies(
 ) -> None:
     sums: dict[_TallyKey, list[float]] = {}
     for c in closed:
+        at_ms = c.due.exposed_at_ms
         for metric, value in ((MAIN_METRIC, c.reward), *c.secondary.items()):
             key = (c.due.number, c.due.group, c.due.variant, metric)
-            entry = sums.setdefault(key, [0, 0.0, 0.0])
+            entry = sums.setdefault(key, [0, 0.0, 0.0, at_ms, at_ms])
             entry[0] += 1
             entry[1] += value
             entry[2] += value * value
+            if at_ms < entry[3]:
+                entry[3] = at_ms
+            elif at_ms > entry[4]:
+                entry[4] = at_ms
     connection.executemany(
-        "INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (number, grp, variant, metric) DO UPDATE SET"
         " n = n + excluded.n, total = total + excluded.total,"
-        " total_squares = total_squares + excluded.total_squares",
+        " total_squares = total_squares + excluded.total_squares,"
+        " first_ms = min(coalesce(first_ms, excluded.first_ms), excluded.first_ms),"
+        " last_ms = max(coalesce(last_ms, excluded.last_ms), excluded.last_ms)",
         [(*key, *entry) for key, entry in sums.items()],
     )

@@ -98,6 +98,18 @@ def test_its_report_says_what_it_said(run: Run, migrated: Path) -> None:
     assert same.items() <= statuses(before).items()
 
 
+def test_its_sums_know_their_period_and_its_evaluations_why_not(
+    run: Run, migrated: Path
+) -> None:
+    report = report_of(run, migrated)
+
+    for row in (*report["groups"], *report["variants"]):
+        assert row["period"]["first"] < row["period"]["last"]
+    for row in report["policies"]:
+        assert row["period"]["first"] is None
+        assert "earlier version" in row["period"]["reason"]
+
+
 def test_its_candidates_go_on_where_they_were(run: Run, migrated: Path) -> None:
     before = report_of(run, migrated)
     settings = Settings(data=str(migrated / "data"))

@@ -51,8 +51,15 @@ def make_old() -> Callable[[Path], None]:
             _copy(connection)
             rows = connection.execute("SELECT policy, scores FROM evaluations")
             for policy, scores in rows.fetchall():
+                content = msgspec.msgpack.decode(scores)
+                if isinstance(content, dict):
+                    # What the check `history` keeps was not there yet.
+                    connection.execute(
+                        "DELETE FROM evaluations WHERE policy = ?", [policy]
+                    )
+                    continue
                 # What a reward model adds was not there yet, nor was the model.
-                shorter = msgspec.msgpack.encode(msgspec.msgpack.decode(scores)[:3])
+                shorter = msgspec.msgpack.encode(content[:3])
                 connection.execute(
                     "UPDATE evaluations SET scores = ? WHERE policy = ?",
                     [shorter, policy],

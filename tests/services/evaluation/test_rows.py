@@ -64,7 +64,7 @@ def test_a_row_has_the_shape_of_the_contract_for_each_candidate(
         values = to_builtins(row)
         assert set(values) == {
             *("policy", "n", "behind", "effective_sample_size", "mean_weight"),
-            *("max_weight", "refused", "estimates", "estimand"),
+            *("max_weight", "refused", "estimates", "estimand", "period"),
         }
         assert set(row.estimates) == {"ips", "snips", "dm", "dr"}
         for one in values["estimates"].values():
