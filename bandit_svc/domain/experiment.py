@@ -98,6 +98,8 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: tuple[Metric, ...] = ()
     candidates: tuple[dict[str, Any], ...] = ()
     covariate: Covariate | None = None
+    carry_over: Literal["possible", "none"] = "possible"
+    """`none` declares that no decision of a unit changes anything of its later ones."""
     status: Status = "running"
 
     @property

@@ -48,6 +48,7 @@ def report_rows(report: Report) -> Iterator[Row]:
     for group in report.groups:
         yield ("groups", group.group, "n", group.n)
         yield from _times("groups", group.group, group.period)
+        yield ("groups", group.group, "units", group.units)
         yield from _mean("groups", group.group, group)
     for variant in report.variants:
         yield ("variants", variant.variant, "n", variant.n)
@@ -87,6 +88,18 @@ def report_csv(report: Report) -> str:
 def _uplift(uplift: Uplift) -> Iterator[Row]:
     yield from _estimate("uplift", "absolute", uplift.absolute)
     yield from _estimate("uplift", "relative", uplift.relative)
+    yield from _estimate("uplift", "randomised.absolute", uplift.randomised.absolute)
+    yield from _estimate("uplift", "randomised.relative", uplift.randomised.relative)
+    if uplift.one_step:
+        yield from _estimate("uplift", "one_step.absolute", uplift.one_step.absolute)
+        yield from _estimate("uplift", "one_step.relative", uplift.one_step.relative)
+    if uplift.former:
+        yield from _estimate("uplift", "former.absolute", uplift.former.absolute)
+        yield from _estimate("uplift", "former.relative", uplift.former.relative)
+        yield ("uplift", "former", "changed_at", uplift.former.changed_at)
+    yield ("uplift", "units", "treatment", uplift.units.treatment)
+    yield ("uplift", "units", "baseline", uplift.units.baseline)
+    yield ("uplift", "method", "name", uplift.method)
     adjusted = uplift.adjusted
     if adjusted:
         yield ("uplift", "adjusted", "estimate", adjusted.estimate)

@@ -195,6 +195,9 @@ class Joins(Protocol):
     def uplift(self, number: int) -> bytes | None:
         """Return the state of the uplift's sums, or None if there are none."""
 
+    def method_changed_at_ms(self, number: int) -> int | None:
+        """Return when the uplift became one by unit; None if it always was."""
+
     def unit_states(self, number: int, units: Collection[int]) -> Mapping[int, bytes]:
         """Return the states of those units, by their hash, that have one."""
 

@@ -6,11 +6,13 @@ Owns one whose every part is known; a test replaces the parts that it is about.
 from msgspec.structs import replace
 
 from bandit_svc.services.report.report import (
+    Comparison,
     Decisions,
     Group,
     Latency,
     Model,
     Report,
+    UnitCounts,
     Uplift,
 )
 from bandit_svc.services.report.segments import segment_rule
@@ -49,8 +51,11 @@ UPLIFT = Uplift(
     absolute=Estimated(0.2, (0.1, 0.3)),
     relative=Estimated(2.0, UNKNOWN),
     confidence=0.95,
-    method="asymptotic-cs",
+    method="trajectory-mixture",
     anytime_valid=True,
+    asymptotic=True,
+    units=UnitCounts(60, 8),
+    randomised=Comparison(Estimated(0.21, (0.08, 0.34)), Estimated(2.1, UNKNOWN)),
 )
 
 
@@ -64,8 +69,8 @@ def report_of(key: str, **parts: object) -> Report:
         decisions=COUNTS,
         uplift=UPLIFT,
         groups=(
-            Group("treatment", 83, 0.3, (0.2, 0.4)),
-            Group("baseline", 10, None, UNKNOWN),
+            Group("treatment", 83, 60, 0.3, (0.2, 0.4)),
+            Group("baseline", 10, 8, None, UNKNOWN),
         ),
         variants=(),
         policies=(),

@@ -67,9 +67,10 @@ def test_the_file_needs_nothing_else(earned: Report) -> None:
 
 def test_sample_sizes_and_refusals_are_said(earned: Report) -> None:
     page = report_html(earned)
-    n = [group.n for group in earned.groups]
+    treatment, baseline = earned.groups
 
-    assert f"{n[0]} decisions of the bandit, {n[1]} of the baseline" in page
+    assert f"{treatment.n} decisions of the bandit for {treatment.units}" in page
+    assert f"{baseline.n} of the baseline for {baseline.units}" in page
     assert "only 3 decisions speak for it" in page
     assert "uniform" in page
     assert "0.2500" in page

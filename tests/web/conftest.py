@@ -49,7 +49,7 @@ def live(service: WorkerInProcess) -> None:
     requests = [
         {
             "experiment": "hero",
-            "unit_id": f"u{n}" if n % 2 else WORDS,
+            "unit_id": f"u{n}" if n % 60 else WORDS,
             "context": {
                 "device": "phone" if n % 3 else SCRIPT,
                 "hour": n % 24,

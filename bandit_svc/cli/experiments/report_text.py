@@ -52,6 +52,12 @@ def _uplift(report: Report) -> Iterator[Sequence[str]]:
         _number(relative.estimate, "+.1%"),
         _interval(relative.interval, "+.1%"),
     )
+    plain = uplift.randomised.absolute
+    yield (
+        "by group alone",
+        _number(plain.estimate, "+.4f"),
+        _interval(plain.interval, "+.4f"),
+    )
     adjusted = uplift.adjusted
     if adjusted:
         yield (
@@ -62,9 +68,9 @@ def _uplift(report: Report) -> Iterator[Sequence[str]]:
 
 
 def _groups(report: Report) -> Iterator[Sequence[str]]:
-    yield ("GROUP", "DECISIONS", "MEAN", "INTERVAL")
+    yield ("GROUP", "DECISIONS", "UNITS", "MEAN", "INTERVAL")
     for row in report.groups:
-        yield (row.group, str(row.n), *_mean(row))
+        yield (row.group, str(row.n), str(row.units), *_mean(row))
 
 
 def _variants(report: Report) -> Iterator[Sequence[str]]:

@@ -1,7 +1,7 @@
 """Check that the log which an experiment keeps can be trusted.
 
-Owns four checks of the report: who is in which group, how often units come back,
-whether rewards still come, and whether logged chances come true. Each reads sums, and
+Owns three checks of the report: who is in which group, whether rewards still come, and
+whether logged chances come true. Each reads sums, and
 those that test may be read at every look: the chance that it ever fails a sound
 experiment is at most 0.1 % for the sample ratio (anew after each change of the
 holdout), 1 % for missing rewards (warnings included) and 1 % for calibration.
@@ -12,23 +12,21 @@ from itertools import groupby
 import numpy as np
 from msgspec.structs import replace
 
-from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
+from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.numbers import counted, percent
 from bandit_svc.domain.times import moment
 from bandit_svc.ope.audit.calibration import CalibrationSums
 from bandit_svc.ope.audit.propensity_audit import BINS
 from bandit_svc.ope.audit.sample_ratio import smallest_p_value
 from bandit_svc.ope.audit.stability import Drop, share_drop
+from bandit_svc.services.checks.by_unit import NO_UNIT
 from bandit_svc.services.checks.check import Check, CheckKind, Status
 from bandit_svc.services.checks.propensities import CALIBRATION, calibration_check
 from bandit_svc.storage.interface import Storage
-from bandit_svc.storage.rows import CalibrationRow, Totals
+from bandit_svc.storage.rows import CalibrationRow
 
 MISMATCH_WARN = 0.01
 MISMATCH_FAIL = 0.001
-COME_BACK_WARN = 3.0
-"""Decisions a unit from which the uplift's interval may be too narrow:
-ope/uplift/uplift.py tells how often it was wrong."""
 DROP_WARN = 0.5
 DROP_FAIL = 0.25
 """A share of rewarded decisions below this part of what it was before."""
@@ -36,7 +34,6 @@ LEAST_STRETCHES = 2
 DROP_RISK = 0.005
 """The chance of ever warning, and again of ever failing, without such a fall."""
 CALIBRATION_BLOCKS = 16
-_NO_UNIT = "not tested: no unit has been counted yet"
 SUCCESSES_FIRST = (
     "not tested: with learn_on first_reward successes are joined first, so what was "
     "joined is a biased sample of what was chosen"
@@ -47,13 +44,6 @@ SAMPLE_RATIO = CheckKind(
     "Units are split between the groups as configured",
     "Look whether one group's decisions or visitors get lost between the service "
     "and the page, and whether robots have unit_ids of their own.",
-)
-REPEAT_VISITS = CheckKind(
-    "repeat_visits",
-    "Decisions are nearly independent",
-    "Read the uplift with care: one visitor counts many times. Decide once per "
-    "visit rather than per page view, or wait for an effect that is clearly larger "
-    "than the interval.",
 )
 MISSING_REWARDS = CheckKind(
     "missing_rewards",
@@ -74,7 +64,7 @@ def sample_ratio(storage: Storage, experiment: Experiment) -> Check:
     since = _holdout_since(storage, experiment)
     rows = [r for r in storage.breakdowns.units(experiment.number) if r.since == since]
     if not rows:
-        return SAMPLE_RATIO.early(_NO_UNIT)
+        return SAMPLE_RATIO.early(NO_UNIT)
     looks = [(r.baseline, r.treatment) for r in rows if r.looked]
     p_value = smallest_p_value(looks, holdout)
     baseline, n = rows[-1].baseline, rows[-1].baseline + rows[-1].treatment
@@ -89,29 +79,6 @@ def sample_ratio(storage: Storage, experiment: Experiment) -> Check:
         status = "fail" if p_value < MISMATCH_FAIL else "warn"
         sentence += ": assignment, logging or ingest loses more of one group"
     return SAMPLE_RATIO.answer(status, sentence, p_value=p_value)
-
-
-def repeat_visits(storage: Storage, experiment: Experiment, totals: Totals) -> Check:
-    """Warn if units have many decisions each.
-
-    The uplift's interval takes decisions as independent, which those of one unit are
-    not if its rewards are alike. A decision without a unit counts as one of its own.
-    """
-    last = {r.since: r for r in storage.breakdowns.units(experiment.number)}
-    units = sum(r.baseline + r.treatment for r in last.values())
-    # Both count exposed decisions alone, as the units do.
-    made = (totals.counts.get(f"decisions_{g}", 0) for g in (TREATMENT, BASELINE))
-    decisions = sum(made)
-    if not units:
-        return REPEAT_VISITS.early(_NO_UNIT)
-    mean = decisions / units
-    sentence = f"a unit has {mean:.1f} decisions on average"
-    if mean <= COME_BACK_WARN:
-        return REPEAT_VISITS.ok(sentence)
-    return REPEAT_VISITS.warn(
-        f"{sentence}; the uplift's intervals assume independent decisions, and are too "
-        "narrow where the rewards of one unit are alike"
-    )
 
 
 def missing_rewards(storage: Storage, experiment: Experiment) -> Check:

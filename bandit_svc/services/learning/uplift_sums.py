@@ -13,12 +13,17 @@ import msgspec
 import numpy as np
 
 from bandit_svc.domain.events.event import LoggedChoice
-from bandit_svc.domain.experiment import TREATMENT, Definition
+from bandit_svc.domain.experiment import TREATMENT, Definition, UnitHashes
 from bandit_svc.ope.arrays import FloatArray, IntArray
+from bandit_svc.ope.uplift import by_unit
+from bandit_svc.ope.uplift.columns import RANDOMISED, TRAJECTORY
 from bandit_svc.ope.uplift.history_weights import LoggedDraws
+from bandit_svc.ope.uplift.sides import sides
 from bandit_svc.ope.uplift.totals import Totals
 from bandit_svc.ope.uplift.unit_sums import NO_UNIT, JoinedDecisions, added
 from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.uplift_looks import Look, Looks
+from bandit_svc.services.values import CONFIDENCE
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import ClosedDecision, UpliftSums
 
@@ -31,17 +36,27 @@ class Layout(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         usual: the reward of a decision without a report, which most have.
+        minimum: of the declared range of the reward.
+        maximum: of that range; None if it is open.
         metrics: names of the declared metrics, in order.
     """
 
     usual: float
+    minimum: float
+    maximum: float | None
     metrics: tuple[str, ...]
 
     @classmethod
     def of(cls, definition: Definition) -> "Layout":
         """Return the layout of a definition."""
+        reward = definition.reward
         names = tuple(metric.name for metric in definition.metrics)
-        return cls(definition.reward.default, names)
+        return cls(reward.default, reward.minimum, reward.maximum, names)
+
+    @property
+    def possible(self) -> by_unit.Possible:
+        """The declared range of the reward."""
+        return by_unit.Possible(self.minimum, self.maximum)
 
     def value(self, metric: str) -> int | None:
         """Return the column of a metric; None if it is not summed up."""
@@ -58,12 +73,14 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         revision: the newest of a decision that counts.
         position: the last joined one that counts.
+        looks: at the sums of the past.
     """
 
     revision: int
     position: int
     layout: Layout
     totals: bytes
+    looks: Looks = Looks()
 
     @property
     def sums(self) -> Totals:
@@ -128,37 +145,67 @@ def uplift_with(
         joined: at least one.
     """
     number = joined[0][0].due.number
-    units, place = _units(definitions, joined)
-    known = joins.unit_states(number, units) if kept else {}
     draws = _draws(definitions, joined)
-    decisions = JoinedDecisions(place, draws, _values(layout, joined))
     # Where one group has no chance there is nothing to compare, and nothing to keep.
-    decisions = decisions.at(np.flatnonzero(draws.compared))
-    after = added(
-        kept.sums if kept else layout.empty(),
-        [known.get(unit) for unit in units],
-        decisions,
-    )
-    changed = set(decisions.unit.tolist())
+    rows = np.flatnonzero(draws.compared)
+    counted = [joined[row] for row in rows.tolist()]
+    units, place = _units(definitions.hashes(number), counted)
+    states = dict(joins.unit_states(number, units)) if kept else {}
+    decisions = JoinedDecisions(place, draws.at(rows), _values(layout, counted))
+    exposed_at_ms = np.array([one.due.exposed_at_ms for one, _ in counted])
+    totals = kept.sums if kept else layout.empty()
+    looks = kept.looks if kept else Looks()
+    while exposed_at_ms.size:
+        n = looks.room(exposed_at_ms)
+        if n:
+            totals = _add(totals, states, units, decisions.at(slice(0, n)))
+            looks = looks.until(int(exposed_at_ms[:n].max()))
+            decisions, exposed_at_ms = decisions.at(slice(n, None)), exposed_at_ms[n:]
+        else:
+            looks = looks.with_look(_look(totals, layout, looks.newest_ms))
+            looks = looks.until(int(exposed_at_ms[0]))
+    revisions = [one.due.revision for one, _ in joined]
     sums = Kept(
-        revision=max(
-            *(one.due.revision for one, _ in joined), kept.revision if kept else 0
-        ),
+        revision=max(*revisions, kept.revision if kept else 0),
         position=(kept.position if kept else 0) + len(joined),
         layout=layout,
-        totals=after.totals.to_bytes(),
+        totals=totals.to_bytes(),
+        looks=looks,
     )
-    states = zip(units, after.states, strict=True)
-    return UpliftSums(
-        msgspec.msgpack.encode(sums),
-        {unit: state for i, (unit, state) in enumerate(states) if i in changed},
-        anew=kept is None,
-    )
+    return UpliftSums(msgspec.msgpack.encode(sums), states, anew=kept is None)
 
 
-def _units(definitions: Definitions, joined: Joined) -> tuple[list[int], IntArray]:
+def _add(
+    totals: Totals,
+    states: dict[int, bytes],
+    units: Sequence[int],
+    decisions: JoinedDecisions,
+) -> Totals:
+    """Add decisions to the totals and to the states of their units."""
+    alone = decisions.unit == NO_UNIT
+    places, local = np.unique(decisions.unit[~alone], return_inverse=True)
+    unit = np.full(decisions.unit.size, NO_UNIT)
+    unit[~alone] = local
+    mine = [units[place] for place in places]
+    after = added(
+        totals,
+        [states.get(one) for one in mine],
+        JoinedDecisions(unit, decisions.draws, decisions.values),
+    )
+    states.update(zip(mine, after.states, strict=True))
+    return after.totals
+
+
+def _look(totals: Totals, layout: Layout, exposed_at_ms: int) -> Look:
+    band = by_unit.absolute(totals, TRAJECTORY, CONFIDENCE, layout.possible)
+    means = sides(totals, RANDOMISED).means
+    ends = (band.lower, band.upper) if band.enough else (math.nan, math.nan)
+    numbers = (band.estimate, *ends, *means)
+    return Look(exposed_at_ms, *(float(number) for number in numbers))
+
+
+def _units(hashes: UnitHashes, joined: Joined) -> tuple[list[int], IntArray]:
     """Return the hashes of the units, and the place of each decision's among them."""
-    hashes = definitions.hashes(joined[0][0].due.number)
     places: dict[int, int] = {}
     place = np.full(len(joined), NO_UNIT)
     for row, (_, choice) in enumerate(joined):

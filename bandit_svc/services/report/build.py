@@ -7,7 +7,6 @@ read from sums too; services.evaluation.evaluate computes it from the log.
 
 from collections.abc import Sequence
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from bandit_svc.domain.events.reward import MAIN_METRIC
@@ -17,7 +16,6 @@ from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.times import timestamp
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, mean_interval
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.ope.uplift.uplift import absolute_uplift, relative_uplift
 from bandit_svc.services.checks.reported import CLIPPED, REFUSED, total_of
 from bandit_svc.services.evaluation.rows import (
     ips_of_variants,
@@ -29,6 +27,7 @@ from bandit_svc.services.learning.adjusted_uplift import adjusted
 from bandit_svc.services.report.checks import Facts, report_checks
 from bandit_svc.services.report.deployed import with_deployed_values
 from bandit_svc.services.report.first_reward import without_biased_numbers
+from bandit_svc.services.report.former_uplift import former_uplift
 from bandit_svc.services.report.guardrails import metrics
 from bandit_svc.services.report.history import history
 from bandit_svc.services.report.latency import latency
@@ -38,10 +37,16 @@ from bandit_svc.services.report.report import (
     Latency,
     Model,
     Report,
-    Uplift,
     VariantRow,
 )
 from bandit_svc.services.report.segments import segments
+from bandit_svc.services.report.uplift import (
+    GROUPS,
+    Compared,
+    compared_groups,
+    group_mean,
+    uplift_of,
+)
 from bandit_svc.services.report.verdict import verdict
 from bandit_svc.services.values import (
     CONFIDENCE,
@@ -55,7 +60,6 @@ from bandit_svc.services.values import (
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Tally, Totals
 
-METHOD = "asymptotic-cs"
 _TOO_FEW = f"fewer than {MINIMAL_COUNT} decisions have matured"
 
 
@@ -64,6 +68,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
     number = experiment.number
     tallies = storage.joins.tallies(number)
     totals = storage.facts.totals(number)
+    compared = compared_groups(storage.joins, experiment, totals.joined)
     metas = storage.model_versions.metas(number)
     main = [t for t in tallies if t.metric == MAIN_METRIC]
     model = _model(storage, experiment, metas[0] if metas else None, now_ms)
@@ -79,6 +84,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         advised_windows_s=_advised_s(rewards),
         evaluations=evaluations,
         holdout=_moments(main, BASELINE),
+        sums=compared.totals,
     )
     report = Report(
         experiment=experiment.key,
@@ -86,16 +92,24 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         status=experiment.definition.status,
         revision=experiment.revision,
         decisions=_decisions(totals),
-        uplift=_uplift(storage, experiment, main),
+        uplift=replace(
+            uplift_of(compared, adjusted(storage.joins, experiment)),
+            former=former_uplift(
+                storage.joins.method_changed_at_ms(number),
+                _moments(main, TREATMENT),
+                _moments(main, BASELINE),
+                experiment.definition.reward,
+            ),
+        ),
         groups=(
-            _group(experiment, main, TREATMENT),
-            _group(experiment, main, BASELINE),
+            _group(compared, main, TREATMENT),
+            _group(compared, main, BASELINE),
         ),
         variants=_variants(experiment, main, ips_of_variants(rows)),
         policies=rows,
         reward_model=kept_reward_model(storage, experiment),
-        metrics=metrics(experiment, tallies),
-        history=history(storage, experiment, now_ms),
+        metrics=metrics(compared, tallies),
+        history=history(storage, compared, now_ms),
         segments=parts,
         segment_rule=segment_rule,
         latency=rewards,
@@ -133,36 +147,17 @@ def _decisions(totals: Totals) -> Decisions:
     )
 
 
-def _uplift(storage: Storage, experiment: Experiment, main: list[Tally]) -> Uplift:
-    treatment, baseline = _moments(main, TREATMENT), _moments(main, BASELINE)
-    reward = experiment.definition.reward
-    arguments = (treatment, baseline, CONFIDENCE, reward.minimum, reward.upper)
-    absolute, relative = absolute_uplift(*arguments), relative_uplift(*arguments)
-    width = reward.width
-    reason = (
-        f"each group needs {MINIMAL_COUNT} matured decisions; the treatment has "
-        f"{treatment.n:,} and the baseline {baseline.n:,}"
-    )
-    if min(treatment.n, baseline.n) >= MINIMAL_COUNT:
-        reason = "the baseline's mean can't be told from 0"
-    return Uplift(
-        absolute=estimated(
-            absolute.estimate, absolute.interval, Possible(-width, width), reason
-        ),
-        relative=estimated(relative.estimate, relative.interval, reason=reason),
-        confidence=CONFIDENCE,
-        method=METHOD,
-        anytime_valid=True,
-        adjusted=adjusted(storage.joins, experiment) or UNSET,
-    )
-
-
-def _group(experiment: Experiment, main: list[Tally], group: GroupName) -> Group:
+def _group(compared: Compared, main: list[Tally], group: GroupName) -> Group:
     moments = _moments(main, group)
-    mean = _mean(experiment, moments)
+    mean = group_mean(compared, group)
+    units = int(compared.totals.units_seen[GROUPS.index(group)])
+    if mean.estimate is None and moments.n:
+        # There is nothing to compare it with, and so no interval by unit either.
+        mean = replace(mean, estimate=moments.mean)
     return Group(
         group,
         moments.n,
+        units,
         mean.estimate,
         mean.interval,
         mean.reason,

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.services.checks import drift, loop, reported, stored_log
+from bandit_svc.ope.uplift.totals import Totals as Sums
+from bandit_svc.services.checks import by_unit, drift, loop, reported, stored_log
 from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.checks.propensities import CALIBRATION
 from bandit_svc.services.evaluation import checks as evaluated
@@ -27,6 +28,7 @@ class Facts(NamedTuple):
         lag_s: how long the oldest matured decision has waited to be learned.
         advised_windows_s: reward windows for 95 % and 99 % of the reported rewards.
         holdout: sums of the baseline's rewards.
+        sums: those of the uplift by unit.
     """
 
     storage: Storage
@@ -36,6 +38,7 @@ class Facts(NamedTuple):
     advised_windows_s: tuple[float | None, float | None]
     evaluations: Mapping[str, CandidateProgress]
     holdout: Moments
+    sums: Sums
 
 
 class ReportCheck(NamedTuple):
@@ -51,9 +54,11 @@ REPORT_CHECKS = (
         lambda f: stored_log.sample_ratio(f.storage, f.experiment),
     ),
     ReportCheck(
-        stored_log.REPEAT_VISITS,
-        lambda f: stored_log.repeat_visits(f.storage, f.experiment, f.totals),
+        by_unit.REPEAT_VISITS,
+        lambda f: by_unit.repeat_visits(f.storage, f.experiment, f.totals, f.sums),
     ),
+    ReportCheck(by_unit.CARRY_OVER, lambda f: by_unit.carry_over(f.experiment, f.sums)),
+    ReportCheck(by_unit.EXCLUSION, lambda f: by_unit.exclusion(f.sums)),
     ReportCheck(
         loop.LATE_REWARDS,
         lambda f: loop.late_rewards(

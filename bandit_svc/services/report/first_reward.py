@@ -6,9 +6,11 @@ joined holds more successes than what was decided: means, differences, shares of
 variants and estimates of policies are biased, and no interval holds. Counts stay.
 """
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from bandit_svc.services.report.report import (
+    Comparison,
     Group,
     MetricRow,
     Report,
@@ -49,7 +51,13 @@ def _uplift(uplift: Uplift) -> Uplift:
             reason=REASON,
         )
     return replace(
-        uplift, absolute=_NOT_ESTIMATED, relative=_NOT_ESTIMATED, adjusted=adjusted
+        uplift,
+        absolute=_NOT_ESTIMATED,
+        relative=_NOT_ESTIMATED,
+        randomised=Comparison(_NOT_ESTIMATED, _NOT_ESTIMATED),
+        one_step=UNSET,
+        former=UNSET,
+        adjusted=adjusted,
     )
 
 

@@ -1,31 +1,29 @@
 """Metrics that are reported and not learned from, and the guardrails among them.
 
 Owns the report's `metrics`. A declared metric is a guardrail: the treatment's mean
-may be worse than the baseline's by no more than its margin. The interval of the
-difference holds at every look, each guardrail by itself.
+may be worse than the baseline's by no more than its margin. The difference is by unit,
+weighed as the uplift is; its interval holds at every look, each guardrail by itself.
 """
 
 from collections.abc import Sequence
 
 from bandit_svc.domain.events.reward import MAIN_METRIC
-from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment, Group
+from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.metric import Metric
 from bandit_svc.domain.numbers import amount
-from bandit_svc.ope.interval import Interval
-from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
+from bandit_svc.ope.uplift import by_unit
+from bandit_svc.ope.uplift.columns import TRAJECTORY
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.ope.uplift.uplift import absolute_uplift
 from bandit_svc.services.report.report import Guardrail, GuardrailStatus, MetricRow
-from bandit_svc.services.values import CONFIDENCE, Possible, estimated
+from bandit_svc.services.report.uplift import GROUPS, Compared, difference
+from bandit_svc.services.values import CONFIDENCE, Bounds, Estimated, estimated
 from bandit_svc.storage.rows import Tally
 
-GROUPS: tuple[Group, ...] = (TREATMENT, BASELINE)
-_TOO_FEW = f"each group needs {MINIMAL_COUNT} matured decisions"
 
-
-def metrics(experiment: Experiment, tallies: Sequence[Tally]) -> tuple[MetricRow, ...]:
+def metrics(compared: Compared, tallies: Sequence[Tally]) -> tuple[MetricRow, ...]:
     """Return one row for each metric and group; `guardrail` is None if undeclared."""
-    declared = {metric.name: metric for metric in experiment.definition.metrics}
+    definition = compared.experiment.definition
+    declared = {metric.name: metric for metric in definition.metrics}
     by_metric = _by_metric(tallies)
     main = by_metric.pop(MAIN_METRIC, [])
     joined = {group: _count(main, group) for group in GROUPS}
@@ -34,7 +32,7 @@ def metrics(experiment: Experiment, tallies: Sequence[Tally]) -> tuple[MetricRow
     rows: list[MetricRow] = []
     for name, own in sorted(by_metric.items()):
         moments = {group: _moments(own, group, joined[group]) for group in GROUPS}
-        guardrail = _guardrail(declared[name], moments) if name in declared else None
+        guardrail = _guardrail(declared[name], compared) if name in declared else None
         rows += [
             MetricRow(
                 metric=name,
@@ -50,18 +48,11 @@ def metrics(experiment: Experiment, tallies: Sequence[Tally]) -> tuple[MetricRow
     return tuple(rows)
 
 
-def _guardrail(metric: Metric, moments: dict[Group, Moments]) -> Guardrail:
-    difference = absolute_uplift(
-        moments[TREATMENT],
-        moments[BASELINE],
-        CONFIDENCE,
-        metric.minimum,
-        metric.upper,
-    )
-    status = _status(metric, difference.interval)
+def _guardrail(metric: Metric, compared: Compared) -> Guardrail:
+    found = _difference(metric, compared)
+    status = _status(metric, found.interval)
     worse = "below" if metric.higher_is_better else "above"
     limit = f"{amount(metric.margin)} {worse} the baseline's"
-    width = metric.width
     details: dict[GuardrailStatus, str] = {
         "ok": f"the bandit's mean is not more than {limit}",
         "breached": f"the bandit's mean is more than {limit}",
@@ -71,16 +62,23 @@ def _guardrail(metric: Metric, moments: dict[Group, Moments]) -> Guardrail:
         status=status,
         direction=metric.direction,
         margin=metric.margin,
-        difference=estimated(
-            difference.estimate, difference.interval, Possible(-width, width), _TOO_FEW
-        ),
+        difference=found,
         detail=details[status],
     )
 
 
-def _status(metric: Metric, interval: Interval) -> GuardrailStatus:
+def _difference(metric: Metric, compared: Compared) -> Estimated:
+    value = compared.layout.value(metric.name)
+    if value is None or not compared.has_both:
+        return estimated(None, reason=compared.nothing)
+    possible = by_unit.Possible(metric.minimum, metric.maximum, value)
+    found = by_unit.absolute(compared.totals, TRAJECTORY, CONFIDENCE, possible)
+    return difference(compared, found.now, possible)
+
+
+def _status(metric: Metric, interval: Bounds) -> GuardrailStatus:
     """Compare the possible differences with the margin, in the metric's direction."""
-    lower, upper = interval.lower, interval.upper
+    lower, upper = interval
     if lower is None or upper is None:
         return "undecided"
     if not metric.higher_is_better:

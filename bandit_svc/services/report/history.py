@@ -1,18 +1,25 @@
 """Report an experiment up to each of some moments.
 
-Owns the report's `history`, from sums by time of exposure: at most 200 points
-whatever the experiment's age, and never a look at the log.
+Owns the report's `history`, from sums by time of exposure and the looks at the uplift
+that were kept: at most 200 points whatever the experiment's age, and never a look at
+the log.
 """
 
+import math
 from collections import defaultdict
 from itertools import groupby
 
-from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
+from bandit_svc.domain.experiment import TREATMENT
 from bandit_svc.domain.times import timestamp
-from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.ope.uplift.uplift import absolute_uplift
+from bandit_svc.ope.interval import Interval
 from bandit_svc.services.report.report import HistoryPoint
-from bandit_svc.services.values import CONFIDENCE, Possible, estimated
+from bandit_svc.services.report.uplift import (
+    GROUPS,
+    Compared,
+    group_mean,
+    uplift_now,
+)
+from bandit_svc.services.values import NOT_ESTIMATED, Estimated, Possible, estimated
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import HistoryRow
 
@@ -21,39 +28,32 @@ OTHER = "(other)"
 
 
 def history(
-    storage: Storage, experiment: Experiment, now_ms: int
+    storage: Storage, compared: Compared, now_ms: int
 ) -> tuple[HistoryPoint, ...]:
     """Return one point for each stretch of time that had joined decisions.
 
-    Means and uplift are of all that was exposed up to the point, with the interval
-    that holds at all points at once; the last one is the report's own. `shares` are
-    those of the treatment's decisions within the stretch, `shown` how many they are;
-    `rewarded` is the share of its `matured` decisions that got a reward.
+    Means and uplift are of all that was exposed up to the point, as they were then,
+    with the interval that holds at all points at once; the last one is the report's
+    own. `shares` are those of the treatment's decisions within the stretch, `shown` how
+    many they are; `rewarded` is the share of its `matured` decisions that got a reward.
     """
-    reward = experiment.definition.reward
-    bounds = (CONFIDENCE, reward.minimum, reward.upper)
-    width = reward.width
-    sums = {TREATMENT: Moments(), BASELINE: Moments()}
+    joined = 0
     points: list[HistoryPoint] = []
-    rows = storage.breakdowns.history(experiment.number)
+    course = _Course(compared)
+    rows = storage.breakdowns.history(compared.experiment.number)
     for ends_at_ms, group in groupby(rows, key=lambda row: row.ends_at_ms):
         stretch = list(group)
-        for row in stretch:
-            mine = Moments(row.n, row.total, row.total_squares)
-            sums[row.group] = sums[row.group].merge(mine)
-        treatment, baseline = sums[TREATMENT], sums[BASELINE]
         matured = sum(row.n for row in stretch)
         shown = sum(row.n for row in stretch if row.group == TREATMENT)
-        uplift = absolute_uplift(treatment, baseline, *bounds)
+        joined += matured
+        uplift, treatment, baseline = course.until(ends_at_ms)
         points.append(
             HistoryPoint(
                 at=timestamp(min(ends_at_ms, now_ms)),
-                joined=treatment.n + baseline.n,
-                uplift=estimated(
-                    uplift.estimate, uplift.interval, Possible(-width, width)
-                ),
-                treatment=treatment.mean if treatment.n else None,
-                baseline=baseline.mean if baseline.n else None,
+                joined=joined,
+                uplift=uplift,
+                treatment=treatment,
+                baseline=baseline,
                 shown=shown,
                 shares=_shares(stretch, shown),
                 matured=matured,
@@ -61,6 +61,40 @@ def history(
             )
         )
     return tuple(points)
+
+
+class _Course:
+    """The uplift and the groups' means, from one moment to later ones."""
+
+    def __init__(self, compared: Compared) -> None:
+        self._compared = compared
+        self._looks = compared.looks.all() if compared.has_both else []
+        self._passed = 0
+
+    def until(self, ends_at_ms: int) -> tuple[Estimated, float | None, float | None]:
+        """Return the uplift, the treatment's mean and the baseline's before a moment.
+
+        Moments are passed in their order.
+        """
+        if ends_at_ms > self._compared.looks.newest_ms:
+            treated, held = (group_mean(self._compared, group) for group in GROUPS)
+            return uplift_now(self._compared), treated.estimate, held.estimate
+        while (
+            self._passed < len(self._looks)
+            and self._looks[self._passed].exposed_at_ms < ends_at_ms
+        ):
+            self._passed += 1
+        if not self._passed:
+            return NOT_ESTIMATED, None, None
+        look = self._looks[self._passed - 1]
+        estimate, lower, upper, treatment, baseline = map(_known, look[1:])
+        width = self._compared.possible.width
+        uplift = estimated(estimate, Interval(lower, upper), Possible(-width, width))
+        return uplift, treatment, baseline
+
+
+def _known(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def _shares(stretch: list[HistoryRow], shown: int) -> dict[str, float]:

@@ -60,13 +60,52 @@ class Decisions(msgspec.Struct, frozen=True):
     units_in_both_groups: int
 
 
-class Uplift(msgspec.Struct, frozen=True):
+class Comparison(msgspec.Struct, frozen=True):
     """Mean reward of the treatment minus that of the baseline.
 
     Attributes:
         relative: as a share of the baseline's mean.
+    """
+
+    absolute: Estimated
+    relative: Estimated
+
+
+class FormerUplift(msgspec.Struct, frozen=True):
+    """The uplift as an earlier version computed it, with decisions as independent.
+
+    Attributes:
+        changed_at: since when the uplift is by unit, ISO 8601 in UTC.
+    """
+
+    method: str
+    changed_at: str
+    absolute: Estimated
+    relative: Estimated
+
+
+class UnitCounts(msgspec.Struct, frozen=True):
+    """Units that had a matured decision in each group."""
+
+    treatment: int
+    baseline: int
+
+
+class Uplift(msgspec.Struct, frozen=True):
+    """Mean reward of the treatment minus that of the baseline, by unit.
+
+    Attributes:
+        absolute: weighed by what each unit was shown so far.
+        relative: as a share of the baseline's mean.
         confidence: of every interval of the report, in (0, 1).
+        method: the name of the intervals' kind.
         anytime_valid: whether the intervals hold at every look.
+        asymptotic: whether they hold only once there are many units.
+        units: that are compared.
+        randomised: the same by each unit's group alone, which needs no pmf.
+        one_step: as if each decision were its unit's first; absent where earlier
+            decisions may matter.
+        former: of an experiment that an earlier version has begun; else absent.
         adjusted: by the declared covariate; absent without one.
     """
 
@@ -75,11 +114,16 @@ class Uplift(msgspec.Struct, frozen=True):
     confidence: float
     method: str
     anytime_valid: bool
+    asymptotic: bool
+    units: UnitCounts
+    randomised: Comparison
+    one_step: Comparison | msgspec.UnsetType = msgspec.UNSET
+    former: FormerUplift | msgspec.UnsetType = msgspec.UNSET
     adjusted: AdjustedUplift | msgspec.UnsetType = msgspec.UNSET
 
 
 class Group(msgspec.Struct, frozen=True):
-    """One group: `mean` reward a decision over `n` matured decisions.
+    """One group: `mean` reward a decision over `n` matured decisions of `units`.
 
     Attributes:
         period: of the decisions, by their exposure.
@@ -87,6 +131,7 @@ class Group(msgspec.Struct, frozen=True):
 
     group: GroupName
     n: int
+    units: int
     mean: float | None
     interval: Bounds
     reason: Reason = msgspec.UNSET

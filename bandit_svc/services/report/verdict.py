@@ -4,7 +4,6 @@ Owns the words at the top of a report, for someone who did not build it.
 """
 
 from bandit_svc.domain.numbers import amount, counted, percent
-from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.services.checks.check import with_status
 from bandit_svc.services.report.first_reward import REASON
 from bandit_svc.services.report.report import Report
@@ -60,15 +59,10 @@ def _uplift(report: Report) -> str:
     if absolute.reason == REASON:
         return f"The groups can't be compared: {REASON}."
     if absolute.estimate is None:
-        return "Nothing is known yet: wait until decisions of both groups have matured."
+        return f"Nothing is known yet: {absolute.reason}."
     lower, upper = absolute.interval
     if lower is None or upper is None:
-        treatment, baseline = report.groups
-        return (
-            "Too little is known yet: each group needs at least "
-            f"{MINIMAL_COUNT} matured decisions; the bandit has {treatment.n:,} and "
-            f"the baseline {baseline.n:,}. Wait for more decisions."
-        )
+        return f"Too little is known yet: {absolute.reason}. Wait for more."
     if lower > 0:
         return (
             f"The bandit earns more than the baseline: between {amount(lower)} and "

@@ -25,6 +25,7 @@ from bandit_svc.storage.sqlite.sums.latencies import add_latencies, latencies_of
 from bandit_svc.storage.sqlite.sums.segments import add_segments
 from bandit_svc.storage.sqlite.sums.uplift import (
     keep_uplift,
+    method_changed_at_ms_of,
     unit_states_of,
     uplift_of,
 )
@@ -183,6 +184,11 @@ class SqliteJoins:
         """See the interface."""
         with self._database.read() as connection:
             return uplift_of(connection, number)
+
+    def method_changed_at_ms(self, number: int) -> int | None:
+        """See the interface."""
+        with self._database.read() as connection:
+            return method_changed_at_ms_of(connection, number)
 
     def unit_states(self, number: int, units: Collection[int]) -> Mapping[int, bytes]:
         """See the interface."""

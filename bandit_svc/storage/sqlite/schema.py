@@ -7,6 +7,7 @@ migration that has been released is never edited; the next change is a new one.
 from sqlite_utils import Database
 
 from bandit_svc.storage.sqlite.migrations.released import migrations
+from bandit_svc.storage.sqlite.sums.uplift import create_method_changes, create_uplift
 
 __all__ = ["LAST_MIGRATION", "migrations", "newer_migrations"]
 
@@ -75,12 +76,7 @@ def m019_log_formats(db: Database) -> None:
 @migrations()
 def m020_uplift(db: Database) -> None:
     """Create the tables of the uplift by unit: an experiment's sums, its units."""
-    db.table("uplift").create({"number": int, "state": bytes}, pk="number")
-    db.execute(
-        """CREATE TABLE unit_states (
-            number INTEGER NOT NULL, unit INTEGER NOT NULL, state BLOB NOT NULL,
-            PRIMARY KEY (number, unit)) WITHOUT ROWID"""
-    )
+    create_uplift(db.conn)
 
 
 @migrations()
@@ -114,7 +110,13 @@ def m022_periods(db: Database) -> None:
     )
 
 
-LAST_MIGRATION = m022_periods.__name__
+@migrations()
+def m023_method_changes(db: Database) -> None:
+    """Keep when the uplift of an experiment that has decisions became one by unit."""
+    create_method_changes(db.conn)
+
+
+LAST_MIGRATION = m023_method_changes.__name__
 
 
 def newer_migrations(db: Database) -> list[str]:

@@ -11,7 +11,6 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import TREATMENT, Experiment
-from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.prose.report_csv import report_csv
 from bandit_svc.prose.report_html import over_time
 from bandit_svc.prose.report_html.page import figures, history_note, outcome_of
@@ -83,7 +82,6 @@ def _live(page_context: PageContext, experiment: Experiment) -> Json:
         "figures": drawn,
         "outcome": outcome_of(report),
         "history_note": history_note(report),
-        "least_matured": MINIMAL_COUNT,
         "tally": tally(report.health),
         "words": WORDS,
         "payloads": {v.key: v.payload for v in experiment.definition.variants},
@@ -128,6 +126,9 @@ def _kept(page_context: PageContext, experiment: Experiment) -> Json:
     return {
         "notice": change_notice(request.args, revisions, metas, page_context.now_ms()),
         "revisions": revision_changes(revisions),
+        "method_changed_at_ms": page_context.storage.joins.method_changed_at_ms(
+            experiment.number
+        ),
         "models": metas[:MOST_MODELS],
         "models_kept": len(metas),
         "now_ms": page_context.now_ms(),

@@ -67,7 +67,7 @@ def test_what_is_not_known_yet_is_a_dash(
     run("experiment", "create", definition_file, "--data", initialised)
     text = run("report", "hero", "--data", initialised).stdout
 
-    assert "absolute  -" in text
+    assert "absolute        -" in text
     assert "None" not in text
     assert "nan" not in text
 

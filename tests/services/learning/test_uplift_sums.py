@@ -6,7 +6,7 @@ import pytest
 
 from bandit_svc.domain.experiment import UnitHashes
 from bandit_svc.services.learning.uplift_sums import Kept, kept_uplift
-from tests.harness.service import Service
+from tests.harness.service import SECOND_MS, Service
 
 CHANGED_AT = 21
 
@@ -87,12 +87,13 @@ def _joined_in_batches(folder: Path, size: int) -> tuple[Kept, dict[int, bytes]]
     service.create(holdout=0.3, policy={"kind": "uniform"})
     for first in range(0, 42, size):
         for visit in range(first, first + size):
-            service.now_ms += 10
+            service.now_ms += 2 * SECOND_MS
             if visit == CHANGED_AT:
                 service.change(holdout=0.6)
             decided = service.decide(unit_id=f"u{visit % 5}")
             service.reward(decided, 0.1 * (visit % 7))
-        service.mature()
+        service.learner.tick()
+    service.mature()
     kept = _kept(service)
     hashes = UnitHashes("salt-hero")
     units = [hashes.of(f"u{unit}") for unit in range(5)]

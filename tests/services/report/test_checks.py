@@ -33,7 +33,7 @@ def test_with_no_decision_only_the_definition_can_be_checked(service: Service) -
         "learn_on"
     }
     assert statuses["learn_on"] == "ok"
-    assert tally(checks_of(service)) == "1 ok, 14 too early"
+    assert tally(checks_of(service)) == "1 ok, 16 too early"
 
 
 def test_what_has_happened_is_tested(service: Service) -> None:

@@ -12,14 +12,16 @@ from tests.harness.service import Service
 RECORDED = Path(__file__).parent / "recorded_report.json"
 """Made by the version before reports were typed, from the same 2,417 decisions.
 
-Only the intervals of segments and their rule are newer: those of e-BH; and the rows of
-a metric that was not declared, which is refused now, are left out.
+Newer are the intervals of segments and their rule, those of e-BH, and the intervals of
+the uplift, its course, the groups and the guardrails, which are by unit; and the rows
+of a metric that was not declared, which is refused now, are left out.
 """
 ADDED = (
-    "/decisions/rewards_",
-    "/decisions/units_",
-    "/health/rewards_range/",
+    *("/decisions/rewards_", "/decisions/units_", "/health/rewards_range/"),
+    *("/uplift/asymptotic", "/uplift/units/", "/uplift/randomised/"),
+    *("/uplift/one_step/", "/health/carry_over/", "/health/exclusion/"),
     "/health/history/",
+    *("/groups/0/units", "/groups/1/units", "/health/repeat_visits/design_effect"),
 )
 """Where paths of later versions begin."""
 LATER = ("/reason", "/estimand", "/period/first", "/period/last")

@@ -43,7 +43,14 @@ def test_without_an_experiment_the_list_says_how_to_make_one(
 def test_the_list_tells_decisions_uplift_health_and_what_to_do(
     service: WorkerInProcess, read_page: ReadPage
 ) -> None:
-    service.create("hero", holdout=0.5, reward={"window_seconds": 60})
+    service.create(
+        "hero",
+        holdout=0.5,
+        policy={"kind": "fixed", "variant": "a"},
+        baseline={"kind": "fixed", "variant": "b"},
+        exploration_floor=0.0,
+        reward={"window_seconds": 60},
+    )
     earn(service)
     report = service.get("/v1/experiments/hero/report").json
     page = read_page(service, "/")
@@ -166,7 +173,7 @@ def test_an_experiment_without_data_has_a_sentence_in_place_of_each_chart(
     assert "svg" not in page.tags
     for sentence in (
         "Nothing is known yet",
-        "There is nothing to show until 50 decisions of each group have matured",
+        "There is nothing to show yet: no decision of both groups has matured yet",
         "No context key splits the traffic yet",
         "No model has been published yet",
         "created",

@@ -1,6 +1,6 @@
 """The uplift's sums of each experiment, and what is known of each of its units.
 
-Owns the tables uplift and unit_states. What the bytes say is
+Owns the tables uplift, unit_states and method_changes. What the bytes say is
 services.learning.uplift_sums'. The caller owns the transaction.
 """
 
@@ -10,6 +10,36 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from bandit_svc.storage.rows import UpliftSums
+
+
+def create_uplift(connection: sqlite3.Connection) -> None:
+    """Create the tables of sums; a part of a migration, so it is never edited."""
+    connection.execute("CREATE TABLE uplift (number INTEGER PRIMARY KEY, state BLOB)")
+    connection.execute(
+        """CREATE TABLE unit_states (
+            number INTEGER NOT NULL, unit INTEGER NOT NULL, state BLOB NOT NULL,
+            PRIMARY KEY (number, unit)) WITHOUT ROWID"""
+    )
+
+
+def create_method_changes(connection: sqlite3.Connection) -> None:
+    """Note the time for experiments that have joined; a part of a migration, too."""
+    connection.execute(
+        "CREATE TABLE method_changes (number INTEGER PRIMARY KEY, at_ms INTEGER"
+        " NOT NULL)"
+    )
+    connection.execute(
+        "INSERT INTO method_changes SELECT DISTINCT number,"
+        " CAST(strftime('%s', 'now') AS INTEGER) * 1000 FROM tallies"
+    )
+
+
+def method_changed_at_ms_of(connection: sqlite3.Connection, number: int) -> int | None:
+    """Return when the uplift became one by unit; None if it always was."""
+    (at_ms,) = connection.execute(
+        "SELECT at_ms FROM method_changes WHERE number = ?", (number,)
+    ).fetchone() or (None,)
+    return at_ms
 
 
 def uplift_of(connection: sqlite3.Connection, number: int) -> bytes | None:

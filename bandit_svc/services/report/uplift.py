@@ -1,0 +1,200 @@
+"""Compare the groups by unit: the report's uplift, its groups and their reasons.
+
+Owns which of the weightings is shown as what, and why a number is not known, in a
+sentence. The headline weighs each decision by what its unit was shown so far
+(ope.uplift.history_weights, TRAJECTORY); beside it stands the comparison that asks for
+the group alone (RANDOMISED). What takes each decision by itself (ONE_STEP) is shown
+only where earlier decisions of a unit can't matter: because the definition says so, or
+because no unit has come twice.
+"""
+
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment, Group
+from bandit_svc.domain.numbers import amount, count, percent
+from bandit_svc.ope.interval import UNBOUNDED, Estimate
+from bandit_svc.ope.uplift import by_unit
+from bandit_svc.ope.uplift.columns import ONE_STEP, RANDOMISED, TRAJECTORY
+from bandit_svc.ope.uplift.sides import MINIMAL_UNITS
+from bandit_svc.ope.uplift.totals import Totals
+from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
+from bandit_svc.services.learning.uplift_looks import Looks
+from bandit_svc.services.learning.uplift_sums import Layout, kept_uplift
+from bandit_svc.services.report.report import Comparison, UnitCounts, Uplift
+from bandit_svc.services.values import (
+    CONFIDENCE,
+    Estimated,
+    Possible,
+    estimated,
+)
+from bandit_svc.storage.interface import Joins
+
+MIXTURE = "trajectory-mixture"
+MONEY = "money-mover"
+NOTHING_JOINED = "no decision of both groups has matured yet"
+NO_RATIO = "the baseline's mean can't be told from 0"
+NO_HOLDOUT = "the holdout is 0, so that there is no baseline to compare with"
+_WORDS = ("bandit", "baseline")
+GROUPS: tuple[Group, ...] = (TREATMENT, BASELINE)
+"""In the order of their sides."""
+
+
+class Compared(NamedTuple):
+    """The sums that an experiment's groups are compared by.
+
+    Attributes:
+        totals: of the joined decisions so far.
+        layout: of their values.
+        behind: joined decisions that are not in the totals yet.
+        looks: at the totals of the past.
+    """
+
+    experiment: Experiment
+    totals: Totals
+    layout: Layout
+    behind: int
+    looks: Looks
+
+    @property
+    def possible(self) -> by_unit.Possible:
+        """The declared range of the reward."""
+        return self.layout.possible
+
+    @property
+    def has_both(self) -> bool:
+        """True if each group has a decision that can be compared."""
+        return self.behind <= 0 and bool(self.totals.decisions.min() > 0)
+
+    @property
+    def nothing(self) -> str:
+        """Why there is no number where a group has none, as a sentence."""
+        if self.behind > 0:
+            return (
+                f"it is being computed from the log; {count(self.behind)} matured "
+                "decisions are still to come"
+            )
+        if self.experiment.definition.holdout <= 0:
+            return NO_HOLDOUT
+        return NOTHING_JOINED
+
+
+def compared_groups(joins: Joins, experiment: Experiment, joined: int) -> Compared:
+    """Read the sums of an experiment.
+
+    Args:
+        joined: how many decisions had been joined before this call.
+    """
+    kept = kept_uplift(joins, experiment.number)
+    if kept is None:
+        layout = Layout.of(experiment.definition)
+        return Compared(experiment, layout.empty(), layout, joined, Looks())
+    behind = joined - kept.position
+    return Compared(experiment, kept.sums, kept.layout, behind, kept.looks)
+
+
+def uplift_of(compared: Compared, adjusted: AdjustedUplift | None) -> Uplift:
+    """Return the report's uplift."""
+    units = UnitCounts(*(int(seen) for seen in compared.totals.units_seen))
+    headline = comparison(compared, TRAJECTORY)
+    return Uplift(
+        absolute=headline.absolute,
+        relative=headline.relative,
+        confidence=CONFIDENCE,
+        method=MONEY if compared.possible.is_money else MIXTURE,
+        anytime_valid=True,
+        asymptotic=True,
+        units=units,
+        randomised=comparison(compared, RANDOMISED),
+        one_step=_one_step(compared),
+        adjusted=adjusted or UNSET,
+    )
+
+
+def uplift_now(compared: Compared) -> Estimated:
+    """Return the headline's difference alone."""
+    return comparison(compared, TRAJECTORY).absolute
+
+
+def comparison(compared: Compared, weighting: int) -> Comparison:
+    """Return the difference of the groups' mean rewards by one weighting."""
+    if not compared.has_both:
+        nothing = estimated(None, reason=compared.nothing)
+        return Comparison(nothing, nothing)
+    found = (compared.totals, weighting, CONFIDENCE, compared.possible)
+    return Comparison(
+        difference(compared, by_unit.absolute(*found).now, compared.possible),
+        _relative(compared, by_unit.relative(*found).now),
+    )
+
+
+def difference(
+    compared: Compared, found: Estimate, possible: by_unit.Possible
+) -> Estimated:
+    """Return a difference of means as it is reported."""
+    return estimated(
+        found.estimate,
+        found.interval,
+        Possible(-possible.width, possible.width),
+        shortage_reason(compared, possible) or "it excludes no possible difference",
+    )
+
+
+def shortage_reason(compared: Compared, possible: by_unit.Possible) -> str:
+    """Return why there is no interval yet, as a sentence; empty if there is one."""
+    missing = by_unit.shortage(compared.totals, possible)
+    if missing is None:
+        return ""
+    if missing.of == "orders":
+        return (
+            f"rewards of this range need {missing.needed} decisions whose reward is "
+            f"not {amount(float(compared.totals.usual[possible.value]))}; there are "
+            f"{count(int(missing.found))}"
+        )
+    group = _WORDS[missing.group or 0]
+    return (
+        f"each group needs the worth of {missing.needed} units that come equally "
+        f"often; the {group} has {count(int(missing.found))}{_how_many(compared)}"
+    )
+
+
+def group_mean(compared: Compared, group: Group) -> Estimated:
+    """Return a group's mean reward, weighed so that the groups are comparable."""
+    if not compared.has_both:
+        return estimated(None, reason=compared.nothing)
+    possible = compared.possible
+    side = GROUPS.index(group)
+    found = by_unit.mean(compared.totals, RANDOMISED, side, CONFIDENCE, possible).now
+    top = float("inf") if possible.maximum is None else possible.maximum
+    return estimated(
+        found.estimate,
+        found.interval,
+        Possible(possible.minimum, top),
+        shortage_reason(compared, possible),
+    )
+
+
+def _relative(compared: Compared, found: Estimate) -> Estimated:
+    reason = shortage_reason(compared, compared.possible) or NO_RATIO
+    interval = found.interval
+    # One open end says that the baseline's mean may be 0: no ratio is known then.
+    known = interval.lower is not None and interval.upper is not None
+    return estimated(found.estimate, interval if known else UNBOUNDED, reason=reason)
+
+
+def _one_step(compared: Compared) -> Comparison | UnsetType:
+    totals = compared.totals
+    alone = bool(totals.units == totals.decisions.sum())
+    if not alone and compared.experiment.definition.carry_over != "none":
+        return UNSET
+    return comparison(compared, ONE_STEP)
+
+
+def _how_many(compared: Compared) -> str:
+    holdout = compared.experiment.definition.holdout
+    least = min(holdout, 1 - holdout)
+    if least <= 0:
+        return ""
+    units = count(round(MINIMAL_UNITS / least))
+    return f". At a holdout of {percent(holdout)} that takes about {units} units"
