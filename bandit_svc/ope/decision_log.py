@@ -34,6 +34,9 @@ class DecisionLog:
         pmf_targets: by name, (n, K) a target policy's pmf.
         features: (n, d), the context as numbers; d may be 0.
         position: (n,), an index of the place on the page; None if there is only one.
+        unit: (n,), a number of whom each decision was for; None if they are not told
+            apart, and each counts by itself.
+        line: a hash of each line of the file, None if a decision is not a line.
         cell: (n,), a group of contexts in 0 .. n_cells - 1, or None.
         n_cells: the number of groups.
         cell_name: of the context key that the groups are made of.
@@ -54,6 +57,8 @@ class DecisionLog:
     pmf_targets: Mapping[str, FloatArray] = field(default_factory=dict)
     features: FloatArray | None = None
     position: IntArray | None = None
+    unit: IntArray | None = None
+    line: IntArray | None = None
     cell: IntArray | None = None
     n_cells: int = 1
     cell_name: str = ""

@@ -34,6 +34,8 @@ class LoggedData:
             and the logged action's entry is `target_probability`.
         q_hat: (n, K), each action's expected reward as a model predicts it. The
             model must not have seen the round it predicts (regression.py).
+        unit: (n,), a number of whom each decision was for; decisions of one unit count
+            as one draw in intervals. None if each is a draw of its own.
         reward_minimum: the smallest reward that was possible, whether seen or not.
         reward_maximum: the largest.
 
@@ -49,6 +51,7 @@ class LoggedData:
     action: IntArray | None = None
     pmf_target: FloatArray | None = None
     q_hat: FloatArray | None = None
+    unit: IntArray | None = None
     reward_minimum: float = 0.0
     reward_maximum: float = 1.0
     _known: dict[str, FloatArray] = field(
@@ -77,8 +80,10 @@ class LoggedData:
             (target >= 0) & (target <= 1),
             "between 0 and 1",
         )
-        if self.action is not None:
-            self._keep("action", _integers("action", self.action, self.n_rounds))
+        for name in ("action", "unit"):
+            values = getattr(self, name)
+            if values is not None:
+                self._keep(name, _integers(name, values, self.n_rounds))
         self._check_matrices()
 
     def _check_matrices(self) -> None:

@@ -63,6 +63,11 @@ _OPTIONS = (
         help="Column of the place on the page, if a decision fills several.",
     ),
     option(
+        "unit-column",
+        help="Column of whom a decision was for (a visitor, a session, a page view); "
+        "decisions of one unit count as one draw in intervals.",
+    ),
+    option(
         "actions",
         type=click.IntRange(2),
         help="Number of actions that could be chosen, seen or not.",
@@ -126,6 +131,7 @@ def log_options(command: Callable[..., None]) -> Callable[..., None]:
         target_columns: str | None,
         context_columns: str | None,
         position_column: str | None,
+        unit_column: str | None,
         actions: int | None,
         min_propensity: float | None,
         **others: object,
@@ -139,6 +145,7 @@ def log_options(command: Callable[..., None]) -> Callable[..., None]:
             targets=target_columns,
             context=_listed(context_columns),
             position=position_column,
+            unit=unit_column,
             actions=actions,
         )
         command(log=LogOptions(log, log_format, columns, min_propensity), **others)

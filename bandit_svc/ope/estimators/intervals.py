@@ -10,35 +10,48 @@ import math
 import numpy as np
 from scipy import special
 
-from bandit_svc.ope.arrays import FloatArray
+from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.errors import NoDataError
 from bandit_svc.ope.estimators.policy_value import PolicyValue
 from bandit_svc.ope.interval import Interval
 
 
-def standard_error(value: PolicyValue) -> float:
+def standard_error(value: PolicyValue, unit: IntArray | None = None) -> float:
     """Return the standard error of an estimate, in reward units, from its terms.
 
     sqrt(sum (t - mean)² / (n (n - 1))): for ratios this is the delta method, since
-    their terms are influences.
+    their terms are influences. With units the deviations of each unit are added up
+    first, and n under the root is the number of units: decisions of one unit are not
+    independent.
+
+    Args:
+        value: the estimate.
+        unit: (n,), of each round; None if each is a unit of its own.
 
     Raises:
-        NoDataError: fewer than two rounds.
+        NoDataError: fewer than two rounds, or units.
 
     References:
-        Owen (2013), eq. (9.9) for ratios.
+        Owen (2013), eq. (9.9) for ratios. Liang and Zeger (1986), Biometrika 73, for
+        sums by unit.
     """
-    n = value.terms.size
-    if n < 2:  # noqa: PLR2004 - one number has no spread
-        raise NoDataError("a standard error needs at least two rounds; got 1")
     deviations: FloatArray = value.terms - value.value
+    rounds = deviations.size
+    if unit is not None:
+        _, place = np.unique(unit, return_inverse=True)
+        deviations = np.asarray(np.bincount(place, deviations), dtype=np.float64)
+    n = deviations.size
+    if n < 2:  # noqa: PLR2004 - one number has no spread
+        raise NoDataError(f"a standard error needs at least two rounds; got {n}")
     # The unbiased variance of the terms, over n: the variance of their mean.
     scale = n / (n - 1)
     np.square(deviations, out=deviations)
-    return math.sqrt(scale * float(deviations.sum())) / n
+    return math.sqrt(scale * float(deviations.sum())) / rounds
 
 
-def normal(value: PolicyValue, confidence: float = 0.95) -> Interval:
+def normal(
+    value: PolicyValue, confidence: float = 0.95, unit: IntArray | None = None
+) -> Interval:
     """Return value plus and minus the normal quantile times the standard error.
 
     Too narrow where few rounds carry the estimate: an effective sample size below a
@@ -47,5 +60,5 @@ def normal(value: PolicyValue, confidence: float = 0.95) -> Interval:
     Raises:
         NoDataError: fewer than two rounds.
     """
-    half = float(special.ndtri((1 + confidence) / 2)) * standard_error(value)
+    half = float(special.ndtri((1 + confidence) / 2)) * standard_error(value, unit)
     return Interval(value.value - half, value.value + half)

@@ -67,13 +67,14 @@ def _largest_bias(logged: LoggedData, family: Family, parameter: float) -> float
     # Modified weights leave out mean((w - w') e): Su et al. (2020), section 5. The
     # parameter was chosen for it to be small, so its own error counts too.
     lost = (weight - family.modify(weight, parameter)) * error
-    ends = normal(PolicyValue(float(lost.mean()), lost), CONFIDENCE)
+    value = PolicyValue(float(lost.mean()), lost)
+    ends = normal(value, CONFIDENCE, logged.unit)
     return max(abs(float(ends.lower or 0)), abs(float(ends.upper or 0)))
 
 
 def _bounded(logged: LoggedData, value: PolicyValue, bias: float) -> Estimate:
     try:
-        interval = normal(value, CONFIDENCE)
+        interval = normal(value, CONFIDENCE, logged.unit)
     except NoDataError:
         return Estimate(value.value, UNBOUNDED)
     lower, upper = float(interval.lower or 0) - bias, float(interval.upper or 0) + bias

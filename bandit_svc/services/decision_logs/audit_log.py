@@ -19,6 +19,10 @@ from bandit_svc.services.checks.propensities import (
     propensities_check,
     support_check,
 )
+from bandit_svc.services.decision_logs.repeated_rows import (
+    REPEATED_ROWS,
+    repeated_rows_check,
+)
 from bandit_svc.services.decision_logs.target_policy import Target, targets_of
 from bandit_svc.services.decision_logs.weight_checks import (
     EFFECTIVE_SAMPLE_SIZE,
@@ -33,6 +37,7 @@ from bandit_svc.services.decision_logs.weight_checks import (
 
 LOG_CHECKS: tuple[CheckKind, ...] = (
     ROWS,
+    REPEATED_ROWS,
     PROPENSITIES,
     MEAN_WEIGHTS,
     SUPPORT,
@@ -59,6 +64,7 @@ def audit_log(log: DecisionLog, specs: Sequence[str] = ()) -> list[Check]:
     """
     checks = [
         rows_check(log),
+        repeated_rows_check(log),
         propensities_check(log),
         mean_weights_check(log),
         support_check(log),

@@ -7,6 +7,8 @@ their fixed-sample intervals, and the refusal. The arrays come from `readers`.
 from collections.abc import Callable, Collection, Sequence
 
 import msgspec
+import numpy as np
+from msgspec import UNSET
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.arrays import FloatArray
@@ -15,10 +17,12 @@ from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.ope.estimators.registry import ESTIMATORS
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.logged import LoggedData
+from bandit_svc.ope.trajectory.value import MINIMAL_UNITS
 from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.checks.propensities import propensities_check
 from bandit_svc.services.decision_logs.cross_fitted import has_room, predicted_rewards
 from bandit_svc.services.decision_logs.estimates import estimates_of, no_estimates
+from bandit_svc.services.decision_logs.repeated_rows import repeated_rows_check
 from bandit_svc.services.decision_logs.target_policy import Target, targets_of
 from bandit_svc.services.decision_logs.weight_checks import (
     rows_check,
@@ -64,7 +68,11 @@ def evaluate_log(
         )
     room = has_room(log)
     on_progress("propensities")
-    health = [rows_check(log), propensities_check(log, AUDITED_ROWS)]
+    health = [
+        rows_check(log),
+        repeated_rows_check(log),
+        propensities_check(log, AUDITED_ROWS),
+    ]
     rows: list[PolicyRow] = []
     unmodelled: list[str] = []
     q_hat: FloatArray | None = None
@@ -94,11 +102,12 @@ def _row(
         action=log.action,
         pmf_target=target.pmf,
         q_hat=None if target.pmf is None else q_hat,
+        unit=log.unit,
         reward_minimum=min(0.0, float(log.reward.min())),
         reward_maximum=max(1.0, float(log.reward.max())),
     )
     sums = WeightedSums.of(logged.weight, logged.reward)
-    refused = refusal(sums)
+    refused = refusal(sums) or _too_few_units(log, logged.weight)
     return PolicyRow(
         policy=target.name,
         n=log.n,
@@ -106,9 +115,25 @@ def _row(
         mean_weight=sums.mean_weight,
         max_weight=sums.max_weight,
         refused=refused,
+        units=UNSET if log.unit is None else int(np.unique(log.unit).size),
         estimates=(
             no_estimates(estimators) if refused else estimates_of(logged, estimators)
         ),
+    )
+
+
+def _too_few_units(log: DecisionLog, weight: FloatArray) -> str | None:
+    """Return why an interval by unit can't be trusted, or None."""
+    if log.unit is None:
+        return None
+    _, place = np.unique(log.unit, return_inverse=True)
+    of_unit = np.bincount(place, weight)
+    effective = float(of_unit.sum() ** 2 / (of_unit**2).sum())
+    if effective >= MINIMAL_UNITS:
+        return None
+    return (
+        f"The weights of {of_unit.size:,} units are worth {effective:.1f} units of "
+        f"equal weight for this policy; at least {MINIMAL_UNITS} are needed."
     )
 
 

@@ -39,7 +39,7 @@ def test_json_is_that_of_the_contract(run: Run, log: Path) -> None:
     assert {"check", "status", "detail"} <= set(found["health"][0])
     assert set(row) == {
         *("policy", "n", "effective_sample_size", "mean_weight", "max_weight"),
-        *("refused", "estimates"),
+        *("refused", "estimates", "estimand"),
     }
     assert {"ips", "snips", "dm", "dr"} <= set(row["estimates"])
     assert set(row["estimates"]["ips"]) == {"estimate", "interval"}
@@ -186,3 +186,65 @@ def test_a_log_that_can_not_be_read_exits_1_with_file_and_line(
     assert bad.exit_code == missing.exit_code == 1
     assert f"{log}, line 402: propensity_score is '0'" in bad.stderr
     assert "No such file" in missing.stderr
+
+
+def repeated(path: Path, times: int, *, ids: bool) -> Path:
+    """Write 300 visitors' decisions, each as often as asked."""
+    rows = []
+    for i in range(300):
+        name = f"v{i}," if ids else ""
+        rows += [f"{name}{i % 2},{int(i % 3 == 0)},0.5,{i}\n"] * times
+    head = "visitor," if ids else ""
+    path.write_text(f"{head}item_id,click,propensity_score,at\n{''.join(rows)}")
+    return path
+
+
+def test_repeated_decisions_of_a_unit_leave_the_interval_as_it_was(
+    run: Run, tmp_path: Path
+) -> None:
+    """Each of 300 visitors ten times: without --unit-column a third of the width."""
+    uniform = ("--policy", "uniform", "--actions", "2", "--estimator", "snips")
+    once = repeated(tmp_path / "once.csv", 1, ids=True)
+    ten = repeated(tmp_path / "ten.csv", 10, ids=True)
+    unit = ("--unit-column", "visitor")
+    plain = evaluated(run, "--log", once, *NAMES, *uniform)
+    narrow = evaluated(run, "--log", ten, *NAMES, *uniform)
+    by_unit = evaluated(run, "--log", ten, *NAMES, *uniform, *unit)
+
+    def width(found: dict[str, Any]) -> float:
+        lower, upper = found["policies"][0]["estimates"]["snips"]["interval"]
+        return float(upper - lower)
+
+    assert width(by_unit) == pytest.approx(width(plain), rel=1e-9)
+    assert width(narrow) == pytest.approx(width(plain) / 10**0.5, rel=0.01)
+    assert by_unit["policies"][0]["units"] == 300
+
+
+def test_repeated_rows_are_warned_of(run: Run, tmp_path: Path) -> None:
+    log = repeated(tmp_path / "log.csv", 2, ids=False)
+    result = run("audit", "--log", log, *NAMES, "--actions", "2", "--format", "json")
+    checks = {c["check"]: c for c in json.loads(result.stdout)["health"]}
+
+    assert checks["repeated_rows"]["status"] == "warn"
+    assert (
+        "300 of 600 rows are equal to the row before"
+        in (checks["repeated_rows"]["detail"])
+    )
+
+
+def test_too_few_units_are_refused(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    rows = "".join(f"v{i % 40},{i % 2},{i % 3 == 0:d},0.5\n" for i in range(2_000))
+    log.write_text("visitor,item_id,click,propensity_score\n" + rows)
+    policy = ("--policy", "uniform", "--actions", "2", "--unit-column", "visitor")
+    (row,) = evaluated(run, "--log", log, *NAMES, *policy)["policies"]
+
+    assert "40.0 units of equal weight" in row["refused"]
+    assert row["estimates"]["snips"]["estimate"] is None
+
+
+def test_the_unit_column_is_for_tables_that_have_it(run: Run, log: Path) -> None:
+    unknown = run("evaluate", "--log", log, *NAMES, "--unit-column", "who")
+
+    assert unknown.exit_code != 0
+    assert "has no column 'who'" in unknown.output

@@ -42,6 +42,7 @@ class Assembly:
         self._count: list[IntArray] = []
         self._context = [ContextColumn(name) for name in columns.context]
         self._position = ContextColumn(columns.position or "")
+        self._unit = ContextColumn(columns.unit or "")
         self._skipped = 0
 
     def add(self, rows: Rows) -> None:
@@ -73,6 +74,8 @@ class Assembly:
             column.add(rows.context[column.name])
         if rows.position is not None:
             self._position.add(rows.position)
+        if rows.unit is not None:
+            self._unit.add(rows.unit)
 
     def finish(self) -> DecisionLog:
         """Return the log.
@@ -108,6 +111,7 @@ class Assembly:
             pmf_targets=_named(whole, "pmf "),
             features=self._features(),
             position=self._positions(),
+            unit=None if self._columns.unit is None else self._unit.codes,
             cell=cell,
             n_cells=n_cells,
             cell_name=cell_name,

@@ -35,6 +35,11 @@ class ContextColumn:
             codes.setdefault(str(text), len(codes))
         self._cells.extend(map(codes.__getitem__, map(str, cells)))
 
+    @property
+    def codes(self) -> IntArray:
+        """(n,), a number for each value, in the order of their first appearance."""
+        return np.array(self._cells, dtype=np.int64)
+
     def features(self) -> FloatArray:
         """Return (n, d) features.
 

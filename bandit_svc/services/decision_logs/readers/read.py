@@ -6,6 +6,7 @@ Owns the choice of the reader, and the options that each form needs.
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from bandit_svc.services.decision_logs.readers.tables import (
     Table,
     json_objects,
 )
+from bandit_svc.services.decision_logs.readers.text_file import hashes_of_lines
 from bandit_svc.services.decision_logs.readers.vw_text import (
     is_multiline,
     read_blocks,
@@ -55,6 +57,10 @@ _SUFFIXES = {
     ".pq": "parquet",
     ".dsjson": "dsjson",
 }
+_NO_LINES = {"parquet", "vw-adf"}
+"""Forms in which a decision is not one line."""
+_NAMED = {"csv", "tsv"}
+"""Forms whose first line names the columns."""
 _JSON = {".json", ".jsonl", ".ndjson"}
 _VW = {".vw", ".dat", ".txt"}
 NEEDED = ("action", "reward")
@@ -81,10 +87,15 @@ def read_log(
     """
     form = form or form_of(path)
     if form in _TABLES:
-        return _from_table(path, _TABLES[form](path), columns, on_progress)
-    _only_tables(columns, form)
-    batches = _BLOCKS[form](path, columns.context)
-    return _assembled(Assembly(str(path), columns, None), batches, on_progress)
+        log = _from_table(path, _TABLES[form](path), columns, on_progress)
+    else:
+        _only_tables(columns, form)
+        batches = _BLOCKS[form](path, columns.context)
+        log = _assembled(Assembly(str(path), columns, None), batches, on_progress)
+    if form in _NO_LINES:
+        return log
+    # The names of columns are no row.
+    return replace(log, line=hashes_of_lines(path)[form in _NAMED :])
 
 
 def form_of(path: Path) -> str:
@@ -119,7 +130,13 @@ def _from_table(
             f"{path} is a table; name its columns with "
             + ", ".join(f"--{name}-column" for name in missing)
         )
-    single = (columns.action, columns.reward, columns.propensity, columns.position)
+    single = (
+        columns.action,
+        columns.reward,
+        columns.propensity,
+        columns.position,
+        columns.unit,
+    )
     asked = [name for name in single if name is not None]
     asked += [*columns.target_propensity, *columns.context]
     _known(path, asked, table.names)
@@ -131,7 +148,7 @@ def _from_table(
         return _assembled(Assembly(str(path), columns, names), rows, on_progress)
 
     if isinstance(table, Delimited):
-        texts = {columns.action, columns.position, *columns.context}
+        texts = {columns.action, columns.position, columns.unit, *columns.context}
         numeric = [name for name in wanted if name not in texts]
         quick = (path, table.delimiter, table.names, wanted, numeric)
         # If the fast reader fails, the other one reads the file and names the fault.
@@ -211,13 +228,17 @@ def _rows(
         ),
         context={name: cells[name] for name in columns.context},
         position=None if columns.position is None else cells[columns.position],
+        unit=None if columns.unit is None else cells[columns.unit],
     )
 
 
 def _only_tables(columns: Columns, form: str) -> None:
     """Refuse names of columns for a form that has fields of its own."""
-    names = ("action", "reward", "propensity", "propensities", "targets", "position")
-    if any(getattr(columns, name) for name in (*names, "target_propensity")):
+    names = (
+        *("action", "reward", "propensity", "propensities", "target_propensity"),
+        *("targets", "position", "unit"),
+    )
+    if any(getattr(columns, name) for name in names):
         raise InvalidInput(
             f"a {form} log has its own fields for actions, rewards and propensities; "
             "leave out the options that name columns, except --context-columns, and "

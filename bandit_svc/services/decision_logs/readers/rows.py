@@ -43,6 +43,7 @@ class Columns:
         targets: as `propensities`, for a target policy.
         context: features for the reward model.
         position: of the place on the page, if a log has several.
+        unit: of who decided for: a visitor, a session or a page view.
         actions: K, if the columns do not determine it.
     """
 
@@ -54,6 +55,7 @@ class Columns:
     targets: str | None = None
     context: tuple[str, ...] = ()
     position: str | None = None
+    unit: str | None = None
     actions: int | None = None
 
 
@@ -79,4 +81,5 @@ class Rows:
     pmf_targets: dict[str, Cells] = field(default_factory=dict)
     context: dict[str, Cells] = field(default_factory=dict)
     position: Cells = None
+    unit: Cells = None
     skipped: int = 0
