@@ -38,6 +38,7 @@ References:
     for ratios by unit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -223,28 +224,39 @@ def relative(
     # The design effect of top - r bottom, at the ratio that the data say.
     at = np.where(bottom == 0, 1.0, ratio)
     squared_reach = _reach(two, confidence) ** 2
-    over, under, shared = (
-        squared_reach * part
-        for part in _spreads(totals, two, weighting, confidence, possible, at)
-    )
-    # Fieller (1954): (top - r bottom)² <= over - 2 r shared + r² under is a quadratic
-    # in r; its solutions are an interval only if its leading coefficient is positive.
-    leading = bottom**2 - under
+    spreads = _spreads(totals, two, weighting, confidence, possible, at)
+    lower, upper = _fieller(top, bottom, [squared_reach * part for part in spreads])
     known = enough_units(totals)
-    bounded = known & (leading > 0)
+    if possible.minimum >= 0:
+        # Values that can't be negative can't lose more than everything.
+        lower = np.where(np.isfinite(lower), np.maximum(lower, -1.0), lower)
+    return Band(
+        estimate,
+        np.where(known, lower, -np.inf),
+        np.where(known, upper, np.inf),
+        known,
+    )
+
+
+def _fieller(
+    top: FloatArray, bottom: FloatArray, spreads: Sequence[FloatArray]
+) -> Pair:
+    """Return the ends of top / bottom less 1, infinite where nothing bounds them.
+
+    Fieller (1954): (top - r bottom)² <= over - 2 r shared + r² under is a quadratic in
+    r; its solutions are an interval only if its leading coefficient is positive.
+    """
+    over, under, shared = spreads
+    leading = bottom**2 - under
+    bounded = leading > 0
     leading = np.where(bounded, leading, 1.0)
     half = top * bottom - shared
     root = np.sqrt(np.maximum(half**2 - leading * (top**2 - over), 0.0)) / leading
-    middle = sign * (half / leading - 1)
-    lower = middle - root
-    if possible.minimum >= 0:
-        # Values that can't be negative can't lose more than everything.
-        lower = np.maximum(lower, -1.0)
-    return Band(
-        estimate,
-        np.where(bounded, lower, -np.inf),
+    # Mirrored where the baseline is negative, so that plus is better there too.
+    middle = np.where(bottom < 0, -1.0, 1.0) * (half / leading - 1)
+    return (
+        np.where(bounded, middle - root, -np.inf),
         np.where(bounded, middle + root, np.inf),
-        known,
     )
 
 

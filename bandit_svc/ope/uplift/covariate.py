@@ -69,16 +69,7 @@ def adjusted(
     Raises:
         LoggedDataError: the sums hold no covariate, or the range is one of money.
     """
-    if totals.columns.crossed < 2:  # noqa: PLR2004 - the reward and its covariate
-        raise LoggedDataError(
-            f"the sums cross {totals.columns.crossed} value; an adjusted uplift needs "
-            "those of the reward and its covariate"
-        )
-    if possible.is_money:
-        raise LoggedDataError(
-            "a covariate adjusts rewards of a range of at most 1; declare a minimum "
-            "and a maximum"
-        )
+    _check(totals, possible)
     gaps, forms = zip(
         *(_difference(totals, weighting, value) for value in (REWARD, COVARIATE)),
         strict=True,
@@ -109,6 +100,19 @@ def adjusted(
     )
     known = np.where(raw[0] > 0, raw[0], 1.0)
     return Adjusted(band, np.where(raw[0] > 0, 1 - left_raw / known, 0.0))
+
+
+def _check(totals: Totals, possible: Possible) -> None:
+    if totals.columns.crossed < 2:  # noqa: PLR2004 - the reward and its covariate
+        raise LoggedDataError(
+            f"the sums cross {totals.columns.crossed} value; an adjusted uplift needs "
+            "those of the reward and its covariate"
+        )
+    if possible.is_money:
+        raise LoggedDataError(
+            "a covariate adjusts rewards of a range of at most 1; declare a minimum "
+            "and a maximum"
+        )
 
 
 def _difference(totals: Totals, weighting: int, value: int) -> tuple[FloatArray, Part]:
