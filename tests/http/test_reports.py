@@ -43,11 +43,14 @@ def test_a_report_has_every_field_of_the_contract(earned: dict[str, Any]) -> Non
     )
     assert set(earned["uplift"]) == {
         *("absolute", "relative", "confidence", "method", "anytime_valid"),
+        *("asymptotic", "units", "randomised", "one_step"),
     }
     assert earned["uplift"]["confidence"] == 0.95
     assert earned["uplift"]["anytime_valid"] is True
     assert [g["group"] for g in earned["groups"]] == ["treatment", "baseline"]
-    assert set(earned["groups"][0]) == {"group", "n", "mean", "interval", "period"}
+    assert set(earned["groups"][0]) == {
+        *("group", "n", "units", "mean", "interval", "period"),
+    }
     assert set(earned["variants"][0]) - {"reason"} == {
         *("variant", "n", "share", "mean", "interval", "ips", "period"),
     }
