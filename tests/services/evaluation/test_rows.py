@@ -228,6 +228,23 @@ def test_where_successes_are_joined_first_neither_check_is_asked(
         assert "successes are joined first" in check.detail
 
 
+def test_the_scorecard_counts_units_where_they_come_back(service: Service) -> None:
+    """Rewards of a unit are alike in 20 decisions: a design effect near 20."""
+    experiment = service.create(holdout=0.5)
+    n, evaluations = 3_000, {"baseline": forged(0.1, 0.5, 0.5)}
+    holdout = Moments(n, 0.2 * n, 0.2 * n)
+    before = scorecard(service.storage, experiment, evaluations, holdout)
+    for unit in range(150):
+        for _ in range(20):
+            decided = service.decide(unit_id=f"u{unit}")
+            if unit % 4 == 0:
+                service.reward(decided)
+    service.mature()
+    after = scorecard(service.storage, experiment, evaluations, holdout)
+
+    assert (before.status, after.status) == ("warn", "ok")
+
+
 @pytest.mark.parametrize(("mean", "status"), [(0.1, "ok"), (0.5, "warn")])
 def test_the_scorecard_compares_the_baseline_with_the_holdout(
     service: Service, mean: float, status: str
