@@ -146,5 +146,3 @@ ANY_FILE: tuple[FileKind, ...] = (
     zero_a_page,
     delete,
 )
-SHORTENING: tuple[FileKind, ...] = (remove_bytes, cut, tear_the_tail, empty)
-"""Those of ANY_FILE that leave a shorter file."""

@@ -11,7 +11,6 @@ from contextlib import closing
 from pathlib import Path
 
 from bandit_svc.eventlog.files.frames import parse_frame
-from bandit_svc.eventlog.files.segments import is_alive
 
 Change = Callable[[bytearray], None]
 Kind = Callable[["LogFiles"], None]
@@ -66,13 +65,6 @@ class LogFiles:
     def counter(self) -> Path:
         """Return the live counter of one partition."""
         return self.one(sorted(self.log.glob("manifests/*.live")))
-
-    def left_counter(self) -> Path:
-        """Return the live counter of a partition that no writer holds."""
-        path = self.counter()
-        if is_alive(self.log / path.stem):
-            raise Inapplicable
-        return path
 
     def one(self, paths: list[Path]) -> Path:
         """Return one of these.

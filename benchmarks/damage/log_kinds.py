@@ -11,7 +11,6 @@ from benchmarks.damage.byte_kinds import (
     ANY_FILE,
     PAGE,
     SECTOR,
-    SHORTENING,
     FileKind,
     cut_between_frames,
 )
@@ -316,11 +315,7 @@ _OTHERS: tuple[Kind, ...] = (
 LOG_KINDS: dict[str, Kind] = (
     _of("segment", LogFiles.segment, ANY_FILE)
     | _of("manifest", LogFiles.manifest, ANY_FILE)
-    | _of(
-        "live counter", LogFiles.counter, [k for k in ANY_FILE if k not in SHORTENING]
-    )
-    # A writer that lives has mapped its counter.
-    | _of("live counter", LogFiles.left_counter, SHORTENING)
+    | _of("live counter", LogFiles.counter, ANY_FILE)
     | {kind.__name__.replace("_", " "): kind for kind in _OTHERS}
 )
 """Every kind of damage to a log of format 2, by its name."""

@@ -63,8 +63,8 @@ _WORDS: dict[DamageKind, str] = {
         "deleted there, are not in the store"
     ),
     "older log": (
-        "the event log is older than the store, or was deleted: what was appended to "
-        "it since, and not read, is lost"
+        "the event log, or its file manifests/released, is older than the store or was "
+        "deleted: what was appended to the log since, and not read, is lost"
     ),
     "waited": "a file could not be read for a while",
 }
