@@ -290,19 +290,20 @@ def test_a_segment_of_a_newer_format_is_refused(
         FileReader(log_root).read(partition, START)
 
 
+@pytest.mark.parametrize("byte", [0, 12], ids=["segment", "records"])
 @pytest.mark.parametrize("slot", [0, 64])
 def test_one_whole_slot_of_the_live_counter_is_enough(
-    log_root: Path, three_segments: FileWriter, slot: int
+    log_root: Path, three_segments: FileWriter, slot: int, byte: int
 ) -> None:
     partition = three_segments.partition
     path = live_path(log_root, partition)
     content = bytearray(path.read_bytes())
-    content[slot] ^= 255
+    content[slot + byte] ^= 255
     path.write_bytes(content)
     live = read_live(path, identity_of(epoch_of(partition), 0))
 
     assert live is not None
-    assert live.sequence in {29, 30}
+    assert (live.segment, live.sequence) in {(3, 29), (3, 30)}
     assert Everything(FileReader(log_root), partition).records == numbered(30)
 
 

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
+from bandit_svc.services.managing.doctor import examine
 from bandit_svc.services.managing.log_damage import log_damage
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.facts import SqliteFacts
+from bandit_svc.wiring import Worker
 from tests.harness.service import Service
 
 NewService = Callable[[str], Service]
@@ -139,6 +142,35 @@ def test_a_partition_that_is_shorter_than_what_was_read_is_told(
     assert {damage.partition for damage in found} == {
         worker.log.partition for worker in played.workers
     }
+
+
+def test_a_partition_that_ends_segments_before_what_was_read_is_told(
+    played: Service, tmp_path: Path
+) -> None:
+    log = folder_of(played) / "log"
+    settings = msgspec.structs.replace(played.settings, segment_bytes=2_000)
+    with closing(Worker(settings, played.now_ms, "cc")) as worker:
+        partition = worker.log.partition
+        played.round(worker)
+        shutil.copytree(log, tmp_path / "log")
+        for _ in range(30):
+            played.round(worker)
+        played.learner.tick()
+        assert played.storage.facts.cursors()[partition].segment > 2
+    played.close()
+    shutil.rmtree(log)
+    shutil.copytree(tmp_path / "log", log)
+    before = examine(played.storage, played.backends.reader, played.now_ms)
+    found = {damage.partition: damage for damage in found_by_the_learner(played)}
+
+    assert found[partition].what == "older log"
+    assert found[partition].at_least
+    assert any(
+        fault.startswith(f"partition {partition} of the event log ends at segment 2")
+        for fault in before
+    )
+    assert any(partition in sentence for sentence in before)
+    assert partition not in played.backends.reader.partitions()
 
 
 class KilledError(Exception):
