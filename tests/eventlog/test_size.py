@@ -8,11 +8,14 @@ the codec and the frames; the seed is 3.
 
 import random
 
+import pytest
+
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.decision_id import SECRET_BYTES, DecisionIds
 from bandit_svc.domain.events.record import Record
 from bandit_svc.eventlog.files.frames import SHARED, encode_frame
+from policies.pmf import mix_floor
 
 IDS = DecisionIds(bytes(SECRET_BYTES))
 LARGEST_DECISION = 250
@@ -78,15 +81,23 @@ def test_a_decision_of_5_variants_and_10_features_takes_250_bytes() -> None:
     assert bytes_in_log(records) / len(records) <= LARGEST_DECISION
 
 
-def test_a_batch_of_1000_on_500_variants_with_long_keys_takes_4_mb() -> None:
+@pytest.mark.parametrize("pmfs", [1, 1000])
+def test_a_batch_of_1000_on_500_variants_with_long_keys_takes_4_mb(pmfs: int) -> None:
+    """With one pmf for all, as of a policy without context, and with one for each."""
     generator = random.Random(3)  # noqa: S311 (sizes, not secrets)
     encoder = DecisionEncoder()
     variants = tuple(f"{i:04d}".ljust(128, "v") for i in range(500))
-    scores = [generator.expovariate(1) for _ in variants]
-    pmf = tuple(score / sum(scores) for score in scores)
+    drawn = [floored_pmf(generator, len(variants)) for _ in range(pmfs)]
     records = [
-        encoder.encode(decision_of(generator, variants, pmf), variants)
-        for _ in range(1000)
+        encoder.encode(decision_of(generator, variants, drawn[i % pmfs]), variants)
+        for i in range(1000)
     ]
 
     assert bytes_in_log(records) <= LARGEST_BATCH
+
+
+def floored_pmf(generator: random.Random, count: int) -> tuple[float, ...]:
+    """Draw a pmf with the default exploration floor of 0.02."""
+    scores = [generator.expovariate(1) for _ in range(count)]
+    total = sum(scores)
+    return tuple(mix_floor([score / total for score in scores], 0.02))

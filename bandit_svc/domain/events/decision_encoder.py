@@ -20,10 +20,12 @@ from bandit_svc.domain.events.decision_fields import (
 )
 from bandit_svc.domain.events.decision_id import raw_id, ref_of
 from bandit_svc.domain.events.packing import (
+    LONG_PMF,
     certain,
     field,
     pack_float,
     pack_floats,
+    pack_planes,
     pack_pmf,
     varint,
 )
@@ -112,9 +114,9 @@ class DecisionEncoder:
         template = self._template(decision, listed or decision.variants)
         shared: tuple[Part, ...] = template.parts
         own = _own_fields(decision, template, ref.issued_at_ms, pmf)
-        if form == Form.ALL and len(pmf) > LONG_FIELD_BYTES:
+        if form == Form.ALL and len(decision.pmf) >= LONG_PMF:
             form, chances = Form.INHERITED, pack_float(decision.propensity)
-            own.insert(0, field(Field.PMF, pmf))
+            own.insert(0, field(Field.PMF, pack_planes(pmf)))
         fields = b""
         if own:
             fields, parts = self._packed(own)

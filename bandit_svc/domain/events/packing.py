@@ -17,6 +17,8 @@ _FLOAT_BYTES = 8
 _CONTINUES = 0x80
 _THREE_BYTES = 1 << 14
 _MAX_SHIFT = 63
+LONG_PMF = 33
+"""From this many entries on a pmf in a field is packed by planes."""
 _ONE_BYTE = tuple(bytes((n,)) for n in range(_CONTINUES))
 
 
@@ -116,13 +118,53 @@ def pack_pmf(pmf: Sequence[float]) -> bytes:
     """Encode a pmf in the shortest of its forms that keeps every bit.
 
     The length tells the form: under 8 bytes, the index of the one entry that is 1.0
-    (all others are 0.0); 8 bytes, the number that every entry is; else all entries.
+    (all others are 0.0); 8 bytes, the number that every entry is; else all entries, a
+    long pmf as `pack_planes` does.
     """
     full = pack_floats(pmf)
     if full == full[:_FLOAT_BYTES] * len(pmf):
         return full[:_FLOAT_BYTES]
     hot = _one_hot(pmf)
-    return full if hot is None else varint(hot)
+    if hot is not None:
+        return varint(hot)
+    return pack_planes(full) if len(pmf) >= LONG_PMF else full
+
+
+def pack_planes(floats: bytes) -> bytes:
+    """Encode at least LONG_PMF floats with the bytes that all of them share once.
+
+    The entries of a long pmf are small, so that sign and upper exponent are the same
+    byte. A mask tells which of the 8 bytes are shared; they follow, and then each other
+    byte of all floats. Where none is shared, the floats are returned as they are.
+    """
+    count = len(floats) // _FLOAT_BYTES
+    mask, shared, rest = 0, b"", []
+    for place in range(_FLOAT_BYTES):
+        plane = floats[place::_FLOAT_BYTES]
+        if plane == plane[:1] * count:
+            mask |= 1 << place
+            shared += plane[:1]
+        else:
+            rest.append(plane)
+    return b"".join((bytes((mask,)), shared, *rest)) if mask else floats
+
+
+def _read_planes(data: bytes, count: int) -> bytes:
+    """Return the floats that `pack_planes` has encoded."""
+    mask = data[0]
+    shared, at = 1, 1 + mask.bit_count()
+    length = at + (_FLOAT_BYTES - mask.bit_count()) * count
+    if count < LONG_PMF or len(data) != length:
+        raise Malformed(f"{len(data)} bytes of a pmf over {count} variants")
+    floats = bytearray(_FLOAT_BYTES * count)
+    for place in range(_FLOAT_BYTES):
+        if mask >> place & 1:
+            floats[place::_FLOAT_BYTES] = data[shared : shared + 1] * count
+            shared += 1
+        else:
+            floats[place::_FLOAT_BYTES] = data[at : at + count]
+            at += count
+    return bytes(floats)
 
 
 def _one_hot(pmf: Sequence[float]) -> int | None:
@@ -148,5 +190,5 @@ def read_pmf(data: bytes, variants: int) -> tuple[float, ...]:
             raise Malformed(f"index {hot} of a pmf over {variants} variants")
         return (0.0,) * hot + (1.0,) + (0.0,) * (variants - hot - 1)
     if len(data) != _FLOAT_BYTES * variants:
-        raise Malformed(f"{len(data)} bytes of a pmf over {variants} variants")
+        data = _read_planes(data, variants)
     return _floats(variants).unpack(data)
