@@ -12,6 +12,7 @@ from bandit_svc.domain.events.record import DECISION, Record, part_of
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.frames import (
     HEADER,
+    FOOTER_FRAME_BYTES,
     HEADER_FRAME_BYTES,
     Header,
     NewerFormat,
@@ -138,6 +139,19 @@ def test_without_its_manifest_a_deleted_segment_is_still_counted(
     found = Everything(FileReader(log_root), three_segments.partition)
 
     assert found.named == [("deleted", 2, 10), ("manifest", 0, 0)]
+
+
+def test_without_its_manifest_a_footer_that_is_cut_off_is_named(
+    log_root: Path, three_segments: FileWriter
+) -> None:
+    """The header of the next segment keeps the checksum of the footer before."""
+    manifest_path(log_root, three_segments.partition).unlink()
+    path = segment_of(log_root, three_segments.partition, 2)
+    os.truncate(path, path.stat().st_size - FOOTER_FRAME_BYTES)
+    found = Everything(FileReader(log_root), three_segments.partition)
+
+    assert found.named == [("changed", 2, 0), ("manifest", 0, 0)]
+    assert found.records == numbered(30)
 
 
 def test_a_missing_live_counter_is_named_and_says_that_more_may_be_lost(

@@ -17,6 +17,7 @@ from bandit_svc.domain.events.damage import (
 )
 from bandit_svc.domain.events.record import Record
 from bandit_svc.eventlog.files.frames import (
+    FOOTER,
     FOOTER_FRAME_BYTES,
     HEADER_FRAME_BYTES,
     LARGEST_HEADER_BYTES,
@@ -182,9 +183,24 @@ class PartitionRead:
             if whole and (final or self._is_written(number, 0)):
                 self._add("changed", number, 0, 0)
             return 0
+        if header.first == self._sequence:
+            self._check_footer_before(number, header.previous_crc)
         self._begin(number, header.first)
         self._room -= frame.end
         return frame.end
+
+    def _check_footer_before(self, number: int, crc: int) -> None:
+        """Compare the end of the segment before with what a header says of it.
+
+        Where the manifest tells that end, the segment itself is compared with it.
+        """
+        before, manifest = number - 1, self._known.manifest
+        told = manifest is not None and before in manifest.ended
+        if told or before not in self._present:
+            return
+        if _last_footer_crc(self._folder / segment_name(before)) != crc:
+            power = self._lost_power(number)
+            self._add("power" if power else "changed", before, self._left_at, 0)
 
     def _begin(self, number: int, first: int) -> None:
         """Compare the first sequence number of a segment with where we are."""
@@ -361,6 +377,14 @@ class PartitionRead:
         self._damages.append(damage)
         if remains:
             self._remains[damage] = remains[:MOST_REMAINS_BYTES]
+
+
+def _last_footer_crc(path: Path) -> int:
+    """Return the checksum of the footer that a file ends with; 0 without one."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - FOOTER_FRAME_BYTES))
+        frame = parse_frame(file.read(), 0)
+    return frame.crc if frame is not None and frame.kind == FOOTER else 0
 
 
 def _read_rest(descriptor: int, offset: int) -> bytes:
