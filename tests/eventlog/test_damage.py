@@ -11,8 +11,8 @@ from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.record import DECISION, Record, part_of
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.frames import (
-    HEADER,
     FOOTER_FRAME_BYTES,
+    HEADER,
     HEADER_FRAME_BYTES,
     Header,
     NewerFormat,

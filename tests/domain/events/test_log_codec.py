@@ -23,7 +23,7 @@ from bandit_svc.domain.events.decision import Activation, Decision, PmfSource
 from bandit_svc.domain.events.decision_encoder import SOURCES, DecisionEncoder
 from bandit_svc.domain.events.decision_id import SECRET_BYTES, DecisionIds, raw_id
 from bandit_svc.domain.events.event import UnreadableEvent, encode_event
-from bandit_svc.domain.events.packing import field, pack_pmf
+from bandit_svc.domain.events.packing import field
 from bandit_svc.domain.events.record import DECISION, LINE, UNIT, Record
 from bandit_svc.domain.events.refusal import (
     REFUSED_FIELDS,
@@ -327,30 +327,6 @@ def test_fields_of_a_newer_minor_version_are_kept_in_both_formats() -> None:
     assert field(77, b"from the future") in record.payload
     assert read(record) == decision
     assert read(Record(LINE, encode_event(decision))) == decision
-
-
-@any_speed
-@given(st.lists(st.floats(1e-9, 1.0), min_size=33, max_size=80), st.data())
-def test_a_long_pmf_comes_back_bit_by_bit(
-    numbers: list[float], data: st.DataObject
-) -> None:
-    floor = data.draw(st.sampled_from([0.0, 0.001, 1.0]))
-    pmf = tuple(floor + number for number in numbers)
-    keys = tuple(f"v{place}" for place in range(len(pmf)))
-    decision = decision_of(
-        variants=keys, pmf=pmf, chosen=32, propensity=pmf[32], treatment_pmf=pmf[::-1]
-    )
-    encoder = DecisionEncoder()
-
-    for _ in range(3):
-        assert read(encoder.encode(decision, keys)) == decision
-
-
-def test_bytes_that_all_entries_of_a_long_pmf_share_are_written_once() -> None:
-    pmf = [1 / 8 + place / 1000 for place in range(100)]
-    sizes = [len(pack_pmf(pmf[:count])) for count in (32, 33, 100)]
-
-    assert sizes == [8 * 32, 2 + 7 * 33, 2 + 7 * 100]
 
 
 @any_speed
