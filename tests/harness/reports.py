@@ -24,7 +24,7 @@ from bandit_svc.services.values import (
 )
 
 COUNTS = Decisions(
-    treatment=90,
+    treatment=83,
     baseline=10,
     joined=93,
     pending=7,

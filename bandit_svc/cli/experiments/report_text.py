@@ -143,7 +143,7 @@ def _decisions(report: Report) -> str:
         for name, value in asdict(counts).items()
         if value and name not in {"treatment", "baseline"}
     ]
-    made = counted(counts.treatment + counts.baseline, "decision")
+    made = counted(counts.joined + counts.pending, "decision")
     age = _number(model.age_seconds, ".1f")
     catching_up = "; a changed policy is catching up" if model.catching_up else ""
     return (

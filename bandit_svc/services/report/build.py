@@ -91,7 +91,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         as_of=timestamp(now_ms),
         status=experiment.definition.status,
         revision=experiment.revision,
-        decisions=_decisions(totals),
+        decisions=_decisions(totals, main),
         uplift=replace(
             uplift_of(compared, adjusted(storage.joins, experiment)),
             former=former_uplift(
@@ -127,11 +127,11 @@ def _advised_s(rewards: Latency) -> tuple[float | None, float | None]:
     return most, nearly_all
 
 
-def _decisions(totals: Totals) -> Decisions:
+def _decisions(totals: Totals, main: list[Tally]) -> Decisions:
     counts = totals.counts
     return Decisions(
-        treatment=counts.get("decisions_treatment", 0),
-        baseline=counts.get("decisions_baseline", 0),
+        treatment=_moments(main, TREATMENT).n,
+        baseline=_moments(main, BASELINE).n,
         joined=totals.joined,
         pending=totals.pending,
         unexposed=totals.unexposed,

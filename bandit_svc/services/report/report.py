@@ -30,9 +30,9 @@ class Decisions(msgspec.Struct, frozen=True):
     """Counts of decisions and rewards.
 
     Attributes:
-        treatment: exposed decisions of the learning policy.
-        baseline: exposed decisions of the holdout.
-        joined: decisions that have matured.
+        treatment: exposed decisions of the learning policy that have matured.
+        baseline: those of the holdout.
+        joined: those of both.
         pending: decisions whose reward window is open.
         unexposed: deferred decisions that were never activated.
         ambiguous: ids under which two variants went out.

@@ -86,11 +86,13 @@ def test_checks_are_counted_and_those_that_are_not_ok_have_their_sentence() -> N
 
 
 def test_one_of_a_kind_is_in_the_singular() -> None:
-    counts = replace(COUNTS, treatment=1, baseline=0, joined=1, late_rewards=1)
+    counts = replace(
+        COUNTS, treatment=1, baseline=0, joined=1, pending=0, late_rewards=1
+    )
     model = replace(MODEL, learned=1)
     text = report_text(report_of("hero", decisions=counts, model=model))
 
-    assert "1 decision, 1 joined, 7 pending, 1 late reward." in text
+    assert "1 decision, 1 joined, 1 late reward." in text
     assert "learned from 1 decision," in text
 
 
