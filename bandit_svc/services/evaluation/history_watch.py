@@ -17,6 +17,7 @@ from contextlib import suppress
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.numbers import counted
@@ -40,7 +41,9 @@ MOST_VARIANTS = 8
 MOST_KEYS = 20
 MOST_COUNTED = 5_000
 SPARSE_STRIDE = 8
-BATCH = 512
+BATCH = 128
+"""Transitions that are summed at once. Those that wait are part of the state, so that
+the sums don't depend on when it was stored, in no bit."""
 _HASH_BITS = 2
 _OF_KEY = 1 + _HASH_BITS
 """Events of a key: it has another value, and bits of the new value's hash."""
@@ -65,14 +68,15 @@ class _Last(msgspec.Struct, array_like=True):
 
     Attributes:
         chosen: index of the variant.
-        chances: of each known variant; 0 where it was not eligible.
+        chances: of each known variant; 0 where it was not eligible, an integer so that
+            it takes one byte in the stored state, also once that was read.
         eligible: bits, of known variants.
         values: a hash of each known key's value.
         returned: true if the unit has had two decisions.
     """
 
     chosen: int
-    chances: tuple[float, ...]
+    chances: tuple[int | float, ...]
     eligible: int
     values: tuple[int, ...]
     returned: bool = False
@@ -94,11 +98,12 @@ class _Kept(msgspec.Struct):
     eligible: list[_Sums] = []
     context: list[_Sums] = []
     last: dict[int, _Last] = {}
+    waiting: list[tuple[_Last, _Last]] = []
     units: int = 0
     transitions: int = 0
 
 
-class _Found(msgspec.Struct):
+class Found(msgspec.Struct):
     """What the report reads: counts, and the names of what depends on draws."""
 
     units: int = 0
@@ -116,7 +121,6 @@ class HistoryWatch(Candidate):
         self._kept = _Kept()
         self._eligible: list[DrawSums] = []
         self._context: list[DrawSums] = []
-        self._waiting: list[tuple[_Last, _Last]] = []
 
     @classmethod
     def restored(cls, row: EvaluationRow) -> "HistoryWatch":
@@ -133,14 +137,14 @@ class HistoryWatch(Candidate):
 
     def row(self) -> EvaluationRow:
         """Return the row to store: the findings as scores, the sums as state."""
-        self._count()
         kept = self._kept
         kept.eligible = [_plain(one) for one in self._eligible]
         kept.context = [_plain(one) for one in self._context]
-        scores = msgspec.msgpack.encode(self._found())
-        return EvaluationRow(
-            LABEL, _SPEC, self.cursor, scores, msgspec.msgpack.encode(kept)
-        )
+        state = msgspec.msgpack.encode(kept)
+        row = EvaluationRow(LABEL, _SPEC, self.cursor, b"", state)
+        # The findings know what still waits here.
+        found = HistoryWatch.restored(row).findings()
+        return replace(row, scores=msgspec.msgpack.encode(found))
 
     def evaluate(
         self,
@@ -168,8 +172,8 @@ class HistoryWatch(Candidate):
             kept.units += not before.returned
             kept.transitions += 1
             now.returned = True
-            self._waiting.append((before, now))
-            if len(self._waiting) >= BATCH:
+            kept.waiting.append((before, now))
+            if len(kept.waiting) >= BATCH:
                 self._count()
         # The units that came last are the likeliest to come back.
         kept.last[unit] = now
@@ -178,8 +182,7 @@ class HistoryWatch(Candidate):
 
     def _last(self, decision: Decision) -> _Last:
         places = [self._place(key) for key in decision.variants]
-        # Integer zeros: they take one byte in the stored state.
-        chances: list[float] = [0] * (MOST_VARIANTS + 1)
+        chances: list[int | float] = [0] * (MOST_VARIANTS + 1)
         eligible = 0
         for place, chance in zip(places, decision.pmf, strict=True):
             chances[place] += chance
@@ -217,7 +220,7 @@ class HistoryWatch(Candidate):
 
     def _count(self) -> None:
         """Add the transitions that wait to the sums."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._kept.waiting = self._kept.waiting, []
         if not waiting:
             return
         before, now = zip(*waiting, strict=True)
@@ -251,11 +254,13 @@ class HistoryWatch(Candidate):
             found.append(known.get(value, MOST_STRATA))
         return np.array(found, dtype=np.int64)
 
-    def _found(self) -> _Found:
+    def findings(self) -> "Found":
+        """Return what is found so far; what waited is summed from now on."""
+        self._count()
         kept = self._kept
         results = dependences([*self._eligible, *self._context])
         split = len(self._eligible)
-        return _Found(
+        return Found(
             kept.units,
             kept.transitions,
             [
@@ -274,11 +279,11 @@ def history(storage: Storage, number: int) -> Check:
     """
     rows = {row.policy: row for row in storage.evaluations.scores(number)}
     row = rows.get(LABEL)
-    found = _Found()
+    found = Found()
     if row is not None:
         # If they can't be read, the watch begins anew.
         with suppress(msgspec.DecodeError):
-            found = msgspec.msgpack.decode(row.scores, type=_Found)
+            found = msgspec.msgpack.decode(row.scores, type=Found)
     if found.units < LEAST_UNITS:
         units = counted(
             found.units,
