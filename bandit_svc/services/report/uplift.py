@@ -21,7 +21,8 @@ from bandit_svc.ope.uplift.sides import MINIMAL_UNITS
 from bandit_svc.ope.uplift.totals import Totals
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.learning.uplift_looks import Looks
-from bandit_svc.services.learning.uplift_sums import Layout, kept_uplift
+from bandit_svc.services.learning.uplift_rows import Layout
+from bandit_svc.services.learning.uplift_sums import kept_uplift
 from bandit_svc.services.report.report import Comparison, UnitCounts, Uplift
 from bandit_svc.services.values import (
     CONFIDENCE,

@@ -1,0 +1,125 @@
+"""What the log says of joined decisions, in the form in which an uplift adds them.
+
+Owns the layout of a decision's values, the chances of its group and of the shown
+variant, and the place of its unit.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from bandit_svc.domain.events.event import LoggedChoice
+from bandit_svc.domain.experiment import TREATMENT, Definition, UnitHashes
+from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
+from bandit_svc.ope.uplift import by_unit
+from bandit_svc.ope.uplift.history_weights import LoggedDraws
+from bandit_svc.ope.uplift.totals import Totals
+from bandit_svc.ope.uplift.unit_sums import NO_UNIT
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.storage.rows import ClosedDecision
+
+
+class Layout(msgspec.Struct, frozen=True, array_like=True):
+    """The values of a decision in the order of their columns.
+
+    Attributes:
+        usual: the reward of a decision without a report, which most have.
+        minimum: of the declared range of the reward.
+        maximum: of that range; None if it is open.
+        metrics: names of the declared metrics, in order.
+    """
+
+    usual: float
+    minimum: float
+    maximum: float | None
+    metrics: tuple[str, ...]
+
+    @classmethod
+    def of(cls, definition: Definition) -> "Layout":
+        """Return the layout of a definition."""
+        reward = definition.reward
+        names = tuple(metric.name for metric in definition.metrics)
+        return cls(reward.default, reward.minimum, reward.maximum, names)
+
+    @property
+    def possible(self) -> by_unit.Possible:
+        """The declared range of the reward."""
+        return by_unit.Possible(self.minimum, self.maximum)
+
+    def value(self, metric: str) -> int | None:
+        """Return the column of a metric; None if it is not summed up."""
+        return 1 + self.metrics.index(metric) if metric in self.metrics else None
+
+    def empty(self) -> Totals:
+        """Return the sums of no decisions."""
+        return Totals.empty((self.usual, *(0.0 for _ in self.metrics)))
+
+
+class Joined(NamedTuple):
+    """Decisions of one experiment in their joined order; both of one length."""
+
+    closed: Sequence[ClosedDecision]
+    choices: Sequence[LoggedChoice]
+
+    @property
+    def number(self) -> int:
+        """The number of the experiment."""
+        return self.closed[0].due.number
+
+    @property
+    def revision(self) -> int:
+        """The newest revision."""
+        return max([one.due.revision for one in self.closed])
+
+    def where(self, chosen: BoolArray) -> "Joined":
+        """Return some of the decisions; themselves if all are chosen."""
+        if chosen.all():
+            return self
+        rows = np.flatnonzero(chosen).tolist()
+        return Joined([self.closed[r] for r in rows], [self.choices[r] for r in rows])
+
+
+def draws_of(definitions: Definitions, joined: Joined) -> LoggedDraws:
+    """Return the chances of the groups, and of the shown variant under each."""
+    nan, choices = math.nan, joined.choices
+    treated = np.array([one.due.group == TREATMENT for one in joined.closed])
+    own = np.array([nan if c.group_chance is None else c.group_chance for c in choices])
+    chance = np.where(treated, 1 - own, own)
+    for row in np.flatnonzero(np.isnan(own)).tolist():
+        # From before the log had it: the revision's holdout was the chance.
+        due = joined.closed[row].due
+        definition = definitions.at(due.number, due.revision)
+        chance[row] = 0.0 if definition is None else definition.holdout
+    pmfs = (
+        [nan if (p := c.treatment_pmf) is None else p[c.chosen] for c in choices],
+        [nan if (p := c.baseline_pmf) is None else p[c.chosen] for c in choices],
+    )
+    treatment, baseline = (np.array(one, dtype=np.float64) for one in pmfs)
+    fresh = np.ones(treated.size, dtype=np.bool_)
+    return LoggedDraws(treated, chance, treatment, baseline, fresh)
+
+
+def units_of(hashes: UnitHashes, joined: Joined) -> tuple[list[int], IntArray]:
+    """Return the hashes of the units, and the place of each decision's among them."""
+    places: dict[str | None, int] = {None: NO_UNIT}
+    place = [
+        places.setdefault(choice.unit_id, len(places) - 1) for choice in joined.choices
+    ]
+    del places[None]
+    return [hashes.of(unit) for unit in places if unit is not None], np.array(place)
+
+
+def values_of(layout: Layout, joined: Joined) -> FloatArray:
+    """Return the values of decisions, (n, values)."""
+    values = np.zeros((len(joined.closed), 1 + len(layout.metrics)))
+    values[:, 0] = [one.reward for one in joined.closed]
+    for row, one in enumerate(joined.closed):
+        if one.secondary:
+            for name, value in one.secondary.items():
+                column = layout.value(name)
+                if column is not None:
+                    values[row, column] = value
+    return values
