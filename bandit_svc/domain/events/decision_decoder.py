@@ -18,7 +18,7 @@ from bandit_svc.domain.events.decision_encoder import (
     Form,
 )
 from bandit_svc.domain.events.decision_fields import (
-    Field,
+    SERVED,
     Shared,
     body_of,
     overlaid,
@@ -106,51 +106,37 @@ class DecisionDecoder:
             raise Malformed(f"{len(payload)} bytes of a decision that ends at {at}")
         raw = payload[:RAW_ID_BYTES]
         ref = ref_of(raw)
-        issued = ref.issued_at_ms
+        decided_at_ms = shared.decided_at_ms
+        if decided_at_ms is None:
+            decided_at_ms = ref.issued_at_ms
+        if decided_at_ms is None:
+            raise Malformed("neither the id nor a field says when it was decided")
+        treatment, baseline = shared.treatment_pmf, shared.baseline_pmf
         made, read = _WHOLE if whole else _UNPARSED
-        if issued is not None and shared.plain:
-            # In the order of the struct, as names cost time: the usual case.
-            return made(
-                text_id(raw),
-                shared.experiment,
-                ref.experiment_number,
-                shared.revision,
-                issued,
-                shared.group,
-                read(context),
-                shared.variants,
-                pmf,
-                chosen,
-                propensity,
-                model_version,
-                SOURCES[flags & 3],
-                unit_id,
-                ref.deferred,
-            )
-        rest = shared.rest
+        # In the order of the struct, as names cost time.
         return made(
-            id=text_id(raw),
-            experiment=shared.experiment,
-            number=ref.experiment_number,
-            revision=shared.revision,
-            decided_at_ms=_decided_at_ms(issued, rest),
-            group=shared.group,
-            context=read(context),
-            variants=shared.variants,
-            pmf=pmf,
-            chosen=chosen,
-            propensity=propensity,
-            model_version=model_version,
-            source=SOURCES[flags & 3],
-            unit_id=unit_id,
-            deferred=ref.deferred,
-            request_id=_text(rest.get(Field.REQUEST_ID)),
-            inline_variants=shared.inline_variants,
-            group_chance=_float(rest.get(Field.GROUP_CHANCE)),
-            treatment_pmf=_other_pmf(rest.get(Field.TREATMENT_PMF), pmf),
-            baseline_pmf=_other_pmf(rest.get(Field.BASELINE_PMF), pmf),
-            trace_id=_text(rest.get(Field.TRACE_ID)),
-            unknown=shared.unknown,
+            text_id(raw),
+            shared.experiment,
+            ref.experiment_number,
+            shared.revision,
+            decided_at_ms,
+            shared.group,
+            read(context),
+            shared.variants,
+            pmf,
+            chosen,
+            propensity,
+            model_version,
+            SOURCES[flags & 3],
+            unit_id,
+            ref.deferred,
+            shared.request_id,
+            shared.inline_variants,
+            shared.group_chance,
+            pmf if treatment == SERVED else treatment,
+            pmf if baseline == SERVED else baseline,
+            shared.trace_id,
+            shared.unknown,
         )
 
     def _cached(self, key: bytes, parts: Mapping[bytes, bytes]) -> Shared:
@@ -179,36 +165,12 @@ def _pmf(
         pmf = read_pmf(payload[at : at + 8 * count], count)
         at += 8 * count
     else:
-        pmf = read_pmf(shared.rest[Field.PMF], count)
+        if shared.pmf is None:
+            raise Malformed("neither the record nor a field has the pmf")
+        pmf = shared.pmf
     if pmf[chosen] != propensity:
         raise Malformed(
             f"the propensity is {propensity!r}, and the chosen variant's entry of the "
             f"pmf {pmf[chosen]!r}"
         )
     return pmf, propensity, at
-
-
-def _decided_at_ms(issued_at_ms: int | None, rest: Mapping[int, bytes]) -> int:
-    decided_at = rest.get(Field.DECIDED_AT)
-    if decided_at is not None:
-        return read_varint(decided_at, 0)[0]
-    if issued_at_ms is None:
-        raise Malformed("neither the id nor a field says when it was decided")
-    return issued_at_ms
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
-
-
-def _float(value: bytes | None) -> float | None:
-    return None if value is None else read_float(value)
-
-
-def _other_pmf(
-    value: bytes | None, served: tuple[float, ...]
-) -> tuple[float, ...] | None:
-    """Return the pmf of a group; no bytes at all mean the served one."""
-    if value is None:
-        return None
-    return read_pmf(value, len(served)) if value else served

@@ -6,11 +6,17 @@ that a part and a record have. docs/log-format.md lists them. Pure.
 
 import itertools
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
-from bandit_svc.domain.events.packing import Malformed, read_fields, read_varint
+from bandit_svc.domain.events.packing import (
+    Malformed,
+    read_fields,
+    read_float,
+    read_pmf,
+    read_varint,
+)
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.variant import Variant
 
@@ -40,26 +46,38 @@ class Field:
 
 
 _READ: Final = frozenset(range(Field.PARTS, Field.TRACE_ID + 1))
-_REST: Final = frozenset(range(Field.PMF, Field.TRACE_ID + 1))
 GROUPS: Final[tuple[Group, ...]] = (TREATMENT, BASELINE)
+
+Pmf = tuple[float, ...]
+SERVED: Final[Pmf] = ()
+"""Stands for the pmf of the decision itself."""
 
 encode_variants = msgspec.json.Encoder().encode
 _decode_variants = msgspec.json.Decoder(tuple[Variant, ...]).decode
 
 
-class Shared(NamedTuple):
-    """Fields of one decision in the form that it is made of."""
+class Shared(msgspec.Struct, frozen=True):
+    """Fields of one decision in the form that it is made of; None for those it lacks.
+
+    Attributes:
+        pmf: the entries, where they are not in the record.
+        decided_at_ms: where the id does not tell.
+        treatment_pmf, baseline_pmf: SERVED for the decision's own pmf.
+    """
 
     experiment: str
     revision: int
     group: Group
     variants: tuple[str, ...]
     inline_variants: tuple[Variant, ...] | None
-    rest: Mapping[int, bytes]
-    """Every other field, as it was written."""
+    pmf: Pmf | None
+    decided_at_ms: int | None
+    request_id: str | None
+    group_chance: float | None
+    treatment_pmf: Pmf | None
+    baseline_pmf: Pmf | None
+    trace_id: str | None
     unknown: dict[int, bytes] | None
-    plain: bool
-    """Whether there is no other field at all."""
 
 
 def read_shared(fields: Mapping[int, bytes]) -> Shared:
@@ -74,20 +92,37 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
         if positions is not None:
             variants = tuple([variants[i] for i in read_positions(positions)])
         inline = fields.get(Field.INLINE_VARIANTS)
+        decided_at = fields.get(Field.DECIDED_AT)
+        group_chance = fields.get(Field.GROUP_CHANCE)
         unknown = {n: v for n, v in fields.items() if n not in _READ}
-        rest = {n: v for n, v in fields.items() if n in _REST}
         return Shared(
             experiment=fields[Field.EXPERIMENT].decode(),
             revision=read_varint(fields[Field.REVISION], 0)[0],
             group=GROUPS[fields[Field.GROUP][0]],
             variants=variants,
             inline_variants=None if inline is None else _decode_variants(inline),
-            rest=rest,
+            pmf=_pmf(fields.get(Field.PMF), len(variants)),
+            decided_at_ms=None if decided_at is None else read_varint(decided_at, 0)[0],
+            request_id=_text(fields.get(Field.REQUEST_ID)),
+            group_chance=None if group_chance is None else read_float(group_chance),
+            treatment_pmf=_pmf(fields.get(Field.TREATMENT_PMF), len(variants)),
+            baseline_pmf=_pmf(fields.get(Field.BASELINE_PMF), len(variants)),
+            trace_id=_text(fields.get(Field.TRACE_ID)),
             unknown=unknown or None,
-            plain=not rest and not unknown and inline is None,
         )
     except (KeyError, IndexError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise Malformed(f"the fields of a decision: {error!r}") from error
+
+
+def _pmf(value: bytes | None, variants: int) -> Pmf | None:
+    """Return the pmf of a field; no bytes at all mean the served one."""
+    if value is None:
+        return None
+    return read_pmf(value, variants) if value else SERVED
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
 
 
 def pack_texts(texts: tuple[str, ...]) -> bytes:
