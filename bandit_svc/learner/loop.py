@@ -17,7 +17,7 @@ from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import Ingested, ingest
-from bandit_svc.services.learning.join import NOTHING_JOINED, join
+from bandit_svc.services.learning.join import NOTHING_JOINED, join, sum_up
 from bandit_svc.services.learning.train import Trained, Trainer
 from bandit_svc.wiring import Backends
 
@@ -40,7 +40,9 @@ class Tick(msgspec.Struct):
     `joined_counts` are counters that the join has raised, by (experiment number, name).
     Experiments without work are left out. `unseen` is how many experiments a learner
     that has just begun has still to look at; `stepped` are the numbers of those that
-    were evaluated and trained; `cut` is true if others have to wait for the next tick.
+    were evaluated and trained; `behind` is how many joined decisions are still to enter
+    the sums of an uplift, by experiment key; `cut` is true if others have to wait for
+    the next tick.
     """
 
     ingested: Ingested
@@ -48,6 +50,7 @@ class Tick(msgspec.Struct):
     joined_counts: Mapping[tuple[int, str], int] = {}
     trained: dict[str, Trained] = {}
     evaluated: dict[str, Progress] = {}
+    behind: dict[str, int] = {}
     unseen: int = 0
     stepped: set[int] = set()
     cut: bool = False
@@ -62,6 +65,7 @@ class Tick(msgspec.Struct):
             not self.ingested.records
             and not self.joined
             and not self.unseen
+            and not self.behind
             and not self.cut
             and not any(t.learned or t.behind for t in self.trained.values())
             # While a reward model catches up, its candidates are behind and nothing
@@ -182,6 +186,14 @@ class Learner:
         tick.stepped.add(number)
         newest = versions.get(number, 0)
         evaluator, trainer = self._trainer(number)
+        behind = sum_up(
+            self._storage.joins,
+            self._definitions,
+            number,
+            deadline_in(self._budget_s, self._clock_s),
+        )
+        if behind:
+            tick.behind[key] = behind
         # Candidates are evaluated before anything learns from the same decisions.
         progress = tick.evaluated[key] = evaluator.step(
             experiment, time_is_up=deadline_in(self._budget_s, self._clock_s)
@@ -199,7 +211,7 @@ class Learner:
             _log.error("experiment %s: %s", key, trained.fault)
         version = newest if trained.published is None else trained.published
         sight = Sight(experiment.revision, version, positions.get(number, 0))
-        busy = is_busy(trained, progress)
+        busy = behind > 0 or is_busy(trained, progress)
         if self._wakefulness.leave(number, sight, now_ms, busy=busy):
             # What is not in the store by now is learned again from the log.
             del self._trainers[number]

@@ -19,6 +19,7 @@ from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.rows import (
     Arrival,
     ClosedDecision,
+    ClosedRow,
     Cursors,
     DecisionView,
     DueDecision,
@@ -35,6 +36,7 @@ from bandit_svc.storage.rows import (
     RewardModelRow,
     Tally,
     Totals,
+    UpliftSums,
 )
 
 NO_SUMS = JoinSums()
@@ -83,8 +85,8 @@ class Experiments(Protocol):
     def at_revision(self, number: int, revision: int) -> Definition | None:
         """Return an earlier definition, or None."""
 
-    def salt(self, number: int) -> str:
-        """Return the salt of an experiment's hashes; empty if there is none."""
+    def numbered(self, number: int) -> Experiment | None:
+        """Return the current revision of the experiment with a number, or None."""
 
     def version(self) -> int:
         """Return a number that differs after any change to experiments or keys.
@@ -173,6 +175,9 @@ class Joins(Protocol):
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         """Return joined decisions of one experiment after a position, in order."""
 
+    def closed_after(self, number: int, position: int, limit: int) -> list[ClosedRow]:
+        """Return joined decisions after a position as they were due, in order."""
+
     def last_position(self, number: int) -> int:
         """Return the last joined position, 0 if there is none."""
 
@@ -194,6 +199,9 @@ class Joins(Protocol):
 
     def uplift(self, number: int) -> bytes | None:
         """Return the state of the uplift's sums, or None if there are none."""
+
+    def save_uplift(self, number: int, sums: UpliftSums) -> None:
+        """Replace the uplift's sums and the states of the units that changed."""
 
     def method_changed_at_ms(self, number: int) -> int | None:
         """Return when the uplift became one by unit; None if it always was."""

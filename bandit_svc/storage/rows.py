@@ -190,6 +190,14 @@ def clipped_counts(closed: Iterable[ClosedDecision]) -> Counter[tuple[int, str]]
     return counts
 
 
+class ClosedRow(NamedTuple):
+    """One joined decision with all that was reported for it."""
+
+    position: int
+    reward: float
+    due: DueDecision
+
+
 class JoinedRow(msgspec.Struct, frozen=True, gc=False):
     """One joined decision in the recorded order."""
 

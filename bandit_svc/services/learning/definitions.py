@@ -34,5 +34,11 @@ class Definitions:
     def hashes(self, number: int) -> UnitHashes:
         """Return the hashes of an experiment's units."""
         if number not in self._hashes:
-            self._hashes[number] = UnitHashes(self._experiments.salt(number))
+            found = self._experiments.numbered(number)
+            self._hashes[number] = UnitHashes(found.salt if found else "")
         return self._hashes[number]
+
+    def newest(self, number: int) -> Definition | None:
+        """Return the current definition, read anew at each call."""
+        found = self._experiments.numbered(number)
+        return None if found is None else found.definition

@@ -1,6 +1,7 @@
 """Join matured decisions with their reward, in a recorded order.
 
-Owns step 2 of the learner's tick. Which rewards count is domain.events.attribution's.
+Owns step 2 of the learner's tick, and how sums follow the joined order later. Which
+rewards count is domain.events.attribution's.
 """
 
 from collections import Counter
@@ -8,6 +9,8 @@ from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from bandit_svc.domain.events.attribution import (
     counted_rewards,
@@ -18,10 +21,17 @@ from bandit_svc.domain.events.attribution import (
 from bandit_svc.domain.events.event import LoggedChoice, decode_choice
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import TREATMENT, Definition, RewardDefinition
+from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.adjusted_uplift import adjusted_after
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.join_sums import calibration_of
-from bandit_svc.services.learning.uplift_sums import uplift_after
+from bandit_svc.services.learning.uplift_rows import Joined
+from bandit_svc.services.learning.uplift_sums import (
+    kept_uplift,
+    newest_layout,
+    uplift_after,
+    uplift_with,
+)
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import (
     ClosedDecision,
@@ -37,17 +47,17 @@ BATCH = 2_000
 MARGIN_MS = 50
 
 
-class Joined(NamedTuple):
+class Closed(NamedTuple):
     """What a join has closed; counts by (experiment number, name)."""
 
     decisions: int
     counts: Mapping[tuple[int, str], int]
 
 
-NOTHING_JOINED = Joined(0, {})
+NOTHING_JOINED = Closed(0, {})
 
 
-def join(joins: Joins, definitions: Definitions, now_ms: int) -> Joined:
+def join(joins: Joins, definitions: Definitions, now_ms: int) -> Closed:
     """Close every decision whose time has come.
 
     Call it with a `now_ms` that was read before the last ingest began, so that
@@ -72,7 +82,42 @@ def join(joins: Joins, definitions: Definitions, now_ms: int) -> Joined:
             count += len(due)
             counts.update(clipped_counts(closed))
         if len(due) < BATCH:
-            return Joined(count, counts)
+            return Closed(count, counts)
+
+
+def sum_up(
+    joins: Joins, definitions: Definitions, number: int, time_is_up: Deadline
+) -> int:
+    """Bring the sums of an experiment's uplift up to its joined order.
+
+    They are behind after an upgrade, and begin anew where the definition asks for other
+    values than they have.
+
+    Args:
+        time_is_up: asked after each batch; the first one is always added.
+
+    Returns:
+        How many joined decisions are still to come.
+    """
+    layout = newest_layout(definitions, number)
+    while True:
+        kept = kept_uplift(joins, number)
+        if kept is not None and kept.layout != layout:
+            kept = None
+        position = 0 if kept is None else kept.position
+        rows = joins.closed_after(number, position, BATCH)
+        if not rows:
+            return 0
+        choices = [decode_choice(row.due.line) for row in rows]
+        closed = [
+            replace(_close(row.due, choice, definitions), reward=row.reward)
+            for row, choice in zip(rows, choices, strict=True)
+        ]
+        joined = Joined(closed, choices)
+        sums = uplift_with(joins, definitions, kept, layout, joined, rows[-1].position)
+        joins.save_uplift(number, sums)
+        if time_is_up():
+            return max(0, joins.last_position(number) - position - len(rows))
 
 
 def _close(

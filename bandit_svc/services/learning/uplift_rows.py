@@ -69,11 +69,6 @@ class Joined(NamedTuple):
         """The number of the experiment."""
         return self.closed[0].due.number
 
-    @property
-    def revision(self) -> int:
-        """The newest revision."""
-        return max([one.due.revision for one in self.closed])
-
     def where(self, chosen: BoolArray) -> "Joined":
         """Return some of the decisions; themselves if all are chosen."""
         if chosen.all():

@@ -1,8 +1,10 @@
 """The sums of the uplift by unit, as joined decisions add to them.
 
 Owns the kept form and the order in which decisions, looks and units are added. The sums
-are a function of the joined order and of the newest revision in it, and say up to which
-position they count. A join adds to them while they are at its beginning.
+are a function of the joined order and of the layout that the newest definition asks
+for, and say up to which position they count. A join adds to them while they are at its
+beginning and in that layout. After an upgrade or a change of the layout they are made
+anew from the joined order (services.learning.join, `sum_up`).
 """
 
 import math
@@ -35,12 +37,10 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     """The sums as bytes hold them.
 
     Attributes:
-        revision: the newest of a decision that counts.
         position: the last joined one that counts.
         looks: at the sums of the past.
     """
 
-    revision: int
     position: int
     layout: Layout
     totals: bytes
@@ -72,21 +72,23 @@ def uplift_after(
     for joined in _by_experiment(closed, choices):
         number = joined.number
         last, kept = joins.last_position(number), kept_uplift(joins, number)
-        layout = layout_after(definitions, kept, joined)
+        layout = newest_layout(definitions, number)
         begins = last == 0 if kept is None else kept.position == last
         if begins and (kept is None or kept.layout == layout):
-            found[number] = uplift_with(joins, definitions, kept, layout, joined)
+            end = last + len(joined.closed)
+            found[number] = uplift_with(joins, definitions, kept, layout, joined, end)
     return found
 
 
-def layout_after(definitions: Definitions, kept: Kept | None, joined: Joined) -> Layout:
-    """Return the layout of the newest revision that has joined."""
-    number, revision = joined.number, joined.revision
-    if kept is not None and kept.revision >= revision:
-        return kept.layout
-    definition = definitions.at(number, revision)
+def newest_layout(definitions: Definitions, number: int) -> Layout:
+    """Return the layout that the current definition of an experiment asks for.
+
+    Raises:
+        LookupError: the store has lost the experiment.
+    """
+    definition = definitions.newest(number)
     if definition is None:
-        raise LookupError(f"revision {revision} of experiment {number} is gone")
+        raise LookupError(f"experiment number {number} is gone")
     return Layout.of(definition)
 
 
@@ -96,6 +98,7 @@ def uplift_with(
     kept: Kept | None,
     layout: Layout,
     joined: Joined,
+    position: int,
 ) -> UpliftSums:
     """Add the next joined decisions of an experiment.
 
@@ -103,6 +106,7 @@ def uplift_with(
         kept: the sums of all before them; None at the first.
         layout: of the sums.
         joined: at least one.
+        position: of the last one in the joined order.
     """
     number = joined.number
     draws = draws_of(definitions, joined)
@@ -129,8 +133,7 @@ def uplift_with(
                 looks = looks.with_look(_look(totals, layout, looks.newest_ms))
                 looks = looks.until(int(exposed_at_ms[0]))
     sums = Kept(
-        revision=max(joined.revision, kept.revision if kept else 0),
-        position=(kept.position if kept else 0) + len(joined.closed),
+        position=position,
         layout=layout,
         totals=totals.to_bytes(),
         looks=looks,

@@ -121,13 +121,14 @@ class SqliteExperiments:
             ).fetchone()
         return None if row is None else _definition(row[0])
 
-    def salt(self, number: int) -> str:
+    def numbered(self, number: int) -> Experiment | None:
         """See the interface."""
         with self._database.read() as connection:
-            (salt,) = connection.execute(
-                "SELECT salt FROM experiments WHERE number = ?", [number]
-            ).fetchone() or ("",)
-        return str(salt)
+            row = connection.execute(
+                f"SELECT {_COLUMNS} FROM experiments WHERE number = ?",  # noqa: S608 - a constant
+                [number],
+            ).fetchone()
+        return None if row is None else _experiment(row)
 
     def version(self) -> int:
         """See the interface."""

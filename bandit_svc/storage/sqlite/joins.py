@@ -7,14 +7,18 @@ import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import msgspec
+
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.storage.interface import NO_SUMS
 from bandit_svc.storage.rows import (
     ClosedDecision,
+    ClosedRow,
     DueDecision,
     JoinedRow,
     JoinSums,
     Tally,
+    UpliftSums,
     clipped_counts,
 )
 from bandit_svc.storage.sqlite.database import Database
@@ -126,6 +130,46 @@ class SqliteJoins:
             for position, reward, learnable, line in rows
         ]
 
+    def closed_after(self, number: int, position: int, limit: int) -> list[ClosedRow]:
+        """See the interface."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                "SELECT j.position, j.reward, d.row_id, d.id, d.revision,"
+                " d.grp, d.variant, d.exposed_at_ms, d.line FROM joined j"
+                " JOIN decisions d USING (row_id)"
+                " WHERE j.number = ? AND j.position > ? ORDER BY j.position LIMIT ?",
+                [number, position, limit],
+            ).fetchall()
+            rewards = _rewards_of(connection, [row[3] for row in found])
+        return [
+            ClosedRow(
+                position,
+                reward,
+                DueDecision(
+                    row_id,
+                    decision_id,
+                    number,
+                    revision,
+                    group,
+                    variant,
+                    exposed_at_ms,
+                    tuple(rewards.get(decision_id, ())),
+                    line,
+                ),
+            )
+            for (
+                position,
+                reward,
+                row_id,
+                decision_id,
+                revision,
+                group,
+                variant,
+                exposed_at_ms,
+                line,
+            ) in found
+        ]
+
     def last_position(self, number: int) -> int:
         """See the interface."""
         with self._database.read() as connection:
@@ -185,6 +229,11 @@ class SqliteJoins:
         with self._database.read() as connection:
             return uplift_of(connection, number)
 
+    def save_uplift(self, number: int, sums: UpliftSums) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            keep_uplift(connection, number, sums)
+
     def method_changed_at_ms(self, number: int) -> int | None:
         """See the interface."""
         with self._database.read() as connection:
@@ -208,6 +257,24 @@ def _rewards(
         # A cross join keeps its order: SQLite looks up the rewards of each decision.
         " CROSS JOIN rewards r ON r.decision_id = d.id",
         [now_ms, limit],
+    ):
+        metric, reward_id, value, occurred_at_ms, received_at_ms = row
+        found.setdefault(decision_id, []).append(
+            (metric, reward_id, value, occurred_at_ms, received_at_ms)
+        )
+    return found
+
+
+def _rewards_of(
+    connection: sqlite3.Connection, ids: Sequence[str]
+) -> dict[str, list[_RewardRow]]:
+    """Return the rewards of some decisions, in the order of their keys."""
+    found: dict[str, list[_RewardRow]] = {}
+    for decision_id, *row in connection.execute(
+        "SELECT r.decision_id, r.metric, r.reward_id, r.value, r.occurred_at_ms,"
+        " r.received_at_ms FROM json_each(?) d"
+        " CROSS JOIN rewards r ON r.decision_id = d.value",
+        [msgspec.json.encode(list(ids))],
     ):
         metric, reward_id, value, occurred_at_ms, received_at_ms = row
         found.setdefault(decision_id, []).append(

@@ -19,8 +19,8 @@ Report = dict[str, Any]
 
 ARCHIVE = Path(__file__).with_name("fixtures") / "before_redesign.tar.gz"
 OF_THE_CLOCK = {"as_of", "health"}
-OF_ANOTHER_RULE = {"segments", "segment_rule"}
-"""Corrected by e-BH now, for their number."""
+OF_ANOTHER_RULE = {"segments", "segment_rule", "uplift", "groups", "history", "metrics"}
+"""Segments are corrected by e-BH now, for their number; the others are by unit."""
 TIMEOUT_S = 120.0
 
 
@@ -44,6 +44,14 @@ def report_of(run: Run, folder: Path) -> Report:
     result = run("report", "hero", "--format", "json", "--data", folder / "data")
     assert result.exit_code == 0, result.output
     return plain(json.loads(result.stdout))
+
+
+def drain(folder: Path) -> None:
+    """Let a learner do all that there is to do."""
+    settings = Settings(data=str(folder / "data"))
+    with closing(Backends(settings)) as backends:
+        learned_at_ms = backends.storage.model_versions.metas(1)[0].created_at_ms
+        Learner(backends, lambda: learned_at_ms + 60_000).drain(TIMEOUT_S)
 
 
 def plain(report: Report) -> Report:
@@ -98,6 +106,31 @@ def test_its_report_says_what_it_said(run: Run, migrated: Path) -> None:
     assert same.items() <= statuses(before).items()
 
 
+def test_its_uplift_is_by_unit_with_the_former_one_beside_it(
+    run: Run, migrated: Path
+) -> None:
+    before = json.loads((migrated / "report.json").read_text())
+    early = report_of(run, migrated)["uplift"]
+    drain(migrated)
+    after = report_of(run, migrated)
+    uplift, former = after["uplift"], after["uplift"]["former"]
+
+    assert early["absolute"]["estimate"] is None
+    assert "300 matured decisions are still to come" in early["absolute"]["reason"]
+    assert as_told(former["absolute"], before["uplift"]["absolute"]) == as_told(
+        before["uplift"]["absolute"], before["uplift"]["absolute"]
+    )
+    assert former["method"] == before["uplift"]["method"]
+    # Its log has no pmf of the other group, so that the group alone is what is known.
+    estimate = before["uplift"]["absolute"]["estimate"]
+    assert uplift["absolute"]["estimate"] == pytest.approx(estimate)
+    assert uplift["randomised"]["absolute"] == uplift["absolute"]
+    for row, old in zip(after["groups"], before["groups"], strict=True):
+        assert row["n"] == old["n"]
+        assert row["mean"] == pytest.approx(old["mean"])
+        assert 0 < row["units"] <= row["n"]
+
+
 def test_its_sums_know_their_period_and_its_evaluations_why_not(
     run: Run, migrated: Path
 ) -> None:
@@ -112,11 +145,9 @@ def test_its_sums_know_their_period_and_its_evaluations_why_not(
 
 def test_its_candidates_go_on_where_they_were(run: Run, migrated: Path) -> None:
     before = report_of(run, migrated)
+    drain(migrated)
     settings = Settings(data=str(migrated / "data"))
     with closing(Backends(settings)) as backends:
-        learned_at_ms = backends.storage.model_versions.metas(1)[0].created_at_ms
-        learner = Learner(backends, lambda: learned_at_ms + 60_000)
-        learner.drain(TIMEOUT_S)
         evaluated = backends.storage.evaluations.all(1)
         (model,) = backends.storage.evaluations.reward_models(1)
 

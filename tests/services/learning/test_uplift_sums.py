@@ -1,5 +1,7 @@
 """The uplift's sums follow the joined order, and nothing else."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -100,3 +102,43 @@ def _joined_in_batches(folder: Path, size: int) -> tuple[Kept, dict[int, bytes]]
     states = service.storage.joins.unit_states(1, units)
     service.close()
     return kept, dict(states)
+
+
+def test_a_store_without_sums_gets_them_from_its_joined_decisions(
+    service: Service,
+) -> None:
+    metric = {"name": "returns", "minimum": 0, "maximum": 5, "direction": "lower"}
+    service.create(holdout=0.5, metrics=[metric])
+    _visits(service, 40)
+    service.mature()
+    before, units = _kept(service), _states(service)
+    with closing(sqlite3.connect(f"{service.settings.data}/bandit.db")) as database:
+        database.execute("DELETE FROM uplift")
+        database.execute("DELETE FROM unit_states")
+        database.commit()
+    service.new_learner().tick()
+
+    assert _kept(service) == before
+    assert _states(service) == units
+
+
+def test_a_metric_that_is_declared_later_is_summed_up_from_the_beginning(
+    service: Service,
+) -> None:
+    service.create(holdout=0.5)
+    _visits(service, 40)
+    service.mature()
+    metric = {"name": "returns", "minimum": 0, "maximum": 5, "direction": "lower"}
+    service.change(metrics=[metric])
+    service.learner.tick()
+
+    assert _kept(service).layout.metrics == ("returns",)
+    assert _kept(service).sums.plain[1, 0] == 20
+    assert _kept(service).sums.decisions.sum() == 40
+
+
+def _states(service: Service) -> dict[int, bytes]:
+    """Return the states of the ten units of `_visits`."""
+    hashes = UnitHashes("salt-hero")
+    units = [hashes.of(f"u{unit}") for unit in range(10)]
+    return dict(service.storage.joins.unit_states(1, units))
