@@ -50,6 +50,17 @@ class MixtureDraws:
     reward: FloatArray
     predicted: FloatArray | None = None
 
+    def at(self, index: slice) -> "MixtureDraws":
+        """Return some of the decisions."""
+        return MixtureDraws(
+            self.treatment[index],
+            self.baseline[index],
+            self.baseline_chance[index],
+            self.chosen[index],
+            self.reward[index],
+            None if self.predicted is None else self.predicted[index],
+        )
+
 
 class MixtureBets:
     """The uplift of decisions that each drew a group, at every look."""

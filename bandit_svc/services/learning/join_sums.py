@@ -23,7 +23,7 @@ def calibration_of(
         for c, choice in zip(closed, choices, strict=True)
     ]
     sums = CalibrationSums.of(
-        _matrix([choice.pmf for choice in choices]),
+        pmf_matrix([choice.pmf for choice in choices]),
         np.array([choice.chosen for choice in choices]),
         np.array(block),
         len(blocks),
@@ -42,7 +42,7 @@ def calibration_of(
     ]
 
 
-def _matrix(pmfs: Sequence[tuple[float, ...]]) -> FloatArray:
+def pmf_matrix(pmfs: Sequence[tuple[float, ...]]) -> FloatArray:
     """Return pmfs as rows of one length, short ones padded with zeros."""
     lengths = np.array([len(pmf) for pmf in pmfs])
     widest = int(lengths.max())

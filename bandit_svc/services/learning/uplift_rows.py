@@ -16,9 +16,11 @@ from bandit_svc.domain.experiment import TREATMENT, Definition, UnitHashes
 from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
 from bandit_svc.ope.uplift import by_unit
 from bandit_svc.ope.uplift.history_weights import LoggedDraws
+from bandit_svc.ope.uplift.mixture_bets import MixtureDraws
 from bandit_svc.ope.uplift.totals import Totals
 from bandit_svc.ope.uplift.unit_sums import NO_UNIT
 from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.join_sums import pmf_matrix
 from bandit_svc.storage.rows import ClosedDecision
 
 
@@ -105,6 +107,34 @@ def units_of(hashes: UnitHashes, joined: Joined) -> tuple[list[int], IntArray]:
     ]
     del places[None]
     return [hashes.of(unit) for unit in places if unit is not None], np.array(place)
+
+
+def mixture_of(layout: Layout, joined: Joined, draws: LoggedDraws) -> MixtureDraws:
+    """Return decisions as draws from the mixture of both groups' policies.
+
+    One whose log lacks a pmf has zeros in their place: it can't be bet on.
+    """
+    choices = joined.choices
+    # At least one column, also where no decision of a batch has pmfs.
+    unknown = (0.0,)
+    both = [
+        (treatment, baseline)
+        if (treatment := c.treatment_pmf) and (baseline := c.baseline_pmf)
+        else (unknown, unknown)
+        for c in choices
+    ]
+    chosen = [
+        0 if pmfs[0] is unknown else c.chosen
+        for c, pmfs in zip(choices, both, strict=True)
+    ]
+    rewards = np.array([one.reward for one in joined.closed])
+    return MixtureDraws(
+        treatment=pmf_matrix([treatment for treatment, _ in both]),
+        baseline=pmf_matrix([baseline for _, baseline in both]),
+        baseline_chance=draws.baseline_chance,
+        chosen=np.array(chosen),
+        reward=(rewards - layout.minimum) / layout.possible.width,
+    )
 
 
 def values_of(layout: Layout, joined: Joined) -> FloatArray:

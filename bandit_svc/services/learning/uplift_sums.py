@@ -14,21 +14,23 @@ import msgspec
 import numpy as np
 
 from bandit_svc.domain.events.event import LoggedChoice
-from bandit_svc.ope.uplift import by_unit
-from bandit_svc.ope.uplift.columns import RANDOMISED, TRAJECTORY
+from bandit_svc.ope.arrays import IntArray
+from bandit_svc.ope.uplift.columns import RANDOMISED
+from bandit_svc.ope.uplift.mixture_bets import MixtureBets, MixtureDraws
 from bandit_svc.ope.uplift.sides import sides
 from bandit_svc.ope.uplift.totals import Totals
 from bandit_svc.ope.uplift.unit_sums import NO_UNIT, JoinedDecisions, added
 from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.uplift_headline import Headline
 from bandit_svc.services.learning.uplift_looks import Look, Looks
 from bandit_svc.services.learning.uplift_rows import (
     Joined,
     Layout,
     draws_of,
+    mixture_of,
     units_of,
     values_of,
 )
-from bandit_svc.services.values import CONFIDENCE
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import ClosedDecision, UpliftSums
 
@@ -39,17 +41,26 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         position: the last joined one that counts.
         looks: at the sums of the past.
+        bets: exact ones on the uplift; empty once a unit has come back, or where the
+            log lacks a pmf or the range is one of money.
     """
 
     position: int
     layout: Layout
     totals: bytes
     looks: Looks = Looks()
+    bets: bytes = b""
 
     @property
     def sums(self) -> Totals:
         """The totals, to be read or added to."""
         return Totals.from_bytes(self.totals)
+
+    @property
+    def headline(self) -> Headline:
+        """The sums of the headline."""
+        bets = MixtureBets.from_bytes(self.bets) if self.bets else None
+        return Headline(self.layout, self.sums, bets)
 
 
 def kept_uplift(joins: Joins, number: int) -> Kept | None:
@@ -108,37 +119,90 @@ def uplift_with(
         joined: at least one.
         position: of the last one in the joined order.
     """
-    number = joined.number
     draws = draws_of(definitions, joined)
     # Where one group has no chance there is nothing to compare, and nothing to keep.
     compared = draws.compared
     counted = joined.where(compared)
-    totals = kept.sums if kept else layout.empty()
+    sums = kept.headline if kept else None
     looks = kept.looks if kept else Looks()
     states: dict[int, bytes] = {}
     if counted.closed:
-        units, place = units_of(definitions.hashes(number), counted)
-        states |= joins.unit_states(number, units) if kept else {}
+        units, place = units_of(definitions.hashes(joined.number), counted)
+        states |= joins.unit_states(joined.number, units) if kept else {}
         draws = draws.at(np.flatnonzero(compared))
-        decisions = JoinedDecisions(place, draws, values_of(layout, counted))
-        exposed_at_ms = np.array([one.due.exposed_at_ms for one in counted.closed])
-        while exposed_at_ms.size:
-            n = looks.room(exposed_at_ms)
-            if n:
-                totals = _add(totals, states, units, decisions.at(slice(0, n)))
-                looks = looks.until(int(exposed_at_ms[:n].max()))
-                decisions = decisions.at(slice(n, None))
-                exposed_at_ms = exposed_at_ms[n:]
-            else:
-                looks = looks.with_look(_look(totals, layout, looks.newest_ms))
-                looks = looks.until(int(exposed_at_ms[0]))
-    sums = Kept(
+        if sums is None or not sums.totals.decisions.any():
+            sums = Headline.beginning(layout, float(draws.baseline_chance[0]))
+        growing = _Growing(sums, states, units)
+        looks = growing.add(
+            JoinedDecisions(place, draws, values_of(layout, counted)),
+            mixture_of(layout, counted, draws),
+            np.array([one.due.exposed_at_ms for one in counted.closed]),
+            looks,
+        )
+        sums = growing.sums
+    bets = sums.bets if sums else None
+    after = Kept(
         position=position,
         layout=layout,
-        totals=totals.to_bytes(),
+        totals=(sums.totals if sums else layout.empty()).to_bytes(),
         looks=looks,
+        bets=bets.to_bytes() if bets else b"",
     )
-    return UpliftSums(msgspec.msgpack.encode(sums), states, anew=kept is None)
+    return UpliftSums(msgspec.msgpack.encode(after), states, anew=kept is None)
+
+
+class _Growing:
+    """The sums of one experiment while decisions are added."""
+
+    def __init__(
+        self, sums: Headline, states: dict[int, bytes], units: Sequence[int]
+    ) -> None:
+        self.sums = sums
+        self._states = states
+        self._units = units
+
+    def add(
+        self,
+        decisions: JoinedDecisions,
+        mixture: MixtureDraws,
+        exposed_at_ms: IntArray,
+        looks: Looks,
+    ) -> Looks:
+        """Add decisions; return the looks with those that fell due between them."""
+        begin = 0
+        while begin < exposed_at_ms.size:
+            n = looks.room(exposed_at_ms[begin:])
+            if not n:
+                looks = looks.with_look(_look(self.sums, looks.newest_ms))
+                looks = looks.until(int(exposed_at_ms[begin]))
+                continue
+            part = slice(begin, begin + n)
+            self._add(decisions.at(part), mixture.at(part))
+            looks = looks.until(int(exposed_at_ms[part].max()))
+            begin += n
+        return looks
+
+    def _add(self, decisions: JoinedDecisions, mixture: MixtureDraws) -> None:
+        alone = decisions.unit == NO_UNIT
+        places, local = np.unique(decisions.unit[~alone], return_inverse=True)
+        unit = np.full(decisions.unit.size, NO_UNIT)
+        unit[~alone] = local
+        mine = [self._units[place] for place in places.tolist()]
+        after = added(
+            self.sums.totals,
+            [self._states.get(one) for one in mine],
+            JoinedDecisions(unit, decisions.draws, decisions.values),
+        )
+        self._states.update(zip(mine, after.states, strict=True))
+        self.sums = self.sums.after(after.totals, mixture)
+
+
+def _look(sums: Headline, exposed_at_ms: int) -> Look:
+    found = sums.absolute
+    ends = found.interval.lower, found.interval.upper
+    means = (float(mean) for mean in sides(sums.totals, RANDOMISED).means)
+    known = [math.nan if one is None else one for one in (found.estimate, *ends)]
+    return Look(exposed_at_ms, *known, *means)
 
 
 def _by_experiment(
@@ -150,32 +214,3 @@ def _by_experiment(
     array = np.array(numbers)
     whole = Joined(closed, choices)
     return [whole.where(array == number) for number in dict.fromkeys(numbers)]
-
-
-def _add(
-    totals: Totals,
-    states: dict[int, bytes],
-    units: Sequence[int],
-    decisions: JoinedDecisions,
-) -> Totals:
-    """Add decisions to the totals and to the states of their units."""
-    alone = decisions.unit == NO_UNIT
-    places, local = np.unique(decisions.unit[~alone], return_inverse=True)
-    unit = np.full(decisions.unit.size, NO_UNIT)
-    unit[~alone] = local
-    mine = [units[place] for place in places.tolist()]
-    after = added(
-        totals,
-        [states.get(one) for one in mine],
-        JoinedDecisions(unit, decisions.draws, decisions.values),
-    )
-    states.update(zip(mine, after.states, strict=True))
-    return after.totals
-
-
-def _look(totals: Totals, layout: Layout, exposed_at_ms: int) -> Look:
-    band = by_unit.absolute(totals, TRAJECTORY, CONFIDENCE, layout.possible)
-    means = sides(totals, RANDOMISED).means
-    ends = (band.lower, band.upper) if band.enough else (math.nan, math.nan)
-    numbers = (band.estimate, *ends, *means)
-    return Look(exposed_at_ms, *(float(number) for number in numbers))

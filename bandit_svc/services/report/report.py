@@ -100,7 +100,8 @@ class Uplift(msgspec.Struct, frozen=True):
         confidence: of every interval of the report, in (0, 1).
         method: the name of the intervals' kind.
         anytime_valid: whether the intervals hold at every look.
-        asymptotic: whether they hold only once there are many units.
+        asymptotic: whether that of `absolute` holds only once there are many units;
+            all others of this object do.
         units: that are compared.
         randomised: the same by each unit's group alone, which needs no pmf.
         one_step: as if each decision were its unit's first; absent where earlier

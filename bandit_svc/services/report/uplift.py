@@ -20,6 +20,7 @@ from bandit_svc.ope.uplift.columns import ONE_STEP, RANDOMISED, TRAJECTORY
 from bandit_svc.ope.uplift.sides import MINIMAL_UNITS
 from bandit_svc.ope.uplift.totals import Totals
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
+from bandit_svc.services.learning.uplift_headline import BETS, Headline
 from bandit_svc.services.learning.uplift_looks import Looks
 from bandit_svc.services.learning.uplift_rows import Layout
 from bandit_svc.services.learning.uplift_sums import kept_uplift
@@ -32,8 +33,6 @@ from bandit_svc.services.values import (
 )
 from bandit_svc.storage.interface import Joins
 
-MIXTURE = "trajectory-mixture"
-MONEY = "money-mover"
 NOTHING_JOINED = "no decision of both groups has matured yet"
 NO_RATIO = "the baseline's mean can't be told from 0"
 NO_HOLDOUT = "the holdout is 0, so that there is no baseline to compare with"
@@ -46,17 +45,25 @@ class Compared(NamedTuple):
     """The sums that an experiment's groups are compared by.
 
     Attributes:
-        totals: of the joined decisions so far.
-        layout: of their values.
+        headline: the sums of the joined decisions so far.
         behind: joined decisions that are not in the totals yet.
         looks: at the totals of the past.
     """
 
     experiment: Experiment
-    totals: Totals
-    layout: Layout
+    headline: Headline
     behind: int
     looks: Looks
+
+    @property
+    def totals(self) -> Totals:
+        """The sums of all weightings."""
+        return self.headline.totals
+
+    @property
+    def layout(self) -> Layout:
+        """The values that are summed up."""
+        return self.headline.layout
 
     @property
     def possible(self) -> by_unit.Possible:
@@ -90,22 +97,22 @@ def compared_groups(joins: Joins, experiment: Experiment, joined: int) -> Compar
     kept = kept_uplift(joins, experiment.number)
     if kept is None:
         layout = Layout.of(experiment.definition)
-        return Compared(experiment, layout.empty(), layout, joined, Looks())
-    behind = joined - kept.position
-    return Compared(experiment, kept.sums, kept.layout, behind, kept.looks)
+        nothing = Headline(layout, layout.empty(), None)
+        return Compared(experiment, nothing, joined, Looks())
+    return Compared(experiment, kept.headline, joined - kept.position, kept.looks)
 
 
 def uplift_of(compared: Compared, adjusted: AdjustedUplift | None) -> Uplift:
     """Return the report's uplift."""
     units = UnitCounts(*(int(seen) for seen in compared.totals.units_seen))
-    headline = comparison(compared, TRAJECTORY)
+    headline = compared.headline
     return Uplift(
-        absolute=headline.absolute,
-        relative=headline.relative,
+        absolute=uplift_now(compared),
+        relative=comparison(compared, TRAJECTORY).relative,
         confidence=CONFIDENCE,
-        method=MONEY if compared.possible.is_money else MIXTURE,
+        method=headline.method,
         anytime_valid=True,
-        asymptotic=True,
+        asymptotic=headline.method != BETS,
         units=units,
         randomised=comparison(compared, RANDOMISED),
         one_step=_one_step(compared),
@@ -114,8 +121,10 @@ def uplift_of(compared: Compared, adjusted: AdjustedUplift | None) -> Uplift:
 
 
 def uplift_now(compared: Compared) -> Estimated:
-    """Return the headline's difference alone."""
-    return comparison(compared, TRAJECTORY).absolute
+    """Return the absolute uplift of the headline."""
+    if not compared.has_both:
+        return estimated(None, reason=compared.nothing)
+    return difference(compared, compared.headline.absolute, compared.possible)
 
 
 def comparison(compared: Compared, weighting: int) -> Comparison:

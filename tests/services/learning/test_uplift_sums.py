@@ -142,3 +142,21 @@ def _states(service: Service) -> dict[int, bytes]:
     hashes = UnitHashes("salt-hero")
     units = [hashes.of(f"u{unit}") for unit in range(10)]
     return dict(service.storage.joins.unit_states(1, units))
+
+
+def test_units_that_come_once_are_bounded_by_bets_until_one_comes_back(
+    service: Service,
+) -> None:
+    service.create(holdout=0.5)
+    for unit in range(300):
+        service.decide(unit_id=f"u{unit}")
+    service.mature()
+    once = _kept(service).headline
+    service.decide(unit_id="u7")
+    service.mature()
+    again = _kept(service).headline
+
+    assert (once.method, again.method) == ("betting-cs", "trajectory-mixture")
+    assert once.bets is not None
+    assert once.bets.n == 300
+    assert _kept(service).bets == b""
