@@ -6,7 +6,7 @@ differ. TRAJECTORY less RANDOMISED tests whether the group acts on rewards other
 through what is shown (`exclusion`), say by a slower page. Both weightings see the same
 rows, so that the noise that they share cancels: the error is that of the difference of
 their influences, summed by unit, which is much smaller than that of either uplift. It
-is padded, at the effective decisions of TRAJECTORY's smaller group: few units carry
+is padded, like TRAJECTORY's smaller group: few units carry
 most of the difference, so that its variance is underestimated at first. As both uplifts
 have the pseudo-rewards of asymptotic.py, and at worst with opposite signs, their
 standard errors add: four times the squared error that one of them gets. In A/A worlds
@@ -20,7 +20,7 @@ A difference that is not found is no proof that there is none.
 import numpy as np
 
 from bandit_svc.ope.arrays import FloatArray
-from bandit_svc.ope.sequences.asymptotic import boundary, padded_variance
+from bandit_svc.ope.sequences.asymptotic import boundary
 from bandit_svc.ope.uplift.by_unit import Band, Possible
 from bandit_svc.ope.uplift.columns import (
     BASELINE,
@@ -30,11 +30,13 @@ from bandit_svc.ope.uplift.columns import (
     TREATMENT,
 )
 from bandit_svc.ope.uplift.sides import (
+    GROUPS,
     Part,
     enough_units,
     few_units_factor,
     mean_form,
     product,
+    pseudo_error,
     sides,
 )
 from bandit_svc.ope.uplift.totals import LARGEST, Totals
@@ -85,8 +87,10 @@ def _difference(
 
 def _padding(totals: Totals, confidence: float, possible: Possible) -> FloatArray:
     """Return the squared error that the pseudo-rewards of both uplifts add."""
-    e = np.maximum(np.minimum(*sides(totals, TRAJECTORY, possible.value).counts), 1.0)
-    unit = BOTH * padded_variance(e, np.zeros_like(e), 1.0, confidence) / e
+    two = sides(totals, TRAJECTORY, possible.value)
+    unit = BOTH * np.maximum(
+        *(pseudo_error(two, group, confidence, 1.0) for group in GROUPS)
+    )
     if not possible.is_money:
         return np.asarray(possible.width**2 * unit)
     largest = totals.plain[..., possible.value, LARGEST]

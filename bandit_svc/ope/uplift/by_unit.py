@@ -17,8 +17,11 @@ What fails first is the estimate of that variance while a group has few units. H
   randomised weighting;
 * a design effect is at least the pooled one, of both groups' decisions;
 * variances are padded as in sequences/asymptotic.py, with effective decisions as their
-  count. Ranges wider than money.WIDEST_PADDED_RANGE, and open ones, have the bounds of
-  money.py in place of that.
+  count and pseudo-rewards of the largest weight so far: a smaller holdout brings few
+  decisions of a new weight, whose variance is not known at first. (With pseudo-rewards
+  of a typical weight the randomised uplift was ever wrong in 8.5 % of 200 runs whose
+  holdout went from .5 to .05.) Ranges wider than money.WIDEST_PADDED_RANGE, and open
+  ones, have the bounds of money.py in place of that.
 
 The weightings differ in the design effect:
 
@@ -46,7 +49,7 @@ import numpy as np
 
 from bandit_svc.ope.arrays import BoolArray, FloatArray
 from bandit_svc.ope.interval import Estimate, Interval
-from bandit_svc.ope.sequences.asymptotic import boundary, padded_variance
+from bandit_svc.ope.sequences.asymptotic import boundary
 from bandit_svc.ope.uplift import money
 from bandit_svc.ope.uplift.columns import (
     BASELINE,
@@ -65,6 +68,7 @@ from bandit_svc.ope.uplift.sides import (
     effective_units,
     enough_units,
     own_effects,
+    padded_error,
     pooled_design_effect,
     sides,
 )
@@ -328,10 +332,7 @@ def _spreads(
 def _padded(two: Sides, possible: Possible, confidence: float) -> Pair:
     """Return the squared errors if decisions were independent, padded."""
     treatment, baseline = (
-        padded_variance(e, iid * e, possible.width, confidence) / e
-        for e, iid in zip(
-            (np.maximum(count, 1.0) for count in two.counts), two.iid, strict=True
-        )
+        padded_error(two, group, confidence, possible.width) for group in GROUPS
     )
     return treatment, baseline
 

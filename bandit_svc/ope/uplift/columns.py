@@ -19,6 +19,8 @@ RANDOMISED, TRAJECTORY, ONE_STEP = 0, 1, 2
 WEIGHTINGS = 3
 TREATMENT, BASELINE = 0, 1
 _PER_FIELD = 2 * WEIGHTINGS
+WEIGHTS = _PER_FIELD
+"""The first columns: a weight for each weighting and group."""
 
 
 def weight_column(weighting: int, group: int) -> int:

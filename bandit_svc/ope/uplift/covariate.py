@@ -23,10 +23,11 @@ import numpy as np
 
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.sequences.asymptotic import boundary, padded_variance
+from bandit_svc.ope.sequences.asymptotic import boundary
 from bandit_svc.ope.uplift.by_unit import Band, Possible
 from bandit_svc.ope.uplift.columns import BASELINE, TREATMENT
 from bandit_svc.ope.uplift.sides import (
+    GROUPS,
     Part,
     design_effect,
     enough_units,
@@ -34,6 +35,7 @@ from bandit_svc.ope.uplift.sides import (
     mean_form,
     pooled_design_effect,
     product,
+    pseudo_error,
     sides,
 )
 from bandit_svc.ope.uplift.totals import Totals
@@ -83,8 +85,9 @@ def adjusted(
         for rr, rx, xx in (raw, iid)
     )
     two = sides(totals, weighting)
-    e = np.maximum(np.minimum(*two.counts), 1.0)
-    padded = padded_variance(e, left_iid * e, possible.width, confidence) / e
+    padded = left_iid + sum(
+        pseudo_error(two, group, confidence, possible.width) for group in GROUPS
+    )
     more = few_units_factor(totals)
     effect = np.maximum(
         design_effect(more * left_raw, left_iid), pooled_design_effect(totals)

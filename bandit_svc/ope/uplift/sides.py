@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bandit_svc.ope.arrays import BoolArray, FloatArray
+from bandit_svc.ope.sequences.asymptotic import padded_variance
 from bandit_svc.ope.uplift.columns import (
     BASELINE,
     RANDOMISED,
@@ -44,6 +45,7 @@ class Sides:
         decisions: that the boundary counts.
         means: of treatment and baseline.
         counts: effective decisions of each.
+        heaviest: the largest weight of each over its mean weight by weight, at least 1.
         iid: of each.
         raw: of each.
         shared_iid: covariance.
@@ -53,6 +55,7 @@ class Sides:
     decisions: FloatArray
     means: Pair
     counts: Pair
+    heaviest: Pair
     iid: Pair
     raw: Pair
     shared_iid: FloatArray
@@ -114,11 +117,33 @@ def sides(totals: Totals, weighting: int, value: int = 0) -> Sides:
             _effective(totals, totals.by_decision, weighting, TREATMENT),
             _effective(totals, totals.by_decision, weighting, BASELINE),
         ),
+        (
+            _heaviest(totals, weighting, TREATMENT),
+            _heaviest(totals, weighting, BASELINE),
+        ),
         (np.maximum(iid[0], 0.0), np.maximum(iid[1], 0.0)),
         (np.maximum(raw[0], 0.0), np.maximum(raw[1], 0.0)),
         product(totals, totals.by_decision, *parts),
         more * product(totals, totals.by_unit, *parts),
     )
+
+
+def padded_error(two: Sides, group: int, confidence: float, width: float) -> FloatArray:
+    """Return a mean's squared error, padded, as if decisions were independent.
+
+    With pseudo-rewards at both ends of a range of `width`, of the group's largest
+    weight; see sequences/asymptotic.py.
+    """
+    e = np.maximum(two.counts[group], 1.0)
+    own = padded_variance(e, two.iid[group] * e, 0.0, confidence) / e
+    return np.asarray(own + pseudo_error(two, group, confidence, width))
+
+
+def pseudo_error(two: Sides, group: int, confidence: float, width: float) -> FloatArray:
+    """Return what the pseudo-rewards add to a mean's squared error."""
+    e = np.maximum(two.counts[group], 1.0)
+    added = padded_variance(e, np.zeros_like(e), width, confidence) / e
+    return np.asarray(two.heaviest[group] ** 2 * added)
 
 
 def mean_form(
@@ -160,6 +185,14 @@ def _effective(
     return np.asarray(
         totals.sums[..., column] ** 2 / np.where(squares > 0, squares, 1.0)
     )
+
+
+def _heaviest(totals: Totals, weighting: int, group: int) -> FloatArray:
+    column = weight_column(weighting, group)
+    squares = totals.by_decision[..., totals.columns.pair_index[column, column]]
+    # sum of w² over sum of w: the weight of a decision drawn by weight.
+    ratio = totals.heaviest[..., column] * totals.sums[..., column]
+    return np.maximum(ratio / np.where(squares > 0, squares, 1.0), 1.0)
 
 
 def _spread(

@@ -17,6 +17,7 @@ from bandit_svc.ope.uplift.columns import (
     BASELINE,
     RANDOMISED,
     TREATMENT,
+    WEIGHTS,
     Columns,
     weight_column,
 )
@@ -27,7 +28,7 @@ COUNTS = 5
 TOTAL, SQUARES, ORDERS, LARGEST = 0, 1, 2, 3
 _PLAIN = 4
 _BLOCK = 256
-_VERSION = 1
+_VERSION = 2
 _HEAD = struct.Struct("<BBBH")
 
 
@@ -46,6 +47,7 @@ class Totals:
         by_decision: (..., products), over decisions, of the products of y.
         plain: (..., values, 4), without weights: sum, sum of squares, number of orders
             and the largest so far; -inf before any.
+        heaviest: (..., weight columns), the largest weight so far; 0 before any.
     """
 
     columns: Columns
@@ -56,6 +58,7 @@ class Totals:
     by_unit: FloatArray
     by_decision: FloatArray
     plain: FloatArray
+    heaviest: FloatArray
 
     @classmethod
     def empty(cls, usual: tuple[float, ...] = (0.0,), crossed: int = 1) -> "Totals":
@@ -78,6 +81,7 @@ class Totals:
             np.zeros(products),
             np.zeros(products),
             plain,
+            np.zeros(WEIGHTS),
         )
 
     @cached_property
@@ -171,6 +175,9 @@ class Totals:
             )
         )[looks + 1]
         plain = _run(self.plain[:, :LARGEST], summed, looks)
+        heaviest = np.maximum.accumulate(
+            np.concatenate([self.heaviest[None], y[:, :WEIGHTS]])
+        )[looks + 1]
         return replace(
             self,
             counts=_run(self.counts, counts, looks),
@@ -178,6 +185,7 @@ class Totals:
             by_unit=_run(self.by_unit, whole, looks),
             by_decision=_run(self.by_decision, own, looks),
             plain=np.concatenate([plain, largest[..., None]], axis=-1),
+            heaviest=heaviest,
         )
 
     def at(self, look: int | IntArray | slice) -> "Totals":
@@ -189,6 +197,7 @@ class Totals:
             by_unit=self.by_unit[look],
             by_decision=self.by_decision[look],
             plain=self.plain[look],
+            heaviest=self.heaviest[look],
         )
 
     def with_replaced(self, old: FloatArray, new: FloatArray) -> "Totals":
@@ -210,7 +219,7 @@ class Totals:
         )
         arrays = (
             *(np.array(self.chances), self.usual, self.counts, self.sums),
-            *(self.by_unit, self.by_decision, self.plain.ravel()),
+            *(self.by_unit, self.by_decision, self.heaviest, self.plain.ravel()),
         )
         return head + np.concatenate(arrays).astype("<f8").tobytes()
 
@@ -228,7 +237,7 @@ class Totals:
         _, values, crossed, chances = _HEAD.unpack_from(stored)
         columns = Columns(values, crossed)
         products = len(columns.pairs)
-        sizes = [chances, values, COUNTS, columns.count, products, products]
+        sizes = [chances, values, COUNTS, columns.count, products, products, WEIGHTS]
         numbers = np.frombuffer(stored, dtype="<f8", offset=_HEAD.size)
         if numbers.size != sum(sizes) + values * _PLAIN:
             raise LoggedDataError(
@@ -244,7 +253,8 @@ class Totals:
             sums=parts[3],
             by_unit=parts[4],
             by_decision=parts[5],
-            plain=parts[6].reshape(values, _PLAIN),
+            heaviest=parts[6],
+            plain=parts[7].reshape(values, _PLAIN),
         )
 
 

@@ -27,6 +27,7 @@ from bandit_svc.ope.uplift.columns import (
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.sides import (
     effective_units,
+    padded_error,
     pooled_design_effect,
     sides,
 )
@@ -144,6 +145,24 @@ def test_the_half_width_by_hand() -> None:
     half = boundary(4_000.0, 0.95) * math.sqrt(4_000) * error
     assert found.interval.lower == pytest.approx(-half)
     assert found.interval.upper == pytest.approx(half)
+
+
+def test_pseudo_rewards_have_the_largest_weight_of_the_group() -> None:
+    """8 baseline decisions at .5 and 2 at .1: weights 2 and 10, of sum 36 and 232.
+
+    The largest is 10 * 36 / 232 times the mean weight by weight, for which the padding
+    of sequences/asymptotic.py would be right.
+    """
+    chance = np.where(np.arange(10) < 8, 0.5, 0.1)
+    made = decisions(
+        np.arange(10), np.zeros(10, dtype=np.bool_), np.zeros(10), chance=chance
+    )
+    two = sides(totals_of(made), RANDOMISED)
+
+    assert two.heaviest[BASELINE] == pytest.approx(360 / 232)
+    e = 36**2 / 232
+    expected = (360 / 232) ** 2 * (8 / 4) / (e + 8) / e
+    assert padded_error(two, BASELINE, 0.95, 1.0) == pytest.approx(expected)
 
 
 def test_no_interval_is_shown_under_50_effective_units_of_a_group() -> None:
