@@ -14,7 +14,7 @@ from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.domain.experiment import Group as GroupName
 from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.times import timestamp
-from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, mean_interval
+from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.checks.reported import CLIPPED, REFUSED, total_of
 from bandit_svc.services.evaluation.rows import (
@@ -31,6 +31,7 @@ from bandit_svc.services.report.former_uplift import former_uplift
 from bandit_svc.services.report.guardrails import metrics
 from bandit_svc.services.report.history import history
 from bandit_svc.services.report.latency import latency
+from bandit_svc.services.report.parts import mean_of
 from bandit_svc.services.report.report import (
     Decisions,
     Group,
@@ -49,7 +50,6 @@ from bandit_svc.services.report.uplift import (
 )
 from bandit_svc.services.report.verdict import verdict
 from bandit_svc.services.values import (
-    CONFIDENCE,
     NOT_ESTIMATED,
     Estimated,
     Period,
@@ -74,7 +74,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
     model = _model(storage, experiment, metas[0] if metas else None, now_ms)
     evaluations = kept_evaluations(storage, experiment, totals.joined)
     rows = policies(experiment, evaluations)
-    parts, segment_rule = segments(storage, experiment)
+    parts, segment_rule = segments(storage, compared)
     rewards = latency(storage, experiment)
     facts = Facts(
         storage=storage,
@@ -105,7 +105,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
             _group(compared, main, TREATMENT),
             _group(compared, main, BASELINE),
         ),
-        variants=_variants(experiment, main, ips_of_variants(rows)),
+        variants=_variants(compared, main, ips_of_variants(rows)),
         policies=rows,
         reward_model=kept_reward_model(storage, experiment),
         metrics=metrics(compared, tallies),
@@ -166,7 +166,7 @@ def _group(compared: Compared, main: list[Tally], group: GroupName) -> Group:
 
 
 def _variants(
-    experiment: Experiment, main: list[Tally], ips: dict[str, Estimated]
+    compared: Compared, main: list[Tally], ips: dict[str, Estimated]
 ) -> tuple[VariantRow, ...]:
     """Return each variant's share and mean among the decisions of the treatment.
 
@@ -175,13 +175,13 @@ def _variants(
     """
     treated = {t.variant: t for t in main if t.group == TREATMENT}
     joined = sum(t.n for t in treated.values())
-    keys = [v.key for v in experiment.definition.variants]
+    keys = [v.key for v in compared.experiment.definition.variants]
     keys += [key for key in treated if key not in keys]
     rows = []
     for key in keys:
         tally = treated.get(key)
         moments = _of(tally) if tally else Moments()
-        mean = _mean(experiment, moments)
+        mean = _mean(compared, moments)
         rows.append(
             VariantRow(
                 variant=key,
@@ -214,11 +214,11 @@ def _model(
     )
 
 
-def _mean(experiment: Experiment, moments: Moments) -> Estimated:
-    reward = experiment.definition.reward
+def _mean(compared: Compared, moments: Moments) -> Estimated:
+    reward = compared.experiment.definition.reward
     return estimated(
         moments.mean if moments.n else None,
-        mean_interval(moments, CONFIDENCE, reward.minimum, reward.upper),
+        mean_of(moments, compared.totals, compared.possible),
         Possible(reward.minimum, reward.upper),
         _TOO_FEW,
     )

@@ -9,27 +9,37 @@ whatever look, and however segments depend on one another. It needs about half t
 data of Bonferroni's correction over all segments that could ever be shown. What it
 promises is a share: Bonferroni's promised that with the same chance none was false.
 
-The segments that count are those shown, without the rare values together, and their
+Their variance has the design effect of all decisions (parts.py). The segments that
+count are those shown, without the rare values together, and their
 number follows the contexts alone, never the rewards.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment, Group
+import numpy as np
+
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.segment import FOLDED, LEAST_SHOWN
 from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.ope.uplift.parts import part_differences
+from bandit_svc.ope.uplift.sides import MINIMAL_UNITS
+from bandit_svc.services.report.parts import differences
 from bandit_svc.services.report.report import Segment, SegmentGroup, SegmentRule
+from bandit_svc.services.report.uplift import Compared
 from bandit_svc.services.values import CONFIDENCE, Estimated, Possible, estimated
 from bandit_svc.storage.interface import Storage
 
 OTHER = "other"
 RISK = 1 - CONFIDENCE
-_TOO_FEW = f"each group needs {MINIMAL_COUNT} matured decisions of the segment"
+_TOO_FEW = (
+    f"each group needs {MINIMAL_COUNT} matured decisions of the segment, and the worth "
+    f"of {MINIMAL_UNITS} units that come equally often"
+)
 _FOLDED = "rare values together are not tested"
 
 _Groups = dict[Group, Moments]
@@ -44,7 +54,7 @@ class _Shown(NamedTuple):
 
 
 def segments(
-    storage: Storage, experiment: Experiment
+    storage: Storage, compared: Compared
 ) -> tuple[tuple[Segment, ...], SegmentRule]:
     """Return each shown value of each context key that splits the traffic; the rule.
 
@@ -54,7 +64,7 @@ def segments(
     by_key: defaultdict[str, defaultdict[str, _Groups]] = defaultdict(
         lambda: defaultdict(lambda: {TREATMENT: Moments(), BASELINE: Moments()})
     )
-    for row in storage.breakdowns.segments(experiment.number):
+    for row in storage.breakdowns.segments(compared.experiment.number):
         mine = Moments(row.n, row.total, row.total_squares)
         by_key[row.key][row.value][row.group] = mine
     tested: list[_Shown] = []
@@ -65,7 +75,7 @@ def segments(
             ordered = sorted(shown.items(), key=lambda item: -_n(item[1]))
             tested += [_Shown(key, value, groups) for value, groups in ordered]
             rest += _others(key, [g for v, g in values.items() if v not in shown])
-    rows, rule = _compared(experiment, tested)
+    rows, rule = _compared(compared, tested)
     folded = [_row(one, estimated(None, reason=_FOLDED), found=False) for one in rest]
     keys = list(by_key)
     return tuple(sorted([*rows, *folded], key=lambda row: keys.index(row.key))), rule
@@ -86,14 +96,18 @@ def segment_rule(tested: int, discovered: int) -> SegmentRule:
 
 
 def _compared(
-    experiment: Experiment, tested: Sequence[_Shown]
+    compared: Compared, tested: Sequence[_Shown]
 ) -> tuple[list[Segment], SegmentRule]:
-    reward = experiment.definition.reward
-    width = reward.width
+    possible = compared.possible
+    width = possible.width
     treatment, baseline = (
         [one.groups[group] for one in tested] for group in (TREATMENT, BASELINE)
     )
-    parts = part_differences(treatment, baseline, RISK, width)
+    parts = differences(treatment, baseline, RISK, compared.totals, possible)
+    if len(compared.totals.chances) > 1:
+        # Their sums don't say which decision was made at which chance of its group.
+        parts = replace(parts, shown=np.zeros_like(parts.shown))
+    reason = _reason(compared)
     discovered = parts.discovered(RISK)
     half = parts.half_width(float(parts.confidence(RISK)))
     rows = []
@@ -101,12 +115,25 @@ def _compared(
         known = all(one.groups[group].n for group in (TREATMENT, BASELINE))
         difference = float(parts.difference[index]) if known else None
         ends = (float(parts.difference[index] + s * half[index]) for s in (-1, 1))
-        lower, upper = (min(max(end, -width), width) for end in ends)
+        lower, upper = (_known(min(max(end, -width), width)) for end in ends)
         uplift = estimated(
-            difference, Interval(lower, upper), Possible(-width, width), _TOO_FEW
+            difference, Interval(lower, upper), Possible(-width, width), reason
         )
         rows.append(_row(one, uplift, found=bool(discovered[index])))
     return rows, segment_rule(len(tested), int(discovered.sum()))
+
+
+def _known(end: float) -> float | None:
+    return end if math.isfinite(end) else None
+
+
+def _reason(compared: Compared) -> str:
+    if len(compared.totals.chances) > 1:
+        return (
+            "the holdout was changed, so that the groups of a segment are not of the "
+            "same time"
+        )
+    return _TOO_FEW
 
 
 def _row(one: _Shown, uplift: Estimated, *, found: bool) -> Segment:

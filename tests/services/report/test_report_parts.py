@@ -132,7 +132,45 @@ def test_a_segment_compares_the_groups_within_it(service: Service) -> None:
         [Moments(treated, treated, treated)], [Moments(rest)], 0.05 / 2, 1
     )
     half_width = float(parts.half_width(1 - 0.05 / 2)[0])
-    assert mobile.uplift.interval == pytest.approx((1 - half_width, 1.0))
+    # The design effect of units that come once differs from 1 by chance alone.
+    assert mobile.uplift.interval == pytest.approx((1 - half_width, 1.0), rel=1e-3)
+
+
+def test_segments_are_as_wide_as_the_design_effect_of_all_decisions(
+    service: Service,
+) -> None:
+    service.create(holdout=0.5, **FIXED)
+    contexts = [{"device": "a"}, {"device": "b"}] * 200
+    for _ in range(4):
+        for unit, context in enumerate(contexts):
+            decided = service.decide(unit_id=f"u{unit}", context=context)
+            if unit % 5 == 0:
+                service.reward(decided)
+    service.mature()
+    report = report_of(service)
+    treatment, baseline = (
+        [Moments(row.n, row.n / 5, row.n / 5)] * 2 for row in report.segments[0].groups
+    )
+    independent = part_differences(treatment, baseline, 0.05, 1)
+    half_width = float(independent.half_width(1 - 0.05 / 2)[0])
+    lower, upper = report.segments[0].uplift.interval
+
+    assert lower is not None
+    assert upper is not None
+    # Four decisions of a unit that earns always or never are worth one.
+    assert (upper - lower) / 2 == pytest.approx(2 * half_width, rel=0.1)
+
+
+def test_segments_of_a_changed_holdout_are_not_compared(service: Service) -> None:
+    service.create(holdout=0.5, **FIXED)
+    for _ in range(2):
+        decide(service, [{"device": "a"}] * 200 + [{"device": "b"}] * 200)
+        service.change(holdout=0.3)
+    service.mature()
+    uplift = report_of(service).segments[0].uplift
+
+    assert uplift.interval == (None, None)
+    assert "the holdout was changed" in str(uplift.reason)
 
 
 def test_the_rule_names_its_level_and_the_number_of_segments(service: Service) -> None:
