@@ -23,10 +23,11 @@ from prometheus_client import (
     multiprocess,
 )
 
-from bandit_svc import __version__, metric_files
+from bandit_svc import __version__, metric_counts, metric_files
 from bandit_svc.domain.experiment import Definition, Experiment
 
 metric_files.install()
+metric_counts.install()
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 LATEST: Literal["livemostrecent"] = "livemostrecent"
@@ -171,6 +172,7 @@ def render() -> bytes:
     BUILD.labels(__version__).set(1)
     # A counter that is there from the start shows its first increase too.
     REWARDS.labels("", "invalid")
+    metric_counts.flush()
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()

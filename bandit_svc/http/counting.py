@@ -10,6 +10,7 @@ from prometheus_client import Counter
 
 from bandit_svc import metrics
 from bandit_svc.domain.events.decision import Decision
+from bandit_svc.metric_counts import count
 from bandit_svc.services.serving.catalog import Catalog
 
 
@@ -31,9 +32,10 @@ class DecisionCounter:
         counter = self._counters.get(labels)
         if counter is None:
             counter = self._counters[labels] = self._counter(*labels)
-        counter.inc()
+        count(counter)
         if decision.source == "fallback":
-            metrics.FALLBACKS.labels(self._experiment_label(decision.experiment)).inc()
+            label = self._experiment_label(decision.experiment)
+            count(metrics.FALLBACKS.labels(label))
 
     def _counter(self, experiment: str, variant: str, group: str) -> Counter:
         """Return the counter of these labels, under `(other)` beyond the caps."""
@@ -56,7 +58,7 @@ class DecisionCounter:
 
 def count_request(route: str, status: int) -> None:
     """Count one answered request of a route."""
-    _requests(route, status).inc()
+    count(_requests(route, status))
 
 
 @lru_cache(maxsize=1_000)

@@ -26,6 +26,7 @@ from bandit_svc.http.records import (
     decision_record,
 )
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.metric_counts import observe
 from bandit_svc.services.serving.activate import activate
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.look_up import look_up
@@ -94,7 +95,7 @@ def _decide(request_context: RequestContext, parsed: DecisionRequest) -> Decisio
     decision = decided.decision
     if not decided.repeated:
         request_context.decision_counter.count(decision)
-    metrics.DECISION_SECONDS.observe(time.perf_counter() - began)
+    observe(metrics.DECISION_SECONDS, time.perf_counter() - began)
     return decision_answer(decided)
 
 

@@ -1,7 +1,7 @@
 """The things that the views of one web worker share.
 
 Owns the impure things that a request needs: the clock and the randomness, both passed
-in. Counting is counting.py's, and newer models are server.model_poller's.
+in. Counting is counting.py's, and newer models are loaded by the server's background.
 """
 
 from collections.abc import Callable

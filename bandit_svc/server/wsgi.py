@@ -9,12 +9,12 @@ import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bandit_svc import logs
+from bandit_svc import logs, metric_counts
 from bandit_svc.clock import GuardedClock, now_ms
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metrics import DEGRADED, FOREIGN_CHANGES, FSYNC_FAILURES
 from bandit_svc.server.app import create_app
-from bandit_svc.server.model_poller import ModelPoller
+from bandit_svc.server.repeating import Repeating
 from bandit_svc.services.checks.degraded import MODELS, learning_reasons
 from bandit_svc.settings import settings_from
 from bandit_svc.wiring import Worker
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 GC_THRESHOLD = 20_000
 """Objects made between two young collections; requests leave no cycles behind."""
+METRICS_TICK_MS = 250
+"""How long a count waits in memory; a worker that is killed loses those that wait."""
 
 
 class Application:
@@ -41,8 +43,22 @@ class Application:
             FOREIGN_CHANGES.inc,
         )
         self._clock = GuardedClock(self._worker.storage.clock.kept())
-        self._poller = ModelPoller(self._poll, settings.model_poll_ms)
-        self._poller.start()
+        self._background = (
+            Repeating(
+                "models",
+                self._poll,
+                settings.model_poll_ms,
+                "newer models can't be loaded",
+            ),
+            Repeating(
+                "metrics",
+                metric_counts.flush,
+                METRICS_TICK_MS,
+                "metrics can't be written",
+            ),
+        )
+        for repeating in self._background:
+            repeating.start()
         self._app = create_app(
             RequestContext(self._worker, self._clock.now_ms, os.urandom)
         )
@@ -67,8 +83,10 @@ class Application:
         self._worker.catalog.refresh_models()
 
     def close(self) -> None:
-        """Stop polling, flush the log and close files; idempotent."""
-        self._poller.close()
+        """Stop polling, write the metrics, flush the log, close files; idempotent."""
+        for repeating in self._background:
+            repeating.close()
+        metric_counts.flush()
         self._worker.close()
 
 

@@ -25,6 +25,7 @@ HOMES = {
     "sqlite_utils": ("bandit_svc/storage/sqlite/",),
     "prometheus_client": (
         "bandit_svc/metrics.py",
+        "bandit_svc/metric_counts.py",
         "bandit_svc/metric_files.py",
         "bandit_svc/http/",
         "bandit_svc/learner/",

@@ -20,7 +20,7 @@ from bandit_svc.storage.rows import Scope
 from bandit_svc.wiring import Backends
 from tests.harness.loopback import free_port
 from tests.harness.process import Process, children_of, plain_environment
-from tests.harness.waiting import GENEROUS_S
+from tests.harness.waiting import GENEROUS_S, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -222,19 +222,22 @@ def test_many_callers_at_once_are_all_answered(service: Gunicorn) -> None:
 
 
 def test_metrics_are_those_of_both_workers_together(service: Gunicorn) -> None:
+    variants = [{"key": "a"}, {"key": "b"}]
+    service.ask("POST", "/v1/experiments", {"key": "counted", "variants": variants})
+
     def decided() -> float:
         _, text, _ = service.ask("GET", "/metrics")
         return sum(
             float(line.rsplit(b" ", 1)[1])
             for line in text.splitlines()
-            if line.startswith(b"bandit_decision_seconds_count")
+            if line.startswith(b'bandit_decisions_total{experiment="counted"')
         )
 
-    before = decided()
     for _ in range(30):
-        service.decide()
+        service.decide(experiment="counted")
 
-    assert decided() == before + 30
+    # A worker writes what it has counted within a tick.
+    wait_until(lambda: decided() == 30, "counting the decisions of both workers")
 
 
 def test_no_key_is_written_to_the_output(service: Gunicorn) -> None:

@@ -1,4 +1,4 @@
-"""Models are refreshed in the background, whatever one refresh runs into."""
+"""Work is repeated in the background, whatever one time of it runs into."""
 
 import logging
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from bandit_svc.errors import BanditError, Unavailable
-from bandit_svc.server.model_poller import ModelPoller
+from bandit_svc.server.repeating import Repeating
 from policies.base import PolicyError
 
 LIMIT_S = 120
@@ -31,7 +31,7 @@ def test_a_refresh_that_fails_is_logged_and_the_next_one_is_made(
     error: BanditError | PolicyError, caplog: pytest.LogCaptureFixture
 ) -> None:
     refresh, refreshed = refreshes(error)
-    poller = ModelPoller(refresh, pause_ms=1)
+    poller = Repeating("models", refresh, 1, "newer models can't be loaded")
 
     with caplog.at_level(logging.ERROR):
         poller.start()
@@ -43,7 +43,7 @@ def test_a_refresh_that_fails_is_logged_and_the_next_one_is_made(
 
 def test_nothing_is_refreshed_after_close() -> None:
     refresh, refreshed = refreshes(None)
-    poller = ModelPoller(refresh, pause_ms=1)
+    poller = Repeating("models", refresh, 1, "newer models can't be loaded")
     poller.start()
     assert refreshed.wait(LIMIT_S)
 
