@@ -5,13 +5,13 @@ store says that they changed (a number in shared memory, compared at each
 request); models are swapped in behind the requests' back by `refresh_models`.
 """
 
-import hashlib
 import threading
 from collections.abc import Mapping
 from typing import assert_never
 
 from bandit_svc.domain.experiment import Definition, Experiment, unknown_experiment
 from bandit_svc.errors import Conflict, FieldError, NotFound
+from bandit_svc.services.serving.key_ring import KeyRing
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
     ServedExperiment,
@@ -35,7 +35,7 @@ class Catalog:
         self._experiments: dict[str, Experiment] = {}
         self._numbers: dict[int, Experiment] = {}
         self._served: dict[str, ServedExperiment] = {}
-        self._keys: dict[str, KeyRow] = {}
+        self._keys = KeyRing(())
         self._unloaded: dict[str, str] = {}
 
     @property
@@ -111,9 +111,7 @@ class Catalog:
     def key(self, secret: str) -> KeyRow | None:
         """Return the row of a key that is valid now, or None."""
         self._look_again()
-        digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-        row = self._keys.get(digest)
-        return None if row is None or row.revoked_at_ms is not None else row
+        return self._keys.find(secret)
 
     def served(self) -> list[ServedExperiment]:
         """Return the experiments that this process has prepared so far."""
@@ -168,7 +166,7 @@ class Catalog:
                 if known is None or known.revision != experiment.revision:
                     self._experiments[experiment.key] = experiment
                     self._numbers[experiment.number] = experiment
-            self._keys = {row.sha256: row for row in self._storage.keys.all()}
+            self._keys = KeyRing(self._storage.keys.all())
             # Last, so that another thread never sees the number before the rows.
             self._seen_version = version
 
