@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bandit_svc.ope.interval import UNBOUNDED, Estimate, Interval
+from bandit_svc.ope.interval import UNBOUNDED, Estimate, Interval, widened_to
 from bandit_svc.ope.uplift import by_unit
 from bandit_svc.ope.uplift.columns import TRAJECTORY
 from bandit_svc.ope.uplift.mixture_bets import MixtureBets, MixtureDraws
@@ -68,13 +68,14 @@ class Headline(NamedTuple):
     def absolute(self) -> Estimate:
         """The absolute uplift in reward units, without an interval at first."""
         possible = self.layout.possible
-        if self.bets is None:
-            band = by_unit.absolute(self.totals, TRAJECTORY, CONFIDENCE, possible)
-            return band.now
+        band = by_unit.absolute(self.totals, TRAJECTORY, CONFIDENCE, possible).now
+        if self.bets is None or band.estimate is None or possible.maximum is None:
+            return band
+        if not enough_units(self.totals):
+            return Estimate(band.estimate, UNBOUNDED)
         found, width = self.bets.estimate(CONFIDENCE), possible.width
-        if found.estimate is None:
-            return found
         ends = (found.interval.lower or 0.0, found.interval.upper or 0.0)
         interval = Interval(*(float(np.float64(end) * width) for end in ends))
-        known = bool(enough_units(self.totals))
-        return Estimate(found.estimate * width, interval if known else UNBOUNDED)
+        # The bets' own estimate is centred at a running mean. The one by unit has the
+        # same mean, and is the difference that the relative uplift divides.
+        return Estimate(band.estimate, widened_to(interval, band.estimate))
