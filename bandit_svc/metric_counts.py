@@ -21,9 +21,10 @@ _Note = TypeVar("_Note")
 MOST_NOTES = 10_000
 """With more of them, a request writes them itself; a tick comes long before."""
 
-# Appending is atomic, so that requests need no lock.
+# Appending is atomic, so that requests need no lock. A note makes no object
+# that the collector of garbage tracks.
 _counted: deque[Counter] = deque()
-_observed: deque[tuple[Histogram, float]] = deque()
+_observed: defaultdict[Histogram, deque[float]] = defaultdict(deque)
 _flushing = threading.Lock()
 
 
@@ -36,8 +37,9 @@ def count(counter: Counter) -> None:
 
 def observe(histogram: Histogram, value: float) -> None:
     """Add a value to a histogram, at the next flush."""
-    _observed.append((histogram, value))
-    if len(_observed) > MOST_NOTES:
+    notes = _observed[histogram]
+    notes.append(value)
+    if len(notes) > MOST_NOTES:
         flush()
 
 
@@ -46,11 +48,8 @@ def flush() -> None:
     with _flushing:
         for counter, times in Tally(_taken(_counted)).items():
             counter.inc(times)
-        by_histogram: defaultdict[Histogram, list[float]] = defaultdict(list)
-        for histogram, value in _taken(_observed):
-            by_histogram[histogram].append(value)
-        for histogram, values in by_histogram.items():
-            _observe_all(histogram, values)
+        for histogram, notes in list(_observed.items()):
+            _observe_all(histogram, _taken(notes))
 
 
 def install() -> None:

@@ -1,9 +1,9 @@
 """The API keys as one version of the catalog has them.
 
 Owns the finding of a key's row. The store has only the SHA-256 of a key. A key that was
-found is remembered with its row, in memory alone, because hashing costs microseconds of
-every request. Only valid keys are remembered, so that callers can't fill the memory. A
-revocation makes a new ring, which remembers nothing.
+found is remembered with its row, in memory alone, because hashing costs half of what a
+request's key check does. Only valid keys are remembered, so that callers can't fill the
+memory. A revocation makes a new ring, which remembers nothing.
 """
 
 import hashlib
