@@ -162,7 +162,13 @@ class Joins(Protocol):
     """Matured decisions with their reward, in a recorded order."""
 
     def due(self, now_ms: int, limit: int) -> list[DueDecision]:
-        """Return open decisions that are ready, by readiness and id."""
+        """Return open decisions that are ready, by readiness and id.
+
+        Those that are damaged are left out, and kept as damages.
+        """
+
+    def set_aside(self, row_ids: Sequence[int]) -> None:
+        """Take open decisions that can't be joined out of those that are due."""
 
     def close(
         self,
@@ -173,7 +179,11 @@ class Joins(Protocol):
         """Append to the joined order, mark as joined and add to the sums."""
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
-        """Return joined decisions of one experiment after a position, in order."""
+        """Return joined decisions of one experiment after a position, in order.
+
+        Those that are damaged are left out, and kept as damages; an empty list means
+        that there are no more.
+        """
 
     def closed_after(self, number: int, position: int, limit: int) -> list[ClosedRow]:
         """Return joined decisions after a position as they were due, in order."""

@@ -49,11 +49,19 @@ class ClosingRule(NamedTuple):
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """One fact of the event log; `rule` comes with a decision."""
+    """One fact of the event log.
 
-    line: bytes
+    Attributes:
+        logged: the payload of the record, or a line of format 1.
+        event: a decision has its context in JSON.
+        rule: comes with a decision.
+        parts: bodies of the shared parts that it may need, by key; None: a line.
+    """
+
+    logged: bytes
     event: Event
     rule: ClosingRule | None = None
+    parts: Mapping[bytes, bytes] | None = None
 
 
 COUNTERS = {
@@ -159,8 +167,7 @@ class DueDecision(msgspec.Struct, frozen=True, gc=False):
     exposed_at_ms: int
     rewards: tuple[tuple[str, str, float, int, int], ...]
     """(metric, reward_id, value, occurred_at_ms, received_at_ms)"""
-    line: bytes
-    """The decision as it was logged."""
+    decision: Decision
 
 
 class ClosedDecision(msgspec.Struct, frozen=True, gc=False):
@@ -204,8 +211,7 @@ class JoinedRow(msgspec.Struct, frozen=True, gc=False):
     position: int
     reward: float
     learnable: bool
-    line: bytes
-    """The decision as it was logged."""
+    decision: Decision
 
 
 class Tally(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.record_reward import RewardReport, record_reward
 from bandit_svc.settings import Settings
 from bandit_svc.storage.factory import open_storage
+from bandit_svc.storage.sqlite.rows.checksums import add_functions
 from bandit_svc.wiring import Backends, Worker
 from benchmarks.speed.service import contexts
 
@@ -31,20 +32,29 @@ START_MS = 1_790_000_000_000
 WINDOW_S = 1
 _SECRET = bytes(32)
 _DRAIN_S = 3_600.0
+_TIME_BYTES = 6
+"""At the begin of an id."""
 
-# Ids of copies begin with the number of the copy, so they sort in writing order.
 _COPY = (
-    """INSERT INTO decisions SELECT row_id + :shift, :mark || substr(id, 7), number,
-        revision, decided_at_ms, grp, variant, state, exposed_at_ms, closes_at_ms,
-        ready_at_ms, closes_after_ms, window_ms, on_first_reward,
-        CAST(replace(CAST(line AS TEXT), id, :mark || substr(id, 7)) AS BLOB)
-        FROM decisions WHERE row_id <= :last ORDER BY row_id""",
-    """INSERT INTO joined SELECT number, position + :copy * last, row_id + :shift,
-        reward, counted, learnable, joined_at_ms FROM joined JOIN lasts USING (number)
-        WHERE position <= last ORDER BY number, position""",
-    """INSERT INTO rewards SELECT :mark || substr(decision_id, 7), metric, reward_id,
-        number, value, occurred_at_ms, received_at_ms, attached, late, conflicts
-        FROM rewards WHERE decision_id >= :first ORDER BY decision_id""",
+    """INSERT INTO decisions SELECT *, row_crc('decisions', row_id, id, number,
+        baseline, state, at_ms, ready_at_ms, closes_after_ms, window_ms,
+        on_first_reward, logged)
+        FROM (SELECT row_id + :shift AS row_id, later_id(id, :copy) AS id, number,
+            baseline, state, at_ms, ready_at_ms, closes_after_ms, window_ms,
+            on_first_reward, logged
+            FROM decisions WHERE row_id <= :last ORDER BY row_id)""",
+    """INSERT INTO joined SELECT *, row_crc('joined', number, position, row_id, reward,
+        counted, learnable, joined_at_ms)
+        FROM (SELECT number, position + :copy * last AS position,
+            row_id + :shift AS row_id, reward, counted, learnable, joined_at_ms
+            FROM joined JOIN lasts USING (number) WHERE position <= last
+            ORDER BY number, position)""",
+    """INSERT INTO rewards SELECT *, row_crc('rewards', decision_id,
+        CAST(metric AS BLOB), CAST(reward_id AS BLOB), number, value, occurred_at_ms,
+        received_at_ms, attached, late, conflicts)
+        FROM (SELECT later_id(decision_id, :copy) AS decision_id, metric, reward_id,
+            number, value, occurred_at_ms, received_at_ms, attached, late, conflicts
+            FROM rewards WHERE decision_id <= :newest ORDER BY decision_id)""",
 )
 _MULTIPLY = """
     UPDATE counters SET value = value * :times;
@@ -67,7 +77,7 @@ _MULTIPLY = """
     UPDATE snapshots SET learned = learned * :times,
         spans = '[[0,' || (SELECT max(position) FROM joined
             WHERE joined.number = snapshots.number) || ']]';
-    INSERT OR IGNORE INTO units SELECT number, random() AS unit
+    INSERT OR IGNORE INTO units SELECT number, random() AS unit, 1, NULL
         FROM joined JOIN lasts USING (number) WHERE position > last
         ORDER BY number, unit"""
 _LASTS = """CREATE TEMP TABLE lasts AS
@@ -188,23 +198,29 @@ def with_events(folder: Path, events: int) -> None:
     multiply(folder, times)
 
 
+def _later_id(stored: bytes, copy: int) -> bytes:
+    """Return the id of a copy; copies sort in writing order, behind the originals."""
+    at_ms = int.from_bytes(stored[:_TIME_BYTES], "big") + copy * BLOCK
+    return at_ms.to_bytes(_TIME_BYTES, "big") + stored[_TIME_BYTES:]
+
+
 def multiply(folder: Path, times: int) -> None:
     """Copy the content of a store `times - 1` times; nothing else may use it then."""
     path = folder / "bandit.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        add_functions(connection, lambda _damage: None)
+        connection.create_function("later_id", 2, _later_id, deterministic=True)
         # A store that fails is made again, so it needs no journal.
         for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1e6"):
             connection.execute(f"PRAGMA {setting}")
         (last,) = connection.execute("SELECT max(row_id) FROM decisions").fetchone()
-        (first,) = connection.execute("SELECT min(id) FROM decisions").fetchone()
+        (newest,) = connection.execute("SELECT max(id) FROM decisions").fetchone()
         connection.execute(_LASTS)
         connection.execute("BEGIN")
         for copy in range(1, times):
-            place = {"last": last, "first": first, "mark": f"!{copy:05d}"}
+            place = {"last": last, "newest": newest, "copy": copy}
             for statement in _COPY:
-                connection.execute(
-                    statement, place | {"copy": copy, "shift": copy * last}
-                )
+                connection.execute(statement, place | {"shift": copy * last})
         for statement in _MULTIPLY.split(";") if times > 1 else ():
             connection.execute(statement, {"times": times})
         connection.execute("COMMIT")

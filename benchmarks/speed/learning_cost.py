@@ -24,7 +24,6 @@ from typing import Any
 
 from vowpalwabbit import Workspace
 
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.model_version import Span
 from bandit_svc.services.evaluation.progressive import ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
@@ -211,7 +210,7 @@ def _examples(backends: Backends) -> tuple[list[str], list[str]]:
     whole: Span = (0, storage.joins.last_position(experiment.number))
     for rows in examples.rows(whole):
         for row in rows:
-            decision = decode_decision(row.line)
+            decision = row.decision
             texts.append(
                 writer.labelled(
                     decision.context,

@@ -5,7 +5,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -16,6 +15,9 @@ from typing import Any
 import pytest
 
 from bandit_svc.settings import Settings
+from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, shown_id
+from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS
 from bandit_svc.wiring import Backends
 from tests.harness.process import COMMAND
 from tests.harness.served import Served, StartServed
@@ -227,18 +229,15 @@ def _check_store(
     decisions: dict[str, tuple[str, float]],
     rewards: dict[tuple[str, str], float],
 ) -> None:
-    with closing(sqlite3.connect(data / "bandit.db")) as store:
-        kept = {
-            row[0]: (row[1], json.loads(row[2])["propensity"])
-            for row in store.execute(
-                "SELECT id, variant, line FROM decisions WHERE state <> 3"
-            )
-        }
-        ambiguous = {
-            row[0] for row in store.execute("SELECT id FROM decisions WHERE state = 3")
-        }
+    database = Database(data / "bandit.db")
+    decode = StoredDecisions(database).decode
+    with closing(database), database.read() as store:
+        rows = store.execute("SELECT state, id, logged FROM decisions").fetchall()
+        read = [(state, decode(*stored)) for state, *stored in rows]
+        kept = {d.id: (d.variant, d.propensity) for s, d in read if s != AMBIGUOUS}
+        ambiguous = {decision.id for state, decision in read if state == AMBIGUOUS}
         values = {
-            (row[0], row[1]): row[2]
+            (shown_id(row[0]), row[1]): row[2]
             for row in store.execute(
                 "SELECT decision_id, reward_id, value FROM rewards"
             )

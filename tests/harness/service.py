@@ -13,7 +13,7 @@ import msgspec
 
 from bandit_svc.domain.events.decision import Activation
 from bandit_svc.domain.events.decision_id import ENTROPY_BYTES, SECRET_BYTES
-from bandit_svc.domain.events.event import Event, decode_decision
+from bandit_svc.domain.events.event import Event
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion
@@ -187,7 +187,7 @@ class Service:
     def joined_ids(self, number: int = 1) -> list[str]:
         """Return the ids of the joined decisions in their order."""
         rows = self.storage.joins.after(number, 0, 10**6)
-        return [decode_decision(row.line).id for row in rows]
+        return [row.decision.id for row in rows]
 
     def logged(self) -> list[Event]:
         """Return every fact of the log."""

@@ -94,14 +94,22 @@ def test_readyz_is_degraded_until_damage_of_the_log_is_acknowledged(
 ) -> None:
     storage = service.worker.storage
     lost = Damage("p", 2, 94, 3, 40, "changed")
+    row = Damage("rewards", 0, 17, 1, 0, "row")
     storage.facts.ingest([], {}, FoundDamages([lost], 100))
     damaged = service.client.get("/readyz")
-    storage.damages.acknowledge(1, 200)
+    storage.facts.ingest([], {}, FoundDamages([row], 100))
+    both = service.client.get("/readyz")
+    for damage_id in (1, 2):
+        storage.damages.acknowledge(damage_id, 200)
     accepted = service.client.get("/readyz")
 
     assert damaged.status_code == 200
     assert damaged.get_json()["reasons"][-1].startswith(
         "damage: the event log was damaged at 1 place, and 3 facts are lost"
+    )
+    assert both.get_json()["reasons"][-1].startswith(
+        "damage: the event log was damaged at 1 place, and 1 row of the store was "
+        "damaged, and 4 facts are lost"
     )
     assert "damage: " not in accepted.text
 

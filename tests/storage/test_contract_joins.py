@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import ClosedDecision, IngestOutcome, Tally
@@ -56,7 +55,7 @@ def test_positions_are_dense_within_each_experiment(
 
     assert [row.position for row in storage.joins.after(1, 0, 99)] == [1, 2, 3, 4, 5]
     assert [row.position for row in storage.joins.after(2, 0, 99)] == [1, 2, 3, 4]
-    assert [decode_decision(r.line).id for r in storage.joins.after(2, 0, 99)] == [
+    assert [r.decision.id for r in storage.joins.after(2, 0, 99)] == [
         "d1",
         "d3",
         "d5",

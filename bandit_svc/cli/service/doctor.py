@@ -41,8 +41,8 @@ def doctor(data: str, acknowledge: tuple[int, ...], show: int | None) -> None:
     """Check the store, the event log, the models, the clock and the disk.
 
     Prints one line for each fault and exits 1, or says that there is none.
-    Changes nothing but what it is told to acknowledge, and may run beside a running
-    service.
+    Changes nothing but the list of damages, to which it adds damaged rows of the
+    store. May run beside a running service.
 
     Example: bandit-svc doctor --data ./data
     """

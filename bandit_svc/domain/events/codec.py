@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from bandit_svc.domain.events.decision import Activation, Decision
-from bandit_svc.domain.events.decision_decoder import DecisionDecoder
+from bandit_svc.domain.events.decision_decoder import (
+    UNPARSED,
+    WHOLE,
+    DecisionDecoder,
+    Made,
+)
 from bandit_svc.domain.events.decision_id import (
     RAW_ID_BYTES,
     DecisionIds,
@@ -127,14 +132,14 @@ class FactDecoder:
             UnreadableEvent: it is damaged, of a kind that this version does not
                 know, or not of this service.
         """
-        return self._decode(record, parts, whole=True)
+        return self._decode(record, parts, WHOLE)
 
     def decode_unparsed(self, record: Record, parts: Mapping[bytes, bytes]) -> Event:
         """Return the same, a decision with its context still in JSON."""
-        return self._decode(record, parts, whole=False)
+        return self._decode(record, parts, UNPARSED)
 
     def _decode(
-        self, record: Record, parts: Mapping[bytes, bytes], *, whole: bool
+        self, record: Record, parts: Mapping[bytes, bytes], made: Made
     ) -> Event:
         if record.kind == LINE:
             return self._line(record.payload)
@@ -142,7 +147,7 @@ class FactDecoder:
         self._check_signature(payload[:RAW_ID_BYTES])
         try:
             if record.kind == DECISION:
-                return self._decisions.decode(payload, parts, whole=whole)
+                return self._decisions.decode(payload, parts, made)
             if record.kind == REWARD:
                 return _reward(payload)
             if record.kind == ACTIVATION:

@@ -1,6 +1,6 @@
-"""What the event log has lost, and where.
+"""What the event log or the store has lost, and where.
 
-Owns the value that the log's reader gives and ingestion keeps. Pure.
+Owns the value that those who read them give, and that the store keeps. Pure.
 """
 
 from typing import Literal, NamedTuple
@@ -22,6 +22,7 @@ DamageKind = Literal[
     "older store",
     "older log",
     "waited",
+    "row",
 ]
 """Kinds of damage.
 
@@ -35,7 +36,8 @@ never had. waiting: a file that can't be read for a reason that may pass. replac
 something that is no file lies in its place. Of these two nothing is lost yet: their
 partition waits. waited: one of the two that has passed.
 older store: partitions were read and deleted that the store knows nothing of. older
-log: it ends before what was read from it, or knows less of what was deleted.
+log: it ends before what was read from it, or knows less of what was deleted. row: a row
+of the store does not fit its checksum.
 """
 
 MOST_REMAINS_BYTES = 65_536
@@ -67,14 +69,18 @@ _WORDS: dict[DamageKind, str] = {
         "deleted: what was appended to the log since, and not read, is lost"
     ),
     "waited": "a file could not be read for a while",
+    "row": "it does not fit its checksum, and is not read",
 }
+STORE_FILE = "bandit.db"
 
 
 class Damage(NamedTuple):
-    """One place of one segment.
+    """One place of one segment, or one row of the store.
 
     Attributes:
-        segment: 0 where it is about the whole partition.
+        partition: of a row, its table.
+        segment: 0 where it is about the whole partition, and for a row.
+        offset: of a row, its rowid, or the CRC-32 of its key.
         facts: records that are lost there.
         bytes: length of the damaged stretch, 0 where nothing is left of it; where
             records were set aside, their length without the others in between.
@@ -110,8 +116,15 @@ class Damage(NamedTuple):
         )
 
     @property
+    def is_row(self) -> bool:
+        """True for a row of the store, false for a place of the event log."""
+        return self.what == "row"
+
+    @property
     def file(self) -> str:
         """The file in the data folder where the damage is, or was."""
+        if self.is_row:
+            return STORE_FILE
         if not self.partition:
             return "log"
         if self.segment:
@@ -130,6 +143,10 @@ class Damage(NamedTuple):
                 f"{_WORDS[self.what]}; nothing of it is lost yet"
             )
         lost = f"{_WORDS[self.what]}; {lost_facts(self.facts, at_least=self.at_least)}"
+        if self.is_row:
+            return (
+                f"row {self.offset} of the table {self.partition} of the store: {lost}"
+            )
         if self.what in {"older store", "older log"} and not self.partition:
             return lost
         if not self.partition:

@@ -19,6 +19,7 @@ from bandit_svc.domain.events.decision_encoder import (
 )
 from bandit_svc.domain.events.decision_fields import (
     SERVED,
+    Bodies,
     Shared,
     body_of,
     overlaid,
@@ -45,9 +46,10 @@ _CONTINUES: Final = 0x80
 _MAX_CACHED = 4096
 
 _decode_context = msgspec.json.Decoder(dict[str, Any]).decode
-_Made = tuple[type[Decision], Callable[[bytes], Any]]
-_WHOLE: Final[_Made] = (Decision, _decode_context)
-_UNPARSED: Final[_Made] = (LoggedDecision, msgspec.Raw)
+Made = tuple[type[Decision], Callable[[bytes], Any]]
+"""What a decision is made as, and what reads the bytes of its context."""
+WHOLE: Final[Made] = (Decision, _decode_context)
+UNPARSED: Final[Made] = (LoggedDecision, msgspec.Raw)
 
 
 class DecisionDecoder:
@@ -56,26 +58,22 @@ class DecisionDecoder:
     def __init__(self) -> None:
         self._cache: dict[bytes, Shared] = {}
 
-    def decode(
-        self, payload: bytes, parts: Mapping[bytes, bytes], *, whole: bool = True
-    ) -> Decision:
+    def decode(self, payload: bytes, parts: Bodies, made: Made = WHOLE) -> Decision:
         """Return the decision of a record.
 
         Args:
             parts: the bodies of the shared parts, by key.
-            whole: False leaves the context as JSON: a LoggedDecision.
+            made: UNPARSED leaves the context as JSON: a LoggedDecision.
 
         Raises:
             Malformed: it can't be read, or a part of it is missing.
         """
         try:
-            return self._decode(payload, parts, whole=whole)
+            return self._decode(payload, parts, made)
         except (LookupError, UnicodeDecodeError, msgspec.DecodeError) as error:
             raise Malformed(f"the record of a decision: {error!r}") from error
 
-    def _decode(
-        self, payload: bytes, parts: Mapping[bytes, bytes], *, whole: bool
-    ) -> Decision:
+    def _decode(self, payload: bytes, parts: Bodies, form: Made) -> Decision:
         key = payload[RAW_ID_BYTES:_FLAGS_AT]
         flags, at = payload[_FLAGS_AT], _FLAGS_AT + 1
         if flags & HAS_FIELDS:
@@ -112,7 +110,7 @@ class DecisionDecoder:
         if decided_at_ms is None:
             raise Malformed("neither the id nor a field says when it was decided")
         treatment, baseline = shared.treatment_pmf, shared.baseline_pmf
-        made, read = _WHOLE if whole else _UNPARSED
+        made, read = form
         # In the order of the struct, as names cost time.
         return made(
             text_id(raw),
@@ -139,12 +137,24 @@ class DecisionDecoder:
             shared.unknown,
         )
 
-    def _cached(self, key: bytes, parts: Mapping[bytes, bytes]) -> Shared:
+    def _cached(self, key: bytes, parts: Bodies) -> Shared:
         shared = read_shared(read_fields(body_of(key, parts)))
         if len(self._cache) >= _MAX_CACHED:
             self._cache.clear()
         self._cache[key] = shared
         return shared
+
+
+def own_fields(payload: bytes) -> Mapping[int, bytes]:
+    """Return the fields that a record has besides those of its parts.
+
+    Raises:
+        Malformed: they can't be read.
+    """
+    if not payload[_FLAGS_AT] & HAS_FIELDS:
+        return {}
+    length, at = read_varint(payload, _FLAGS_AT + 1)
+    return read_fields(payload[at : at + length])
 
 
 def _pmf(

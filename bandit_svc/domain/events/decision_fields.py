@@ -6,7 +6,7 @@ that a part and a record have. docs/log-format.md lists them. Pure.
 
 import itertools
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -54,6 +54,13 @@ SERVED: Final[Pmf] = ()
 
 encode_variants = msgspec.json.Encoder().encode
 _decode_variants = msgspec.json.Decoder(tuple[Variant, ...]).decode
+
+
+class Bodies(Protocol):
+    """The bodies of shared parts, by key."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """Return one, None if it is missing."""
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -168,9 +175,7 @@ def read_positions(data: bytes) -> list[int]:
     raise Malformed(f"{len(data)} bytes of positions in an unknown form")
 
 
-def overlaid(
-    own: Mapping[int, bytes], part: bytes, parts: Mapping[bytes, bytes]
-) -> dict[int, bytes]:
+def overlaid(own: Mapping[int, bytes], part: bytes, parts: Bodies) -> dict[int, bytes]:
     """Return the fields of a part, of the further parts that a record names, its own.
 
     Raises:
@@ -184,7 +189,7 @@ def overlaid(
     return fields
 
 
-def body_of(key: bytes, parts: Mapping[bytes, bytes]) -> bytes:
+def body_of(key: bytes, parts: Bodies) -> bytes:
     """Return the body of a part.
 
     Raises:

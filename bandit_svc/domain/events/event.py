@@ -3,8 +3,6 @@
 Owns the codec: one JSON document an event, tagged with its type. Pure.
 """
 
-from typing import Any
-
 import msgspec
 
 from bandit_svc.domain.events.decision import Activation, Decision
@@ -18,22 +16,6 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(
     Decision | Reward | Activation | Refusal
 )
 _decision_decoder = msgspec.json.Decoder(Decision)
-
-
-class LoggedChoice(msgspec.Struct, tag="decision", gc=False):
-    """The fields of a logged decision that a join reads; see domain.events.decision."""
-
-    context: dict[str, Any]
-    pmf: tuple[float, ...]
-    chosen: int
-    model_version: int
-    unit_id: str | None = None
-    group_chance: float | None = None
-    treatment_pmf: tuple[float, ...] | None = None
-    baseline_pmf: tuple[float, ...] | None = None
-
-
-_choice_decoder = msgspec.json.Decoder(LoggedChoice)
 
 
 class UnreadableEvent(Exception):
@@ -65,17 +47,5 @@ def decode_decision(line: bytes) -> Decision:
     """
     try:
         return _decision_decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UnreadableEvent(str(error)) from error
-
-
-def decode_choice(line: bytes) -> LoggedChoice:
-    """Read no more than the choice of a line that is known to hold a decision.
-
-    Raises:
-        UnreadableEvent: it does not.
-    """
-    try:
-        return _choice_decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableEvent(str(error)) from error

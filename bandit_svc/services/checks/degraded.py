@@ -43,14 +43,21 @@ def damage_reasons(damages: Sequence[Damage]) -> list[Reason]:
 
 
 def _lost(damages: Sequence[Damage]) -> str:
-    places = counted(len(damages), "place")
+    rows = sum(damage.is_row for damage in damages)
+    where = []
+    if rows < len(damages):
+        places = counted(len(damages) - rows, "place")
+        where.append(f"the event log was damaged at {places}")
+    if rows:
+        were = counted(rows, "row of the store was", "rows of the store were")
+        where.append(f"{were} damaged")
     lost = lost_facts(
         sum(damage.facts for damage in damages),
         at_least=any(damage.at_least for damage in damages),
     )
     return (
-        f"the event log was damaged at {places}, and {lost}; `bandit-svc "
-        "doctor` names each, and `bandit-svc doctor --acknowledge ID` accepts the loss"
+        f"{', and '.join([*where, lost])}; `bandit-svc doctor` names each, and "
+        "`bandit-svc doctor --acknowledge ID` accepts the loss"
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
@@ -73,10 +72,12 @@ def export(
     while position < last:
         limit = min(BATCH_ROWS, last - position)
         rows = storage.joins.after(experiment.number, position, limit)
+        if not rows:
+            break
         batch = []
         for row in rows:
-            decision = decode_decision(row.line)
-            if group not in {"all", decision.group}:
+            decision = row.decision
+            if group not in {"all", decision.group} or not examples.knows(decision):
                 continue
             batch.append(
                 Exported(

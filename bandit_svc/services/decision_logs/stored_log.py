@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.errors import Unprocessable
 from bandit_svc.ope.arrays import FloatArray
@@ -36,7 +35,7 @@ def stored_log(
     position = 0
     while rows := storage.joins.after(experiment.number, position, BATCH_ROWS):
         for row in rows:
-            decision = decode_decision(row.line)
+            decision = row.decision
             if decision.group == TREATMENT:
                 growing.add(decision, row.reward)
         growing.end_batch()

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Definition
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.ope.errors import LoggedDataError
@@ -283,7 +282,7 @@ def evaluate_and_learn(
     scale = reward_range(definition)
     learners = [c.policy for c in candidates if c.policy is not None]
     for row in rows:
-        decision = decode_decision(row.line)
+        decision = row.decision
         predicted = None
         if predictor is not None:
             predicted = predictor.predict(row, decision, examples)

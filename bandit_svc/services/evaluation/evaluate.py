@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, Experiment
 from bandit_svc.errors import InvalidInput
@@ -171,7 +170,7 @@ def _pass_over(
     """Let the units of decisions that a published model has learned from not count."""
     if candidates:
         for row in rows:
-            decision = decode_decision(row.line)
+            decision = row.decision
             for candidate in candidates:
                 candidate.pass_over(decision)
 

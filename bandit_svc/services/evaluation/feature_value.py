@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.errors import InvalidInput
@@ -191,8 +190,10 @@ def key_shares(
     while position < last:
         limit = min(BATCH, last - position)
         rows = storage.joins.after(experiment.number, position, limit)
+        if not rows:
+            break
         for row in rows:
-            decision = decode_decision(row.line)
+            decision = row.decision
             if decision.group == TREATMENT:
                 n += 1
                 counts.update(paths_of(decision.context))

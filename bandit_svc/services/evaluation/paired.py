@@ -22,7 +22,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.ope.progressive.weighted import Summary, WeightedRewards
 from bandit_svc.ope.sequences.paired import PairedDifference, Term, paired_terms
@@ -134,7 +133,7 @@ class PairedEvaluation:
         return [c.result() for c in (self._reference, *self._others)]
 
     def _step(self, row: JoinedRow) -> None:
-        decision = decode_decision(row.line)
+        decision = row.decision
         actions = self._examples.actions(decision)
         if decision.group == TREATMENT:
             self._compare(decision, actions, self._scale.scaled(row.reward))

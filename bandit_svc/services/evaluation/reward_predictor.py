@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Definition
 from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.examples import JoinedExamples
@@ -103,7 +102,7 @@ class RewardPredictor:
     def advance(self, rows: Sequence[JoinedRow], examples: JoinedExamples) -> None:
         """Predict and learn from the next rows; predictions only enter the quality."""
         for row in rows:
-            decision = decode_decision(row.line)
+            decision = row.decision
             self.predict(row, decision, examples)
             self.learn(row, decision, examples)
         self.cursor = rows[-1].position

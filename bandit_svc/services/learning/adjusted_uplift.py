@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.domain.events.event import LoggedChoice
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import TREATMENT, Definition, Experiment
 from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.uplift.adjusted import AdjustedUplift as AdjustedSums
@@ -70,7 +70,7 @@ class _Growing:
         self.sums = AdjustedSums.from_dict(kept.sums) if kept else None
         self.rows: list[tuple[float, ...]] = []
 
-    def add(self, closed: ClosedDecision, choice: LoggedChoice, d: Definition) -> None:
+    def add(self, closed: ClosedDecision, choice: Decision, d: Definition) -> None:
         """Count one decision, if it belongs to the sums or begins new ones."""
         if d.covariate is None or not 0 < d.holdout < 1:
             return
@@ -100,7 +100,7 @@ def adjusted_after(
     joins: Joins,
     definitions: Definitions,
     closed: Sequence[ClosedDecision],
-    choices: Sequence[LoggedChoice],
+    choices: Sequence[Decision],
 ) -> dict[int, bytes]:
     """Return the new state of each experiment that a decision of a batch counts for."""
     growing: dict[int, _Growing] = {}

@@ -10,7 +10,7 @@ from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.damage import Damage, DamageKind
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import UnreadableEvent, encode_event
+from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.events.record import LINE
 from bandit_svc.domain.experiment import RewardDefinition
 from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
@@ -90,15 +90,13 @@ class Arrivals:
 
     def _arrival(self, record: Record, batch: Batch) -> Arrival:
         event = self._decoder.decode_unparsed(record, batch.parts)
-        line = record.payload
         if not isinstance(event, Decision):
-            return Arrival(line, event)
+            return Arrival(record.payload, event)
         rule = self._rules.of(event.number, event.revision)
         if rule is None:
             raise _UnknownExperiment
-        if record.kind != LINE:
-            line = encode_event(event)
-        return Arrival(line, event, rule)
+        parts = None if record.kind == LINE else batch.parts
+        return Arrival(record.payload, event, rule, parts)
 
     def _place(self, partition: str, after: Cursor, index: int) -> Cursor:
         """Return where a record of a batch begins, or what it needs before it.

@@ -7,7 +7,6 @@ replay can't differ.
 from collections.abc import Callable, Iterator, Sequence
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.model_version import Span
 from bandit_svc.domain.plain_values import Spec
@@ -32,7 +31,10 @@ class JoinedExamples:
         self._eligible: dict[tuple[int, tuple[str, ...]], tuple[Action, ...]] = {}
 
     def rows(self, span: Span) -> Iterator[list[JoinedRow]]:
-        """Yield the joined decisions of first < position <= last, in batches."""
+        """Yield the joined decisions of first < position <= last, in batches.
+
+        Those whose revision is damaged in the store are left out.
+        """
         position, last = span
         while position < last:
             rows = self._joins.after(
@@ -40,7 +42,9 @@ class JoinedExamples:
             )
             if not rows:
                 return
-            yield rows
+            known = [row for row in rows if self.knows(row.decision)]
+            if known:
+                yield known
             position = rows[-1].position
 
     def learn(self, policy: Policy, row: JoinedRow) -> int:
@@ -51,8 +55,14 @@ class JoinedExamples:
         """
         if not row.learnable:
             return 0
-        decision = decode_decision(row.line)
+        decision = row.decision
         return teach(policy, decision, self.actions(decision), row.reward)
+
+    def knows(self, decision: Decision) -> bool:
+        """Return whether the variants of a decision are known."""
+        if decision.inline_variants is not None:
+            return True
+        return bool(self._of_revision(decision.revision))
 
     def actions(self, decision: Decision) -> tuple[Action, ...]:
         """Return the eligible actions of a decision, in the order of its pmf."""

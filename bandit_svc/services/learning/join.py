@@ -18,7 +18,6 @@ from bandit_svc.domain.events.attribution import (
     joined_reward,
     timing,
 )
-from bandit_svc.domain.events.event import LoggedChoice, decode_choice
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import TREATMENT, Definition, RewardDefinition
 from bandit_svc.domain.times import Deadline
@@ -35,6 +34,7 @@ from bandit_svc.services.learning.uplift_sums import (
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import (
     ClosedDecision,
+    ClosedRow,
     DueDecision,
     JoinSums,
     clipped_counts,
@@ -68,18 +68,16 @@ def join(joins: Joins, definitions: Definitions, now_ms: int) -> Closed:
     while True:
         due = joins.due(now_ms - MARGIN_MS, BATCH)
         if due:
-            choices = [decode_choice(decision.line) for decision in due]
-            closed = [
-                _close(decision, choice, definitions)
-                for decision, choice in zip(due, choices, strict=True)
-            ]
+            closed, lost = _closed(due, definitions)
+            choices = [one.due.decision for one in closed]
             sums = JoinSums(
                 calibration=calibration_of(closed, choices),
                 adjusted=adjusted_after(joins, definitions, closed, choices),
                 uplift=uplift_after(joins, definitions, closed, choices),
             )
             joins.close(closed, now_ms, sums)
-            count += len(due)
+            joins.set_aside(lost)
+            count += len(closed)
             counts.update(clipped_counts(closed))
         if len(due) < BATCH:
             return Closed(count, counts)
@@ -108,31 +106,52 @@ def sum_up(
         rows = joins.closed_after(number, position, BATCH)
         if not rows:
             return 0
-        choices = [decode_choice(row.due.line) for row in rows]
-        closed = [
-            replace(_close(row.due, choice, definitions), reward=row.reward)
-            for row, choice in zip(rows, choices, strict=True)
-        ]
-        joined = Joined(closed, choices)
+        joined = _joined(rows, definitions)
+        if joined is None:
+            return joins.last_position(number) - position
         sums = uplift_with(joins, definitions, kept, layout, joined, rows[-1].position)
         joins.save_uplift(number, sums)
         if time_is_up():
             return max(0, joins.last_position(number) - position - len(rows))
 
 
-def _close(
-    due: DueDecision, choice: LoggedChoice, definitions: Definitions
-) -> ClosedDecision:
-    definition = definitions.at(due.number, due.revision)
-    if definition is None:
-        # Ingest sets such decisions aside, so the store has lost its revisions.
-        raise LookupError(
-            f"revision {due.revision} of experiment number {due.number} is gone"
-        )
+def _joined(rows: Sequence[ClosedRow], definitions: Definitions) -> Joined | None:
+    """Return joined decisions as the join closed them, with their reward as it was.
+
+    None where the row of a revision is damaged, so that its rules are unknown.
+    """
+    closed = []
+    for row in rows:
+        definition = definitions.at(row.due.number, row.due.revision)
+        if definition is None:
+            return None
+        closed.append(replace(_close(row.due, definition), reward=row.reward))
+    return Joined(closed, [one.due.decision for one in closed])
+
+
+def _closed(
+    due: Sequence[DueDecision], definitions: Definitions
+) -> tuple[list[ClosedDecision], list[int]]:
+    """Return the closed decisions, and the rows of those that no rule is known for.
+
+    Ingest keeps no such decision, so the row of its revision was damaged since.
+    """
+    closed: list[ClosedDecision] = []
+    lost: list[int] = []
+    for one in due:
+        definition = definitions.at(one.number, one.revision)
+        if definition is None:
+            lost.append(one.row_id)
+        else:
+            closed.append(_close(one, definition))
+    return closed, lost
+
+
+def _close(due: DueDecision, definition: Definition) -> ClosedDecision:
     learnable = due.group == TREATMENT or definition.learn_from_baseline
     if not due.rewards:
         return ClosedDecision(
-            due, definition.reward.default, 0, learnable, {}, (), choice.context
+            due, definition.reward.default, 0, learnable, {}, (), due.decision.context
         )
     rewards = [_reward(due, row) for row in due.rewards]
     main = [r for r in rewards if r.metric == MAIN_METRIC]
@@ -151,7 +170,7 @@ def _close(
             for r in rewards
             if (r.metric, r.reward_id) not in kept
         ),
-        context=choice.context,
+        context=due.decision.context,
         latencies=_latencies(main, kept, due.exposed_at_ms, definition.reward),
         clipped=joined.clipped + clipped,
     )

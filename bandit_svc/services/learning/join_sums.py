@@ -7,16 +7,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bandit_svc.domain.events.event import LoggedChoice
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.calibration import CalibrationSums
 from bandit_svc.storage.rows import ClosedDecision, VersionSums
 
 
 def calibration_of(
-    closed: Sequence[ClosedDecision], choices: Sequence[LoggedChoice]
+    closed: Sequence[ClosedDecision], choices: Sequence[Decision]
 ) -> list[VersionSums]:
     """Sum up logged chances and choices by experiment, model version and bin."""
+    if not closed:
+        return []
     blocks: dict[tuple[int, int], int] = {}
     block = [
         blocks.setdefault((c.due.number, choice.model_version), len(blocks))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from bandit_svc.domain.events.event import LoggedChoice
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import TREATMENT, Definition, UnitHashes
 from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
 from bandit_svc.ope.uplift import by_unit
@@ -64,7 +64,7 @@ class Joined(NamedTuple):
     """Decisions of one experiment in their joined order; both of one length."""
 
     closed: Sequence[ClosedDecision]
-    choices: Sequence[LoggedChoice]
+    choices: Sequence[Decision]
 
     @property
     def number(self) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from bandit_svc.domain.events.event import LoggedChoice
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.ope.arrays import IntArray
 from bandit_svc.ope.uplift.columns import RANDOMISED
 from bandit_svc.ope.uplift.mixture_bets import MixtureBets, MixtureDraws
@@ -73,7 +73,7 @@ def uplift_after(
     joins: Joins,
     definitions: Definitions,
     closed: Sequence[ClosedDecision],
-    choices: Sequence[LoggedChoice],
+    choices: Sequence[Decision],
 ) -> dict[int, UpliftSums]:
     """Return the new sums of each experiment that a batch adds to.
 
@@ -83,7 +83,11 @@ def uplift_after(
     for joined in _by_experiment(closed, choices):
         number = joined.number
         last, kept = joins.last_position(number), kept_uplift(joins, number)
-        layout = newest_layout(definitions, number)
+        definition = definitions.newest(number)
+        if definition is None:
+            # Its row in the store is damaged; the others are summed up.
+            continue
+        layout = Layout.of(definition)
         begins = last == 0 if kept is None else kept.position == last
         if begins and (kept is None or kept.layout == layout):
             end = last + len(joined.closed)
@@ -206,9 +210,11 @@ def _look(sums: Headline, exposed_at_ms: int) -> Look:
 
 
 def _by_experiment(
-    closed: Sequence[ClosedDecision], choices: Sequence[LoggedChoice]
+    closed: Sequence[ClosedDecision], choices: Sequence[Decision]
 ) -> list[Joined]:
     numbers = [one.due.number for one in closed]
+    if not closed:
+        return []
     if len(set(numbers)) == 1:
         return [Joined(closed, choices)]
     array = np.array(numbers)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.decision_id import DecisionIds
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import BanditError, LogUnreadable
 from bandit_svc.eventlog.interface import EventLogReader
@@ -156,7 +155,7 @@ def _clock(storage: Storage, experiment: Experiment, now_ms: int) -> Iterator[st
         ("revision", experiment.revised_at_ms),
         *(("model", m.created_at_ms) for m in storage.model_versions.metas(number)[:1]),
         *(
-            ("joined decision", decode_decision(row.line).decided_at_ms)
+            ("joined decision", row.decision.decided_at_ms)
             for row in storage.joins.after(number, last - 1, 1)
         ),
     ]

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.times import timestamp
@@ -120,7 +119,7 @@ def who_gets_what(
 def _sample(storage: Storage, number: int) -> list[_Shown]:
     last = storage.joins.last_position(number)
     rows = storage.joins.after(number, max(0, last - SAMPLE), SAMPLE)
-    decisions = ((decode_decision(row.line), row.reward) for row in rows)
+    decisions = ((row.decision, row.reward) for row in rows)
     return [
         _Shown(_flat(decision.context), decision.variant, reward)
         for decision, reward in decisions

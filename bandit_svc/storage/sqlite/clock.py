@@ -19,7 +19,7 @@ class SqliteClock:
         """See the interface."""
         with self._database.read() as connection:
             row = connection.execute(
-                "SELECT value FROM meta WHERE name = 'clock'"
+                "SELECT value FROM sound_meta WHERE name = 'clock'"
             ).fetchone()
         if row is None:
             return None
@@ -33,6 +33,6 @@ class SqliteClock:
         """See the interface."""
         with self._database.write() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('clock', ?)",
+                "INSERT OR REPLACE INTO meta VALUES ('clock', ?, NULL)",
                 [msgspec.json.encode(kept).decode()],
             )

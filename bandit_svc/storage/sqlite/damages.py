@@ -1,9 +1,10 @@
-"""Damages of the event log in SQLite.
+"""Damages of the event log and of the store in SQLite.
 
-Owns the table damages; see storage.damages.Damages. Rows are added in the
-transaction of SqliteFacts.ingest.
+Owns the table damages; see storage.damages.Damages. Those of the log are added in the
+transaction of SqliteFacts.ingest, damaged rows behind the reading that met them.
 """
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -18,13 +19,19 @@ MOST_ALL_REMAINS_BYTES = 16_777_216
 
 _SELECT = """
     SELECT id, found_at_ms, acknowledged_at_ms, partition, segment, offset, facts,
-        bytes, what, at_least, format FROM damages"""
+        bytes, what, at_least, format FROM sound_damages"""
 _WAITING = "('waiting', 'replaced')"
 _INSERT = """
     INSERT INTO damages (found_at_ms, partition, segment, offset, facts, bytes, what,
         at_least, format, remains)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (partition, segment, offset, what) DO NOTHING"""
+    VALUES ({}, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (partition, segment, offset, what) DO UPDATE SET
+        facts = excluded.facts, at_least = excluded.at_least
+    WHERE excluded.facts > facts"""
+_AT = _INSERT.format("?")
+_NOW = _INSERT.format("CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)")
+
+_LOG = logging.getLogger(__name__)
 
 
 class SqliteDamages:
@@ -64,7 +71,8 @@ class SqliteDamages:
         """See the interface."""
         with self._database.read() as connection:
             found = connection.execute(
-                "SELECT coalesce(remains, x'') FROM damages WHERE id = ?", [damage_id]
+                "SELECT coalesce(remains, x'') FROM sound_damages WHERE id = ?",
+                [damage_id],
             ).fetchone()
         if found is None:
             raise _no_damage(damage_id)
@@ -95,7 +103,16 @@ def add_damages(connection: sqlite3.Connection, found: FoundDamages) -> None:
         ).fetchone()
         if kept_bytes + len(remains) > MOST_ALL_REMAINS_BYTES:
             remains = b""
-        connection.execute(_INSERT, (found.found_at_ms, *damage, remains or None))
+        connection.execute(_AT, (found.found_at_ms, *damage, remains or None))
+
+
+def keep_damaged_rows(
+    connection: sqlite3.Connection, damages: Sequence[Damage]
+) -> None:
+    """Keep damaged rows, in the caller's transaction, and log those that are new."""
+    for damage in dict.fromkeys(damages):
+        if connection.execute(_NOW, (*damage, None)).rowcount > 0:
+            _LOG.warning("%s", damage)
 
 
 def _no_damage(damage_id: int) -> NotFound:

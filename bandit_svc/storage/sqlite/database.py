@@ -1,18 +1,21 @@
 """Connections and transactions of the one SQLite file.
 
-Owns how the file is opened (WAL, full sync), one connection a thread, and the
-translation of SQLite's errors. Must not know what any table means.
+Owns how the file is opened (WAL, full sync), one connection a thread, the
+translation of SQLite's errors, and when damaged rows that were met are kept. Must not
+know what any table means.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database as UtilsDatabase
 
+from bandit_svc.domain.events.damage import Damage
 from bandit_svc.errors import Unavailable
+from bandit_svc.storage.sqlite.rows.checksums import add_functions
 
 BUSY_TIMEOUT_S = 10.0
 
@@ -23,8 +26,19 @@ class Database:
     A connection must never cross a fork: create this before, use it after.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        keep: Callable[[sqlite3.Connection, Sequence[Damage]], None] | None = None,
+    ) -> None:
+        """Describe the file; it is opened later.
+
+        Args:
+            path: of the file.
+            keep: called in a transaction with the damaged rows that were met.
+        """
         self.path = path
+        self._keep = keep
         self._local = threading.local()
         self._lock = threading.Lock()
         self._opened: dict[threading.Thread, sqlite3.Connection] = {}
@@ -37,7 +51,8 @@ class Database:
         """
         connection: sqlite3.Connection | None = getattr(self._local, "open", None)
         if connection is None:
-            connection = self._open()
+            self._local.met = []
+            connection = self._open(self._local.met.append)
             self._local.open = connection
             with self._lock:
                 self._close_of_dead_threads()
@@ -53,6 +68,7 @@ class Database:
         """
         with _translated():
             yield UtilsDatabase(self.connection(), execute_plugins=False)
+        self._keep_met()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -66,6 +82,7 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                self._keep_met_in(connection)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -87,6 +104,27 @@ class Database:
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")
+        self._keep_met()
+
+    def found(self, damage: Damage) -> None:
+        """Take note of damage; it is kept when the present transaction ends."""
+        self.connection()
+        self._met().append(damage)
+
+    def _met(self) -> list[Damage]:
+        met: list[Damage] = self._local.met
+        return met
+
+    def _keep_met(self) -> None:
+        """Keep the damaged rows that a reading has met."""
+        if self._met():
+            with self.write():
+                pass
+
+    def _keep_met_in(self, connection: sqlite3.Connection) -> None:
+        if self._met() and self._keep is not None:
+            self._keep(connection, self._met())
+        self._met().clear()
 
     def close(self) -> None:
         """Close the connections of every thread; idempotent."""
@@ -100,7 +138,7 @@ class Database:
         for thread in [t for t in self._opened if not t.is_alive()]:
             self._opened.pop(thread).close()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, found: Callable[[Damage], None]) -> sqlite3.Connection:
         with _translated():
             connection = sqlite3.connect(
                 self.path,
@@ -115,6 +153,7 @@ class Database:
                 # must survive the loss of power too.
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA foreign_keys = ON")
+                add_functions(connection, found)
             except sqlite3.DatabaseError:
                 connection.close()
                 raise

@@ -29,17 +29,17 @@ class SqliteEvaluations:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT slot, cursor, quality, state FROM reward_models"
+                "SELECT slot, cursor, quality, state FROM sound_reward_models"
                 " WHERE number = ? ORDER BY slot",
                 [number],
             ).fetchall()
-        return [RewardModelRow(*row) for row in rows]
+        return [RewardModelRow(*row) for row in rows if row[-1] is not None]
 
     def reward_model_quality(self, number: int) -> bytes | None:
         """See the interface."""
         with self._database.read() as connection:
             row = connection.execute(
-                "SELECT quality FROM reward_models WHERE number = ? AND slot = 0",
+                "SELECT quality FROM sound_reward_models WHERE number = ? AND slot = 0",
                 [number],
             ).fetchone()
         return None if row is None else bytes(row[0])
@@ -53,12 +53,16 @@ class SqliteEvaluations:
         with self._database.read() as connection:
             rows = connection.execute(
                 f"SELECT policy, spec, cursor, scores, {state}, first_ms, last_ms"  # noqa: S608 - constants
-                " FROM evaluations WHERE number = ? ORDER BY policy",
+                " FROM sound_evaluations WHERE number = ? ORDER BY policy",
                 [number],
             ).fetchall()
         return [
-            EvaluationRow(policy, msgspec.json.decode(spec), *rest)
-            for policy, spec, *rest in rows
+            EvaluationRow(
+                policy, msgspec.json.decode(spec), cursor, scores, kept, *span
+            )
+            for policy, spec, cursor, scores, kept, *span in rows
+            # A damaged one is computed again from the log.
+            if kept is not None
         ]
 
 
@@ -74,7 +78,8 @@ def save_evaluations(
         [(number, policy) for (policy,) in known if policy not in changes.labels],
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO evaluations (number, policy, spec, cursor, scores,"
+        " state, first_ms, last_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 number,
@@ -92,7 +97,8 @@ def save_evaluations(
     if changes.reward_models is not None:
         connection.execute("DELETE FROM reward_models WHERE number = ?", (number,))
         connection.executemany(
-            "INSERT INTO reward_models VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO reward_models (number, slot, cursor, quality, state)"
+            " VALUES (?, ?, ?, ?, ?)",
             [
                 (number, row.slot, row.cursor, row.quality, row.state)
                 for row in changes.reward_models

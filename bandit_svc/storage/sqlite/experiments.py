@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment, unknown_experiment
-from bandit_svc.errors import Conflict, WayOut
+from bandit_svc.errors import Conflict, Unavailable, WayOut
 from bandit_svc.storage.rows import Revision
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.version_file import VersionFile
@@ -81,9 +81,17 @@ class SqliteExperiments:
         """See the interface."""
         with self._database.read() as connection:
             row = connection.execute(
-                f"SELECT {_COLUMNS} FROM experiments WHERE key = ?",  # noqa: S608 - a constant
+                f"SELECT {_COLUMNS} FROM sound_experiments WHERE key = ?",  # noqa: S608 - a constant
                 [key],
             ).fetchone()
+            known = connection.execute(
+                "SELECT 1 FROM experiments WHERE key = ?", [key]
+            ).fetchone()
+        if row is None and known is not None:
+            raise Unavailable(
+                f"the row of experiment {key!r} in the store does not fit its "
+                "checksum; restore the data folder from a copy"
+            )
         if row is None:
             raise unknown_experiment(key)
         return _experiment(row)
@@ -92,31 +100,32 @@ class SqliteExperiments:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM experiments ORDER BY number"  # noqa: S608 - a constant
+                f"SELECT {_COLUMNS} FROM sound_experiments ORDER BY number"  # noqa: S608 - a constant
             ).fetchall()
         return [_experiment(row) for row in rows]
 
     def revisions(self, number: int) -> list[Revision]:
         """See the interface."""
-        with self._database.tables() as tables:
-            rows = tables.table("revisions").rows_where(
-                "number = ?", [number], order_by="revision"
-            )
-            return [
-                Revision(
-                    revision=row["revision"],
-                    revised_at_ms=row["revised_at_ms"],
-                    definition=msgspec.json.decode(row["definition"]),
-                    note=row["note"],
-                )
-                for row in rows
-            ]
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT revision, revised_at_ms, definition, note FROM sound_revisions"
+                " WHERE number = ? ORDER BY revision",
+                [number],
+            ).fetchall()
+        return [
+            Revision(revision, revised_at_ms, msgspec.json.decode(definition), note)
+            for revision, revised_at_ms, definition, note in rows
+        ]
 
     def at_revision(self, number: int, revision: int) -> Definition | None:
         """See the interface."""
         with self._database.read() as connection:
             row = connection.execute(
-                "SELECT definition FROM revisions WHERE number = ? AND revision = ?",
+                "SELECT definition FROM sound_revisions"
+                " WHERE number = ?1 AND revision = ?2"
+                # The current one is kept a second time, with its experiment.
+                " UNION ALL SELECT definition FROM sound_experiments"
+                " WHERE number = ?1 AND revision = ?2 LIMIT 1",
                 [number, revision],
             ).fetchone()
         return None if row is None else _definition(row[0])
@@ -125,7 +134,7 @@ class SqliteExperiments:
         """See the interface."""
         with self._database.read() as connection:
             row = connection.execute(
-                f"SELECT {_COLUMNS} FROM experiments WHERE number = ?",  # noqa: S608 - a constant
+                f"SELECT {_COLUMNS} FROM sound_experiments WHERE number = ?",  # noqa: S608 - a constant
                 [number],
             ).fetchone()
         return None if row is None else _experiment(row)

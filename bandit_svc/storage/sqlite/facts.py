@@ -1,15 +1,15 @@
 """Decisions, activations and rewards in SQLite.
 
 Owns the tables decisions, rewards, metric_names, activations, cursors and counters; see
-storage.interface.Facts. The rules of repetition are in ingesting.py, the checks in
-soundness.py.
+storage.interface.Facts. The rules of repetition are in ingesting.py, the form of rows
+in rows/, the checks in soundness.py.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from bandit_svc.domain.events.cursor import Cursor
-from bandit_svc.domain.events.event import decode_decision
+from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.interface import NO_DAMAGES
 from bandit_svc.storage.rows import (
@@ -27,27 +27,41 @@ from bandit_svc.storage.rows import (
 from bandit_svc.storage.sqlite.damages import add_damages
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.ingesting import Ingesting
+from bandit_svc.storage.sqlite.rows.decisions import (
+    StoredDecisions,
+    shown_id,
+    stored_id,
+)
+from bandit_svc.storage.sqlite.rows.shared_parts import PartNumbers
+from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS, DEFERRED, JOINED, OPEN
 from bandit_svc.storage.sqlite.soundness import faults
 
 _RELEASED = "released_facts"
 _ACCEPTED = "released_facts_accepted"
-_STATES: tuple[DecisionState, ...] = ("deferred", "open", "joined", "ambiguous")
+_STATES: dict[int, DecisionState] = {
+    DEFERRED: "deferred",
+    OPEN: "open",
+    JOINED: "joined",
+    AMBIGUOUS: "ambiguous",
+}
+"""Those in which a decision is shown."""
 
 
 class SqliteFacts:
     """See storage.interface.Facts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, decisions: StoredDecisions) -> None:
         self._database = database
+        self._decisions = decisions
+        self._sighted: set[int] = set()
 
     def cursors(self) -> Cursors:
         """See the interface."""
-        with self._database.tables() as tables:
-            rows = tables.table("cursors").rows
-            return {
-                r["partition"]: Cursor(r["segment"], r["offset"], r["sequence"])
-                for r in rows
-            }
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT partition, segment, offset, sequence FROM sound_cursors"
+            ).fetchall()
+        return {partition: Cursor(*cursor) for partition, *cursor in rows}
 
     def ingest(
         self,
@@ -57,9 +71,10 @@ class SqliteFacts:
     ) -> IngestOutcome:
         """See the interface."""
         with self._database.write() as connection:
-            outcome = Ingesting(connection).run(arrivals)
+            parts = PartNumbers(connection, self._sighted)
+            outcome = Ingesting(connection, self._decisions, parts).run(arrivals)
             connection.executemany(
-                "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, NULL)",
                 [(name, *cursor) for name, cursor in cursors.items()],
             )
             add_damages(connection, found)
@@ -70,7 +85,7 @@ class SqliteFacts:
         with self._database.write() as connection:
             connection.execute(
                 "UPDATE meta SET value = CAST(value + coalesce((SELECT sequence FROM"
-                " cursors WHERE partition = ?), 0) AS TEXT) WHERE name = ?",
+                " sound_cursors WHERE partition = ?), 0) AS TEXT) WHERE name = ?",
                 [partition, _RELEASED],
             )
             connection.execute("DELETE FROM cursors WHERE partition = ?", [partition])
@@ -80,7 +95,7 @@ class SqliteFacts:
         with self._database.read() as connection:
             found = dict(
                 connection.execute(
-                    "SELECT name, CAST(value AS INTEGER) FROM meta"
+                    "SELECT name, CAST(value AS INTEGER) FROM sound_meta"
                     " WHERE name IN (?, ?)",
                     [_RELEASED, _ACCEPTED],
                 ).fetchall()
@@ -92,57 +107,70 @@ class SqliteFacts:
         values = {_RELEASED: count.facts, _ACCEPTED: count.accepted}
         with self._database.write() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                "INSERT OR REPLACE INTO meta VALUES (?, ?, NULL)",
                 [(name, str(n)) for name, n in values.items() if n is not None],
             )
             add_damages(connection, found)
 
     def decision(self, decision_id: str) -> DecisionView | None:
         """See the interface."""
+        stored = stored_id(decision_id)
         with self._database.read() as connection:
             row = connection.execute(
-                "SELECT d.line, d.state, d.exposed_at_ms, d.closes_at_ms, j.reward,"
-                " j.position FROM decisions d LEFT JOIN joined j USING (row_id)"
-                " WHERE d.id = ?",
-                [decision_id],
+                "SELECT d.id, d.logged, d.state, d.at_ms, d.ready_at_ms,"
+                " d.closes_after_ms, j.reward, j.position FROM sound_decisions d"
+                " LEFT JOIN sound_joined j USING (row_id) WHERE d.id = ?",
+                [stored],
             ).fetchone()
             if row is None:
                 return None
             rewards = connection.execute(
                 "SELECT metric, reward_id, value, occurred_at_ms, received_at_ms, late,"
-                " conflicts FROM rewards WHERE decision_id = ?"
+                " conflicts FROM sound_rewards WHERE decision_id = ?"
                 " ORDER BY received_at_ms, metric, reward_id",
-                [decision_id],
+                [stored],
             ).fetchall()
-        line, state, exposed_at_ms, closes_at_ms, reward, position = row
+            return self._view(row, [_reward(r) for r in rewards])
+
+    def _view(
+        self, row: tuple[Any, ...], rewards: list[RewardRow]
+    ) -> DecisionView | None:
+        stored, logged, state, at_ms, ready_at_ms, closes_after_ms, *joined = row
+        if state not in _STATES:
+            return None
+        try:
+            decision = self._decisions.decode(stored, logged)
+        except UnreadableEvent:
+            return None
+        exposed = ready_at_ms is not None
+        reward, position = joined
         return DecisionView(
-            decision=decode_decision(line),
+            decision=decision,
             state=_STATES[state],
-            exposed_at_ms=exposed_at_ms,
-            closes_at_ms=closes_at_ms,
-            rewards=tuple(_reward(r) for r in rewards),
+            exposed_at_ms=at_ms if exposed else None,
+            closes_at_ms=at_ms + closes_after_ms if exposed else None,
+            rewards=tuple(rewards),
             joined_reward=reward,
             joined_position=position,
         )
 
     def orphans(self, number: int, limit: int) -> list[OrphanRow]:
         """See the interface."""
-        with self._database.tables() as tables:
-            rows = tables.table("rewards").rows_where(
-                "number = ? AND attached = 0",
-                [number],
-                order_by="received_at_ms DESC",
-                limit=limit,
-                select="decision_id, number, metric, reward_id, value, received_at_ms",
-            )
-            return [OrphanRow(**row) for row in rows]
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT decision_id, number, metric, reward_id, value, received_at_ms"
+                " FROM sound_rewards WHERE number = ? AND attached = 0"
+                " ORDER BY received_at_ms DESC LIMIT ?",
+                [number, limit],
+            ).fetchall()
+        return [OrphanRow(shown_id(stored), *rest) for stored, *rest in rows]
 
     def totals(self, number: int) -> Totals:
         """See the interface."""
         with self._database.read() as connection:
             counts = dict(
                 connection.execute(
-                    "SELECT name, value FROM counters WHERE number = ?", [number]
+                    "SELECT name, value FROM sound_counters WHERE number = ?", [number]
                 ).fetchall()
             )
 
@@ -153,7 +181,7 @@ class SqliteFacts:
             return Totals(
                 counts=counts,
                 pending=scalar(
-                    "SELECT count(*) FROM decisions WHERE number = ? AND state = 1"
+                    "SELECT count(*) FROM decisions WHERE number = ? AND state = 2"
                 ),
                 unexposed=scalar(
                     "SELECT count(*) FROM decisions WHERE number = ? AND state = 0"
@@ -168,7 +196,7 @@ class SqliteFacts:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT name FROM metric_names WHERE number = ?", [number]
+                "SELECT name FROM sound_metric_names WHERE number = ?", [number]
             ).fetchall()
         return {name for (name,) in rows}
 

@@ -1,6 +1,6 @@
 """One batch of facts on its way into the tables, inside one transaction.
 
-Owns the rules of repetition: what a second line of the same decision, reward or
+Owns the rules of repetition: what a second record of the same decision, reward or
 activation does. The caller owns the transaction.
 """
 
@@ -9,58 +9,110 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bandit_svc.domain.events.decision import Activation, Decision
-from bandit_svc.domain.events.event import decode_decision
+from bandit_svc.domain.events.decision import Activation, Decision, LoggedDecision
+from bandit_svc.domain.events.decision_id import RAW_ID_BYTES
 from bandit_svc.domain.events.refusal import Refusal
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
+from bandit_svc.domain.events.short_form import shorten
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
+from bandit_svc.storage.sqlite.rows.decisions import (
+    LINE,
+    StoredDecisions,
+    shown_id,
+    stored_id,
+)
+from bandit_svc.storage.sqlite.rows.facts import (
+    decision_change,
+    decision_row,
+    reward_change,
+    reward_row,
+)
+from bandit_svc.storage.sqlite.rows.shared_parts import PartNumbers
+from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS, DEFERRED, JOINED, OPEN
 from bandit_svc.storage.sqlite.sums.groups import Units
 from bandit_svc.storage.sqlite.sums.latencies import Latencies, add_latencies
-
-DEFERRED, OPEN, JOINED, AMBIGUOUS = range(4)
 
 _EXPOSED = {TREATMENT: "decisions_treatment", BASELINE: "decisions_baseline"}
 
 _INSERT_DECISION = """
-    INSERT INTO decisions (id, number, revision, decided_at_ms, grp, variant, state,
-        exposed_at_ms, closes_at_ms, ready_at_ms, closes_after_ms, window_ms,
-        on_first_reward, line)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
+    INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO NOTHING"""
 _INSERT_REWARD = """
-    INSERT INTO rewards (decision_id, metric, reward_id, number, value,
-        occurred_at_ms, received_at_ms, attached, late)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO rewards VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (decision_id, metric, reward_id) DO NOTHING"""
 
 _KNOWN = """
-    SELECT id, state, grp, on_first_reward, exposed_at_ms, window_ms, closes_at_ms
-    FROM decisions WHERE id IN ({})"""
+    SELECT id, state, baseline, on_first_reward, at_ms, window_ms, closes_after_ms
+    FROM sound_decisions WHERE id IN ({})"""
 _IDS_AT_ONCE = 500
+
+_ATTACH = reward_change({"attached": "1"}, "decision_id = ? AND attached = 0")
+_CONFLICT = reward_change(
+    {"conflicts": "conflicts + 1"},
+    "decision_id = ? AND metric = ? AND reward_id = ? AND value <> ?",
+)
+_SET_STATE = decision_change({"state": "?2"}, "row_id = ?1")
+_EXPOSE = decision_change(
+    {"state": "?2", "at_ms": "?3", "ready_at_ms": "?3 + closes_after_ms"}, "id = ?1"
+)
+_FIRST_REWARD = """
+    min(at_ms + closes_after_ms, coalesce((SELECT min(received_at_ms)
+        FROM sound_rewards r WHERE r.decision_id = decisions.id AND r.metric = ?3
+        AND (r.received_at_ms < at_ms - ?4
+            OR r.occurred_at_ms BETWEEN at_ms - ?4 AND at_ms + window_ms)),
+        at_ms + closes_after_ms))"""
+_READY_AT_FIRST = decision_change(
+    {"ready_at_ms": _FIRST_REWARD}, "id = ?1 AND state = ?2"
+)
 
 
 class _Known(NamedTuple):
     """What a reward needs to know of its decision."""
 
     state: int
-    group: Group
+    is_baseline: bool
     on_first_reward: bool
     exposed_at_ms: int
     window_ms: int
-    closes_at_ms: int
+    closes_after_ms: int
+
+    @property
+    def group(self) -> Group:
+        """The group of the decision."""
+        return BASELINE if self.is_baseline else TREATMENT
+
+    @property
+    def closes_at_ms(self) -> int:
+        """When its last reward may be received."""
+        return self.exposed_at_ms + self.closes_after_ms
 
 
-_Ruled = tuple[Decision, ClosingRule, bytes]
-"""A decision, its rule, and its line in the log."""
+class _Ruled(NamedTuple):
+    """A decision that is new to the store, or seems so."""
+
+    stored: bytes
+    """Its id, as it is stored."""
+    decision: Decision
+    rule: ClosingRule
+    logged: bytes
+    """What the row keeps of it."""
 
 
 class Ingesting:
     """The work of one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        decisions: StoredDecisions,
+        parts: PartNumbers,
+    ) -> None:
         self._connection = connection
+        self._decisions = decisions
+        self._parts = parts
         self._counts: Counter[tuple[int, str]] = Counter()
         self._latencies: Latencies = Counter()
         self._units = Units(connection)
@@ -78,7 +130,7 @@ class Ingesting:
             if isinstance(event, Decision):
                 if arrival.rule is None:
                     raise ValueError(f"decision {event.id} has no closing rule")
-                decisions.append((event, arrival.rule, arrival.line))
+                decisions.append(self._ruled(arrival, event, arrival.rule))
             elif isinstance(event, Activation):
                 activations.append(event)
             elif isinstance(event, Reward):
@@ -93,26 +145,39 @@ class Ingesting:
         self._write_counts()
         return IngestOutcome(counts=dict(self._counts))
 
+    def _ruled(self, arrival: Arrival, decision: Decision, rule: ClosingRule) -> _Ruled:
+        """Return what a row keeps of a record, and keep the parts that it needs."""
+        logged = arrival.logged
+        if arrival.parts is None or not isinstance(decision, LoggedDecision):
+            return _Ruled(stored_id(decision.id), decision, rule, LINE + logged)
+        self._parts.keep(logged, arrival.parts)
+        short = shorten(logged, decision, self._parts)
+        return _Ruled(logged[:RAW_ID_BYTES], decision, rule, short)
+
     def _keep(self, decisions: Sequence[_Ruled]) -> None:
         """Insert the decisions that are new at once, and do what follows from each."""
         (last,) = self._connection.execute(
             "SELECT coalesce(max(row_id), 0) FROM decisions"
         ).fetchone()
         inserted = self._connection.executemany(
-            _INSERT_DECISION, [_row(*ruled) for ruled in decisions]
+            _INSERT_DECISION,
+            [
+                decision_row(row_id, *ruled)
+                for row_id, ruled in enumerate(decisions, last + 1)
+            ],
         ).rowcount
         if inserted == len(decisions):
-            for decision, rule, _ in decisions:
+            for _, decision, rule, _ in decisions:
                 self._added(decision, rule)
             return
         new = {
-            decision_id
-            for (decision_id,) in self._connection.execute(
+            shown_id(stored)
+            for (stored,) in self._connection.execute(
                 "SELECT id FROM decisions WHERE row_id > ?", (last,)
             )
         }
         repeated = []
-        for decision, rule, _ in decisions:
+        for _, decision, rule, _ in decisions:
             if decision.id in new:
                 new.remove(decision.id)
                 self._added(decision, rule)
@@ -141,43 +206,43 @@ class Ingesting:
         return found is not None
 
     def _attach(self, decision: Decision, rule: ClosingRule) -> None:
-        attached = self._connection.execute(
-            "UPDATE rewards SET attached = 1 WHERE decision_id = ? AND attached = 0",
-            (decision.id,),
-        ).rowcount
+        attached = self._connection.execute(_ATTACH, (stored_id(decision.id),)).rowcount
         if attached and rule.on_first_reward:
             self._ready_at_first_reward(decision.id)
 
     def _repeated(self, decision: Decision) -> None:
-        row_id, variant, state = self._connection.execute(
-            "SELECT row_id, variant, state FROM decisions WHERE id = ?", (decision.id,)
-        ).fetchone()
         self._counts[decision.number, "decisions_repeated"] += 1
+        row = self._connection.execute(
+            "SELECT row_id, state, id, logged FROM sound_decisions WHERE id = ?",
+            (stored_id(decision.id),),
+        ).fetchone()
+        if row is None:
+            return
+        row_id, state, *kept = row
+        variant = self._decisions.decode(*kept).variant
         if variant == decision.variant or state == AMBIGUOUS:
             return
         # What was joined can't be taken back; what is still open is left out of
         # learning and of the report.
         self._counts[decision.number, "decisions_ambiguous"] += 1
         if state != JOINED:
-            self._connection.execute(
-                "UPDATE decisions SET state = ? WHERE row_id = ?", (AMBIGUOUS, row_id)
-            )
+            self._connection.execute(_SET_STATE, (row_id, AMBIGUOUS))
         if state == OPEN:
             self._count_exposed(decision.number, decision.group, -1)
 
     def _earlier_activation(self, decision: Decision) -> None:
         found = self._connection.execute(
-            "SELECT activated_at_ms FROM activations WHERE decision_id = ?",
-            (decision.id,),
+            "SELECT activated_at_ms FROM sound_activations WHERE decision_id = ?",
+            (stored_id(decision.id),),
         ).fetchone()
         if found:
             self._expose(decision.id, found[0])
 
     def _activation(self, activation: Activation) -> None:
         new = self._connection.execute(
-            "INSERT INTO activations VALUES (?, ?) ON CONFLICT (decision_id)"
+            "INSERT INTO activations VALUES (?, ?, NULL) ON CONFLICT (decision_id)"
             " DO NOTHING",
-            (activation.decision_id, activation.activated_at_ms),
+            (stored_id(activation.decision_id), activation.activated_at_ms),
         ).rowcount
         if new:
             self._expose(activation.decision_id, activation.activated_at_ms)
@@ -185,34 +250,28 @@ class Ingesting:
     def _expose(self, decision_id: str, at_ms: int) -> None:
         """Open a deferred decision, if it is known and its time has not run out."""
         found = self._connection.execute(
-            "SELECT number, grp, decided_at_ms + window_ms, on_first_reward, line"
-            " FROM decisions"
-            " WHERE id = ? AND state = ?",
-            (decision_id, DEFERRED),
+            "SELECT at_ms + window_ms, on_first_reward, id, logged"
+            " FROM sound_decisions WHERE id = ? AND state = ?",
+            (stored_id(decision_id), DEFERRED),
         ).fetchone()
         if found is None:
             return
-        number, group, last_ms, on_first_reward, line = found
+        last_ms, on_first_reward, *kept = found
+        decision = self._decisions.decode(*kept)
         if at_ms > last_ms:
-            self._counts[number, "activations_expired"] += 1
+            self._counts[decision.number, "activations_expired"] += 1
             return
-        self._connection.execute(
-            "UPDATE decisions SET state = ?, exposed_at_ms = ?,"
-            " closes_at_ms = ? + closes_after_ms, ready_at_ms = ? + closes_after_ms"
-            " WHERE id = ?",
-            (OPEN, at_ms, at_ms, at_ms, decision_id),
-        )
+        self._connection.execute(_EXPOSE, (stored_id(decision_id), OPEN, at_ms))
         if on_first_reward:
             self._ready_at_first_reward(decision_id)
-        self._count_exposed(number, group, 1)
-        self._count_unit(decode_decision(line))
+        self._count_exposed(decision.number, decision.group, 1)
+        self._count_unit(decision)
 
     def _keep_rewards(self, rewards: Sequence[Reward]) -> None:
         """Insert the rewards at once; one by one where some are repeated."""
         known = self._known([reward.decision_id for reward in rewards])
-        rows = [
-            _reward_row(reward, known.get(reward.decision_id)) for reward in rewards
-        ]
+        states = {decision_id: one.state for decision_id, one in known.items()}
+        rows = [reward_row(r, states.get(r.decision_id)) for r in rewards]
         self._connection.execute("SAVEPOINT rewards")
         inserted = self._connection.executemany(_INSERT_REWARD, rows).rowcount
         if inserted == len(rows):
@@ -228,7 +287,7 @@ class Ingesting:
         self._connection.execute("RELEASE rewards")
         names = {(r.number, r.metric) for r in rewards if r.metric != MAIN_METRIC}
         self._connection.executemany(
-            "INSERT OR IGNORE INTO metric_names VALUES (?, ?)", sorted(names)
+            "INSERT OR IGNORE INTO metric_names VALUES (?, ?, NULL)", sorted(names)
         )
 
     def _count_refusals(self, refusals: Sequence[Refusal]) -> None:
@@ -241,12 +300,13 @@ class Ingesting:
 
     def _known(self, ids: Sequence[str]) -> dict[str, _Known]:
         """Return what a reward needs to know of its decision, by id."""
+        stored = [stored_id(decision_id) for decision_id in ids]
         found: dict[str, _Known] = {}
-        for begin in range(0, len(ids), _IDS_AT_ONCE):
-            some = ids[begin : begin + _IDS_AT_ONCE]
+        for begin in range(0, len(stored), _IDS_AT_ONCE):
+            some = stored[begin : begin + _IDS_AT_ONCE]
             marks = ", ".join("?" * len(some))
             for row in self._connection.execute(_KNOWN.format(marks), some):
-                found[row[0]] = _Known(*row[1:])
+                found[shown_id(row[0])] = _Known(*row[1:])
         return found
 
     def _added_reward(self, reward: Reward, known: _Known | None) -> None:
@@ -277,9 +337,13 @@ class Ingesting:
 
     def _repeated_reward(self, reward: Reward) -> None:
         changed = self._connection.execute(
-            "UPDATE rewards SET conflicts = conflicts + 1 WHERE decision_id = ?"
-            " AND metric = ? AND reward_id = ? AND value <> ?",
-            (reward.decision_id, reward.metric, reward.reward_id, reward.value),
+            _CONFLICT,
+            (
+                stored_id(reward.decision_id),
+                reward.metric,
+                reward.reward_id,
+                reward.value,
+            ),
         ).rowcount
         outcome = "rewards_conflict" if changed else "rewards_duplicate"
         self._counts[reward.number, outcome] += 1
@@ -287,13 +351,8 @@ class Ingesting:
     def _ready_at_first_reward(self, decision_id: str) -> None:
         """Close an open decision with the first of its rewards that counts, if any."""
         self._connection.execute(
-            "UPDATE decisions AS d SET ready_at_ms = min(closes_at_ms, coalesce("
-            " (SELECT min(received_at_ms) FROM rewards r WHERE r.decision_id = d.id"
-            "  AND r.metric = ? AND (r.received_at_ms < d.exposed_at_ms - ?"
-            "  OR r.occurred_at_ms BETWEEN d.exposed_at_ms - ?"
-            "  AND d.exposed_at_ms + d.window_ms)), closes_at_ms))"
-            " WHERE id = ? AND state = ?",
-            (MAIN_METRIC, CLOCK_SKEW_MS, CLOCK_SKEW_MS, decision_id, OPEN),
+            _READY_AT_FIRST,
+            (stored_id(decision_id), OPEN, MAIN_METRIC, CLOCK_SKEW_MS),
         )
 
     def _count_exposed(self, number: int, group: Group, change: int) -> None:
@@ -314,48 +373,12 @@ def _place(known: _Known | None) -> str:
     return "orphan" if known is None else known.group
 
 
-def _row(decision: Decision, rule: ClosingRule, line: bytes) -> tuple[object, ...]:
-    deferred = decision.deferred
-    exposed_at_ms = None if deferred else decision.decided_at_ms
-    closes_at_ms = None if deferred else decision.decided_at_ms + rule.closes_after_ms
-    return (
-        decision.id,
-        decision.number,
-        decision.revision,
-        decision.decided_at_ms,
-        decision.group,
-        decision.variant,
-        DEFERRED if deferred else OPEN,
-        exposed_at_ms,
-        closes_at_ms,
-        closes_at_ms,
-        rule.closes_after_ms,
-        rule.window_ms,
-        rule.on_first_reward,
-        line,
-    )
-
-
-def _reward_row(reward: Reward, known: _Known | None) -> tuple[object, ...]:
-    return (
-        reward.decision_id,
-        reward.metric,
-        reward.reward_id,
-        reward.number,
-        reward.value,
-        reward.occurred_at_ms,
-        reward.received_at_ms,
-        known is not None,
-        known is not None and known.state == JOINED,
-    )
-
-
 def add_counts(
     connection: sqlite3.Connection, counts: Counter[tuple[int, str]]
 ) -> None:
     """Add to the counters of the experiments, in the caller's transaction."""
     connection.executemany(
-        "INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT (number, name)"
+        "INSERT INTO counters VALUES (?, ?, ?, NULL) ON CONFLICT (number, name)"
         " DO UPDATE SET value = value + excluded.value",
         [(number, name, value) for (number, name), value in counts.items()],
     )

@@ -55,7 +55,8 @@ class SqliteJobs:
         """See the interface."""
         with self._database.read() as connection:
             row = connection.execute(
-                f"SELECT {_COLUMNS}, result FROM jobs WHERE id = ? AND number = ?",  # noqa: S608 - a constant
+                f"SELECT {_COLUMNS}, result FROM sound_jobs"  # noqa: S608 - a constant
+                " WHERE id = ? AND number = ?",
                 [job_id, number],
             ).fetchone()
         if row is None:
@@ -70,7 +71,7 @@ class SqliteJobs:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE number = ? AND kind = ?"  # noqa: S608 - a constant
+                f"SELECT {_COLUMNS} FROM sound_jobs WHERE number = ? AND kind = ?"  # noqa: S608 - a constant
                 " ORDER BY sequence DESC",
                 [number, kind],
             ).fetchall()

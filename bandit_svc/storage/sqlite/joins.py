@@ -7,8 +7,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import msgspec
-
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.storage.interface import NO_SUMS
 from bandit_svc.storage.rows import (
@@ -22,7 +22,11 @@ from bandit_svc.storage.rows import (
     clipped_counts,
 )
 from bandit_svc.storage.sqlite.database import Database
-from bandit_svc.storage.sqlite.ingesting import JOINED, add_counts
+from bandit_svc.storage.sqlite.ingesting import add_counts
+from bandit_svc.storage.sqlite.rows.checksums import row_crc
+from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
+from bandit_svc.storage.sqlite.rows.facts import decision_change, reward_change
+from bandit_svc.storage.sqlite.rows.states import OPEN, SET_ASIDE
 from bandit_svc.storage.sqlite.sums.calibration import add_calibration
 from bandit_svc.storage.sqlite.sums.history import add_history
 from bandit_svc.storage.sqlite.sums.latencies import add_latencies, latencies_of
@@ -34,6 +38,19 @@ from bandit_svc.storage.sqlite.sums.uplift import (
     uplift_of,
 )
 
+# The rows were checked when they were due, and are not checked again.
+_JOIN = """
+    UPDATE decisions SET state = 1, crc = row_crc('decisions', row_id, id, number,
+        baseline, 1, at_ms, ready_at_ms, closes_after_ms, window_ms, on_first_reward,
+        logged)
+    WHERE row_id = ?"""
+_SET_ASIDE = decision_change({"state": "?2"}, "row_id = ?1 AND state = ?3")
+_LATE = reward_change({"late": "1"}, "decision_id = ? AND metric = ? AND reward_id = ?")
+_REWARDS = """
+    SELECT decision_id, metric, reward_id, value, occurred_at_ms, received_at_ms
+    FROM sound_rewards WHERE decision_id IN ({})
+    ORDER BY decision_id, metric, reward_id"""
+_IDS_AT_ONCE = 1_000
 _TallyKey = tuple[int, str, str, str]
 _RewardRow = tuple[str, str, float, int, int]
 
@@ -41,42 +58,52 @@ _RewardRow = tuple[str, str, float, int, int]
 class SqliteJoins:
     """See storage.interface.Joins."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, decisions: StoredDecisions) -> None:
         self._database = database
+        self._decisions = decisions
 
     def due(self, now_ms: int, limit: int) -> list[DueDecision]:
         """See the interface."""
+        while True:
+            due, unreadable = self._due(now_ms, limit)
+            if not unreadable:
+                return due
+            self.set_aside(unreadable)
+
+    def _due(self, now_ms: int, limit: int) -> tuple[list[DueDecision], list[int]]:
+        """Return the due decisions, and the rows of those that can't be read."""
+        due: list[DueDecision] = []
+        unreadable: list[int] = []
         with self._database.read() as connection:
             found = connection.execute(
-                "SELECT row_id, id, number, revision, grp, variant, exposed_at_ms,"
-                " line FROM decisions WHERE state = 1 AND ready_at_ms <= ?"
+                "SELECT id, row_id, at_ms, logged FROM sound_decisions"
+                " WHERE state = 2 AND ready_at_ms <= ?"
                 " ORDER BY ready_at_ms, id LIMIT ?",
                 [now_ms, limit],
             ).fetchall()
-            rewards = _rewards(connection, now_ms, limit) if found else {}
-        return [
-            DueDecision(
-                row_id,
-                decision_id,
-                number,
-                revision,
-                group,
-                variant,
-                exposed_at_ms,
-                tuple(rewards[decision_id]) if decision_id in rewards else (),
-                line,
+            rewards = _rewards(connection, [row[0] for row in found])
+            for stored, row_id, at_ms, logged in found:
+                decision = self._decoded(stored, logged)
+                if decision is None:
+                    unreadable.append(row_id)
+                else:
+                    mine = rewards.get(stored, ())
+                    due.append(_due_decision(decision, row_id, at_ms, mine))
+        return due, unreadable
+
+    def set_aside(self, row_ids: Sequence[int]) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            connection.executemany(
+                _SET_ASIDE, [(row_id, SET_ASIDE, OPEN) for row_id in row_ids]
             )
-            for (
-                row_id,
-                decision_id,
-                number,
-                revision,
-                group,
-                variant,
-                exposed_at_ms,
-                line,
-            ) in found
-        ]
+
+    def _decoded(self, stored: bytes, logged: bytes) -> Decision | None:
+        """Return a decision, None where a shared part of it is damaged."""
+        try:
+            return self._decisions.decode(stored, logged)
+        except UnreadableEvent:
+            return None
 
     def close(
         self,
@@ -87,18 +114,14 @@ class SqliteJoins:
         """See the interface."""
         with self._database.write() as connection:
             _append(connection, closed, now_ms)
-            connection.executemany(
-                "UPDATE decisions SET state = ? WHERE row_id = ?",
-                [(JOINED, c.due.row_id) for c in closed],
-            )
+            connection.executemany(_JOIN, [(c.due.row_id,) for c in closed])
             late = [
-                (c.due.decision_id, metric, reward_id)
+                (stored_id(c.due.decision_id), metric, reward_id)
                 for c in closed
                 for metric, reward_id in c.late
             ]
             connection.executemany(
-                "UPDATE rewards SET late = 1 WHERE decision_id = ? AND metric = ?"
-                " AND reward_id = ?",
+                _LATE,
                 late,
             )
             add_counts(connection, _late_counts(closed))
@@ -110,65 +133,57 @@ class SqliteJoins:
             add_latencies(connection, latencies_of(closed))
             add_calibration(connection, sums.calibration)
             connection.executemany(
-                "INSERT OR REPLACE INTO adjusted VALUES (?, ?)", sums.adjusted.items()
+                "INSERT OR REPLACE INTO adjusted VALUES (?, ?, NULL)",
+                sums.adjusted.items(),
             )
             for number, uplift in sums.uplift.items():
                 keep_uplift(connection, number, uplift)
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         """See the interface."""
+        found: list[JoinedRow] = []
+        reached = position
         with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT j.position, j.reward, j.learnable, d.line FROM joined j"
-                " JOIN decisions d USING (row_id)"
-                " WHERE j.number = ? AND j.position > ?"
-                " ORDER BY j.position LIMIT ?",
-                [number, position, limit],
-            ).fetchall()
-        return [
-            JoinedRow(position, reward, bool(learnable), line)
-            for position, reward, learnable, line in rows
-        ]
+            while not found:
+                rows = connection.execute(
+                    "SELECT j.position, j.reward, j.learnable, d.id, d.logged"
+                    " FROM sound_joined j JOIN sound_decisions d USING (row_id)"
+                    " WHERE j.number = ? AND j.position > ?"
+                    " ORDER BY j.position LIMIT ?",
+                    [number, reached, limit],
+                ).fetchall()
+                if not rows:
+                    break
+                for reached, reward, learnable, *kept in rows:
+                    decision = self._decoded(*kept)
+                    if decision is not None:
+                        row = JoinedRow(reached, reward, bool(learnable), decision)
+                        found.append(row)
+        return found
 
     def closed_after(self, number: int, position: int, limit: int) -> list[ClosedRow]:
         """See the interface."""
+        closed: list[ClosedRow] = []
+        reached = position
         with self._database.read() as connection:
-            found = connection.execute(
-                "SELECT j.position, j.reward, d.row_id, d.id, d.revision,"
-                " d.grp, d.variant, d.exposed_at_ms, d.line FROM joined j"
-                " JOIN decisions d USING (row_id)"
-                " WHERE j.number = ? AND j.position > ? ORDER BY j.position LIMIT ?",
-                [number, position, limit],
-            ).fetchall()
-            rewards = _rewards_of(connection, [row[3] for row in found])
-        return [
-            ClosedRow(
-                position,
-                reward,
-                DueDecision(
-                    row_id,
-                    decision_id,
-                    number,
-                    revision,
-                    group,
-                    variant,
-                    exposed_at_ms,
-                    tuple(rewards.get(decision_id, ())),
-                    line,
-                ),
-            )
-            for (
-                position,
-                reward,
-                row_id,
-                decision_id,
-                revision,
-                group,
-                variant,
-                exposed_at_ms,
-                line,
-            ) in found
-        ]
+            while not closed:
+                found = connection.execute(
+                    "SELECT d.id, j.position, j.reward, d.row_id, d.at_ms, d.logged"
+                    " FROM sound_joined j JOIN sound_decisions d USING (row_id)"
+                    " WHERE j.number = ? AND j.position > ?"
+                    " ORDER BY j.position LIMIT ?",
+                    [number, reached, limit],
+                ).fetchall()
+                if not found:
+                    break
+                rewards = _rewards(connection, [row[0] for row in found])
+                for stored, reached, reward, row_id, at_ms, logged in found:
+                    decision = self._decoded(stored, logged)
+                    if decision is not None:
+                        mine = rewards.get(stored, ())
+                        due = _due_decision(decision, row_id, at_ms, mine)
+                        closed.append(ClosedRow(reached, reward, due))
+        return closed
 
     def last_position(self, number: int) -> int:
         """See the interface."""
@@ -194,13 +209,14 @@ class SqliteJoins:
         """See the interface."""
         with self._database.read() as connection:
             (joined,) = connection.execute(
-                "SELECT joined_at_ms FROM joined WHERE number = ? AND position > ?"
+                "SELECT joined_at_ms FROM sound_joined"
+                " WHERE number = ? AND position > ?"
                 " AND learnable ORDER BY position LIMIT 1",
                 [number, position],
             ).fetchone() or (None,)
             (ready,) = connection.execute(
-                "SELECT min(ready_at_ms) FROM decisions"
-                " WHERE number = ? AND state = 1 AND ready_at_ms <= ?",
+                "SELECT min(ready_at_ms) FROM sound_decisions"
+                " WHERE number = ? AND state = 2 AND ready_at_ms <= ?",
                 [number, now_ms],
             ).fetchone()
         waiting = [at_ms for at_ms in (joined, ready) if at_ms is not None]
@@ -211,7 +227,8 @@ class SqliteJoins:
         with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT grp, variant, metric, n, total, total_squares, first_ms,"
-                " last_ms FROM tallies WHERE number = ? ORDER BY grp, variant, metric",
+                " last_ms FROM sound_tallies WHERE number = ?"
+                " ORDER BY grp, variant, metric",
                 [number],
             ).fetchall()
         return [Tally(*row) for row in rows]
@@ -220,7 +237,7 @@ class SqliteJoins:
         """See the interface."""
         with self._database.read() as connection:
             (state,) = connection.execute(
-                "SELECT state FROM adjusted WHERE number = ?", [number]
+                "SELECT state FROM sound_adjusted WHERE number = ?", [number]
             ).fetchone() or (None,)
         return state
 
@@ -245,41 +262,36 @@ class SqliteJoins:
             return unit_states_of(connection, number, units)
 
 
+def _due_decision(
+    decision: Decision, row_id: int, at_ms: int, rewards: Iterable[_RewardRow]
+) -> DueDecision:
+    return DueDecision(
+        row_id,
+        decision.id,
+        decision.number,
+        decision.revision,
+        decision.group,
+        decision.variant,
+        at_ms,
+        tuple(rewards),
+        decision,
+    )
+
+
 def _rewards(
-    connection: sqlite3.Connection, now_ms: int, limit: int
-) -> dict[str, list[_RewardRow]]:
-    """Return the rewards of the due decisions, in the order of their keys."""
-    found: dict[str, list[_RewardRow]] = {}
-    for decision_id, *row in connection.execute(
-        "SELECT r.decision_id, r.metric, r.reward_id, r.value, r.occurred_at_ms,"
-        " r.received_at_ms FROM (SELECT id FROM decisions WHERE state = 1"
-        "  AND ready_at_ms <= ? ORDER BY ready_at_ms, id LIMIT ?) d"
-        # A cross join keeps its order: SQLite looks up the rewards of each decision.
-        " CROSS JOIN rewards r ON r.decision_id = d.id",
-        [now_ms, limit],
-    ):
-        metric, reward_id, value, occurred_at_ms, received_at_ms = row
-        found.setdefault(decision_id, []).append(
-            (metric, reward_id, value, occurred_at_ms, received_at_ms)
-        )
-    return found
-
-
-def _rewards_of(
-    connection: sqlite3.Connection, ids: Sequence[str]
-) -> dict[str, list[_RewardRow]]:
+    connection: sqlite3.Connection, ids: Sequence[bytes]
+) -> dict[bytes, list[_RewardRow]]:
     """Return the rewards of some decisions, in the order of their keys."""
-    found: dict[str, list[_RewardRow]] = {}
-    for decision_id, *row in connection.execute(
-        "SELECT r.decision_id, r.metric, r.reward_id, r.value, r.occurred_at_ms,"
-        " r.received_at_ms FROM json_each(?) d"
-        " CROSS JOIN rewards r ON r.decision_id = d.value",
-        [msgspec.json.encode(list(ids))],
-    ):
-        metric, reward_id, value, occurred_at_ms, received_at_ms = row
-        found.setdefault(decision_id, []).append(
-            (metric, reward_id, value, occurred_at_ms, received_at_ms)
-        )
+    found: dict[bytes, list[_RewardRow]] = {}
+    for begin in range(0, len(ids), _IDS_AT_ONCE):
+        some = ids[begin : begin + _IDS_AT_ONCE]
+        for stored, *row in connection.execute(
+            _REWARDS.format(", ".join("?" * len(some))), some
+        ):
+            metric, reward_id, value, occurred_at_ms, received_at_ms = row
+            found.setdefault(stored, []).append(
+                (metric, reward_id, value, occurred_at_ms, received_at_ms)
+            )
     return found
 
 
@@ -321,18 +333,18 @@ def _append(
         if number not in positions:
             positions[number] = _last_position(connection, number)
         positions[number] += 1
-        rows.append(
-            (
-                number,
-                positions[number],
-                c.due.row_id,
-                c.reward,
-                c.counted,
-                c.learnable,
-                now_ms,
-            )
+        # SQLite keeps -0.0 as 0.0.
+        row = (
+            number,
+            positions[number],
+            c.due.row_id,
+            c.reward + 0.0,
+            c.counted,
+            int(c.learnable),
+            now_ms,
         )
-    connection.executemany("INSERT INTO joined VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        rows.append((*row, row_crc("joined", *row)))
+    connection.executemany("INSERT INTO joined VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _add_tallies(
@@ -352,7 +364,7 @@ def _add_tallies(
             elif at_ms > entry[4]:
                 entry[4] = at_ms
     connection.executemany(
-        "INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
         " ON CONFLICT (number, grp, variant, metric) DO UPDATE SET"
         " n = n + excluded.n, total = total + excluded.total,"
         " total_squares = total_squares + excluded.total_squares,"

@@ -48,7 +48,7 @@ class SqliteModelVersions:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT {_META} FROM snapshots WHERE number = ?"  # noqa: S608 - a constant
+                f"SELECT {_META} FROM sound_snapshots WHERE number = ?"  # noqa: S608 - a constant
                 " ORDER BY version DESC",
                 [number],
             ).fetchall()
@@ -96,12 +96,15 @@ class SqliteModelVersions:
     def _one(self, where: str, parameters: list[int]) -> ModelVersion | None:
         with self._database.read() as connection:
             row = connection.execute(
-                f"SELECT {_META}, state FROM snapshots WHERE {where}",  # noqa: S608 - constants
+                f"SELECT {_META}, state FROM sound_snapshots WHERE {where}",  # noqa: S608 - constants
                 parameters,
             ).fetchone()
         if row is None:
             return None
-        return ModelVersion(meta=_meta(row[:_META_COUNT]), state=row[_META_COUNT])
+        # A state that is damaged loads into no policy, as an empty one does not: the
+        # learner builds the model again from the log.
+        state = row[_META_COUNT] or b""
+        return ModelVersion(meta=_meta(row[:_META_COUNT]), state=state)
 
 
 def _meta(row: tuple[Any, ...]) -> ModelVersionMeta:

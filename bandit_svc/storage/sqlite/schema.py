@@ -7,9 +7,10 @@ migration that has been released is never edited; the next change is a new one.
 from sqlite_utils import Database
 
 from bandit_svc.storage.sqlite.migrations.released import migrations
+from bandit_svc.storage.sqlite.rows.compacting import compact
 from bandit_svc.storage.sqlite.sums.uplift import create_method_changes, create_uplift
 
-__all__ = ["LAST_MIGRATION", "migrations", "newer_migrations"]
+__all__ = ["LAST_MIGRATION", "migrations"]
 
 
 @migrations()
@@ -116,11 +117,10 @@ def m023_method_changes(db: Database) -> None:
     create_method_changes(db.conn)
 
 
-LAST_MIGRATION = m023_method_changes.__name__
+@migrations()
+def m024_checked_rows(db: Database) -> None:
+    """Make the rows of facts small, and give every row a checksum."""
+    compact(db)
 
 
-def newer_migrations(db: Database) -> list[str]:
-    """Return the migrations of a store that this version does not know, in order."""
-    # To an empty database every known migration is still to come.
-    known = {migration.name for migration in migrations.pending(Database(memory=True))}
-    return [m.name for m in migrations.applied(db) if m.name not in known]
+LAST_MIGRATION = m024_checked_rows.__name__

@@ -8,7 +8,9 @@ import sqlite3
 from datetime import datetime
 from typing import NamedTuple
 
-from bandit_svc.storage.sqlite.ingesting import JOINED
+from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.rows.checksums import SOUND, checked_tables, schema_crc
+from bandit_svc.storage.sqlite.rows.states import JOINED
 
 WAY_OUT = "restore the data folder, whole, from a copy"
 
@@ -67,15 +69,44 @@ _SUMS = (
 
 def faults(connection: sqlite3.Connection) -> list[str]:
     """Yield one sentence for each fault of the file, the facts and their sums."""
-    (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if answer != "ok":
         return [f"the store's file is damaged: {answer}; {WAY_OUT}"]
+    _meet_damaged_rows(connection)
     return [
+        *_schema_faults(connection),
         *_join_faults(connection),
         *_sum_faults(connection),
         *_segment_faults(connection),
         *_unit_faults(connection),
     ]
+
+
+def keep_schema(database: Database) -> None:
+    """Keep the checksum of the definitions, once they are those of this version."""
+    with database.write() as connection:
+        connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('schema', ?, NULL)",
+            [schema_crc(connection)],
+        )
+
+
+def _schema_faults(connection: sqlite3.Connection) -> list[str]:
+    """Compare the definitions of tables, indexes and triggers with those migrated."""
+    kept = connection.execute("SELECT value FROM sound_meta WHERE name = 'schema'")
+    if (schema_crc(connection),) == kept.fetchone():
+        return []
+    words = "the definitions of the store's tables are not those that were migrated"
+    return [f"{words}; {WAY_OUT}"]
+
+
+def _meet_damaged_rows(connection: sqlite3.Connection) -> None:
+    """Read every row of every checked table; the damaged ones are kept as damages."""
+    for table in checked_tables(connection):
+        columns = connection.execute(f"PRAGMA table_info({SOUND}{table})").fetchall()
+        # A value with a checksum of its own is compared where it is asked for.
+        counts = ", ".join(f'count("{column[1]}")' for column in columns)
+        connection.execute(f"SELECT {counts} FROM {SOUND}{table}").fetchone()  # noqa: S608 - names of our tables
 
 
 def _join_faults(connection: sqlite3.Connection) -> list[str]:
@@ -154,7 +185,7 @@ def _unit_faults(connection: sqlite3.Connection) -> list[str]:
             "SELECT c.number, sum(c.treatment + c.baseline) AS counted,"
             " (SELECT count(*) FROM units u WHERE u.number = c.number) AS known,"
             " (SELECT count(*) FROM decisions d WHERE d.number = c.number"
-            "  AND d.exposed_at_ms IS NOT NULL) AS exposed"
+            "  AND d.ready_at_ms IS NOT NULL) AS exposed"
             " FROM unit_counts c GROUP BY c.number"
             " HAVING counted NOT BETWEEN known AND exposed"
         )

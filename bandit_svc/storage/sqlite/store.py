@@ -28,7 +28,7 @@ from bandit_svc.storage.interface import (
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.sqlite.clock import SqliteClock
-from bandit_svc.storage.sqlite.damages import SqliteDamages
+from bandit_svc.storage.sqlite.damages import SqliteDamages, keep_damaged_rows
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
@@ -37,11 +37,12 @@ from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteKeys
 from bandit_svc.storage.sqlite.model_versions import SqliteModelVersions
+from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
 from bandit_svc.storage.sqlite.schema import (
     LAST_MIGRATION,
     migrations,
-    newer_migrations,
 )
+from bandit_svc.storage.sqlite.soundness import keep_schema
 from bandit_svc.storage.sqlite.sums.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.sums.overview import SqliteOverview
 from bandit_svc.storage.sqlite.version_file import VersionFile
@@ -53,21 +54,22 @@ class SqliteStorage:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / "bandit.db"
-        self._database = Database(self._path)
+        self._database = Database(self._path, keep_damaged_rows)
+        decisions = StoredDecisions(self._database)
         self._version_file = VersionFile(folder / "definitions.version")
         self.experiments: Experiments = SqliteExperiments(
             self._database, self._version_file
         )
         self.keys: Keys = SqliteKeys(self._database, self._version_file)
-        self.facts: Facts = SqliteFacts(self._database)
-        self.joins: Joins = SqliteJoins(self._database)
+        self.facts: Facts = SqliteFacts(self._database, decisions)
+        self.joins: Joins = SqliteJoins(self._database, decisions)
         self.breakdowns: Breakdowns = SqliteBreakdowns(self._database)
         self.model_versions: ModelVersions = SqliteModelVersions(self._database)
         self.evaluations: Evaluations = SqliteEvaluations(self._database)
         self.jobs: Jobs = SqliteJobs(self._database)
         self.clock: Clock = SqliteClock(self._database)
         self.damages: Damages = SqliteDamages(self._database)
-        self.overview: Overview = SqliteOverview(self._database)
+        self.overview: Overview = SqliteOverview(self._database, decisions)
 
     def migrate(self) -> None:
         """See the interface."""
@@ -82,7 +84,9 @@ class SqliteStorage:
             _create_private(self._path)
             with self._database.tables() as tables:
                 self._refuse_newer(tables)
-                migrations.apply(tables)
+                if migrations.pending(tables):
+                    migrations.apply(tables)
+                    keep_schema(self._database)
             self._version_file.bump()
 
     def check_schema(self) -> None:
@@ -99,7 +103,7 @@ class SqliteStorage:
 
     def _refuse_newer(self, tables: UtilsDatabase) -> None:
         """Raise if the store has migrations that this version does not know."""
-        if newer := newer_migrations(tables):
+        if newer := _newer_migrations(tables):
             raise Unavailable(
                 f"the store in {self._folder} was written by a newer version: it has "
                 f"the migrations {', '.join(newer)}, and the last that this version "
@@ -109,28 +113,38 @@ class SqliteStorage:
 
     def secret(self) -> bytes:
         """See the interface."""
-        row = None
+        row = sound = None
         if self._path.exists():
             with self._database.tables() as tables:
                 if tables.table("meta").exists():
-                    row = tables.execute(
-                        "SELECT value FROM meta WHERE name = 'secret'"
+                    ask = "SELECT value FROM {} WHERE name = 'secret'"
+                    row = tables.execute(ask.format("meta")).fetchone()
+                    # A store of before checksums is read until it is migrated.
+                    checked = "sound_meta" in tables.view_names()
+                    sound = tables.execute(
+                        ask.format("sound_meta" if checked else "meta")
                     ).fetchone()
         if row is None:
             raise Unavailable(
                 f"there is no store in {self._folder}; create one with "
                 f"`bandit-svc init --data {self._folder}`"
             )
-        return bytes.fromhex(row[0])
+        if sound is None:
+            raise Unavailable(
+                f"the secret in {self._path}, which signs decision ids, does not fit "
+                "its checksum; restore the data folder from a copy"
+            )
+        return bytes.fromhex(sound[0])
 
     def initialise(self, secret: bytes, now_ms: int) -> bool:
         """See the interface."""
         with self._database.write() as connection:
             added = connection.execute(
-                "INSERT OR IGNORE INTO meta VALUES ('secret', ?)", [secret.hex()]
+                "INSERT OR IGNORE INTO meta VALUES ('secret', ?, NULL)", [secret.hex()]
             ).rowcount
             connection.execute(
-                "INSERT OR IGNORE INTO meta VALUES ('created_at_ms', ?)", [str(now_ms)]
+                "INSERT OR IGNORE INTO meta VALUES ('created_at_ms', ?, NULL)",
+                [str(now_ms)],
             )
         return bool(added)
 
@@ -159,6 +173,14 @@ class SqliteStorage:
         """See the interface."""
         self._database.close()
         self._version_file.close()
+
+
+def _newer_migrations(tables: UtilsDatabase) -> list[str]:
+    """Return the migrations of a store that this version does not know, in order."""
+    # To an empty database every known migration is still to come.
+    empty = UtilsDatabase(memory=True)
+    known = {migration.name for migration in migrations.pending(empty)}
+    return [m.name for m in migrations.applied(tables) if m.name not in known]
 
 
 def _create_private(path: Path) -> None:

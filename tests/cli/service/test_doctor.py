@@ -13,11 +13,7 @@ from bandit_svc.services.managing.doctor import examine
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
 from tests.harness.command import Run
-
-
-def change(data: Path, sql: str, *values: object) -> None:
-    with closing(sqlite3.connect(data / "bandit.db")) as connection, connection:
-        assert connection.execute(sql, values).rowcount > 0
+from tests.harness.raw_store import change_store
 
 
 def state(data: Path) -> bytes:
@@ -54,7 +50,7 @@ def test_a_folder_without_a_store_is_one_fault(run: Run, data: Path) -> None:
 
 def test_a_truncated_model_is_found_by_its_digest(run: Run, trained: Path) -> None:
     half = state(trained)[:-10]
-    change(trained, "UPDATE snapshots SET state = ?", half)
+    change_store(trained, "UPDATE snapshots SET state = ?", half)
     (fault,) = faults(run, trained)
 
     assert "model version 1 of experiment 'hero' is damaged" in fault
@@ -64,14 +60,14 @@ def test_a_truncated_model_is_found_by_its_digest(run: Run, trained: Path) -> No
 def test_a_model_that_can_not_be_loaded_is_found(run: Run, trained: Path) -> None:
     half = state(trained)[:-10]
     digest = hashlib.sha256(half).hexdigest()
-    change(trained, "UPDATE snapshots SET state = ?, sha256 = ?", half, digest)
+    change_store(trained, "UPDATE snapshots SET state = ?, sha256 = ?", half, digest)
     (fault,) = faults(run, trained)
 
     assert "can't be loaded" in fault
 
 
 def test_a_model_that_is_ahead_of_the_store_is_found(run: Run, trained: Path) -> None:
-    change(trained, "UPDATE snapshots SET spans = '[[0, 1000]]'")
+    change_store(trained, "UPDATE snapshots SET spans = '[[0, 1000]]'")
     (fault,) = faults(run, trained)
 
     assert "learned up to position 1000" in fault
@@ -80,7 +76,7 @@ def test_a_model_that_is_ahead_of_the_store_is_found(run: Run, trained: Path) ->
 def test_sums_that_disagree_with_the_joined_decisions_are_found(
     run: Run, trained: Path
 ) -> None:
-    change(trained, "UPDATE tallies SET n = n + 1 WHERE metric = 'reward'")
+    change_store(trained, "UPDATE tallies SET n = n + 1 WHERE metric = 'reward'")
     (fault,) = faults(run, trained)
 
     assert "must agree" in fault
@@ -103,7 +99,7 @@ def test_sums_that_disagree_with_the_joined_decisions_are_found(
 def test_sums_of_a_report_that_disagree_with_the_facts_are_found(
     run: Run, trained: Path, sql: str, what: str
 ) -> None:
-    change(trained, sql)
+    change_store(trained, sql)
     (fault,) = faults(run, trained)
 
     assert what in fault
@@ -131,7 +127,7 @@ def test_a_store_that_is_no_database_is_a_fault_and_no_traceback(
 def test_a_clock_before_the_newest_stamp_is_a_fault(
     run: Run, trained: Path, sql: str, what: str
 ) -> None:
-    change(trained, sql, 2**42)
+    change_store(trained, sql, 2**42)
     (fault,) = faults(run, trained)
 
     assert f"before the newest {what}" in fault
@@ -139,7 +135,7 @@ def test_a_clock_before_the_newest_stamp_is_a_fault(
 
 def test_the_newest_decision_counts_from_one_minute_on(trained: Path) -> None:
     settings = Settings(data=str(trained))
-    change(trained, "UPDATE experiments SET revised_at_ms = 0")
+    change_store(trained, "UPDATE experiments SET revised_at_ms = 0")
     with closing(Backends(settings)) as backends:
 
         def found(now_ms: int) -> list[str]:
@@ -182,7 +178,9 @@ def test_a_partition_shorter_than_what_was_read_from_it_is_a_fault(
     folder = trained / "log" / "w1750000000000-1-ab12"
     folder.mkdir(parents=True)
     (folder / "00000001.jsonl").write_bytes(b"{}\n")
-    change(trained, "INSERT INTO cursors VALUES (?, 1, 100, 0)", folder.name)
+    change_store(
+        trained, "INSERT INTO cursors VALUES (?, 1, 100, 0, NULL)", folder.name
+    )
     (fault,) = faults(run, trained)
 
     assert "segment 1 byte 3" in fault

@@ -9,16 +9,15 @@ from typing import Any
 
 import msgspec
 import pytest
-import sqlite_utils
 
 from bandit_svc.cli.service.launch import prepare
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.settings import Settings
-from bandit_svc.storage.sqlite.schema import migrations
 from bandit_svc.wiring import Backends, Worker
 from tests.harness.command import Run
+from tests.harness.old_store import make_old_store
 from tests.harness.waiting import GENEROUS_S
 
 LATER_MS = 1_750_000_100_000
@@ -41,14 +40,9 @@ def make_old() -> Callable[[Path], None]:
     """Put a folder's facts into a store of the fifth migration, with its forms."""
 
     def make(data: Path) -> None:
-        new, old = data / "bandit.db", data / "old.db"
-        tables = sqlite_utils.Database(old)
-        tables.enable_wal()
-        migrations.apply(tables, stop_before="m007_jobs")
-        tables.close()
-        with closing(sqlite3.connect(old)) as connection, connection:
-            connection.execute("ATTACH ? AS new", [str(new)])
-            _copy(connection)
+        make_old_store(data, before="m007_jobs")
+        path = data / "bandit.db"
+        with closing(sqlite3.connect(path)) as connection, connection:
             rows = connection.execute("SELECT policy, scores FROM evaluations")
             for policy, scores in rows.fetchall():
                 content = msgspec.msgpack.decode(scores)
@@ -64,26 +58,8 @@ def make_old() -> Callable[[Path], None]:
                     "UPDATE evaluations SET scores = ? WHERE policy = ?",
                     [shorter, policy],
                 )
-        for file in data.glob("bandit.db*"):
-            file.unlink()
-        old.rename(new)
 
     return make
-
-
-def _copy(connection: sqlite3.Connection) -> None:
-    for (table,) in connection.execute(
-        "SELECT name FROM main.sqlite_master WHERE type = 'table'"
-        " AND name NOT LIKE '%sqlite%'"
-        # A table that has gone since held nothing in a folder of this version.
-        " AND name IN (SELECT name FROM new.sqlite_master)"
-    ).fetchall():
-        columns = ", ".join(
-            f'"{row[1]}"' for row in connection.execute(f"PRAGMA table_info({table})")
-        )
-        connection.execute(
-            f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}"  # noqa: S608 - names from the schema
-        )
 
 
 def report(run: Run, data: Path) -> dict[str, Any]:

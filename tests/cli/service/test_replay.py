@@ -1,17 +1,11 @@
 """`bandit-svc replay`: the model is what the log gives, or the exit code says no."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.harness.command import Run
-
-
-def change(data: Path, sql: str) -> None:
-    with closing(sqlite3.connect(data / "bandit.db")) as connection, connection:
-        assert connection.execute(sql).rowcount > 0
+from tests.harness.raw_store import change_store
 
 
 def test_verify_exits_0_and_prints_both_digests_alike(run: Run, trained: Path) -> None:
@@ -35,7 +29,7 @@ def test_verify_exits_0_and_prints_both_digests_alike(run: Run, trained: Path) -
 def test_verify_exits_1_after_the_log_was_tampered_with(
     run: Run, trained: Path, sql: str
 ) -> None:
-    change(trained, sql)
+    change_store(trained, sql)
     result = run("replay", "hero", "--verify", "--data", trained)
 
     assert result.exit_code == 1
@@ -43,7 +37,7 @@ def test_verify_exits_1_after_the_log_was_tampered_with(
 
 
 def test_without_verify_a_difference_is_a_note(run: Run, trained: Path) -> None:
-    change(trained, "UPDATE joined SET reward = 1 - reward WHERE learnable")
+    change_store(trained, "UPDATE joined SET reward = 1 - reward WHERE learnable")
     result = run("replay", "hero", "--data", trained)
 
     assert result.exit_code == 0

@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.evaluate import evaluate, split
 from bandit_svc.services.evaluation.labels import asked_specs
@@ -50,7 +49,7 @@ def by_hand(service: Service) -> float:
     actions = actions_of(experiment.definition.variants)
     total = 0.0
     for row in service.storage.joins.after(1, BEFORE, 10_000):
-        decision = decode_decision(row.line)
+        decision = row.decision
         chance = policy.pmf(decision.context, actions)[decision.chosen]
         total += chance / decision.propensity * row.reward
     return total / AFTER
@@ -163,8 +162,10 @@ def test_without_a_published_model_the_refusal_says_so(service: Service) -> None
     ],
 )
 def test_rows_are_cut_behind_each_position(
-    positions: tuple[int, ...], parts: list[list[int]]
+    service: Service, positions: tuple[int, ...], parts: list[list[int]]
 ) -> None:
-    rows = [JoinedRow(at, 0.0, True, b"") for at in (3, 4, 6)]  # noqa: FBT003 - a row
+    service.create()
+    decision = service.decide().decision
+    rows = [JoinedRow(at, 0.0, True, decision) for at in (3, 4, 6)]  # noqa: FBT003 - a row
 
     assert [[r.position for r in part] for part in split(rows, positions)] == parts

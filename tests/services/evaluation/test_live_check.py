@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.variant import Variant
 from bandit_svc.ope.uplift.moments import Moments
@@ -110,7 +109,7 @@ class Run:
             self.greedy_values.append(float(chances @ self.pool.means))
         else:
             self.holdout = self.holdout.merge(Moments(1, reward, reward))
-        row = JoinedRow(position, reward, treated, encode_event(decision))
+        row = JoinedRow(position, reward, treated, decision)
         everyone = list(self.candidates.values())
         ports = (self.definition, self.examples, self.bounds, self.predictor)
         evaluate_and_learn(everyone, [row], *ports)

@@ -4,7 +4,6 @@ import msgspec
 import pytest
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.variant import Variant
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.progressive.weighted import Summary, WeightedRewards
@@ -30,7 +29,7 @@ def summary(service: Service, policy: str) -> Summary:
 def joined(service: Service) -> list[tuple[Decision, float]]:
     """The treatment's decisions with their reward, in the recorded order."""
     rows = service.storage.joins.after(1, 0, 10**6)
-    pairs = [(decode_decision(row.line), row.reward) for row in rows]
+    pairs = [(row.decision, row.reward) for row in rows]
     return [(d, reward) for d, reward in pairs if d.group == "treatment"]
 
 

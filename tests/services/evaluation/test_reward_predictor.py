@@ -4,7 +4,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.ope.progressive.weighted import WeightedRewards
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.values import RewardModelQuality
@@ -45,7 +44,7 @@ def test_estimates_are_those_of_a_model_that_predicts_before_it_learns(
 ) -> None:
     model, direct, terms, errors = RewardModel(RewardRange()), [], [], []
     for row in played.storage.joins.after(1, 0, 10**6):
-        decision = decode_decision(row.line)
+        decision = row.decision
         if decision.group != "treatment":
             continue
         q = model.predict(decision.context, ACTIONS)

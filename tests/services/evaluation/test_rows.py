@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from msgspec import to_builtins
 
-from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.ope.progressive.weighted import WeightedRewards
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.prose.report_csv import report_rows
@@ -75,8 +74,7 @@ def test_estimates_are_those_of_the_log_in_the_rewards_own_units(
     earned: Service,
 ) -> None:
     log = [
-        (decode_decision(row.line), row.reward)
-        for row in earned.storage.joins.after(1, 0, 10**6)
+        (row.decision, row.reward) for row in earned.storage.joins.after(1, 0, 10**6)
     ]
     treated = [(d, r) for d, r in log if d.group == "treatment"]
     weight = np.array([1 / 3 / d.propensity for d, _ in treated])

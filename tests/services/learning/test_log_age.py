@@ -1,7 +1,6 @@
 """Store and log of different ages: one is of an earlier copy, or was deleted."""
 
 import shutil
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +15,9 @@ from bandit_svc.services.managing.doctor import examine
 from bandit_svc.services.managing.log_damage import log_damage
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.facts import SqliteFacts
+from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
 from bandit_svc.wiring import Worker
+from tests.harness.raw_store import raw_store
 from tests.harness.service import Service
 
 NewService = Callable[[str], Service]
@@ -190,7 +191,8 @@ def test_a_learner_that_was_killed_before_it_forgot_a_partition_loses_nothing(
     for worker in played.workers:
         worker.close()
     reader, decoder = played.backends.reader, played.backends.decoder
-    facts = DyingFacts(Database(folder_of(played) / "bandit.db"))
+    database = Database(folder_of(played) / "bandit.db")
+    facts = DyingFacts(database, StoredDecisions(database))
     definitions = Definitions(played.storage.experiments)
     for _ in played.workers:
         with pytest.raises(KilledError):
@@ -207,10 +209,9 @@ def test_a_store_of_an_earlier_version_begins_with_the_log_s_number(
     played: Service,
 ) -> None:
     read_and_gone(played)
-    with closing(sqlite3.connect(folder_of(played) / "bandit.db")) as connection:
+    with raw_store(folder_of(played)) as connection:
         connection.execute("DELETE FROM meta WHERE name = 'released_facts'")
-        connection.execute("INSERT INTO cursors VALUES ('gone', 3, 500, 7)")
-        connection.commit()
+        connection.execute("INSERT INTO cursors VALUES ('gone', 3, 500, 7, NULL)")
     (folder_of(played) / "log/manifests/released").unlink()
 
     assert (named(played), found_by_the_learner(played)) == ([], [])

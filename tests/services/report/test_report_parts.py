@@ -1,8 +1,7 @@
 """What a report says over time, by segment and of latency."""
 
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.report import Report, SegmentGroup, Window
 from bandit_svc.services.serving.decide import Decided
 from bandit_svc.services.values import Estimated
+from tests.harness.raw_store import change_store
 from tests.harness.service import Service
 
 Json = dict[str, Any]
@@ -95,10 +95,7 @@ def test_the_parts_of_a_report_read_no_decision(service: Service) -> None:
     service.rounds(100)
     service.mature()
     before = report_of(service)
-    path = f"{service.settings.data}/bandit.db"
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("UPDATE decisions SET line = x'00'")
-        database.commit()
+    change_store(Path(service.settings.data), "UPDATE decisions SET logged = x'00'")
     after = report_of(service)
 
     assert before.segments

@@ -32,7 +32,7 @@ class SqliteBreakdowns:
             width_ms = width_of(connection, number)
             rows = connection.execute(
                 "SELECT bucket, grp, variant, n, total, total_squares, rewarded"
-                " FROM history WHERE number = ? ORDER BY bucket, grp, variant",
+                " FROM sound_history WHERE number = ? ORDER BY bucket, grp, variant",
                 [number],
             ).fetchall()
         return [
@@ -44,7 +44,7 @@ class SqliteBreakdowns:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT key, value, grp, n, total, total_squares FROM segments"
+                "SELECT key, value, grp, n, total, total_squares FROM sound_segments"
                 " WHERE number = ? ORDER BY key, value, grp",
                 [number],
             ).fetchall()
@@ -54,7 +54,7 @@ class SqliteBreakdowns:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT bin, counted, late FROM latencies WHERE number = ?"
+                "SELECT bin, counted, late FROM sound_latencies WHERE number = ?"
                 " ORDER BY bin",
                 [number],
             ).fetchall()
@@ -64,8 +64,9 @@ class SqliteBreakdowns:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT since, treatment, baseline, 1 FROM unit_looks WHERE number = ?1"
-                " UNION ALL SELECT since, treatment, baseline, 0 FROM unit_counts"
+                "SELECT since, treatment, baseline, 1 FROM sound_unit_looks"
+                " WHERE number = ?1"
+                " UNION ALL SELECT since, treatment, baseline, 0 FROM sound_unit_counts"
                 " WHERE number = ?1 ORDER BY 1, 2, 3, 4 DESC",
                 [number],
             ).fetchall()
@@ -79,8 +80,8 @@ class SqliteBreakdowns:
         with self._database.read() as connection:
             width = calibration_width(connection, number)
             rows = connection.execute(
-                "SELECT block, bin, n, expected, variance, happened FROM calibration"
-                " WHERE number = ? ORDER BY block, bin",
+                "SELECT block, bin, n, expected, variance, happened"
+                " FROM sound_calibration WHERE number = ? ORDER BY block, bin",
                 [number],
             ).fetchall()
         return [CalibrationRow(block, width, *rest) for block, *rest in rows]
@@ -89,15 +90,16 @@ class SqliteBreakdowns:
         """See the interface."""
         with self._database.read() as connection:
             stretches = connection.execute(
-                "SELECT begins, begins_at_ms, n FROM drift_stretches WHERE number = ?"
-                " ORDER BY begins",
+                "SELECT begins, begins_at_ms, n FROM sound_drift_stretches"
+                " WHERE number = ? ORDER BY begins",
                 [number],
             ).fetchall()
             present: dict[int, defaultdict[str, dict[str, int]]] = {
                 begins: defaultdict(dict) for begins, _, _ in stretches
             }
             for begins, key, value, n in connection.execute(
-                "SELECT begins, key, value, n FROM drift WHERE number = ?", [number]
+                "SELECT begins, key, value, n FROM sound_drift WHERE number = ?",
+                [number],
             ):
                 present[begins][key][value] = n
         return [DriftRow(at_ms, n, present[begins]) for begins, at_ms, n in stretches]

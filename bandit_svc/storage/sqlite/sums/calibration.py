@@ -36,13 +36,13 @@ def add_calibration(
 def calibration_width(connection: sqlite3.Connection, number: int) -> int:
     """Return the number of model versions in a block."""
     (width,) = connection.execute(
-        "SELECT width FROM calibration_widths WHERE number = ?", (number,)
+        "SELECT width FROM sound_calibration_widths WHERE number = ?", (number,)
     ).fetchone() or (1,)
     return int(width)
 
 
 _ADD = (
-    "INSERT INTO calibration VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO calibration VALUES (?, ?, ?, ?, ?, ?, ?, NULL)"
     " ON CONFLICT (number, block, bin) DO UPDATE SET n = n + excluded.n,"
     " expected = expected + excluded.expected,"
     " variance = variance + excluded.variance, happened = happened + excluded.happened"
@@ -58,13 +58,13 @@ def _widened(connection: sqlite3.Connection, number: int, newest: int) -> int:
         return width
     merged = connection.execute(
         "SELECT number, block / ?, bin, sum(n), sum(expected), sum(variance),"
-        " sum(happened) FROM calibration WHERE number = ? GROUP BY 2, 3",
+        " sum(happened) FROM sound_calibration WHERE number = ? GROUP BY 2, 3",
         (factor, number),
     ).fetchall()
     connection.execute("DELETE FROM calibration WHERE number = ?", (number,))
     connection.executemany(_ADD, merged)
     connection.execute(
-        "INSERT OR REPLACE INTO calibration_widths VALUES (?, ?)",
+        "INSERT OR REPLACE INTO calibration_widths VALUES (?, ?, NULL)",
         (number, width * factor),
     )
     return width * factor

@@ -29,8 +29,8 @@ class Stretches:
         self._known: list[list[int]] = [
             list(row)
             for row in connection.execute(
-                "SELECT begins, begins_at_ms, n FROM drift_stretches WHERE number = ?"
-                " ORDER BY begins",
+                "SELECT begins, begins_at_ms, n FROM sound_drift_stretches"
+                " WHERE number = ? ORDER BY begins",
                 (number,),
             )
         ]
@@ -55,7 +55,7 @@ class Stretches:
             ],
         )
         self._connection.execute(
-            "INSERT OR REPLACE INTO drift_stretches VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO drift_stretches VALUES (?, ?, ?, ?, NULL)",
             (self._number, *newest),
         )
 
@@ -75,7 +75,7 @@ class Stretches:
         kept[2] += gone[2]
         ends = (self._number, gone[0])
         rows = self._connection.execute(
-            "SELECT number, ?, key, value, n FROM drift"
+            "SELECT number, ?, key, value, n FROM sound_drift"
             " WHERE number = ? AND begins = ?",
             (kept[0], *ends),
         ).fetchall()
@@ -97,7 +97,7 @@ def forget_values(
     """Keep of these keys only in how many decisions they were there."""
     for key in keys:
         rows = connection.execute(
-            "SELECT number, begins, key, ?, sum(n) FROM drift"
+            "SELECT number, begins, key, ?, sum(n) FROM sound_drift"
             " WHERE number = ? AND key = ? GROUP BY begins",
             (FOLDED, number, key),
         ).fetchall()
@@ -108,6 +108,6 @@ def forget_values(
 
 
 _ADD = (
-    "INSERT INTO drift VALUES (?, ?, ?, ?, ?)"
+    "INSERT INTO drift VALUES (?, ?, ?, ?, ?, NULL)"
     " ON CONFLICT (number, begins, key, value) DO UPDATE SET n = n + excluded.n"
 )

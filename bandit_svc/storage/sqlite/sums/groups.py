@@ -11,6 +11,7 @@ from collections import Counter
 import msgspec
 
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group, UnitHashes
+from bandit_svc.storage.sqlite.rows.checksums import row_crc
 
 EVERY_LOOK_TO = 100
 LOOK_RATIO = 1.02
@@ -77,14 +78,14 @@ class Units:
         """Keep the units and their counts; return the counters that rise."""
         crossed = self._count_new()
         self._connection.executemany(
-            "INSERT OR REPLACE INTO unit_counts VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO unit_counts VALUES (?, ?, ?, ?, ?, NULL)",
             [
                 (*key, era.treatment, era.baseline, era.looked)
                 for key, era in self._eras.items()
             ],
         )
         self._connection.executemany(
-            "INSERT INTO unit_looks VALUES (?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO unit_looks VALUES (?, ?, ?, ?, NULL)",
             [
                 (*key, treatment, baseline)
                 for key, era in self._eras.items()
@@ -122,7 +123,7 @@ class Units:
     ) -> Counter[tuple[int, str]]:
         """Keep new units and new groups of known ones; count those now in both."""
         crossed: Counter[tuple[int, str]] = Counter()
-        changed: list[tuple[int, int, int]] = []
+        changed: list[tuple[int, int, int, bytes]] = []
         for number, units in came.items():
             # In the order of the key, so that neighbours are written together.
             for unit, groups in sorted(units.items()):
@@ -130,12 +131,13 @@ class Units:
                 after = groups | (before or 0)
                 if after == before:
                     continue
-                changed.append((number, unit, after))
+                row = number, unit, after
+                changed.append((*row, row_crc("units", *row)))
                 if after == _BOTH:
                     crossed[number, "units_in_both_groups"] += 1
         self._connection.executemany(
-            "INSERT INTO units VALUES (?, ?, ?) ON CONFLICT (number, unit)"
-            " DO UPDATE SET groups = excluded.groups",
+            "INSERT INTO units VALUES (?, ?, ?, ?) ON CONFLICT (number, unit)"
+            " DO UPDATE SET groups = excluded.groups, crc = excluded.crc",
             changed,
         )
         return crossed
@@ -143,7 +145,7 @@ class Units:
     def _known(self, number: int, units: dict[int, int]) -> dict[int, int]:
         """Return the groups of the units that are in the table already."""
         rows = self._connection.execute(
-            "SELECT unit, groups FROM units WHERE number = ?"
+            "SELECT unit, groups FROM sound_units WHERE number = ?"
             " AND unit IN (SELECT value FROM json_each(?))",
             (number, msgspec.json.encode(list(units))),
         )
@@ -152,13 +154,13 @@ class Units:
     def _load(self, number: int) -> UnitHashes:
         """Read the salt, and for each revision since when its holdout has held."""
         (salt,) = self._connection.execute(
-            "SELECT salt FROM experiments WHERE number = ?", (number,)
+            "SELECT salt FROM sound_experiments WHERE number = ?", (number,)
         ).fetchone() or ("",)
         self._hashes[number] = UnitHashes(salt)
         since = self._since[number] = {}
         first, last = 1, None
         for revision, definition in self._connection.execute(
-            "SELECT revision, definition FROM revisions WHERE number = ?"
+            "SELECT revision, definition FROM sound_revisions WHERE number = ?"
             " ORDER BY revision",
             (number,),
         ):
@@ -170,8 +172,12 @@ class Units:
 
     def _era(self, number: int, since: int) -> _Era:
         row = self._connection.execute(
-            "SELECT treatment, baseline, looked FROM unit_counts"
-            " WHERE number = ? AND since = ?",
+            "SELECT treatment, baseline, looked FROM sound_unit_counts"
+            " WHERE number = ?1 AND since = ?2"
+            # Where the counts are damaged, those of the newest look come next to them.
+            " UNION ALL SELECT * FROM (SELECT treatment, baseline, treatment + baseline"
+            "  FROM sound_unit_looks WHERE number = ?1 AND since = ?2"
+            "  ORDER BY treatment + baseline DESC LIMIT 1) LIMIT 1",
             (number, since),
         ).fetchone()
         return _Era(*row) if row else _Era()

@@ -33,7 +33,7 @@ def add_history(
         entry[2] += c.reward * c.reward
         entry[3] += c.counted > 0
     connection.executemany(
-        "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"
         " ON CONFLICT (number, bucket, grp, variant) DO UPDATE SET"
         " n = n + excluded.n, total = total + excluded.total,"
         " total_squares = total_squares + excluded.total_squares,"
@@ -46,7 +46,7 @@ def add_history(
 def width_of(connection: sqlite3.Connection, number: int) -> int:
     """Return the current length of an experiment's stretches in milliseconds."""
     (width_ms,) = connection.execute(
-        "SELECT width_ms FROM history_widths WHERE number = ?", (number,)
+        "SELECT width_ms FROM sound_history_widths WHERE number = ?", (number,)
     ).fetchone() or (FIRST_WIDTH_MS,)
     return int(width_ms)
 
@@ -58,13 +58,14 @@ def _names(
     names = {
         variant
         for (variant,) in connection.execute(
-            "SELECT variant FROM history_variants WHERE number = ?", (number,)
+            "SELECT variant FROM sound_history_variants WHERE number = ?", (number,)
         )
     }
     new = [variant for variant in seen if variant not in names]
     new = new[: MAX_VARIANTS - len(names)]
     connection.executemany(
-        "INSERT INTO history_variants VALUES (?, ?)", [(number, v) for v in new]
+        "INSERT OR IGNORE INTO history_variants VALUES (?, ?, NULL)",
+        [(number, v) for v in new],
     )
     return names.union(new)
 
@@ -78,16 +79,16 @@ def _bound(connection: sqlite3.Connection, number: int, width_ms: int) -> None:
         return
     merged: Sequence[tuple[object, ...]] = connection.execute(
         "SELECT number, bucket / ?, grp, variant, sum(n), sum(total),"
-        " sum(total_squares), sum(rewarded) FROM history WHERE number = ?"
+        " sum(total_squares), sum(rewarded) FROM sound_history WHERE number = ?"
         " GROUP BY 2, 3, 4",
         (doubled, number),
     ).fetchall()
     connection.execute("DELETE FROM history WHERE number = ?", (number,))
     connection.executemany(
-        "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?)", merged
+        "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", merged
     )
     connection.execute(
-        "INSERT OR REPLACE INTO history_widths VALUES (?, ?)",
+        "INSERT OR REPLACE INTO history_widths VALUES (?, ?, NULL)",
         (number, width_ms * doubled),
     )
 

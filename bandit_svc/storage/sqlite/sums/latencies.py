@@ -27,7 +27,7 @@ def latencies_of(closed: Iterable[ClosedDecision]) -> Latencies:
 def add_latencies(connection: sqlite3.Connection, latencies: Latencies) -> None:
     """Add the counts to those of the experiments."""
     connection.executemany(
-        "INSERT INTO latencies VALUES (?, ?, ?, ?) ON CONFLICT (number, bin)"
+        "INSERT INTO latencies VALUES (?, ?, ?, ?, NULL) ON CONFLICT (number, bin)"
         " DO UPDATE SET counted = counted + excluded.counted,"
         " late = late + excluded.late",
         [

@@ -30,7 +30,7 @@ def add_segments(
         _add_stretch(stretches, keys, closed[begins:ends], sums)
         begins = ends
     connection.executemany(
-        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, NULL)"
         " ON CONFLICT (number, key, value, grp) DO UPDATE SET"
         " n = n + excluded.n, total = total + excluded.total,"
         " total_squares = total_squares + excluded.total_squares",
@@ -82,7 +82,8 @@ def _load(connection: sqlite3.Connection, number: int) -> SegmentKeys:
     counts: dict[str, KeyCount] = {}
     closed: set[str] = set()
     for key, n, folded, is_closed in connection.execute(
-        "SELECT key, n, folded, closed FROM segment_keys WHERE number = ?", (number,)
+        "SELECT key, n, folded, closed FROM sound_segment_keys WHERE number = ?",
+        (number,),
     ):
         if is_closed:
             closed.add(key)
@@ -90,7 +91,7 @@ def _load(connection: sqlite3.Connection, number: int) -> SegmentKeys:
             counts[key] = KeyCount(n, folded)
     values: defaultdict[str, set[str]] = defaultdict(set)
     for key, value in connection.execute(
-        "SELECT key, value FROM segments WHERE number = ? AND value <> ?",
+        "SELECT key, value FROM sound_segments WHERE number = ? AND value <> ?",
         (number, FOLDED),
     ):
         values[key].add(value)
@@ -102,14 +103,14 @@ def _save(
 ) -> None:
     wide = keys.close_wide()
     connection.executemany(
-        "INSERT OR REPLACE INTO segment_keys VALUES (?, ?, ?, ?, 0)",
+        "INSERT OR REPLACE INTO segment_keys VALUES (?, ?, ?, ?, 0, NULL)",
         [
             (number, key, keys.counts[key].n, keys.counts[key].folded)
             for key in touched - wide
         ],
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO segment_keys VALUES (?, ?, 0, 0, 1)",
+        "INSERT OR REPLACE INTO segment_keys VALUES (?, ?, 0, 0, 1, NULL)",
         [(number, key) for key in wide],
     )
     connection.executemany(

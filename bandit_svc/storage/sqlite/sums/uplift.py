@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from bandit_svc.storage.rows import UpliftSums
+from bandit_svc.storage.sqlite.rows.checksums import row_crc
 
 
 def create_uplift(connection: sqlite3.Connection) -> None:
@@ -37,7 +38,7 @@ def create_method_changes(connection: sqlite3.Connection) -> None:
 def method_changed_at_ms_of(connection: sqlite3.Connection, number: int) -> int | None:
     """Return when the uplift became one by unit; None if it always was."""
     (at_ms,) = connection.execute(
-        "SELECT at_ms FROM method_changes WHERE number = ?", (number,)
+        "SELECT at_ms FROM sound_method_changes WHERE number = ?", (number,)
     ).fetchone() or (None,)
     return at_ms
 
@@ -45,7 +46,7 @@ def method_changed_at_ms_of(connection: sqlite3.Connection, number: int) -> int 
 def uplift_of(connection: sqlite3.Connection, number: int) -> bytes | None:
     """Return the state of an experiment's sums, None if there are none."""
     (state,) = connection.execute(
-        "SELECT state FROM uplift WHERE number = ?", (number,)
+        "SELECT state FROM sound_uplift WHERE number = ?", (number,)
     ).fetchone() or (None,)
     return state
 
@@ -56,7 +57,7 @@ def unit_states_of(
     """Return the states of those of the units that have one."""
     return dict(
         connection.execute(
-            "SELECT unit, state FROM unit_states WHERE number = ?"
+            "SELECT unit, state FROM sound_unit_states WHERE number = ?"
             " AND unit IN (SELECT value FROM json_each(?))",
             (number, msgspec.json.encode(list(units))),
         )
@@ -67,9 +68,14 @@ def keep_uplift(connection: sqlite3.Connection, number: int, sums: UpliftSums) -
     """Replace an experiment's sums and the units that changed with them."""
     if sums.anew:
         connection.execute("DELETE FROM unit_states WHERE number = ?", (number,))
-    connection.execute("INSERT OR REPLACE INTO uplift VALUES (?, ?)", (number, sums[0]))
+    connection.execute(
+        "INSERT OR REPLACE INTO uplift VALUES (?, ?, NULL)", (number, sums[0])
+    )
     connection.executemany(
-        "INSERT OR REPLACE INTO unit_states VALUES (?, ?, ?)",
+        "INSERT OR REPLACE INTO unit_states VALUES (?, ?, ?, ?)",
         # In the order of the key, so that neighbours are written together.
-        [(number, unit, state) for unit, state in sorted(sums.units.items())],
+        [
+            (number, unit, state, row_crc("unit_states", number, unit, state))
+            for unit, state in sorted(sums.units.items())
+        ],
     )

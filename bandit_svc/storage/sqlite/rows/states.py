@@ -1,0 +1,14 @@
+"""The states of a decision, as numbers.
+
+Owns what the column `state` of the table decisions holds.
+"""
+
+DEFERRED = 0
+JOINED = 1
+OPEN = 2
+AMBIGUOUS = 3
+SET_ASIDE = 4
+"""What it needs to be read or joined was damaged: a shared part, or its revision."""
+
+# A state takes no byte where it is 0 or 1, and one byte else. A row that grows when it
+# is joined would no longer fit into its page.
