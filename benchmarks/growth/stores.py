@@ -77,9 +77,11 @@ _MULTIPLY = """
     UPDATE snapshots SET learned = learned * :times,
         spans = '[[0,' || (SELECT max(position) FROM joined
             WHERE joined.number = snapshots.number) || ']]';
-    INSERT OR IGNORE INTO units SELECT number, random() AS unit, 1, NULL
-        FROM joined JOIN lasts USING (number) WHERE position > last
-        ORDER BY number, unit"""
+    INSERT OR IGNORE INTO units SELECT number, unit, 1,
+        row_crc('units', number, unit, 1)
+        FROM (SELECT number, random() AS unit
+            FROM joined JOIN lasts USING (number) WHERE position > last
+            ORDER BY number, unit LIMIT -1)"""
 _LASTS = """CREATE TEMP TABLE lasts AS
     SELECT number, max(position) AS last FROM joined GROUP BY number"""
 

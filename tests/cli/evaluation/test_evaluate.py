@@ -30,7 +30,7 @@ def test_json_has_the_policies_and_the_health_of_the_contract(
         *("uniform", "fixed:dress", "baseline", "ridge-2"),
     ]
     assert [check["check"] for check in found["health"]] == [
-        *("propensity_audit", "scorecard"),
+        *("propensity_audit", "scorecard", "history"),
     ]
 
 
@@ -79,7 +79,7 @@ def test_text_says_what_each_would_have_earned_or_why_not(
     assert result.stdout.startswith("The log can't say what uniform would have earned.")
     assert "The log itself (hero," in result.stdout
     assert "hold at every look" in result.stdout
-    assert "2 checks: 1 ok, 1 too early." in result.stdout
+    assert "3 checks: 1 ok, 2 too early." in result.stdout
     assert "Evaluating hero: 40/40 joined decisions" in result.stderr
 
 
