@@ -48,11 +48,15 @@ class Headline(NamedTuple):
         start = (layout.usual - layout.minimum) / possible.width
         return cls(layout, layout.empty(), MixtureBets(chance, start))
 
-    def after(self, totals: Totals, mixture: MixtureDraws) -> "Headline":
-        """Return the sums after decisions that the new totals have."""
+    def after(self, totals: Totals, mixture: MixtureDraws | None) -> "Headline":
+        """Return the sums after decisions that the new totals have.
+
+        Args:
+            mixture: the decisions as bets take them; not asked for without bets.
+        """
         bets = self.bets
         alone = bool(totals.units == totals.decisions.sum())
-        if bets is not None and alone:
+        if bets is not None and mixture is not None and alone:
             bets.add(mixture)
             alone = bets.n == int(totals.decisions.sum())
         return Headline(self.layout, totals, bets if alone else None)

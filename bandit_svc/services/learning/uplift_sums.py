@@ -139,7 +139,7 @@ def uplift_with(
         growing = _Growing(sums, states, units)
         looks = growing.add(
             JoinedDecisions(place, draws, values_of(layout, counted)),
-            mixture_of(layout, counted, draws),
+            None if sums.bets is None else mixture_of(layout, counted, draws),
             np.array([one.due.exposed_at_ms for one in counted.closed]),
             looks,
         )
@@ -168,11 +168,15 @@ class _Growing:
     def add(
         self,
         decisions: JoinedDecisions,
-        mixture: MixtureDraws,
+        mixture: MixtureDraws | None,
         exposed_at_ms: IntArray,
         looks: Looks,
     ) -> Looks:
-        """Add decisions; return the looks with those that fell due between them."""
+        """Add decisions; return the looks with those that fell due between them.
+
+        Args:
+            mixture: the decisions as bets take them; None where no bets are kept.
+        """
         begin = 0
         while begin < exposed_at_ms.size:
             n = looks.room(exposed_at_ms[begin:])
@@ -181,12 +185,12 @@ class _Growing:
                 looks = looks.until(int(exposed_at_ms[begin]))
                 continue
             part = slice(begin, begin + n)
-            self._add(decisions.at(part), mixture.at(part))
+            self._add(decisions.at(part), mixture and mixture.at(part))
             looks = looks.until(int(exposed_at_ms[part].max()))
             begin += n
         return looks
 
-    def _add(self, decisions: JoinedDecisions, mixture: MixtureDraws) -> None:
+    def _add(self, decisions: JoinedDecisions, mixture: MixtureDraws | None) -> None:
         alone = decisions.unit == NO_UNIT
         places, local = np.unique(decisions.unit[~alone], return_inverse=True)
         unit = np.full(decisions.unit.size, NO_UNIT)
