@@ -6,6 +6,7 @@ Owns the tables joined and tallies; see storage.interface.Joins.
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
@@ -50,9 +51,25 @@ _REWARDS = """
     SELECT decision_id, metric, reward_id, value, occurred_at_ms, received_at_ms
     FROM sound_rewards WHERE decision_id IN ({})
     ORDER BY decision_id, metric, reward_id"""
+_AFTER = """
+    SELECT j.position, j.reward, j.learnable, d.row_id, d.at_ms, d.id, d.logged
+    FROM sound_joined j JOIN sound_decisions d USING (row_id)
+    WHERE j.number = ? AND j.position > ? ORDER BY j.position LIMIT ?"""
 _IDS_AT_ONCE = 1_000
 _TallyKey = tuple[int, str, str, str]
 _RewardRow = tuple[str, str, float, int, int]
+
+
+class _Readable(NamedTuple):
+    """A joined decision; `stored` is its id as the store keeps it."""
+
+    position: int
+    reward: float
+    learnable: int
+    row_id: int
+    at_ms: int
+    stored: bytes
+    decision: Decision
 
 
 class SqliteJoins:
@@ -141,49 +158,38 @@ class SqliteJoins:
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         """See the interface."""
-        found: list[JoinedRow] = []
-        reached = position
         with self._database.read() as connection:
-            while not found:
-                rows = connection.execute(
-                    "SELECT j.position, j.reward, j.learnable, d.id, d.logged"
-                    " FROM sound_joined j JOIN sound_decisions d USING (row_id)"
-                    " WHERE j.number = ? AND j.position > ?"
-                    " ORDER BY j.position LIMIT ?",
-                    [number, reached, limit],
-                ).fetchall()
-                if not rows:
-                    break
-                for reached, reward, learnable, *kept in rows:
-                    decision = self._decoded(*kept)
-                    if decision is not None:
-                        row = JoinedRow(reached, reward, bool(learnable), decision)
-                        found.append(row)
-        return found
+            return [
+                JoinedRow(row.position, row.reward, bool(row.learnable), row.decision)
+                for row in self._readable_after(connection, number, position, limit)
+            ]
 
     def closed_after(self, number: int, position: int, limit: int) -> list[ClosedRow]:
         """See the interface."""
-        closed: list[ClosedRow] = []
-        reached = position
         with self._database.read() as connection:
-            while not closed:
-                found = connection.execute(
-                    "SELECT d.id, j.position, j.reward, d.row_id, d.at_ms, d.logged"
-                    " FROM sound_joined j JOIN sound_decisions d USING (row_id)"
-                    " WHERE j.number = ? AND j.position > ?"
-                    " ORDER BY j.position LIMIT ?",
-                    [number, reached, limit],
-                ).fetchall()
-                if not found:
-                    break
-                rewards = _rewards(connection, [row[0] for row in found])
-                for stored, reached, reward, row_id, at_ms, logged in found:
-                    decision = self._decoded(stored, logged)
-                    if decision is not None:
-                        mine = rewards.get(stored, ())
-                        due = _due_decision(decision, row_id, at_ms, mine)
-                        closed.append(ClosedRow(reached, reward, due))
+            rows = self._readable_after(connection, number, position, limit)
+            rewards = _rewards(connection, [row.stored for row in rows])
+        closed = []
+        for row in rows:
+            mine = rewards.get(row.stored, ())
+            due = _due_decision(row.decision, row.row_id, row.at_ms, mine)
+            closed.append(ClosedRow(row.position, row.reward, due))
         return closed
+
+    def _readable_after(
+        self, connection: sqlite3.Connection, number: int, position: int, limit: int
+    ) -> list[_Readable]:
+        """Return the next joined decisions that can be read; none behind the last."""
+        while True:
+            rows = connection.execute(_AFTER, [number, position, limit]).fetchall()
+            found = [
+                _Readable(reached, reward, learnable, row_id, at_ms, stored, decision)
+                for reached, reward, learnable, row_id, at_ms, stored, logged in rows
+                if (decision := self._decoded(stored, logged)) is not None
+            ]
+            if found or not rows:
+                return found
+            position = rows[-1][0]
 
     def last_position(self, number: int) -> int:
         """See the interface."""
