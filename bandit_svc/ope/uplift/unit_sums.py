@@ -97,18 +97,16 @@ def added(
     """
     decisions = _checked(decisions, len(states))
     totals = totals.with_values(decisions.values.shape[1])
-    known, alone = len(states), decisions.unit == NO_UNIT
-    # Decisions without a unit are units of their own behind the others.
-    unit = np.where(alone, known + np.cumsum(alone) - 1, decisions.unit)
-    decisions = replace(decisions, unit=unit)
+    known = len(states)
+    decisions, units = _with_own_units(decisions, known)
     held = unpack(
-        [*states, *[None] * int(alone.sum())],
+        [*states, *[None] * (units - known)],
         Intervals(totals.chances),
         totals.columns.count,
     )
-    chance = np.empty(unit.size)
+    chance = np.empty(decisions.unit.size)
     starts = _cuts(totals.chances, decisions.draws)
-    for start, end in zip(starts, [*starts[1:], unit.size], strict=True):
+    for start, end in zip(starts, [*starts[1:], chance.size], strict=True):
         part = decisions.at(slice(start, end))
         held, totals = _with_chances(held, totals, part.draws)
         rows = _weigh(held, Intervals(totals.chances), part, totals.columns.values)
@@ -126,20 +124,12 @@ def totals_over(
     The same numbers as `added` decision by decision, up to rounding where the chance
     of the baseline group changed.
     """
-    decisions = _checked(decisions, int(decisions.unit.max(initial=-1)) + 1)
+    known = int(decisions.unit.max(initial=NO_UNIT)) + 1
+    decisions, units = _with_own_units(_checked(decisions, known), known)
     totals = Totals.empty(usual).with_values(decisions.values.shape[1])
-    units = int(decisions.unit.max(initial=-1)) + 1
-    alone = decisions.unit == NO_UNIT
-    unit = np.where(alone, units + np.cumsum(alone) - 1, decisions.unit)
-    size = units + int(alone.sum())
-    held = UnitStates(np.zeros((size, 1)), np.zeros((size, totals.columns.count)))
+    held = UnitStates(np.zeros((units, 1)), np.zeros((units, totals.columns.count)))
     held, totals = _with_chances(held, totals, decisions.draws)
-    rows = _weigh(
-        held,
-        Intervals(totals.chances),
-        replace(decisions, unit=unit),
-        totals.columns.values,
-    )
+    rows = _weigh(held, Intervals(totals.chances), decisions, totals.columns.values)
     return totals.over_rows(rows.y, rows.before, rows.values, looks)
 
 
@@ -277,6 +267,19 @@ def _checked(decisions: JoinedDecisions, units: int) -> JoinedDecisions:
     if not np.all(np.isfinite(values)):
         raise LoggedDataError("a value is not finite; every value must be a number")
     return replace(decisions, draws=decisions.draws.checked())
+
+
+def _with_own_units(
+    decisions: JoinedDecisions, known: int
+) -> tuple[JoinedDecisions, int]:
+    """Number decisions without a unit as units of their own, behind the `known` ones.
+
+    Returns:
+        The decisions, and the number of units.
+    """
+    alone = decisions.unit == NO_UNIT
+    unit = np.where(alone, known + np.cumsum(alone) - 1, decisions.unit)
+    return replace(decisions, unit=unit), known + int(alone.sum())
 
 
 def _cuts(known: tuple[float, ...], draws: LoggedDraws) -> list[int]:
