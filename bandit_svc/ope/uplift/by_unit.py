@@ -41,7 +41,7 @@ References:
     for ratios by unit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -183,13 +183,7 @@ def absolute(
     estimate = two.means[TREATMENT] - two.means[BASELINE]
     if possible.is_money:
         rewards = _money(totals, two, weighting, possible)
-        ends = money.difference_ends(
-            *rewards.groups,
-            rewards.sizes,
-            confidence,
-            possible.minimum,
-            rewards.correlation,
-        )
+        ends = rewards.ends(money.difference_ends, confidence, possible)
         return Band(estimate, *ends, enough_units(totals) & rewards.sizes.enough)
     spreads = _spreads(totals, two, weighting, confidence, possible, 1.0)
     error = np.sqrt(np.maximum(spreads[0] + spreads[1] - 2 * spreads[2], 0.0))
@@ -217,13 +211,7 @@ def relative(
     estimate = np.where(bottom == 0, np.nan, sign * (ratio - 1))
     if possible.is_money:
         rewards = _money(totals, two, weighting, possible)
-        ends = money.relative_ends(
-            *rewards.groups,
-            rewards.sizes,
-            confidence,
-            possible.minimum,
-            rewards.correlation,
-        )
+        ends = rewards.ends(money.relative_ends, confidence, possible)
         return Band(estimate, *ends, enough_units(totals) & rewards.sizes.enough)
     # The design effect of top - r bottom, at the ratio that the data say.
     at = np.where(bottom == 0, 1.0, ratio)
@@ -350,6 +338,14 @@ class _Money:
     groups: tuple[money.GroupRewards, money.GroupRewards]
     sizes: money.OrderSizes
     correlation: FloatArray | float
+
+    def ends(
+        self, bound: Callable[..., money.Ends], confidence: float, possible: Possible
+    ) -> money.Ends:
+        """Return what a function of money.py says of the two groups."""
+        return bound(
+            *self.groups, self.sizes, confidence, possible.minimum, self.correlation
+        )
 
 
 def _money(totals: Totals, two: Sides, weighting: int, possible: Possible) -> _Money:
