@@ -11,7 +11,6 @@ rewards are orders, in `trajectories` a choice limits later ones. All of it take
 three hours on one core; 1,000 runs are the default.
 """
 
-import argparse
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -22,10 +21,11 @@ from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, boundary, padded_
 from bandit_svc.ope.sequences.betting import ValueSequence
 from benchmarks.truth import audit as truth_audit
 from benchmarks.truth import live as truth_live
+from benchmarks.truth.asked import is_asked, options
 from benchmarks.truth.mixture import print_mixture
 from benchmarks.truth.money import print_money
 from benchmarks.truth.trajectories import print_trajectories
-from benchmarks.truth.units import is_asked, print_units
+from benchmarks.truth.units import print_units
 from benchmarks.truth.worlds import FloatArray, World, draw
 
 ROUNDS = 10_000
@@ -56,12 +56,7 @@ UPLIFTS = ((0.05, 0.1), (0.3, 0.1), (0.01, 0.1), (0.95, 0.1), (0.05, 0.5))
 
 def main() -> None:
     """Print the tables of the cells that were asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=RUNS, help="runs of each cell")
-    parser.add_argument(
-        "--cells", nargs="*", default=[], help="parts of the names of cells to run"
-    )
-    asked = parser.parse_args()
+    asked = options(__doc__, RUNS)
     for name, print_section in SECTIONS.items():
         whole = any(part in name for part in asked.cells)
         print_section(asked.runs, () if whole else asked.cells)

@@ -17,6 +17,7 @@ from bandit_svc.ope.uplift.by_unit import Band, Possible, absolute, relative
 from bandit_svc.ope.uplift.columns import RANDOMISED, TRAJECTORY
 from bandit_svc.ope.uplift.sides import sides
 from bandit_svc.ope.uplift.unit_sums import totals_over
+from benchmarks.truth.asked import is_asked
 from benchmarks.truth.unit_logs import ALIKE, Process, joined, visits
 
 FloatArray = npt.NDArray[np.float64]
@@ -98,7 +99,7 @@ def print_money(runs: int, cells: Sequence[str] = ()) -> None:
         (cell, holdout, name)
         for cell in CELLS
         for holdout in HOLDOUTS
-        if _is_asked(name := f"{cell.name}, holdout {holdout:g}", cells)
+        if is_asked(name := f"{cell.name}, holdout {holdout:g}", cells)
     ]
     if asked:
         print(f"\n{runs:,} runs of {DECISIONS:,} decisions, a unit each, seed {SEED}\n")
@@ -111,7 +112,7 @@ def print_money(runs: int, cells: Sequence[str] = ()) -> None:
         for kind in UNIT_RATES
         for process in PROCESSES
         for lift in LIFTS
-        if _is_asked(name := _unit_name(kind, process, lift), cells)
+        if is_asked(name := _unit_name(kind, process, lift), cells)
     ]
     if by_unit:
         print(f"\n{runs:,} runs, holdout .1, correlation {CORRELATION}; width over the "
@@ -120,10 +121,6 @@ def print_money(runs: int, cells: Sequence[str] = ()) -> None:
               + " --- |" * 3)  # fmt: skip
         for kind, process, lift, name in by_unit:
             _print_unit_cell(kind, process, lift, name, runs)
-
-
-def _is_asked(name: str, cells: Sequence[str]) -> bool:
-    return not cells or any(part in name for part in cells)
 
 
 def _unit_name(kind: str, process: tuple[Process, float], lift: float) -> str:

@@ -6,7 +6,6 @@ product's own code. `randomised`, `trajectory` and `one step` are the weightings
 ope/uplift/history_weights.py; trajectory is the report's headline.
 """
 
-import argparse
 import math
 import zlib
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from bandit_svc.ope.uplift.sides import sides
 from bandit_svc.ope.uplift.totals import Totals
 from bandit_svc.ope.uplift.unit_sums import totals_over
 from bandit_svc.ope.uplift.uplift import absolute_uplift_over
+from benchmarks.truth.asked import is_asked, options
 from benchmarks.truth.unit_logs import (
     WORLDS,
     Cell,
@@ -73,12 +73,7 @@ HOLDOUT = 0.1
 
 def main() -> None:
     """Print the tables of the cells that were asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=RUNS, help="runs of each cell")
-    parser.add_argument(
-        "--cells", nargs="*", default=[], help="parts of the names of cells to run"
-    )
-    asked = parser.parse_args()
+    asked = options(__doc__, RUNS)
     print_units(asked.runs, asked.cells)
 
 
@@ -113,11 +108,6 @@ def print_units(runs: int, cells: Sequence[str] = ()) -> None:
         print("| --- |" + " --- |" * 7)
         for world in worlds:
             _print_world(world, runs)
-
-
-def is_asked(name: str, cells: Sequence[str]) -> bool:
-    """Return true if a name holds one of the texts, or there are none."""
-    return not cells or any(part in name for part in cells)
 
 
 def _generator(name: str, run: int) -> np.random.Generator:
