@@ -38,16 +38,22 @@ def test_two_of_three_witnesses_keep_a_shared_part(
     assert found(service, decided.decision.id) == decided.decision
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE shared_parts SET body = x'00', spare = x'01' WHERE number = 1",
+        "DELETE FROM shared_parts",
+        # As where a row has come to the place of another.
+        "UPDATE shared_parts SET number = 7 - number",
+    ],
+)
 def test_decisions_of_a_lost_part_are_set_aside_and_the_others_are_learned(
-    service: Service,
+    service: Service, change: str
 ) -> None:
     service.create(holdout=0.0)
     lost = service.rounds(5)
     service.learner.tick()
-    damage_store(
-        folder(service),
-        "UPDATE shared_parts SET body = x'00', spare = x'01' WHERE number = 1",
-    )
+    damage_store(folder(service), change)
     service.change(description="another revision, so another part")
     for worker in service.workers:
         worker.catalog.refresh_models()

@@ -2,7 +2,8 @@
 
 Owns the table shared_parts: shared parts of the log, and lists of context keys
 (shapes). All decisions that name a part are lost with it, so that a row holds its body
-twice, and is believed where two of key, body and spare agree.
+twice, and is believed where two of key, body and spare agree and its checksum fits them
+and its number. A number is never given twice.
 """
 
 import sqlite3
@@ -21,6 +22,7 @@ from bandit_svc.domain.events.short_form import (
     shape_of,
 )
 from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.rows.checksums import row_crc
 
 MOST_SHAPES: Final = 4_096
 """Contexts of further lists of keys are stored with their keys."""
@@ -44,6 +46,7 @@ class StoredParts:
         if key is None:
             part = self._load("number", number)
             if part is None:
+                self._lose(number)
                 raise Malformed(f"the shared part {number} of the store is missing")
             key = self._keys[number] = part.key
         return key
@@ -60,7 +63,7 @@ class StoredParts:
         row = (
             self._database.connection()
             .execute(
-                "SELECT number, key, body, spare FROM shared_parts"  # noqa: S608 - a name of a column
+                "SELECT number, key, body, spare, crc FROM shared_parts"  # noqa: S608 - a name of a column
                 f" WHERE {column} = ?",
                 (value,),
             )
@@ -68,9 +71,9 @@ class StoredParts:
         )
         if row is None:
             return None
-        number, key, body, spare = row
+        number, key, body, spare, crc = row
         part = _agreed(key, body, spare)
-        if part is None:
+        if part is None or not _is_of(number, part, crc):
             self._lose(number)
             return None
         if self._bytes + len(part.body) > _MOST_KEPT_BYTES:
@@ -105,6 +108,15 @@ def _agreed(key: bytes, body: bytes, spare: bytes) -> Part | None:
         if part.key == key:
             return part
     return part_of(body) if body == spare else None
+
+
+def _is_of(number: int, part: Part, crc: bytes) -> bool:
+    """Return whether the row of a number was written for this part.
+
+    Rows may have swapped places, or a damaged file may hold one under another number.
+    """
+    values = part.key, part.body, part.body
+    return crc in {row_crc("shared_parts", number, *values, kind) for kind in (0, 1)}
 
 
 class PartNumbers:
@@ -166,11 +178,9 @@ class PartNumbers:
         return False
 
     def _shape(self, part: Part) -> int:
-        (known,) = self._connection.execute(
-            "SELECT number FROM shared_parts WHERE key = ?", (part.key,)
-        ).fetchone() or (None,)
+        known = self._known(part)
         if known is not None:
-            return int(known)
+            return known
         if self._room is None:
             (shapes,) = self._connection.execute(
                 "SELECT count(*) FROM shared_parts WHERE is_shape"
@@ -179,15 +189,33 @@ class PartNumbers:
         if self._room <= 0:
             return WHOLE_CONTEXT
         self._room -= 1
-        return self._number(part, is_shape=True)
+        return self._insert(part, is_shape=True)
 
-    def _number(self, part: Part, *, is_shape: bool = False) -> int:
+    def _number(self, part: Part) -> int:
+        known = self._known(part)
+        return self._insert(part, is_shape=False) if known is None else known
+
+    def _known(self, part: Part) -> int | None:
+        """Return the number of a part, None if it has none that can be read."""
+        row = self._connection.execute(
+            "SELECT number, body, spare, crc FROM shared_parts WHERE key = ?",
+            (part.key,),
+        ).fetchone()
+        if row is None:
+            return None
+        number, body, spare, crc = row
+        if _agreed(part.key, body, spare) == part and _is_of(number, part, crc):
+            return int(number)
+        # What names the damaged row is lost; what comes now gets another number.
         self._connection.execute(
-            "INSERT INTO shared_parts (key, body, spare, is_shape) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (key) DO NOTHING",
-            (part.key, part.body, part.body, is_shape),
+            "UPDATE shared_parts SET key = randomblob(8) WHERE number = ?", (number,)
         )
+        return None
+
+    def _insert(self, part: Part, *, is_shape: bool) -> int:
         (number,) = self._connection.execute(
-            "SELECT number FROM shared_parts WHERE key = ?", (part.key,)
+            "INSERT INTO shared_parts (key, body, spare, is_shape) VALUES (?, ?, ?, ?)"
+            " RETURNING number",
+            (part.key, part.body, part.body, is_shape),
         ).fetchone()
         return int(number)
