@@ -91,6 +91,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             2**50,
         ),
     ] = 1_073_741_824
+    keep_log_days: Annotated[
+        int,
+        About(
+            "Days for which segments of the event log that were read are kept, "
+            "compressed, under log/kept; 0 deletes them.",
+            0,
+            3_650,
+        ),
+    ] = 0
     learner_tick_ms: Annotated[
         int, About("Milliseconds between learner ticks.", 1, 60_000)
     ] = 150

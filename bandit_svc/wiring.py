@@ -31,7 +31,9 @@ class Backends:
         self.settings = settings
         self.folder = Path(settings.data).resolve()
         self.storage: Storage = open_storage(self.folder)
-        self.reader: EventLogReader = FileReader(log_folder(settings))
+        self.reader: EventLogReader = FileReader(
+            log_folder(settings), keep_days=settings.keep_log_days
+        )
 
     @cached_property
     def decoder(self) -> FactDecoder:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from bandit_svc.domain.events.record import Record
 from bandit_svc.errors import Unavailable
+from bandit_svc.eventlog.files.segments import KEPT
 from bandit_svc.eventlog.interface import EventLogWriter
 
 LOOK_EVERY_S = 1.0
@@ -93,7 +94,8 @@ def measured_room(folder: Path, *, with_log: bool) -> Room:
 
     Args:
         folder: of the log; its parent must exist.
-        with_log: add up the files of the log, which costs a listing.
+        with_log: add up the files of the log, which costs a listing. Segments that
+            were read and are kept do not count.
 
     Raises:
         OSError: the folder's parent can't be read.
@@ -101,7 +103,9 @@ def measured_room(folder: Path, *, with_log: bool) -> Room:
     disk = os.statvfs(folder.parent)
     size = 0
     if with_log:
-        for root, _, names in os.walk(folder):
+        for root, folders, names in os.walk(folder):
+            if Path(root) == folder and KEPT in folders:
+                folders.remove(KEPT)
             size += sum(_size(Path(root, name)) for name in names)
     return Room(size, disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
 

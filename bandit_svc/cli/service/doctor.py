@@ -15,6 +15,7 @@ from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option, settings_of
 from bandit_svc.clock import now_ms
 from bandit_svc.eventlog.bounded import shortages
+from bandit_svc.eventlog.kept import kept_faults
 from bandit_svc.services.managing.doctor import examine
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, log_folder, log_limits, log_room
@@ -58,6 +59,7 @@ def doctor(data: str, acknowledge: tuple[int, ...], show: int | None) -> None:
         around = (
             *_permission_faults(backends.folder),
             *_limit_faults(backends.settings),
+            *kept_faults(log_folder(backends.settings)),
         )
         faults = examine(backends.storage, backends.reader, now_ms(), around)
     for fault in faults:

@@ -37,6 +37,7 @@ from bandit_svc.eventlog.files.segments import (
     segment_size,
 )
 from bandit_svc.eventlog.interface import START, Batch, Cursor
+from bandit_svc.eventlog.kept import KeptSegments
 
 DEFAULT_READ_BYTES = 4_194_304
 _NO_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ELOOP})
@@ -74,14 +75,18 @@ class FileReader:
     a record cut off in a final segment is torn, in any other it waits.
     """
 
-    def __init__(self, root: Path, *, boot_id: bytes | None = None) -> None:
+    def __init__(
+        self, root: Path, *, boot_id: bytes | None = None, keep_days: int = 0
+    ) -> None:
         """Describe the reader; nothing is read yet.
 
         Args:
             root: the log's folder.
             boot_id: of the machine as it runs now; the kernel's where it is None.
+            keep_days: for which `release` keeps segments of format 2 elsewhere.
         """
         self._root = root
+        self._kept = KeptSegments(root, keep_days)
         self._known = KnownPartitions(root)
         self._released = ReleasedFacts(root)
         self._boot_id = current_boot_id() if boot_id is None else boot_id
@@ -166,6 +171,7 @@ class FileReader:
         The oldest goes first, and the manifest last, so that a release cut short
         leaves a partition that reads the same.
         """
+        self._kept.prune()
         folder = self._root / partition
         alive = is_alive(folder)
         lines = self._lines(partition)
@@ -180,7 +186,10 @@ class FileReader:
         # cursor says.
         for number in segments if finished else segments[:-1]:
             if number < before.segment or finished:
-                (folder / segment_name(number, suffix)).unlink(missing_ok=True)
+                segment = folder / segment_name(number, suffix)
+                if not lines:
+                    self._kept.keep(partition, segment)
+                segment.unlink(missing_ok=True)
         if finished:
             # A foreign file keeps the folder; the partition has no records left.
             with contextlib.suppress(OSError):
@@ -191,8 +200,10 @@ class FileReader:
             except OSError:
                 # A full disk, for one. Its segments are gone, and the rest can wait.
                 return False
-            manifest_path(self._root, partition).unlink(missing_ok=True)
-            live_path(self._root, partition).unlink(missing_ok=True)
+            for path_of in (manifest_path, live_path):
+                witness = path_of(self._root, partition)
+                self._kept.keep_witness(witness)
+                witness.unlink(missing_ok=True)
             self._known.forget(partition)
         return finished
 

@@ -18,6 +18,8 @@ SEGMENT = ".seg"
 LINES = ".jsonl"
 """The suffix of segments of format 1."""
 MANIFESTS = "manifests"
+KEPT = "kept"
+"""Where segments that were read are kept; see eventlog/kept.py."""
 _SEGMENT_NAME = re.compile(r"([0-9]{8,})(\.seg|\.jsonl)")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NO_BOOT_ID = bytes(16)
@@ -64,7 +66,7 @@ def list_partitions(root: Path) -> list[str]:
                 entry.name
                 for entry in entries
                 if not entry.name.startswith(".")
-                and entry.name != MANIFESTS
+                and entry.name not in {MANIFESTS, KEPT}
                 and entry.is_dir(follow_symlinks=False)
             }
         with os.scandir(root / MANIFESTS) as entries:
