@@ -6,9 +6,9 @@ is the goal's; they pass the real writer, ingest and join. Prints one line a fig
 """
 
 import argparse
+import gzip
 import random
 import tempfile
-import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from bandit_svc.domain.events.decision_id import SECRET_BYTES, DecisionIds
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
+from bandit_svc.eventlog.kept import BLOCK_BYTES
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.learning.join import join
@@ -34,8 +35,6 @@ KEY = "checkout-banner1"
 WINDOW_S = 1_800
 REWARDED_EVERY = 3
 EVERY_MS = 10
-BLOCK_BYTES = 65_536
-"""Bytes that are compressed together in a closed segment."""
 _CHOICES = {
     "device": ("mobile", "desktop", "tablet"),
     "weather": ("rain", "sun", "snow"),
@@ -98,7 +97,7 @@ def _write(folder: Path, decisions: int) -> tuple[int, int]:
         for data in (segment.read_bytes() for segment in segments)
         for begin in range(0, len(data), BLOCK_BYTES)
     ]
-    closed = sum(len(zlib.compress(block)) for block in blocks)
+    closed = sum(len(gzip.compress(block)) for block in blocks)
     return sum(segment.stat().st_size for segment in segments), closed
 
 

@@ -1,6 +1,7 @@
 """A data folder of an earlier version: refused, then migrated, then it goes on."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from bandit_svc.cli.service.launch import prepare
+from bandit_svc.domain.events.event import encode_event
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.decide import DecisionRequest, decide
@@ -143,4 +145,33 @@ def test_a_migrated_store_goes_on_deciding_and_learning(
     assert (joined, over_time, in_drift, units) == (70, 70, 30, 30)
     assert version == 2
     assert report(run, evaluated)["decisions"]["joined"] == 70
+    assert run("doctor", "--data", evaluated).stdout == "no faults found\n"
+
+
+def test_segments_of_format_1_that_are_unread_are_learned_after_the_migration(
+    run: Run, evaluated: Path, make_old: Callable[[Path], None]
+) -> None:
+    settings = Settings(data=str(evaluated), publish_every_ms=0)
+    lines = []
+    with closing(Worker(settings, LATER_MS, "cd34")) as worker:
+        for number in range(30):
+            request = DecisionRequest("hero", context={"device": "tv"})
+            entropy = (2**60 + number).to_bytes(9)
+            made = decide(worker.serving, request, LATER_MS, entropy)
+            lines.append(encode_event(made.decision) + b"\n")
+    shutil.rmtree(evaluated / "log" / worker.log.partition)
+    for file in (evaluated / "log" / "manifests").glob("w*"):
+        file.unlink()
+    make_old(evaluated)
+    old = evaluated / "log" / "w1740000000000-1-ab12"
+    old.mkdir(parents=True)
+    (old / "00000001.jsonl").write_bytes(b"".join(lines))
+    prepare(settings)
+    with closing(Backends(settings)) as backends:
+        Learner(backends, lambda: LATER_MS + 2 * WINDOW_MS).drain(GENEROUS_S)
+        joined = backends.storage.joins.last_position(1)
+
+    assert joined == 70
+    assert not old.exists()
+    assert run("replay", "hero", "--verify", "--data", evaluated).exit_code == 0
     assert run("doctor", "--data", evaluated).stdout == "no faults found\n"
