@@ -28,7 +28,7 @@ BUG = "not a sentence:"
 _MOST_TICKS = 20
 _MANY = 10**6
 _FACTS = ("decisions", "rewards", "activations")
-_OWN = frozenset({"cursors", "damages", "clock", "headlines", "jobs"})
+_OWN = frozenset({"cursors", "damages", "clock", "headlines", "jobs", "row_counts"})
 """Tables of how the learner works and what it found, not of facts."""
 
 

@@ -18,6 +18,7 @@ from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
+from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.rows.decisions import (
     LINE,
     StoredDecisions,
@@ -166,6 +167,7 @@ class Ingesting:
                 for row_id, ruled in enumerate(decisions, last + 1)
             ],
         ).rowcount
+        add_rows(self._connection, "decisions", inserted)
         if inserted == len(decisions):
             for _, decision, rule, _ in decisions:
                 self._added(decision, rule)
@@ -279,12 +281,15 @@ class Ingesting:
                 self._added_reward(reward, known.get(reward.decision_id))
         elif rows:
             self._connection.execute("ROLLBACK TO rewards")
+            inserted = 0
             for reward, row in zip(rewards, rows, strict=True):
                 if self._connection.execute(_INSERT_REWARD, row).rowcount:
+                    inserted += 1
                     self._added_reward(reward, known.get(reward.decision_id))
                 else:
                     self._repeated_reward(reward)
         self._connection.execute("RELEASE rewards")
+        add_rows(self._connection, "rewards", inserted)
         names = {(r.number, r.metric) for r in rewards if r.metric != MAIN_METRIC}
         self._connection.executemany(
             "INSERT OR IGNORE INTO metric_names VALUES (?, ?, NULL)", sorted(names)

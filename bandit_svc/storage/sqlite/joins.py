@@ -25,6 +25,7 @@ from bandit_svc.storage.rows import (
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.ingesting import add_counts
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
+from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
 from bandit_svc.storage.sqlite.rows.facts import decision_change, reward_change
 from bandit_svc.storage.sqlite.rows.states import OPEN, SET_ASIDE
@@ -351,6 +352,7 @@ def _append(
         )
         rows.append((*row, row_crc("joined", *row)))
     connection.executemany("INSERT INTO joined VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    add_rows(connection, "joined", len(rows))
 
 
 def _add_tallies(

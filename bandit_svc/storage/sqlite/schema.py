@@ -7,7 +7,9 @@ migration that has been released is never edited; the next change is a new one.
 from sqlite_utils import Database
 
 from bandit_svc.storage.sqlite.migrations.released import migrations
-from bandit_svc.storage.sqlite.rows.compacting import compact
+from bandit_svc.storage.sqlite.rows.checksums import checked_tables
+from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
+from bandit_svc.storage.sqlite.rows.counts import count_rows
 from bandit_svc.storage.sqlite.sums.uplift import create_method_changes, create_uplift
 
 __all__ = ["LAST_MIGRATION", "migrations"]
@@ -123,4 +125,11 @@ def m024_checked_rows(db: Database) -> None:
     compact(db)
 
 
-LAST_MIGRATION = m024_checked_rows.__name__
+@migrations()
+def m025_counted_rows(db: Database) -> None:
+    """Count the rows of every checked table."""
+    for table in checked_tables(db.conn):
+        count_rows(db, table, by_writers=table in BY_WRITERS)
+
+
+LAST_MIGRATION = m025_counted_rows.__name__

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.checksums import SOUND, checked_tables, schema_crc
+from bandit_svc.storage.sqlite.rows.counts import wrong_counts
 from bandit_svc.storage.sqlite.rows.states import JOINED
 
 WAY_OUT = "restore the data folder, whole, from a copy"
@@ -75,6 +76,7 @@ def faults(connection: sqlite3.Connection) -> list[str]:
     _meet_damaged_rows(connection)
     return [
         *_schema_faults(connection),
+        *_row_faults(connection),
         *_join_faults(connection),
         *_sum_faults(connection),
         *_segment_faults(connection),
@@ -107,6 +109,16 @@ def _meet_damaged_rows(connection: sqlite3.Connection) -> None:
         # A value with a checksum of its own is compared where it is asked for.
         counts = ", ".join(f'count("{column[1]}")' for column in columns)
         connection.execute(f"SELECT {counts} FROM {SOUND}{table}").fetchone()  # noqa: S608 - names of our tables
+
+
+def _row_faults(connection: sqlite3.Connection) -> list[str]:
+    """Compare the rows of each table with the count of those that came and went."""
+    return [
+        f"the table {table} of the store has {rows} rows, and "
+        f"{'no count of them' if counted is None else f'{counted} were counted'}; they "
+        f"must agree: {WAY_OUT}"
+        for table, rows, counted in wrong_counts(connection, checked_tables(connection))
+    ]
 
 
 def _join_faults(connection: sqlite3.Connection) -> list[str]:

@@ -19,6 +19,8 @@ from bandit_svc.storage.sqlite.rows.checksums import (
     check_rows,
     checked_tables,
 )
+from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS
+from bandit_svc.storage.sqlite.rows.counts import count_rows
 from tests.harness.raw_store import change_store, damage_store, raw_store
 
 NewDecision = Callable[..., Decision]
@@ -59,6 +61,7 @@ def test_every_table_but_that_of_migrations_is_checked(
 
     assert {name for (name,) in tables} - set(checked) == {
         "_sqlite_migrations",
+        "row_counts",
         "sqlite_sequence",
     }
 
@@ -72,9 +75,6 @@ def test_a_changed_value_in_any_column_of_any_table_is_met(
         met: list[Damage] = []
         add_functions(connection, met.append)
         db = sqlite_utils.Database(connection)
-        by_writers = set(checked_tables(connection)) - {
-            trigger.table for trigger in db.triggers
-        }
         for table in checked_tables(connection):
             columns = [
                 (row[1], row[2])
@@ -88,7 +88,7 @@ def test_a_changed_value_in_any_column_of_any_table_is_met(
                 f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 - names of tables
                 [of_type(kind) for _, kind in columns],
             )
-            if table in by_writers:
+            if table in BY_WRITERS:
                 # Takes the row as it is, and adds the triggers.
                 check_rows(db, table)
             met.clear()
@@ -236,6 +236,37 @@ def test_the_secret_and_an_experiment_are_not_read_when_they_are_damaged(
     assert storage.experiments.all() == []
     with pytest.raises(Unavailable, match=r"secret.*checksum"):
         storage.secret()
+
+
+def test_a_row_that_is_gone_from_any_table_is_a_fault(
+    storage: Storage, folder: Path
+) -> None:
+    unseen = []
+    with raw_store(folder) as connection:
+        tables = checked_tables(connection)
+        for table in tables:
+            columns = [
+                row[1:3]
+                for row in connection.execute(f"PRAGMA table_info({table})")
+                if not row[1].startswith("crc")
+            ]
+            names = ", ".join(f'"{name}"' for name, _ in columns)
+            marks = ", ".join("?" * len(columns))
+            # The second replaces the first.
+            for _ in range(2):
+                connection.execute(
+                    f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 - names of tables
+                    [of_type(kind) for _, kind in columns],
+                )
+            if table in BY_WRITERS:
+                count_rows(sqlite_utils.Database(connection), table, by_writers=True)
+    whole = [fault for fault in storage.facts.check() if "were counted" in fault]
+    for table in tables:
+        damage_store(folder, f"DELETE FROM {table}")  # noqa: S608 - names of tables
+        if not any(f"table {table} of" in fault for fault in storage.facts.check()):
+            unseen.append(table)
+
+    assert (whole, unseen) == ([], [])
 
 
 def test_a_changed_definition_of_a_table_is_a_fault(

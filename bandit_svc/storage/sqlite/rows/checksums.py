@@ -7,8 +7,8 @@ read as `sound_TABLE`; `bandit-svc doctor` finds it by its column.
 
 Triggers fill the column, so that no writer can forget it. They cost some 10 us a row,
 so that a table of many rows goes without (`by_writers`): its writers bring the checksum
-(`row_crc`, in the order of the columns), and change sound rows alone. A row that does
-not fit its checksum gets none when it is updated: it stays damaged.
+(`row_crc`, in the order of the columns), count the row, and change sound rows alone. A
+row that does not fit its checksum gets none when it is updated: it stays damaged.
 Whoever reads a damaged row through the view gets no row; `Database` keeps the damage
 in the table `damages` behind the transaction. A large value that few readers need has a
 checksum of its own (`apart`), and is NULL in the view where it is damaged.
@@ -23,6 +23,7 @@ import msgspec
 from sqlite_utils import Database
 
 from bandit_svc.domain.events.damage import Damage
+from bandit_svc.storage.sqlite.rows.counts import count_rows
 
 COLUMN = "crc"
 APART = "crc_apart"
@@ -75,6 +76,8 @@ def add_functions(
     connection.create_function("sound_value", -1, sound_value)
     # Else a build of SQLite may refuse functions of ours in triggers and views.
     connection.execute("PRAGMA trusted_schema = ON")
+    # Else a row that is replaced stays counted; see counts.py.
+    connection.execute("PRAGMA recursive_triggers = ON")
 
 
 def _place(keys: int, row_id: int | None, values: list[_Value]) -> int:
@@ -167,7 +170,7 @@ def check_rows(
     *,
     by_writers: bool = False,
 ) -> None:
-    """Check the rows of a table from now on; the present ones are taken as they are.
+    """Check and count the rows of a table from now on; the present ones as they are.
 
     Call it again where a later migration changes the columns.
 
@@ -176,7 +179,7 @@ def check_rows(
         name: of the table.
         facts: how many facts are lost with a row.
         apart: a column of large values that gets a checksum of its own.
-        by_writers: no trigger fills the checksum.
+        by_writers: no trigger fills the checksum or counts the row.
     """
     columns = {row[1] for row in db.execute(f"PRAGMA table_info({name})")}
     for column in (COLUMN, *([APART] if apart else ())):
@@ -192,6 +195,7 @@ def check_rows(
     if not by_writers:
         _create_triggers(db, table)
     _create_view(db, table, facts)
+    count_rows(db, name, by_writers=by_writers)
 
 
 def checked_tables(connection: sqlite3.Connection) -> list[str]:

@@ -13,7 +13,7 @@ from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS, DEFERRED, JOINED, O
 
 _FACTS = ("decisions", "rewards", "activations", "joined")
 """Tables of which each row holds a fact, or what became of one."""
-_BY_WRITERS = ("decisions", "rewards", "joined", "units", "unit_states")
+BY_WRITERS = ("decisions", "rewards", "joined", "units", "unit_states")
 """Tables of so many rows that triggers would cost too much."""
 _APART = {"snapshots": "state", "evaluations": "state", "reward_models": "state"}
 """Columns of large values that few readers need."""
@@ -106,5 +106,5 @@ def compact(db: Database) -> None:
                 table,
                 int(table in _FACTS),
                 _APART.get(table),
-                by_writers=table in _BY_WRITERS,
+                by_writers=table in BY_WRITERS,
             )

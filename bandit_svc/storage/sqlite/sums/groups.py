@@ -12,6 +12,7 @@ import msgspec
 
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group, UnitHashes
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
+from bandit_svc.storage.sqlite.rows.counts import add_rows
 
 EVERY_LOOK_TO = 100
 LOOK_RATIO = 1.02
@@ -135,11 +136,13 @@ class Units:
                 changed.append((*row, row_crc("units", *row)))
                 if after == _BOTH:
                     crossed[number, "units_in_both_groups"] += 1
-        self._connection.executemany(
-            "INSERT INTO units VALUES (?, ?, ?, ?) ON CONFLICT (number, unit)"
-            " DO UPDATE SET groups = excluded.groups, crc = excluded.crc",
-            changed,
-        )
+        add = "INSERT INTO units VALUES (?, ?, ?, ?) ON CONFLICT (number, unit) DO "
+        new = self._connection.executemany(add + "NOTHING", changed).rowcount
+        if new < len(changed):
+            self._connection.executemany(
+                add + "UPDATE SET groups = excluded.groups, crc = excluded.crc", changed
+            )
+        add_rows(self._connection, "units", max(0, new))
         return crossed
 
     def _known(self, number: int, units: dict[int, int]) -> dict[int, int]:

@@ -11,6 +11,7 @@ import msgspec
 
 from bandit_svc.storage.rows import UpliftSums
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
+from bandit_svc.storage.sqlite.rows.counts import add_rows
 
 
 def create_uplift(connection: sqlite3.Connection) -> None:
@@ -67,10 +68,17 @@ def unit_states_of(
 def keep_uplift(connection: sqlite3.Connection, number: int, sums: UpliftSums) -> None:
     """Replace an experiment's sums and the units that changed with them."""
     if sums.anew:
-        connection.execute("DELETE FROM unit_states WHERE number = ?", (number,))
+        gone = connection.execute("DELETE FROM unit_states WHERE number = ?", (number,))
+        add_rows(connection, "unit_states", -gone.rowcount)
     connection.execute(
         "INSERT OR REPLACE INTO uplift VALUES (?, ?, NULL)", (number, sums[0])
     )
+    (known,) = connection.execute(
+        "SELECT count(*) FROM unit_states WHERE number = ?"
+        " AND unit IN (SELECT value FROM json_each(?))",
+        (number, msgspec.json.encode(list(sums.units))),
+    ).fetchone()
+    add_rows(connection, "unit_states", len(sums.units) - known)
     connection.executemany(
         "INSERT OR REPLACE INTO unit_states VALUES (?, ?, ?, ?)",
         # In the order of the key, so that neighbours are written together.
