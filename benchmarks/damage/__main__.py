@@ -19,12 +19,15 @@ from benchmarks.damage.age_kinds import AGE_KINDS
 from benchmarks.damage.campaign import Verdict, campaign, twins, workspace
 from benchmarks.damage.log_kinds import LOG_KINDS
 from benchmarks.damage.scenarios import old_scenarios, scenarios
+from benchmarks.damage.store_kinds import STORE_KINDS
 
 DAMAGES = 10_000
 PROCESSES = 2
 _OLD_KINDS = {n: kind for n, kind in LOG_KINDS.items() if n.endswith(": segment")}
 _OF = {
+    "all": (scenarios, LOG_KINDS | AGE_KINDS | STORE_KINDS),
     "log": (scenarios, LOG_KINDS | AGE_KINDS),
+    "store": (scenarios, STORE_KINDS),
     "format 1": (old_scenarios, _OLD_KINDS),
 }
 
@@ -64,7 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--damages", type=int, default=DAMAGES, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="of the first damage")
     parser.add_argument("--only", default="", help="kinds whose name has this text")
-    parser.add_argument("--of", choices=_OF, default="log", help="what is damaged")
+    parser.add_argument("--of", choices=_OF, default="all", help="what is damaged")
     parser.add_argument("--processes", type=int, default=PROCESSES, help="at once")
     parser.add_argument(
         "--inexact", action="store_true", help="print damages of inexact counts"

@@ -33,6 +33,7 @@ class Verdict(NamedTuple):
     """The judgement of one damage.
 
     Attributes:
+        note: what was damaged, where the kind's name leaves it open.
         changed: something that is read differs from the twin's.
         before, logged, after: doctor, the learner's log, doctor again said so.
         refused: a report or a look-up ended in an error.
@@ -46,6 +47,7 @@ class Verdict(NamedTuple):
     kind: str
     scenario: str
     seed: int
+    note: str
     changed: bool
     before: bool
     logged: bool
@@ -117,11 +119,13 @@ def _damaged(
     twin: Twin, name: str, kind: Kind, generator: random.Random, folder: Path
 ) -> Verdict:
     scenario = twin.scenario
+    notes: list[str] = []
 
     def harm(data: Path) -> None:
         before = _bytes_of(data)
-        lives = scenario.lives
-        kind(LogFiles(data, scenario.earlier, generator, lives=lives))
+        files = LogFiles(data, scenario.earlier, generator, lives=scenario.lives)
+        kind(files)
+        notes.append(files.note)
         if _bytes_of(data) == before:
             raise Inapplicable
 
@@ -135,6 +139,7 @@ def _damaged(
         kind=name,
         scenario=scenario.name,
         seed=0,
+        note=notes[-1],
         changed=outcome != there,
         before=bool(told.before),
         logged=bool(told.logged),

@@ -21,6 +21,7 @@ from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.managing.doctor import examine
 from bandit_svc.services.report.build import build_report
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.sqlite.rows.checksums import add_functions
 from bandit_svc.wiring import Backends
 from benchmarks.damage.traffic import LATER_MS, settings_of
 
@@ -40,7 +41,7 @@ class Facts(NamedTuple):
     rewards: frozenset[tuple[str, str, str, float, int]]
     """(decision id, metric, reward id, value, received at)"""
     rows: int
-    """Rows of the tables of facts."""
+    """Rows of the tables of facts that fit their checksums."""
 
 
 class Outcome(NamedTuple):
@@ -144,8 +145,8 @@ def outcome(folder: Path, ids: list[str]) -> Outcome:
             for e in experiments
         ]
         tables = _tables(folder)
-        count = sum(len(tables[name]) for name in _FACTS)
-        return Outcome(_facts(storage, ids, count), tables, reports)
+        facts = _facts(storage, ids, _rows_of_facts(folder))
+        return Outcome(facts, tables, reports)
 
 
 def _facts(storage: Storage, ids: list[str], count: int) -> Facts:
@@ -164,6 +165,16 @@ def _facts(storage: Storage, ids: list[str], count: int) -> Facts:
             for o in storage.facts.orphans(experiment.number, _MANY)
         }
     return Facts(decisions, frozenset(rewards), count)
+
+
+def _rows_of_facts(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "bandit.db")) as connection:
+        add_functions(connection, lambda _damage: None)
+        counts = [
+            connection.execute(f"SELECT count(*) FROM sound_{name}").fetchone()  # noqa: S608 - of the schema
+            for name in _FACTS
+        ]
+    return sum(count for (count,) in counts)
 
 
 def _tables(folder: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -28,6 +28,7 @@ class LogFiles:
         data: the data folder.
         earlier: a copy of it at an earlier moment.
         lives: True if workers of this process have it open.
+        note: what was damaged, where the kind's name leaves it open.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class LogFiles:
         self.earlier = earlier
         self.random = generator
         self.lives = lives
+        self.note = ""
         self.log = data / "log"
 
     @property
