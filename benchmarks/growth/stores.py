@@ -81,7 +81,13 @@ _MULTIPLY = """
         row_crc('units', number, unit, 1)
         FROM (SELECT number, random() AS unit
             FROM joined JOIN lasts USING (number) WHERE position > last
-            ORDER BY number, unit LIMIT -1)"""
+            ORDER BY number, unit LIMIT -1);
+    UPDATE row_counts SET n = CASE name
+        WHEN 'decisions' THEN (SELECT count(*) FROM decisions)
+        WHEN 'joined' THEN (SELECT count(*) FROM joined)
+        WHEN 'rewards' THEN (SELECT count(*) FROM rewards)
+        ELSE (SELECT count(*) FROM units) END
+        WHERE name IN ('decisions', 'joined', 'rewards', 'units')"""
 _LASTS = """CREATE TEMP TABLE lasts AS
     SELECT number, max(position) AS last FROM joined GROUP BY number"""
 
