@@ -108,7 +108,7 @@ def uplift_of(compared: Compared, adjusted: AdjustedUplift | None) -> Uplift:
     headline = compared.headline
     return Uplift(
         absolute=uplift_now(compared),
-        relative=comparison(compared, TRAJECTORY).relative,
+        relative=_relative_now(compared, TRAJECTORY),
         confidence=CONFIDENCE,
         method=headline.method,
         anytime_valid=True,
@@ -132,10 +132,10 @@ def comparison(compared: Compared, weighting: int) -> Comparison:
     if not compared.has_both:
         nothing = estimated(None, reason=compared.nothing)
         return Comparison(nothing, nothing)
-    found = (compared.totals, weighting, CONFIDENCE, compared.possible)
+    found = by_unit.absolute(compared.totals, weighting, CONFIDENCE, compared.possible)
     return Comparison(
-        difference(compared, by_unit.absolute(*found).now, compared.possible),
-        _relative(compared, by_unit.relative(*found).now),
+        difference(compared, found.now, compared.possible),
+        _relative_now(compared, weighting),
     )
 
 
@@ -185,8 +185,12 @@ def group_mean(compared: Compared, group: Group) -> Estimated:
     )
 
 
-def _relative(compared: Compared, found: Estimate) -> Estimated:
-    reason = shortage_reason(compared, compared.possible) or NO_RATIO
+def _relative_now(compared: Compared, weighting: int) -> Estimated:
+    if not compared.has_both:
+        return estimated(None, reason=compared.nothing)
+    possible = compared.possible
+    found = by_unit.relative(compared.totals, weighting, CONFIDENCE, possible).now
+    reason = shortage_reason(compared, possible) or NO_RATIO
     interval = found.interval
     # One open end says that the baseline's mean may be 0: no ratio is known then.
     known = interval.lower is not None and interval.upper is not None
