@@ -16,6 +16,7 @@ from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.times import timestamp
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.ope.uplift.sides import pooled_design_effect
 from bandit_svc.services.checks.reported import CLIPPED, REFUSED, total_of
 from bandit_svc.services.evaluation.rows import (
     ips_of_variants,
@@ -177,11 +178,12 @@ def _variants(
     joined = sum(t.n for t in treated.values())
     keys = [v.key for v in compared.experiment.definition.variants]
     keys += [key for key in treated if key not in keys]
+    effect = float(pooled_design_effect(compared.totals))
     rows = []
     for key in keys:
         tally = treated.get(key)
         moments = _of(tally) if tally else Moments()
-        mean = _mean(compared, moments)
+        mean = _mean(compared, effect, moments)
         rows.append(
             VariantRow(
                 variant=key,
@@ -214,11 +216,11 @@ def _model(
     )
 
 
-def _mean(compared: Compared, moments: Moments) -> Estimated:
+def _mean(compared: Compared, effect: float, moments: Moments) -> Estimated:
     reward = compared.experiment.definition.reward
     return estimated(
         moments.mean if moments.n else None,
-        mean_of(moments, compared.totals, compared.possible),
+        mean_of(moments, effect, compared.totals, compared.possible),
         Possible(reward.minimum, reward.upper),
         _TOO_FEW,
     )

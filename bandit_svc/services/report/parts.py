@@ -44,9 +44,9 @@ def differences(
         totals: of all decisions.
         possible: the range of the reward.
     """
-    effect = float(pooled_design_effect(totals))
     if possible.is_money:
         return _money_differences(treatment, baseline, risk, totals, possible)
+    effect = float(pooled_design_effect(totals))
     found = part_differences(treatment, baseline, risk, possible.width)
     return PartDifferences(
         difference=found.difference,
@@ -56,11 +56,19 @@ def differences(
     )
 
 
-def mean_of(moments: Moments, totals: Totals, possible: Possible) -> Interval:
-    """Bound the mean of a part of the treatment's decisions."""
+def mean_of(
+    moments: Moments, effect: float, totals: Totals, possible: Possible
+) -> Interval:
+    """Bound the mean of a part of the treatment's decisions.
+
+    Args:
+        moments: rewards of the part.
+        effect: the design effect of all decisions, asked for once for many parts.
+        totals: of all decisions.
+        possible: the range of the reward.
+    """
     if moments.n < MINIMAL_COUNT:
         return UNBOUNDED
-    effect = float(pooled_design_effect(totals))
     if possible.is_money:
         if totals.plain[0, ORDERS] < money.MINIMAL_ORDERS:
             return UNBOUNDED
