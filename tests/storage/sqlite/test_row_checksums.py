@@ -1,5 +1,6 @@
 """A changed value in any row of any table is noticed, kept, and not read."""
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -282,3 +283,31 @@ def test_a_changed_definition_of_a_table_is_a_fault(
 
     assert before == []
     assert "definitions of the store's tables" in fault
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_changed_byte_of_an_id_in_its_table_or_its_index_is_told(
+    storage: Storage,
+    folder: Path,
+    ingest: Ingest,
+    new_decision: NewDecision,
+    closed: Closed,
+    place: int,
+) -> None:
+    ingest(new_decision("a-name-that-is-found"))
+    # What is joined is in no other index.
+    (due,) = storage.joins.due(FOREVER_MS, 10)
+    storage.joins.close([closed(due)], FOREVER_MS)
+    storage.close()
+    with raw_store(folder) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path = folder / "bandit.db"
+    content = bytearray(path.read_bytes())
+    # The line of the decision has the id too.
+    places = [m.start() for m in re.finditer(b"\\0a-name-that-is-found", content)]
+    assert len(places) == 2
+    content[places[place] + 3] ^= 1
+    path.write_bytes(content)
+    faults = storage.facts.check()
+
+    assert faults or storage.damages.unacknowledged()
