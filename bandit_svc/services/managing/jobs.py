@@ -179,7 +179,13 @@ def _done(
     kind = kinds.get(row.kind)
     if experiment is None or kind is None:
         raise NotFound(f"this version of the service knows no job {row.kind!r}")
-    return kind(storage, experiment, row.request, progress.told)
+    try:
+        return kind(storage, experiment, row.request, progress.told)
+    except Exception:
+        # SQLite turns a Stopped that a signal raised in one of our SQL functions into
+        # an error of its own.
+        progress.check()
+        raise
 
 
 def _fail(
@@ -202,11 +208,11 @@ class _Progress:
         self._storage = storage
         self._job_id = job_id
         self._now_ms = now_ms
-        self._check = check
+        self.check = check
         self._written_at_ms: int | None = None
 
     def told(self, done: int, total: int) -> None:
-        self._check()
+        self.check()
         now_ms, written = self._now_ms(), self._written_at_ms
         # A clock that was set back must not hold it back.
         if written is None or not 0 <= now_ms - written < PROGRESS_EVERY_MS:

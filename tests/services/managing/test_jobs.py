@@ -131,6 +131,21 @@ def test_stopped_on_the_way_it_is_as_if_it_had_not_been_begun(
     assert job(queued) == before
 
 
+def test_a_stop_that_a_library_turned_into_its_own_error_is_a_stop(
+    queued: Service,
+) -> None:
+    """SQLite does so where the signal comes inside a row's checksum."""
+    before = job(queued)
+
+    def stop() -> None:
+        raise Stopped
+
+    error = Unavailable("user-defined function raised exception")
+    with pytest.raises(Stopped):
+        run_job(queued.storage, raises(error), lambda: 7, stop)
+    assert job(queued) == before
+
+
 def test_when_the_store_fails_it_is_begun_again(queued: Service) -> None:
     with pytest.raises(Unavailable):
         run_job(queued.storage, raises(Unavailable("the disk is full")), lambda: 7)
