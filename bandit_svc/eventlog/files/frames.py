@@ -32,10 +32,12 @@ MIN_FRAME_BYTES: Final = 7
 _MAX_LENGTH_BYTES: Final = 5
 CRC_BYTES: Final = 4
 _CONTINUES: Final = 0x80
-_HEAD: Final = struct.Struct("BB")
+_ONE_BYTE_LENGTH: Final = struct.Struct("BBB").pack
+_TWO_BYTE_LENGTH: Final = struct.Struct("BBBB").pack
+_MOST_IN_TWO_BYTES: Final = 0x3FFF
 
 _IDENTITY: Final = struct.Struct("<QI")
-_COVERED: Final = struct.Struct("<QB")
+_covered: Final = struct.Struct("<QB").pack
 _CRC: Final = struct.Struct("<I")
 _HEADER: Final = struct.Struct("<HBQIQI16s")
 _FOOTER: Final = struct.Struct("<QQI")
@@ -98,16 +100,23 @@ def identity_of(epoch: int, segment: int) -> int:
 
 def checksum(identity: int, sequence: int, kind: int, payload: bytes) -> int:
     """Return the checksum of a frame at its place."""
-    return zlib.crc32(payload, zlib.crc32(_COVERED.pack(sequence, kind), identity))
+    return zlib.crc32(payload, zlib.crc32(_covered(sequence, kind), identity))
 
 
 def encode_frame(
     identity: int, sequence: int, kind: int, payload: bytes
 ) -> tuple[bytes, bytes]:
     """Return a frame and its checksum, both as bytes."""
-    crc = zlib.crc32(payload, zlib.crc32(_COVERED.pack(sequence, kind), identity))
-    packed = crc.to_bytes(CRC_BYTES, "little")
-    head = _HEAD.pack(MAGIC, kind) + varint(len(payload))
+    crc = zlib.crc32(payload, zlib.crc32(_covered(sequence, kind), identity))
+    packed = _CRC.pack(crc)
+    length = len(payload)
+    # Most frames are written here, one for each record: `varint` would be a call more.
+    if length < _CONTINUES:
+        head = _ONE_BYTE_LENGTH(MAGIC, kind, length)
+    elif length <= _MOST_IN_TWO_BYTES:
+        head = _TWO_BYTE_LENGTH(MAGIC, kind, length & 0x7F | _CONTINUES, length >> 7)
+    else:
+        head = bytes((MAGIC, kind)) + varint(length)
     return head + payload + packed, packed
 
 

@@ -16,8 +16,9 @@ from typing import Final, NamedTuple
 _PAGE_BYTES: Final = 4096
 _SLOT_BYTES: Final = 64
 _SLOT: Final = struct.Struct("<IQQQ")
+_pack_slot: Final = _SLOT.pack
 _CRC: Final = struct.Struct("<I")
-_WHOLE_SLOT: Final = struct.Struct("<IQQQI")
+_pack_whole_slot_into: Final = struct.Struct("<IQQQI").pack_into
 
 
 class Live(NamedTuple):
@@ -76,10 +77,13 @@ class LiveCounter:
         Raises:
             OSError: as `restore`.
         """
-        was_cut = self.restore()
-        crc = zlib.crc32(_SLOT.pack(segment, first, records, size), self._identity)
+        # As `restore` does, which would be a call more for each record.
+        was_cut = os.lseek(self._descriptor, 0, os.SEEK_END) < _PAGE_BYTES
+        if was_cut:
+            self.restore()
+        crc = zlib.crc32(_pack_slot(segment, first, records, size), self._identity)
         at = self._at
-        _WHOLE_SLOT.pack_into(self._map, at, segment, first, records, size, crc)
+        _pack_whole_slot_into(self._map, at, segment, first, records, size, crc)
         self._at = at ^ _SLOT_BYTES
         return was_cut
 

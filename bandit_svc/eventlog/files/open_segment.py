@@ -1,6 +1,7 @@
 """The segment that a writer appends to: its frames and what it holds so far.
 
-Owns the numbers of one open segment. Does no input or output; writer.py does.
+Owns the numbers of one open segment, and tells them to readers. The input and output
+of the segment itself is writer.py's.
 """
 
 import zlib
@@ -8,7 +9,6 @@ from collections.abc import Sequence
 
 from bandit_svc.domain.events.record import Part, Record
 from bandit_svc.eventlog.files.frames import (
-    CRC_BYTES,
     FOOTER,
     HEADER,
     SHARED,
@@ -19,6 +19,7 @@ from bandit_svc.eventlog.files.frames import (
     encode_header,
     identity_of,
 )
+from bandit_svc.eventlog.files.live import LiveCounter
 from bandit_svc.eventlog.files.manifest import Ended
 
 
@@ -31,14 +32,19 @@ class OpenSegment:
         "end",
         "first",
         "identity",
+        "live",
         "number",
         "parts",
         "records",
         "sequence",
     )
 
-    def __init__(self, descriptor: int, number: int, epoch: int, first: int) -> None:
+    def __init__(
+        self, descriptor: int, number: int, epoch: int, first: int, live: LiveCounter
+    ) -> None:
         self.descriptor = descriptor
+        self.live = live
+        """Where readers see how far it has come."""
         self.number = number
         self.identity = identity_of(epoch, number)
         self.first = first
@@ -65,28 +71,46 @@ class OpenSegment:
         data, crc = encode_frame(self.identity, self.sequence, FOOTER, footer)
         return data, int.from_bytes(crc, "little")
 
-    def framed(self, record: Record) -> tuple[bytes, Sequence[Part]]:
-        """Return the frame of a record behind those of its new parts, and these."""
+    def framed(self, record: Record) -> tuple[bytes, bytes, Sequence[Part]]:
+        """Return a record's frame behind those of its new parts, its checksum, these.
+
+        Returns:
+            (frames, checksum of the record's frame as bytes, new parts).
+        """
         identity, sequence = self.identity, self.sequence
-        data, _ = encode_frame(identity, sequence, record.kind, record.payload)
+        data, crc = encode_frame(identity, sequence, record.kind, record.payload)
         parts, held = record.parts, self.parts
         if not parts or (len(parts) == 1 and parts[0].key in held):
-            return data, ()
+            return data, crc, ()
         new = [part for part in parts if part.key not in held]
         shared = [
             encode_frame(identity, sequence, SHARED, part.key + part.body)[0]
             for part in new
         ]
-        return b"".join((*shared, data)), new
+        return b"".join((*shared, data)), crc, new
 
-    def wrote(self, data: bytes, parts: Sequence[Part]) -> None:
-        """Count a record that the kernel has taken whole."""
-        self.end += len(data)
+    def wrote(self, size: int, crc: bytes, parts: Sequence[Part]) -> None:
+        """Count a record that the kernel has taken whole.
+
+        Args:
+            size: bytes of all its frames.
+            crc: the checksum of its own frame.
+            parts: those that came with it.
+        """
+        self.end += size
         self.records += 1
         self.sequence += 1
-        self.checksum = zlib.crc32(data[-CRC_BYTES:], self.checksum)
+        self.checksum = zlib.crc32(crc, self.checksum)
         for part in parts:
             self.parts.add(part.key)
+
+    def tell_readers(self) -> bool:
+        """Store how far the segment has come; return whether the page had been cut.
+
+        Raises:
+            OSError: the page was cut, and the disk has no room for it.
+        """
+        return self.live.set(self.number, self.first, self.records, self.end)
 
     def ended(self, footer_crc: int) -> Ended:
         """Return what the manifest keeps of it."""
