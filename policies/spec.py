@@ -8,6 +8,7 @@ the reference page and the search of settings follow.
 from collections.abc import Mapping
 from typing import Any
 
+from policies.auto import policy as auto
 from policies.base import Policy, PolicyError, RewardRange
 from policies.context_free import epsilon_greedy, fixed, thompson
 from policies.kind import NamedVariant, PolicyKind
@@ -22,6 +23,7 @@ KINDS: Mapping[str, PolicyKind] = {
     for kind in (
         vw.KIND,
         linear.KIND,
+        auto.KIND,
         thompson.KIND,
         epsilon_greedy.KIND,
         fixed.UNIFORM,

@@ -199,7 +199,7 @@ def test_example_out_of_range_is_refused_and_nothing_learned(
 def test_feature_that_is_no_finite_scalar_is_refused_and_nothing_learned(
     spec: Spec, log: Log, actions: Sequence[Action], trained: Train, value: object
 ) -> None:
-    if spec["kind"] not in {"vw", "linear"}:
+    if spec["kind"] not in {"vw", "linear", "auto"}:
         spec = {"kind": "linear", "explorer": "ucb"}
     policy = trained(spec, log[:20])
     before = policy.dump()

@@ -1,0 +1,1 @@
+"""The kind `auto`: models of the reward side by side, weighted by their evidence."""

@@ -1,0 +1,197 @@
+"""From a context to columns and values, for all models of `auto`.
+
+Owns the column of each feature, of each hat function and of each product of two
+features. Columns are assigned by the learned features in order, so that they are a
+function of the log; the fewer are left, the more often must a feature have come. When
+none is left, features without one are hashed into a few shared columns; numbers, hats
+and products are left out.
+"""
+
+import zlib
+from collections.abc import Sequence
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from policies.admission import Admission
+from policies.auto.numbers import Number
+from policies.features import Named
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+INTERCEPT = 0
+SHARED_COLUMNS = 16
+MOST_PLAIN, MOST_HATS, MOST_PAIRS = 111, 96, 224
+MOST_COLUMNS = 1 + SHARED_COLUMNS + MOST_PLAIN + MOST_HATS + MOST_PAIRS
+LEAST_PAIRED, MOST_PAIRED = 2, 19
+"""A context with fewer or more features, hats included, has no products."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A context as columns and values; a column may come twice.
+
+    Attributes:
+        columns: shape (n,), the intercept, the other plain ones, the hats, the
+            products; -1 for a product that has no column.
+        values: shape (n,).
+        plain: the number of plain columns.
+        hats: the number of plain and hat columns.
+        complete: False if learning the context may assign a further column.
+    """
+
+    columns: Indices
+    values: Floats
+    plain: int
+    hats: int
+    complete: bool
+
+
+class Columns(msgspec.Struct):
+    """The columns that were assigned.
+
+    Attributes:
+        known: column of each feature that is not a number.
+        numbers: by name.
+        pairs: the two columns of each product, and its own.
+        used: the number of columns, the intercept and the shared ones included.
+        hats: the number of columns of hat functions.
+        pairing: False where products are left out for good.
+        admission: counts of the features without a column.
+    """
+
+    known: dict[str, int] = msgspec.field(default_factory=dict)
+    numbers: dict[str, Number] = msgspec.field(default_factory=dict)
+    pairs: list[tuple[int, int, int]] = msgspec.field(default_factory=list)
+    used: int = 1 + SHARED_COLUMNS
+    hats: int = 0
+    pairing: bool = True
+    admission: Admission = msgspec.field(default_factory=Admission)
+
+    @property
+    def has_room(self) -> bool:
+        """True while a plain feature gets a column of its own."""
+        return self.plain_count < MOST_PLAIN
+
+    @property
+    def plain_count(self) -> int:
+        """The number of features with a column of their own."""
+        return len(self.known) + len(self.numbers)
+
+    def assign(self) -> int:
+        """Return a new column."""
+        self.used += 1
+        return self.used - 1
+
+    def place_hats(self, number: Number) -> None:
+        """Assign columns to a number's hat functions, if there is room for all."""
+        if self.hats + len(number.knots) <= MOST_HATS:
+            number.hats = [self.assign() for _ in number.knots]
+            self.hats += len(number.hats)
+
+
+@lru_cache(maxsize=MOST_PAIRED)
+def _each_two(count: int) -> tuple[Indices, Indices]:
+    """Return the indices of the first and of the second of each two."""
+    first, second = np.triu_indices(count, 1)
+    return first, second
+
+
+class ColumnReader:
+    """Reads contexts by assigned columns, and assigns further ones."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        # The column of the product of two columns, or -1.
+        self._products = np.full((MOST_COLUMNS, MOST_COLUMNS), -1, dtype=np.int16)
+        for one, other, product in columns.pairs:
+            self._products[one, other] = self._products[other, one] = product
+
+    def row(self, named: Sequence[Named]) -> Row:
+        """Return the columns and values of a context; nothing is assigned."""
+        state = self.columns
+        columns, values = [INTERCEPT], [1.0]
+        hats: list[int] = []
+        shares: list[float] = []
+        complete = True
+        for name, value in named:
+            # Only a number's name ends so.
+            if name[-1] == "#":
+                number = state.numbers.get(name)
+                if number is None:
+                    complete = complete and not state.has_room
+                    continue
+                columns.append(number.column)
+                values.append(number.standardised(value))
+                if number.hats:
+                    at, share = number.between(value)
+                    hats += number.hats[at : at + 2]
+                    shares += (1.0 - share, share)
+            else:
+                column = state.known.get(name)
+                if column is None:
+                    complete = complete and not state.has_room
+                    column = 1 + zlib.crc32(name.encode()) % SHARED_COLUMNS
+                    if state.has_room:
+                        continue
+                columns.append(column)
+                values.append(1.0)
+        plain = len(columns)
+        columns += hats
+        values += shares
+        found, given = np.array(columns), np.array(values)
+        ends = plain, len(columns)
+        if state.pairing and LEAST_PAIRED <= len(columns) - 1 <= MOST_PAIRED:
+            first, second = _each_two(len(columns) - 1)
+            others, factors = found[1:], given[1:]
+            products = self._products[others[first], others[second]]
+            if complete and len(state.pairs) < MOST_PAIRS and products.min() < 0:
+                complete = False
+            found = np.concatenate([found, products])
+            given = np.concatenate([given, factors[first] * factors[second]])
+        return Row(found, given, *ends, complete)
+
+    def admit(self, named: Sequence[Named], most_pairs: int) -> None:
+        """Assign columns to features that have none, and to products of features.
+
+        Args:
+            most_pairs: largest number of products that have a column.
+        """
+        state = self.columns
+        for name, _ in named:
+            if name in state.known or name in state.numbers:
+                continue
+            if not state.admission.admits(name, state.plain_count, MOST_PLAIN):
+                continue
+            if name[-1] == "#":
+                state.numbers[name] = Number(state.assign())
+            else:
+                state.known[name] = state.assign()
+        row = self.row(named)
+        if row.complete or len(row.columns) == row.hats:
+            return
+        first, second = _each_two(row.hats - 1)
+        others = row.columns[1 : row.hats]
+        for place in np.flatnonzero(row.columns[row.hats :] < 0).tolist():
+            one, other = int(others[first[place]]), int(others[second[place]])
+            if len(state.pairs) >= most_pairs:
+                break
+            # Two features may be hashed into the same column.
+            if self._products[one, other] < 0:
+                product = state.assign()
+                state.pairs.append((one, other, product))
+                self._products[one, other] = self._products[other, one] = product
+
+    def learn(self, named: Sequence[Named]) -> None:
+        """Take in the numbers of a context that was learned."""
+        state = self.columns
+        for name, value in named:
+            number = state.numbers.get(name)
+            if number is not None and number.learn(value):
+                state.place_hats(number)
+
+    def stop_pairing(self) -> None:
+        """Leave out products from now on."""
+        self.columns.pairing = False

@@ -1,0 +1,108 @@
+"""The evidence for each model, and the weights that follow from it.
+
+Owns the discounted progressive squared errors, the weights, the size of the noise and
+the running mean of the rewards. All are functions of the learned examples in order, and
+scale with the rewards: a declared range has no effect.
+
+    errors     e_q = reward - mean - prediction of model q, before it learned
+    losses     L_q <- d L_q + e_q^2 / s^2,  d = 1 - 1 / (500 + n / 3)
+    weights    w_q proportional to c_q exp(-.15 (L_q - least L)), under .01 counted as 0
+    noise      s^2 = the discounted mean of (sum_q w_q e_q)^2
+
+Exponential weights of the losses are Vovk (1990) and Littlestone and Warmuth (1994); at
+.15 the average lies between a Bayesian one (.5 of squared errors in units of the noise)
+and equal weights.
+"""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from policies.auto.columns import Floats
+
+LEARNING_RATE = 0.15
+"""Of the weights; about half way between equal weights and a Bayesian average."""
+
+GROWTH = 3.0
+"""The evidence reaches back horizon + n / GROWTH examples."""
+
+LEAST_WEIGHT = 0.01
+"""A model of less weight is not served."""
+
+
+class Evidence(msgspec.Struct):
+    """What is known of the models' errors.
+
+    Attributes:
+        losses: of each model; infinite for one that is left out for good.
+        count: examples learned.
+        total: sum of the scaled rewards.
+        total_squares: sum of their squares.
+        squares: discounted sum of the served average's squared errors.
+        evidence: discounted number of examples in `squares`.
+    """
+
+    losses: list[float]
+    count: int = 0
+    total: float = 0.0
+    total_squares: float = 0.0
+    squares: float = 0.0
+    examples: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """The mean of the scaled rewards, with one of 0 before all others."""
+        return self.total / (self.count + 1.0)
+
+    @property
+    def noise(self) -> float:
+        """The deviation of a reward around the served average's prediction.
+
+        The variance of the rewards counts as one error more: it is in the units of the
+        rewards, and soon outweighed.
+        """
+        count = max(self.count, 1)
+        mean = self.total / count
+        variance = max(self.total_squares / count - mean * mean, 0.0)
+        return math.sqrt((self.squares + variance) / (self.examples + 1.0))
+
+    def weights(self, log_priors: Floats) -> Floats:
+        """Return the weight of each model, shape (Q,), summing to 1.
+
+        Args:
+            log_priors: shape (Q,), logarithms of c_q; a model of less has to earn more.
+        """
+        losses = np.array(self.losses)
+        weights = np.exp(log_priors - LEARNING_RATE * (losses - losses.min()))
+        weights[weights < LEAST_WEIGHT * weights.sum()] = 0.0
+        served: Floats = weights / weights.sum()
+        return served
+
+    def add(
+        self, scaled_reward: float, errors: Floats, weights: Floats, horizon: float
+    ) -> None:
+        """Take in one example.
+
+        Args:
+            errors: of each model before it learned, shape (Q,).
+            weights: before the example, shape (Q,).
+            horizon: examples that the evidence reaches back at least.
+        """
+        self.count += 1
+        self.total += scaled_reward
+        self.total_squares += scaled_reward * scaled_reward
+        keep = 1.0 - 1.0 / (horizon + self.count / GROWTH)
+        served = float(weights @ errors)
+        self.squares = self.squares * keep + served * served
+        self.examples = self.examples * keep + 1.0
+        noise = self.noise
+        # Equal rewards teach nothing of the models.
+        squares = np.square(errors / noise) if noise > 0.0 else np.zeros(len(errors))
+        self.losses = (np.array(self.losses) * keep + squares).tolist()
+
+    def leave_out(self, models: Sequence[int]) -> None:
+        """Set the weight of some models to 0 from now on."""
+        for model in models:
+            self.losses[model] = math.inf

@@ -1,0 +1,62 @@
+"""The models of `auto`: which columns each has, and its prior.
+
+Owns the list. Prior deviations are in deviations of the noise. The first model is
+nearly context-free; the two that forget fast are for rewards that change; hats are for
+curved numbers; products of features for what only counts together.
+"""
+
+import msgspec
+
+from policies.auto.columns import MOST_HATS, MOST_PLAIN, SHARED_COLUMNS
+from policies.auto.regressions import Prior
+
+_PLAIN = 1 + SHARED_COLUMNS + MOST_PLAIN
+
+
+class Stack(msgspec.Struct, frozen=True):
+    """Models of the same columns.
+
+    Attributes:
+        most_columns: the most columns of the contexts that its models have.
+        priors: one a model.
+        log_prior: logarithm of the share of each model before any evidence.
+    """
+
+    most_columns: int
+    priors: tuple[Prior, ...]
+    log_prior: float = 0.0
+
+
+PAIRS = 2
+"""The place of the stack whose models have products of features."""
+
+STACKS = (
+    Stack(
+        _PLAIN,
+        (
+            Prior(intercept=0.1, weights=0.03, forgetting=3.0),
+            Prior(intercept=0.3, weights=0.1, forgetting=3.0),
+            Prior(intercept=0.3, weights=0.2, forgetting=20.0),
+            Prior(intercept=0.3, weights=0.3, forgetting=40.0),
+        ),
+    ),
+    Stack(
+        _PLAIN + MOST_HATS,
+        (Prior(intercept=0.3, weights=0.2, forgetting=3.0),),
+    ),
+    Stack(
+        256,
+        (
+            Prior(intercept=0.3, weights=0.1, forgetting=3.0),
+            Prior(intercept=1.0, weights=1.0, forgetting=3.0),
+        ),
+        # Products are many and most worlds have no use for them.
+        log_prior=-2.0,
+    ),
+)
+
+
+def log_priors() -> list[float]:
+    """Return the logarithm of each model's share before any evidence."""
+    priors = [stack.log_prior for stack in STACKS for _ in stack.priors]
+    return [*priors, 0.0]

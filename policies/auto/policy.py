@@ -1,0 +1,241 @@
+"""The policy that chooses among models of the reward by itself.
+
+Owns the kind `auto`: eight models side by side, their average by the evidence for each,
+and inverse-gap weighting on that average. The arithmetic of the models is in
+`regressions` and `shared`, the way from a context to columns in `columns`, the weights
+in `evidence`, what is kept between two predictions in `served`.
+
+State is a function of the learned examples in order; a pmf follows from it alone.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from policies.auto.columns import MOST_PAIRS, ColumnReader, Columns, Floats, Row
+from policies.auto.evidence import Evidence
+from policies.auto.exploration import inverse_gap
+from policies.auto.models import PAIRS, STACKS, log_priors
+from policies.auto.regressions import MOST_CELLS, Packed, Regressions
+from policies.auto.rows import Rows
+from policies.auto.served import Served
+from policies.auto.shared import PackedShared, SharedRegression, own_features
+from policies.base import (
+    Action,
+    Context,
+    RewardRange,
+    check_actions,
+    check_example,
+)
+from policies.envelope import seal, spec_digest, unseal
+from policies.features import Named, context_features
+from policies.kind import PolicyKind, Search
+from policies.settings import Number
+
+MOST_ACTIONS_PAIRED = 49
+"""With more actions than this, products of features are left out for good: nothing was
+gained from them there, and their matrices are most of the memory."""
+
+
+class _State(msgspec.Struct, frozen=True):
+    columns: Columns
+    rows: Rows
+    evidence: Evidence
+    stacks: list[Packed]
+    shared: PackedShared
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_State).decode
+
+
+class AutoPolicy:
+    """Averages its models by their evidence and explores by the gaps of that."""
+
+    def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
+        self._digest = spec_digest(spec, reward_range)
+        self._reward_range = reward_range
+        self._gamma_scale: float = spec["gamma_scale"]
+        self._horizon: float = spec["horizon"]
+        ends = np.cumsum([len(stack.priors) for stack in STACKS]).tolist()
+        self._slices = [
+            slice(end - len(stack.priors), end)
+            for end, stack in zip(ends, STACKS, strict=True)
+        ]
+        self._log_priors = np.array(log_priors())
+        self._restore(
+            Columns(),
+            Rows(),
+            Evidence([0.0] * (ends[-1] + 1)),
+            [Regressions(stack.priors, stack.most_columns) for stack in STACKS],
+            SharedRegression(),
+        )
+
+    def _restore(
+        self,
+        columns: Columns,
+        rows: Rows,
+        evidence: Evidence,
+        stacks: list[Regressions],
+        shared: SharedRegression,
+    ) -> None:
+        self._columns, self._reader = columns, ColumnReader(columns)
+        self._rows, self._evidence = rows, evidence
+        self._stacks, self._shared = stacks, shared
+        self._served = Served(stacks, shared)
+        self._weigh()
+
+    def _weigh(self) -> None:
+        self._weights = self._evidence.weights(self._log_priors)
+        ends = [where.stop for where in self._slices]
+        self._shares = np.split(self._weights, ends)
+
+    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
+        """Return the explorer's probabilities from the served average."""
+        check_actions(len(actions))
+        row = self._reader.row(list(context_features(context)))
+        count = self._evidence.count
+        means = self._served.means(
+            row, actions, self._rows.by_key, self._shares, self._columns.used, count
+        )
+        return inverse_gap(means, self._evidence.noise, count, self._gamma_scale)
+
+    def learn(
+        self,
+        context: Context,
+        actions: Sequence[Action],
+        chosen: int,
+        propensity: float,
+        reward: float,
+    ) -> None:
+        """Update every model and the evidence; the propensity isn't used.
+
+        A regression for each action needs no importance weights, and errors weighted by
+        them were a noisier evidence, not a better one.
+        """
+        check_example(len(actions), chosen, propensity)
+        scaled = self._reward_range.scaled(reward)
+        # All features are read first, so that a refused one changes nothing.
+        named = list(context_features(context))
+        own = own_features(actions[chosen])
+        if self._columns.pairing and len(actions) > MOST_ACTIONS_PAIRED:
+            self._stop_pairing()
+        row = self._reader.row(named)
+        if not row.complete:
+            self._reader.admit(named, self._most_pairs())
+            row = self._reader.row(named)
+        target = scaled - self._evidence.mean
+        errors, new_row = self._learned(row, actions, chosen, own, target)
+        self._reader.learn(named)
+        self._evidence.add(scaled, errors, self._weights, self._horizon)
+        self._weigh()
+        self._served.learned(new_row=new_row)
+
+    def _learned(
+        self,
+        row: Row,
+        actions: Sequence[Action],
+        chosen: int,
+        own: Sequence[Named],
+        target: float,
+    ) -> tuple[Floats, bool]:
+        """Let each model learn; return their errors, and if the action is new."""
+        count = self._evidence.count + 1
+        at, new_row = self._row_of(actions, chosen, count)
+        errors = np.zeros(len(self._weights))
+        ends = row.plain, row.hats, len(row.columns)
+        for stack, where, end in zip(self._stacks, self._slices, ends, strict=True):
+            if math.isfinite(self._evidence.losses[where.start]):
+                errors[where] = stack.learn(
+                    at, row.columns[:end], row.values[:end], target, count
+                )
+        errors[-1] = self._shared.learn(
+            at, own, row.columns[: row.plain], row.values[: row.plain], target
+        )
+        return errors, new_row
+
+    def _row_of(
+        self, actions: Sequence[Action], chosen: int, count: int
+    ) -> tuple[int, bool]:
+        key = actions[chosen].key
+        known = self._rows.by_key.get(key)
+        if known is not None:
+            self._rows.learned_at[known] = count
+            return known, False
+        width = max(stack.width for stack in self._stacks)
+        most = max(len(actions), 2 * MOST_CELLS // max(width, 1) ** 2)
+        row = self._rows.taken(key, [action.key for action in actions], count, most)
+        for stack in self._stacks:
+            stack.start_again(row)
+        self._shared.start_again(row)
+        return row, True
+
+    def _most_pairs(self) -> int:
+        """Return the number of products that may have a column."""
+        stack = self._stacks[PAIRS]
+        rows = len(self._rows.learned_at)
+        room = stack.most_columns(rows) - stack.width
+        return min(MOST_PAIRS, len(self._columns.pairs) + max(room, 0))
+
+    def _stop_pairing(self) -> None:
+        self._reader.stop_pairing()
+        models = range(*self._slices[PAIRS].indices(len(self._weights)))
+        self._evidence.leave_out(models)
+        stack = STACKS[PAIRS]
+        self._stacks[PAIRS] = Regressions(stack.priors, stack.most_columns)
+        self._weigh()
+
+    def dump(self) -> bytes:
+        """Return columns, rows, evidence and every model."""
+        state = _State(
+            self._columns,
+            self._rows,
+            self._evidence,
+            [stack.packed() for stack in self._stacks],
+            self._shared.packed(),
+        )
+        return seal(self._digest, _encode(state))
+
+    def load(self, state: bytes) -> None:
+        """Replace all that was learned."""
+        loaded = _decode(unseal(self._digest, state))
+        stacks = [
+            Regressions.unpacked(packed, stack.priors, stack.most_columns)
+            for packed, stack in zip(loaded.stacks, STACKS, strict=True)
+        ]
+        self._restore(
+            loaded.columns,
+            loaded.rows,
+            loaded.evidence,
+            stacks,
+            SharedRegression.unpacked(loaded.shared),
+        )
+
+
+KIND = PolicyKind(
+    name="auto",
+    summary="chooses among models by itself: rare rewards, money, raw numbers, change",
+    build=AutoPolicy,
+    settings=(
+        Number(
+            "gamma_scale",
+            3.0,
+            "scale of SquareCB's gamma; a larger one explores less",
+            0.0,
+            1e6,
+        ),
+        Number(
+            "horizon",
+            500.0,
+            "examples that the evidence for a model reaches back at least; fewer "
+            "follow a change sooner",
+            10.0,
+            1e6,
+        ),
+    ),
+    examples=({"kind": "auto"}, {"kind": "auto", "gamma_scale": 10, "horizon": 100}),
+    search=Search(scaled=("gamma_scale",)),
+)

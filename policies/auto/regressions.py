@@ -1,0 +1,275 @@
+"""Stacked recursive least squares: some models of the same columns, for each action.
+
+Owns the matrices of the models whose columns are a set of their own: their update
+(Sherman and Morrison 1950), their forgetting, their allocation and their bytes. A model
+differs from the others of its stack by its prior and its forgetting alone. Knows
+nothing of contexts, weights of models or probabilities.
+
+Rewards are passed less their running mean, so that a weight of 0 says "as the average".
+Priors are in deviations of the noise: a prior deviation d is a ridge of 1 / d ** 2.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from policies.auto.columns import MOST_COLUMNS, Floats, Indices
+
+Singles = npt.NDArray[np.float32]
+
+WARM_UP_COUNT = 1000.0
+"""Examples that are added to the age, so that a young policy forgets nothing."""
+
+FORGOTTEN_AT_ONCE = 1e-3
+"""A matrix is scaled when this share of it is to be forgotten, not at each example."""
+
+LEAST_COLUMNS, LEAST_ROWS = 8, 4
+"""Columns and rows are added at least so many at a time."""
+
+MOST_CELLS = 1_000_000
+"""Entries of one model's matrices at which contexts get no further columns."""
+
+
+class Prior(msgspec.Struct, frozen=True):
+    """How one model starts and how fast it forgets.
+
+    Attributes:
+        intercept: prior deviation of the constant, in deviations of the noise.
+        weights: prior deviation of every other weight.
+        forgetting: about the last 1 / forgetting of the log counts.
+    """
+
+    intercept: float
+    weights: float
+    forgetting: float
+
+
+class Packed(msgspec.Struct, frozen=True):
+    """A stack in a dump: weights are little-endian float64, matrices float32.
+
+    Attributes:
+        columns: those of the contexts that the models have, in their order.
+        ages: of each row, when it last forgot; -1 before.
+        matrices: the upper triangles.
+    """
+
+    columns: list[int]
+    ages: list[int]
+    weights: bytes
+    matrices: bytes
+
+
+def room_for(needed: int, least: int) -> int:
+    """Return a capacity: the next multiple of a quarter of the power of two below.
+
+    It is a function of what is needed alone, so that shapes, and with them the last
+    bits of sums, don't depend on how often a policy was loaded.
+    """
+    step = max(least, 1 << max(0, needed.bit_length() - 3))
+    return -(-needed // step) * step
+
+
+class Regressions:
+    """Shapes: Q models, R rows (actions), D columns, with spare room in R and D."""
+
+    def __init__(self, priors: Sequence[Prior], most_columns: int) -> None:
+        self._priors = tuple(priors)
+        self._most_columns = most_columns
+        self._intercepts = np.array([prior.intercept**2 for prior in priors])
+        self._variances = np.array([prior.weights**2 for prior in priors])
+        self._squares = np.array([prior.forgetting**2 for prior in priors])
+        self._columns: list[int] = []
+        # The place of a column of the contexts; -1 for those that the models lack.
+        self._places = np.full(MOST_COLUMNS + 1, -1)
+        self._ages: list[int] = []
+        self._weights: Floats = np.zeros((len(priors), 0, 0))
+        self._matrices: Singles = np.zeros((len(priors), 0, 0, 0), np.float32)
+        self._square = np.zeros((0, 0, 0), np.float32)
+
+    @property
+    def width(self) -> int:
+        """The number of columns in use."""
+        return len(self._columns)
+
+    @staticmethod
+    def most_columns(rows: int) -> int:
+        """Return the number of columns at which matrices of so many rows are full."""
+        return math.isqrt(MOST_CELLS // max(rows, 1))
+
+    def learn(
+        self, row: int, columns: Indices, values: Floats, target: float, count: int
+    ) -> Floats:
+        """Update a row by one example.
+
+        Args:
+            columns: of the contexts, shape (n,); -1 has no effect.
+            values: shape (n,).
+            target: the reward less the running mean.
+            count: examples learned, this one included.
+
+        Returns:
+            Shape (Q,): the error of each model before it learned.
+        """
+        places = self._places[columns]
+        if places.min() < 0:
+            places = self._joined(columns, places)
+            inside = places >= 0
+            places, values = places[inside], values[inside]
+        self._make_room(row)
+        weights, matrices = self._weights[:, row], self._matrices[:, row]
+        self._forget(row, weights, matrices, count)
+        singles = values.astype(np.float32)
+        errors = target - weights[:, places] @ values
+        gains = np.einsum("qnd,n->qd", matrices[:, places], singles)
+        # With x the values and P the matrix, P becomes P - (P x)(P x)' / (1 + x' P x).
+        spreads = 1.0 + np.maximum(gains[:, places] @ values, 0.0)
+        weights += gains * (errors / spreads)[:, None]
+        # One factor on both sides: the product is symmetric to the last bit.
+        gains /= np.sqrt(spreads)[:, None]
+        np.multiply(gains[:, :, None], gains[:, None, :], out=self._square)
+        matrices -= self._square
+        return errors
+
+    def folded(
+        self, shares: Floats, rows: Indices, columns: Indices, count: int
+    ) -> Floats:
+        """Return the weights of all models in one: their average by `shares`.
+
+        Args:
+            shares: shape (Q,), of the models.
+            rows: shape (K,); -1 for an action that was never learned.
+            columns: shape (n,), of the contexts.
+            count: examples learned.
+
+        Returns:
+            Shape (K, n); 0 for columns that the models lack.
+        """
+        folded = np.zeros((len(rows), len(columns)))
+        places = self._places[columns]
+        inside = np.flatnonzero(places >= 0)
+        learned = np.flatnonzero((rows >= 0) & (rows < len(self._ages)))
+        if not (len(inside) and len(learned)):
+            return folded
+        at = rows[learned][:, None], places[inside]
+        ages = np.array(self._ages)[rows[learned]]
+        part = np.zeros((len(learned), len(inside)))
+        # One model after the other and entry by entry: an entry has the same bits
+        # whatever other columns and rows are asked for.
+        for model, share in enumerate(shares.tolist()):
+            if share > 0.0:
+                kept = np.sqrt(self._kept(model, ages, count)) * share
+                part += kept[:, None] * self._weights[model][at]
+        folded[learned[:, None], inside] = part
+        return folded
+
+    def start_again(self, row: int) -> None:
+        """Reset a row to the prior: its action went and another one takes it."""
+        if row < len(self._ages):
+            self._ages[row] = -1
+            self._weights[:, row] = 0.0
+            self._matrices[:, row] = self._prior_matrices(self._matrices.shape[2])
+
+    def _joined(self, columns: Indices, places: Indices) -> Indices:
+        """Assign a place to each column that has none, as long as there is room."""
+        most = min(self._most_columns, self.most_columns(len(self._ages)))
+        for column in columns[(places < 0) & (columns >= 0)].tolist():
+            if len(self._columns) < most and self._places[column] < 0:
+                self._places[column] = len(self._columns)
+                self._columns.append(column)
+        found: Indices = self._places[columns]
+        return found
+
+    def _make_room(self, row: int) -> None:
+        _, rows, width = self._weights.shape
+        self._ages += [-1] * (row + 1 - len(self._ages))
+        more_rows = room_for(len(self._ages), LEAST_ROWS)
+        more_width = room_for(len(self._columns), LEAST_COLUMNS)
+        if (rows, width) == (more_rows, more_width):
+            return
+        models = len(self._priors)
+        weights = np.zeros((models, more_rows, more_width))
+        matrices = np.empty(
+            (models, more_rows, more_width, more_width), dtype=np.float32
+        )
+        matrices[:] = self._prior_matrices(more_width)[:, None]
+        weights[:, :rows, :width] = self._weights
+        matrices[:, :rows, :width, :width] = self._matrices
+        self._weights, self._matrices = weights, matrices
+        self._square = np.empty((models, more_width, more_width), np.float32)
+
+    def _prior_matrices(self, width: int) -> Singles:
+        """Return the prior covariances, shape (Q, width, width).
+
+        The intercept has the first place, since every context begins with it.
+        """
+        matrices = np.zeros((len(self._priors), width, width), np.float32)
+        each = np.arange(width)
+        matrices[:, each, each] = self._variances[:, None]
+        matrices[:, 0, 0] = self._intercepts
+        return matrices
+
+    def _kept(self, model: int, ages: Floats | Indices, count: int) -> Floats:
+        """Return the share of each row's evidence that still counts; 1 if ages are -1.
+
+        exp(-f^2 (1/a - 1/b)) for ages a < b, WARM_UP_COUNT included: the product of
+        1 - (f / n)^2 over the examples between them, to first order.
+        """
+        passed = 1.0 / (ages + WARM_UP_COUNT) - 1.0 / (count + WARM_UP_COUNT)
+        kept: Floats = np.exp(-self._squares[model] * np.where(ages < 0, 0.0, passed))
+        return kept
+
+    def _forget(self, row: int, weights: Floats, matrices: Singles, count: int) -> None:
+        age = self._ages[row]
+        if age < 0:
+            self._ages[row] = count
+            return
+        passed = 1.0 / (age + WARM_UP_COUNT) - 1.0 / (count + WARM_UP_COUNT)
+        if self._squares.max() * passed < FORGOTTEN_AT_ONCE:
+            return
+        self._ages[row] = count
+        kept = np.exp(-self._squares * passed)
+        # A weight scales like a deviation, so that weight and covariance shrink to the
+        # prior (mean 0, its own variance) together.
+        weights *= np.sqrt(kept)[:, None]
+        matrices *= kept.astype(np.float32)[:, None, None]
+        each = np.arange(matrices.shape[1])
+        matrices[:, each, each] += ((1.0 - kept) * self._variances)[:, None]
+        matrices[:, 0, 0] += (1.0 - kept) * (self._intercepts - self._variances)
+
+    def packed(self) -> Packed:
+        """Return the stack for a dump, without spare room."""
+        rows, width = len(self._ages), len(self._columns)
+        upper = np.triu_indices(width)
+        triangles = self._matrices[:, :rows, :width, :width][:, :, *upper]
+        return Packed(
+            columns=self._columns,
+            ages=self._ages,
+            weights=self._weights[:, :rows, :width].astype("<f8").tobytes(),
+            matrices=triangles.astype("<f4").tobytes(),
+        )
+
+    @classmethod
+    def unpacked(
+        cls, packed: Packed, priors: Sequence[Prior], most_columns: int
+    ) -> Self:
+        """Build the stack that was packed."""
+        new = cls(priors, most_columns)
+        new._columns = list(packed.columns)
+        new._places[new._columns] = np.arange(len(new._columns))
+        rows, width = len(packed.ages), len(packed.columns)
+        if not rows:
+            return new
+        new._make_room(rows - 1)
+        new._ages = list(packed.ages)
+        models = len(priors)
+        weights = np.frombuffer(packed.weights, "<f8").reshape(models, rows, width)
+        new._weights[:, :rows, :width] = weights
+        triangles = np.frombuffer(packed.matrices, "<f4").reshape(models, rows, -1)
+        one, other = np.triu_indices(width)
+        new._matrices[:, :rows, one, other] = triangles
+        new._matrices[:, :rows, other, one] = triangles
+        return new

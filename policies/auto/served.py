@@ -1,0 +1,124 @@
+"""What is kept of the models between two predictions.
+
+Owns the average of the models that carry weight, folded into one weight for each column
+and action. A folded entry has the same bits whether it is computed for one context or
+for all of them, so that a kept table changes no probability.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from policies.auto.columns import Floats, Indices, Row
+from policies.auto.regressions import Regressions
+from policies.auto.shared import SharedRegression
+from policies.base import Action
+
+MOST_VIEWS = 8
+"""Lists of actions of which something is kept."""
+
+
+class _View:
+    """What is kept for one list of actions.
+
+    Attributes:
+        asked: True after the first prediction since the models last learned.
+        folded: shape (columns + 1, K), once it is worth it; the last row is 0, for
+            products without a column (-1).
+    """
+
+    def __init__(self, actions: Sequence[Action]) -> None:
+        self.actions = actions
+        self.rows: Indices | None = None
+        self.table: Floats | None = None
+        self.table_version: tuple[int, float] | None = None
+        self.asked = False
+        self.folded: Floats | None = None
+
+
+class Served:
+    """The served average. `stacks` and `shared` are read, never changed."""
+
+    def __init__(self, stacks: Sequence[Regressions], shared: SharedRegression) -> None:
+        self._stacks = stacks
+        self._shared = shared
+        # The key is an identity; the view holds the list, so that no other object can
+        # have its id.
+        self._views: dict[int, _View] = {}
+
+    def learned(self, *, new_row: bool) -> None:
+        """Drop what does not hold any more after an example."""
+        for view in self._views.values():
+            view.asked, view.folded = False, None
+            if new_row:
+                view.rows = None
+
+    def means(
+        self,
+        row: Row,
+        actions: Sequence[Action],
+        by_key: dict[str, int],
+        weights: Sequence[Floats],
+        used: int,
+        count: int,
+    ) -> Floats:
+        """Return the average prediction for each action, less the mean reward.
+
+        Args:
+            row: of the context.
+            actions: K of them.
+            by_key: the row of each learned action.
+            weights: of the models of each stack, then of the shared one.
+            used: number of columns.
+            count: examples learned.
+        """
+        view = self._view(actions)
+        if view.rows is None:
+            view.rows = np.array([by_key.get(action.key, -1) for action in actions])
+        if view.folded is None and view.asked:
+            view.folded = np.zeros((used + 1, len(actions)))
+            view.folded[:-1] = self._folded(weights, view.rows, np.arange(used), count)
+        view.asked = True
+        folded = (
+            self._folded(weights, view.rows, row.columns, count)
+            if view.folded is None
+            else view.folded[row.columns]
+        )
+        means: Floats = np.einsum("n,nk->k", row.values, folded)
+        share = float(weights[-1][0])
+        if share > 0.0:
+            means += share * self._shared.means(
+                row.columns[: row.plain],
+                row.values[: row.plain],
+                self._table(view),
+                view.rows,
+            )
+        return means
+
+    def _view(self, actions: Sequence[Action]) -> _View:
+        view = self._views.get(id(actions))
+        if view is None:
+            view = _View(actions)
+            # Only a tuple is sure not to have changed by the next call.
+            if type(actions) is tuple:
+                if len(self._views) >= MOST_VIEWS:
+                    self._views.clear()
+                self._views[id(actions)] = view
+        return view
+
+    def _table(self, view: _View) -> Floats:
+        version = self._shared.table_version
+        if view.table is None or view.table_version != version:
+            view.table = self._shared.table(view.actions)
+            view.table_version = version
+        return view.table
+
+    def _folded(
+        self, weights: Sequence[Floats], rows: Indices, columns: Indices, count: int
+    ) -> Floats:
+        """Return the folded weights, shape (n, K), in C order."""
+        folded = np.zeros((len(columns), len(rows)))
+        for stack, shares in zip(self._stacks, weights, strict=False):
+            if shares.any():
+                folded += stack.folded(shares, rows, columns, count).T
+        return folded

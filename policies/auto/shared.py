@@ -1,0 +1,250 @@
+"""One regression for all actions, over products of context and action features.
+
+Owns the model by which actions learn from each other: recursive least squares over
+each feature of the context times 1 and times each feature of the action, and beside it
+the mean of what that leaves for each action, shrunk to 0. It is the model for many
+actions and for new ones. Numbers of actions are divided by the power of two above the
+largest one learned; their definition is the owner's, so that nobody else can move it.
+"""
+
+import math
+import zlib
+from collections.abc import Sequence
+from typing import Self
+
+import msgspec
+import numpy as np
+
+from policies.auto.columns import MOST_COLUMNS, Floats, Indices
+from policies.auto.regressions import LEAST_COLUMNS, Singles, room_for
+from policies.base import Action
+from policies.features import Named, action_features
+
+MOST_PRODUCTS, HASHED_PRODUCTS = 256, 32
+"""Products with a column, and how many of those take the ones that come last."""
+MOST_OWN = 256
+"""Features of actions that are known; later ones are left out."""
+
+INTERCEPT_VARIANCE = 1.0
+PRIOR_VARIANCE = 0.1**2
+OWN_COUNT = 100.0
+"""The prior of an action's own mean, as a count: a deviation of .1 of the noise."""
+
+
+class PackedShared(msgspec.Struct, frozen=True):
+    """The model in a dump; `products` are (context column, own place, column)."""
+
+    own: dict[str, int]
+    scales: dict[str, float]
+    products: list[tuple[int, int, int]]
+    used: int
+    weights: bytes
+    matrix: bytes
+    counts: list[int]
+    sums: list[float]
+
+
+class SharedRegression:
+    """Predicts what an action's features and the context have in common."""
+
+    def __init__(self) -> None:
+        # Place 0 is the constant of every action.
+        self._own: dict[str, int] = {"*": 0}
+        self._scales: dict[str, float] = {}
+        self._products = np.full((MOST_COLUMNS, LEAST_COLUMNS), MOST_PRODUCTS)
+        self._used = 0
+        self._weights = np.zeros(MOST_PRODUCTS + 1)
+        self._matrix: Singles = np.zeros((0, 0), np.float32)
+        self._square = np.zeros((0, 0), np.float32)
+        self._counts: list[int] = []
+        self._sums: list[float] = []
+        # By row; the last entry stays 0, for actions without a row (-1).
+        self._own_means = np.zeros(1)
+
+    def learn(
+        self,
+        row: int,
+        own: Sequence[Named],
+        columns: Indices,
+        values: Floats,
+        target: float,
+    ) -> float:
+        """Update by one example and return the error before it.
+
+        Args:
+            row: of the action.
+            own: the action's features.
+            columns: of the context, plain ones, shape (n,).
+            values: shape (n,).
+            target: the reward less the running mean.
+        """
+        places, factors = self._learned_features(own)
+        products = self._admitted(columns, places)
+        given = (values[:, None] * factors).ravel().astype(np.float32)
+        base = float(self._weights[products] @ given)
+        self._make_rows(row + 1)
+        error = target - base - float(self._own_means[row])
+        self._counts[row] += 1
+        self._sums[row] += target - base
+        self._own_means[row] = self._sums[row] / (self._counts[row] + OWN_COUNT)
+        gain = np.einsum("nd,n->d", self._matrix[products], given)
+        spread = 1.0 + max(float(gain[products] @ given), 0.0)
+        self._weights[: len(gain)] += gain * ((target - base) / spread)
+        gain /= math.sqrt(spread)
+        np.multiply(gain[:, None], gain, out=self._square)
+        self._matrix -= self._square
+        return error
+
+    def table(self, actions: Sequence[Action]) -> Floats:
+        """Return the features of actions, shape (K, places), 1 in the first place."""
+        table = np.zeros((len(actions), len(self._own)))
+        table[:, 0] = 1.0
+        for at, action in enumerate(actions):
+            for name, value in own_features(action):
+                place = self._own.get(name)
+                if place is not None:
+                    table[at, place] = value / self._scales.get(name, 1.0)
+        return table
+
+    @property
+    def table_version(self) -> tuple[int, float]:
+        """A value that changes whenever a table of the same actions does."""
+        return len(self._own), math.fsum(self._scales.values())
+
+    def means(
+        self, columns: Indices, values: Floats, table: Floats, rows: Indices
+    ) -> Floats:
+        """Return the prediction for each action, shape (K,)."""
+        products = self._products[columns, : table.shape[1]]
+        effects = np.einsum("n,np->p", values, self._weights[products])
+        means: Floats = np.einsum("kp,p->k", table, effects) + self._own_means[rows]
+        return means
+
+    def start_again(self, row: int) -> None:
+        """Forget an action's own mean."""
+        if row < len(self._counts):
+            self._counts[row], self._sums[row] = 0, 0.0
+            self._own_means[row] = 0.0
+
+    def _make_rows(self, rows: int) -> None:
+        if rows > len(self._counts):
+            self._counts += [0] * (rows - len(self._counts))
+            self._sums += [0.0] * (rows - len(self._sums))
+            means = np.zeros(rows + 1)
+            means[: len(self._own_means) - 1] = self._own_means[:-1]
+            self._own_means = means
+
+    def _learned_features(self, own: Sequence[Named]) -> tuple[list[int], Floats]:
+        places, factors = [0], [1.0]
+        for name, given in own:
+            value = given
+            place = self._own.get(name)
+            if place is None:
+                if len(self._own) >= MOST_OWN:
+                    continue
+                place = self._own[name] = len(self._own)
+            if name[-1] == "#":
+                scale = self._scales.get(name)
+                if scale is None or abs(value) > scale:
+                    scale = self._scales[name] = _power_above(value)
+                value /= scale
+            places.append(place)
+            factors.append(value)
+        return places, np.array(factors)
+
+    def _admitted(self, columns: Indices, places: list[int]) -> Indices:
+        """Return the column of each product, context first; new ones get one."""
+        have = self._products.shape[1]
+        if len(self._own) > have:
+            more = room_for(len(self._own), LEAST_COLUMNS)
+            wider = np.full((MOST_COLUMNS, more), MOST_PRODUCTS)
+            wider[:, :have] = self._products
+            self._products = wider
+        products: Indices = self._products[columns[:, None], places]
+        if products.max() == MOST_PRODUCTS:
+            self._admit(columns, places)
+            products = self._products[columns[:, None], places]
+        return products.ravel()
+
+    def _admit(self, columns: Indices, places: list[int]) -> None:
+        alone = MOST_PRODUCTS - HASHED_PRODUCTS
+        for column in columns.tolist():
+            for place in places:
+                if self._products[column, place] != MOST_PRODUCTS:
+                    continue
+                if self._used < alone:
+                    self._products[column, place] = self._used
+                    self._used += 1
+                else:
+                    hashed = zlib.crc32(f"{column}*{place}".encode()) % HASHED_PRODUCTS
+                    self._products[column, place] = alone + hashed
+        self._make_room()
+
+    def _make_room(self) -> None:
+        alone = MOST_PRODUCTS - HASHED_PRODUCTS
+        width = len(self._matrix)
+        more = (
+            room_for(self._used, LEAST_COLUMNS) if self._used < alone else MOST_PRODUCTS
+        )
+        if more == width:
+            return
+        matrix = np.zeros((more, more), np.float32)
+        np.fill_diagonal(matrix, PRIOR_VARIANCE)
+        # The first product is that of the two constants.
+        matrix[0, 0] = INTERCEPT_VARIANCE
+        matrix[:width, :width] = self._matrix
+        self._matrix = matrix
+        self._square = np.empty_like(matrix)
+
+    def packed(self) -> PackedShared:
+        """Return the model for a dump."""
+        upper = np.triu_indices(len(self._matrix))
+        columns, places = np.nonzero(self._products != MOST_PRODUCTS)
+        named = zip(
+            columns.tolist(),
+            places.tolist(),
+            self._products[columns, places].tolist(),
+            strict=True,
+        )
+        return PackedShared(
+            own=self._own,
+            scales=self._scales,
+            products=list(named),
+            used=self._used,
+            weights=self._weights[: len(self._matrix)].astype("<f8").tobytes(),
+            matrix=self._matrix[upper].astype("<f4").tobytes(),
+            counts=self._counts,
+            sums=self._sums,
+        )
+
+    @classmethod
+    def unpacked(cls, packed: PackedShared) -> Self:
+        """Build the model that was packed."""
+        new = cls()
+        new._own, new._scales = dict(packed.own), dict(packed.scales)
+        new._products = np.full(
+            (MOST_COLUMNS, room_for(len(new._own), LEAST_COLUMNS)), MOST_PRODUCTS
+        )
+        for column, place, product in packed.products:
+            new._products[column, place] = product
+        new._used = packed.used
+        new._make_rows(len(packed.counts))
+        new._counts, new._sums = list(packed.counts), list(packed.sums)
+        new._own_means[:-1] = np.array(new._sums) / (np.array(new._counts) + OWN_COUNT)
+        if packed.used:
+            new._make_room()
+            one, other = np.triu_indices(len(new._matrix))
+            triangle = np.frombuffer(packed.matrix, "<f4")
+            new._matrix[one, other] = new._matrix[other, one] = triangle
+            new._weights[: len(new._matrix)] = np.frombuffer(packed.weights, "<f8")
+        return new
+
+
+def own_features(action: Action) -> list[Named]:
+    """Return the features of an action but its key."""
+    return list(action_features(action))[1:]
+
+
+def _power_above(value: float) -> float:
+    """Return a power of two that is not less than the size of a number; 1 for 0."""
+    return math.ldexp(1.0, math.frexp(value)[1]) if value else 1.0
