@@ -22,6 +22,11 @@ def _accept(_spec: Spec) -> None:
     """Accept every combination of values."""
 
 
+def _is_false(_spec: Spec) -> bool:
+    """Return False for every spec."""
+    return False
+
+
 def _name_none(_spec: Spec) -> tuple[NamedVariant, ...]:
     """Name no variant."""
     return ()
@@ -80,6 +85,23 @@ class Search(msgspec.Struct, frozen=True):
     changed: tuple[Spec, ...] = ()
 
 
+class Former(msgspec.Struct, frozen=True):
+    """A setting that stored specs lack.
+
+    A spec is stored with every setting. One that has all settings but this one was
+    stored before the setting existed: it keeps the behaviour of then, and comes back
+    unchanged, so that the models that were trained under it are still those of their
+    logs. A spec that lacks others too was written by a person and gets the default.
+    """
+
+    setting: Choice
+
+    def wrote(self, spec: Spec, settings: Sequence[Setting]) -> bool:
+        """Return whether a spec was stored before the setting existed."""
+        others = (setting.name for setting in settings if setting != self.setting)
+        return self.setting.name not in spec and all(name in spec for name in others)
+
+
 class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the registry.
 
@@ -96,6 +118,9 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
         fixed_weights: of a kind whose pmf follows from its spec alone: the weight of
             each variant, none where all are equal. None for every other kind.
         search: what `tune` tries.
+        former: how specs are read that were stored before one of the settings existed.
+        scales_itself: of a normalised spec: rewards need no declared maximum, since
+            the policy scales them by what it has learned.
     """
 
     name: str
@@ -108,6 +133,8 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
     named_variants: Callable[[Spec], Iterable[NamedVariant]] = _name_none
     fixed_weights: Callable[[Spec], Mapping[str, float]] | None = None
     search: Search = Search()
+    former: Former | None = None
+    scales_itself: Callable[[Spec], bool] = _is_false
 
     @property
     def needs_settings(self) -> bool:
@@ -132,6 +159,8 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
                 its limits, or can't be combined with another one.
         """
         settings = self.settings
+        if self.former is not None and self.former.wrote(spec, settings):
+            settings = tuple(s for s in settings if s != self.former.setting)
         if self.explorers is not None:
             settings = (*self.explorers.settings_of(spec), *settings)
         result = normalised(self.name, spec, settings)

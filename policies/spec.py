@@ -90,14 +90,15 @@ def build_policy(
     Args:
         spec: as for `normalise_spec`.
         reward_range: bounds of the rewards it will learn from, by default 0 to 1.
-            Without a maximum it learns shares of the largest reward so far.
+            Without a maximum, a kind that doesn't scale rewards itself learns shares
+            of the largest one so far.
 
     Raises:
         PolicyError: the spec is refused.
     """
     checked = normalise_spec(spec)
     bounds = reward_range or RewardRange()
-    build = KINDS[checked["kind"]].build
-    if bounds.maximum is None:
-        return ScaledByLargest(build(checked, RewardRange()), checked, bounds)
-    return build(checked, bounds)
+    kind = KINDS[checked["kind"]]
+    if bounds.maximum is None and not kind.scales_itself(checked):
+        return ScaledByLargest(kind.build(checked, RewardRange()), checked, bounds)
+    return kind.build(checked, bounds)

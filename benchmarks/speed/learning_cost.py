@@ -42,6 +42,7 @@ from benchmarks.speed.rows import Figures, Goal
 from benchmarks.speed.service import EXPERIMENT, contexts, definition
 from policies.vw.examples import ExampleWriter
 from policies.vw.explorers import command_line
+from policies.vw.scales import RunningScale
 
 EVENTS_A_SECOND = 10_000
 """Decisions for each second that a contestant is given."""
@@ -205,19 +206,21 @@ def _examples(backends: Backends) -> tuple[list[str], list[str]]:
     join(storage.joins, definitions, START_MS + 60_000)
     experiment = storage.experiments.get(EXPERIMENT)
     examples = JoinedExamples(storage.joins, definitions, experiment.number)
-    scale, writer = reward_range(experiment.definition), ExampleWriter()
+    bounds, writer = reward_range(experiment.definition), ExampleWriter()
+    scale = RunningScale(bounds)
     texts = []
     whole: Span = (0, storage.joins.last_position(experiment.number))
     for rows in examples.rows(whole):
         for row in rows:
             decision = row.decision
+            shared, label = scale.learned(decision.context, row.reward)
             texts.append(
                 writer.labelled(
-                    decision.context,
+                    shared,
                     examples.actions(decision),
                     decision.chosen,
                     decision.propensity,
-                    scale.scaled(row.reward),
+                    label,
                 )
             )
     return texts, command_line(experiment.definition.policy)

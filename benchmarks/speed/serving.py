@@ -32,7 +32,7 @@ from benchmarks.speed.service import (
     service,
 )
 from policies.base import Action
-from policies.vw.examples import ExampleWriter
+from policies.vw.examples import ExampleWriter, shared_line
 
 CONNECTIONS = 16
 OPEN_CONNECTIONS = 64
@@ -189,7 +189,9 @@ class Serving:
 def _predictions_per_s(seconds: float) -> float:
     actions = [Action(f"hero-{n}", {"price": n / 5}) for n in range(VARIANTS)]
     writer = ExampleWriter()
-    texts = [writer.unlabelled(context, actions) for context in contexts(200)]
+    texts = [
+        writer.unlabelled(shared_line(context), actions) for context in contexts(200)
+    ]
     done = subprocess.run(
         [
             sys.executable,

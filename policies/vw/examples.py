@@ -1,8 +1,8 @@
 """From a context and actions to the text that Vowpal Wabbit parses.
 
 Owns the layout of an example: namespace `c` holds the context, `a` the action; a
-feature is written `name` where it is 1, `name:value` where it is a number. A reward
-becomes a cost (cost = -scaled reward) here and nowhere else.
+feature is written `name` where it is 1, `name:value` where it is a number. A label
+becomes a cost (cost = -label) here and nowhere else.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,15 +24,29 @@ CONSTANT = "*"
 of that action alone."""
 
 
+LEAST_SIZE = 1e-45
+"""Smaller numbers are 0, as they are in float32: Vowpal Wabbit's parser reads some of
+about 1e-150 as no numbers."""
+
+
+def term(name: str, value: float) -> str:
+    """Render a number, whose name ends in "#"."""
+    return f"{name}:{value:.9g}"
+
+
 def _terms(features: Iterable[Named]) -> list[str]:
     # A number's name ends in "#", so that "x#:1" and a string's "x=1" differ.
     return [
-        f"{name}:{value:.9g}" if name[-1] == "#" else name for name, value in features
+        term(name, value if abs(value) >= LEAST_SIZE else 0.0)
+        if name[-1] == "#"
+        else name
+        for name, value in features
     ]
 
 
 @lru_cache(maxsize=16384)
-def _equality(name: str, value: str) -> str:
+def equality(name: str, value: str) -> str:
+    """Render a string feature of a context, from its own name and value."""
     return f"{escaped(name)}={escaped(value)}"
 
 
@@ -49,10 +63,10 @@ def shared_line(context: Context) -> str:
         # features.feature.
         kind = type(value)
         if kind is str:
-            written.append(_equality(name, value))
+            written.append(equality(name, value))
         elif kind is int and -LINEAR_UNTIL <= value <= LINEAR_UNTIL:  # type: ignore[operator]
             written.append(_whole(name, value))
-        elif kind is float and -LINEAR_UNTIL <= value <= LINEAR_UNTIL:  # type: ignore[operator]
+        elif kind is float and LEAST_SIZE <= abs(value) <= LINEAR_UNTIL:  # type: ignore[arg-type]
             # Not cached: a measured number hardly ever occurs twice.
             written.append(f"{escaped(name)}#:{value:.9g}")
         else:
@@ -78,9 +92,9 @@ class ExampleWriter:
         # tuple.
         self._last_learned: tuple[Sequence[Action], list[tuple[str, str]]] = ((), [])
 
-    def unlabelled(self, context: Context, actions: Sequence[Action]) -> str:
-        """Render an example to predict on."""
-        return f"{shared_line(context)}\n{self.lines(actions)}"
+    def unlabelled(self, shared: str, actions: Sequence[Action]) -> str:
+        """Render an example to predict on, behind the line of its context."""
+        return f"{shared}\n{self.lines(actions)}"
 
     def lines(self, actions: Sequence[Action]) -> str:
         """Render the part of an example that its actions are."""
@@ -88,24 +102,24 @@ class ExampleWriter:
 
     def labelled(
         self,
-        context: Context,
+        shared: str,
         actions: Sequence[Action],
         chosen: int,
         propensity: float,
-        scaled_reward: float,
+        label: float,
     ) -> str:
-        """Render an example to learn from; the reward becomes a cost here.
+        """Render an example to learn from; the label becomes a cost here.
 
         Args:
-            context: of the decision.
+            shared: the line of the context.
             actions: shape (K,), eligible at the decision.
             chosen: index into `actions`.
             propensity: in (0, 1].
-            scaled_reward: in [0, 1]; the cost is its negative.
+            label: the scaled reward; the cost is its negative.
         """
         before, behind = self._parts(actions)[chosen]
-        cost = 0.0 - scaled_reward
-        return f"{shared_line(context)}\n{before}0:{cost:.9g}:{propensity:.9g} {behind}"
+        cost = 0.0 - label
+        return f"{shared}\n{before}0:{cost:.9g}:{propensity:.9g} {behind}"
 
     def _parts(self, actions: Sequence[Action]) -> list[tuple[str, str]]:
         """Return the text before and behind the label, by index of the chosen one."""

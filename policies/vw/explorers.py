@@ -26,7 +26,7 @@ INTERACTIONS: Mapping[str, tuple[str, ...]] = {
 EPSILON = Number("epsilon", 0.05, "share of choices made uniformly at random", 0.0, 1.0)
 GAMMA_SCALE = Number(
     "gamma_scale",
-    20.0,
+    10.0,
     "scale of SquareCB's gamma; a larger one explores less",
     0.001,
     1e6,
@@ -72,16 +72,22 @@ class Explorer(msgspec.Struct, frozen=True):
         own: pairs of a setting and its flag.
         cb_types: the cost estimators that are sound with it.
         exact: the cb_types with which it resumes bit for bit after a dump and load.
+        needs_cost_range: it must know the least and the largest cost.
     """
 
     flags: tuple[str, ...]
     own: tuple[tuple[Setting, str], ...]
     cb_types: tuple[str, ...]
     exact: tuple[str, ...]
+    needs_cost_range: bool = False
 
 
+RUNNING_COST_RANGE = ("-4", "4")
+"""In deviations; predictions beyond it count as its ends."""
+
+SQUARECB = "squarecb"
 EXPLORERS: Mapping[str, Explorer] = {
-    "squarecb": Explorer(
+    SQUARECB: Explorer(
         ("--squarecb",), ((GAMMA_SCALE, "--gamma_scale"),), ("mtr",), ("mtr",)
     ),
     "epsilon": Explorer(
@@ -91,10 +97,11 @@ EXPLORERS: Mapping[str, Explorer] = {
         ("--softmax",), ((SOFTMAX, "--lambda"),), EVERY_CB_TYPE, ("mtr", "ips", "dm")
     ),
     "regcb": Explorer(
-        ("--regcb", "--cb_min_cost", "-1", "--cb_max_cost", "0"),
+        ("--regcb",),
         ((MELLOWNESS, "--mellowness"),),
         ("mtr",),
         ("mtr",),
+        needs_cost_range=True,
     ),
     "bag": Explorer((), ((BAG_SIZE, "--bag"),), EVERY_CB_TYPE, ()),
     "cover": Explorer(
@@ -107,7 +114,7 @@ EXPLORERS: Mapping[str, Explorer] = {
 
 EXPLORER = Choice(
     "explorer",
-    "squarecb",
+    SQUARECB,
     "how predicted costs become probabilities",
     tuple(EXPLORERS),
 )
@@ -125,14 +132,23 @@ INTERACTION = Choice(
     "the variants",
     tuple(INTERACTIONS),
 )
+RUNNING, RANGE = "running", "range"
+SCALE = Choice(
+    "scale",
+    RUNNING,
+    "how rewards and numbers are scaled: in running deviations from their running "
+    "mean, or by the declared range with numbers as they are; experiments from before "
+    "this setting keep the range, which needs a learning_rate of 0.5",
+    (RUNNING, RANGE),
+)
 LEARNER_SETTINGS: tuple[tuple[Setting, str], ...] = (
     (
-        Number("learning_rate", 0.5, "size of the first steps", 0.0001, 100.0),
+        Number("learning_rate", 0.3, "size of the first steps", 0.0001, 100.0),
         "--learning_rate",
     ),
     (
         Number(
-            "power_t", 0.5, "power of the age by which steps shrink; 0: never", 0.0, 1.0
+            "power_t", 0.3, "power of the age by which steps shrink; 0: never", 0.0, 1.0
         ),
         "--power_t",
     ),
@@ -176,9 +192,16 @@ def command_line(spec: Mapping[str, Any]) -> list[str]:
     the saved ones without a warning, and l1 and l2 are not saved.
     """
     explorer = EXPLORERS[spec["explorer"]]
-    arguments = ["--cb_explore_adf", *explorer.flags, "--cb_type", spec["cb_type"]]
-    arguments += INTERACTIONS[spec["interactions"]]
-    for setting, flag in (*explorer.own, *LEARNER_SETTINGS):
+    own = explorer.own
+    if weighs_gaps(spec):
+        arguments, own = ["--cb_adf"], ()
+    else:
+        arguments = ["--cb_explore_adf", *explorer.flags]
+    if explorer.needs_cost_range:
+        least, most = RUNNING_COST_RANGE if is_running(spec) else ("-1", "0")
+        arguments += ["--cb_min_cost", least, "--cb_max_cost", most]
+    arguments += ["--cb_type", spec["cb_type"], *INTERACTIONS[spec["interactions"]]]
+    for setting, flag in (*own, *LEARNER_SETTINGS):
         arguments += [flag, str(spec[setting.name])]
     # The queue's limit reduces a workspace from 9 MB to 1; with the counters preserved,
     # equal states have equal bytes.
@@ -189,6 +212,19 @@ def command_line(spec: Mapping[str, Any]) -> list[str]:
         "--preserve_performance_counters",
         "--quiet",
     ]
+
+
+def is_running(spec: Mapping[str, Any]) -> bool:
+    """Return whether rewards and numbers are scaled by running moments."""
+    return bool(spec.get(SCALE.name, RANGE) == RUNNING)
+
+
+def weighs_gaps(spec: Mapping[str, Any]) -> bool:
+    """Return whether Vowpal Wabbit only predicts costs, and gaps are weighed here.
+
+    Vowpal Wabbit's own SquareCB does it in float32 and without the number of actions.
+    """
+    return is_running(spec) and spec["explorer"] == SQUARECB
 
 
 def resumes_exactly(spec: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 Owns its order of settings, its examples, and what a search of settings tries.
 """
 
-from policies.kind import ExplorerChoice, PolicyKind, Search
+from policies.kind import ExplorerChoice, Former, PolicyKind, Search
 from policies.vw.checkpointed import build_vw
 from policies.vw.explorers import (
     CB_TYPE,
@@ -12,8 +12,12 @@ from policies.vw.explorers import (
     INTERACTION,
     LEARNER_SETTINGS,
     PASSES,
+    RANGE,
+    RUNNING,
+    SCALE,
     SEED,
     check_combination,
+    is_running,
 )
 
 _SEARCH = Search(
@@ -22,20 +26,22 @@ _SEARCH = Search(
         "explorer": ["squarecb", "epsilon", "softmax", "regcb"],
         "cb_type": ["mtr"],
         "interactions": ["context:variant", "quadratic"],
-        "learning_rate": [0.5, 0.25],
+        "learning_rate": [0.5, 0.3],
     },
     wide={
         "explorer": ["squarecb", "epsilon", "softmax", "regcb"],
         "cb_type": ["mtr", "dr", "ips"],
         "interactions": ["none", "context:variant", "quadratic"],
         "learning_rate": [0.05, 0.1, 0.25, 0.5, 1.0, 2.0],
-        "power_t": [0.0, 0.25, 0.5],
+        "power_t": [0.0, 0.3, 0.5],
         "l1": [0.0, 1e-7, 1e-6],
         "l2": [0.0, 1e-6, 1e-4],
     },
     scaled=("learning_rate",),
     changed=(
-        {"power_t": 0.25},
+        # The first one is for specs that were stored before the setting existed.
+        {"scale": RUNNING, "learning_rate": 0.3, "power_t": 0.3},
+        {"power_t": 0.5},
         {"l2": 1e-6},
         {"interactions": "context:variant"},
         {"interactions": "quadratic"},
@@ -52,6 +58,7 @@ KIND = PolicyKind(
         *(setting for setting, _ in LEARNER_SETTINGS),
         PASSES,
         SEED,
+        SCALE,
     ),
     explorers=ExplorerChoice(
         EXPLORER,
@@ -61,6 +68,8 @@ KIND = PolicyKind(
         },
     ),
     check=check_combination,
+    former=Former(SCALE),
+    scales_itself=is_running,
     examples=(
         *(
             {"kind": "vw", "explorer": name, "cb_type": cb_type}
@@ -72,6 +81,10 @@ KIND = PolicyKind(
         {"kind": "vw", "passes": 3, "interactions": "quadratic"},
         {"kind": "vw", "power_t": 0.2, "interactions": "none", "clip_propensity": 0.3},
         {"kind": "vw", "explorer": "bag", "seed": 7},
+        *(
+            {"kind": "vw", "explorer": name, "scale": RANGE, "learning_rate": 0.5}
+            for name in ("squarecb", "softmax", "regcb", "bag")
+        ),
     ),
     search=_SEARCH,
 )

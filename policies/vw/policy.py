@@ -27,6 +27,8 @@ from policies.base import (
 from policies.envelope import seal, spec_digest, unseal
 from policies.vw import explorers as vw_explorers
 from policies.vw.examples import ExampleWriter, shared_line
+from policies.vw.inverse_gap import inverse_gap
+from policies.vw.scales import RangeScale, RunningScale, Scale
 
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - a private folder is made in it
 
@@ -59,7 +61,12 @@ class VwPolicy:
         self._arguments = vw_explorers.command_line(spec)
         self._passes: int = spec["passes"]
         self._digest = spec_digest(spec, reward_range)
-        self._reward_range = reward_range
+        running = vw_explorers.is_running(spec)
+        self._scale: Scale = (RunningScale if running else RangeScale)(reward_range)
+        # Of inverse-gap weighting, where it is not Vowpal Wabbit that does it.
+        self._gamma_scale: float | None = (
+            spec["gamma_scale"] if vw_explorers.weighs_gaps(spec) else None
+        )
         self._writer = ExampleWriter()
         # A loaded model has its own seed and refuses another one.
         self._seed = ["--random_seed", str(spec["seed"])]
@@ -81,11 +88,14 @@ class VwPolicy:
         """
         check_actions(len(actions))
         kept = self._examples_of(actions)
-        text = (
-            shared_line(context) if kept else self._writer.unlabelled(context, actions)
-        )
+        text = self._scale.shared_line(context)
+        if not kept:
+            text = self._writer.unlabelled(text, actions)
         self._predicted_count += 1
-        return distribution(_predicted(self._workspace, text, kept), len(actions))
+        scores = _predicted(self._workspace, text, kept)
+        if self._gamma_scale is None:
+            return distribution(scores, len(actions))
+        return inverse_gap(scores, self._gamma_scale, self._learned_count)
 
     def learn(
         self,
@@ -97,10 +107,8 @@ class VwPolicy:
     ) -> None:
         """Learn from one joined decision, `passes` times."""
         check_example(len(actions), chosen, propensity)
-        scaled_reward = self._reward_range.scaled(reward)
-        text = self._writer.labelled(
-            context, actions, chosen, propensity, scaled_reward
-        )
+        shared, label = self._scale.learned(context, reward)
+        text = self._writer.labelled(shared, actions, chosen, propensity, label)
         for _ in range(self._passes):
             _learn(self._workspace, text)
         self._learned_count += 1
@@ -112,14 +120,17 @@ class VwPolicy:
             self._learned_count * self._passes,
             self._predicted_count,
         )
-        return seal(self._digest, _COUNT.pack(self._learned_count) + model)
+        head = _COUNT.pack(self._learned_count) + self._scale.dump()
+        return seal(self._digest, head + model)
 
     def load(self, state: bytes) -> None:
         """Replace the workspace by one that starts from the dumped model."""
         payload = unseal(self._digest, state)
         (learned_count,) = _COUNT.unpack_from(payload)
-        loaded = _loaded(self._arguments, payload[_COUNT.size :])
+        model, scale = self._scale.loaded(payload[_COUNT.size :])
+        loaded = _loaded(self._arguments, model)
         self._forget_examples()
+        self._scale = scale
         replaced, self._made = self._made, loaded
         self._learned_count, self._predicted_count = learned_count, 0
         if replaced is not None:

@@ -17,7 +17,7 @@ KEY = HeroWorld.key
 def better(tmp_path: Path) -> Path:
     """A log of which `linear` makes far more than the policy that is served."""
     folder = tmp_path / "data"
-    policy = {"kind": "vw", "interactions": "none"}
+    policy = {"kind": "vw", "interactions": "none", "gamma_scale": 0.5}
     write_world_log(folder, HeroWorld(), 4_000, 1, policy=policy, exploration_floor=0.2)
     return folder
 
@@ -37,7 +37,7 @@ def test_promote_changes_the_policy_and_says_so_in_the_history(
     shown = run("experiment", "show", KEY, "--data", better)
 
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("linear-thompson beats vw-squarecb interactions")
+    assert result.stdout.startswith("linear-thompson beats vw-squarecb gamma_scale")
     assert "It is the policy from revision 2 on" in result.stdout
     assert "All 5 intervals hold together" in result.stdout
     assert f"Tuning {KEY}: 4000/4000 joined decisions under 3 specs" in result.stderr

@@ -9,7 +9,7 @@ from vowpalwabbit import Workspace
 
 from policies.base import Action, Context
 from policies.features import context_features
-from policies.vw.examples import ExampleWriter
+from policies.vw.examples import ExampleWriter, shared_line
 
 NASTY = st.text(st.sampled_from("a|: \n\t\r=#!@/&%0.é☃\x00\ud800"), max_size=6)
 # Vowpal Wabbit's parser takes some numbers under 1e-20 for 0, and a feature of 0 for
@@ -57,7 +57,9 @@ def test_parsed_context_has_the_written_features_and_no_other(
 ) -> None:
     written = list(context_features(context))
 
-    shared, action = parsed(ExampleWriter().unlabelled(context, [Action("boots")]))
+    shared, action = parsed(
+        ExampleWriter().unlabelled(shared_line(context), [Action("boots")])
+    )
 
     assert {namespace for namespace, _, _ in shared} <= {"c"}
     assert [value for _, _, value in shared] == pytest.approx(
@@ -72,7 +74,7 @@ def test_parsed_context_has_the_written_features_and_no_other(
 def test_parsed_action_has_its_key_and_features_and_no_other(
     actions: list[Action],
 ) -> None:
-    shared, *lines = parsed(ExampleWriter().unlabelled({}, actions))
+    shared, *lines = parsed(ExampleWriter().unlabelled(shared_line({}), actions))
 
     assert len(shared) == 1
     assert len(lines) == len(actions)
@@ -85,7 +87,7 @@ def test_example_is_written_as_text_with_the_cost_on_the_chosen_line() -> None:
     actions = [Action("boots", {"price": 2}), Action("coat")]
     context: Context = {"hour": 21, "user": {"segment": "new"}}
 
-    text = ExampleWriter().labelled(context, actions, 1, 0.25, 0.75)
+    text = ExampleWriter().labelled(shared_line(context), actions, 1, 0.25, 0.75)
 
     assert text == (
         "shared |c * hour#:21 user/segment=new\n"
@@ -95,7 +97,7 @@ def test_example_is_written_as_text_with_the_cost_on_the_chosen_line() -> None:
 
 
 def test_reward_of_zero_is_a_cost_of_plain_zero() -> None:
-    text = ExampleWriter().labelled({}, [Action("boots")], 0, 1.0, 0.0)
+    text = ExampleWriter().labelled(shared_line({}), [Action("boots")], 0, 1.0, 0.0)
 
     assert text == "shared |c * \n0:0:1 |a @boots"
 
@@ -103,6 +105,8 @@ def test_reward_of_zero_is_a_cost_of_plain_zero() -> None:
 def test_equal_keys_with_other_features_are_rendered_anew() -> None:
     writer = ExampleWriter()
 
-    writer.unlabelled({}, [Action("boots", {"price": 2})])
+    writer.unlabelled(shared_line({}), [Action("boots", {"price": 2})])
 
-    assert writer.unlabelled({}, [Action("boots", {"price": 3})]).endswith("price#:3")
+    assert writer.unlabelled(shared_line({}), [Action("boots", {"price": 3})]).endswith(
+        "price#:3"
+    )

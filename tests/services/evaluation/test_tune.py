@@ -113,14 +113,15 @@ def test_a_plainly_better_spec_is_found_and_its_promotion_is_recorded(
     Without interactions a context can't change a ranking, so `linear` earns half as
     much again.
     """
-    experiment, opener = logged(HeroWorld(), 4_000, policy=BLIND)
+    policy = {**BLIND, "gamma_scale": 0.5}
+    experiment, opener = logged(HeroWorld(), 4_000, policy=policy)
     board = tune(opener, experiment, specs_of(experiment, {"linear": {}}), 1)
     found = promotion(board)
 
     assert found is not None
     assert found.spec["kind"] == "linear"
     assert (board.leaderboard[0].difference.interval[0] or 0.0) > 0
-    assert verdict_of(board).startswith("linear-thompson beats vw-squarecb inter")
+    assert verdict_of(board).startswith("linear-thompson beats vw-squarecb gamma")
     storage = opener()
     patch = {"policy": found.spec}
     lifecycle.change(storage, experiment.key, patch, START_MS, found.note)
