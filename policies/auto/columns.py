@@ -35,7 +35,7 @@ class Row(msgspec.Struct, frozen=True):
 
     Attributes:
         columns: shape (n,), the intercept, the other plain ones, the hats, the
-            products; -1 for a product that has no column.
+            products that have a column.
         values: shape (n,).
         plain: the number of plain columns.
         hats: the number of plain and hat columns.
@@ -56,6 +56,7 @@ class Columns(msgspec.Struct):
         known: column of each feature that is not a number.
         numbers: by name.
         pairs: the two columns of each product, and its own.
+        most_pairs: the number of products at which no more get a column.
         used: the number of columns, the intercept and the shared ones included.
         hats: the number of columns of hat functions.
         pairing: False where products are left out for good.
@@ -65,6 +66,7 @@ class Columns(msgspec.Struct):
     known: dict[str, int] = msgspec.field(default_factory=dict)
     numbers: dict[str, Number] = msgspec.field(default_factory=dict)
     pairs: list[tuple[int, int, int]] = msgspec.field(default_factory=list)
+    most_pairs: int = MOST_PAIRS
     used: int = 1 + SHARED_COLUMNS
     hats: int = 0
     pairing: bool = True
@@ -147,10 +149,13 @@ class ColumnReader:
             first, second = _each_two(len(columns) - 1)
             others, factors = found[1:], given[1:]
             products = self._products[others[first], others[second]]
-            if complete and len(state.pairs) < MOST_PAIRS and products.min() < 0:
-                complete = False
+            factors = factors[first] * factors[second]
+            if products.min() < 0:
+                complete = complete and len(state.pairs) >= state.most_pairs
+                known = products >= 0
+                products, factors = products[known], factors[known]
             found = np.concatenate([found, products])
-            given = np.concatenate([given, factors[first] * factors[second]])
+            given = np.concatenate([given, factors])
         return Row(found, given, *ends, complete)
 
     def admit(self, named: Sequence[Named], most_pairs: int) -> None:
@@ -169,16 +174,19 @@ class ColumnReader:
                 state.numbers[name] = Number(state.assign())
             else:
                 state.known[name] = state.assign()
+        state.most_pairs = most_pairs
         row = self.row(named)
-        if row.complete or len(row.columns) == row.hats:
-            return
-        first, second = _each_two(row.hats - 1)
-        others = row.columns[1 : row.hats]
-        for place in np.flatnonzero(row.columns[row.hats :] < 0).tolist():
-            one, other = int(others[first[place]]), int(others[second[place]])
-            if len(state.pairs) >= most_pairs:
+        if state.pairing and LEAST_PAIRED <= row.hats - 1 <= MOST_PAIRED:
+            self._admit_pairs(row.columns[1 : row.hats])
+
+    def _admit_pairs(self, columns: Indices) -> None:
+        state = self.columns
+        first, second = _each_two(len(columns))
+        for one, other in zip(
+            columns[first].tolist(), columns[second].tolist(), strict=True
+        ):
+            if len(state.pairs) >= state.most_pairs:
                 break
-            # Two features may be hashed into the same column.
             if self._products[one, other] < 0:
                 product = state.assign()
                 state.pairs.append((one, other, product))

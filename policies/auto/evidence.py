@@ -18,9 +18,6 @@ import math
 from collections.abc import Sequence
 
 import msgspec
-import numpy as np
-
-from policies.auto.columns import Floats
 
 LEARNING_RATE = 0.15
 """Of the weights; about half way between equal weights and a Bayesian average."""
@@ -30,6 +27,10 @@ GROWTH = 3.0
 
 LEAST_WEIGHT = 0.01
 """A model of less weight is not served."""
+
+
+HOPELESS = 7.0
+"""The logarithm of a ratio of weights beyond which a model is far from being served."""
 
 
 class Evidence(msgspec.Struct):
@@ -68,39 +69,62 @@ class Evidence(msgspec.Struct):
         variance = max(self.total_squares / count - mean * mean, 0.0)
         return math.sqrt((self.squares + variance) / (self.examples + 1.0))
 
-    def weights(self, log_priors: Floats) -> Floats:
-        """Return the weight of each model, shape (Q,), summing to 1.
+    def weights(self, log_priors: Sequence[float]) -> list[float]:
+        """Return the weight of each of Q models; they sum to 1.
 
         Args:
-            log_priors: shape (Q,), logarithms of c_q; a model of less has to earn more.
+            log_priors: Q logarithms of c_q; a model of less has to earn more.
         """
-        losses = np.array(self.losses)
-        weights = np.exp(log_priors - LEARNING_RATE * (losses - losses.min()))
-        weights[weights < LEAST_WEIGHT * weights.sum()] = 0.0
-        served: Floats = weights / weights.sum()
-        return served
+        least = min(self.losses)
+        # Plain floats: arrays of so few entries cost ten times as much.
+        weights = [
+            math.exp(prior - LEARNING_RATE * (loss - least))
+            for prior, loss in zip(log_priors, self.losses, strict=True)
+        ]
+        least = LEAST_WEIGHT * math.fsum(weights)
+        served = [weight if weight >= least else 0.0 for weight in weights]
+        total = math.fsum(served)
+        return [weight / total for weight in served]
+
+    def hopeless(self, models: Sequence[int], log_priors: Sequence[float]) -> bool:
+        """Return whether each of some models is far from being served."""
+        ahead = [
+            prior - LEARNING_RATE * loss
+            for prior, loss in zip(log_priors, self.losses, strict=True)
+        ]
+        least = max(ahead) - HOPELESS
+        return all(ahead[model] < least for model in models)
 
     def add(
-        self, scaled_reward: float, errors: Floats, weights: Floats, horizon: float
+        self,
+        scaled_reward: float,
+        errors: Sequence[float],
+        weights: Sequence[float],
+        horizon: float,
     ) -> None:
         """Take in one example.
 
         Args:
-            errors: of each model before it learned, shape (Q,).
-            weights: before the example, shape (Q,).
+            errors: of each of the Q models before it learned.
+            weights: of each before the example.
             horizon: examples that the evidence reaches back at least.
         """
         self.count += 1
         self.total += scaled_reward
         self.total_squares += scaled_reward * scaled_reward
         keep = 1.0 - 1.0 / (horizon + self.count / GROWTH)
-        served = float(weights @ errors)
+        served = sum(
+            weight * error for weight, error in zip(weights, errors, strict=True)
+        )
         self.squares = self.squares * keep + served * served
         self.examples = self.examples * keep + 1.0
         noise = self.noise
         # Equal rewards teach nothing of the models.
-        squares = np.square(errors / noise) if noise > 0.0 else np.zeros(len(errors))
-        self.losses = (np.array(self.losses) * keep + squares).tolist()
+        share = 1.0 / (noise * noise) if noise > 0.0 else 0.0
+        self.losses = [
+            loss * keep + share * error * error
+            for loss, error in zip(self.losses, errors, strict=True)
+        ]
 
     def leave_out(self, models: Sequence[int]) -> None:
         """Set the weight of some models to 0 from now on."""

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from policies.auto.columns import MOST_PAIRS, ColumnReader, Columns, Floats, Row
+from policies.auto.columns import MOST_PAIRS, ColumnReader, Columns, Row
 from policies.auto.evidence import Evidence
 from policies.auto.exploration import inverse_gap
 from policies.auto.models import PAIRS, STACKS, log_priors
@@ -38,6 +38,10 @@ from policies.settings import Number
 MOST_ACTIONS_PAIRED = 49
 """With more actions than this, products of features are left out for good: nothing was
 gained from them there, and their matrices are most of the memory."""
+
+REST = 4
+"""Models of the same columns that are all far from being served learn from every fourth
+example only; their errors count as ever, so that they can come back."""
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -65,7 +69,7 @@ class AutoPolicy:
             slice(end - len(stack.priors), end)
             for end, stack in zip(ends, STACKS, strict=True)
         ]
-        self._log_priors = np.array(log_priors())
+        self._log_priors = log_priors()
         self._restore(
             Columns(),
             Rows(),
@@ -90,8 +94,9 @@ class AutoPolicy:
 
     def _weigh(self) -> None:
         self._weights = self._evidence.weights(self._log_priors)
-        ends = [where.stop for where in self._slices]
-        self._shares = np.split(self._weights, ends)
+        weights = np.array(self._weights)
+        last = self._slices[-1].stop
+        self._shares = [weights[where] for where in (*self._slices, slice(last, None))]
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Return the explorer's probabilities from the served average."""
@@ -141,20 +146,23 @@ class AutoPolicy:
         chosen: int,
         own: Sequence[Named],
         target: float,
-    ) -> tuple[Floats, bool]:
+    ) -> tuple[list[float], bool]:
         """Let each model learn; return their errors, and if the action is new."""
         count = self._evidence.count + 1
         at, new_row = self._row_of(actions, chosen, count)
-        errors = np.zeros(len(self._weights))
+        errors: list[float] = []
         ends = row.plain, row.hats, len(row.columns)
         for stack, where, end in zip(self._stacks, self._slices, ends, strict=True):
-            if math.isfinite(self._evidence.losses[where.start]):
-                errors[where] = stack.learn(
-                    at, row.columns[:end], row.values[:end], target, count
-                )
-        errors[-1] = self._shared.learn(
-            at, own, row.columns[: row.plain], row.values[: row.plain], target
-        )
+            models = range(where.start, where.stop)
+            columns, values = row.columns[:end], row.values[:end]
+            if self._evidence.losses[where.start] == math.inf:
+                errors += [0.0] * len(models)
+            elif count % REST and self._evidence.hopeless(models, self._log_priors):
+                errors += stack.errors(at, columns, values, target).tolist()
+            else:
+                errors += stack.learn(at, columns, values, target, count).tolist()
+        columns, values = row.columns[: row.plain], row.values[: row.plain]
+        errors.append(self._shared.learn(at, own, columns, values, target))
         return errors, new_row
 
     def _row_of(
@@ -182,7 +190,8 @@ class AutoPolicy:
 
     def _stop_pairing(self) -> None:
         self._reader.stop_pairing()
-        models = range(*self._slices[PAIRS].indices(len(self._weights)))
+        where = self._slices[PAIRS]
+        models = range(where.start, where.stop)
         self._evidence.leave_out(models)
         stack = STACKS[PAIRS]
         self._stacks[PAIRS] = Regressions(stack.priors, stack.most_columns)

@@ -24,8 +24,12 @@ Singles = npt.NDArray[np.float32]
 WARM_UP_COUNT = 1000.0
 """Examples that are added to the age, so that a young policy forgets nothing."""
 
-FORGOTTEN_AT_ONCE = 1e-3
+FORGOTTEN_AT_ONCE = 1e-2
 """A matrix is scaled when this share of it is to be forgotten, not at each example."""
+
+MOST_PENDING = 8
+"""Updates of a matrix that are made at once: its bytes are read and written once for
+all of them, which is most of the time of wide ones."""
 
 LEAST_COLUMNS, LEAST_ROWS = 8, 4
 """Columns and rows are added at least so many at a time."""
@@ -55,12 +59,14 @@ class Packed(msgspec.Struct, frozen=True):
         columns: those of the contexts that the models have, in their order.
         ages: of each row, when it last forgot; -1 before.
         matrices: the upper triangles.
+        pending: for each row, the updates that are still to be made.
     """
 
     columns: list[int]
     ages: list[int]
     weights: bytes
     matrices: bytes
+    pending: list[bytes]
 
 
 def room_for(needed: int, least: int) -> int:
@@ -82,13 +88,17 @@ class Regressions:
         self._intercepts = np.array([prior.intercept**2 for prior in priors])
         self._variances = np.array([prior.weights**2 for prior in priors])
         self._squares = np.array([prior.forgetting**2 for prior in priors])
+        self._fastest = float(self._squares.max())
         self._columns: list[int] = []
+        self._room = 0
         # The place of a column of the contexts; -1 for those that the models lack.
-        self._places = np.full(MOST_COLUMNS + 1, -1)
+        self._places = np.full(MOST_COLUMNS, -1)
         self._ages: list[int] = []
         self._weights: Floats = np.zeros((len(priors), 0, 0))
         self._matrices: Singles = np.zeros((len(priors), 0, 0, 0), np.float32)
-        self._square = np.zeros((0, 0, 0), np.float32)
+        # A row's matrix is the stored one less the sum of u u' over its pending u.
+        self._pending: Singles = np.zeros((len(priors), 0, MOST_PENDING, 0), np.float32)
+        self._pending_counts: list[int] = []
 
     @property
     def width(self) -> int:
@@ -106,7 +116,7 @@ class Regressions:
         """Update a row by one example.
 
         Args:
-            columns: of the contexts, shape (n,); -1 has no effect.
+            columns: of the contexts, shape (n,).
             values: shape (n,).
             target: the reward less the running mean.
             count: examples learned, this one included.
@@ -119,20 +129,60 @@ class Regressions:
             places = self._joined(columns, places)
             inside = places >= 0
             places, values = places[inside], values[inside]
-        self._make_room(row)
-        weights, matrices = self._weights[:, row], self._matrices[:, row]
-        self._forget(row, weights, matrices, count)
-        singles = values.astype(np.float32)
+        if row >= len(self._ages) or self._room < len(self._columns):
+            self._make_room(row)
+        weights = self._weights[:, row]
+        self._forget(row, weights, count)
         errors = target - weights[:, places] @ values
-        gains = np.einsum("qnd,n->qd", matrices[:, places], singles)
+        gains = self._gains(row, places, values)
         # With x the values and P the matrix, P becomes P - (P x)(P x)' / (1 + x' P x).
         spreads = 1.0 + np.maximum(gains[:, places] @ values, 0.0)
         weights += gains * (errors / spreads)[:, None]
-        # One factor on both sides: the product is symmetric to the last bit.
-        gains /= np.sqrt(spreads)[:, None]
-        np.multiply(gains[:, :, None], gains[:, None, :], out=self._square)
-        matrices -= self._square
+        pending = self._pending_counts[row]
+        self._pending[:, row, pending] = gains / np.sqrt(spreads)[:, None]
+        self._pending_counts[row] = pending + 1
+        if pending + 1 == MOST_PENDING:
+            self._settle(row)
         return errors
+
+    def errors(
+        self, row: int, columns: Indices, values: Floats, target: float
+    ) -> Floats:
+        """Return the error of each model on an example; nothing is learned."""
+        places = self._places[columns]
+        if row >= len(self._ages) or not self._columns:
+            return np.full(len(self._priors), target)
+        inside = places >= 0
+        weights = self._weights[:, row]
+        found: Floats = target - weights[:, places[inside]] @ values[inside]
+        return found
+
+    def _gains(self, row: int, places: Indices, values: Floats) -> Singles:
+        """Return P x for each model, shape (Q, D)."""
+        singles = values.astype(np.float32)
+        gains: Singles = np.einsum(
+            "qnd,n->qd", self._matrices[:, row][:, places], singles
+        )
+        pending = self._pending[:, row, : self._pending_counts[row]]
+        inner = np.einsum("qmn,n->qm", pending[:, :, places], singles)
+        gains -= np.einsum("qmd,qm->qd", pending, inner)
+        return gains
+
+    def _settle(self, row: int) -> None:
+        """Make a row's pending updates."""
+        count = self._pending_counts[row]
+        if count:
+            pending = self._pending[:, row, :count]
+            # A product of a matrix and its own transpose is symmetric to the last bit.
+            self._matrices[:, row] -= np.matmul(pending.transpose(0, 2, 1), pending)
+            self._pending_counts[row] = 0
+
+    def weights_of(self, columns: Indices) -> Floats:
+        """Return the weights of the first model's first row, 0 for unknown columns."""
+        if not self._ages:
+            return np.zeros(columns.shape)
+        places = self._places[columns]
+        return np.where(places >= 0, self._weights[0, 0][places], 0.0)
 
     def folded(
         self, shares: Floats, rows: Indices, columns: Indices, count: int
@@ -169,14 +219,14 @@ class Regressions:
     def start_again(self, row: int) -> None:
         """Reset a row to the prior: its action went and another one takes it."""
         if row < len(self._ages):
-            self._ages[row] = -1
+            self._ages[row], self._pending_counts[row] = -1, 0
             self._weights[:, row] = 0.0
             self._matrices[:, row] = self._prior_matrices(self._matrices.shape[2])
 
     def _joined(self, columns: Indices, places: Indices) -> Indices:
         """Assign a place to each column that has none, as long as there is room."""
         most = min(self._most_columns, self.most_columns(len(self._ages)))
-        for column in columns[(places < 0) & (columns >= 0)].tolist():
+        for column in columns[places < 0].tolist():
             if len(self._columns) < most and self._places[column] < 0:
                 self._places[column] = len(self._columns)
                 self._columns.append(column)
@@ -185,9 +235,11 @@ class Regressions:
 
     def _make_room(self, row: int) -> None:
         _, rows, width = self._weights.shape
+        self._room = room_for(len(self._columns), LEAST_COLUMNS)
         self._ages += [-1] * (row + 1 - len(self._ages))
+        self._pending_counts += [0] * (row + 1 - len(self._pending_counts))
         more_rows = room_for(len(self._ages), LEAST_ROWS)
-        more_width = room_for(len(self._columns), LEAST_COLUMNS)
+        more_width = self._room
         if (rows, width) == (more_rows, more_width):
             return
         models = len(self._priors)
@@ -198,8 +250,9 @@ class Regressions:
         matrices[:] = self._prior_matrices(more_width)[:, None]
         weights[:, :rows, :width] = self._weights
         matrices[:, :rows, :width, :width] = self._matrices
-        self._weights, self._matrices = weights, matrices
-        self._square = np.empty((models, more_width, more_width), np.float32)
+        pending = np.zeros((models, more_rows, MOST_PENDING, more_width), np.float32)
+        pending[:, :rows, :, :width] = self._pending
+        self._weights, self._matrices, self._pending = weights, matrices, pending
 
     def _prior_matrices(self, width: int) -> Singles:
         """Return the prior covariances, shape (Q, width, width).
@@ -222,15 +275,17 @@ class Regressions:
         kept: Floats = np.exp(-self._squares[model] * np.where(ages < 0, 0.0, passed))
         return kept
 
-    def _forget(self, row: int, weights: Floats, matrices: Singles, count: int) -> None:
+    def _forget(self, row: int, weights: Floats, count: int) -> None:
         age = self._ages[row]
         if age < 0:
             self._ages[row] = count
             return
         passed = 1.0 / (age + WARM_UP_COUNT) - 1.0 / (count + WARM_UP_COUNT)
-        if self._squares.max() * passed < FORGOTTEN_AT_ONCE:
+        if self._fastest * passed < FORGOTTEN_AT_ONCE:
             return
         self._ages[row] = count
+        self._settle(row)
+        matrices = self._matrices[:, row]
         kept = np.exp(-self._squares * passed)
         # A weight scales like a deviation, so that weight and covariance shrink to the
         # prior (mean 0, its own variance) together.
@@ -250,6 +305,10 @@ class Regressions:
             ages=self._ages,
             weights=self._weights[:, :rows, :width].astype("<f8").tobytes(),
             matrices=triangles.astype("<f4").tobytes(),
+            pending=[
+                self._pending[:, row, :count, :width].astype("<f4").tobytes()
+                for row, count in enumerate(self._pending_counts)
+            ],
         )
 
     @classmethod
@@ -272,4 +331,8 @@ class Regressions:
         one, other = np.triu_indices(width)
         new._matrices[:, :rows, one, other] = triangles
         new._matrices[:, :rows, other, one] = triangles
+        for row, updates in enumerate(packed.pending):
+            pending = np.frombuffer(updates, "<f4").reshape(models, -1, width)
+            new._pending_counts[row] = pending.shape[1]
+            new._pending[:, row, : pending.shape[1], :width] = pending
         return new

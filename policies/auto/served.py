@@ -23,8 +23,7 @@ class _View:
 
     Attributes:
         asked: True after the first prediction since the models last learned.
-        folded: shape (columns + 1, K), once it is worth it; the last row is 0, for
-            products without a column (-1).
+        folded: shape (columns, K), once it is worth it.
     """
 
     def __init__(self, actions: Sequence[Action]) -> None:
@@ -76,8 +75,7 @@ class Served:
         if view.rows is None:
             view.rows = np.array([by_key.get(action.key, -1) for action in actions])
         if view.folded is None and view.asked:
-            view.folded = np.zeros((used + 1, len(actions)))
-            view.folded[:-1] = self._folded(weights, view.rows, np.arange(used), count)
+            view.folded = self._folded(weights, view.rows, np.arange(used), count)
         view.asked = True
         folded = (
             self._folded(weights, view.rows, row.columns, count)

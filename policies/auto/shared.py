@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from policies.auto.columns import MOST_COLUMNS, Floats, Indices
-from policies.auto.regressions import LEAST_COLUMNS, Singles, room_for
+from policies.auto.regressions import Packed, Prior, Regressions, room_for
 from policies.base import Action
 from policies.features import Named, action_features
 
@@ -25,10 +25,13 @@ MOST_PRODUCTS, HASHED_PRODUCTS = 256, 32
 MOST_OWN = 256
 """Features of actions that are known; later ones are left out."""
 
-INTERCEPT_VARIANCE = 1.0
-PRIOR_VARIANCE = 0.1**2
+PRIOR = Prior(intercept=1.0, weights=0.1, forgetting=0.0)
 OWN_COUNT = 100.0
 """The prior of an action's own mean, as a count: a deviation of .1 of the noise."""
+
+LEAST_PLACES = 8
+UNKNOWN = MOST_COLUMNS - 1
+"""Stands for a product that has no column."""
 
 
 class PackedShared(msgspec.Struct, frozen=True):
@@ -38,8 +41,7 @@ class PackedShared(msgspec.Struct, frozen=True):
     scales: dict[str, float]
     products: list[tuple[int, int, int]]
     used: int
-    weights: bytes
-    matrix: bytes
+    regression: Packed
     counts: list[int]
     sums: list[float]
 
@@ -51,11 +53,9 @@ class SharedRegression:
         # Place 0 is the constant of every action.
         self._own: dict[str, int] = {"*": 0}
         self._scales: dict[str, float] = {}
-        self._products = np.full((MOST_COLUMNS, LEAST_COLUMNS), MOST_PRODUCTS)
+        self._products = np.full((MOST_COLUMNS, LEAST_PLACES), UNKNOWN)
         self._used = 0
-        self._weights = np.zeros(MOST_PRODUCTS + 1)
-        self._matrix: Singles = np.zeros((0, 0), np.float32)
-        self._square = np.zeros((0, 0), np.float32)
+        self._regression = Regressions((PRIOR,), MOST_PRODUCTS)
         self._counts: list[int] = []
         self._sums: list[float] = []
         # By row; the last entry stays 0, for actions without a row (-1).
@@ -80,19 +80,13 @@ class SharedRegression:
         """
         places, factors = self._learned_features(own)
         products = self._admitted(columns, places)
-        given = (values[:, None] * factors).ravel().astype(np.float32)
-        base = float(self._weights[products] @ given)
+        given = (values[:, None] * factors).ravel()
+        left = float(self._regression.learn(0, products, given, target, 0)[0])
         self._make_rows(row + 1)
-        error = target - base - float(self._own_means[row])
+        error = left - float(self._own_means[row])
         self._counts[row] += 1
-        self._sums[row] += target - base
+        self._sums[row] += left
         self._own_means[row] = self._sums[row] / (self._counts[row] + OWN_COUNT)
-        gain = np.einsum("nd,n->d", self._matrix[products], given)
-        spread = 1.0 + max(float(gain[products] @ given), 0.0)
-        self._weights[: len(gain)] += gain * ((target - base) / spread)
-        gain /= math.sqrt(spread)
-        np.multiply(gain[:, None], gain, out=self._square)
-        self._matrix -= self._square
         return error
 
     def table(self, actions: Sequence[Action]) -> Floats:
@@ -116,7 +110,7 @@ class SharedRegression:
     ) -> Floats:
         """Return the prediction for each action, shape (K,)."""
         products = self._products[columns, : table.shape[1]]
-        effects = np.einsum("n,np->p", values, self._weights[products])
+        effects = np.einsum("n,np->p", values, self._regression.weights_of(products))
         means: Floats = np.einsum("kp,p->k", table, effects) + self._own_means[rows]
         return means
 
@@ -156,12 +150,12 @@ class SharedRegression:
         """Return the column of each product, context first; new ones get one."""
         have = self._products.shape[1]
         if len(self._own) > have:
-            more = room_for(len(self._own), LEAST_COLUMNS)
-            wider = np.full((MOST_COLUMNS, more), MOST_PRODUCTS)
+            more = room_for(len(self._own), LEAST_PLACES)
+            wider = np.full((MOST_COLUMNS, more), UNKNOWN)
             wider[:, :have] = self._products
             self._products = wider
         products: Indices = self._products[columns[:, None], places]
-        if products.max() == MOST_PRODUCTS:
+        if products.max() == UNKNOWN:
             self._admit(columns, places)
             products = self._products[columns[:, None], places]
         return products.ravel()
@@ -170,7 +164,7 @@ class SharedRegression:
         alone = MOST_PRODUCTS - HASHED_PRODUCTS
         for column in columns.tolist():
             for place in places:
-                if self._products[column, place] != MOST_PRODUCTS:
+                if self._products[column, place] != UNKNOWN:
                     continue
                 if self._used < alone:
                     self._products[column, place] = self._used
@@ -178,28 +172,10 @@ class SharedRegression:
                 else:
                     hashed = zlib.crc32(f"{column}*{place}".encode()) % HASHED_PRODUCTS
                     self._products[column, place] = alone + hashed
-        self._make_room()
-
-    def _make_room(self) -> None:
-        alone = MOST_PRODUCTS - HASHED_PRODUCTS
-        width = len(self._matrix)
-        more = (
-            room_for(self._used, LEAST_COLUMNS) if self._used < alone else MOST_PRODUCTS
-        )
-        if more == width:
-            return
-        matrix = np.zeros((more, more), np.float32)
-        np.fill_diagonal(matrix, PRIOR_VARIANCE)
-        # The first product is that of the two constants.
-        matrix[0, 0] = INTERCEPT_VARIANCE
-        matrix[:width, :width] = self._matrix
-        self._matrix = matrix
-        self._square = np.empty_like(matrix)
 
     def packed(self) -> PackedShared:
         """Return the model for a dump."""
-        upper = np.triu_indices(len(self._matrix))
-        columns, places = np.nonzero(self._products != MOST_PRODUCTS)
+        columns, places = np.nonzero(self._products != UNKNOWN)
         named = zip(
             columns.tolist(),
             places.tolist(),
@@ -211,8 +187,7 @@ class SharedRegression:
             scales=self._scales,
             products=list(named),
             used=self._used,
-            weights=self._weights[: len(self._matrix)].astype("<f8").tobytes(),
-            matrix=self._matrix[upper].astype("<f4").tobytes(),
+            regression=self._regression.packed(),
             counts=self._counts,
             sums=self._sums,
         )
@@ -223,7 +198,7 @@ class SharedRegression:
         new = cls()
         new._own, new._scales = dict(packed.own), dict(packed.scales)
         new._products = np.full(
-            (MOST_COLUMNS, room_for(len(new._own), LEAST_COLUMNS)), MOST_PRODUCTS
+            (MOST_COLUMNS, room_for(len(new._own), LEAST_PLACES)), UNKNOWN
         )
         for column, place, product in packed.products:
             new._products[column, place] = product
@@ -231,12 +206,9 @@ class SharedRegression:
         new._make_rows(len(packed.counts))
         new._counts, new._sums = list(packed.counts), list(packed.sums)
         new._own_means[:-1] = np.array(new._sums) / (np.array(new._counts) + OWN_COUNT)
-        if packed.used:
-            new._make_room()
-            one, other = np.triu_indices(len(new._matrix))
-            triangle = np.frombuffer(packed.matrix, "<f4")
-            new._matrix[one, other] = new._matrix[other, one] = triangle
-            new._weights[: len(new._matrix)] = np.frombuffer(packed.weights, "<f8")
+        new._regression = Regressions.unpacked(
+            packed.regression, (PRIOR,), MOST_PRODUCTS
+        )
         return new
 
 

@@ -40,7 +40,7 @@ def test_inverse_gap_is_uniform_before_two_rewards_differ() -> None:
 def test_weights_fall_with_the_losses_of_the_models() -> None:
     evidence = Evidence([10.0, 10.0, 20.0, 100.0])
 
-    weights = evidence.weights(np.array([0.0, -2.0, 0.0, 0.0]))
+    weights = evidence.weights([0.0, -2.0, 0.0, 0.0])
 
     # By hand: exp of 0, -2, -.15 * 10 and -.15 * 90; the last is below .01 of the sum.
     unscaled = np.array([1.0, np.exp(-2.0), np.exp(-1.5), 0.0])
@@ -50,7 +50,7 @@ def test_weights_fall_with_the_losses_of_the_models() -> None:
 def test_noise_is_the_deviation_of_the_served_average() -> None:
     evidence = Evidence([0.0, 0.0])
     for error in (0.5, -0.5) * 500:
-        evidence.add(0.5 + error, np.array([error, 2 * error]), np.array([1.0, 0.0]), 1)
+        evidence.add(0.5 + error, [error, 2 * error], [1.0, 0.0], 1)
 
     assert evidence.noise == pytest.approx(0.5)
     assert evidence.losses[1] > evidence.losses[0]
