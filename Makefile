@@ -53,7 +53,7 @@ MEASURED := -m slipcover --source bandit_svc,policies,simulators --json --out bu
 test: install-test lint  ## everything that must be green: lint, then every test, in parallel
 	@.ci/programs || true
 	@mkdir -p build
-	$(BIN)/python $(if $(PYTEST_ARGS),,$(MEASURED)) -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python $(if $(PYTEST_ARGS),,$(MEASURED)) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 	@$(if $(PYTEST_ARGS),,$(BIN)/python .ci/coverage_floor.py $(COVERAGE_FLOOR))
 
 lint: install-test  ## ruff, mypy strict, import contracts, dead code, spelling
