@@ -67,7 +67,7 @@ def test_a_fresh_machine_gets_packages_and_programs_before_tests_run() -> None:
 
 
 def test_arguments_for_pytest_come_last_and_so_win() -> None:
-    assert "--dist loadfile -n 0 -m e2e" in would_run("test", "PYTEST_ARGS=-n 0 -m e2e")
+    assert "-reorder -n 0 -m e2e" in would_run("test", "PYTEST_ARGS=-n 0 -m e2e")
 
 
 def test_the_whole_suite_is_measured_and_a_part_is_not() -> None:
