@@ -4,6 +4,7 @@ Owns the reading of what decision_encoder.py lays out, and the check that the
 propensity is the chosen variant's entry of the pmf. Pure but for its cache of parts.
 """
 
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from bandit_svc.domain.events.decision_encoder import (
     FORM_SHIFT,
     HAS_FIELDS,
     HAS_UNIT,
+    IS_ONCE,
     SOURCES,
     Form,
 )
@@ -24,19 +26,21 @@ from bandit_svc.domain.events.decision_fields import (
     body_of,
     overlaid,
     read_shared,
+    with_own,
 )
 from bandit_svc.domain.events.decision_id import (
     RAW_ID_BYTES,
-    ref_of,
+    facts_of,
     text_id,
 )
 from bandit_svc.domain.events.packing import (
+    FLOAT_BYTES,
     Malformed,
+    one_hot,
     read_fields,
     read_float,
-    read_pmf,
+    read_floats,
     read_varint,
-    varint,
 )
 from bandit_svc.domain.events.record import PART_KEY_BYTES
 
@@ -44,6 +48,7 @@ _FLAGS_AT: Final = RAW_ID_BYTES + PART_KEY_BYTES
 _CONTINUES: Final = 0x80
 """From this on a variable-length integer takes more than one byte."""
 _MAX_CACHED = 4096
+_UNREADABLE = (LookupError, UnicodeDecodeError, msgspec.DecodeError, struct.error)
 
 _decode_context = msgspec.json.Decoder(dict[str, Any]).decode
 Made = tuple[type[Decision], Callable[[bytes], Any]]
@@ -70,7 +75,7 @@ class DecisionDecoder:
         """
         try:
             return self._decode(payload, parts, made)
-        except (LookupError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        except _UNREADABLE as error:
             raise Malformed(f"the record of a decision: {error!r}") from error
 
     def _decode(self, payload: bytes, parts: Bodies, form: Made) -> Decision:
@@ -80,7 +85,8 @@ class DecisionDecoder:
             length, at = read_varint(payload, at)
             own = read_fields(payload[at : at + length])
             at += length
-            shared = read_shared(overlaid(own, key, parts))
+            part = self._cache.get(key) or self._cached(key, parts)
+            shared = with_own(part, own) or read_shared(overlaid(own, key, parts))
         else:
             shared = self._cache.get(key) or self._cached(key, parts)
         chosen, at = payload[at], at + 1
@@ -90,7 +96,9 @@ class DecisionDecoder:
         if model_version >= _CONTINUES:
             model_version, at = read_varint(payload, at - 1)
         pmf, propensity, at = _pmf(payload, at, flags, shared, chosen)
-        length, at = read_varint(payload, at)
+        length, at = payload[at], at + 1
+        if length >= _CONTINUES:
+            length, at = read_varint(payload, at - 1)
         context = payload[at : at + length]
         at += length
         unit_id = None
@@ -103,10 +111,10 @@ class DecisionDecoder:
         if at != len(payload):
             raise Malformed(f"{len(payload)} bytes of a decision that ends at {at}")
         raw = payload[:RAW_ID_BYTES]
-        ref = ref_of(raw)
+        number, issued_at_ms, deferred = facts_of(raw)
         decided_at_ms = shared.decided_at_ms
         if decided_at_ms is None:
-            decided_at_ms = ref.issued_at_ms
+            decided_at_ms = issued_at_ms
         if decided_at_ms is None:
             raise Malformed("neither the id nor a field says when it was decided")
         treatment, baseline = shared.treatment_pmf, shared.baseline_pmf
@@ -115,7 +123,7 @@ class DecisionDecoder:
         return made(
             text_id(raw),
             shared.experiment,
-            ref.experiment_number,
+            number,
             shared.revision,
             decided_at_ms,
             shared.group,
@@ -127,12 +135,12 @@ class DecisionDecoder:
             model_version,
             SOURCES[flags & 3],
             unit_id,
-            ref.deferred,
+            deferred,
             shared.request_id,
             shared.inline_variants,
             shared.group_chance,
-            pmf if treatment == SERVED else treatment,
-            pmf if baseline == SERVED else baseline,
+            pmf if treatment is SERVED else treatment,
+            pmf if baseline is SERVED else baseline,
             shared.trace_id,
             shared.unknown,
         )
@@ -166,14 +174,18 @@ def _pmf(
     if chosen >= count:
         raise Malformed(f"variant {chosen} of {count} was chosen")
     if form == Form.CERTAIN:
-        return read_pmf(varint(chosen), count), 1.0, at
-    propensity = read_float(payload[at : at + 8])
-    at += 8
+        return one_hot(count, chosen), 1.0, at
+    if flags & IS_ONCE:
+        floats = read_floats(payload, at, count)
+        before, after = floats[1 : chosen + 1], floats[chosen + 1 :]
+        return before + floats[:1] + after, floats[0], at + FLOAT_BYTES * count
+    propensity = read_float(payload[at : at + FLOAT_BYTES])
+    at += FLOAT_BYTES
     if form == Form.ONE_NUMBER:
         return (propensity,) * count, propensity, at
     if form == Form.ALL:
-        pmf = read_pmf(payload[at : at + 8 * count], count)
-        at += 8 * count
+        pmf = read_floats(payload, at, count)
+        at += FLOAT_BYTES * count
     else:
         if shared.pmf is None:
             raise Malformed("neither the record nor a field has the pmf")

@@ -20,6 +20,7 @@ from bandit_svc.domain.events.decision_fields import (
 )
 from bandit_svc.domain.events.decision_id import raw_id, ref_of
 from bandit_svc.domain.events.packing import (
+    FLOAT_BYTES,
     LONG_PMF,
     certain,
     field,
@@ -36,7 +37,7 @@ class Form:
     """How the pmf lies in a record."""
 
     ALL: Final = 0
-    """The propensity, and each entry as a float64."""
+    """The propensity, and each entry as a float64; with IS_ONCE each other entry."""
     ONE_NUMBER: Final = 1
     """The number that each entry is."""
     CERTAIN: Final = 2
@@ -50,6 +51,8 @@ _SOURCE_FLAGS: Final = {source: i for i, source in enumerate(SOURCES)}
 FORM_SHIFT: Final = 2
 HAS_UNIT: Final = 16
 HAS_FIELDS: Final = 32
+IS_ONCE: Final = 64
+"""The propensity is the chosen variant's entry of the pmf too."""
 
 LONG_FIELD_BYTES = 256
 """A field over this many bytes that repeats becomes a shared part."""
@@ -114,8 +117,7 @@ class DecisionEncoder:
         template = self._template(decision, listed or decision.variants)
         shared: tuple[Part, ...] = template.parts
         own = _own_fields(decision, template, ref.issued_at_ms, pmf)
-        if form == Form.ALL and len(decision.pmf) >= LONG_PMF:
-            form, chances = Form.INHERITED, pack_float(decision.propensity)
+        if form == Form.INHERITED << FORM_SHIFT:
             own.insert(0, field(Field.PMF, pack_planes(pmf)))
         fields = b""
         if own:
@@ -186,14 +188,23 @@ class DecisionEncoder:
 
 
 def _chances(decision: Decision, pmf: bytes) -> tuple[int, bytes]:
-    """Return the shortest form from which pmf and propensity come back, and it."""
+    """Return the shortest form from which pmf and propensity come back.
+
+    Returns:
+        (flags of the form, bytes).
+    """
     propensity = pack_float(decision.propensity)
     count = len(decision.pmf)
     if pmf == propensity * count:
-        return Form.ONE_NUMBER, propensity
+        return Form.ONE_NUMBER << FORM_SHIFT, propensity
     if decision.propensity == 1.0 and pmf == certain(count, decision.chosen):
-        return Form.CERTAIN, b""
-    return Form.ALL, propensity + pmf
+        return Form.CERTAIN << FORM_SHIFT, b""
+    if count >= LONG_PMF:
+        return Form.INHERITED << FORM_SHIFT, propensity
+    at = FLOAT_BYTES * decision.chosen
+    if pmf[at : at + FLOAT_BYTES] == propensity:
+        return IS_ONCE, propensity + pmf[:at] + pmf[at + FLOAT_BYTES :]
+    return Form.ALL << FORM_SHIFT, propensity + pmf
 
 
 def _unless_served(pmf: tuple[float, ...], served: bytes) -> bytes:
@@ -274,7 +285,7 @@ def _payload(
     decision: Decision, head: bytes, form: int, fields: bytes, chances: bytes
 ) -> bytes:
     """Lay the pieces out; see docs/log-format.md."""
-    flags = _SOURCE_FLAGS[decision.source] | form << FORM_SHIFT
+    flags = _SOURCE_FLAGS[decision.source] | form
     if fields:
         flags |= HAS_FIELDS
         fields = varint(len(fields)) + fields

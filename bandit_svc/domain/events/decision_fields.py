@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from bandit_svc.domain.events.packing import (
     Malformed,
@@ -45,6 +46,12 @@ class Field:
     FEATURES: Final = 19
 
 
+_PMFS: Final = {
+    Field.PMF: "pmf",
+    Field.TREATMENT_PMF: "treatment_pmf",
+    Field.BASELINE_PMF: "baseline_pmf",
+}
+_TEXTS: Final = {Field.REQUEST_ID: "request_id", Field.TRACE_ID: "trace_id"}
 _READ: Final = frozenset(range(Field.PARTS, Field.TRACE_ID + 1))
 GROUPS: Final[tuple[Group, ...]] = (TREATMENT, BASELINE)
 
@@ -119,6 +126,28 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
         )
     except (KeyError, IndexError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise Malformed(f"the fields of a decision: {error!r}") from error
+
+
+def with_own(shared: Shared, own: Mapping[int, bytes]) -> Shared | None:
+    """Return a part's fields overlaid by a record's own, if each is read by itself.
+
+    None where a field changes the variants or names further parts: see `overlaid`.
+
+    Raises:
+        Malformed: a field can't be read.
+    """
+    changes: dict[str, Pmf | str | int | float | None] = {}
+    count = len(shared.variants)
+    for number, value in own.items():
+        if number in _PMFS:
+            changes[_PMFS[number]] = _pmf(value, count)
+        elif number in _TEXTS:
+            changes[_TEXTS[number]] = value.decode()
+        elif number == Field.DECIDED_AT:
+            changes["decided_at_ms"] = read_varint(value, 0)[0]
+        else:
+            return None
+    return replace(shared, **changes)
 
 
 def _pmf(value: bytes | None, variants: int) -> Pmf | None:

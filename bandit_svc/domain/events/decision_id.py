@@ -88,9 +88,14 @@ def number_of(raw: bytes) -> int:
 
 def ref_of(raw: bytes) -> DecisionRef:
     """Return what the 30 bytes of an id say; their signature is not checked."""
+    return DecisionRef(*facts_of(raw))
+
+
+def facts_of(raw: bytes) -> tuple[int, int | None, bool]:
+    """Return the same as a tuple, in the order of DecisionRef; it costs less."""
     high, low, number, flags = _REF.unpack(raw)
     issued_at_ms = None if flags & _FROM_REQUEST else high << 32 | low
-    return DecisionRef(number, issued_at_ms, flags & _DEFERRED != 0)
+    return number, issued_at_ms, flags & _DEFERRED != 0
 
 
 class DecisionIds:

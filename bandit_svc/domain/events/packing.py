@@ -13,7 +13,7 @@ import struct
 from collections.abc import Sequence
 
 _FLOAT = struct.Struct("<d")
-_FLOAT_BYTES = 8
+FLOAT_BYTES = 8
 _CONTINUES = 0x80
 _THREE_BYTES = 1 << 14
 _MAX_SHIFT = 63
@@ -90,7 +90,7 @@ def read_float(data: bytes) -> float:
     Raises:
         Malformed: there are not 8.
     """
-    if len(data) != _FLOAT_BYTES:
+    if len(data) != FLOAT_BYTES:
         raise Malformed(f"a float64 has 8 bytes, and these are {len(data)}")
     (value,) = _FLOAT.unpack(data)
     return float(value)
@@ -101,17 +101,30 @@ def pack_floats(values: Sequence[float]) -> bytes:
     return _floats(len(values)).pack(*values)
 
 
+def read_floats(data: bytes, at: int, count: int) -> tuple[float, ...]:
+    """Return float64 numbers from a place on.
+
+    Raises:
+        struct.error: there are fewer.
+    """
+    return _floats(count).unpack_from(data, at)
+
+
 @functools.lru_cache(maxsize=1024)
 def _floats(count: int) -> struct.Struct:
     return struct.Struct(f"<{count}d")
 
 
 @functools.lru_cache(maxsize=1024)
+def one_hot(count: int, hot: int) -> tuple[float, ...]:
+    """Return the pmf that is 1.0 for one variant and 0.0 for the others."""
+    return (0.0,) * hot + (1.0,) + (0.0,) * (count - hot - 1)
+
+
+@functools.lru_cache(maxsize=1024)
 def certain(count: int, chosen: int) -> bytes:
     """Return the floats of a pmf that is 1.0 for one variant and 0.0 for the others."""
-    values = [0.0] * count
-    values[chosen] = 1.0
-    return pack_floats(values)
+    return pack_floats(one_hot(count, chosen))
 
 
 def pack_pmf(pmf: Sequence[float]) -> bytes:
@@ -122,8 +135,8 @@ def pack_pmf(pmf: Sequence[float]) -> bytes:
     long pmf as `pack_planes` does.
     """
     full = pack_floats(pmf)
-    if full == full[:_FLOAT_BYTES] * len(pmf):
-        return full[:_FLOAT_BYTES]
+    if full == full[:FLOAT_BYTES] * len(pmf):
+        return full[:FLOAT_BYTES]
     hot = _one_hot(pmf)
     if hot is not None:
         return varint(hot)
@@ -137,10 +150,10 @@ def pack_planes(floats: bytes) -> bytes:
     byte. A mask tells which of the 8 bytes are shared; they follow, and then each other
     byte of all floats. Where none is shared, the floats are returned as they are.
     """
-    count = len(floats) // _FLOAT_BYTES
+    count = len(floats) // FLOAT_BYTES
     mask, shared, rest = 0, b"", []
-    for place in range(_FLOAT_BYTES):
-        plane = floats[place::_FLOAT_BYTES]
+    for place in range(FLOAT_BYTES):
+        plane = floats[place::FLOAT_BYTES]
         if plane == plane[:1] * count:
             mask |= 1 << place
             shared += plane[:1]
@@ -153,16 +166,16 @@ def _read_planes(data: bytes, count: int) -> bytes:
     """Return the floats that `pack_planes` has encoded."""
     mask = data[0]
     shared, at = 1, 1 + mask.bit_count()
-    length = at + (_FLOAT_BYTES - mask.bit_count()) * count
+    length = at + (FLOAT_BYTES - mask.bit_count()) * count
     if count < LONG_PMF or len(data) != length:
         raise Malformed(f"{len(data)} bytes of a pmf over {count} variants")
-    floats = bytearray(_FLOAT_BYTES * count)
-    for place in range(_FLOAT_BYTES):
+    floats = bytearray(FLOAT_BYTES * count)
+    for place in range(FLOAT_BYTES):
         if mask >> place & 1:
-            floats[place::_FLOAT_BYTES] = data[shared : shared + 1] * count
+            floats[place::FLOAT_BYTES] = data[shared : shared + 1] * count
             shared += 1
         else:
-            floats[place::_FLOAT_BYTES] = data[at : at + count]
+            floats[place::FLOAT_BYTES] = data[at : at + count]
             at += count
     return bytes(floats)
 
@@ -182,13 +195,13 @@ def read_pmf(data: bytes, variants: int) -> tuple[float, ...]:
     Raises:
         Malformed: the length fits none of the forms.
     """
-    if len(data) == _FLOAT_BYTES:
+    if len(data) == FLOAT_BYTES:
         return (read_float(data),) * variants
-    if len(data) < _FLOAT_BYTES:
+    if len(data) < FLOAT_BYTES:
         hot, _ = read_varint(data, 0)
         if hot >= variants:
             raise Malformed(f"index {hot} of a pmf over {variants} variants")
-        return (0.0,) * hot + (1.0,) + (0.0,) * (variants - hot - 1)
-    if len(data) != _FLOAT_BYTES * variants:
+        return one_hot(variants, hot)
+    if len(data) != FLOAT_BYTES * variants:
         data = _read_planes(data, variants)
     return _floats(variants).unpack(data)

@@ -29,6 +29,9 @@ _HEAD_BYTES: Final = RAW_ID_BYTES + PART_KEY_BYTES
 WHOLE_CONTEXT: Final = 0
 """In place of a shape: the context is a JSON object with its keys."""
 
+_CONTINUES: Final = 0x80
+"""From this on a variable-length integer takes more than one byte."""
+
 _decode_values = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_list = msgspec.json.Decoder(list[Any]).decode
 _decode_keys = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -79,15 +82,17 @@ def shorten(payload: bytes, decision: LoggedDecision, numbers: Numbers) -> bytes
     if head[-1] == WHOLE_CONTEXT:
         return head + payload[_HEAD_BYTES:]
     # In the very text that was logged, so that no number is written anew.
-    values = b"[%b]" % b",".join(fields.values())
+    values = b",".join(fields.values())
     end = len(payload) - _unit_bytes(decision.unit_id)
     begin = end - len(text) - len(varint(len(text)))
     return b"".join(
         (
             head,
             payload[_HEAD_BYTES:begin],
-            varint(len(values)),
+            varint(len(values) + 2),
+            b"[",
             values,
+            b"]",
             payload[end:],
         )
     )
@@ -124,12 +129,14 @@ class ShortDecoder:
             UnreadableEvent: it is damaged, or a part of it is missing.
         """
         try:
-            number, at = read_varint(short, 0)
-            shape, at = read_varint(short, at)
+            number, shape, at = short[0], short[1], 2
+            if number >= _CONTINUES or shape >= _CONTINUES:
+                number, at = read_varint(short, 0)
+                shape, at = read_varint(short, at)
             made = self._shapes.get(shape) or self._shape(shape)
             payload = raw_id + self._parts.key(number) + short[at:]
             return self._decisions.decode(payload, self._parts, made)
-        except (Malformed, ValueError) as error:
+        except (Malformed, ValueError, IndexError) as error:
             raise UnreadableEvent(str(error)) from error
 
     def _shape(self, number: int) -> Made:
@@ -152,5 +159,5 @@ def _unit_bytes(unit_id: str | None) -> int:
     """Return how many bytes the unit takes at the end of a record."""
     if unit_id is None:
         return 0
-    length = len(unit_id.encode())
+    length = len(unit_id if unit_id.isascii() else unit_id.encode())
     return len(varint(length)) + length

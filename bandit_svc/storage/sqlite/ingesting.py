@@ -190,13 +190,15 @@ class Ingesting:
 
     def _added(self, decision: Decision, rule: ClosingRule) -> None:
         """Do what follows from a new decision."""
+        number, group = decision.number, decision.group
         if decision.source == "fallback":
-            self._counts[decision.number, "decisions_fallback"] += 1
+            self._counts[number, "decisions_fallback"] += 1
         if decision.deferred:
             self._earlier_activation(decision)
         else:
-            self._count_exposed(decision.number, decision.group, 1)
-            self._count_unit(decision)
+            # Two calls less than in the other places, for each decision.
+            self._counts[number, _EXPOSED[group]] += 1
+            self._units.count(number, decision.revision, group, decision.unit_id)
         if self._orphans:
             self._attach(decision, rule)
 

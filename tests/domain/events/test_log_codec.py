@@ -258,6 +258,20 @@ def test_a_long_pmf_that_repeats_becomes_a_part() -> None:
     assert sizes[1] == sizes[2] < 130
 
 
+def test_the_propensity_is_written_once_and_was_written_twice_before() -> None:
+    record = DecisionEncoder().encode(decision_of())
+    once, both = (
+        struct.pack("<3d", 0.3, 0.5, 0.2),
+        struct.pack("<4d", 0.3, 0.5, 0.3, 0.2),
+    )
+    payload = record.payload.replace(
+        bytes((64, 1, 12)) + once, bytes((0, 1, 12)) + both
+    )
+
+    assert len(payload) == len(record.payload) + 8
+    assert read(Record(DECISION, payload, record.parts)) == read(record)
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -154,7 +154,7 @@ def test_a_partition_that_ends_segments_before_what_was_read_is_told(
         partition = worker.log.partition
         played.round(worker)
         shutil.copytree(log, tmp_path / "log")
-        for _ in range(30):
+        for _ in range(40):
             played.round(worker)
         played.learner.tick()
         assert played.storage.facts.cursors()[partition].segment > 2

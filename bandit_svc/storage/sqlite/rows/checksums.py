@@ -15,6 +15,7 @@ checksum of its own (`apart`), and is NULL in the view where it is damaged.
 """
 
 import sqlite3
+import struct
 from collections.abc import Callable
 from typing import NamedTuple
 from zlib import crc32
@@ -28,20 +29,20 @@ from bandit_svc.storage.sqlite.rows.counts import count_rows
 COLUMN = "crc"
 APART = "crc_apart"
 SOUND = "sound_"
-CRC_BYTES = 4
 _BEHIND_KEYS = 1_000_000
 
 _Value = int | float | bytes | None
+_pack_crc = struct.Struct("<I").pack
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def row_crc(table: str, *values: _Value) -> bytes:
-    """Return the CRC-32 of the values of a row, its table's name first.
+def row_crc(*row: str | _Value) -> bytes:
+    """Return the CRC-32 of a table's name and the values of a row.
 
     Texts come as UTF-8, because SQLite may hold damaged ones. A number that SQLite
     keeps as another one must come as it is kept: True as 1, and -0.0 as 0.0.
     """
-    return crc32(_encode((table, *values))).to_bytes(CRC_BYTES, "little")
+    return _pack_crc(crc32(_encode(row)))
 
 
 def add_functions(
@@ -54,12 +55,16 @@ def add_functions(
     """
 
     def is_sound(
-        table: str, facts: int, keys: int, row_id: int | None, *row: _Value
+        table: str,
+        facts: int,
+        keys: int,
+        row_id: int | None,
+        crc: _Value,
+        *values: _Value,
     ) -> bool:
-        crc, *values = row
         if row_crc(table, *values) == crc:
             return True
-        found(Damage(table, 0, _place(keys, row_id, values), facts, 0, "row"))
+        found(Damage(table, 0, _place(keys, row_id, [*values]), facts, 0, "row"))
         return False
 
     def sound_value(
