@@ -260,13 +260,9 @@ def test_a_long_pmf_that_repeats_becomes_a_part() -> None:
 
 def test_the_propensity_is_written_once_and_was_written_twice_before() -> None:
     record = DecisionEncoder().encode(decision_of())
-    once, both = (
-        struct.pack("<3d", 0.3, 0.5, 0.2),
-        struct.pack("<4d", 0.3, 0.5, 0.3, 0.2),
-    )
-    payload = record.payload.replace(
-        bytes((64, 1, 12)) + once, bytes((0, 1, 12)) + both
-    )
+    once = struct.pack("<3B3d", 64, 1, 12, 0.3, 0.5, 0.2)
+    twice = struct.pack("<3B4d", 0, 1, 12, 0.3, 0.5, 0.3, 0.2)
+    payload = record.payload.replace(once, twice)
 
     assert len(payload) == len(record.payload) + 8
     assert read(Record(DECISION, payload, record.parts)) == read(record)

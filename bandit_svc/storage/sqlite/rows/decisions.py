@@ -34,11 +34,20 @@ def shown_id(stored: bytes) -> str:
     return stored.lstrip(_NO_ID).decode("utf-8", "surrogatepass")
 
 
+_MOST_KEPT: Final = 4_096
+"""Decisions that are kept as they were decoded: two batches of a join."""
+
+
 class StoredDecisions:
-    """Reads what was logged of decisions. Thread-safe."""
+    """Reads what was logged of decisions. Thread-safe.
+
+    A tick of the learner reads a decision up to three times: to join it, to learn from
+    it, and to evaluate with it. So the newest are kept, each under all its bytes.
+    """
 
     def __init__(self, database: Database) -> None:
         self._short = ShortDecoder(StoredParts(database))
+        self._kept: dict[tuple[bytes, bytes], Decision] = {}
 
     def decode(self, stored: bytes, logged: bytes) -> Decision:
         """Return the decision of a row.
@@ -46,6 +55,13 @@ class StoredDecisions:
         Raises:
             UnreadableEvent: a shared part of it is missing or damaged.
         """
-        if logged.startswith(LINE):
-            return decode_decision(logged[1:])
-        return self._short.decode(stored, logged)
+        row = (stored, logged)
+        decision = self._kept.get(row)
+        if decision is None:
+            if logged.startswith(LINE):
+                return decode_decision(logged[1:])
+            decision = self._short.decode(stored, logged)
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[row] = decision
+        return decision
