@@ -7,8 +7,9 @@ row says in what share of runs the interval was ever wrong (promised: at most 5 
 wide it was at the end against a normal interval that may be looked at once only, and
 how often that normal interval was ever wrong when looked at as often. In the section
 `live` the service's own policies make the logs, in `units` units come back, in `money`
-rewards are orders, in `trajectories` a choice limits later ones. All of it takes about
-three hours on one core; 1,000 runs are the default.
+rewards are orders, in `trajectories` a choice limits later ones, in `values` a policy
+seldom shows the baseline. All of it takes about three hours on one core; 1,000 runs are
+the default.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from benchmarks.truth.mixture import print_mixture
 from benchmarks.truth.money import print_money
 from benchmarks.truth.trajectories import print_trajectories
 from benchmarks.truth.units import print_units
+from benchmarks.truth.values import print_values
 from benchmarks.truth.worlds import FloatArray, World, draw
 
 ROUNDS = 10_000
@@ -116,6 +118,7 @@ SECTIONS: dict[str, Callable[[int, Sequence[str]], None]] = {
     "live": _print_live,
     "units": print_units,
     "mixture": _print_mixture,
+    "values": print_values,
     "money": print_money,
     "trajectories": print_trajectories,
 }

@@ -1,11 +1,12 @@
-"""Estimates of the baseline from treatment data, against the truth and the holdout.
+"""Estimates of the baseline from all decisions, against the truth and the holdout.
 
 `python -m benchmarks.truth.live_check [DECISIONS] [SEEDS] [WORLD ...]` lets the default
 policy decide and learn in simulated worlds, a tenth of the decisions being a holdout,
-at exploration floors of 0.02 and 0.1. The treatment's decisions are evaluated by the
-service's own code as they come. It prints, of each run, what the baseline's doubly
-robust and IPS estimates are off by, relative to the truth, and whether the interval
-holds the truth and meets the holdout's mean; then the mean of each.
+at exploration floors of 0.02 and 0.1. Decisions are evaluated by the service's own code
+as they come, each by what either group could have shown. It prints, of each run, what
+the baseline's doubly robust and IPS estimates are off by, relative to the truth, and
+whether the interval holds the truth and meets the holdout's mean; then the mean of
+each. `values.py` has the same runs as a section of `make bench-truth`.
 """
 
 import sys
@@ -14,11 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bandit_svc.domain.events.decision import Decision
+from bandit_svc.ope.progressive.weighing import Draw, mixed_draw, weight_of_action
 from bandit_svc.ope.progressive.weighted import WeightedRewards
 from bandit_svc.ope.sequences.asymptotic import mean_interval
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.services.evaluation.candidate import weight_of_variant
 from bandit_svc.services.evaluation.rows import refused
 from policies.pmf import mix_floor, sample
 from policies.reward_model import RewardModel
@@ -33,10 +33,18 @@ FLOORS = (0.02, 0.1)
 
 @dataclass
 class Check:
-    """The estimates of the baseline in one run; rewards are 0 or 1 in every world."""
+    """The estimates of the baseline in one run; rewards are 0 or 1 in every world.
+
+    Attributes:
+        truth: its mean reward in the contexts that came.
+        rewards: from the decisions of both groups, as a report has them.
+        treated: from those of the treatment alone, as the scorecard has them.
+        holdout: what it earned.
+    """
 
     truth: float
     rewards: WeightedRewards
+    treated: WeightedRewards
     holdout: Moments
 
     @property
@@ -71,41 +79,58 @@ class Check:
         )
 
 
-def checked(name: str, decisions: int, floor: float, seed: int) -> Check:
-    """Let the default policy decide and learn, and evaluate the baseline on that."""
+def checked(
+    name: str,
+    decisions: int,
+    floor: float,
+    seed: int,
+    holdout: float = HOLDOUT,
+    kind: str = "vw",
+) -> Check:
+    """Let a policy decide and learn, and evaluate the baseline on that."""
     place, rng = world(name), np.random.default_rng([seed, 17])
     keys = tuple(action.key for action in place.actions)
     baseline = keys.index(place.experiment()["baseline"]["variant"])
-    policy = build_policy(normalise_spec({"kind": "vw"}), place.reward_range)
-    model, rewards, holdout = (
-        RewardModel(place.reward_range),
-        WeightedRewards(),
-        Moments(),
-    )
-    truth = 0.0
+    reference = tuple(float(index == baseline) for index in range(len(keys)))
+    policy = build_policy(normalise_spec({"kind": kind}), place.reward_range)
+    model = RewardModel(place.reward_range)
+    check = Check(0.0, WeightedRewards(), WeightedRewards(), Moments())
     for number in range(decisions):
         context = place.draw_context(rng, number)
         expected = expected_rewards(place, context, number)
-        truth += expected[baseline]
-        if rng.random() < HOLDOUT:
-            reward = float(rng.random() < expected[baseline])
-            holdout = holdout.merge(Moments(1, reward, reward))
-            continue
-        pmf = mix_floor(policy.pmf(context, place.actions), floor)
-        chosen = sample(pmf, rng.random())
+        check.truth += expected[baseline] / decisions
+        pmf = tuple(mix_floor(policy.pmf(context, place.actions), floor))
+        treated = rng.random() >= holdout
+        chosen = sample(pmf if treated else reference, rng.random())
         reward = float(rng.random() < expected[chosen])
-        decision = Decision(
-            id="", experiment=name, number=1, revision=1, decided_at_ms=number,
-            group="treatment", context={}, variants=keys, pmf=tuple(pmf),
-            chosen=chosen, propensity=pmf[chosen], model_version=0,
-        )  # fmt: skip
+        bound = len(keys) / floor
+        mixed = mixed_draw(chosen, pmf, reference, holdout, bound)
+        assert mixed is not None  # noqa: S101 - the choice had a chance
         predicted = model.predict(context, place.actions)
-        weighted = weight_of_variant(decision, baseline, predicted)
-        rewards.add(weighted.weight, reward, len(keys) / floor, weighted.correction)
+        _add(check.rewards, mixed, baseline, reward, predicted)
+        if not treated:
+            check.holdout = check.holdout.merge(Moments(1, reward, reward))
+            continue
+        own = Draw(chosen, pmf, pmf[chosen], bound)
+        _add(check.treated, own, baseline, reward, predicted)
         example = (place.actions, chosen, pmf[chosen], reward)
         model.learn(context, *example)
         policy.learn(context, *example)
-    return Check(truth / decisions, rewards, holdout)
+    return check
+
+
+def _add(
+    rewards: WeightedRewards,
+    draw: Draw,
+    baseline: int,
+    reward: float,
+    predicted: Sequence[float],
+) -> None:
+    """Add a decision under the baseline, as services.evaluation.candidate does."""
+    weighted = weight_of_action(draw, baseline, predicted)
+    bound = draw.largest_weight(as_baseline=True)
+    assert bound is not None  # noqa: S101 - there is a floor
+    rewards.add(weighted.weight, reward, bound, weighted.correction)
 
 
 def main(arguments: Sequence[str]) -> None:

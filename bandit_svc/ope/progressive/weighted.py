@@ -12,7 +12,7 @@ estimates back. Knows neither policies nor decisions.
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -172,7 +172,7 @@ class WeightedRewards:
         ]
         corrected = self.corrected.packed()
         return msgspec.msgpack.encode(
-            _PackedRewards(rows, self.unbounded, self.audited, corrected)
+            _PackedRewards("both groups", rows, self.unbounded, self.audited, corrected)
         )
 
     @classmethod
@@ -274,6 +274,8 @@ class _Stretch(msgspec.Struct, array_like=True):
 
 
 class _PackedRewards(msgspec.Struct, array_like=True):
+    # Sums of an earlier version have the treatment's decisions alone.
+    version: Literal["both groups"]
     stretches: list[_Stretch]
     unbounded: int
     audited: bool

@@ -4,25 +4,31 @@ Owns how a joined decision is evaluated under a candidate and then learned from,
 same way in the learner's tick and in an evaluation on demand, so that they can't
 differ.
 
-A candidate's value is that of its own pmf, without the exploration floor. Only
-decisions of the treatment group are evaluated: they were drawn by the served policy,
-with its floor. A policy that learns is evaluated on each of them before it learns
+A candidate's value is that of its own pmf, without the exploration floor. The first
+decision of each unit is weighed by what either group could have shown, a later one of
+the treatment by the pmf that it was drawn from; see ope.progressive.weighing. All
+candidates have the same decisions and weights, so that no two numbers of a report
+answer one question. A policy that learns is evaluated on each decision before it learns
 from it: its pmf then depends on the past alone, as the intervals need.
-
-Also owns the weight of one logged decision under another policy's pmf.
 """
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from math import isclose
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.experiment import TREATMENT, Definition
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Definition
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.ope.errors import LoggedDataError
-from bandit_svc.ope.progressive.corrected import Correction
+from bandit_svc.ope.progressive.weighing import (
+    Draw,
+    WeightedDecision,
+    mixed_draw,
+    weight_of_action,
+    weight_of_pmf,
+)
 from bandit_svc.ope.progressive.weighted import WeightedRewards
-from bandit_svc.services.evaluation.labels import FIXED
+from bandit_svc.ope.uplift.history_weights import CHANCE_DIGITS
+from bandit_svc.services.evaluation.labels import FIXED, TREATED_BASELINE
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples, teach
@@ -33,63 +39,11 @@ from policies.context_free.fixed import eligible_shares
 from policies.pmf import validate_pmf
 from policies.spec import fixed_weights
 
-
-class WeightedDecision(NamedTuple):
-    """One decision under one policy: its weight, and the model's predictions."""
-
-    weight: float
-    correction: Correction | None
-
-
-def weight_of_variant(
-    decision: Decision, index: int, predicted: Sequence[float] | None
-) -> WeightedDecision:
-    """Return a decision's weight for a policy that always shows one variant."""
-    matches = decision.chosen == index
-    weight = 1.0 / decision.propensity if matches else 0.0
-    if predicted is None:
-        return WeightedDecision(weight, None)
-    direct, chance = predicted[index], decision.pmf[index]
-    largest = max(weight, 1.0 / chance if chance > 0.0 else math.inf)
-    of_chosen = predicted[decision.chosen]
-    return WeightedDecision(
-        weight, Correction(of_chosen, direct, *_peaks(largest, direct))
-    )
-
-
-def weight_of_pmf(
-    decision: Decision, pmf: Sequence[float], predicted: Sequence[float] | None
-) -> WeightedDecision:
-    """Return a decision's weight for a policy's pmf, (K,) like the decision's own."""
-    chosen = decision.chosen
-    weight = pmf[chosen] / decision.propensity
-    if predicted is None:
-        return WeightedDecision(weight, None)
-    of_chosen = predicted[chosen]
-    peaks = list(_peaks(weight, of_chosen))
-    direct = 0.0
-    for target, logged, value in zip(pmf, decision.pmf, predicted, strict=True):
-        if target > 0.0:
-            direct += target * value
-            ratio = target / logged if logged > 0.0 else math.inf
-            up, down = _peaks(ratio, value)
-            peaks[0] = max(peaks[0], up)
-            peaks[1] = max(peaks[1], down)
-    return WeightedDecision(
-        weight, Correction(of_chosen, min(direct, 1.0), peaks[0], peaks[1])
-    )
-
-
-def _peaks(weight: float, predicted: float) -> tuple[float, float]:
-    # The largest that weight * (predicted - reward) and its negative can be for a
-    # reward in [0, 1]; infinity times a prediction of 0 would be no number.
-    if weight == math.inf:
-        return math.inf, math.inf
-    return weight * predicted, weight * (1.0 - predicted)
+LOGGED_DIGITS = 1e-6
 
 
 class WeightBounds:
-    """The largest weight that was possible, known before each choice."""
+    """The largest weight of the treatment's draws, known before each of them."""
 
     def __init__(self, definitions: Definitions, number: int) -> None:
         self._definitions = definitions
@@ -129,6 +83,8 @@ class Candidate:
         changed: true if it has advanced since it was last stored.
         stored_rarely: its state is large, as that of a policy that learns.
         needs_maximum: it counts rewards in [0, 1].
+        mixes_groups: it is asked about first decisions of both groups; else about the
+            treatment's alone.
     """
 
     def __init__(self, label: str, spec: Spec, policy: Policy | None) -> None:
@@ -142,6 +98,7 @@ class Candidate:
         self.changed = False
         self.stored_rarely = policy is not None
         self.needs_maximum = True
+        self.mixes_groups = label != TREATED_BASELINE
         self._weights = (policy is None and fixed_weights(spec)) or {}
         # A policy of one variant, as most of a report's are, needs no pmf.
         self._only = next(iter(self._weights)) if len(self._weights) == 1 else None
@@ -159,13 +116,17 @@ class Candidate:
     def weigh(
         self,
         decision: Decision,
+        draw: Draw,
         examples: JoinedExamples,
         predicted: Sequence[float] | None = None,
-    ) -> WeightedDecision | None:
-        """Return a decision's weight; None where the candidate has no pmf for it.
+    ) -> tuple[WeightedDecision, Sequence[float] | int] | None:
+        """Return a decision's weight, and the pmf or the only variant that it is of.
+
+        None where the candidate has no pmf for it.
 
         Args:
-            decision: of the treatment group.
+            decision: that was made.
+            draw: the chances that it is weighed by.
             examples: for the decision's actions.
             predicted: (K,) rewards of the eligible variants in [0, 1], if there is a
                 model.
@@ -174,47 +135,56 @@ class Candidate:
             PolicyError: a policy that learns returns no valid pmf.
         """
         variants = decision.variants
+        pmf: Sequence[float]
         if self.policy is not None:
             actions = examples.actions(decision)
             pmf = self.policy.pmf(decision.context, actions)
             validate_pmf(pmf, len(actions), 0.0)
-            return weight_of_pmf(decision, pmf, predicted)
-        if self._only in variants:
-            return weight_of_variant(decision, variants.index(self._only), predicted)
-        if self._strict:
+        elif self._only in variants:
+            index = variants.index(self._only)
+            return weight_of_action(draw, index, predicted), index
+        elif self._strict:
             return None
-        shares = eligible_shares(self._weights, variants)
-        pmf = shares or [1.0 / len(variants)] * len(variants)
-        return weight_of_pmf(decision, pmf, predicted)
+        else:
+            shares = eligible_shares(self._weights, variants)
+            pmf = shares or [1.0 / len(variants)] * len(variants)
+        return weight_of_pmf(draw, pmf, predicted), pmf
 
     def evaluate(
         self,
         decision: Decision,
+        draw: Draw,
         reward: float,
-        bound: float | None,
         examples: JoinedExamples,
         predicted: Sequence[float] | None = None,
     ) -> None:
-        """Add one decision of the treatment group to the sums.
+        """Add one decision to the sums.
 
         Args:
             decision: the decision.
+            draw: the chances that it is weighed by.
             reward: scaled to [0, 1].
-            bound: the largest weight that was possible; None where it is unknown.
             examples: for the decision's actions.
             predicted: as for `weigh`.
         """
-        if bound is None:
+        if draw.bound is None and not draw.baseline_chance:
             self.rewards.unbounded += 1
             return
         try:
-            weighted = self.weigh(decision, examples, predicted)
+            found = self.weigh(decision, draw, examples, predicted)
         except PolicyError:
             # As in learning: one decision must not stop those behind it.
             return
-        if weighted is not None:
-            self._extend_period(decision.decided_at_ms)
-            self.rewards.add(weighted.weight, reward, bound, weighted.correction)
+        if found is None:
+            return
+        weighted, target = found
+        as_baseline = draw.baseline_chance > 0 and _is_baselines(decision, target)
+        bound = draw.largest_weight(as_baseline=as_baseline)
+        if bound is None:
+            self.rewards.unbounded += 1
+            return
+        self._extend_period(decision.decided_at_ms)
+        self.rewards.add(weighted.weight, reward, bound, weighted.correction)
 
     def _extend_period(self, at_ms: int) -> None:
         """Take the time of the next decision in `rewards` into the period."""
@@ -260,13 +230,53 @@ def restored_candidate(row: EvaluationRow, definition: Definition) -> Candidate:
     return candidate
 
 
+def _is_baselines(decision: Decision, target: Sequence[float] | int) -> bool:
+    """Return true if a pmf, or an only variant, is what the baseline group draws from.
+
+    Not where there is one variant: all policies have that in common.
+    """
+    baseline = decision.baseline_pmf
+    if baseline is None or len(baseline) == 1:
+        return False
+    if isinstance(target, int):
+        return baseline[target] == 1.0
+    # The log has fewer digits than a computed pmf.
+    pairs = zip(target, baseline, strict=True)
+    return all(isclose(t, b, rel_tol=LOGGED_DIGITS) for t, b in pairs)
+
+
+def draw_of(decision: Decision, bound: float | None, *, is_first: bool) -> Draw | None:
+    """Return the chances that a decision is weighed by; None if it has none.
+
+    Args:
+        decision: of either group.
+        bound: the largest weight of the treatment's own draws.
+        is_first: true if nothing of its unit came before.
+    """
+    chance = decision.group_chance
+    treatment, baseline = decision.treatment_pmf, decision.baseline_pmf
+    if is_first and chance is not None and treatment and baseline:
+        # 1 - (1 - h) differs from h in the last bit, and with it the bound of weights.
+        h = round(chance if decision.group == BASELINE else 1 - chance, CHANCE_DIGITS)
+        if 0 < h < 1:
+            return mixed_draw(decision.chosen, treatment, baseline, h, bound)
+    return own_draw(decision, bound)
+
+
+def own_draw(decision: Decision, bound: float | None) -> Draw | None:
+    """Return the chances of the treatment's own draw; None in the baseline group."""
+    if decision.group != TREATMENT:
+        return None
+    return Draw(decision.chosen, decision.pmf, decision.propensity, bound)
+
+
 def evaluate_and_learn(
     candidates: Sequence[Candidate],
     rows: Sequence[JoinedRow],
     definition: Definition,
     examples: JoinedExamples,
     bounds: WeightBounds,
-    predictor: RewardPredictor | None = None,
+    predictor: RewardPredictor,
 ) -> None:
     """Evaluate candidates on the next joined decisions, each before it learns from it.
 
@@ -276,33 +286,35 @@ def evaluate_and_learn(
         definition: for the reward range, which never changes.
         examples: of the experiment.
         bounds: of the experiment.
-        predictor: at the same cursor; learns what the policies learn from. Without
-            one there are only weighted rewards.
+        predictor: at the same cursor; learns what the policies learn from, and knows
+            which units have come.
     """
     scale = reward_range(definition)
     learners = [c.policy for c in candidates if c.policy is not None]
     for row in rows:
         decision = row.decision
+        bound = bounds.bound(decision)
+        mixed = draw_of(decision, bound, is_first=predictor.is_first(decision))
+        own = own_draw(decision, bound)
         predicted = None
-        if predictor is not None:
+        if mixed is not None:
             predicted = predictor.predict(row, decision, examples)
-        reward, bound = scale.scaled(row.reward), bounds.bound(decision)
+        reward = scale.scaled(row.reward)
         # Without a maximum there is no sum of rewards in [0, 1], only one of weights.
         bounded = reward if scale.maximum is not None else 0.0
         for candidate in candidates:
-            if decision.group == TREATMENT:
-                earned = bounded if candidate.needs_maximum else reward
-                candidate.evaluate(decision, earned, bound, examples, predicted)
-            else:
+            draw = mixed if candidate.mixes_groups else own
+            if draw is None:
                 candidate.pass_over(decision)
+            else:
+                earned = bounded if candidate.needs_maximum else reward
+                candidate.evaluate(decision, draw, earned, examples, predicted)
         if row.learnable and learners:
             actions = examples.actions(decision)
             for policy in learners:
                 teach(policy, decision, actions, row.reward)
-        if predictor is not None:
-            predictor.learn(row, decision, examples)
+        predictor.pass_on(row, decision, examples)
     for candidate in candidates:
         candidate.cursor = rows[-1].position
         candidate.changed = True
-    if predictor is not None:
-        predictor.cursor = rows[-1].position
+    predictor.cursor = rows[-1].position

@@ -20,7 +20,7 @@ from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.sides import pooled_design_effect
 from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.checks.stored_log import SUCCESSES_FIRST
-from bandit_svc.services.evaluation.labels import BASELINE, FIXED
+from bandit_svc.services.evaluation.labels import FIXED, TREATED_BASELINE
 from bandit_svc.services.evaluation.rows import CandidateProgress, refused, scaled_back
 from bandit_svc.services.learning.uplift_sums import kept_uplift
 from bandit_svc.services.policy_inputs import reward_range
@@ -102,11 +102,12 @@ def scorecard(
     intervals are wider by the root of the design effect: with sessions of 20 decisions
     they otherwise disagree in a third of sound experiments.
     """
-    open_question = _not_compared(storage, experiment, evaluations[BASELINE], holdout)
+    treated = evaluations[TREATED_BASELINE]
+    open_question = _not_compared(storage, experiment, treated, holdout)
     if open_question is not None:
         return SCORECARD.early(open_question)
     scale = reward_range(experiment.definition)
-    summary = evaluations[BASELINE].summary
+    summary = treated.summary
     upper = experiment.definition.reward.upper
     of_bandit = scaled_back(summary.value_interval(SCORECARD_CONFIDENCE), scale)
     of_holdout = mean_interval(holdout, SCORECARD_CONFIDENCE, scale.minimum, upper)

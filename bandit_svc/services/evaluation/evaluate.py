@@ -32,7 +32,11 @@ from bandit_svc.services.evaluation.frozen_target import (
     with_training,
 )
 from bandit_svc.services.evaluation.history_watch import ONE_STEP_NOTE, history
-from bandit_svc.services.evaluation.labels import MODEL, standing_specs
+from bandit_svc.services.evaluation.labels import (
+    MODEL,
+    checked_specs,
+    standing_specs,
+)
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
 from bandit_svc.services.evaluation.rows import (
     CandidateProgress,
@@ -92,7 +96,11 @@ def evaluate(
         InvalidInput: a policy can't be built.
     """
     # The checks need the standing policies, which cost little.
-    targets: dict[str, Target] = {**standing_specs(experiment.definition)}
+    definition = experiment.definition
+    targets: dict[str, Target] = {
+        **standing_specs(definition),
+        **checked_specs(definition),
+    }
     along: dict[str, TrajectoryCandidate] = {}
     if estimand == ONE_STEP:
         targets |= asked

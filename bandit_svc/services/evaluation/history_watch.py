@@ -27,6 +27,7 @@ from bandit_svc.ope.audit.history_dependence import (
     DrawSums,
     dependences,
 )
+from bandit_svc.ope.progressive.weighing import Draw
 from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.evaluation.candidate import Candidate
 from bandit_svc.services.learning.examples import JoinedExamples
@@ -149,13 +150,13 @@ class HistoryWatch(Candidate):
     def evaluate(
         self,
         decision: Decision,
+        draw: Draw,
         reward: float,
-        bound: float | None,
         examples: JoinedExamples,
         predicted: Sequence[float] | None = None,
     ) -> None:
         """Take note of a decision, whatever it earned."""
-        del reward, bound, examples, predicted
+        del draw, reward, examples, predicted
         self.pass_over(decision)
 
     def pass_over(self, decision: Decision) -> None:

@@ -23,6 +23,9 @@ FIXED = "fixed:"
 MODEL = "model"
 """The kind of a published model as a target, `model:17`; see frozen_target."""
 
+TREATED_BASELINE = "check:scorecard"
+"""The baseline from the treatment's decisions alone, as the scorecard compares it."""
+
 
 def standing_specs(definition: Definition) -> dict[str, Spec]:
     """Return the candidates that every experiment has, by label."""
@@ -41,6 +44,16 @@ def candidate_specs(definition: Definition) -> dict[str, Spec]:
     """Return all candidates by label, in the order of the report."""
     named = {str(c["name"]): without_name(c) for c in definition.candidates}
     return {**standing_specs(definition), **named}
+
+
+def evaluated_specs(definition: Definition) -> dict[str, Spec]:
+    """Return the candidates with what only a check reads, by label."""
+    return candidate_specs(definition) | checked_specs(definition)
+
+
+def checked_specs(definition: Definition) -> dict[str, Spec]:
+    """Return what only a check reads, by label."""
+    return {TREATED_BASELINE: baseline_spec(definition)}
 
 
 def normalised_candidates(definition: Definition) -> tuple[Spec, ...]:

@@ -21,7 +21,7 @@ from bandit_svc.services.evaluation.candidate import (
 )
 from bandit_svc.services.evaluation.history_watch import LABEL as HISTORY_LABEL
 from bandit_svc.services.evaluation.history_watch import HistoryWatch
-from bandit_svc.services.evaluation.labels import candidate_specs
+from bandit_svc.services.evaluation.labels import evaluated_specs
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictors
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
@@ -172,7 +172,7 @@ class ProgressiveEvaluator:
         if self._revision == 0:
             before = self._restored(experiment.definition)
         self._candidates = {}
-        for label, spec in candidate_specs(experiment.definition).items():
+        for label, spec in evaluated_specs(experiment.definition).items():
             old = before.get(label)
             try:
                 self._candidates[label] = (

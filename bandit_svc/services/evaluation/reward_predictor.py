@@ -14,6 +14,8 @@ import msgspec
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import TREATMENT, Definition
 from bandit_svc.domain.times import Deadline
+from bandit_svc.ope.errors import LoggedDataError
+from bandit_svc.ope.progressive.seen_units import SeenUnits
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.storage.rows import JoinedRow, RewardModelRow
@@ -43,8 +45,17 @@ class Quality(msgspec.Struct, array_like=True):
         return 1 - self.squares / self.mean_squares
 
 
+class _Kept(msgspec.Struct, array_like=True):
+    """The state as bytes hold it: the units that have come, and the model."""
+
+    units: bytes
+    model: bytes
+
+
 class RewardPredictor:
     """Predicts, and then learns from, one joined decision after the other.
+
+    It also knows which units have come before.
 
     Attributes:
         cursor: the last joined position passed, learned from or not; set by `advance`
@@ -59,6 +70,12 @@ class RewardPredictor:
         self._model = RewardModel(self._scale if self._known else RewardRange())
         self.cursor = 0
         self.quality = Quality()
+        self._units = SeenUnits()
+
+    def is_first(self, decision: Decision) -> bool:
+        """Return true if nothing of a decision's unit came before."""
+        unit = decision.unit_id
+        return unit is None or unit not in self._units
 
     def predict(
         self, row: JoinedRow, decision: Decision, examples: JoinedExamples
@@ -66,13 +83,13 @@ class RewardPredictor:
         """Predict the reward of each eligible variant, and record the error.
 
         The row's reward enters the quality, not the predictions: these must not
-        depend on the outcome for the doubly robust estimate to be unbiased.
+        depend on the outcome for the doubly robust estimate to be unbiased. The
+        quality is of the treatment's decisions.
 
         Returns:
-            (K,), scaled to [0, 1]; None outside of the treatment group, and in an
-            experiment without a maximum reward.
+            (K,), scaled to [0, 1]; None in an experiment without a maximum reward.
         """
-        if decision.group != TREATMENT or not self._known:
+        if not self._known:
             return None
         actions = examples.actions(decision)
         mean = self._model.mean
@@ -81,16 +98,19 @@ class RewardPredictor:
         except PolicyError:
             # A context that the model can't read is as good as an empty one.
             predicted = [mean] * len(actions)
-        reward, quality = self._scale.scaled(row.reward), self.quality
-        quality.n += 1
-        quality.squares += (reward - predicted[decision.chosen]) ** 2
-        quality.mean_squares += (reward - mean) ** 2
+        if decision.group == TREATMENT:
+            reward, quality = self._scale.scaled(row.reward), self.quality
+            quality.n += 1
+            quality.squares += (reward - predicted[decision.chosen]) ** 2
+            quality.mean_squares += (reward - mean) ** 2
         return predicted
 
-    def learn(
+    def pass_on(
         self, row: JoinedRow, decision: Decision, examples: JoinedExamples
     ) -> None:
-        """Learn from a learnable row; pass over one that the model refuses."""
+        """Learn from a learnable row that the model accepts; remember the unit."""
+        if decision.unit_id is not None:
+            self._units.add(decision.unit_id)
         if not (row.learnable and self._known):
             return
         example = (decision.chosen, decision.propensity, row.reward)
@@ -103,14 +123,16 @@ class RewardPredictor:
         """Predict and learn from the next rows; predictions only enter the quality."""
         for row in rows:
             decision = row.decision
-            self.predict(row, decision, examples)
-            self.learn(row, decision, examples)
+            if decision.group == TREATMENT:
+                self.predict(row, decision, examples)
+            self.pass_on(row, decision, examples)
         self.cursor = rows[-1].position
 
     def copy(self) -> "RewardPredictor":
         """Return an independent one in the same state."""
         new = RewardPredictor(self._definition)
         new._model.load(self._model.dump())
+        new._units = self._units.copy()
         new.cursor = self.cursor
         new.quality = msgspec.structs.replace(self.quality)
         return new
@@ -118,7 +140,8 @@ class RewardPredictor:
     def row(self, slot: int) -> RewardModelRow:
         """Return the row to store."""
         quality = msgspec.msgpack.encode(self.quality)
-        return RewardModelRow(slot, self.cursor, quality, self._model.dump())
+        kept = _Kept(self._units.to_bytes(), self._model.dump())
+        return RewardModelRow(slot, self.cursor, quality, msgspec.msgpack.encode(kept))
 
     @classmethod
     def restored(
@@ -128,8 +151,10 @@ class RewardPredictor:
         new = cls(definition)
         quality = stored_quality(row.quality)
         try:
-            new._model.load(row.state)
-        except PolicyError:
+            kept = msgspec.msgpack.decode(row.state, type=_Kept)
+            new._units = SeenUnits.from_bytes(kept.units)
+            new._model.load(kept.model)
+        except (msgspec.DecodeError, LoggedDataError, PolicyError):
             return None
         if quality is None:
             return None

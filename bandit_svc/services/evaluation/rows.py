@@ -12,10 +12,11 @@ then depends on its reward.
 is the only measure of how far the model is off.
 
 For a policy that learns the value is the mean, over the decisions so far, of the value
-that it had at each. `n` counts the treatment's matured decisions in which the policy
-could be asked: those with an exploration floor, and for a fixed variant those in which
-it was eligible. Decisions for which a policy that learns gave no valid pmf are left
-out.
+that it had at each. `n` counts the matured decisions in which the policy could be
+asked: of both groups each unit's first one, later ones of the treatment; those whose
+weights are bounded, by an exploration floor or by the holdout; and for a fixed variant
+those in which it was eligible. Decisions for which a policy that learns gave no valid
+pmf are left out.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,7 +31,11 @@ from bandit_svc.ope.estimators.registry import PROGRESSIVE
 from bandit_svc.ope.interval import UNKNOWN, Estimate, Interval
 from bandit_svc.ope.progressive.estimates import Look, looks
 from bandit_svc.ope.progressive.weighted import Summary, WeightedRewards
-from bandit_svc.services.evaluation.labels import FIXED, candidate_specs
+from bandit_svc.services.evaluation.labels import (
+    FIXED,
+    TREATED_BASELINE,
+    evaluated_specs,
+)
 from bandit_svc.services.evaluation.reward_predictor import Quality, stored_quality
 from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.services.values import (
@@ -83,7 +88,7 @@ def kept_evaluations(
     """
     kept = {r.policy: r for r in storage.evaluations.scores(experiment.number)}
     found = {}
-    for label, spec in candidate_specs(experiment.definition).items():
+    for label, spec in evaluated_specs(experiment.definition).items():
         row = kept.get(label)
         summary, cursor = Summary((), 0), 0
         if row is not None and row.spec == spec:
@@ -117,6 +122,9 @@ def policies(
 ) -> tuple[PolicyRow, ...]:
     """Return one row a policy, in the contract's shape, with these estimates."""
     scale = reward_range(experiment.definition)
+    evaluations = {
+        label: one for label, one in evaluations.items() if label != TREATED_BASELINE
+    }
     biased = experiment.definition.reward.closes_at_first_reward
     reasons = {
         label: SUCCESSES_FIRST

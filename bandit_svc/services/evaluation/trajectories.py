@@ -21,6 +21,7 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.numbers import counted, percent
 from bandit_svc.domain.plain_values import Payload, Spec
+from bandit_svc.ope.progressive.weighing import Draw
 from bandit_svc.ope.sequences.asymptotic import boundary
 from bandit_svc.ope.trajectory.value import (
     MINIMAL_UNITS,
@@ -59,6 +60,7 @@ class TrajectoryCandidate(Candidate):
         # Deployed, a fixed variant shows another one where it is not eligible.
         self._strict = False
         self.needs_maximum = False
+        self.mixes_groups = False
         self._units: dict[str, int] = {}
         self._unit, self._at_ms = array("q"), array("q")
         self._reward, self._ratio = array("d"), array("d")
@@ -66,24 +68,24 @@ class TrajectoryCandidate(Candidate):
     def evaluate(
         self,
         decision: Decision,
+        draw: Draw,
         reward: float,
-        bound: float | None,
         examples: JoinedExamples,
         predicted: Sequence[float] | None = None,
     ) -> None:
         """Keep one decision of the treatment group; arguments as for Candidate."""
         del predicted
-        if bound is None:
+        if draw.bound is None:
             self.pass_over(decision)
             return
         try:
-            weighted = self.weigh(decision, examples)
+            found = self.weigh(decision, draw, examples)
         except PolicyError:
-            weighted = None
-        if weighted is None:
+            found = None
+        if found is None:
             self.pass_over(decision)
         else:
-            self._keep(decision, reward, weighted.weight)
+            self._keep(decision, reward, found[0].weight)
 
     def pass_over(self, decision: Decision) -> None:
         """Let this decision of a unit, and its later ones, not count."""

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.services.evaluation.candidate import Candidate, weight_of_pmf
+from bandit_svc.ope.progressive.weighing import weight_of_pmf
+from bandit_svc.services.evaluation.candidate import Candidate, own_draw
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
 from policies.base import Action
@@ -63,6 +64,9 @@ def test_a_candidate_without_state_weighs_by_the_pmf_that_its_policy_has(
                 pmf=tuple(logged.tolist()), chosen=chosen,
                 propensity=float(logged[chosen]), model_version=0,
             )  # fmt: skip
+            draw = own_draw(decision, None)
+            assert draw is not None
             for model in (None, predicted):
-                found = candidate.weigh(decision, examples, model)
-                assert found == weight_of_pmf(decision, pmf, model)
+                found = candidate.weigh(decision, draw, examples, model)
+                assert found is not None
+                assert found[0] == weight_of_pmf(draw, pmf, model)

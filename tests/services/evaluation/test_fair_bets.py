@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from bandit_svc.domain.events.decision import Decision
+from bandit_svc.ope.progressive.weighing import weight_of_pmf
 from bandit_svc.ope.sequences.betting import ValueSequence
 from bandit_svc.ope.sequences.corrected import (
     LARGEST_LOSS,
     CorrectedRounds,
     CorrectedSequence,
 )
-from bandit_svc.services.evaluation.candidate import weight_of_pmf
 
 ROUNDS = 60
 Outcomes = list[tuple[float, float, CorrectedRounds]]

@@ -1,6 +1,7 @@
 """Candidates are evaluated on decisions of the treatment, before they learn."""
 
 import msgspec
+import numpy as np
 import pytest
 
 from bandit_svc.domain.events.decision import Decision
@@ -12,6 +13,7 @@ from bandit_svc.services.managing import lifecycle
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow
 from policies.base import Action
 from policies.spec import build_policy
+from tests.harness.group_draws import mixed_chance
 from tests.harness.service import Service
 
 LINEAR = {"kind": "linear"}
@@ -27,10 +29,9 @@ def summary(service: Service, policy: str) -> Summary:
 
 
 def joined(service: Service) -> list[tuple[Decision, float]]:
-    """The treatment's decisions with their reward, in the recorded order."""
+    """The decisions of both groups with their reward, in the recorded order."""
     rows = service.storage.joins.after(1, 0, 10**6)
-    pairs = [(row.decision, row.reward) for row in rows]
-    return [(d, reward) for d, reward in pairs if d.group == "treatment"]
+    return [(row.decision, row.reward) for row in rows]
 
 
 def test_every_experiment_has_uniform_the_baseline_and_each_variant(
@@ -42,11 +43,11 @@ def test_every_experiment_has_uniform_the_baseline_and_each_variant(
 
     assert set(rows_of(service)) == {
         *("uniform", "baseline", "fixed:a", "fixed:b", "fixed:c"),
-        *("vw-epsilon", "check:history"),
+        *("vw-epsilon", "check:scorecard", "check:history"),
     }
 
 
-def test_weights_are_target_over_logged_probability_of_the_treatment(
+def test_weights_are_target_over_the_chance_of_the_choice_in_either_group(
     service: Service,
 ) -> None:
     weighted = {"kind": "weighted", "weights": {"a": 3, "c": 1}, "name": "mostly-a"}
@@ -63,16 +64,74 @@ def test_weights_are_target_over_logged_probability_of_the_treatment(
         "mostly-a": {"a": 0.75, "c": 0.25},
     }
 
-    assert 0 < len(log) < 160
+    assert {d.group for d, _ in log} == {"treatment", "baseline"}
     for policy, chance in chances.items():
         expected = WeightedSums.of(
-            [chance.get(d.variant, 0.0) / d.propensity for d, _ in log],
+            [chance.get(d.variant, 0.0) / mixed_chance(d) for d, _ in log],
             [reward for _, reward in log],
         )
         sums = summary(service, policy).sums
-        assert (sums.n, sums.max_weight) == (len(log), expected.max_weight)
+        assert sums.n == len(log) == 160
+        assert sums.max_weight == pytest.approx(expected.max_weight)
         assert sums.ips == pytest.approx(expected.ips, abs=1e-12)
         assert sums.weight_squared == pytest.approx(expected.weight_squared)
+
+
+def test_a_unit_that_comes_back_is_weighed_by_its_own_group(service: Service) -> None:
+    """A later visit may follow from the group, so that its mixture says nothing."""
+    service.create(holdout=0.5)
+    for _ in range(3):
+        for unit in range(40):
+            service.reward(service.decide(unit_id=f"u{unit}"))
+        service.mature()
+    log, seen = joined(service), set[str | None]()
+    weights = []
+    for d, _ in log:
+        chance = d.propensity if d.unit_id in seen else mixed_chance(d)
+        if d.group == "treatment" or d.unit_id not in seen:
+            weights.append(1 / 3 / chance)
+        seen.add(d.unit_id)
+    expected = WeightedSums.of(weights, np.ones(len(weights)))
+    sums = summary(service, "uniform").sums
+
+    assert 40 < sums.n == len(weights) < 120
+    assert sums.weight_squared == pytest.approx(expected.weight_squared)
+
+
+def test_the_scorecards_baseline_is_of_the_treatments_decisions_alone(
+    service: Service,
+) -> None:
+    service.create(holdout=0.4)
+    service.rounds(80)
+    service.mature()
+    log = [(d, reward) for d, reward in joined(service) if d.group == "treatment"]
+    expected = WeightedSums.of(
+        [(d.variant == "a") / d.propensity for d, _ in log], [r for _, r in log]
+    )
+    sums = summary(service, "check:scorecard").sums
+
+    assert sums.n == len(log) < 80
+    assert sums.ips == pytest.approx(expected.ips)
+
+
+@pytest.mark.parametrize(
+    "baseline",
+    [
+        {"kind": "fixed", "variant": "a"},
+        {"kind": "weighted", "weights": {"a": 2, "b": 1}},
+    ],
+)
+def test_the_baselines_weights_are_bounded_by_the_holdout(
+    service: Service, baseline: dict[str, object]
+) -> None:
+    """1 / h, where those of other policies are bounded by K / f / (1 - h)."""
+    service.create(holdout=0.1, exploration_floor=0.02, baseline=baseline)
+    service.rounds(60)
+    service.mature()
+
+    assert [one.limit for one in summary(service, "baseline").stretches] == [10.0]
+    (other,) = summary(service, "fixed:c").stretches
+    assert other.limit == pytest.approx(3 / 0.02 / 0.9)
 
 
 def test_rewards_are_scaled_by_the_declared_range(service: Service) -> None:
@@ -95,9 +154,10 @@ def test_a_policy_that_learns_is_evaluated_before_it_learns(service: Service) ->
     policy = build_policy(rows_of(service)["shadow"].spec)
     weights, rewards = [], []
     for d, reward in joined(service):
-        weights.append(policy.pmf(d.context, ACTIONS)[d.chosen] / d.propensity)
+        weights.append(policy.pmf(d.context, ACTIONS)[d.chosen] / mixed_chance(d))
         rewards.append(reward)
-        policy.learn(d.context, ACTIONS, d.chosen, d.propensity, reward)
+        if d.group == "treatment":
+            policy.learn(d.context, ACTIONS, d.chosen, d.propensity, reward)
     sums = summary(service, "shadow").sums
 
     assert sums.ips == pytest.approx(WeightedSums.of(weights, rewards).ips, abs=1e-12)
@@ -170,7 +230,8 @@ def test_what_is_no_candidate_any_more_is_forgotten(
     (service.new_learner() if restarted else service.learner).tick()
 
     assert set(rows_of(service)) == {
-        *("uniform", "baseline", "fixed:a", "fixed:b", "check:history"),
+        *("uniform", "baseline", "fixed:a", "fixed:b"),
+        *("check:scorecard", "check:history"),
     }
 
 

@@ -10,6 +10,7 @@ from bandit_svc.services.values import RewardModelQuality
 from bandit_svc.storage.rows import EvaluationChanges, EvaluationRow, RewardModelRow
 from policies.base import Action, RewardRange
 from policies.reward_model import RewardModel
+from tests.harness.group_draws import mixed_chance
 from tests.harness.service import Service
 
 ACTIONS = [Action("a"), Action("b"), Action("c")]
@@ -45,12 +46,12 @@ def test_estimates_are_those_of_a_model_that_predicts_before_it_learns(
     model, direct, terms, errors = RewardModel(RewardRange()), [], [], []
     for row in played.storage.joins.after(1, 0, 10**6):
         decision = row.decision
-        if decision.group != "treatment":
-            continue
         q = model.predict(decision.context, ACTIONS)
-        weight = 1 / 3 / decision.propensity
+        weight = 1 / 3 / mixed_chance(decision)
         direct.append(np.mean(q))
         terms.append(direct[-1] + weight * (row.reward - q[decision.chosen]))
+        if decision.group != "treatment":
+            continue
         errors.append((row.reward - q[decision.chosen], row.reward - model.mean))
         example = (decision.chosen, decision.propensity, row.reward)
         model.learn(decision.context, ACTIONS, *example)
@@ -64,8 +65,10 @@ def test_estimates_are_those_of_a_model_that_predicts_before_it_learns(
     assert corrected.direct == pytest.approx(np.mean(direct), abs=1e-12)
     assert corrected.doubly_robust == pytest.approx(np.mean(terms), abs=1e-12)
     assert corrected.sequence.n == len(terms)
-    assert kept.state == model.dump()
-    assert msgspec.msgpack.decode(kept.quality) == pytest.approx([len(terms), *squares])
+    assert msgspec.msgpack.decode(kept.state)[1] == model.dump()
+    assert msgspec.msgpack.decode(kept.quality) == pytest.approx(
+        [len(errors), *squares]
+    )
 
 
 def test_who_comes_later_gets_the_predictions_of_then(played: Service) -> None:

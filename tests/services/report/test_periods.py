@@ -32,7 +32,6 @@ def test_a_variant_that_was_added_midway_covers_the_second_half(
     service.mature()
     report = report_of(service)
     treated = [d for d in first + second if d.group == "treatment"]
-    second_half = [d for d in second if d.group == "treatment"]
 
     def of(variant: str) -> Period:
         times = [d.decided_at_ms for d in treated if d.variant == variant]
@@ -42,8 +41,9 @@ def test_a_variant_that_was_added_midway_covers_the_second_half(
         key: of(key) for key in "abc"
     }
     policies = {row.policy: row.period for row in report.policies}
-    # A fixed variant is evaluated on the decisions in which it was eligible.
-    for label, made in (("fixed:c", second_half), ("fixed:a", treated)):
+    # A fixed variant is evaluated on the decisions in which it was eligible, of both
+    # groups.
+    for label, made in (("fixed:c", second), ("fixed:a", first + second)):
         ends = made[0].decided_at_ms, made[-1].decided_at_ms
         assert policies[label] == Period(*map(timestamp, ends))
 

@@ -15,7 +15,8 @@ RECORDED = Path(__file__).parent / "recorded_report.json"
 Newer are the intervals of segments and their rule, those of e-BH, and the intervals of
 the uplift, its course, the groups and the guardrails, which are by unit; and the rows
 of a metric that was not declared, which is refused now, are left out. The counts of
-decisions by group are of those that have matured.
+decisions by group are of those that have matured. The values of policies are newer,
+too: they have the decisions of both groups.
 """
 ADDED = (
     *("/decisions/rewards_", "/decisions/units_", "/health/rewards_range/"),
