@@ -19,7 +19,7 @@ from bandit_svc.services.evaluation.candidate import (
     new_candidate,
 )
 from bandit_svc.services.evaluation.checks import scorecard
-from bandit_svc.services.evaluation.labels import candidate_specs
+from bandit_svc.services.evaluation.labels import TREATED_BASELINE, evaluated_specs
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
 from bandit_svc.services.evaluation.rows import CandidateProgress
 from bandit_svc.services.learning.definitions import Definitions
@@ -78,7 +78,7 @@ class Run:
         self.logging = build_policy(self.definition.policy)
         self.candidates: dict[str, Candidate] = {
             label: new_candidate(label, spec, self.definition)
-            for label, spec in candidate_specs(self.definition).items()
+            for label, spec in evaluated_specs(self.definition).items()
         }
         self.greedy_values: list[float] = []
         self.holdout = Moments()
@@ -90,24 +90,26 @@ class Run:
         group: Group = (
             "baseline" if self.rng.random() < self.definition.holdout else "treatment"
         )
-        pmf = [1.0, 0.0, 0.0, 0.0, 0.0]
-        if group == "treatment":
-            pmf = mix_floor(self.logging.pmf(context, WORLD.actions), FLOOR)
+        treatment = mix_floor(self.logging.pmf(context, WORLD.actions), FLOOR)
+        baseline = [1.0, 0.0, 0.0, 0.0, 0.0]
+        pmf = treatment if group == "treatment" else baseline
+        holdout = self.definition.holdout
         chosen = int(self.rng.choice(len(KEYS), p=np.array(pmf) / sum(pmf)))
         reward = float(self.rng.random() < self.pool.expected[index, chosen])
         decision = Decision(
             id=str(position), experiment="hero", number=self.experiment.number,
             revision=1, decided_at_ms=position, group=group, context=dict(context),
             variants=KEYS, pmf=tuple(pmf), chosen=chosen, propensity=pmf[chosen],
-            model_version=0,
+            model_version=0, treatment_pmf=tuple(treatment),
+            baseline_pmf=tuple(baseline),
+            group_chance=1 - holdout if group == "treatment" else holdout,
         )  # fmt: skip
         treated = group == "treatment"
-        if treated:
-            policy = self.candidates["greedy"].policy
-            assert policy is not None
-            chances = np.array(policy.pmf(context, WORLD.actions))
-            self.greedy_values.append(float(chances @ self.pool.means))
-        else:
+        policy = self.candidates["greedy"].policy
+        assert policy is not None
+        chances = np.array(policy.pmf(context, WORLD.actions))
+        self.greedy_values.append(float(chances @ self.pool.means))
+        if not treated:
             self.holdout = self.holdout.merge(Moments(1, reward, reward))
         row = JoinedRow(position, reward, treated, decision)
         everyone = list(self.candidates.values())
@@ -141,8 +143,8 @@ class Run:
 
     def scorecard(self) -> str:
         """The status of the standing scorecard now."""
-        summary = self.candidates["baseline"].rewards.summary()
-        evaluated = {"baseline": CandidateProgress(summary)}
+        summary = self.candidates[TREATED_BASELINE].rewards.summary()
+        evaluated = {TREATED_BASELINE: CandidateProgress(summary)}
         check = scorecard(self.storage, self.experiment, evaluated, self.holdout)
         assert "the holdout earned" in check.detail
         return check.status
