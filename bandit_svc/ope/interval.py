@@ -36,3 +36,17 @@ def widened_to(interval: Interval, value: float) -> Interval:
         None if lower is None else min(lower, value),
         None if upper is None else max(upper, value),
     )
+
+
+def stretched(
+    interval: Interval, factor: float, lowest: float, highest: float
+) -> Interval:
+    """Return both ends `factor` times as far from their middle, within a range.
+
+    An interval that lacks an end is returned as it is.
+    """
+    lower, upper = interval.lower, interval.upper
+    if lower is None or upper is None:
+        return interval
+    middle, half = (lower + upper) / 2, (upper - lower) / 2 * factor
+    return Interval(max(middle - half, lowest), min(middle + half, highest))

@@ -79,8 +79,10 @@ class PolicyRow(msgspec.Struct, frozen=True):
         refused: why every estimate is None; None where they may be shown.
         note: which decisions count, where not all do.
         period: of the decisions; absent for a log of another system.
-        units: whose histories count; absent where each decision counts by itself. Then
-            `effective_sample_size` is that of units, at the decision with the fewest.
+        units: of the decisions: those whose first decision counts, or whose histories
+            do; absent for a log of another system that names none. With the estimand
+            `trajectory`, `effective_sample_size` is that of units, at the decision with
+            the fewest.
     """
 
     policy: str
@@ -95,6 +97,23 @@ class PolicyRow(msgspec.Struct, frozen=True):
     estimand: Estimand = ONE_STEP
     units: int | msgspec.UnsetType = msgspec.UNSET
     period: Period | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def shown(self) -> tuple[str, Estimated]:
+        """The one estimate that a page shows, with the estimator's name.
+
+        Empty and unknown if there is none.
+        """
+        estimates = {} if self.refused else self.estimates
+        for name in dict.fromkeys((*PREFERRED, *estimates)):
+            found = estimates.get(name, NOT_ESTIMATED)
+            if found.estimate is not None:
+                return name, found
+        return "", NOT_ESTIMATED
+
+
+PREFERRED = ("dr", "snips", "ips")
+"""The estimators by preference: the first that there is stands for a policy."""
 
 
 class RewardModelQuality(msgspec.Struct, frozen=True):

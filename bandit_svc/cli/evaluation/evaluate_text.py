@@ -14,9 +14,6 @@ from bandit_svc.services.decision_logs.evaluate_log import LogEvaluation
 from bandit_svc.services.evaluation.evaluate import Evaluation
 from bandit_svc.services.values import UNKNOWN, Bounds, PolicyRow
 
-HEADLINES = ("dr", "snips", "ips")
-"""The estimator whose number is in the sentence: the first of these that there is,
-else the first that was asked for."""
 FIXED_SAMPLE = (
     "The intervals (95 %, normal with the delta method) are for a log that is read "
     "once;\nfor a log that grows between looks they miss far more often than in 5 % of "
@@ -78,13 +75,8 @@ def _sentence(row: PolicyRow) -> str:
     name = row.policy
     if row.refused is not None:
         return f"The log can't say what {name} would have earned. {row.refused}"
-    found = (
-        (key, row.estimates[key])
-        for key in dict.fromkeys((*HEADLINES, *row.estimates))
-        if key in row.estimates and row.estimates[key].estimate is not None
-    )
-    key, estimate = next(found, (None, None))
-    if key is None or estimate is None:
+    key, estimate = row.shown
+    if estimate.estimate is None:
         names = ", ".join(row.estimates)
         return f"There is no estimate for {name} by {names}: no rewards were predicted."
     lower, upper = estimate.interval

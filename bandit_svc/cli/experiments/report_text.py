@@ -9,9 +9,10 @@ from msgspec.structs import asdict
 
 from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
+from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import counted
 from bandit_svc.services.report.report import Group, Report, VariantRow
-from bandit_svc.services.values import Bounds
+from bandit_svc.services.values import TRAJECTORY, Bounds
 
 UNKNOWN = "-"
 
@@ -110,20 +111,26 @@ def _segments(report: Report) -> Iterator[Sequence[str]]:
 
 def _policies(report: Report) -> Iterator[Sequence[str]]:
     yield (
-        *("POLICY", "DECISIONS", "EFFECTIVE SAMPLE SIZE"),
-        *("ESTIMATE (DR)", "INTERVAL", "ESTIMATE (IPS)"),
+        *("POLICY", "DECISIONS", "UNITS", "EFFECTIVE SAMPLE SIZE"),
+        *("ESTIMATOR", "ESTIMATE", "INTERVAL"),
     )
     for row in report.policies:
-        ips, dr = row.estimates["ips"], row.estimates["dr"]
+        name, found = row.shown
         behind = f" (and {row.behind} to come)" if row.behind else ""
+        deployed = ", deployed" if row.estimand == TRAJECTORY else ""
         yield (
-            row.policy,
+            row.policy + deployed,
             f"{row.n}{behind}",
+            str(row.units or 0),
             _number(row.effective_sample_size, ".0f"),
-            _number(dr.estimate, ".4f"),
-            _interval(dr.interval, ".4f"),
-            _number(ips.estimate, ".4f"),
+            name or UNKNOWN,
+            _number(found.estimate, ".4f"),
+            _interval(found.interval, ".4f"),
         )
+        if row.policy == BASELINE and not deployed:
+            group = report.groups[1]
+            counts = (str(group.n), str(group.units), UNKNOWN)
+            yield ("the holdout itself", *counts, "mean", *_mean(group))
 
 
 def _refused(report: Report) -> Iterator[str]:

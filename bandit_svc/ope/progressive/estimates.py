@@ -8,7 +8,7 @@ corrected.py, and which interval it has; each holds at every look. Values are in
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from bandit_svc.ope.interval import UNKNOWN, Estimate, Interval, widened_to
+from bandit_svc.ope.interval import UNKNOWN, Estimate, Interval, stretched, widened_to
 from bandit_svc.ope.progressive.corrected import CorrectedSummary
 from bandit_svc.ope.progressive.weighted import Summary, value_intervals
 from bandit_svc.ope.sequences.two_sided import intervals
@@ -26,6 +26,16 @@ class Look(NamedTuple):
     summary: Summary
     weighted: Interval
     corrected: Interval | None
+
+    def stretched(self, factor: float) -> "Look":
+        """Return the look with intervals that are this many times as wide."""
+        if factor <= 1:
+            return self
+        corrected = self.corrected
+        return self._replace(
+            weighted=stretched(self.weighted, factor, 0.0, 1.0),
+            corrected=corrected and stretched(corrected, factor, 0.0, 1.0),
+        )
 
 
 Progressive = Callable[[Look], Estimate]

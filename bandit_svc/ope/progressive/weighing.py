@@ -57,6 +57,7 @@ class Draw(NamedTuple):
         bound: the largest weight that a policy could have had; None where it is not
             bounded.
         baseline_chance: h, if the group was drawn with the choice; 0 if it was known.
+        is_first: true if nothing of its unit came before.
     """
 
     chosen: int
@@ -64,6 +65,7 @@ class Draw(NamedTuple):
     propensity: float
     bound: float | None
     baseline_chance: float = 0.0
+    is_first: bool = True
 
     def largest_weight(self, *, as_baseline: bool) -> float | None:
         """Return a bound of the weights that is known before the draw.

@@ -111,6 +111,7 @@ class WeightedRewards:
             bound begins none, since the larger one stays valid.
         unbounded: number of decisions that were left out, since they had no
             exploration floor: some of their variants may have had a propensity of 0.
+        units: units whose first decision is in the sums.
         corrected: the sums by a reward model, where there was one.
     """
 
@@ -118,12 +119,14 @@ class WeightedRewards:
         self,
         stretches: Sequence[Stretch] = (),
         unbounded: int = 0,
+        units: int = 0,
         *,
         audited: bool = False,
     ) -> None:
         self.audited = audited
         self.stretches = list(stretches)
         self.unbounded = unbounded
+        self.units = units
         self.corrected = CorrectedRewards()
 
     def add(
@@ -155,7 +158,8 @@ class WeightedRewards:
     def summary(self) -> "Summary":
         """Return the sums of all decisions so far, to be read."""
         stretches = [s.whole() for s in self.stretches]
-        return Summary(stretches, self.unbounded, self.corrected.summary())
+        corrected = self.corrected.summary()
+        return Summary(stretches, self.unbounded, corrected, self.units)
 
     def encode(self) -> bytes:
         """Return the state as bytes; equal states have equal bytes."""
@@ -172,7 +176,14 @@ class WeightedRewards:
         ]
         corrected = self.corrected.packed()
         return msgspec.msgpack.encode(
-            _PackedRewards("both groups", rows, self.unbounded, self.audited, corrected)
+            _PackedRewards(
+                version="both groups",
+                stretches=rows,
+                unbounded=self.unbounded,
+                units=self.units,
+                audited=self.audited,
+                corrected=corrected,
+            )
         )
 
     @classmethod
@@ -203,7 +214,7 @@ class WeightedRewards:
             )
             for row in kept.stretches
         ]
-        new = cls(stretches, kept.unbounded, audited=kept.audited)
+        new = cls(stretches, kept.unbounded, kept.units, audited=kept.audited)
         new.corrected = CorrectedRewards.unpacked(kept.corrected)
         return new
 
@@ -215,6 +226,7 @@ class Summary:
     stretches: Sequence[Stretch]
     unbounded: int
     corrected: CorrectedSummary | None = None
+    units: int = 0
 
     @property
     def sums(self) -> WeightedSums:
@@ -278,5 +290,6 @@ class _PackedRewards(msgspec.Struct, array_like=True):
     version: Literal["both groups"]
     stretches: list[_Stretch]
     unbounded: int
+    units: int
     audited: bool
     corrected: PackedCorrections

@@ -5,8 +5,11 @@ Owns how those parts of a report become charts and tables.
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from bandit_svc.charts.bars import Bar, latency_bars
 from bandit_svc.charts.forest import Mark, Row, forest
+from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import NOTHING, amount, count, duration
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.prose.periods import during
@@ -19,17 +22,13 @@ from bandit_svc.prose.report_html.figure import (
 )
 from bandit_svc.services.evaluation.history_watch import ONE_STEP_NOTE
 from bandit_svc.services.report.report import (
+    Group,
     Guardrail,
     Latency,
     Report,
     Segment,
 )
-from bandit_svc.services.values import (
-    NOT_ESTIMATED,
-    TRAJECTORY,
-    Estimated,
-    PolicyRow,
-)
+from bandit_svc.services.values import TRAJECTORY
 
 TOO_FEW = f"too few decisions yet ({MINIMAL_COUNT} in each group)"
 FOLDED = "rare values together, not tested"
@@ -88,12 +87,14 @@ def _segment_cells(row: Segment) -> tuple[str, ...]:
 def policies(report: Report) -> Figure:
     """Draw what each policy would have earned, or why that can't be estimated.
 
-    The doubly robust estimate is drawn; the one by weights alone is in the table. Where
-    there are values along histories, those of one changed decision are faded.
+    Each policy has one number, that of the preferred estimator; under the baseline's
+    comes what the holdout earned itself. Where there are values along histories, those
+    of one changed decision are faded.
     """
-    rows, cells = [], []
+    rows: list[Row] = []
+    cells: list[tuple[str, ...]] = []
     for one in report.policies:
-        name, found = _best(one)
+        name, found = one.shown
         lower, upper = found.interval
         note = f"no estimate: {one.refused or 'nothing is known yet'}"
         n = f"n = {count(one.n)}"
@@ -104,42 +105,58 @@ def policies(report: Report) -> Figure:
         faded = one.note == ONE_STEP_NOTE
         row = Row(title, found.estimate, lower, upper, numbers, note, faded=faded)
         rows.append(row)
-        weighted = one.estimates.get("ips", NOT_ESTIMATED)
         cells.append(
             (
                 title,
                 count(one.n),
+                NOTHING if one.units is UNSET else count(one.units),
                 during(one.period),
                 count(round(one.effective_sample_size)),
                 name or NOTHING,
                 amount(found.estimate),
                 span(found.interval),
-                amount(weighted.estimate),
-                span(weighted.interval),
                 one.refused or "",
             )
         )
+        if one.policy == BASELINE and not faded:
+            rows.append(_holdout(report.groups[1]))
+            cells.append(_holdout_cells(report.groups[1]))
     mean = report.groups[0].mean
     marks = [] if mean is None else [Mark(mean, "the bandit")]
     title, x_title = "What other policies would have earned", "Reward a decision"
     return figure(
         lambda width: forest(rows, marks, title, x_title, short, width),
         (
-            *("Policy", "Decisions", "Made (UTC)", "Worth", "Estimator", "Estimate"),
-            *("Interval", "ips", "Its interval", "Refused because"),
+            *("Policy", "Decisions", "Units", "Made (UTC)", "Worth", "Estimator"),
+            *("Estimate", "Interval", "Refused because"),
         ),
         cells,
     )
 
 
-def _best(policy: PolicyRow) -> tuple[str, Estimated]:
-    """Return the first estimate that has a value and an interval, and its name."""
-    estimates = {} if policy.refused else policy.estimates
-    for name in ("dr", "ips", "snips", *estimates):
-        found = estimates.get(name, NOT_ESTIMATED)
-        if found.estimate is not None and found.interval[0] is not None:
-            return name, found
-    return "", NOT_ESTIMATED
+HOLDOUT = "the holdout itself"
+
+
+def _holdout(group: Group) -> Row:
+    """Return what the holdout earned, in the form of a policy's row."""
+    n = f"n = {count(group.n)}"
+    numbers = n if group.mean is None else f"{amount(group.mean)} · {n}"
+    note = "no mean: no decision of the holdout has matured"
+    return Row(HOLDOUT, group.mean, *group.interval, numbers, note)
+
+
+def _holdout_cells(group: Group) -> tuple[str, ...]:
+    return (
+        HOLDOUT,
+        count(group.n),
+        count(group.units),
+        during(group.period),
+        NOTHING,
+        "mean",
+        amount(group.mean),
+        span(group.interval),
+        "",
+    )
 
 
 def latency(part: Latency) -> Figure:

@@ -184,6 +184,7 @@ class Candidate:
             self.rewards.unbounded += 1
             return
         self._extend_period(decision.decided_at_ms)
+        self.rewards.units += draw.is_first
         self.rewards.add(weighted.weight, reward, bound, weighted.correction)
 
     def _extend_period(self, at_ms: int) -> None:
@@ -260,7 +261,8 @@ def draw_of(decision: Decision, bound: float | None, *, is_first: bool) -> Draw 
         h = round(chance if decision.group == BASELINE else 1 - chance, CHANCE_DIGITS)
         if 0 < h < 1:
             return mixed_draw(decision.chosen, treatment, baseline, h, bound)
-    return own_draw(decision, bound)
+    own = own_draw(decision, bound)
+    return None if own is None else own._replace(is_first=is_first)
 
 
 def own_draw(decision: Decision, bound: float | None) -> Draw | None:

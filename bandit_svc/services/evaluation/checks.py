@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.numbers import amount, counted
-from bandit_svc.ope.interval import Interval
+from bandit_svc.ope.interval import Interval, stretched
 from bandit_svc.ope.progressive.weighted import mean_weight_intervals
 from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, mean_interval
 from bandit_svc.ope.uplift.moments import Moments
@@ -113,7 +113,7 @@ def scorecard(
     of_holdout = mean_interval(holdout, SCORECARD_CONFIDENCE, scale.minimum, upper)
     factor = _design_effect(storage, experiment) ** 0.5
     estimated, earned = (
-        _wider(_ends(interval), factor, scale.minimum, upper)
+        _ends(stretched(interval, factor, scale.minimum, upper))
         for interval in (of_bandit, of_holdout)
     )
     agree = max(estimated[0], earned[0]) <= min(estimated[1], earned[1])
@@ -131,14 +131,6 @@ def _design_effect(storage: Storage, experiment: Experiment) -> float:
     """Return the ratio of variances by unit and by decision; 1 if it is unknown."""
     kept = kept_uplift(storage.joins, experiment.number)
     return 1.0 if kept is None else float(pooled_design_effect(kept.sums))
-
-
-def _wider(
-    ends: tuple[float, float], factor: float, minimum: float, maximum: float
-) -> tuple[float, float]:
-    """Return the ends, as many times as far from their middle, within the range."""
-    middle, half = (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) / 2 * factor
-    return max(middle - half, minimum), min(middle + half, maximum)
 
 
 def _not_compared(

@@ -40,6 +40,7 @@ from bandit_svc.services.evaluation.labels import (
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
 from bandit_svc.services.evaluation.rows import (
     CandidateProgress,
+    Clustering,
     policies,
     reward_model_quality,
 )
@@ -49,6 +50,7 @@ from bandit_svc.services.evaluation.trajectories import (
 )
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
+from bandit_svc.services.learning.uplift_sums import kept_uplift
 from bandit_svc.services.values import (
     ONE_STEP,
     TRAJECTORY,
@@ -143,7 +145,17 @@ def evaluate(
     histories = history(storage, experiment.number)
     return Evaluation(
         policies=(
-            _one_step_rows(experiment, asked, found, estimators, histories)
+            _one_step_rows(
+                asked,
+                policies(
+                    experiment,
+                    {label: found[label] for label in asked},
+                    _clustering(storage, experiment),
+                    estimators,
+                ),
+                found,
+                histories,
+            )
             if estimand == ONE_STEP
             else trajectory_rows(experiment, along.values())
         ),
@@ -156,15 +168,17 @@ def evaluate(
     )
 
 
+def _clustering(storage: Storage, experiment: Experiment) -> Clustering:
+    kept = kept_uplift(storage.joins, experiment.number)
+    return Clustering() if kept is None else Clustering.of(kept.sums)
+
+
 def _one_step_rows(
-    experiment: Experiment,
     asked: Mapping[str, Target],
+    rows: tuple[PolicyRow, ...],
     found: Mapping[str, CandidateProgress],
-    estimators: Collection[str],
     histories: Check,
 ) -> tuple[PolicyRow, ...]:
-    shown = {label: found[label] for label in asked}
-    rows = policies(experiment, shown, estimators)
     if histories.status == "warn":
         rows = tuple(replace(row, note=ONE_STEP_NOTE) for row in rows)
     return tuple(

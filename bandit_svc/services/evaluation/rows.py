@@ -1,10 +1,12 @@
 """Rows of what other policies would have earned.
 
 Owns the row of one policy in the contract's `policies`, and what a report reads for
-it: sums that were kept, never the log. Every interval holds at every look, but only for
-one policy: to pick the best of many, use services.evaluation.tune, which corrects for
-their number. With learn_on first_reward all are refused: when a decision is evaluated
-then depends on its reward.
+it: sums that were kept, never the log. Every interval holds at every look, where each
+unit came once for every n, else once there are many units: it is then wider by the root
+of the design effect of the experiment's rewards, as the weights of one unit's decisions
+are drawn anew. It holds for one policy only: to pick the best of many, use
+services.evaluation.tune, which corrects for their number. With learn_on first_reward
+all are refused: when a decision is evaluated then depends on its reward.
 
 `ips` and `snips` share one interval, which bounds the policy's value without a model.
 `dr` has its own, which bounds the same value and is valid however wrong the model is.
@@ -23,14 +25,21 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+import numpy as np
+from msgspec import UNSET
+from msgspec.structs import replace
+
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.numbers import counted
-from bandit_svc.ope.audit.diagnostics import refusal
+from bandit_svc.ope.audit.diagnostics import MINIMAL_EFFECTIVE, refusal
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.estimators.registry import PROGRESSIVE
+from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.interval import UNKNOWN, Estimate, Interval
 from bandit_svc.ope.progressive.estimates import Look, looks
 from bandit_svc.ope.progressive.weighted import Summary, WeightedRewards
+from bandit_svc.ope.uplift.sides import effective_units, pooled_design_effect
+from bandit_svc.ope.uplift.totals import Totals
 from bandit_svc.services.evaluation.labels import (
     FIXED,
     TREATED_BASELINE,
@@ -60,8 +69,50 @@ NO_MAXIMUM = (
     "which needs none."
 )
 
-
+ALIKE_UNKNOWN = (
+    "Units come back, and without a holdout it is not known how alike the decisions of "
+    "a unit are: the interval is of the units that came, not of visitors in general."
+)
 EARLIER = "an earlier version added the first decisions, and kept no times"
+
+
+class Clustering(NamedTuple):
+    """How much less a decision tells where units come back.
+
+    Attributes:
+        design_effect: the variance of a mean by unit over that by decision; 1 where
+            each unit came once.
+        visits: the mean number of decisions that come with a decision's unit.
+        known: false where no sums by unit tell.
+    """
+
+    design_effect: float = 1.0
+    visits: float = 1.0
+    known: bool = False
+
+    @classmethod
+    def of(cls, totals: Totals) -> "Clustering":
+        """Return that of all decisions of an experiment."""
+        n = totals.decisions
+        if not n.any():
+            return cls()
+        if float(totals.units) == float(n.sum()):
+            return cls(known=True)
+        units = np.maximum(np.stack(effective_units(totals)), 1.0)
+        # Of each group n / effective units, weighted by its decisions.
+        visits = float((n * n / units).sum() / n.sum())
+        return cls(float(pooled_design_effect(totals)), visits, known=True)
+
+    def effective_units(self, sums: WeightedSums) -> float:
+        """Return how many units of equal weight a policy's decisions are worth.
+
+        The decisions of n / visits equal units, of which weights that are independent
+        within a unit leave 1 / (visits / n + 1 / worth - 1 / n).
+        """
+        worth = sums.effective_sample_size
+        if not (sums.n and worth):
+            return 0.0
+        return 1 / ((self.visits - 1) / sums.n + 1 / worth)
 
 
 class CandidateProgress(NamedTuple):
@@ -118,6 +169,7 @@ def reward_model_quality(quality: Quality) -> RewardModelQuality:
 def policies(
     experiment: Experiment,
     evaluations: Mapping[str, CandidateProgress],
+    clustering: Clustering,
     estimators: Collection[str] = tuple(PROGRESSIVE),
 ) -> tuple[PolicyRow, ...]:
     """Return one row a policy, in the contract's shape, with these estimates."""
@@ -131,18 +183,25 @@ def policies(
         if biased
         else NO_MAXIMUM
         if scale.maximum is None
-        else refused(one.summary)
+        else refused(one.summary) or _few_units(one.summary, clustering)
         for label, one in evaluations.items()
     }
     shown = [label for label, reason in reasons.items() if reason is None]
     summaries = [evaluations[label].summary for label in shown]
     # All at once, since there may be hundreds.
-    found = dict(zip(shown, looks(summaries, CONFIDENCE), strict=True))
-    return tuple(
+    wider = clustering.design_effect**0.5
+    by_unit = [one.stretched(wider) for one in looks(summaries, CONFIDENCE)]
+    found = dict(zip(shown, by_unit, strict=True))
+    rows = (
         _row(
             _RowInputs(label, one, reasons[label], found.get(label)), scale, estimators
         )
         for label, one in evaluations.items()
+    )
+    if clustering.known:
+        return tuple(rows)
+    return tuple(
+        replace(row, note=ALIKE_UNKNOWN) if _come_back(row) else row for row in rows
     )
 
 
@@ -172,6 +231,23 @@ def refused(summary: Summary) -> str | None:
             "above 0."
         )
     return refusal(sums)
+
+
+def _few_units(summary: Summary, clustering: Clustering) -> str | None:
+    """Return why there are too few units for an estimate, or None."""
+    if clustering.visits <= 1:
+        return None
+    worth = clustering.effective_units(summary.sums)
+    if worth >= MINIMAL_EFFECTIVE:
+        return None
+    return (
+        f"Units come back: {counted(summary.sums.n, 'decision')} are worth "
+        f"{worth:.1f} units for this policy; at least {MINIMAL_EFFECTIVE} are needed."
+    )
+
+
+def _come_back(row: PolicyRow) -> bool:
+    return row.refused is None and row.units is not UNSET and row.units < row.n
 
 
 def scaled_back(interval: Interval, scale: RewardRange) -> Interval:
@@ -215,6 +291,7 @@ def _row(
         refused=inputs.reason,
         estimates=estimates,
         period=period(one.first_ms, one.last_ms, EARLIER if sums.n else ""),
+        units=one.summary.units,
     )
 
 

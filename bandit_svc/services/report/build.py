@@ -19,12 +19,12 @@ from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.sides import pooled_design_effect
 from bandit_svc.services.checks.reported import CLIPPED, REFUSED, total_of
 from bandit_svc.services.evaluation.rows import (
+    Clustering,
     ips_of_variants,
     kept_evaluations,
     kept_reward_model,
     policies,
 )
-from bandit_svc.services.learning.adjusted_uplift import adjusted
 from bandit_svc.services.report.checks import Facts, report_checks
 from bandit_svc.services.report.deployed import with_deployed_values
 from bandit_svc.services.report.first_reward import without_biased_numbers
@@ -45,6 +45,7 @@ from bandit_svc.services.report.segments import segments
 from bandit_svc.services.report.uplift import (
     GROUPS,
     Compared,
+    adjusted_of,
     compared_groups,
     group_mean,
     uplift_of,
@@ -74,7 +75,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
     main = [t for t in tallies if t.metric == MAIN_METRIC]
     model = _model(storage, experiment, metas[0] if metas else None, now_ms)
     evaluations = kept_evaluations(storage, experiment, totals.joined)
-    rows = policies(experiment, evaluations)
+    rows = policies(experiment, evaluations, Clustering.of(compared.totals))
     parts, segment_rule = segments(storage, compared)
     rewards = latency(storage, experiment)
     facts = Facts(
@@ -94,7 +95,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         revision=experiment.revision,
         decisions=_decisions(totals, main),
         uplift=replace(
-            uplift_of(compared, adjusted(storage.joins, experiment)),
+            uplift_of(compared, adjusted_of(compared, storage.joins)),
             former=former_uplift(
                 storage.joins.method_changed_at_ms(number),
                 _moments(main, TREATMENT),

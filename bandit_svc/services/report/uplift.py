@@ -19,7 +19,7 @@ from bandit_svc.ope.uplift import by_unit
 from bandit_svc.ope.uplift.columns import ONE_STEP, RANDOMISED, TRAJECTORY
 from bandit_svc.ope.uplift.sides import MINIMAL_UNITS
 from bandit_svc.ope.uplift.totals import Totals
-from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
+from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift, adjusted
 from bandit_svc.services.learning.uplift_headline import BETS, Headline
 from bandit_svc.services.learning.uplift_looks import Looks
 from bandit_svc.services.learning.uplift_rows import Layout
@@ -35,6 +35,10 @@ from bandit_svc.storage.interface import Joins
 
 NOTHING_JOINED = "no decision of both groups has matured yet"
 NO_RATIO = "the baseline's mean can't be told from 0"
+COME_BACK = (
+    "units come back, and a covariate of later decisions may follow from the group; "
+    "the adjusted uplift is known for units that come once"
+)
 NO_HOLDOUT = "the holdout is 0, so that there is no baseline to compare with"
 _WORDS = ("bandit", "baseline")
 GROUPS: tuple[Group, ...] = (TREATMENT, BASELINE)
@@ -69,6 +73,11 @@ class Compared(NamedTuple):
     def possible(self) -> by_unit.Possible:
         """The declared range of the reward."""
         return self.layout.possible
+
+    @property
+    def alone(self) -> bool:
+        """True if no unit has come twice."""
+        return bool(self.totals.units == self.totals.decisions.sum())
 
     @property
     def has_both(self) -> bool:
@@ -117,6 +126,20 @@ def uplift_of(compared: Compared, adjusted: AdjustedUplift | None) -> Uplift:
         randomised=comparison(compared, RANDOMISED),
         one_step=_one_step(compared),
         adjusted=adjusted or UNSET,
+    )
+
+
+def adjusted_of(compared: Compared, joins: Joins) -> AdjustedUplift | None:
+    """Return the uplift adjusted by the covariate; unknown where units come back.
+
+    It takes each decision for a draw of its own. A covariate of later decisions may
+    follow from the group, too, and must then not be adjusted for.
+    """
+    found = adjusted(joins, compared.experiment)
+    if found is None or compared.alone:
+        return found
+    return AdjustedUplift(
+        found.covariate, n=found.n, missing=found.missing, reason=COME_BACK
     )
 
 
@@ -198,9 +221,7 @@ def _relative_now(compared: Compared, weighting: int) -> Estimated:
 
 
 def _one_step(compared: Compared) -> Comparison | UnsetType:
-    totals = compared.totals
-    alone = bool(totals.units == totals.decisions.sum())
-    if not alone and compared.experiment.definition.carry_over != "none":
+    if not compared.alone and compared.experiment.definition.carry_over != "none":
         return UNSET
     return comparison(compared, ONE_STEP)
 

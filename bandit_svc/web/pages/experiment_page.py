@@ -17,6 +17,7 @@ from bandit_svc.prose.report_html.page import figures, history_note, outcome_of
 from bandit_svc.services.checks.check import WORDS, checked_json, tally
 from bandit_svc.services.managing.revision_changes import revision_changes
 from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.deployed import always_shown
 from bandit_svc.services.report.who_gets_what import variant_means, who_gets_what
 from bandit_svc.web.page_context import PageContext, render
 from bandit_svc.web.pages.change_pages import change_notice
@@ -82,6 +83,7 @@ def _live(page_context: PageContext, experiment: Experiment) -> Json:
         "figures": drawn,
         "outcome": outcome_of(report),
         "history_note": history_note(report),
+        "always_shown": always_shown(report),
         "tally": tally(report.health),
         "words": WORDS,
         "payloads": {v.key: v.payload for v in experiment.definition.variants},

@@ -13,7 +13,12 @@ from bandit_svc.prose.report_csv import report_rows
 from bandit_svc.services.checks.check import Check
 from bandit_svc.services.evaluation.checks import propensity_audit, scorecard
 from bandit_svc.services.evaluation.labels import TREATED_BASELINE
-from bandit_svc.services.evaluation.rows import CandidateProgress
+from bandit_svc.services.evaluation.rows import (
+    CandidateProgress,
+    Clustering,
+    kept_evaluations,
+    policies,
+)
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.report import Report
 from bandit_svc.services.values import NOT_ESTIMATED, PolicyRow
@@ -65,7 +70,7 @@ def test_a_row_has_the_shape_of_the_contract_for_each_candidate(
         values = to_builtins(row)
         assert set(values) == {
             *("policy", "n", "behind", "effective_sample_size", "mean_weight"),
-            *("max_weight", "refused", "estimates", "estimand", "period"),
+            *("max_weight", "refused", "estimates", "estimand", "period", "units"),
         }
         assert set(row.estimates) == {"ips", "snips", "dm", "dr"}
         for one in values["estimates"].values():
@@ -120,6 +125,89 @@ def test_every_number_is_in_the_csv(earned: Service) -> None:
 
 
 ENDS = ("", "_lower", "_upper")
+
+
+def come_back(service: Service, units: int, visits: int) -> None:
+    """Let each unit come a number of times; a third of them always reward."""
+    for _ in range(visits):
+        for unit in range(units):
+            decided = service.decide(unit_id=f"u{unit}")
+            if unit % 3 == 0:
+                service.reward(decided)
+        service.mature()
+
+
+def test_where_units_come_back_an_interval_is_as_wide_as_the_design_effect_says(
+    service: Service,
+) -> None:
+    service.create(holdout=0.4, exploration_floor=1.0)
+    come_back(service, 200, 3)
+    experiment = service.storage.experiments.get("hero")
+    evaluations = kept_evaluations(service.storage, experiment, 600)
+    row = policies_of(service)["uniform"]
+    exact, by_unit = (
+        {r.policy: r for r in policies(experiment, evaluations, one)}["uniform"]
+        for one in (Clustering(known=True), Clustering(4.0, 3.0, known=True))
+    )
+
+    assert (row.units, row.n) == (200, exact.n)
+    assert 200 < row.n < 600
+    for name in ("ips", "dr"):
+        width, wider, reported = (
+            float(upper) - float(lower)
+            for lower, upper in (
+                one.estimates[name].interval for one in (exact, by_unit, row)
+            )
+            if lower is not None and upper is not None
+        )
+        # Ends may be cut at 0 and 1.
+        assert width < wider <= 2 * width * (1 + 1e-9)
+        # All rewards of a unit are alike: a design effect of about 3.
+        assert 1.4 < reported / width < 1.9
+        assert exact.estimates[name].estimate == row.estimates[name].estimate
+
+
+def test_decisions_of_few_units_are_refused_however_many_they_are(
+    service: Service,
+) -> None:
+    service.create(holdout=0.4, exploration_floor=1.0)
+    come_back(service, 40, 10)
+    row = policies_of(service)["uniform"]
+
+    assert row.effective_sample_size > 200
+    assert "at least 50 are needed" in str(row.refused)
+    assert "Units come back" in str(row.refused)
+    assert row.estimates["ips"] == NOT_ESTIMATED
+
+
+def test_without_a_holdout_a_row_tells_whom_its_interval_is_of(
+    service: Service,
+) -> None:
+    service.create(holdout=0.0, exploration_floor=1.0)
+    come_back(service, 60, 2)
+    row = policies_of(service)["uniform"]
+
+    assert (row.units, row.n) == (60, 120)
+    assert "of the units that came" in str(row.note)
+
+
+def test_the_baselines_value_is_known_where_the_policy_hardly_shows_it(
+    service: Service,
+) -> None:
+    """At a floor of .02 the treatment alone has an effective sample size under 50."""
+    service.create(
+        holdout=0.1, exploration_floor=0.02,
+        policy={"kind": "fixed", "variant": "b"},
+    )  # fmt: skip
+    service.rounds(1_500)
+    service.mature()
+    row = policies_of(service)["baseline"]
+    experiment = service.storage.experiments.get("hero")
+    alone = kept_evaluations(service.storage, experiment, 1_500)[TREATED_BASELINE]
+
+    assert row.refused is None
+    assert row.max_weight < 10
+    assert alone.summary.sums.effective_sample_size < 50
 
 
 def test_too_few_decisions_are_refused_with_a_sentence(service: Service) -> None:

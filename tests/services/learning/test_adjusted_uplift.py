@@ -63,6 +63,24 @@ def test_the_report_has_the_adjusted_uplift_beside_the_plain_one(
     assert rows["adjusted", "estimate"] == found.estimate
 
 
+def test_once_a_unit_has_come_back_it_is_unknown_with_the_reason(
+    service: Service,
+) -> None:
+    service.create(holdout=0.5, covariate=SPEND, **FIXED)
+    play(service, 300)
+    service.reward(service.decide(unit_id="back", context={"user": {"past_spend": 1}}))
+    service.mature()
+    before = adjusted(service)
+    service.reward(service.decide(unit_id="back", context={"user": {"past_spend": 1}}))
+    service.mature()
+    after = adjusted(service)
+
+    assert before.estimate is not None
+    assert (after.estimate, after.interval) == (None, (None, None))
+    assert "units come back" in str(after.reason)
+    assert (after.n, after.missing) == (302, 0)
+
+
 def test_without_a_covariate_there_is_none(service: Service) -> None:
     service.create(**FIXED)
     play(service, 20)

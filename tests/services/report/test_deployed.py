@@ -13,7 +13,9 @@ from bandit_svc.services.evaluation.history_watch import ONE_STEP_NOTE
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.managing.jobs import run_job
 from bandit_svc.services.report.build import build_report
+from bandit_svc.services.report.deployed import always_shown
 from bandit_svc.services.report.report import Report
+from bandit_svc.services.values import NOT_ESTIMATED
 from bandit_svc.storage.jobs import EVALUATION
 from tests.harness.service import Service
 
@@ -61,6 +63,21 @@ def refreshed(service: Service) -> None:
 
 def work(service: Service) -> bool:
     return run_job(service.storage, JOB_KINDS, lambda: service.now_ms)
+
+
+def test_always_shown_has_no_number_of_one_changed_decision(capped: Service) -> None:
+    assert set(always_shown(report_of(capped)).values()) == {NOT_ESTIMATED}
+
+
+def test_always_shown_is_the_number_of_the_policys_row(service: Service) -> None:
+    service.create(holdout=0.3, exploration_floor=0.6)
+    service.rounds(300)
+    service.mature()
+    report = report_of(service)
+    rows = {row.policy: row for row in report.policies}
+
+    for variant, found in always_shown(report).items():
+        assert found == rows[f"fixed:{variant}"].shown[1] != NOT_ESTIMATED
 
 
 def test_one_step_rows_say_why_they_are_not_what_a_policy_earns(
