@@ -57,7 +57,7 @@ def test_text_says_what_other_policies_would_have_earned_or_why_not() -> None:
     text = report_text(report_of("hero", policies=(row, other)))
 
     line = next(one for one in text.splitlines() if one.startswith("uniform"))
-    assert line.split()[-5:] == ["0.1234", "0.0500", "to", "0.2500", "0.1235"]
+    assert line.split()[-5:] == ["dr", "0.1234", "0.0500", "to", "0.2500"]
     assert "No estimate for baseline: One decision carries it all." in text
 
 
