@@ -63,7 +63,8 @@ def register(app: Flask, request_context: RequestContext) -> None:
         found = look_up(
             worker.storage.facts, worker.reader, worker.decoder, decision_id
         )
-        return json_reply(decision_record(found)).to_flask()
+        experiment = worker.storage.experiments.get(found.decision.experiment)
+        return json_reply(decision_record(found, experiment.definition)).to_flask()
 
     app.register_blueprint(routes)
 

@@ -52,7 +52,14 @@ class VariantChance(msgspec.Struct):
 
 
 class RewardRecord(msgspec.Struct):
-    """One reward of a decision; `conflicts` counts refused other values."""
+    """One reward of a decision.
+
+    Attributes:
+        value: as it was reported.
+        conflicts: refused other values.
+        clipped: true where an end of the declared range counts in place of the value;
+            else absent.
+    """
 
     metric: str
     reward_id: str | None
@@ -61,6 +68,7 @@ class RewardRecord(msgspec.Struct):
     received_at: str
     late: bool
     conflicts: int
+    clipped: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class DecisionRecord(msgspec.Struct):
@@ -165,8 +173,13 @@ class Readiness(msgspec.Struct):
     reasons: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
-def decision_record(view: DecisionView) -> DecisionRecord:
-    """Return a logged decision as its caller gets it."""
+def decision_record(view: DecisionView, definition: Definition) -> DecisionRecord:
+    """Return a logged decision as its caller gets it.
+
+    Args:
+        view: of the decision.
+        definition: of its experiment, for the ranges of rewards.
+    """
     decision = view.decision
     return DecisionRecord(
         decision_id=decision.id,
@@ -187,7 +200,7 @@ def decision_record(view: DecisionView) -> DecisionRecord:
         decided_at=timestamp(decision.decided_at_ms),
         exposed_at=timestamp_or_none(view.exposed_at_ms),
         closes_at=timestamp_or_none(view.closes_at_ms),
-        rewards=[_reward_record(reward) for reward in view.rewards],
+        rewards=[_reward_record(reward, definition) for reward in view.rewards],
         reward=view.joined_reward,
         position=view.joined_position,
     )
@@ -216,7 +229,8 @@ def model_record(meta: ModelVersionMeta, *, serving: bool) -> ModelRecord:
     )
 
 
-def _reward_record(reward: RewardRow) -> RewardRecord:
+def _reward_record(reward: RewardRow, definition: Definition) -> RewardRecord:
+    clipped = definition.clip(reward.metric, reward.value) != reward.value
     return RewardRecord(
         metric=reward.metric,
         reward_id=reward.reward_id or None,
@@ -225,4 +239,5 @@ def _reward_record(reward: RewardRow) -> RewardRecord:
         received_at=timestamp(reward.received_at_ms),
         late=reward.late,
         conflicts=reward.conflicts,
+        clipped=clipped or msgspec.UNSET,
     )

@@ -40,6 +40,7 @@ def rewards_range(service: WorkerInProcess) -> Json:
 def test_the_shop_of_0_to_100_is_not_all_green(service: WorkerInProcess) -> None:
     """80 % of the visitors buy nothing, 10 % for 37.5 and 10 % for 120."""
     create(service, maximum=100)
+    bought: dict[float, str] = {}
     for i in range(200):
         decision_id = service.decide("hero", unit_id=f"u{i}")["decision_id"]
         if i % 10 < 2:
@@ -47,7 +48,11 @@ def test_the_shop_of_0_to_100_is_not_all_green(service: WorkerInProcess) -> None
             answer = answer_to(service, decision_id, value=value)
             assert answer["status"] == "accepted"
             assert answer.get("clipped") is (True if value > 100 else None)
+            bought[value] = decision_id
     service.learn()
+    for value, clipped in ((37.5, None), (120.0, True)):
+        (kept,) = service.get(f"/v1/decisions/{bought[value]}").json["rewards"]
+        assert (kept["value"], kept.get("clipped")) == (value, clipped)
     early, early_check = report(service), rewards_range(service)
     service.learn(after_s=61)
     late = report(service)

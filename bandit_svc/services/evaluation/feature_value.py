@@ -21,7 +21,11 @@ import msgspec
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.evaluation.paired import PairedEvaluation, PairedResult
+from bandit_svc.services.evaluation.paired import (
+    PairedEvaluation,
+    PairedResult,
+    check_bounded,
+)
 from bandit_svc.services.evaluation.processes import (
     Opener,
     dealt,
@@ -138,8 +142,10 @@ def feature_values(
         on_progress: called with the number of joined decisions that are done.
 
     Raises:
-        InvalidInput: the policy's probabilities follow from its spec alone.
+        InvalidInput: the policy's probabilities follow from its spec alone, or the
+            experiment declares no maximum reward.
     """
+    check_bounded(experiment, "features")
     if fixed_weights(spec) is not None:
         raise InvalidInput(
             f"policy kind {spec['kind']} ignores the context, so feature values are "

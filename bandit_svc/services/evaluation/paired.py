@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import TREATMENT, Experiment
+from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.progressive.weighted import Summary, WeightedRewards
 from bandit_svc.ope.sequences.paired import PairedDifference, Term, paired_terms
 from bandit_svc.services.evaluation.candidate import WeightBounds
@@ -102,6 +103,21 @@ class PairedCandidate:
         """Return the result so far."""
         value = self._total / self._n if self._n else None
         return PairedResult(self.rewards.summary(), self._difference, value)
+
+
+def check_bounded(experiment: Experiment, command: str) -> None:
+    """Raise where rewards have no maximum: bets on their differences need one.
+
+    Raises:
+        InvalidInput: the experiment declares no maximum reward.
+    """
+    if experiment.definition.reward.maximum is None:
+        raise InvalidInput(
+            f"{command} compares policies by rewards of a bounded range, and the "
+            f"maximum of {experiment.key} is null. Evaluate policies one by one with "
+            f"`bandit-svc evaluate {experiment.key} --estimand trajectory`, which needs"
+            " no maximum, or measure in an experiment with a maximum"
+        )
 
 
 class PairedEvaluation:

@@ -30,7 +30,11 @@ from bandit_svc.services.evaluation.history_watch import (
     ONE_STEP_NOTE,
     history,
 )
-from bandit_svc.services.evaluation.paired import PairedEvaluation, PairedResult
+from bandit_svc.services.evaluation.paired import (
+    PairedEvaluation,
+    PairedResult,
+    check_bounded,
+)
 from bandit_svc.services.evaluation.processes import (
     Opener,
     dealt,
@@ -127,7 +131,11 @@ def tune(
         specs: normalised; the first is the incumbent.
         processes: number of processes that work at the same time.
         on_progress: called with the number of joined decisions done so far.
+
+    Raises:
+        InvalidInput: the experiment declares no maximum reward.
     """
+    check_bounded(experiment, "tune")
     incumbent, *candidates = specs
     storage = opener()
     try:

@@ -44,6 +44,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "policy_settings": "",
         "holdout": "0.1",
         "exploration_floor": "0.02",
+        "carry_over": "possible",
         "window_seconds": "1800",
         "aggregate": "sum",
         "minimum": "0",
@@ -181,6 +182,7 @@ def _raw(
         raw["reward"][name] = (
             None if unbounded else read(name, partial(read_number, name, given[name]))
         )
+    raw["carry_over"] = given["carry_over"]
     settings = read("policy_settings", lambda: _object(given["policy_settings"]))
     raw["policy"] = {"kind": given["policy_kind"], **(settings or {})}
     if given["baseline"].strip():

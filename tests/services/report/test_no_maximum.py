@@ -4,9 +4,12 @@ import random
 
 import pytest
 
+from bandit_svc.errors import InvalidInput
 from bandit_svc.prose.report_html.page import report_html
 from bandit_svc.services.evaluation.evaluate import evaluate
+from bandit_svc.services.evaluation.feature_value import feature_values
 from bandit_svc.services.evaluation.labels import asked_specs
+from bandit_svc.services.evaluation.tune import tune
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.values import TRAJECTORY
 from tests.harness.service import Service
@@ -72,3 +75,13 @@ def test_a_restarted_learner_has_the_same_reward_model_and_candidates(
     tick = shop.learner.tick()
 
     assert all(progress.faults == () for progress in tick.evaluated.values())
+
+
+def test_tune_and_features_tell_that_they_need_a_maximum(shop: Service) -> None:
+    experiment = shop.storage.experiments.get("hero")
+    spec = experiment.definition.policy
+
+    with pytest.raises(InvalidInput, match="maximum of hero is null"):
+        tune(lambda: shop.storage, experiment, [spec, spec], 1)
+    with pytest.raises(InvalidInput, match="--estimand trajectory"):
+        feature_values(lambda: shop.storage, experiment, spec, 1)

@@ -95,6 +95,7 @@ def test_every_field_of_the_form_is_taken(
             policy_settings='{"explorer": "epsilon", "epsilon": 0.2}',
             holdout=" 0.3 ",
             exploration_floor="0.05",
+            carry_over="none",
             window_seconds="90",
             aggregate="max",
             minimum="-1",
@@ -110,6 +111,7 @@ def test_every_field_of_the_form_is_taken(
     assert (made["holdout"], made["exploration_floor"]) == (0.3, 0.05)
     assert made["variants"][0]["features"] == {"size": 2}
     assert made["variants"][1]["payload"] == {"img": "b"}
+    assert made["carry_over"] == "none"
     reward = made["reward"]
     assert (reward["window_seconds"], reward["aggregate"]) == (90.0, "max")
     assert (reward["minimum"], reward["maximum"], reward["default"]) == (-1, 5, -1)
@@ -135,6 +137,7 @@ def test_an_empty_largest_reward_is_none(
         ({"minimum": "2"}, {"maximum"}),
         ({"default": "7"}, {"default"}),
         ({"aggregate": "no such one"}, {"aggregate"}),
+        ({"carry_over": "perhaps"}, {"carry_over"}),
         ({"policy_kind": "oracle"}, {"policy_kind"}),
         ({"policy_settings": '{"explorer": "x"}'}, {"policy_settings"}),
         ({"policy_settings": "[1]"}, {"policy_settings"}),
