@@ -52,6 +52,7 @@ def report_rows(report: Report) -> Iterator[Row]:
         yield from _mean("groups", group.group, group)
     for variant in report.variants:
         yield ("variants", variant.variant, "n", variant.n)
+        yield ("variants", variant.variant, "units", variant.units)
         yield from _times("variants", variant.variant, variant.period)
         yield ("variants", variant.variant, "share", variant.share)
         yield from _mean("variants", variant.variant, variant)
@@ -136,6 +137,7 @@ def _segment(row: Segment) -> Iterator[Row]:
     name = f"{row.key}={row.value}"
     for group in row.groups:
         yield (section, name, f"n/{group.group}", group.n)
+        yield (section, name, f"units/{group.group}", group.units)
         yield (section, name, f"mean/{group.group}", group.mean)
     yield from _estimate(section, name, row.uplift)
     yield (section, name, "significant", row.significant)

@@ -6,10 +6,10 @@ texts. Logs of 10,000 rounds with known truth, looked at after every single roun
 row says in what share of runs the interval was ever wrong (promised: at most 5 %), how
 wide it was at the end against a normal interval that may be looked at once only, and
 how often that normal interval was ever wrong when looked at as often. In the section
-`live` the service's own policies make the logs, in `units` units come back, in `money`
-rewards are orders, in `trajectories` a choice limits later ones, in `values` a policy
-seldom shows the baseline. All of it takes about three hours on one core; 1,000 runs are
-the default.
+`live` the service's own policies make the logs, in `units` units come back, in
+`segments` parts of the traffic are compared, in `money` rewards are orders, in
+`trajectories` a choice limits later ones, in `values` a policy seldom shows the
+baseline. All of it takes about three hours on one core; 1,000 runs are the default.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,6 +25,7 @@ from benchmarks.truth import live as truth_live
 from benchmarks.truth.asked import is_asked, options
 from benchmarks.truth.mixture import print_mixture
 from benchmarks.truth.money import print_money
+from benchmarks.truth.parts.segments import print_segments
 from benchmarks.truth.trajectories import print_trajectories
 from benchmarks.truth.units import print_units
 from benchmarks.truth.values import print_values
@@ -117,6 +118,7 @@ SECTIONS: dict[str, Callable[[int, Sequence[str]], None]] = {
     "audit": _print_audit,
     "live": _print_live,
     "units": print_units,
+    "segments": print_segments,
     "mixture": _print_mixture,
     "values": print_values,
     "money": print_money,

@@ -1,7 +1,8 @@
 """Decisions of units that come back, for tests of comparisons by unit.
 
 Owns a log of two groups in which the baseline always shows action 0 and the treatment
-shows it with a chance, and how the log is added in batches as the learner does.
+shows it with a chance, how the log is added in batches as the learner does, and totals
+of parts whose units come once.
 """
 
 from dataclasses import dataclass, field
@@ -10,6 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
+from bandit_svc.ope.uplift.columns import (
+    RANDOMISED,
+    TRAJECTORY,
+    Columns,
+    value_column,
+    weight_column,
+)
 from bandit_svc.ope.uplift.history_weights import LoggedDraws
 from bandit_svc.ope.uplift.totals import Totals
 from bandit_svc.ope.uplift.unit_sums import NO_UNIT, JoinedDecisions, added
@@ -99,3 +107,51 @@ class UnitStore:
         for start in range(0, whole.unit.size, batch):
             store.add(whole.at(slice(start, start + batch)))
         return store
+
+
+def once(
+    treated: npt.ArrayLike,
+    treated_rewards: npt.ArrayLike,
+    held_out: npt.ArrayLike,
+    held_out_rewards: npt.ArrayLike,
+) -> Totals:
+    """Return the totals of rewards of 0 and 1, each of another unit, all weights 1.
+
+    Args:
+        treated: decisions of the treatment; any shape, the parts last.
+        treated_rewards: how many of them have the reward 1.
+        held_out: decisions of the baseline.
+        held_out_rewards: likewise.
+    """
+    n, r = _both(treated, treated_rewards, held_out, held_out_rewards)
+    columns = Columns()
+    shape = n.shape[1:]
+    sums = np.zeros((*shape, columns.count))
+    products = np.zeros((*shape, len(columns.pairs)))
+    for weighting in (RANDOMISED, TRAJECTORY):
+        for group in (0, 1):
+            w = weight_column(weighting, group)
+            x = value_column(weighting, group, 0)
+            sums[..., w], sums[..., x] = n[group], r[group]
+            index = columns.pair_index
+            products[..., index[w, w]] = n[group]
+            products[..., index[w, x]] = products[..., index[x, x]] = r[group]
+    total = r.sum(axis=0)
+    plain = np.stack([total, total, total, total > 0], axis=-1)
+    return Totals(
+        columns=columns,
+        chances=(),
+        usual=np.zeros(1),
+        counts=np.stack([*n, n.sum(axis=0), *n], axis=-1),
+        sums=sums,
+        by_unit=products,
+        by_decision=products,
+        plain=plain[..., None, :],
+        heaviest=np.ones((*shape, 6)),
+    )
+
+
+def _both(*numbers: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    arrays = [np.asarray(one, dtype=np.float64) for one in numbers]
+    n_t, r_t, n_b, r_b = np.broadcast_arrays(*arrays)
+    return np.stack([n_t, n_b]), np.stack([r_t, r_b])

@@ -52,7 +52,7 @@ def test_a_report_has_every_field_of_the_contract(earned: dict[str, Any]) -> Non
         *("group", "n", "units", "mean", "interval", "period"),
     }
     assert set(earned["variants"][0]) - {"reason"} == {
-        *("variant", "n", "share", "mean", "interval", "ips", "period"),
+        *("variant", "n", "units", "share", "mean", "interval", "ips", "period"),
     }
     for check in earned["health"]:
         assert {"check", "status", "detail"} <= set(check)

@@ -11,7 +11,7 @@ from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import counted
-from bandit_svc.services.report.report import Group, Report, VariantRow
+from bandit_svc.services.report.report import Group, Report, Segment, VariantRow
 from bandit_svc.services.values import TRAJECTORY, Bounds
 
 UNKNOWN = "-"
@@ -75,11 +75,12 @@ def _groups(report: Report) -> Iterator[Sequence[str]]:
 
 
 def _variants(report: Report) -> Iterator[Sequence[str]]:
-    yield ("VARIANT", "DECISIONS", "SHARE", "MEAN", "INTERVAL")
+    yield ("VARIANT", "DECISIONS", "UNITS", "SHARE", "MEAN", "INTERVAL")
     for row in report.variants:
         yield (
             row.variant,
             str(row.n),
+            _number(row.units, "d"),
             _number(row.share, ".1%"),
             *_mean(row),
         )
@@ -97,12 +98,19 @@ def _metrics(report: Report) -> Iterator[Sequence[str]]:
         )
 
 
+def _both_groups(segment: Segment) -> tuple[str, str]:
+    """Write the decisions and units of the bandit + those of the baseline."""
+    treatment, baseline = segment.groups
+    units = (_number(group.units, "d") for group in segment.groups)
+    return f"{treatment.n} + {baseline.n}", " + ".join(units)
+
+
 def _segments(report: Report) -> Iterator[Sequence[str]]:
-    yield ("SEGMENT", "DECISIONS", "UPLIFT", "INTERVAL", "DECIDED")
+    yield ("SEGMENT", "DECISIONS", "UNITS", "UPLIFT", "INTERVAL", "DECIDED")
     for row in report.segments:
         yield (
             f"{row.key}: {row.value}",
-            str(sum(group.n for group in row.groups)),
+            *_both_groups(row),
             _number(row.uplift.estimate, "+.4f"),
             _interval(row.uplift.interval, "+.4f"),
             "yes" if row.significant else "no",

@@ -155,12 +155,15 @@ class Band:
         return Estimate(None if np.isnan(estimate) else estimate, Interval(*ends))
 
 
-def shortage(totals: Totals, possible: Possible | None = None) -> Shortage | None:
-    """Return what is missing for an interval now; None if nothing is."""
-    units = [float(of_group) for of_group in effective_units(totals)]
-    group = TREATMENT if units[TREATMENT] < units[BASELINE] else BASELINE
-    if units[group] < MINIMAL_UNITS:
-        return Shortage("units", group, units[group], MINIMAL_UNITS)
+def shortage(
+    totals: Totals, possible: Possible | None = None, groups: Sequence[int] = GROUPS
+) -> Shortage | None:
+    """Return what is missing for an interval of groups now; None if nothing is."""
+    units = effective_units(totals)
+    group = min(reversed(groups), key=lambda one: float(units[one]))
+    found = float(units[group])
+    if found < MINIMAL_UNITS:
+        return Shortage("units", group, found, MINIMAL_UNITS)
     if possible is not None and possible.is_money:
         orders = float(totals.plain[possible.value, ORDERS])
         if orders < money.MINIMAL_ORDERS:
@@ -185,15 +188,29 @@ def absolute(
         rewards = _money(totals, two, weighting, possible)
         ends = rewards.ends(money.difference_ends, confidence, possible)
         return Band(estimate, *ends, enough_units(totals) & rewards.sizes.enough)
-    spreads = _spreads(totals, two, weighting, confidence, possible, 1.0)
-    error = np.sqrt(np.maximum(spreads[0] + spreads[1] - 2 * spreads[2], 0.0))
-    half = _reach(two, confidence) * error
+    error = _squared_error(totals, two, weighting, confidence, possible)
+    half = _reach(two, confidence) * np.sqrt(error)
     return Band(
         estimate,
         np.maximum(estimate - half, -possible.width),
         np.minimum(estimate + half, possible.width),
         enough_units(totals),
     )
+
+
+def squared_error(
+    totals: Totals, weighting: int, confidence: float, possible: Possible
+) -> FloatArray:
+    """Return the squared error of `absolute`, padded, for a range without money."""
+    two = sides(totals, weighting, possible.value)
+    return _squared_error(totals, two, weighting, confidence, possible)
+
+
+def _squared_error(
+    totals: Totals, two: Sides, weighting: int, confidence: float, possible: Possible
+) -> FloatArray:
+    spreads = _spreads(totals, two, weighting, confidence, possible, 1.0)
+    return np.asarray(np.maximum(spreads[0] + spreads[1] - 2 * spreads[2], 0.0))
 
 
 def relative(

@@ -74,11 +74,17 @@ class Added:
         states: of the units, in the order in which they were passed.
         posterior: (n,), the chance of the baseline group given all that the unit was
             shown; `corrected` needs it for a decision whose reward changes.
+        y: (n, columns), of each decision.
+        before: (units, columns), the sums of y of each unit before the batch.
+        after: likewise, after it.
     """
 
     totals: Totals
     states: list[bytes]
     posterior: FloatArray
+    y: FloatArray
+    before: FloatArray
+    after: FloatArray
 
 
 def added(
@@ -104,16 +110,19 @@ def added(
         Intervals(totals.chances),
         totals.columns.count,
     )
+    before = held.sums[:known]
     chance = np.empty(decisions.unit.size)
+    y = np.empty((chance.size, totals.columns.count))
     starts = _cuts(totals.chances, decisions.draws)
     for start, end in zip(starts, [*starts[1:], chance.size], strict=True):
         part = decisions.at(slice(start, end))
         held, totals = _with_chances(held, totals, part.draws)
         rows = _weigh(held, Intervals(totals.chances), part, totals.columns.values)
         totals = totals.with_rows(rows.y, rows.before, rows.values)
-        held, chance[start:end] = rows.held, rows.posterior
+        held, chance[start:end], y[start:end] = rows.held, rows.posterior, rows.y
     kept = UnitStates(held.logs[:known], held.sums[:known])
-    return Added(totals, pack(kept, Intervals(totals.chances)), chance)
+    states = pack(kept, Intervals(totals.chances))
+    return Added(totals, states, chance, y, before, kept.sums)
 
 
 def totals_over(
@@ -231,7 +240,7 @@ def _weigh(
     logs, sums = held.logs.copy(), held.sums.copy()
     chance = np.empty(n)
     y, before = np.empty((n, columns)), np.empty((n, columns))
-    for index in _in_turn(decisions.unit):
+    for index in in_turn(decisions.unit):
         unit, draws = decisions.unit[index], decisions.draws.at(index)
         old = logs[unit]
         new = after_draws(old, intervals, draws)
@@ -318,7 +327,7 @@ def _groups_seen(sums: FloatArray) -> FloatArray:
     return np.asarray(sums[:, columns] > 0, dtype=np.float64)
 
 
-def _in_turn(unit: IntArray) -> list[IntArray]:
+def in_turn(unit: IntArray) -> list[IntArray]:
     """Return decisions in turns: the first one of each unit, the second ones, ..."""
     order = np.argsort(unit, kind="stable")
     ordered = unit[order]

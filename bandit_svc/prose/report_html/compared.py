@@ -11,7 +11,6 @@ from bandit_svc.charts.bars import Bar, latency_bars
 from bandit_svc.charts.forest import Mark, Row, forest
 from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import NOTHING, amount, count, duration
-from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.prose.periods import during
 from bandit_svc.prose.report_html.figure import (
     Figure,
@@ -27,10 +26,12 @@ from bandit_svc.services.report.report import (
     Latency,
     Report,
     Segment,
+    SegmentGroup,
 )
 from bandit_svc.services.values import TRAJECTORY
 
-TOO_FEW = f"too few decisions yet ({MINIMAL_COUNT} in each group)"
+TOO_FEW = "too few units or rewards yet"
+ONE_GROUP = "one group alone, nothing to compare"
 FOLDED = "rare values together, not tested"
 
 
@@ -46,8 +47,8 @@ def segments(rows: Sequence[Segment]) -> Figure:
     return figure(
         lambda width: forest(drawn, marks, title, x_title, with_sign, width),
         (
-            *("Segment", "Bandit n", "Baseline n", "Bandit", "Baseline"),
-            *("Uplift", "Interval", "Decided"),
+            *("Segment", "Bandit n", "Bandit units", "Baseline n", "Baseline units"),
+            *("Bandit", "Baseline", "Uplift", "Interval", "Decided"),
         ),
         [_segment_cells(row) for row in rows],
     )
@@ -63,10 +64,20 @@ def _segment(row: Segment, *, heading: str) -> Row:
         lower,
         upper,
         n if estimate is None else f"{amount(estimate, signed=True)} · {n}",
-        FOLDED if row.folded else TOO_FEW,
+        _why_open(row),
         heading,
         row.significant,
     )
+
+
+def _why_open(row: Segment) -> str:
+    if row.folded:
+        return FOLDED
+    return ONE_GROUP if row.uplift.estimate is None else TOO_FEW
+
+
+def _units(group: SegmentGroup) -> str:
+    return NOTHING if group.units is None else count(group.units)
 
 
 def _segment_cells(row: Segment) -> tuple[str, ...]:
@@ -75,7 +86,9 @@ def _segment_cells(row: Segment) -> tuple[str, ...]:
     return (
         f"{row.key}: {row.value}",
         count(treatment.n),
+        _units(treatment),
         count(baseline.n),
+        _units(baseline),
         amount(treatment.mean),
         amount(baseline.mean),
         amount(uplift.estimate, signed=True),

@@ -10,7 +10,7 @@ from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.domain.numbers import amount, percent
 from bandit_svc.ope.uplift.agreement import carry_over as carry_over_of
 from bandit_svc.ope.uplift.agreement import exclusion as exclusion_of
-from bandit_svc.ope.uplift.by_unit import Band
+from bandit_svc.ope.uplift.by_unit import Band, Possible
 from bandit_svc.ope.uplift.columns import RANDOMISED, TRAJECTORY, weight_column
 from bandit_svc.ope.uplift.sides import (
     MINIMAL_UNITS,
@@ -100,7 +100,7 @@ def carry_over(experiment: Experiment, sums: Sums) -> Check:
         return CARRY_OVER.ok(_NOT_BACK)
     if _are_equal(sums):
         return CARRY_OVER.early(_NO_CHANCES)
-    found = carry_over_of(sums, CONFIDENCE)
+    found = carry_over_of(sums, CONFIDENCE, _possible(experiment))
     if not _excludes_none(found):
         return CARRY_OVER.ok(
             "decisions by themselves and in the order of their unit give the same "
@@ -114,13 +114,13 @@ def carry_over(experiment: Experiment, sums: Sums) -> Check:
     )
 
 
-def exclusion(sums: Sums) -> Check:
+def exclusion(experiment: Experiment, sums: Sums) -> Check:
     """Warn if the groups differ by more than what is shown."""
     if not enough_units(sums):
         return EXCLUSION.early(_TOO_FEW)
     if _are_equal(sums):
         return EXCLUSION.early(_NO_CHANCES)
-    found = exclusion_of(sums, CONFIDENCE)
+    found = exclusion_of(sums, CONFIDENCE, _possible(experiment))
     if not _excludes_none(found):
         return EXCLUSION.ok(
             "the uplift by group and the one by what was shown agree as far as can be "
@@ -130,6 +130,11 @@ def exclusion(sums: Sums) -> Check:
         "the groups differ by more than by what is shown: the uplift by what was shown "
         f"is off by {_between(found)}"
     )
+
+
+def _possible(experiment: Experiment) -> Possible:
+    reward = experiment.definition.reward
+    return Possible(reward.minimum, reward.maximum)
 
 
 def _are_equal(sums: Sums) -> bool:

@@ -14,13 +14,19 @@ import msgspec
 import numpy as np
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.ope.arrays import IntArray
+from bandit_svc.ope.arrays import FloatArray, IntArray
+from bandit_svc.ope.parts.columns import COLUMNS, WHOLE
+from bandit_svc.ope.parts.sums import UnitColumns
 from bandit_svc.ope.uplift.columns import RANDOMISED
+from bandit_svc.ope.uplift.history_weights import Intervals
 from bandit_svc.ope.uplift.mixture_bets import MixtureBets, MixtureDraws
 from bandit_svc.ope.uplift.sides import sides
 from bandit_svc.ope.uplift.totals import Totals
+from bandit_svc.ope.uplift.unit_state import unpack
 from bandit_svc.ope.uplift.unit_sums import NO_UNIT, JoinedDecisions, added
 from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.parts.growing import GrowingParts
+from bandit_svc.services.learning.parts.kept import KeptParts, apart, together
 from bandit_svc.services.learning.uplift_headline import Headline
 from bandit_svc.services.learning.uplift_looks import Look, Looks
 from bandit_svc.services.learning.uplift_rows import (
@@ -34,6 +40,9 @@ from bandit_svc.services.learning.uplift_rows import (
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import ClosedDecision, UpliftSums
 
+FORM = 2
+"""1 had no sums of segments and variants."""
+
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
     """The sums as bytes hold them.
@@ -43,6 +52,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
         looks: at the sums of the past.
         bets: exact ones on the uplift; empty once a unit has come back, or where the
             log lacks a pmf or the range is one of money.
+        parts: the sums of segments and variants.
+        form: of all this and of the units; sums of another one begin anew.
     """
 
     position: int
@@ -50,6 +61,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     totals: bytes
     looks: Looks = Looks()
     bets: bytes = b""
+    parts: bytes = b""
+    form: int = 1
 
     @property
     def sums(self) -> Totals:
@@ -64,9 +77,12 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 def kept_uplift(joins: Joins, number: int) -> Kept | None:
-    """Return the kept sums of an experiment, None if there are none."""
+    """Return the kept sums of an experiment, None if there are none of this form."""
     state = joins.uplift(number)
-    return None if state is None else msgspec.msgpack.decode(state, type=Kept)
+    if state is None:
+        return None
+    kept = msgspec.msgpack.decode(state, type=Kept)
+    return kept if kept.form == FORM else None
 
 
 def uplift_after(
@@ -124,46 +140,96 @@ def uplift_with(
         position: of the last one in the joined order.
     """
     draws = draws_of(definitions, joined)
-    # Where one group has no chance there is nothing to compare, and nothing to keep.
-    compared = draws.compared
-    counted = joined.where(compared)
-    sums = kept.headline if kept else None
+    units, unit = units_of(definitions.hashes(joined.number), joined)
+    stored = joins.unit_states(joined.number, units) if kept else {}
+    growing = _Growing(
+        kept.headline if kept else None, [apart(stored.get(one)) for one in units]
+    )
+    y = np.zeros((unit.size, COLUMNS))
     looks = kept.looks if kept else Looks()
-    states: dict[int, bytes] = {}
-    if counted.closed:
-        units, place = units_of(definitions.hashes(joined.number), counted)
-        states |= joins.unit_states(joined.number, units) if kept else {}
-        draws = draws.at(np.flatnonzero(compared))
-        if sums is None or not sums.totals.decisions.any():
-            sums = Headline.beginning(layout, float(draws.baseline_chance[0]))
-        growing = _Growing(sums, states, units)
+    # Where one group has no chance there is nothing to compare.
+    compared = draws.compared
+    rows = np.flatnonzero(compared)
+    if rows.size:
+        counted, draws = joined.where(compared), draws.at(rows)
+        growing.begin(layout, float(draws.baseline_chance[0]))
         looks = growing.add(
-            JoinedDecisions(place, draws, values_of(layout, counted)),
-            None if sums.bets is None else mixture_of(layout, counted, draws),
+            JoinedDecisions(unit[rows], draws, values_of(layout, counted)),
+            mixture_of(layout, counted, draws) if growing.bets else None,
             np.array([one.due.exposed_at_ms for one in counted.closed]),
             looks,
         )
-        sums = growing.sums
-    bets = sums.bets if sums else None
+        y[rows] = growing.y
+    parts = GrowingParts(
+        KeptParts.from_bytes(kept.parts if kept else b""), layout.usual
+    )
+    packed = parts.add(joined, y, compared, unit, growing.parts, growing.columns())
+    sums, bets = growing.sums, growing.bets
     after = Kept(
         position=position,
         layout=layout,
         totals=(sums.totals if sums else layout.empty()).to_bytes(),
         looks=looks,
         bets=bets.to_bytes() if bets else b"",
+        parts=parts.kept().to_bytes(),
+        form=FORM,
     )
-    return UpliftSums(msgspec.msgpack.encode(after), states, anew=kept is None)
+    states = map(together, growing.states, packed)
+    return UpliftSums(
+        msgspec.msgpack.encode(after),
+        dict(zip(units, states, strict=True)),
+        anew=kept is None,
+    )
 
 
 class _Growing:
-    """The sums of one experiment while decisions are added."""
+    """The sums of one experiment while decisions are added.
+
+    Attributes:
+        sums: None before any decision that can be compared.
+        states: of the units, in their order; empty for one without such a decision.
+        parts: of the units, as they were.
+    """
 
     def __init__(
-        self, sums: Headline, states: dict[int, bytes], units: Sequence[int]
+        self, sums: Headline | None, units: Sequence[tuple[bytes | None, bytes]]
     ) -> None:
         self.sums = sums
-        self._states = states
-        self._units = units
+        self.states = [state or b"" for state, _ in units]
+        self.parts = [parts for _, parts in units]
+        self._y: list[FloatArray] = []
+        shape = len(units), COLUMNS
+        self._columns = UnitColumns(np.zeros(shape), np.zeros(shape))
+        self._read = np.zeros(len(units), dtype=np.bool_)
+
+    @property
+    def bets(self) -> MixtureBets | None:
+        """The bets on the uplift; None if there are none."""
+        return self.sums.bets if self.sums else None
+
+    @property
+    def y(self) -> FloatArray:
+        """The columns that each decision has added, (n, COLUMNS)."""
+        return np.concatenate(self._y)
+
+    def begin(self, layout: Layout, chance: float) -> None:
+        """Begin the sums if no decision is in them; see Headline.beginning."""
+        if self.sums is None or not self.sums.totals.decisions.any():
+            self.sums = Headline.beginning(layout, chance)
+
+    def columns(self) -> UnitColumns:
+        """Return the sums of the units before and after what was added."""
+        rest = np.flatnonzero(~self._read)
+        states = [self.states[place] for place in rest.tolist()]
+        if self.sums is not None and any(states):
+            totals = self.sums.totals
+            found = unpack(
+                [state or None for state in states],
+                Intervals(totals.chances),
+                totals.columns.count,
+            )
+            self._keep(rest, found.sums, found.sums)
+        return self._columns
 
     def add(
         self,
@@ -180,7 +246,7 @@ class _Growing:
         begin = 0
         while begin < exposed_at_ms.size:
             n = looks.room(exposed_at_ms[begin:])
-            if not n:
+            if not n and self.sums:
                 looks = looks.with_look(_look(self.sums, looks.newest_ms))
                 looks = looks.until(int(exposed_at_ms[begin]))
                 continue
@@ -191,18 +257,29 @@ class _Growing:
         return looks
 
     def _add(self, decisions: JoinedDecisions, mixture: MixtureDraws | None) -> None:
+        if self.sums is None:
+            return
         alone = decisions.unit == NO_UNIT
         places, local = np.unique(decisions.unit[~alone], return_inverse=True)
         unit = np.full(decisions.unit.size, NO_UNIT)
         unit[~alone] = local
-        mine = [self._units[place] for place in places.tolist()]
+        mine = places.tolist()
         after = added(
             self.sums.totals,
-            [self._states.get(one) for one in mine],
+            [self.states[place] or None for place in mine],
             JoinedDecisions(unit, decisions.draws, decisions.values),
         )
-        self._states.update(zip(mine, after.states, strict=True))
+        for place, state in zip(mine, after.states, strict=True):
+            self.states[place] = state
+        self._keep(places, after.before, after.after)
+        self._y.append(after.y[:, WHOLE])
         self.sums = self.sums.after(after.totals, mixture)
+
+    def _keep(self, places: IntArray, before: FloatArray, after: FloatArray) -> None:
+        new = ~self._read[places]
+        self._columns.before[places[new]] = before[new][:, WHOLE]
+        self._columns.after[places] = after[:, WHOLE]
+        self._read[places] = True
 
 
 def _look(sums: Headline, exposed_at_ms: int) -> Look:

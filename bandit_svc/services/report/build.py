@@ -14,9 +14,8 @@ from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.domain.experiment import Group as GroupName
 from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.times import timestamp
-from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT
 from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.ope.uplift.sides import pooled_design_effect
+from bandit_svc.ope.uplift.totals import Totals as Sums
 from bandit_svc.services.checks.reported import CLIPPED, REFUSED, total_of
 from bandit_svc.services.evaluation.rows import (
     Clustering,
@@ -25,6 +24,7 @@ from bandit_svc.services.evaluation.rows import (
     kept_reward_model,
     policies,
 )
+from bandit_svc.services.learning.parts.kept import MOST_VARIANTS, VARIANT, Part
 from bandit_svc.services.report.checks import Facts, report_checks
 from bandit_svc.services.report.deployed import with_deployed_values
 from bandit_svc.services.report.first_reward import without_biased_numbers
@@ -32,7 +32,7 @@ from bandit_svc.services.report.former_uplift import former_uplift
 from bandit_svc.services.report.guardrails import metrics
 from bandit_svc.services.report.history import history
 from bandit_svc.services.report.latency import latency
-from bandit_svc.services.report.parts import mean_of
+from bandit_svc.services.report.parts import part_mean, part_of
 from bandit_svc.services.report.report import (
     Decisions,
     Group,
@@ -48,6 +48,7 @@ from bandit_svc.services.report.uplift import (
     adjusted_of,
     compared_groups,
     group_mean,
+    group_units,
     uplift_of,
 )
 from bandit_svc.services.report.verdict import verdict
@@ -55,14 +56,16 @@ from bandit_svc.services.values import (
     NOT_ESTIMATED,
     Estimated,
     Period,
-    Possible,
     estimated,
     period,
 )
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Tally, Totals
 
-_TOO_FEW = f"fewer than {MINIMAL_COUNT} decisions have matured"
+_NOT_SHOWN = "no decision with it has matured yet"
+_NOT_SUMMED = (
+    f"only the first {MOST_VARIANTS} variants that were shown are summed up by unit"
+)
 
 
 def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Report:
@@ -76,7 +79,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
     model = _model(storage, experiment, metas[0] if metas else None, now_ms)
     evaluations = kept_evaluations(storage, experiment, totals.joined)
     rows = policies(experiment, evaluations, Clustering.of(compared.totals))
-    parts, segment_rule = segments(storage, compared)
+    parts, segment_rule = segments(compared)
     rewards = latency(storage, experiment)
     facts = Facts(
         storage=storage,
@@ -152,14 +155,13 @@ def _decisions(totals: Totals, main: list[Tally]) -> Decisions:
 def _group(compared: Compared, main: list[Tally], group: GroupName) -> Group:
     moments = _moments(main, group)
     mean = group_mean(compared, group)
-    units = int(compared.totals.units_seen[GROUPS.index(group)])
     if mean.estimate is None and moments.n:
         # There is nothing to compare it with, and so no interval by unit either.
         mean = replace(mean, estimate=moments.mean)
     return Group(
         group,
         moments.n,
-        units,
+        group_units(compared, group),
         mean.estimate,
         mean.interval,
         mean.reason,
@@ -179,17 +181,18 @@ def _variants(
     joined = sum(t.n for t in treated.values())
     keys = [v.key for v in compared.experiment.definition.variants]
     keys += [key for key in treated if key not in keys]
-    effect = float(pooled_design_effect(compared.totals))
     rows = []
     for key in keys:
         tally = treated.get(key)
         moments = _of(tally) if tally else Moments()
-        mean = _mean(compared, effect, moments)
+        totals = _variant_totals(compared, key)
+        mean = _mean(compared, key, totals, moments)
         rows.append(
             VariantRow(
                 variant=key,
                 share=moments.n / joined if joined else 0.0,
                 n=moments.n,
+                units=_units_of(totals, moments),
                 mean=mean.estimate,
                 interval=mean.interval,
                 ips=ips.get(key, NOT_ESTIMATED),
@@ -217,14 +220,32 @@ def _model(
     )
 
 
-def _mean(compared: Compared, effect: float, moments: Moments) -> Estimated:
-    reward = compared.experiment.definition.reward
-    return estimated(
-        moments.mean if moments.n else None,
-        mean_of(moments, effect, compared.totals, compared.possible),
-        Possible(reward.minimum, reward.upper),
-        _TOO_FEW,
-    )
+def _variant_totals(compared: Compared, key: str) -> Sums | None:
+    """Return the sums by unit of a variant; None while there are none."""
+    place = compared.parts.place(Part(VARIANT, "", key))
+    if place is None or compared.behind > 0:
+        return None
+    return part_of(compared.parts.part_sums, place)
+
+
+def _units_of(totals: Sums | None, moments: Moments) -> int | None:
+    if totals is None:
+        return None if moments.n else 0
+    return int(totals.units_seen[GROUPS.index(TREATMENT)])
+
+
+def _mean(
+    compared: Compared, key: str, totals: Sums | None, moments: Moments
+) -> Estimated:
+    value = moments.mean if moments.n else None
+    if value is None:
+        return estimated(None, reason=_NOT_SHOWN)
+    if totals is None:
+        reason = compared.nothing if compared.behind > 0 else _NOT_SUMMED
+        return estimated(value, reason=reason)
+    side = GROUPS.index(TREATMENT)
+    found = part_mean(totals, side, compared.possible, key)
+    return replace(found, estimate=value)
 
 
 def _moments(main: list[Tally], group: str) -> Moments:

@@ -58,7 +58,7 @@ REPORT_CHECKS = (
         lambda f: by_unit.repeat_visits(f.storage, f.experiment, f.totals, f.sums),
     ),
     ReportCheck(by_unit.CARRY_OVER, lambda f: by_unit.carry_over(f.experiment, f.sums)),
-    ReportCheck(by_unit.EXCLUSION, lambda f: by_unit.exclusion(f.sums)),
+    ReportCheck(by_unit.EXCLUSION, lambda f: by_unit.exclusion(f.experiment, f.sums)),
     ReportCheck(
         loop.LATE_REWARDS,
         lambda f: loop.late_rewards(

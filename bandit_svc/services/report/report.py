@@ -144,6 +144,7 @@ class VariantRow(msgspec.Struct, frozen=True):
 
     Attributes:
         share: of those decisions, 0 to 1; None where they are a biased sample.
+        units: that the decisions are of; None where they are not summed up by unit.
         ips: what always choosing it would have earned.
         period: of the decisions, by their exposure.
     """
@@ -151,6 +152,7 @@ class VariantRow(msgspec.Struct, frozen=True):
     variant: str
     share: float | None
     n: int
+    units: int | None
     mean: float | None
     interval: Bounds
     ips: Estimated
@@ -211,10 +213,16 @@ class HistoryPoint(msgspec.Struct, frozen=True):
 
 
 class SegmentGroup(msgspec.Struct, frozen=True):
-    """One group within a segment."""
+    """One group within a segment.
+
+    Attributes:
+        units: that the decisions are of; None for several values together.
+        mean: weighed as the report's groups are.
+    """
 
     group: GroupName
     n: int
+    units: int | None
     mean: float | None
 
 
@@ -241,12 +249,15 @@ class SegmentRule(msgspec.Struct, frozen=True):
         confidence: of each interval.
         tested: segments among which differences are looked for.
         discovered: those of them whose interval excludes 0.
+        left_out: decisions that segments lack because their unit has been in too many
+            segments and variants; counted once a segment.
     """
 
     confidence: float
     tested: int
     discovered: int
     detail: str
+    left_out: int = 0
 
 
 class Window(msgspec.Struct, frozen=True):

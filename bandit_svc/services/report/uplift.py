@@ -20,10 +20,12 @@ from bandit_svc.ope.uplift.columns import ONE_STEP, RANDOMISED, TRAJECTORY
 from bandit_svc.ope.uplift.sides import MINIMAL_UNITS
 from bandit_svc.ope.uplift.totals import Totals
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift, adjusted
+from bandit_svc.services.learning.parts.kept import GROUP, KeptParts, Part
 from bandit_svc.services.learning.uplift_headline import BETS, Headline
 from bandit_svc.services.learning.uplift_looks import Looks
 from bandit_svc.services.learning.uplift_rows import Layout
 from bandit_svc.services.learning.uplift_sums import kept_uplift
+from bandit_svc.services.report.parts import SIDE_WORDS, part_mean, part_of
 from bandit_svc.services.report.report import Comparison, UnitCounts, Uplift
 from bandit_svc.services.values import (
     CONFIDENCE,
@@ -40,7 +42,6 @@ COME_BACK = (
     "the adjusted uplift is known for units that come once"
 )
 NO_HOLDOUT = "the holdout is 0, so that there is no baseline to compare with"
-_WORDS = ("bandit", "baseline")
 GROUPS: tuple[Group, ...] = (TREATMENT, BASELINE)
 """In the order of their sides."""
 
@@ -52,12 +53,14 @@ class Compared(NamedTuple):
         headline: the sums of the joined decisions so far.
         behind: joined decisions that are not in the totals yet.
         looks: at the totals of the past.
+        parts: the sums of segments and variants.
     """
 
     experiment: Experiment
     headline: Headline
     behind: int
     looks: Looks
+    parts: KeptParts
 
     @property
     def totals(self) -> Totals:
@@ -107,8 +110,10 @@ def compared_groups(joins: Joins, experiment: Experiment, joined: int) -> Compar
     if kept is None:
         layout = Layout.of(experiment.definition)
         nothing = Headline(layout, layout.empty(), None)
-        return Compared(experiment, nothing, joined, Looks())
-    return Compared(experiment, kept.headline, joined - kept.position, kept.looks)
+        return Compared(experiment, nothing, joined, Looks(), KeptParts())
+    parts = KeptParts.from_bytes(kept.parts)
+    behind = joined - kept.position
+    return Compared(experiment, kept.headline, behind, kept.looks, parts)
 
 
 def uplift_of(compared: Compared, adjusted: AdjustedUplift | None) -> Uplift:
@@ -185,7 +190,7 @@ def shortage_reason(compared: Compared, possible: by_unit.Possible) -> str:
             f"not {amount(float(compared.totals.usual[possible.value]))}; there are "
             f"{count(int(missing.found))}"
         )
-    group = _WORDS[missing.group or 0]
+    group = SIDE_WORDS[missing.group or 0]
     return (
         f"each group needs the worth of {missing.needed} units that come equally "
         f"often; the {group} has {count(int(missing.found))}{_how_many(compared)}"
@@ -193,11 +198,17 @@ def shortage_reason(compared: Compared, possible: by_unit.Possible) -> str:
 
 
 def group_mean(compared: Compared, group: Group) -> Estimated:
-    """Return a group's mean reward, weighed so that the groups are comparable."""
-    if not compared.has_both:
-        return estimated(None, reason=compared.nothing)
+    """Return a group's mean reward, weighed so that the groups are comparable.
+
+    Where the other group has had no chance, each decision weighs the same.
+    """
     possible = compared.possible
     side = GROUPS.index(group)
+    if not compared.has_both:
+        alone = group_alone(compared, group)
+        if alone is None:
+            return estimated(None, reason=compared.nothing)
+        return part_mean(alone, side, possible, f"the {SIDE_WORDS[side]}")
     found = by_unit.mean(compared.totals, RANDOMISED, side, CONFIDENCE, possible).now
     top = float("inf") if possible.maximum is None else possible.maximum
     return estimated(
@@ -206,6 +217,22 @@ def group_mean(compared: Compared, group: Group) -> Estimated:
         Possible(possible.minimum, top),
         shortage_reason(compared, possible),
     )
+
+
+def group_units(compared: Compared, group: Group) -> int:
+    """Return the units that a group's mean is of."""
+    side = GROUPS.index(group)
+    alone = None if compared.has_both else group_alone(compared, group)
+    totals = compared.totals if alone is None else alone
+    return int(totals.units_seen[side])
+
+
+def group_alone(compared: Compared, group: Group) -> Totals | None:
+    """Return the sums of a group while the other one had no chance; None if it had."""
+    place = compared.parts.place(Part(GROUP, "", group))
+    if place is None or compared.behind > 0 or compared.totals.decisions.any():
+        return None
+    return part_of(compared.parts.part_sums, place)
 
 
 def _relative_now(compared: Compared, weighting: int) -> Estimated:

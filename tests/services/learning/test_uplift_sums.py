@@ -4,10 +4,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bandit_svc.domain.experiment import UnitHashes
 from bandit_svc.services.learning.uplift_sums import Kept, kept_uplift
+from bandit_svc.storage.rows import UpliftSums
 from tests.harness.service import SECOND_MS, Service
 
 CHANGED_AT = 21
@@ -119,6 +121,20 @@ def test_a_store_without_sums_gets_them_from_its_joined_decisions(
     service.new_learner().tick()
 
     assert _kept(service) == before
+    assert _states(service) == units
+
+
+def test_sums_without_segments_and_variants_are_made_anew(service: Service) -> None:
+    service.create(holdout=0.5)
+    _visits(service, 40)
+    service.mature()
+    wanted, units = _kept(service), _states(service)
+    before = msgspec.structs.replace(wanted, parts=b"", form=1)
+    service.storage.joins.save_uplift(1, UpliftSums(msgspec.msgpack.encode(before)))
+
+    assert kept_uplift(service.storage.joins, 1) is None
+    service.new_learner().tick()
+    assert _kept(service) == wanted
     assert _states(service) == units
 
 

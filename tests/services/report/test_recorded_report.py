@@ -23,8 +23,8 @@ ADDED = (
     *("/decisions/rewards_", "/decisions/units_", "/health/rewards_range/"),
     *("/uplift/asymptotic", "/uplift/units/", "/uplift/randomised/"),
     *("/uplift/one_step/", "/health/carry_over/", "/health/exclusion/"),
-    *("/health/history/", "/model/policy/scale"),
-    *("/groups/0/units", "/groups/1/units", "/health/repeat_visits/design_effect"),
+    *("/health/history/", "/model/policy/scale", "/segment_rule/left_out"),
+    "/health/repeat_visits/design_effect",
 )
 """Where paths of later versions begin."""
 LATER = ("/reason", "/estimand", "/period/first", "/period/last", "/units")

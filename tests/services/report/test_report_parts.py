@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from bandit_svc.domain.segment import FOLDED
-from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.ope.uplift.parts import part_differences
+from bandit_svc.ope.parts.differences import part_differences
+from bandit_svc.ope.uplift.by_unit import Possible
+from bandit_svc.ope.uplift.columns import TRAJECTORY
 from bandit_svc.services.report.build import build_report
-from bandit_svc.services.report.report import Report, SegmentGroup, Window
+from bandit_svc.services.report.report import Report, Segment, SegmentGroup, Window
 from bandit_svc.services.serving.decide import Decided
 from bandit_svc.services.values import Estimated
 from tests.harness.raw_store import change_store
 from tests.harness.service import Service
+from tests.harness.unit_decisions import once
 
 Json = dict[str, Any]
 FIXED: Json = {"policy": {"kind": "fixed", "variant": "b"}, "exploration_floor": 0.0}
@@ -118,56 +120,127 @@ def test_a_segment_compares_the_groups_within_it(service: Service) -> None:
     treated, rest = counts["mobile"], 300 - counts["mobile"]
 
     assert mobile.groups == (
-        SegmentGroup("treatment", n=treated, mean=1.0),
-        SegmentGroup("baseline", n=rest, mean=0.0),
+        SegmentGroup("treatment", n=treated, units=treated, mean=1.0),
+        SegmentGroup("baseline", n=rest, units=rest, mean=0.0),
     )
     assert mobile.uplift.estimate == 1.0
     assert mobile.significant is True
     assert (desktop.uplift.estimate, desktop.significant) == (0.0, False)
     # One of two is found, so that each interval is at 1 - 0.05 / 2.
     parts = part_differences(
-        [Moments(treated, treated, treated)], [Moments(rest)], 0.05 / 2, 1
+        once([treated], [treated], [rest], [0]), TRAJECTORY, 0.05 / 2, Possible()
     )
     half_width = float(parts.half_width(1 - 0.05 / 2)[0])
     # The design effect of units that come once differs from 1 by chance alone.
     assert mobile.uplift.interval == pytest.approx((1 - half_width, 1.0), rel=1e-3)
 
 
-def test_segments_are_as_wide_as_the_design_effect_of_all_decisions(
+def test_each_segment_has_the_design_effect_of_its_own_units(
     service: Service,
 ) -> None:
     service.create(holdout=0.5, **FIXED)
-    contexts = [{"device": "a"}, {"device": "b"}] * 200
-    for _ in range(4):
-        for unit, context in enumerate(contexts):
-            decided = service.decide(unit_id=f"u{unit}", context=context)
-            if unit % 5 == 0:
+    for visit in range(4):
+        for unit in range(400):
+            place = {"kind": "regular"} if unit % 2 else {"kind": "new"}
+            # Regular units come again, and earn always or never.
+            name = f"u{unit}" if unit % 2 else f"u{unit}-{visit}"
+            decided = service.decide(unit_id=name, context=place)
+            if (unit + (0 if unit % 2 else visit)) // 2 % 5 == 0:
                 service.reward(decided)
     service.mature()
-    report = report_of(service)
-    treatment, baseline = (
-        [Moments(row.n, row.n / 5, row.n / 5)] * 2 for row in report.segments[0].groups
-    )
-    independent = part_differences(treatment, baseline, 0.05, 1)
-    half_width = float(independent.half_width(1 - 0.05 / 2)[0])
-    lower, upper = report.segments[0].uplift.interval
+    widths = {row.value: _width(row.uplift) for row in report_of(service).segments}
+    independent = {
+        row.value: _independent_width(row) for row in report_of(service).segments
+    }
 
+    # Four decisions of a regular unit are worth one.
+    assert widths["regular"] == pytest.approx(2 * independent["regular"], rel=0.02)
+    assert widths["new"] == pytest.approx(independent["new"], rel=0.02)
+
+
+def _width(uplift: Estimated) -> float:
+    lower, upper = uplift.interval
     assert lower is not None
     assert upper is not None
-    # Four decisions of a unit that earns always or never are worth one.
-    assert (upper - lower) / 2 == pytest.approx(2 * half_width, rel=0.1)
+    return upper - lower
 
 
-def test_segments_of_a_changed_holdout_are_not_compared(service: Service) -> None:
+def _independent_width(row: Segment) -> float:
+    """Return the width that the segment would have if each decision were a unit."""
+    n_t, n_b = (group.n for group in row.groups)
+    r_t, r_b = (group.n * (group.mean or 0.0) for group in row.groups)
+    whole = once([n_t] * 2, [r_t] * 2, [n_b] * 2, [r_b] * 2)
+    parts = part_differences(whole, TRAJECTORY, 0.05, Possible())
+    return 2 * float(parts.half_width(float(parts.confidence(0.05)))[0])
+
+
+def test_segments_of_a_changed_holdout_compare_the_same_times(
+    service: Service,
+) -> None:
+    """The level doubles when the holdout falls from .5 to .1; no group is better.
+
+    Unweighted, the treatment's mean would be .186 and the baseline's .133 or so.
+    """
     service.create(holdout=0.5, **FIXED)
-    for _ in range(2):
-        decide(service, [{"device": "a"}] * 200 + [{"device": "b"}] * 200)
-        service.change(holdout=0.3)
-    service.mature()
-    uplift = report_of(service).segments[0].uplift
+    for level in (1, 2):
+        places = [{"device": "a"}] * 400 + [{"device": "b"}] * 400
+        for index, decided in enumerate(decide(service, places)):
+            if index % 10 < level:
+                service.reward(decided)
+        service.mature()
+        service.change(holdout=0.1)
+    for row in report_of(service).segments:
+        treatment, baseline = row.groups
 
-    assert uplift.interval == (None, None)
-    assert "the holdout was changed" in str(uplift.reason)
+        assert treatment.mean == pytest.approx(0.15, abs=0.02)
+        assert baseline.mean == pytest.approx(0.15, abs=0.05)
+        lower, upper = row.uplift.interval
+        assert lower is not None
+        assert upper is not None
+        assert lower < 0 < upper
+
+
+def test_a_segment_with_few_units_says_which_group_needs_more(
+    service: Service,
+) -> None:
+    service.create(holdout=0.5, **FIXED)
+    for visit in range(60):
+        for unit in range(2):
+            place = {"kind": "a"} if unit else {"kind": "b"}
+            service.decide(unit_id=f"u{unit}-{visit % 20}", context=place)
+    service.mature()
+    row = report_of(service).segments[0]
+    reason = str(row.uplift.reason)
+
+    assert row.uplift.interval == (None, None)
+    assert [(group.n, group.units) for group in row.groups] == [
+        (3 * units, units) for units in (group.units or 0 for group in row.groups)
+    ]
+    assert "within the segment needs the worth of 50 units that come equally" in reason
+
+
+def test_a_variant_counts_the_units_that_it_was_shown_to(service: Service) -> None:
+    service.create(holdout=0.0, **FIXED)
+    for visit in range(120):
+        decided = service.decide(unit_id=f"u{visit % 60}")
+        if visit % 60 < 20:
+            service.reward(decided)
+    service.mature()
+    report = report_of(service)
+    rows = {row.variant: row for row in report.variants}
+    never, always = rows["a"], rows["b"]
+    treatment, baseline = report.groups
+
+    assert (never.n, never.units, never.mean) == (0, 0, None)
+    assert (always.n, always.units) == (120, 60)
+    assert always.mean == pytest.approx(1 / 3)
+    # Without a holdout the group's mean is by unit as well.
+    assert (treatment.units, baseline.units) == (60, 0)
+    assert treatment.interval == always.interval
+    lower, upper = always.interval
+    assert lower is not None
+    assert upper is not None
+    assert lower < 1 / 3 < upper
 
 
 def test_the_rule_names_its_level_and_the_number_of_segments(service: Service) -> None:

@@ -1,23 +1,24 @@
 """Compare two groups in each of several parts of the traffic.
 
 Owns which of the differences are real, and their intervals at the level at which they
-were found; sequences/discoveries.py has the rule. Needs units assigned at random, as
-uplift.py does.
+were found; sequences/discoveries.py has the rule, and uplift/by_unit.py the errors by
+unit. A part must be told by what came before a decision, never by what followed it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
-from bandit_svc.ope.sequences.asymptotic import MINIMAL_COUNT, boundary, padded_variance
+from bandit_svc.ope.sequences.asymptotic import boundary
 from bandit_svc.ope.sequences.discoveries import (
     TUNED_FOR,
     count_discoveries,
     log_e_value,
 )
-from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.ope.uplift import money
+from bandit_svc.ope.uplift.by_unit import Possible, absolute, squared_error
+from bandit_svc.ope.uplift.totals import Totals
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,45 +74,31 @@ class PartDifferences:
 
 
 def part_differences(
-    treatment: Sequence[Moments], baseline: Sequence[Moments], risk: float, width: float
+    totals: Totals, weighting: int, risk: float, possible: Possible
 ) -> PartDifferences:
-    """Return the differences from sums of independent rewards.
+    """Return the differences by unit in each part.
 
     Args:
-        treatment: rewards of the treatment group, one entry a part.
-        baseline: likewise, in the same order.
-        risk: of all parts together; the variance is padded for the strictest level
-            that may be asked, that of one discovery.
-        width: the largest possible reward minus the smallest.
+        totals: of the parts, side by side in the last dimension; looks and logs come
+            before that.
+        weighting: as in by_unit.py.
+        risk: of all parts together; variances are padded, and bounds for money taken,
+            at the strictest level that may be asked, that of one discovery.
+        possible: the reward and its declared range.
     """
-    return differences_over(_columns(treatment), _columns(baseline), risk, width)
-
-
-def differences_over(
-    treatment: FloatArray, baseline: FloatArray, risk: float, width: float
-) -> PartDifferences:
-    """Return the differences at each look.
-
-    Args:
-        treatment: (3, ..., m), of the treatment's rewards their number, their mean and
-            their variance in each of m parts; looks and logs side by side before that.
-        baseline: likewise.
-        risk: as for `part_differences`.
-        width: likewise.
-    """
-    strictest = 1 - risk / max(treatment.shape[-1], 1)
-    error = np.zeros_like(treatment[0])
-    for n, _, variance in (treatment, baseline):
-        some = np.maximum(n, 1.0)
-        error += padded_variance(some, variance, width, strictest) / some
+    strictest = 1 - risk / max(totals.units.shape[-1], 1)
+    found = absolute(totals, weighting, strictest, possible)
+    difference = np.nan_to_num(found.estimate)
+    n = np.maximum(totals.decisions.sum(axis=-1), 1.0)
+    if possible.is_money:
+        # The error whose boundary at the strictest level is the wider side.
+        half = np.maximum(difference - found.lower, found.upper - difference)
+        error = (half / boundary(n, strictest, TUNED_FOR)) ** 2 / n
+    else:
+        error = squared_error(totals, weighting, strictest, possible)
     return PartDifferences(
-        difference=treatment[1] - baseline[1],
-        squared_error=error,
-        n=np.maximum(treatment[0] + baseline[0], 1.0),
-        shown=np.minimum(treatment[0], baseline[0]) >= MINIMAL_COUNT,
+        difference=difference,
+        squared_error=np.maximum(error, money.LEAST),
+        n=n,
+        shown=found.enough,
     )
-
-
-def _columns(moments: Sequence[Moments]) -> FloatArray:
-    rows = [(m.n, m.mean, m.variance) if m.n else (0, 0.0, 0.0) for m in moments]
-    return np.array(rows, dtype=np.float64).reshape(-1, 3).T

@@ -6,20 +6,24 @@ import numpy as np
 import pytest
 
 from bandit_svc.ope.arrays import FloatArray, IntArray
+from bandit_svc.ope.parts.differences import PartDifferences, part_differences
 from bandit_svc.ope.sequences.asymptotic import boundary, padded_variance
 from bandit_svc.ope.sequences.discoveries import (
     TUNED_FOR,
     count_discoveries,
     log_e_value,
 )
-from bandit_svc.ope.uplift.moments import Moments
-from bandit_svc.ope.uplift.parts import differences_over, part_differences
+from bandit_svc.ope.uplift.by_unit import Possible
+from bandit_svc.ope.uplift.columns import TRAJECTORY
+from bandit_svc.ope.uplift.totals import Totals
+from tests.harness.unit_decisions import once
 
 RISK = 0.05
+RATE = Possible(0.0, 1.0)
 
 
-def bernoulli(n: int, successes: int) -> Moments:
-    return Moments(n=n, total=successes, total_squares=successes)
+def differences(totals: Totals) -> PartDifferences:
+    return part_differences(totals, TRAJECTORY, RISK, RATE)
 
 
 def test_an_e_value_reaches_the_level_where_the_interval_leaves_zero() -> None:
@@ -40,13 +44,11 @@ def test_the_largest_k_with_enough_evidence_is_found_by_hand() -> None:
 
 
 def test_nothing_is_found_among_no_parts() -> None:
-    assert part_differences([], [], RISK, 1.0).discoveries(RISK) == 0
+    assert differences(once([], [], [], [])).discoveries(RISK) == 0
 
 
 def test_exactly_the_intervals_of_discovered_parts_exclude_zero() -> None:
-    treated = [bernoulli(4_000, s) for s in (400, 520, 700, 410)]
-    held_out = [bernoulli(1_000, 100)] * 4
-    parts = part_differences(treated, held_out, RISK, 1.0)
+    parts = differences(once(4_000, [400, 520, 700, 410], 1_000, [100] * 4))
 
     half = parts.half_width(float(parts.confidence(RISK)))
     excluded = np.abs(parts.difference) > half
@@ -56,16 +58,14 @@ def test_exactly_the_intervals_of_discovered_parts_exclude_zero() -> None:
 
 
 def test_the_level_loosens_with_the_number_of_discoveries() -> None:
-    treated = [bernoulli(4_000, s) for s in (400, 1_200, 1_200, 400)]
-    parts = part_differences(treated, [bernoulli(1_000, 100)] * 4, RISK, 1.0)
+    parts = differences(once(4_000, [400, 1_200, 1_200, 400], 1_000, [100] * 4))
 
     assert parts.discovered(RISK).tolist() == [False, True, True, False]
     assert parts.confidence(RISK) == pytest.approx(1 - RISK * 2 / 4)
 
 
-def test_a_part_with_too_few_rewards_counts_and_is_not_found() -> None:
-    treated, held_out = bernoulli(900, 900), bernoulli(49, 0)
-    parts = part_differences([treated] * 2, [held_out] * 2, RISK, 1.0)
+def test_a_part_with_too_few_units_counts_and_is_not_found() -> None:
+    parts = differences(once(900, [900] * 2, 49, [0] * 2))
 
     assert parts.discovered(RISK).tolist() == [False, False]
     assert np.isinf(parts.half_width(0.95)).all()
@@ -90,7 +90,8 @@ def test_of_what_is_found_at_the_best_look_at_most_a_twentieth_is_false(
     rate[:real] = 0.15
     treated = bernoulli_sums(generator, (runs, looks, m), 180, rate)
     held_out = bernoulli_sums(generator, (runs, looks, m), 20, np.full(m, 0.1))
-    parts = differences_over(treated, held_out, RISK, 1.0)
+    n = np.arange(1, looks + 1)[:, None] * np.ones(m)
+    parts = differences(once(180 * n, treated, 20 * n, held_out))
 
     found: IntArray = parts.discoveries(RISK).argmax(axis=1)
     chosen = parts.discovered(RISK)[np.arange(runs), found]
@@ -107,18 +108,15 @@ def bernoulli_sums(
     step: int,
     rate: FloatArray,
 ) -> FloatArray:
-    """Return number, mean and variance of rewards after each look."""
-    total = generator.binomial(step, rate, shape).cumsum(axis=1)
-    n = np.broadcast_to(step * np.arange(1.0, shape[1] + 1)[:, np.newaxis], shape)
-    mean = total / n
-    return np.stack([n, mean, mean * (1 - mean)])
+    """Return the sum of the rewards after each look."""
+    return generator.binomial(step, rate, shape).cumsum(axis=1).astype(np.float64)
 
 
 def test_the_padding_is_that_of_one_discovery() -> None:
     # log(0.0025) / log(0.05) is 2 with 20 parts: 16 pseudo-rewards.
-    groups = [bernoulli(84, 42)] * 20
-    parts = part_differences(groups, groups, RISK, 1.0)
+    parts = differences(once(84, [42] * 20, 84, [42] * 20))
 
     padded = padded_variance(84.0, 0.25, 1.0, 0.9975)
 
-    assert parts.squared_error[0] == pytest.approx(2 * padded / 84)
+    # The factor for few units, of both groups' 168, is in the design effect.
+    assert parts.squared_error[0] == pytest.approx(2 * padded / 84 * 168 / 167)

@@ -1,0 +1,1 @@
+"""Sums by unit of many parts of the decisions: segments, variants."""

@@ -1,0 +1,1 @@
+"""Segments and variants by unit, as joined decisions add to them."""
