@@ -28,7 +28,7 @@ def report_text(report: Report) -> str:
         _table(_uplift(report)),
         _table(_groups(report)),
         _table(_variants(report)),
-        "\n".join([_table(_policies(report)), *_refused(report)]),
+        "\n".join([_table(_policies(report)), *_refused(report), *_notes(report)]),
     ]
     if report.metrics:
         parts.append(_table(_metrics(report)))
@@ -122,6 +122,8 @@ def _policies(report: Report) -> Iterator[Sequence[str]]:
         *("POLICY", "DECISIONS", "UNITS", "EFFECTIVE SAMPLE SIZE"),
         *("ESTIMATOR", "ESTIMATE", "INTERVAL"),
     )
+    # Under the baseline's first row: that of the deployed policy, if there is one.
+    first = next((r for r in report.policies if r.policy == BASELINE), None)
     for row in report.policies:
         name, found = row.shown
         behind = f" (and {row.behind} to come)" if row.behind else ""
@@ -135,10 +137,20 @@ def _policies(report: Report) -> Iterator[Sequence[str]]:
             _number(found.estimate, ".4f"),
             _interval(found.interval, ".4f"),
         )
-        if row.policy == BASELINE and not deployed:
+        if row is first:
             group = report.groups[1]
             counts = (str(group.n), str(group.units), UNKNOWN)
             yield ("the holdout itself", *counts, "mean", *_mean(group))
+
+
+def _notes(report: Report) -> Iterator[str]:
+    """Yield each note once, with the policies that it holds for."""
+    notes: dict[str, list[str]] = {}
+    for row in report.policies:
+        if row.note and row.refused is None:
+            notes.setdefault(row.note, []).append(row.policy)
+    for note, names in notes.items():
+        yield f"Of {', '.join(names)}: {note}"
 
 
 def _refused(report: Report) -> Iterator[str]:

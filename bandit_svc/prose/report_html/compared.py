@@ -106,6 +106,8 @@ def policies(report: Report) -> Figure:
     """
     rows: list[Row] = []
     cells: list[tuple[str, ...]] = []
+    # Its first row is that of the deployed policy, if there is one.
+    first = next((r for r in report.policies if r.policy == BASELINE), None)
     for one in report.policies:
         name, found = one.shown
         lower, upper = found.interval
@@ -131,7 +133,7 @@ def policies(report: Report) -> Figure:
                 one.refused or "",
             )
         )
-        if one.policy == BASELINE and not faded:
+        if one is first:
             rows.append(_holdout(report.groups[1]))
             cells.append(_holdout_cells(report.groups[1]))
     mean = report.groups[0].mean

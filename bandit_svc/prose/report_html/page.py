@@ -16,6 +16,7 @@ from bandit_svc.prose.report_html import compared, over_time
 from bandit_svc.prose.report_html.figure import Figure
 from bandit_svc.services.checks.check import WORDS, tally, with_status
 from bandit_svc.services.evaluation.history_watch import ONE_STEP_NOTE
+from bandit_svc.services.evaluation.rows import ALIKE_UNKNOWN
 from bandit_svc.services.report.first_reward import REASON
 from bandit_svc.services.report.report import Report
 
@@ -34,6 +35,7 @@ def report_html(report: Report, description: str = "") -> str:
         outcome=outcome_of(report),
         figures=figures(report),
         history_note=history_note(report),
+        unit_note=unit_note(report),
         biased=report.uplift.absolute.reason == REASON,
         tally=tally(report.health),
         words=WORDS,
@@ -68,6 +70,13 @@ def figures(report: Report) -> dict[str, Figure]:
         if guardrail and guardrail.difference.interval[0] is not None:
             made[f"guardrail/{row.metric}"] = compared.guardrail(row.metric, guardrail)
     return made
+
+
+def unit_note(report: Report) -> str:
+    """Return whom the intervals of policies are of, where that needs telling."""
+    return (
+        ALIKE_UNKNOWN if any(r.note == ALIKE_UNKNOWN for r in report.policies) else ""
+    )
 
 
 def history_note(report: Report) -> str:

@@ -198,6 +198,8 @@ def policies(
         )
         for label, one in evaluations.items()
     )
+    if clustering.known and clustering.visits <= 1:
+        return tuple(replace(row, units=row.n) for row in rows)
     if clustering.known:
         return tuple(rows)
     return tuple(

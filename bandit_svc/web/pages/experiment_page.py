@@ -13,7 +13,12 @@ from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.prose.report_csv import report_csv
 from bandit_svc.prose.report_html import over_time
-from bandit_svc.prose.report_html.page import figures, history_note, outcome_of
+from bandit_svc.prose.report_html.page import (
+    figures,
+    history_note,
+    outcome_of,
+    unit_note,
+)
 from bandit_svc.services.checks.check import WORDS, checked_json, tally
 from bandit_svc.services.managing.revision_changes import revision_changes
 from bandit_svc.services.report.build import build_report
@@ -83,6 +88,7 @@ def _live(page_context: PageContext, experiment: Experiment) -> Json:
         "figures": drawn,
         "outcome": outcome_of(report),
         "history_note": history_note(report),
+        "unit_note": unit_note(report),
         "always_shown": always_shown(report),
         "tally": tally(report.health),
         "words": WORDS,
