@@ -5,6 +5,8 @@ A section of benchmarks/truth; alone, `python -m benchmarks.truth.values [RUNS]`
 default exploration floor. The baseline's value comes from the decisions of both groups,
 or, as the scorecard has it, from those of the treatment alone: how often is it refused
 after 3,000 decisions, and by how much is the doubly robust estimate off after 100,000?
+Where units come back: how often does the interval of a uniform policy ever miss its
+value on visitors in general, by decision and by unit?
 """
 
 import math
@@ -12,9 +14,22 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from statistics import mean
 
+import numpy as np
+import numpy.typing as npt
+
+from bandit_svc.ope.sequences.betting import ValueSequence
+from bandit_svc.ope.uplift.sides import (
+    MINIMAL_UNITS,
+    effective_units,
+    pooled_design_effect,
+)
+from bandit_svc.ope.uplift.unit_sums import totals_over
 from bandit_svc.services.evaluation.rows import refused
 from benchmarks.truth.asked import is_asked
 from benchmarks.truth.live_check import Check, checked
+from benchmarks.truth.unit_logs import ALIKE, Cell, null_log
+
+FloatArray = npt.NDArray[np.float64]
 
 RUNS = 20
 SEED = 41
@@ -23,10 +38,20 @@ FEW, MANY = 3_000, 100_000
 HOLDOUTS = (0.05, 0.1, 0.3)
 KINDS = ("vw", "linear")
 HOLDOUT = 0.1
+COME_BACK = {
+    "once": Cell("once", 1),
+    "session 5": Cell("session", 5),
+    "session 20": Cell("session", 20),
+    "heavy 5": Cell("heavy", 5),
+    "pop 5": Cell("pop", 5),
+}
+UNIT_RUNS, UNIT_DECISIONS, LOOKS, UNIT_SEED = 200, 10_000, 20, 51
 
 
 def print_values(runs: int = RUNS, cells: Sequence[str] = ()) -> None:
-    """Print both tables; at most RUNS runs a cell."""
+    """Print the tables; at most RUNS runs a cell, UNIT_RUNS of units."""
+    if is_asked("values by unit", cells):
+        _print_by_unit(min(runs, UNIT_RUNS))
     runs = min(runs, RUNS)
     if is_asked("baseline refused", cells):
         _print_refused(runs)
@@ -78,6 +103,50 @@ def _print_errors(runs: int) -> None:
         )
         print(f"| {floor} | " + " | ".join(f"{e:.1%}" for e in errors) + " |",
               flush=True)  # fmt: skip
+
+
+def _print_by_unit(runs: int) -> None:
+    print(
+        f"\n{runs} A/A logs of {UNIT_DECISIONS:,} decisions, correlation .3, holdout "
+        f"{HOLDOUT:.0%}, {LOOKS} looks, seed {UNIT_SEED}: ever wrong; end width\n"
+    )
+    print("| values by unit: units come | by decision | by unit |")
+    print("| --- | --- | --- |")
+    for name, cell in COME_BACK.items():
+        found = np.mean([_by_unit(cell, run) for run in range(runs)], axis=0)
+        wrong, width = found
+        print(
+            f"| {name} | {wrong[0]:.3f}; {width[0]:.4f} | {wrong[1]:.3f}; "
+            f"{width[1]:.4f} |",
+            flush=True,
+        )
+
+
+def _by_unit(cell: Cell, run: int) -> FloatArray:
+    """Return whether an interval of a uniform policy was ever wrong, and its width.
+
+    Returns:
+        (2, 2): wrong and width, by decision and by unit; weights and units as
+        services.evaluation has them.
+    """
+    log = null_log(cell, UNIT_DECISIONS, np.random.default_rng([UNIT_SEED, run]))
+    draws, n = log.draws, UNIT_DECISIONS
+    first = np.zeros(n, dtype=np.bool_)
+    first[np.unique(log.unit, return_index=True)[1]] = True
+    treatment = draws.treatment_propensity
+    mixed = HOLDOUT * draws.baseline_propensity + (1 - HOLDOUT) * treatment
+    weight = 0.5 / np.where(first, mixed, treatment)
+    counts = first | draws.treated
+    looks = np.arange(n // LOOKS - 1, n, n // LOOKS)
+    totals, seen = totals_over(log, looks), np.cumsum(counts, dtype=np.int64)[looks]
+    sequence = ValueSequence(0.5 / ALIKE / (1 - HOLDOUT) * (1 + 1e-9))
+    ends = sequence.over(weight[counts], log.values[counts, 0], seen)
+    middle, half = (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) / 2
+    wider = half * np.sqrt(pooled_design_effect(totals))
+    known = np.minimum(*effective_units(totals)) >= MINIMAL_UNITS
+    off = np.abs(middle - cell.mean)
+    wrong = np.any(off > half), np.any((off > wider) & known)
+    return np.array([wrong, (2 * half[-1], 2 * wider[-1])], dtype=np.float64)
 
 
 def _share(reasons: Iterable[str | None]) -> float:
