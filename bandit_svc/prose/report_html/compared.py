@@ -47,7 +47,7 @@ def segments(rows: Sequence[Segment]) -> Figure:
     return figure(
         lambda width: forest(drawn, marks, title, x_title, with_sign, width),
         (
-            *("Segment", "Bandit n", "Bandit units", "Baseline n", "Baseline units"),
+            *("Segment", "Bandit n / units", "Baseline n / units"),
             *("Bandit", "Baseline", "Uplift", "Interval", "Decided"),
         ),
         [_segment_cells(row) for row in rows],
@@ -76,8 +76,9 @@ def _why_open(row: Segment) -> str:
     return ONE_GROUP if row.uplift.estimate is None else TOO_FEW
 
 
-def _units(group: SegmentGroup) -> str:
-    return NOTHING if group.units is None else count(group.units)
+def _size(group: SegmentGroup) -> str:
+    units = NOTHING if group.units is None else count(group.units)
+    return f"{count(group.n)} / {units}"
 
 
 def _segment_cells(row: Segment) -> tuple[str, ...]:
@@ -85,10 +86,8 @@ def _segment_cells(row: Segment) -> tuple[str, ...]:
     uplift = row.uplift
     return (
         f"{row.key}: {row.value}",
-        count(treatment.n),
-        _units(treatment),
-        count(baseline.n),
-        _units(baseline),
+        _size(treatment),
+        _size(baseline),
         amount(treatment.mean),
         amount(baseline.mean),
         amount(uplift.estimate, signed=True),

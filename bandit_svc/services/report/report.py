@@ -217,7 +217,7 @@ class SegmentGroup(msgspec.Struct, frozen=True):
 
     Attributes:
         units: that the decisions are of; None for several values together.
-        mean: weighed as the report's groups are.
+        mean: weighed as the uplift, which is what the groups' means differ by.
     """
 
     group: GroupName

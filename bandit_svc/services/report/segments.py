@@ -29,7 +29,7 @@ from bandit_svc.ope.parts.packed import MOST_PARTS
 from bandit_svc.ope.uplift.columns import RANDOMISED, TRAJECTORY
 from bandit_svc.ope.uplift.sides import sides
 from bandit_svc.ope.uplift.totals import Totals
-from bandit_svc.services.learning.parts.kept import SEGMENT, UNCOMPARED
+from bandit_svc.services.learning.parts.kept import SEGMENT, UNCOMPARED, PartKind
 from bandit_svc.services.report.parts import part_shortage
 from bandit_svc.services.report.report import Segment, SegmentGroup, SegmentRule
 from bandit_svc.services.report.uplift import GROUPS, Compared
@@ -70,7 +70,7 @@ def segments(compared: Compared) -> tuple[tuple[Segment, ...], SegmentRule]:
     parts = kept.of_kind(SEGMENT) or kept.of_kind(UNCOMPARED)
     totals = kept.part_sums.totals([place for place, _ in parts])
     for index, (place, part) in enumerate(parts):
-        groups = _groups(totals.at(index))
+        groups = _groups(totals.at(index), part.kind)
         by_key[part.key].append(_Shown(part.key, part.value, groups, place))
     tested: list[_Shown] = []
     rest: list[_Shown] = []
@@ -187,8 +187,9 @@ def _mean(rows: list[tuple[float | None, int]]) -> float | None:
     return sum(mean * n for mean, n in known) / n if n else None
 
 
-def _groups(totals: Totals) -> tuple[SegmentGroup, ...]:
-    means = sides(totals, RANDOMISED).means
+def _groups(totals: Totals, kind: PartKind) -> tuple[SegmentGroup, ...]:
+    # Weighed as the uplift, so that it is what the means differ by.
+    means = sides(totals, TRAJECTORY if kind == SEGMENT else RANDOMISED).means
     return tuple(
         SegmentGroup(
             group,
