@@ -194,9 +194,9 @@ def test_the_end_is_the_same_as_without_an_interruption(
         assert state_of(killed, key) == state
         # 40 of the 200 decisions on `hero` were deferred, 20 of them activated.
         assert len(state[0]) == {"hero": 180, "quick": 200}[key]
-        # uniform, baseline, three fixed variants, the two that are named, and the watch
-        # of histories; and the reward model that they share.
-        assert [row.cursor for row in state[3]] == [len(state[0])] * 8
+        # uniform, baseline, three fixed variants, the two that are named, what the
+        # scorecard compares, and the watch of histories; and their reward model.
+        assert [row.cursor for row in state[3]] == [len(state[0])] * 9
         assert [row.cursor for row in state[4]] == [len(state[0])]
         assert killed.replay(key).matches
     assert killed.storage.facts.check() == []
