@@ -216,6 +216,40 @@ class Regressions:
         folded[learned[:, None], inside] = part
         return folded
 
+    def variances(
+        self, rows: Indices, columns: Indices, values: Floats, count: int
+    ) -> Floats:
+        """Return the variances of the models' predictions, in units of the noise.
+
+        Args:
+            rows: shape (K,); -1 for an action that was never learned.
+            columns: of the contexts, shape (n,), the intercept first.
+            values: shape (n,).
+            count: examples learned.
+
+        Returns:
+            Shape (Q, K).
+        """
+        places = self._places[columns]
+        inside = places >= 0
+        squares = values * values
+        prior = self._intercepts * squares[0] + self._variances * squares[1:].sum()
+        outside = self._variances * squares[~inside].sum()
+        found = np.repeat(prior[:, None], len(rows), axis=1)
+        places, values = places[inside], values[inside]
+        models = range(len(self._priors))
+        for place, row in enumerate(rows.tolist()):
+            if 0 <= row < len(self._ages):
+                age = np.array(self._ages[row])
+                kept = np.array([self._kept(model, age, count) for model in models])
+                spreads = np.maximum(
+                    self._gains(row, places, values)[:, places] @ values, 0.0
+                )
+                # As `_forget` would leave them: a prediction must not change the state.
+                own = kept * spreads + (1.0 - kept) * (prior - outside)
+                found[:, place] = own + outside
+        return found
+
     def start_again(self, row: int) -> None:
         """Reset a row to the prior: its action went and another one takes it."""
         if row < len(self._ages):
@@ -285,13 +319,16 @@ class Regressions:
             return
         self._ages[row] = count
         self._settle(row)
-        matrices = self._matrices[:, row]
+        # Not the spare columns: those that are in use later must begin with the prior
+        # to the last bit, as they do after a load.
+        width = len(self._columns)
+        matrices = self._matrices[:, row, :width, :width]
         kept = np.exp(-self._squares * passed)
         # A weight scales like a deviation, so that weight and covariance shrink to the
         # prior (mean 0, its own variance) together.
         weights *= np.sqrt(kept)[:, None]
         matrices *= kept.astype(np.float32)[:, None, None]
-        each = np.arange(matrices.shape[1])
+        each = np.arange(width)
         matrices[:, each, each] += ((1.0 - kept) * self._variances)[:, None]
         matrices[:, 0, 0] += (1.0 - kept) * (self._intercepts - self._variances)
 

@@ -1,6 +1,7 @@
 """The promises of every policy, of any kind."""
 
 import math
+import random
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -260,3 +261,23 @@ def reloaded_at(spec: Spec, log: Log, places: set[int], trained: Train) -> Polic
             policy = fresh
         policy.learn(*example)
     return policy
+
+
+def test_features_that_come_after_a_load_are_learned_as_without_it(spec: Spec) -> None:
+    """What is spare in a state must be as new after a load, to the last bit."""
+    rng = random.Random(6)  # noqa: S311 - a simulated log
+    actions = (Action("boots"), Action("sandals"))
+    whole, first, resumed = (build_policy(spec) for _ in range(3))
+    for place in range(150):
+        context: dict[str, str | float] = {"device": "mobile" if place % 2 else "tv"}
+        if place >= 90:
+            context |= {"segment": f"s{place % 3}", "age": rng.randrange(80)}
+        chosen = rng.randrange(2)
+        reward = float(rng.random() < 0.3 + 0.3 * chosen)
+        whole.learn(context, actions, chosen, 0.5, reward)
+        if place == 90:
+            resumed.load(first.dump())
+        later = resumed if place >= 90 else first
+        later.learn(context, actions, chosen, 0.5, reward)
+
+    assert resumed.dump() == whole.dump()
