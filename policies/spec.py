@@ -12,7 +12,7 @@ from policies.auto import policy as auto
 from policies.base import Policy, PolicyError, RewardRange
 from policies.context_free import epsilon_greedy, fixed, thompson
 from policies.kind import NamedVariant, PolicyKind
-from policies.linear import policy as linear
+from policies.linear import kind as linear
 from policies.rules import policy as rules
 from policies.unbounded import ScaledByLargest
 from policies.vw import kind as vw

@@ -124,10 +124,15 @@ EXPLORERS: Mapping[str, tuple[Callable[..., list[float]], tuple[Setting, ...]]] 
 }
 EXPLORER = Choice(
     "explorer",
-    "thompson",
+    "igw",
     "how estimates and their uncertainty become probabilities",
     tuple(EXPLORERS),
 )
+
+
+def reads_deviations(spec: Mapping[str, Any]) -> bool:
+    """Return whether a spec's explorer reads the deviations of the means."""
+    return spec["explorer"] in {"ucb", "thompson"}
 
 
 def explored(spec: Mapping[str, Any], estimates: Estimates) -> list[float]:

@@ -1,9 +1,9 @@
 """A linear model of the reward for each action, over a short feature vector.
 
-Owns the kind `linear`: the way from a context to estimates to a pmf. The columns are
-in `columns`, the arithmetic in `regressions`, the explorers in `explorers`. An action's
-own features are ignored: each action learns by itself, which is best for a short list
-of actions that stays.
+Owns kind `linear` with one regression an action: the way from a context to estimates
+to a pmf. The columns are in `columns`, the arithmetic in `regressions`, the explorers
+in `explorers`. An action's own features are ignored: each action learns by itself,
+which is best for a short list of actions that stays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,9 @@ from policies.base import (
     check_example,
 )
 from policies.envelope import seal, spec_digest, unseal
-from policies.kind import ExplorerChoice, PolicyKind, Search
 from policies.linear.columns import Columns
-from policies.linear.explorers import EXPLORER, EXPLORERS, Estimates, explored
+from policies.linear.explorers import Estimates, explored
 from policies.linear.regressions import Packed, Regressions
-from policies.settings import Count, Number
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -97,29 +95,3 @@ class LinearPolicy:
             loaded.regressions, width, *self._prior
         )
         self._columns = loaded.columns
-
-
-KIND = PolicyKind(
-    name="linear",
-    summary="learns faster where variants are few and stay",
-    build=LinearPolicy,
-    settings=(
-        Count("dimensions", 128, "most columns of the feature vector", 16, 512),
-        Number("ridge", 1.0, "penalty that pulls weights towards 0", 1e-6, 1e6),
-        Number(
-            "forgetting",
-            3.0,
-            "about the last 1 / forgetting of the log counts; 0: all of it",
-            0.0,
-            1000.0,
-        ),
-    ),
-    explorers=ExplorerChoice(
-        EXPLORER, {name: own for name, (_, own) in EXPLORERS.items()}
-    ),
-    examples=(
-        *({"kind": "linear", "explorer": name} for name in EXPLORERS),
-        {"kind": "linear", "forgetting": 0, "dimensions": 16},
-    ),
-    search=Search(scaled=("ridge",)),
-)

@@ -79,11 +79,3 @@ LOG_CHECKS
 # Sums by unit, which the learner will keep and the report will read.
 units_in_both
 MixtureBets
-
-# The shared parts of learning policies, which their kinds are about to use.
-Admission
-admits
-Hats
-Moments
-standardised
-deviation

@@ -264,7 +264,7 @@ def reloaded_at(spec: Spec, log: Log, places: set[int], trained: Train) -> Polic
 
 
 def test_features_that_come_after_a_load_are_learned_as_without_it(spec: Spec) -> None:
-    """What is spare in a state must be as new after a load, to the last bit."""
+    """Spare room of a state must be as new after a load, to the last bit."""
     rng = random.Random(6)  # noqa: S311 - a simulated log
     actions = (Action("boots"), Action("sandals"))
     whole, first, resumed = (build_policy(spec) for _ in range(3))

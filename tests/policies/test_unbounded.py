@@ -15,7 +15,7 @@ SPECS = [
 
 def test_shares_of_the_largest_reward_so_far_are_learned() -> None:
     """Rewards 10, 40, 20 above the minimum are learned as 1, 1 and 1/2."""
-    spec = normalise_spec({"kind": "linear"})
+    spec = normalise_spec({"kind": "linear", "regressions": "one"})
     scaled, plain = build_policy(spec, RewardRange(-5.0, None)), build_policy(spec)
     for chosen, reward, share in ((0, 5.0, 1.0), (1, 35.0, 1.0), (0, 15.0, 0.5)):
         scaled.learn({}, ACTIONS, chosen, 0.5, reward)

@@ -25,7 +25,7 @@ def test_text_ranks_the_keys_and_says_how_to_read_them(run: Run, logged: Path) -
     result = run("features", KEY, "--processes", 1, "--data", logged)
 
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("Keys whose value to linear-thompson is")
+    assert result.stdout.startswith("Keys whose value to linear-igw is")
     assert "user.segment" in result.stdout
     assert "\N{FULL BLOCK}" in result.stdout
     assert "All intervals hold together" in result.stdout

@@ -37,12 +37,12 @@ def test_promote_changes_the_policy_and_says_so_in_the_history(
     shown = run("experiment", "show", KEY, "--data", better)
 
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("linear-thompson beats vw-squarecb gamma_scale")
+    assert result.stdout.startswith("linear-igw beats vw-squarecb gamma_scale")
     assert "It is the policy from revision 2 on" in result.stdout
     assert "All 5 intervals hold together" in result.stdout
     assert f"Tuning {KEY}: 4000/4000 joined decisions under 3 specs" in result.stderr
     assert json.loads(shown.stdout)["policy"]["kind"] == "linear"
-    assert "tune: linear-thompson beats" in shown.stderr
+    assert "tune: linear-igw beats" in shown.stderr
 
 
 def test_promote_exits_1_and_changes_nothing_if_nothing_is_better_for_sure(

@@ -173,5 +173,6 @@ def test_segments_of_format_1_that_are_unread_are_learned_after_the_migration(
 
     assert joined == 70
     assert not old.exists()
-    assert run("replay", "hero", "--verify", "--data", evaluated).exit_code == 0
+    shown = run("replay", "hero", "--verify", "--data", evaluated)
+    assert shown.exit_code == 0, shown.output
     assert run("doctor", "--data", evaluated).stdout == "no faults found\n"

@@ -91,7 +91,9 @@ def test_what_matters_comes_first_and_noise_may_be_worth_nothing(
     less (test_paired_difference.py); the order of the rest has no such promise, and
     the seed is fixed.
     """
-    found = valued(4_000, {"kind": "linear"})
+    found = valued(
+        4_000, {"kind": "linear", "regressions": "one", "explorer": "thompson"}
+    )
     by_key = {row.key: row for row in found.keys}
     order = [row.key for row in found.keys]
 

@@ -121,7 +121,7 @@ def test_a_plainly_better_spec_is_found_and_its_promotion_is_recorded(
     assert found is not None
     assert found.spec["kind"] == "linear"
     assert (board.leaderboard[0].difference.interval[0] or 0.0) > 0
-    assert verdict_of(board).startswith("linear-thompson beats vw-squarecb gamma")
+    assert verdict_of(board).startswith("linear-igw beats vw-squarecb gamma")
     storage = opener()
     patch = {"policy": found.spec}
     lifecycle.change(storage, experiment.key, patch, START_MS, found.note)
@@ -129,7 +129,7 @@ def test_a_plainly_better_spec_is_found_and_its_promotion_is_recorded(
     (_, revision) = storage.experiments.revisions(experiment.number)
     storage.close()
     assert now.definition.policy == found.spec
-    assert revision.note.startswith("tune: linear-thompson beats vw-squarecb")
+    assert revision.note.startswith("tune: linear-igw beats vw-squarecb")
     assert revision.note.endswith("2 specs, 3,589 decisions")
     with pytest.raises(Conflict, match="got another policy while the search ran"):
         check_still_served(experiment, now)
