@@ -8,7 +8,7 @@ a list here; the service calls it a variant.
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -166,3 +166,28 @@ class Policy(Chooser, Protocol):
             PolicyError: the bytes are truncated, altered or of another kind;
                 the old state is kept.
         """
+
+
+class ModelEvidence(msgspec.Struct, frozen=True):
+    """How well one model of a policy that chooses among models has predicted.
+
+    Attributes:
+        policy: the name of the model.
+        weight: its share of what is served, in [0, 1].
+        estimate: mean squared error of its predictions, each made before it learned,
+            over that of the served average: below 1 is better. None without examples.
+        interval: both ends of a 95 % interval by the normal approximation.
+    """
+
+    policy: str
+    weight: float
+    estimate: float | None
+    interval: tuple[float | None, float | None]
+
+
+@runtime_checkable
+class Choosing(Policy, Protocol):
+    """A policy that chooses among models by how well each has predicted."""
+
+    def evidence(self) -> list[ModelEvidence]:
+        """Return one entry a model, in an order that never changes."""

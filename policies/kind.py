@@ -121,6 +121,7 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
         former: how specs are read that were stored before one of the settings existed.
         scales_itself: of a normalised spec: rewards need no declared maximum, since
             the policy scales them by what it has learned.
+        chooses: True where its policies are `base.Choosing`.
     """
 
     name: str
@@ -135,6 +136,7 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
     search: Search = Search()
     former: Former | None = None
     scales_itself: Callable[[Spec], bool] = _is_false
+    chooses: bool = False
 
     @property
     def needs_settings(self) -> bool:

@@ -21,9 +21,9 @@ from policies.vw import kind as vw
 KINDS: Mapping[str, PolicyKind] = {
     kind.name: kind
     for kind in (
+        auto.KIND,
         vw.KIND,
         linear.KIND,
-        auto.KIND,
         thompson.KIND,
         epsilon_greedy.KIND,
         fixed.UNIFORM,
@@ -32,14 +32,18 @@ KINDS: Mapping[str, PolicyKind] = {
         rules.KIND,
     )
 }
-DEFAULT_KIND = vw.KIND.name
+DEFAULT_KIND = auto.KIND.name
+KIND_OF_SETTINGS = vw.KIND.name
+"""The kind of settings that are written without one. It was the default when such
+specs were first accepted, and they keep their meaning."""
 
 
 def normalise_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Check a spec and fill in every default; a result comes back unchanged.
 
     Args:
-        spec: "kind" (default `vw`) and the settings of that kind.
+        spec: "kind" and the settings of that kind. Without a kind, an empty spec is
+            of `auto`, one with settings of `vw`.
 
     Returns:
         A dict that JSON can hold.
@@ -48,7 +52,7 @@ def normalise_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
         PolicyError: the kind or a setting is unknown, or a value is refused;
             `field` names it.
     """
-    name = spec.get("kind", DEFAULT_KIND)
+    name = spec.get("kind", KIND_OF_SETTINGS if spec else DEFAULT_KIND)
     kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise PolicyError(
@@ -64,6 +68,12 @@ def named_variants(spec: Mapping[str, Any]) -> list[NamedVariant]:
     weighs nothing there.
     """
     return list(KINDS[spec["kind"]].named_variants(spec))
+
+
+def chooses(spec: Mapping[str, Any]) -> bool:
+    """Return whether policies of a normalised spec are `base.Choosing`."""
+    kind = KINDS.get(spec["kind"])
+    return kind is not None and kind.chooses
 
 
 def fixed_weights(spec: Mapping[str, Any]) -> Mapping[str, float] | None:

@@ -127,7 +127,6 @@ def experiment_body(
     return {
         "key": key,
         "variants": variants,
-        "policy": {"kind": "vw"},
         "baseline": {"kind": "fixed", "variant": baseline},
         "holdout": 0.1,
         "exploration_floor": 0.02,

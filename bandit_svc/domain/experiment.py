@@ -88,7 +88,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: str
     variants: tuple[Variant, ...]
     description: str = ""
-    policy: dict[str, Any] = msgspec.field(default_factory=lambda: {"kind": "vw"})
+    policy: dict[str, Any] = msgspec.field(default_factory=lambda: {"kind": "auto"})
     baseline: dict[str, Any] | None = None
     holdout: float = 0.1
     exploration_floor: float = 0.02

@@ -2,11 +2,11 @@
 
 5 variants x 10 features, 3 rewards for 10 decisions, one decision a unit, a holdout of
 0.1 whose decisions are learned from too, so that all that a learner does is in it. Each
-round runs three contestants in turn, over the same decisions and in one process, by CPU
+round runs four contestants in turn, over the same decisions and in one process, by CPU
 time:
 
 - a whole tick (ingest, join, train, publish) over a copy of the event log, without
-  candidates;
+  candidates, of `vw`, and the same of `auto`;
 - the same with 8 standing candidates, their reward model, and the doubly robust sums;
 - `Workspace.learn` over the examples as texts in memory; and, as a figure without a
   goal, the same without Python's wrapper around each line.
@@ -65,6 +65,13 @@ class LearningCost:
             0.35,
         ),
         Goal(
+            "learner of auto, no candidates: joined decisions/s / VW's own learn",
+            "joined_per_s ours, auto",
+            "learned_per_s Workspace.learn",
+            ">=",
+            0.10,
+        ),
+        Goal(
             "learner, 8 candidates: CPU time / without",
             "cpu_us a decision, 8 candidates",
             "cpu_us a decision, no candidates",
@@ -90,6 +97,7 @@ class LearningCost:
         """Run each contestant over the same decisions."""
         self._prepare(int(seconds * EVENTS_A_SECOND))
         without = self._ticked(candidates=False)
+        chosen = self._ticked(candidates=False, kind="auto")
         evaluated = self._ticked(candidates=True)
         wrapped = self._learned(bare=False)
         bare = self._learned(bare=True)
@@ -97,6 +105,7 @@ class LearningCost:
             "cpu_us a decision, no candidates": 1e6 * without / self._events,
             "cpu_us a decision, 8 candidates": 1e6 * evaluated / self._events,
             "joined_per_s ours": self._events / without,
+            "joined_per_s ours, auto": self._events / chosen,
             "joined_per_s ours, 8 candidates": self._events / evaluated,
             "learned_per_s Workspace.learn": self._events / wrapped,
             "learned_per_s Workspace.learn_multi, no wrapping": self._events / bare,
@@ -119,10 +128,11 @@ class LearningCost:
         shutil.copytree(self._root / "log", folder)
         return folder
 
-    def _ticked(self, *, candidates: bool) -> float:
+    def _ticked(self, *, candidates: bool, kind: str = "vw") -> float:
         """Return the CPU seconds of one tick over all decisions."""
         with closing(Backends(_settings(self._copied()))) as backends:
             storage = backends.storage
+            lifecycle.change(storage, EXPERIMENT, {"policy": {"kind": kind}}, START_MS)
             experiment = storage.experiments.get(EXPERIMENT)
             definitions = Definitions(storage.experiments)
             ports = (storage, definitions, experiment.number)
@@ -172,7 +182,11 @@ def _settings(folder: Path) -> Settings:
 
 def _write(folder: Path, events: int) -> None:
     """Write the event log: decisions of an untrained model, and their rewards."""
-    body: dict[str, Any] = definition() | {"holdout": 0.1, "learn_from_baseline": True}
+    body: dict[str, Any] = definition() | {
+        "policy": {"kind": "vw"},
+        "holdout": 0.1,
+        "learn_from_baseline": True,
+    }
     body["candidates"] = [
         {"kind": "weighted", "weights": {v["key"]: n for n, v in enumerate(_of(body))}}
     ]

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from policies.admission import Admission
 from policies.auto.numbers import Number
-from policies.features import Named
+from policies.base import Context, Features, Scalar
+from policies.features import Named, context_features, squashed
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -39,6 +40,7 @@ class Row(msgspec.Struct, frozen=True):
         values: shape (n,).
         plain: the number of plain columns.
         hats: the number of plain and hat columns.
+        numbers: those among the features that have a column, with their values.
         complete: False if learning the context may assign a further column.
     """
 
@@ -46,6 +48,7 @@ class Row(msgspec.Struct, frozen=True):
     values: Floats
     plain: int
     hats: int
+    numbers: Sequence[tuple[Number, float]]
     complete: bool
 
 
@@ -110,62 +113,122 @@ class ColumnReader:
         self._products = np.full((MOST_COLUMNS, MOST_COLUMNS), -1, dtype=np.int16)
         for one, other, product in columns.pairs:
             self._products[one, other] = self._products[other, one] = product
+        # What `columns` knows of outermost features, by their names as callers write
+        # them: naming a feature takes longer than all else that is done with it.
+        self._texts: dict[tuple[str, str], int] = {}
+        self._numbers: dict[str, Number] = {}
 
-    def row(self, named: Sequence[Named]) -> Row:
-        """Return the columns and values of a context; nothing is assigned."""
-        state = self.columns
-        columns, values = [INTERCEPT], [1.0]
+    def row(self, context: Context, *, products: bool = True) -> Row:
+        """Return the columns and values of a context; nothing is assigned.
+
+        Args:
+            products: False leaves out those of features.
+
+        Raises:
+            PolicyError: a feature is refused.
+        """
+        columns, numbers, complete = self._read(context)
+        values = [1.0] * len(columns)
         hats: list[int] = []
         shares: list[float] = []
-        complete = True
-        for name, value in named:
-            # Only a number's name ends so.
-            if name[-1] == "#":
-                number = state.numbers.get(name)
-                if number is None:
-                    complete = complete and not state.has_room
-                    continue
-                columns.append(number.column)
-                values.append(number.standardised(value))
-                if number.hats:
-                    at, share = number.between(value)
-                    hats += number.hats[at : at + 2]
-                    shares += (1.0 - share, share)
-            else:
-                column = state.known.get(name)
-                if column is None:
-                    complete = complete and not state.has_room
-                    column = 1 + zlib.crc32(name.encode()) % SHARED_COLUMNS
-                    if state.has_room:
-                        continue
-                columns.append(column)
-                values.append(1.0)
+        for number, value in numbers:
+            columns.append(number.column)
+            values.append(number.standardised(value))
+            if number.hats:
+                at, share = number.between(value)
+                hats += number.hats[at : at + 2]
+                shares += (1.0 - share, share)
         plain = len(columns)
         columns += hats
         values += shares
-        found, given = np.array(columns), np.array(values)
+        given = np.array(columns), np.array(values)
         ends = plain, len(columns)
-        if state.pairing and LEAST_PAIRED <= len(columns) - 1 <= MOST_PAIRED:
-            first, second = _each_two(len(columns) - 1)
-            others, factors = found[1:], given[1:]
-            products = self._products[others[first], others[second]]
-            factors = factors[first] * factors[second]
-            if products.min() < 0:
-                complete = complete and len(state.pairs) >= state.most_pairs
-                known = products >= 0
-                products, factors = products[known], factors[known]
-            found = np.concatenate([found, products])
-            given = np.concatenate([given, factors])
-        return Row(found, given, *ends, complete)
+        few = LEAST_PAIRED <= len(columns) - 1 <= MOST_PAIRED
+        if products and few and self.columns.pairing:
+            given, all_known = self._with_products(*given)
+            complete = complete and all_known
+        return Row(*given, *ends, numbers, complete)
 
-    def admit(self, named: Sequence[Named], most_pairs: int) -> None:
+    def _read(
+        self, context: Context
+    ) -> tuple[list[int], list[tuple[Number, float]], bool]:
+        """Return the columns of features that are not numbers, and the numbers.
+
+        Returns:
+            columns: the intercept first; each has the value 1.
+            numbers: those that have a column.
+            complete: False if a feature may get a column when it is learned.
+        """
+        columns = [INTERCEPT]
+        numbers: list[tuple[Number, float]] = []
+        complete = True
+        for name, value in context.items():
+            kind = type(value)
+            if kind is str:
+                column = self._texts.get((name, value))  # type: ignore[arg-type]
+                if column is not None:
+                    columns.append(column)
+                    continue
+            elif kind is float or kind is int:
+                number = self._numbers.get(name)
+                if number is not None:
+                    numbers.append((number, squashed(value)))  # type: ignore[arg-type]
+                    continue
+            for named in context_features({name: value}):
+                found = self._found(named, name, value)
+                if found is None:
+                    complete = complete and not self.columns.has_room
+                elif isinstance(found, Number):
+                    numbers.append((found, named[1]))
+                else:
+                    columns.append(found)
+        return columns, numbers, complete
+
+    def _found(
+        self, named: Named, name: str, value: Scalar | Features
+    ) -> int | Number | None:
+        """Return the column or the number of a feature; None where it has none."""
+        feature = named[0]
+        # Only a number's name ends so.
+        if feature[-1] == "#":
+            number = self.columns.numbers.get(feature)
+            if number is not None and isinstance(value, int | float):
+                self._numbers[name] = number
+            return number
+        column = self.columns.known.get(feature)
+        if column is not None:
+            if isinstance(value, str):
+                self._texts[name, value] = column
+            return column
+        if self.columns.has_room:
+            return None
+        return 1 + zlib.crc32(feature.encode()) % SHARED_COLUMNS
+
+    def _with_products(
+        self, columns: Indices, values: Floats
+    ) -> tuple[tuple[Indices, Floats], bool]:
+        """Add the products that have a column; return whether no more may get one."""
+        first, second = _each_two(len(columns) - 1)
+        others, factors = columns[1:], values[1:]
+        products = self._products[others[first], others[second]]
+        factors = factors[first] * factors[second]
+        complete = True
+        if products.min() < 0:
+            complete = len(self.columns.pairs) >= self.columns.most_pairs
+            known = products >= 0
+            products, factors = products[known], factors[known]
+        found = np.concatenate([columns, products])
+        return (found, np.concatenate([values, factors])), complete
+
+    def admit(self, context: Context, most_pairs: int) -> None:
         """Assign columns to features that have none, and to products of features.
 
         Args:
+            context: that `row` has read, so that no feature is refused.
             most_pairs: largest number of products that have a column.
         """
         state = self.columns
-        for name, _ in named:
+        for name, _ in context_features(context):
             if name in state.known or name in state.numbers:
                 continue
             if not state.admission.admits(name, state.plain_count, MOST_PLAIN):
@@ -175,7 +238,7 @@ class ColumnReader:
             else:
                 state.known[name] = state.assign()
         state.most_pairs = most_pairs
-        row = self.row(named)
+        row = self.row(context, products=False)
         if state.pairing and LEAST_PAIRED <= row.hats - 1 <= MOST_PAIRED:
             self._admit_pairs(row.columns[1 : row.hats])
 
@@ -192,13 +255,11 @@ class ColumnReader:
                 state.pairs.append((one, other, product))
                 self._products[one, other] = self._products[other, one] = product
 
-    def learn(self, named: Sequence[Named]) -> None:
+    def learn(self, row: Row) -> None:
         """Take in the numbers of a context that was learned."""
-        state = self.columns
-        for name, value in named:
-            number = state.numbers.get(name)
-            if number is not None and number.learn(value):
-                state.place_hats(number)
+        for number, value in row.numbers:
+            if number.learn(value):
+                self.columns.place_hats(number)
 
     def stop_pairing(self) -> None:
         """Leave out products from now on."""

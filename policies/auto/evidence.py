@@ -16,6 +16,7 @@ and equal weights.
 
 import math
 from collections.abc import Sequence
+from typing import Self
 
 import msgspec
 
@@ -33,28 +34,43 @@ HOPELESS = 7.0
 """The logarithm of a ratio of weights beyond which a model is far from being served."""
 
 
+LEAST_COUNT = 2
+Z95 = 1.959964
+"""Deviations of a normal variable within which it is in 95 % of cases."""
+
+Interval = tuple[float | None, float | None]
+
+
 class Evidence(msgspec.Struct):
     """What is known of the models' errors.
 
     Attributes:
         losses: of each model; infinite for one that is left out for good.
+        loss_squares: of each model, the discounted sum of its losses' squares.
         count: examples learned.
-        total: sum of the scaled rewards.
+        total: sum of the rewards, each less the least one possible.
         total_squares: sum of their squares.
         squares: discounted sum of the served average's squared errors.
         evidence: discounted number of examples in `squares`.
     """
 
     losses: list[float]
+    loss_squares: list[float]
     count: int = 0
     total: float = 0.0
     total_squares: float = 0.0
     squares: float = 0.0
     examples: float = 0.0
+    shares: float = 0.0
+
+    @classmethod
+    def of(cls, models: int) -> Self:
+        """Return the evidence for so many models before any example."""
+        return cls([0.0] * models, [0.0] * models)
 
     @property
     def mean(self) -> float:
-        """The mean of the scaled rewards, with one of 0 before all others."""
+        """The mean of the rewards, with one of 0 before all others."""
         return self.total / (self.count + 1.0)
 
     @property
@@ -86,6 +102,25 @@ class Evidence(msgspec.Struct):
         total = math.fsum(served)
         return [weight / total for weight in served]
 
+    def relative_errors(self) -> list[tuple[float | None, Interval]]:
+        """Return each model's mean squared error over the served average's.
+
+        Returns:
+            Mean and 95 % interval by the normal approximation; None and no interval
+            for a model that is left out, and before there are two examples.
+        """
+        found: list[tuple[float | None, Interval]] = []
+        for loss, square in zip(self.losses, self.loss_squares, strict=True):
+            if self.count < LEAST_COUNT or loss == math.inf:
+                found.append((None, (None, None)))
+                continue
+            mean = loss / self.examples
+            variance = max(square / self.examples - mean * mean, 0.0)
+            # A discounted mean has the sum of squared shares in place of 1 / n.
+            error = math.sqrt(variance * self.shares) / self.examples
+            found.append((mean, (mean - Z95 * error, mean + Z95 * error)))
+        return found
+
     def hopeless(self, models: Sequence[int], log_priors: Sequence[float]) -> bool:
         """Return whether each of some models is far from being served."""
         ahead = [
@@ -97,7 +132,7 @@ class Evidence(msgspec.Struct):
 
     def add(
         self,
-        scaled_reward: float,
+        reward: float,
         errors: Sequence[float],
         weights: Sequence[float],
         horizon: float,
@@ -110,8 +145,8 @@ class Evidence(msgspec.Struct):
             horizon: examples that the evidence reaches back at least.
         """
         self.count += 1
-        self.total += scaled_reward
-        self.total_squares += scaled_reward * scaled_reward
+        self.total += reward
+        self.total_squares += reward * reward
         keep = 1.0 - 1.0 / (horizon + self.count / GROWTH)
         served = sum(
             weight * error for weight, error in zip(weights, errors, strict=True)
@@ -121,9 +156,15 @@ class Evidence(msgspec.Struct):
         noise = self.noise
         # Equal rewards teach nothing of the models.
         share = 1.0 / (noise * noise) if noise > 0.0 else 0.0
+        self.shares = self.shares * keep * keep + 1.0
+        squares = [share * error * error for error in errors]
         self.losses = [
-            loss * keep + share * error * error
-            for loss, error in zip(self.losses, errors, strict=True)
+            loss * keep + square
+            for loss, square in zip(self.losses, squares, strict=True)
+        ]
+        self.loss_squares = [
+            total * keep + square * square
+            for total, square in zip(self.loss_squares, squares, strict=True)
         ]
 
     def leave_out(self, models: Sequence[int]) -> None:

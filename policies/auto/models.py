@@ -5,6 +5,8 @@ nearly context-free; the two that forget fast are for rewards that change; hats 
 curved numbers; products of features for what only counts together.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from policies.auto.columns import MOST_HATS, MOST_PLAIN, SHARED_COLUMNS
@@ -18,12 +20,12 @@ class Stack(msgspec.Struct, frozen=True):
 
     Attributes:
         most_columns: the most columns of the contexts that its models have.
-        priors: one a model.
+        priors: by the name of the model.
         log_prior: logarithm of the share of each model before any evidence.
     """
 
     most_columns: int
-    priors: tuple[Prior, ...]
+    priors: Mapping[str, Prior]
     log_prior: float = 0.0
 
 
@@ -33,23 +35,23 @@ PAIRS = 2
 STACKS = (
     Stack(
         _PLAIN,
-        (
-            Prior(intercept=0.1, weights=0.03, forgetting=3.0),
-            Prior(intercept=0.3, weights=0.1, forgetting=3.0),
-            Prior(intercept=0.3, weights=0.2, forgetting=20.0),
-            Prior(intercept=0.3, weights=0.3, forgetting=40.0),
-        ),
+        {
+            "nearly context-free": Prior(0.1, 0.03, 3.0),
+            "features": Prior(0.3, 0.1, 3.0),
+            "features, forgetting": Prior(0.3, 0.2, 20.0),
+            "features, forgetting fast": Prior(0.3, 0.3, 40.0),
+        },
     ),
     Stack(
         _PLAIN + MOST_HATS,
-        (Prior(intercept=0.3, weights=0.2, forgetting=3.0),),
+        {"curves": Prior(0.3, 0.2, 3.0)},
     ),
     Stack(
         256,
-        (
-            Prior(intercept=0.3, weights=0.1, forgetting=3.0),
-            Prior(intercept=1.0, weights=1.0, forgetting=3.0),
-        ),
+        {
+            "pairs": Prior(0.3, 0.1, 3.0),
+            "pairs, free": Prior(1.0, 1.0, 3.0),
+        },
         # Products are many and most worlds have no use for them.
         log_prior=-2.0,
     ),
@@ -60,3 +62,8 @@ def log_priors() -> list[float]:
     """Return the logarithm of each model's share before any evidence."""
     priors = [stack.log_prior for stack in STACKS for _ in stack.priors]
     return [*priors, 0.0]
+
+
+def model_names() -> list[str]:
+    """Return the name of each model, in the order of their weights."""
+    return [*(name for stack in STACKS for name in stack.priors), "shared"]

@@ -18,7 +18,7 @@ import numpy as np
 from policies.auto.columns import MOST_PAIRS, ColumnReader, Columns, Row
 from policies.auto.evidence import Evidence
 from policies.auto.exploration import inverse_gap
-from policies.auto.models import PAIRS, STACKS, log_priors
+from policies.auto.models import PAIRS, STACKS, log_priors, model_names
 from policies.auto.regressions import MOST_CELLS, Packed, Regressions
 from policies.auto.rows import Rows
 from policies.auto.served import Served
@@ -26,18 +26,22 @@ from policies.auto.shared import PackedShared, SharedRegression, own_features
 from policies.base import (
     Action,
     Context,
+    ModelEvidence,
     RewardRange,
     check_actions,
     check_example,
 )
 from policies.envelope import seal, spec_digest, unseal
-from policies.features import Named, context_features
+from policies.features import Named
 from policies.kind import PolicyKind, Search
 from policies.settings import Number
 
 MOST_ACTIONS_PAIRED = 49
 """With more actions than this, products of features are left out for good: nothing was
 gained from them there, and their matrices are most of the memory."""
+
+LARGEST = 1e100
+"""The largest reward that is learned as it is; its square is a finite float."""
 
 REST = 4
 """Models of the same columns that are all far from being served learn from every fourth
@@ -73,8 +77,11 @@ class AutoPolicy:
         self._restore(
             Columns(),
             Rows(),
-            Evidence([0.0] * (ends[-1] + 1)),
-            [Regressions(stack.priors, stack.most_columns) for stack in STACKS],
+            Evidence.of(ends[-1] + 1),
+            [
+                Regressions(tuple(stack.priors.values()), stack.most_columns)
+                for stack in STACKS
+            ],
             SharedRegression(),
         )
 
@@ -101,7 +108,8 @@ class AutoPolicy:
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Return the explorer's probabilities from the served average."""
         check_actions(len(actions))
-        row = self._reader.row(list(context_features(context)))
+        # Products that carry no weight would add 0 to each mean.
+        row = self._reader.row(context, products=bool(self._shares[PAIRS].any()))
         count = self._evidence.count
         means = self._served.means(
             row, actions, self._rows.by_key, self._shares, self._columns.used, count
@@ -122,20 +130,22 @@ class AutoPolicy:
         them were a noisier evidence, not a better one.
         """
         check_example(len(actions), chosen, propensity)
-        scaled = self._reward_range.scaled(reward)
+        self._reward_range.scaled(reward)
+        # Not its share of the range, so that a declared maximum changes no bit.
+        whole = min(reward - self._reward_range.minimum, LARGEST)
         # All features are read first, so that a refused one changes nothing.
-        named = list(context_features(context))
+        row = self._reader.row(context)
         own = own_features(actions[chosen])
         if self._columns.pairing and len(actions) > MOST_ACTIONS_PAIRED:
             self._stop_pairing()
-        row = self._reader.row(named)
+            row = self._reader.row(context)
         if not row.complete:
-            self._reader.admit(named, self._most_pairs())
-            row = self._reader.row(named)
-        target = scaled - self._evidence.mean
+            self._reader.admit(context, self._most_pairs())
+            row = self._reader.row(context)
+        target = whole - self._evidence.mean
         errors, new_row = self._learned(row, actions, chosen, own, target)
-        self._reader.learn(named)
-        self._evidence.add(scaled, errors, self._weights, self._horizon)
+        self._reader.learn(row)
+        self._evidence.add(whole, errors, self._weights, self._horizon)
         self._weigh()
         self._served.learned(new_row=new_row)
 
@@ -188,13 +198,25 @@ class AutoPolicy:
         room = stack.most_columns(rows) - stack.width
         return min(MOST_PAIRS, len(self._columns.pairs) + max(room, 0))
 
+    def evidence(self) -> list[ModelEvidence]:
+        """Return the weight and the relative error of each model; see the protocol."""
+        errors = self._evidence.relative_errors()
+        return [
+            ModelEvidence(name, weight, *error)
+            for name, weight, error in zip(
+                model_names(), self._weights, errors, strict=True
+            )
+        ]
+
     def _stop_pairing(self) -> None:
         self._reader.stop_pairing()
         where = self._slices[PAIRS]
         models = range(where.start, where.stop)
         self._evidence.leave_out(models)
         stack = STACKS[PAIRS]
-        self._stacks[PAIRS] = Regressions(stack.priors, stack.most_columns)
+        self._stacks[PAIRS] = Regressions(
+            tuple(stack.priors.values()), stack.most_columns
+        )
         self._weigh()
 
     def dump(self) -> bytes:
@@ -212,7 +234,9 @@ class AutoPolicy:
         """Replace all that was learned."""
         loaded = _decode(unseal(self._digest, state))
         stacks = [
-            Regressions.unpacked(packed, stack.priors, stack.most_columns)
+            Regressions.unpacked(
+                packed, tuple(stack.priors.values()), stack.most_columns
+            )
             for packed, stack in zip(loaded.stacks, STACKS, strict=True)
         ]
         self._restore(
@@ -247,4 +271,6 @@ KIND = PolicyKind(
     ),
     examples=({"kind": "auto"}, {"kind": "auto", "gamma_scale": 10, "horizon": 100}),
     search=Search(scaled=("gamma_scale",)),
+    scales_itself=lambda _spec: True,
+    chooses=True,
 )

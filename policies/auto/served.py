@@ -72,25 +72,19 @@ class Served:
             count: examples learned.
         """
         view = self._view(actions)
-        if view.rows is None:
-            view.rows = np.array([by_key.get(action.key, -1) for action in actions])
+        rows = view.rows
+        if rows is None:
+            rows = np.array([by_key.get(action.key, -1) for action in actions])
+            view.rows = rows
         if view.folded is None and view.asked:
-            view.folded = self._folded(weights, view.rows, np.arange(used), count)
+            view.folded = self._folded(weights, view, rows, np.arange(used), count)
         view.asked = True
         folded = (
-            self._folded(weights, view.rows, row.columns, count)
+            self._folded(weights, view, rows, row.columns, count)
             if view.folded is None
             else view.folded[row.columns]
         )
         means: Floats = np.einsum("n,nk->k", row.values, folded)
-        share = float(weights[-1][0])
-        if share > 0.0:
-            means += share * self._shared.means(
-                row.columns[: row.plain],
-                row.values[: row.plain],
-                self._table(view),
-                view.rows,
-            )
         return means
 
     def _view(self, actions: Sequence[Action]) -> _View:
@@ -112,11 +106,19 @@ class Served:
         return view.table
 
     def _folded(
-        self, weights: Sequence[Floats], rows: Indices, columns: Indices, count: int
+        self,
+        weights: Sequence[Floats],
+        view: _View,
+        rows: Indices,
+        columns: Indices,
+        count: int,
     ) -> Floats:
         """Return the folded weights, shape (n, K), in C order."""
         folded = np.zeros((len(columns), len(rows)))
         for stack, shares in zip(self._stacks, weights, strict=False):
             if shares.any():
                 folded += stack.folded(shares, rows, columns, count).T
+        share = float(weights[-1][0])
+        if share > 0.0:
+            folded += share * self._shared.folded(columns, self._table(view), rows)
         return folded

@@ -15,7 +15,7 @@ from typing import Self
 import msgspec
 import numpy as np
 
-from policies.auto.columns import MOST_COLUMNS, Floats, Indices
+from policies.auto.columns import INTERCEPT, MOST_COLUMNS, Floats, Indices
 from policies.auto.regressions import Packed, Prior, Regressions, room_for
 from policies.base import Action
 from policies.features import Named, action_features
@@ -105,14 +105,25 @@ class SharedRegression:
         """A value that changes whenever a table of the same actions does."""
         return len(self._own), math.fsum(self._scales.values())
 
-    def means(
-        self, columns: Indices, values: Floats, table: Floats, rows: Indices
-    ) -> Floats:
-        """Return the prediction for each action, shape (K,)."""
-        products = self._products[columns, : table.shape[1]]
-        effects = np.einsum("n,np->p", values, self._regression.weights_of(products))
-        means: Floats = np.einsum("kp,p->k", table, effects) + self._own_means[rows]
-        return means
+    def folded(self, columns: Indices, table: Floats, rows: Indices) -> Floats:
+        """Return the weights of columns of the context for each action.
+
+        Args:
+            columns: shape (n,).
+            table: of K actions.
+            rows: shape (K,); -1 for an action that was never learned.
+
+        Returns:
+            Shape (n, K); an action's own mean is in the row of the intercept.
+        """
+        folded = np.zeros((len(columns), len(rows)))
+        known = np.flatnonzero(self._products[columns, 0] != UNKNOWN)
+        products = self._products[columns[known], : table.shape[1]]
+        weights = self._regression.weights_of(products)
+        # Entry by entry, so that the bits don't depend on what else is asked for.
+        folded[known] = np.einsum("np,kp->nk", weights, table)
+        folded[columns == INTERCEPT] += self._own_means[rows]
+        return folded
 
     def start_again(self, row: int) -> None:
         """Forget an action's own mean."""

@@ -31,7 +31,6 @@ from policies.auto.served import Served
 from policies.auto.shared import SharedRegression
 from policies.base import Action, Context, RewardRange, check_actions, check_example
 from policies.envelope import seal, spec_digest, unseal
-from policies.features import context_features
 from policies.linear.explorers import Estimates, explored, reads_deviations
 from policies.moments import Moments
 
@@ -109,7 +108,7 @@ class ParallelPolicy:
             Columns(pairing=False),
             Rows(),
             Moments(),
-            Evidence([0.0] * len(_EQUAL)),
+            Evidence.of(len(_EQUAL)),
             [
                 Regressions(priors, most)
                 for priors, most in zip(self._priors, self._most_columns, strict=True)
@@ -138,7 +137,7 @@ class ParallelPolicy:
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Return the explorer's probabilities from the average."""
         check_actions(len(actions))
-        row = self._reader.row(list(context_features(context)))
+        row = self._reader.row(context)
         noise = self._evidence.noise
         if noise == 0.0:
             return [1.0 / len(actions)] * len(actions)
@@ -192,18 +191,17 @@ class ParallelPolicy:
         whole = min(reward - self._reward_range.minimum, MOST_REWARD)
         bounded = self._bounded(whole)
         # All features are read first, so that a refused one changes nothing.
-        named = list(context_features(context))
-        row = self._reader.row(named)
+        row = self._reader.row(context)
         if not row.complete:
-            self._reader.admit(named, 0)
-            row = self._reader.row(named)
+            self._reader.admit(context, 0)
+            row = self._reader.row(context)
         count, target = self._evidence.count + 1, bounded - self._evidence.mean
         at, is_new = self._row_of(actions, chosen, count)
         errors: list[float] = []
         for stack, end in zip(self._stacks, (row.plain, row.hats), strict=True):
             columns, values = row.columns[:end], row.values[:end]
             errors += stack.learn(at, columns, values, target, count).tolist()
-        self._reader.learn(named)
+        self._reader.learn(row)
         self._rewards.learn(whole, REACH)
         self._evidence.add(bounded, errors, self._weights, HORIZON)
         self._weigh()

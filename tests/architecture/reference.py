@@ -23,7 +23,7 @@ from bandit_svc.services.report.checks import REPORT_CHECKS
 from bandit_svc.settings import SETTINGS
 from policies.kind import PolicyKind
 from policies.settings import Setting
-from policies.spec import DEFAULT_KIND, KINDS
+from policies.spec import DEFAULT_KIND, KIND_OF_SETTINGS, KINDS
 from tests.architecture.python_reference import python_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -42,7 +42,8 @@ def table(head: Row, rows: Sequence[Row]) -> str:
 _POLICIES = f"""\
 A policy is an object of `kind` and settings: `{{"kind": "linear", "ridge": 5}}`.
 It is the `policy`, the `baseline` or one of the `candidates` of an experiment, and what
-`bandit-svc evaluate --policy` takes. Without `kind` it is `{DEFAULT_KIND}`.
+`bandit-svc evaluate --policy` takes. Without `kind`, an empty object is
+`{DEFAULT_KIND}`, and settings are those of `{KIND_OF_SETTINGS}`.
 A setting that is left out has its default; one that the kind does not have is refused.
 Both limits of a number are included."""
 

@@ -59,7 +59,7 @@ def test_the_definition_of_the_contract_is_created_and_read_back(
 def test_key_and_variants_are_enough(service: WorkerInProcess) -> None:
     made = service.create("hero")
 
-    assert made["policy"]["kind"] == "vw"
+    assert made["policy"]["kind"] == "auto"
     assert made["baseline"] == {"kind": "fixed", "variant": "a"}
     assert (made["holdout"], made["exploration_floor"]) == (0.1, 0.02)
     assert made["reward"]["window_seconds"] == 1800
@@ -150,7 +150,7 @@ def test_a_changed_policy_is_trained_from_the_log_and_swapped_in(
 
     assert (before["version"], before["catching_up"]) == (1, True)
     assert (after["version"], after["catching_up"], after["learned"]) == (2, False, 5)
-    assert (before["policy"]["kind"], after["policy"]["kind"]) == ("vw", "linear")
+    assert (before["policy"]["kind"], after["policy"]["kind"]) == ("auto", "linear")
 
 
 def test_models_are_listed_newest_first_and_an_older_one_can_be_restored(

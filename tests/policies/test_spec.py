@@ -12,8 +12,12 @@ from policies.vw.explorers import EXPLORERS
 Spec = dict[str, Any]
 
 
-def test_default_is_vw_with_squarecb() -> None:
-    normalised = normalise_spec({})
+def test_the_default_chooses_among_models() -> None:
+    assert normalise_spec({})["kind"] == "auto"
+
+
+def test_settings_without_a_kind_are_of_vw_with_squarecb() -> None:
+    normalised = normalise_spec({"passes": 1})
 
     assert normalised["kind"] == "vw"
     assert normalised["explorer"] == "squarecb"
@@ -47,7 +51,11 @@ def test_unknown_setting_is_refused(kind: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "field", "message"),
     [
-        ({"kind": "magic"}, "kind", "kind is 'magic'; it must be one of vw, linear"),
+        (
+            {"kind": "magic"},
+            "kind",
+            "kind is 'magic'; it must be one of auto, vw, linear",
+        ),
         ({"kind": None}, "kind", "kind is None"),
         ({"gama": 1}, "gama", "it takes explorer, gamma_scale"),
         ({"explorer": "magic"}, "explorer", "it must be one of squarecb, epsilon"),

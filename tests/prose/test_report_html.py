@@ -52,10 +52,10 @@ def test_the_verdict_is_on_top_and_every_part_has_a_chart_with_a_table(
 
     assert top < page.index("<section>")
     assert "The picture on top." in page[:top]
-    # Uplift, means, shares, segments, policies, guardrail, latency, rewards; in two
-    # widths.
-    assert len(drawings(page)) == 2 * 8
-    assert page.count("<details>") == 8
+    # Uplift, means, shares, segments, policies, models, guardrail, latency, rewards;
+    # in two widths.
+    assert len(drawings(page)) == 2 * 9
+    assert page.count("<details>") == 9
 
 
 def test_the_file_needs_nothing_else(earned: Report) -> None:
@@ -104,7 +104,7 @@ def test_hostile_names_are_text_everywhere(earned: Report) -> None:
     page = report_html(hostile, HOSTILE)
 
     assert "<script" not in page
-    assert len(drawings(page)) == 2 * 8
+    assert len(drawings(page)) == 2 * 9
     assert "&lt;script&gt;" in page
 
 

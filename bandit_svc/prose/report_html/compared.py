@@ -10,7 +10,7 @@ from msgspec import UNSET
 from bandit_svc.charts.bars import Bar, latency_bars
 from bandit_svc.charts.forest import Mark, Row, forest
 from bandit_svc.domain.experiment import BASELINE
-from bandit_svc.domain.numbers import NOTHING, amount, count, duration
+from bandit_svc.domain.numbers import NOTHING, amount, count, duration, percent
 from bandit_svc.prose.periods import during
 from bandit_svc.prose.report_html.figure import (
     Figure,
@@ -24,6 +24,7 @@ from bandit_svc.services.report.report import (
     Group,
     Guardrail,
     Latency,
+    PolicyChoice,
     Report,
     Segment,
     SegmentGroup,
@@ -170,6 +171,36 @@ def _holdout_cells(group: Group) -> tuple[str, ...]:
         amount(group.mean),
         span(group.interval),
         "",
+    )
+
+
+def policy_choice(choice: PolicyChoice) -> Figure:
+    """Draw the error of each model of the served policy, beside that of the average."""
+    drawn, cells = [], []
+    for row in choice.evidence:
+        lower, upper = row.interval
+        weight = percent(row.weight)
+        note = "left out, or too few decisions"
+        drawn.append(
+            Row(
+                row.policy,
+                row.estimate,
+                lower,
+                upper,
+                f"weight {weight}",
+                note,
+                strong=row.policy == choice.serving,
+                faded=not row.weight,
+            )
+        )
+        cells.append((row.policy, weight, amount(row.estimate), span(row.interval)))
+    title, x_title = "How well each model predicts", "Squared error, served average = 1"
+    return figure(
+        lambda width: forest(
+            drawn, [Mark(1.0, "served average")], title, x_title, short, width
+        ),
+        ("Model", "Weight", "Relative error", "Interval"),
+        cells,
     )
 
 

@@ -63,13 +63,20 @@ def figures(report: Report) -> dict[str, Figure]:
         made["segments"] = compared.segments(report.segments)
     if any(row.n for row in report.policies):
         made["policies"] = compared.policies(report)
+    choice = report.policy_choice
+    if choice and any(row.estimate is not None for row in choice.evidence):
+        made["policy_choice"] = compared.policy_choice(choice)
     if report.latency.histogram:
         made["latency"] = compared.latency(report.latency)
-    for row in report.metrics:
-        guardrail = row.guardrail
-        if guardrail and guardrail.difference.interval[0] is not None:
-            made[f"guardrail/{row.metric}"] = compared.guardrail(row.metric, guardrail)
-    return made
+    return made | _guardrails(report)
+
+
+def _guardrails(report: Report) -> dict[str, Figure]:
+    return {
+        f"guardrail/{row.metric}": compared.guardrail(row.metric, row.guardrail)
+        for row in report.metrics
+        if row.guardrail and row.guardrail.difference.interval[0] is not None
+    }
 
 
 def unit_note(report: Report) -> str:

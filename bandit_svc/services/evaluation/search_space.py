@@ -19,7 +19,7 @@ from bandit_svc.domain.plain_values import Spec
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.labels import default_name
 from policies.base import PolicyError
-from policies.spec import DEFAULT_KIND, KINDS, normalise_spec
+from policies.spec import KIND_OF_SETTINGS, KINDS, normalise_spec
 
 Space = Mapping[str, Mapping[str, Sequence[Any]]]
 """Values by setting, by kind."""
@@ -62,7 +62,7 @@ def space_of(raw: object) -> Space:
     found: dict[str, dict[str, list[Any]]] = {}
     for name, value in raw.items():
         table = value if isinstance(value, Mapping) else {name: value}
-        kind = name if isinstance(value, Mapping) else DEFAULT_KIND
+        kind = name if isinstance(value, Mapping) else KIND_OF_SETTINGS
         if kind not in KINDS:
             raise InvalidInput.at(
                 f"/{name}",

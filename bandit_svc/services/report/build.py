@@ -25,6 +25,7 @@ from bandit_svc.services.evaluation.rows import (
     policies,
 )
 from bandit_svc.services.learning.parts.kept import MOST_VARIANTS, VARIANT, Part
+from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.report.checks import Facts, report_checks
 from bandit_svc.services.report.deployed import with_deployed_values
 from bandit_svc.services.report.first_reward import without_biased_numbers
@@ -38,6 +39,8 @@ from bandit_svc.services.report.report import (
     Group,
     Latency,
     Model,
+    ModelEvidenceRow,
+    PolicyChoice,
     Report,
     VariantRow,
 )
@@ -61,6 +64,8 @@ from bandit_svc.services.values import (
 )
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Tally, Totals
+from policies.base import Choosing
+from policies.spec import chooses
 
 _NOT_SHOWN = "no decision with it has matured yet"
 _NOT_SUMMED = (
@@ -119,6 +124,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         segment_rule=segment_rule,
         latency=rewards,
         model=model,
+        policy_choice=_policy_choice(storage, experiment, model.version),
         health=tuple(report_checks(facts)),
     )
     report = with_deployed_values(report, storage, number)
@@ -218,6 +224,23 @@ def _model(
         age_seconds=max(0, now_ms - meta.created_at_ms) / 1000 if meta else None,
         lag_seconds=lag_ms / 1000,
     )
+
+
+def _policy_choice(
+    storage: Storage, experiment: Experiment, version: int
+) -> PolicyChoice | None:
+    """Return the evidence in the served model; None where it doesn't choose."""
+    published = storage.model_versions.get(experiment.number, version)
+    if published is None or not chooses(published.meta.policy):
+        return None
+    policy = policy_of(experiment.definition, published.meta.policy, published.state)
+    if not isinstance(policy, Choosing):
+        return None
+    rows = [
+        ModelEvidenceRow(row.policy, row.weight, row.estimate, row.interval)
+        for row in policy.evidence()
+    ]
+    return PolicyChoice(max(rows, key=lambda row: row.weight).policy, tuple(rows))
 
 
 def _variant_totals(compared: Compared, key: str) -> Sums | None:

@@ -306,6 +306,33 @@ class Model(msgspec.Struct, frozen=True):
     lag_seconds: float
 
 
+class ModelEvidenceRow(msgspec.Struct, frozen=True):
+    """How well one model of a policy that chooses among models has predicted.
+
+    Attributes:
+        policy: the name of the model.
+        weight: its share of what is served.
+        estimate: its mean squared error over that of what was served; below 1 is
+            better. Null where it is left out or has learned too little.
+    """
+
+    policy: str
+    weight: float
+    estimate: float | None
+    interval: Bounds
+
+
+class PolicyChoice(msgspec.Struct, frozen=True):
+    """The models of a policy that chooses among models, and the evidence for each.
+
+    Attributes:
+        serving: the model of most weight.
+    """
+
+    serving: str
+    evidence: tuple[ModelEvidenceRow, ...]
+
+
 class Report(msgspec.Struct, frozen=True):
     """The rewards of an experiment, and the checks of their soundness."""
 
@@ -326,4 +353,5 @@ class Report(msgspec.Struct, frozen=True):
     latency: Latency
     model: Model
     health: tuple[Check, ...]
+    policy_choice: PolicyChoice | None = None
     verdict: str = ""

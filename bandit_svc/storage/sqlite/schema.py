@@ -132,4 +132,16 @@ def m025_counted_rows(db: Database) -> None:
         count_rows(db, table, by_writers=table in BY_WRITERS)
 
 
-LAST_MIGRATION = m025_counted_rows.__name__
+@migrations()
+def m026_policies_of_before(db: Database) -> None:
+    """Write the default policy of before into definitions that left it out."""
+    for table in ("experiments", "revisions"):
+        db.execute(
+            f"""UPDATE {table} SET definition =
+                json_set(definition, '$.policy', json('{{"kind": "vw"}}'))
+            WHERE json_valid(definition)
+                AND json_extract(definition, '$.policy') IS NULL"""  # noqa: S608 - names from above
+        )
+
+
+LAST_MIGRATION = m026_policies_of_before.__name__

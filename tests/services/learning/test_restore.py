@@ -117,8 +117,8 @@ def test_a_changed_policy_goes_back_with_its_model(service: Service) -> None:
     service.rounds(30)
     service.mature()
 
-    assert service.storage.experiments.get("hero").definition.policy["kind"] == "vw"
-    assert service.model().meta.policy["kind"] == "vw"
+    assert service.storage.experiments.get("hero").definition.policy["kind"] == "auto"
+    assert service.model().meta.policy["kind"] == "auto"
     assert service.model().meta.spans == ((0, 60), (90, 120))
     assert service.replay().matches
 

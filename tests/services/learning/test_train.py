@@ -120,7 +120,7 @@ def test_a_changed_policy_serves_only_when_it_has_caught_up(
         # The old model goes on serving and learning meanwhile.
         service.rounds(20)
         service.now_ms += 2000
-        assert service.model().meta.policy["kind"] == "vw"
+        assert service.model().meta.policy["kind"] == "auto"
         assert service.decide().decision.source == "policy"
         behind.append(step(service, learner).behind)
     swapped = service.model().meta
@@ -159,7 +159,7 @@ def test_a_policy_changed_back_before_it_caught_up_leaves_the_model_as_it_was(
     learner = service.new_learner(budget_s=0.0)
     service.change(policy=LINEAR)
     behind = step(service, learner).behind
-    service.change(policy={"kind": "vw"})
+    service.change(policy={"kind": "auto"})
     trained = step(service, learner)
 
     assert behind > 0

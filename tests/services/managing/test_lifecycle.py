@@ -21,7 +21,7 @@ def test_a_key_and_variants_give_a_whole_definition(service: Service) -> None:
     raw = lifecycle.convert_definition(KEYS)
     definition = lifecycle.create(service.storage, raw, "salt", 0).definition
 
-    assert definition.policy["kind"] == "vw"
+    assert definition.policy["kind"] == "auto"
     assert definition.baseline == {"kind": "fixed", "variant": "a"}
     assert (definition.holdout, definition.exploration_floor) == (0.1, 0.02)
 
@@ -149,7 +149,7 @@ def test_null_in_a_patch_gives_a_field_its_default(
 def test_null_for_the_policy_gives_the_default_policy(service: Service) -> None:
     service.create(policy={"kind": "linear"})
 
-    assert service.change(policy=None).definition.policy["kind"] == "vw"
+    assert service.change(policy=None).definition.policy["kind"] == "auto"
 
 
 def test_null_for_the_reward_gives_its_changeable_fields_their_defaults(

@@ -228,3 +228,33 @@ def test_a_version_that_is_being_changed_differs_at_each_look(tmp_path: Path) ->
     assert len({*before, *during, *after}) == 4
     assert before[0] == before[1]
     assert after[0] == after[1]
+
+
+def test_a_definition_without_a_policy_keeps_the_default_of_before(
+    sqlite_store: SqliteStorage, folder: Path
+) -> None:
+    folder.mkdir()
+    definition = '{"key":"hero","variants":[{"key":"a"},{"key":"b"}]'
+    other = ',"policy":{"kind":"linear"}}'
+    with closing(sqlite3.connect(folder / "bandit.db")) as connection, connection:
+        migrations.apply(UtilsDatabase(connection), stop_before="m014_sequences")
+        for number, (key, text) in enumerate(
+            (("hero", definition + "}"), ("other", definition + other)), start=1
+        ):
+            connection.execute(
+                "INSERT INTO experiments (number, key, revision, salt, created_at_ms,"
+                " revised_at_ms, definition) VALUES (?, ?, 1, 'salt', 0, 0, ?)",
+                [number, key, text],
+            )
+            connection.execute(
+                "INSERT INTO revisions (number, revision, revised_at_ms, definition)"
+                " VALUES (?, 1, 0, ?)",
+                [number, text],
+            )
+    sqlite_store.migrate()
+
+    stored = {key: sqlite_store.experiments.get(key) for key in ("hero", "other")}
+    assert stored["hero"].definition.policy == {"kind": "vw"}
+    assert stored["other"].definition.policy == {"kind": "linear"}
+    (revision,) = sqlite_store.experiments.revisions(1)
+    assert revision.definition["policy"] == {"kind": "vw"}

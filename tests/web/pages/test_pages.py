@@ -197,9 +197,9 @@ def test_an_experiment_shows_every_part_of_its_report(
         assert policy["policy"] in page.text
         assert not policy["refused"] or policy["refused"] in page.text
     # Each chart in two widths: uplift, means, shares, means of variants, who gets
-    # what, policies, latency, a guardrail; and segments.
-    assert page.tags.count("svg") == 2 * 9
-    assert page.tags.count("figure") == 9
+    # what, policies, models, latency, a guardrail; and segments.
+    assert page.tags.count("svg") == 2 * 10
+    assert page.tags.count("figure") == 10
 
 
 def test_revisions_tell_what_was_before_and_after(
