@@ -1,6 +1,6 @@
 """The demo: a service, simulated visitors, and a live table of its reports.
 
-Owns the sequence: start the service over a data folder, create three experiments, send
+Owns the sequence: start the service over a data folder, create four experiments, send
 visitors, show the reports, stop everything. `make demo` runs it; `python -m
 simulators.demo --help` lists the options.
 """
@@ -31,7 +31,7 @@ SHOW_EVERY_S = 2.0
 ROUNDS_WITHOUT_END = 10**12
 SEED = 7
 # Decisions a second by world; together they leave spare CPU time on two cores.
-RATES_PER_S = {"hero": 100.0, "artwork": 40.0, "null": 30.0}
+RATES_PER_S = {"hero": 100.0, "artwork": 40.0, "null": 30.0, "shop": 60.0}
 CANDIDATES = [{"kind": "linear"}]
 """The candidates of the hero experiment, which its page offers to promote."""
 ENDS_WITHIN_S = 15.0

@@ -2,13 +2,14 @@
 
 Owns the protocol of a world, the paths of a context's features and the mean
 values that a world implies. Knows nothing of learning, time or HTTP.
-A realised reward is a Bernoulli draw with the expected reward as its chance.
+A realised reward is a Bernoulli draw with the expected reward as its chance; in a
+world of amounts it is a draw of whether there is an order, and of its value.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,18 @@ class World(Protocol):
         """Return the body of `POST /v1/experiments` for this world."""
 
 
+@runtime_checkable
+class AmountWorld(World, Protocol):
+    """A world whose rewards are amounts: the values of orders."""
+
+    @property
+    def amount_sigma(self) -> float:
+        """Standard deviation of the logarithm of an amount around its mean."""
+
+    def mean_amount(self, context: Context, action_key: str) -> float:
+        """Return the mean amount of a visitor who buys; above 0."""
+
+
 @dataclass(frozen=True)
 class WorldMeans:
     """Mean expected reward of reference policies over one sample of contexts."""
@@ -77,6 +90,36 @@ def expected_rewards(world: World, context: Context, round_index: int) -> FloatA
             for action in world.actions
         ]
     )
+
+
+def draw_rewards(
+    world: World,
+    context: Context,
+    expected: FloatArray,
+    act_draw: float,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Draw the reward of every action for one visitor; 0 where nobody acts.
+
+    Args:
+        expected: shape (n_actions,), the expected rewards in this context.
+        act_draw: uniform in [0, 1); the visitor acts if it is below the chance.
+        rng: draws how far an amount is from its mean, the same for every action; a
+            world without amounts draws nothing from it.
+
+    Returns:
+        Shape (n_actions,): 1 for an act, or an amount in whole cents, at least one.
+    """
+    if not isinstance(world, AmountWorld):
+        return (act_draw < expected).astype(np.float64)
+    means = np.array(
+        [world.mean_amount(context, action.key) for action in world.actions]
+    )
+    sigma = world.amount_sigma
+    # The mean of a log-normal factor with this median is 1.
+    factor = math.exp(sigma * float(rng.standard_normal()) - sigma**2 / 2.0)
+    amounts = np.maximum(np.round(means * factor, 2), 0.01)
+    return np.where(act_draw < expected / means, amounts, 0.0)
 
 
 def world_means(world: World, rounds: int, seed: int) -> WorldMeans:

@@ -16,7 +16,12 @@ import numpy.typing as npt
 from policies.base import Context, Policy
 from policies.pmf import mix_floor, sample, validate_pmf
 from simulators.delays import Channel
-from simulators.environment import FloatArray, World, expected_rewards
+from simulators.environment import (
+    FloatArray,
+    World,
+    draw_rewards,
+    expected_rewards,
+)
 from simulators.regret import cumulative_regret
 
 INSTANT_CHANNEL = Channel()
@@ -32,8 +37,9 @@ class Rounds:
     """Shape (n_rounds, n_actions), the true mean rewards."""
     choice_draws: FloatArray
     """Shape (n_rounds,), uniform in [0, 1); chooses the action."""
-    reward_draws: FloatArray
-    """Shape (n_rounds,), uniform; a draw below the expected reward is a reward of 1."""
+    rewards: FloatArray
+    """Shape (n_rounds, n_actions), the reward if an action is chosen; 0 if nobody
+    acts."""
     reward_after_s: FloatArray
     """Shape (n_rounds,), from the decision to the act; infinite for a lost reward."""
 
@@ -77,22 +83,31 @@ def draw_rounds(
     world: World, n_rounds: int, seed: int, channel: Channel = INSTANT_CHANNEL
 ) -> Rounds:
     """Draw all inputs that don't depend on the policy, each from its own stream."""
-    contexts_rng, choices_rng, rewards_rng, delays_rng = (
-        np.random.default_rng([seed, stream]) for stream in range(4)
+    contexts_rng, choices_rng, rewards_rng, delays_rng, amounts_rng = (
+        np.random.default_rng([seed, stream]) for stream in range(5)
     )
     contexts = [world.draw_context(contexts_rng, index) for index in range(n_rounds)]
     deliveries = [channel.deliveries(delays_rng) for _ in range(n_rounds)]
+    expected = np.array(
+        [
+            expected_rewards(world, context, index)
+            for index, context in enumerate(contexts)
+        ]
+    )
+    act_draws = rewards_rng.random(n_rounds)
     return Rounds(
         world=world,
         contexts=contexts,
-        expected=np.array(
+        expected=expected,
+        choice_draws=choices_rng.random(n_rounds),
+        rewards=np.array(
             [
-                expected_rewards(world, context, index)
-                for index, context in enumerate(contexts)
+                draw_rewards(world, context, expected[index], draw, amounts_rng)
+                for index, (context, draw) in enumerate(
+                    zip(contexts, act_draws.tolist(), strict=True)
+                )
             ]
         ),
-        choice_draws=choices_rng.random(n_rounds),
-        reward_draws=rewards_rng.random(n_rounds),
         reward_after_s=np.array(
             [
                 arrivals[0].occurred_after_s if arrivals else np.inf
@@ -148,9 +163,9 @@ def _observe(
     rounds: Rounds, index: int, chosen: int, pmf: Sequence[float], window_s: int
 ) -> _Pending:
     """Return the decision with its reward; no reward within the window is 0."""
-    acted = rounds.reward_draws[index] < rounds.expected[index, chosen]
     on_time = rounds.reward_after_s[index] <= window_s
-    return _Pending(index, chosen, pmf[chosen], float(acted and on_time))
+    reward = float(rounds.rewards[index, chosen]) if on_time else 0.0
+    return _Pending(index, chosen, pmf[chosen], reward)
 
 
 def _learn(policy: Policy, rounds: Rounds, decision: _Pending) -> None:

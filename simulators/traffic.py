@@ -52,6 +52,7 @@ class _Arrival:
 
     decision_id: str
     reward_id: str
+    value: float
     occurred_at: datetime
     attempt: int = 0
 
@@ -161,7 +162,8 @@ class Traffic:
         """Count a decision that is seen, and queue the reward of an act."""
         visit = activation.visit
         self.tally.see(activation.group, visit.expected, activation.shown)
-        if visit.act_draw >= visit.expected[activation.shown]:
+        value = float(visit.rewards[activation.shown])
+        if value == 0.0:
             return
         if not visit.deliveries:
             self.tally.lost += 1
@@ -173,6 +175,7 @@ class Traffic:
             arrival = _Arrival(
                 activation.decision_id,
                 f"{self._run_id}-{visit.index}",
+                value,
                 datetime.fromtimestamp(acted_s, UTC),
             )
             self._queue_at(seen_s + delivery.arrives_after_s, arrival)
@@ -180,7 +183,10 @@ class Traffic:
     def _deliver(self, arrival: _Arrival) -> None:
         try:
             self._client.reward(
-                arrival.decision_id, 1.0, arrival.reward_id, arrival.occurred_at
+                arrival.decision_id,
+                arrival.value,
+                arrival.reward_id,
+                arrival.occurred_at,
             )
         except BanditClientError as error:
             self._note_outcome(error)

@@ -10,7 +10,12 @@ import numpy as np
 
 from policies.base import Context
 from simulators.delays import Channel, Delay, Delivery, Exponential, LogNormal
-from simulators.environment import FloatArray, World, expected_rewards
+from simulators.environment import (
+    FloatArray,
+    World,
+    draw_rewards,
+    expected_rewards,
+)
 
 SEEN_AFTER = Exponential(0.3, cap_s=3.0)
 
@@ -56,9 +61,9 @@ class Visit:
     unit_id: str
     context: Context
     expected: FloatArray
-    """Shape (n_actions,), the true chance of an act for each variant."""
-    act_draw: float
-    """The visitor acts if this is below the chance of the shown variant."""
+    """Shape (n_actions,), the true mean reward of each variant."""
+    rewards: FloatArray
+    """Shape (n_actions,), the reward if a variant is shown; 0 where nobody acts."""
     deferred: bool
     seen_after_s: float | None
     """Seconds until the variant comes into view; None if it never does."""
@@ -84,6 +89,8 @@ class Visitors:
         user, act_draw, deferred, unseen = rng.random(4)
         seen_after_s = habits.seen_after.draw_s(rng)
         deliveries = tuple(habits.channel.deliveries(rng))
+        expected = expected_rewards(self._world, context, index)
+        rewards = draw_rewards(self._world, context, expected, float(act_draw), rng)
         is_deferred = bool(deferred < habits.deferred_share)
         if not is_deferred:
             seen: float | None = 0.0
@@ -93,8 +100,8 @@ class Visitors:
             index=index,
             unit_id=f"user-{int(user * habits.users)}",
             context=context,
-            expected=expected_rewards(self._world, context, index),
-            act_draw=float(act_draw),
+            expected=expected,
+            rewards=rewards,
             deferred=is_deferred,
             seen_after_s=seen,
             deliveries=deliveries,

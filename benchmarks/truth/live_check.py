@@ -1,12 +1,12 @@
 """Estimates of the baseline from all decisions, against the truth and the holdout.
 
 `python -m benchmarks.truth.live_check [DECISIONS] [SEEDS] [WORLD ...]` lets the default
-policy decide and learn in simulated worlds, a tenth of the decisions being a holdout,
-at exploration floors of 0.02 and 0.1. Decisions are evaluated by the service's own code
-as they come, each by what either group could have shown. It prints, of each run, what
-the baseline's doubly robust and IPS estimates are off by, relative to the truth, and
-whether the interval holds the truth and meets the holdout's mean; then the mean of
-each. `values.py` has the same runs as a section of `make bench-truth`.
+policy decide and learn in simulated worlds of clicks, a tenth of the decisions being a
+holdout, at exploration floors of 0.02 and 0.1. Decisions are evaluated by the service's
+own code as they come, each by what either group could have shown. It prints, of each
+run, what the baseline's doubly robust and IPS estimates are off by, relative to the
+truth, and whether the interval holds the truth and meets the holdout's mean; then the
+mean of each. `values.py` has the same runs as a section of `make bench-truth`.
 """
 
 import sys
@@ -20,6 +20,7 @@ from bandit_svc.ope.progressive.weighted import WeightedRewards
 from bandit_svc.ope.sequences.asymptotic import mean_interval
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.evaluation.rows import refused
+from policies.base import RewardRange
 from policies.pmf import mix_floor, sample
 from policies.reward_model import RewardModel
 from policies.spec import build_policy, normalise_spec
@@ -137,7 +138,11 @@ def main(arguments: Sequence[str]) -> None:
     """Run every world and print the lines."""
     numbers = [int(text) for text in arguments[:2]]
     decisions, seeds = (*numbers, *(DECISIONS, SEEDS)[len(numbers) :])
-    for name in arguments[2:] or WORLDS:
+    clicks = [one for one in WORLDS if world(one).reward_range == RewardRange()]
+    names = arguments[2:] or clicks
+    if unknown := [name for name in names if name not in clicks]:
+        sys.exit(f"no worlds of clicks: {unknown}; they are {', '.join(clicks)}")
+    for name in names:
         for floor in FLOORS:
             checks = [checked(name, decisions, floor, s) for s in range(seeds)]
             print(f"{name}, floor {floor}, {decisions:,} decisions")

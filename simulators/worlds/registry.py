@@ -11,6 +11,7 @@ from simulators.worlds.artwork import ArtworkWorld
 from simulators.worlds.drift import DriftWorld
 from simulators.worlds.hero import HeroWorld
 from simulators.worlds.null import NullWorld
+from simulators.worlds.shop import ShopWorld
 
 WORLDS: Mapping[str, Callable[[], World]] = MappingProxyType(
     {
@@ -18,6 +19,7 @@ WORLDS: Mapping[str, Callable[[], World]] = MappingProxyType(
         "artwork": ArtworkWorld,
         "drift": DriftWorld,
         "null": NullWorld,
+        "shop": ShopWorld,
     }
 )
 

@@ -69,7 +69,7 @@ def test_demo_shows_its_reports_and_stops_by_itself(
 
     assert process.returncode == 0
     assert "Dashboard: http://127.0.0.1:" in output
-    for key in ("homepage-hero", "artwork", "aa-test"):
+    for key in ("homepage-hero", "artwork", "aa-test", "shop"):
         assert f"{key} | 100 decisions (5 pending) | reward treatment 0.300" in output
     assert "the uplift of homepage-hero is above 0" in output
     assert "true mean reward: best" in output

@@ -84,7 +84,7 @@ def test_rewards_beyond_the_window_are_learned_as_silence(build_tally: Build) ->
 
     outcome = run(rounds, build_tally, floor=0.0, window_s=10)
 
-    acted = rounds.reward_draws < rounds.expected[np.arange(400), outcome.chosen]
+    acted = rounds.rewards[np.arange(400), outcome.chosen] == 1.0
     counted = acted & (rounds.reward_after_s <= 10.0)
     assert [entry[2] for entry in learned(outcome)] == counted.tolist()
     assert 0 < counted.sum() < acted.sum()
@@ -117,4 +117,4 @@ def test_a_channel_changes_neither_contexts_nor_reward_draws() -> None:
     delayed = draw_rounds(world("hero"), 40, 3, Channel(acts=Exponential(5.0)))
 
     assert plain.contexts == delayed.contexts
-    assert np.array_equal(plain.reward_draws, delayed.reward_draws)
+    assert np.array_equal(plain.rewards, delayed.rewards)

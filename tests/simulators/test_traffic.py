@@ -83,6 +83,18 @@ def test_rewards_come_late_copied_and_out_of_order(
     assert summary.lost > 0
 
 
+def test_orders_are_rewarded_with_their_amounts(
+    service: FakeService, pace: LeapingPace
+) -> None:
+    with BanditClient(service.url, timeout_s=GENEROUS_S) as client:
+        ensure_experiment(client, world("shop"), window_s=10.0)
+        Traffic(client, world("shop"), HABITS, 3, pace).run(400, 50.0, None)
+
+    values = {reward["reward_id"]: reward["value"] for reward in service.rewards}
+    assert len(set(values.values())) == len(values) > 5
+    assert min(values.values()) > 1.0
+
+
 def test_deferred_decisions_are_activated_unless_never_seen(
     service: FakeService, traffic: Traffic
 ) -> None:
