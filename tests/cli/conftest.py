@@ -50,10 +50,16 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def definition_file(tmp_path: Path) -> Path:
+def holdout() -> float:
+    """The holdout of the experiment; a test may ask for another one."""
+    return 0.2
+
+
+@pytest.fixture
+def definition_file(tmp_path: Path, holdout: float) -> Path:
     """A small experiment in TOML."""
     file = tmp_path / "hero.toml"
-    file.write_text(DEFINITION)
+    file.write_text(DEFINITION.replace("0.2", str(holdout)))
     return file
 
 

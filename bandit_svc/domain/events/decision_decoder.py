@@ -22,6 +22,7 @@ from bandit_svc.domain.events.decision_encoder import (
 from bandit_svc.domain.events.decision_fields import (
     SERVED,
     Bodies,
+    Field,
     Shared,
     body_of,
     overlaid,
@@ -85,8 +86,7 @@ class DecisionDecoder:
             length, at = read_varint(payload, at)
             own = read_fields(payload[at : at + length])
             at += length
-            part = self._cache.get(key) or self._cached(key, parts)
-            shared = with_own(part, own) or read_shared(overlaid(own, key, parts))
+            shared = self._with_own(own, key, parts)
         else:
             shared = self._cache.get(key) or self._cached(key, parts)
         chosen, at = payload[at], at + 1
@@ -144,6 +144,15 @@ class DecisionDecoder:
             shared.trace_id,
             shared.unknown,
         )
+
+    def _with_own(self, own: Mapping[int, bytes], key: bytes, parts: Bodies) -> Shared:
+        # A part's pmfs may be over the variants of the record.
+        if Field.VARIANTS not in own and Field.POSITIONS not in own:
+            part = self._cache.get(key) or self._cached(key, parts)
+            shared = with_own(part, own)
+            if shared is not None:
+                return shared
+        return read_shared(overlaid(own, key, parts))
 
     def _cached(self, key: bytes, parts: Bodies) -> Shared:
         shared = read_shared(read_fields(body_of(key, parts)))

@@ -99,7 +99,8 @@ def test_more_passes_learn_faster() -> None:
 
 def test_reward_range_is_mapped_to_costs() -> None:
     """A log in cents and the same log in shares are one log to learn from."""
-    shares, cents = build_policy({}), build_policy({}, RewardRange(-100.0, 300.0))
+    shares = build_policy({"kind": "vw"})
+    cents = build_policy({"kind": "vw"}, RewardRange(-100.0, 300.0))
     for place in range(100):
         chosen = place % 2
         shares.learn({}, ACTIONS, chosen, 0.5, 0.25 + 0.5 * chosen)
@@ -121,7 +122,7 @@ def test_interactions_are_quadratic_features(
 
 
 def test_context_decides_once_it_has_been_learned() -> None:
-    policy = build_policy({})
+    policy = build_policy({"kind": "vw"})
     for place in range(600):
         device, chosen = place % 2, place // 2 % 2
         context = {"user": {"device": ("mobile", "desktop")[device]}}
@@ -163,9 +164,9 @@ def test_workspaces_and_examples_are_given_back(long_log: Log) -> None:
 
 
 def churn(log: Log, policies: int) -> None:
-    state = build_policy({}).dump()
+    state = build_policy({"kind": "vw"}).dump()
     for _ in range(policies):
-        policy = build_policy({})
+        policy = build_policy({"kind": "vw"})
         policy.load(state)
         for example in log[:50]:
             policy.pmf(example[0], example[1])

@@ -70,8 +70,12 @@ def test_declared_maximum_does_not_matter(explorer: str) -> None:
 
 def test_unit_of_the_rewards_does_not_matter() -> None:
     """Eurocents instead of euros, by a power of two, which rounds nothing."""
-    whole = served(build_policy({}, RewardRange(0.0, 40.0)), 300, amount=40.0)
-    parts = served(build_policy({}, RewardRange(0.0, 4.0)), 300, amount=0.3125)
+    whole = served(
+        build_policy({"kind": "vw"}, RewardRange(0.0, 40.0)), 300, amount=40.0
+    )
+    parts = served(
+        build_policy({"kind": "vw"}, RewardRange(0.0, 4.0)), 300, amount=0.3125
+    )
 
     assert parts == whole
 
@@ -86,7 +90,7 @@ def test_rare_amounts_are_found() -> None:
         del context
         return 0.1 if key == "a" else 0.05
 
-    policy = build_policy({}, RewardRange(0.0, 5_000.0))
+    policy = build_policy({"kind": "vw"}, RewardRange(0.0, 5_000.0))
     pmfs = served(policy, 4_000, chance=chance, amount=40.0)
 
     assert sum(pmf[0] for pmf in pmfs[-1_000:]) / 1_000 > 0.6
@@ -107,7 +111,7 @@ def test_number_that_is_first_seen_strange_does_not_turn_the_model(
     strange: list[float],
 ) -> None:
     """600 decisions without `spend`, then a few that reward the worst with it."""
-    policy = build_policy({})
+    policy = build_policy({"kind": "vw"})
     served(policy, 600)
     attack(policy, [{"hour": 12, "spend": number} for number in strange])
 
@@ -115,7 +119,7 @@ def test_number_that_is_first_seen_strange_does_not_turn_the_model(
 
 
 def test_one_reward_of_any_size_does_not_turn_the_model() -> None:
-    policy = build_policy({}, RewardRange(0.0, None))
+    policy = build_policy({"kind": "vw"}, RewardRange(0.0, None))
     served(policy, 600)
     attack(policy, [{"hour": 12}], reward=1e300)
 
@@ -133,7 +137,7 @@ def test_raw_numbers_decide_as_standardised_ones_do() -> None:
         assert isinstance(value, float)
         return 0.6 if (key == "a") == (value > 700.0) else 0.1
 
-    policy = build_policy({})
+    policy = build_policy({"kind": "vw"})
     served(policy, 2_000, draw, chance)
 
     assert policy.pmf({"pressure": 730.0}, ACTIONS)[0] > 0.7
@@ -179,6 +183,6 @@ def test_spec_that_was_stored_before_the_setting_keeps_the_range() -> None:
     assert not is_running(normalise_spec(stored))
 
 
-@pytest.mark.parametrize("spec", [{}, {"kind": "vw", "learning_rate": 0.5}])
+@pytest.mark.parametrize("spec", [{"kind": "vw"}, {"kind": "vw", "learning_rate": 0.5}])
 def test_spec_that_a_person_wrote_is_scaled_by_what_was_learned(spec: Spec) -> None:
     assert is_running(normalise_spec(spec))

@@ -143,7 +143,7 @@ def test_where_nothing_is_better_nothing_is_promoted(
     board = tune(opener, experiment, specs_of(experiment, raw), 1)
 
     assert promotion(board) is None
-    assert verdict_of(board).startswith("No candidate beats vw-squarecb, the")
+    assert verdict_of(board).startswith("No candidate beats auto, the")
 
 
 def test_where_histories_follow_decisions_nothing_is_promoted(logged: Write) -> None:
