@@ -122,27 +122,6 @@ def bits(values: tuple[float, ...] | None) -> bytes | None:
     return None if values is None else struct.pack(f"<{len(values)}d", *values)
 
 
-def test_a_pmf_of_a_part_may_be_over_the_variants_of_the_record() -> None:
-    decision = Decision(
-        id=IDS.issue(1, 0, bytes(9), deferred=False),
-        experiment="hero",
-        number=1,
-        revision=1,
-        decided_at_ms=0,
-        group="treatment",
-        context={},
-        variants=("a", "b"),
-        pmf=(0.5, 0.5),
-        chosen=0,
-        propensity=0.5,
-        model_version=0,
-        source="policy",
-        baseline_pmf=(0.0, 1.0),
-    )
-
-    assert read(DecisionEncoder().encode(decision, ("a",))) == decision
-
-
 @any_speed
 @given(decisions(), st.lists(keys, max_size=9, unique=True), st.integers(1, 2))
 def test_a_decision_is_read_as_it_was_written_whatever_was_listed(
