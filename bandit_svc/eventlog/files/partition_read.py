@@ -224,6 +224,9 @@ class PartitionRead:
         if found is None:
             return None
         skipped, sequence = found
+        if skipped == 0 and sequence == self._sequence:
+            # Written since the chunk was read; the next one has it.
+            return 0
         what: DamageKind = "power" if self._lost_power(number) else "changed"
         self._add(what, number, offset, sequence - self._sequence, rest[:skipped])
         self._sequence = sequence
