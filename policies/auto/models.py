@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from policies.auto.columns import MOST_HATS, MOST_PLAIN, SHARED_COLUMNS
-from policies.auto.regressions import Prior
+from policies.auto.regressions import Packed, Prior, Regressions
 
 _PLAIN = 1 + SHARED_COLUMNS + MOST_PLAIN
 
@@ -27,6 +27,15 @@ class Stack(msgspec.Struct, frozen=True):
     most_columns: int
     priors: Mapping[str, Prior]
     log_prior: float = 0.0
+
+    def untrained(self) -> Regressions:
+        """Return the models before they have learned."""
+        return Regressions(tuple(self.priors.values()), self.most_columns)
+
+    def unpacked(self, packed: Packed) -> Regressions:
+        """Return the models of a dump."""
+        priors = tuple(self.priors.values())
+        return Regressions.unpacked(packed, priors, self.most_columns)
 
 
 PAIRS = 2

@@ -19,7 +19,7 @@ from policies.auto.columns import MOST_PAIRS, ColumnReader, Columns, Row
 from policies.auto.evidence import Evidence
 from policies.auto.exploration import inverse_gap
 from policies.auto.models import PAIRS, STACKS, log_priors, model_names
-from policies.auto.regressions import MOST_CELLS, Packed, Regressions
+from policies.auto.regressions import Packed, Regressions
 from policies.auto.rows import Rows
 from policies.auto.served import Served
 from policies.auto.shared import PackedShared, SharedRegression, own_features
@@ -78,10 +78,7 @@ class AutoPolicy:
             Columns(),
             Rows(),
             Evidence.of(ends[-1] + 1),
-            [
-                Regressions(tuple(stack.priors.values()), stack.most_columns)
-                for stack in STACKS
-            ],
+            [stack.untrained() for stack in STACKS],
             SharedRegression(),
         )
 
@@ -178,18 +175,13 @@ class AutoPolicy:
     def _row_of(
         self, actions: Sequence[Action], chosen: int, count: int
     ) -> tuple[int, bool]:
-        key = actions[chosen].key
-        known = self._rows.by_key.get(key)
-        if known is not None:
-            self._rows.learned_at[known] = count
-            return known, False
         width = max(stack.width for stack in self._stacks)
-        most = max(len(actions), 2 * MOST_CELLS // max(width, 1) ** 2)
-        row = self._rows.taken(key, [action.key for action in actions], count, most)
-        for stack in self._stacks:
-            stack.start_again(row)
-        self._shared.start_again(row)
-        return row, True
+        row, is_new = self._rows.learned(actions, chosen, count, width)
+        if is_new:
+            for stack in self._stacks:
+                stack.start_again(row)
+            self._shared.start_again(row)
+        return row, is_new
 
     def _most_pairs(self) -> int:
         """Return the number of products that may have a column."""
@@ -213,10 +205,7 @@ class AutoPolicy:
         where = self._slices[PAIRS]
         models = range(where.start, where.stop)
         self._evidence.leave_out(models)
-        stack = STACKS[PAIRS]
-        self._stacks[PAIRS] = Regressions(
-            tuple(stack.priors.values()), stack.most_columns
-        )
+        self._stacks[PAIRS] = STACKS[PAIRS].untrained()
         self._weigh()
 
     def dump(self) -> bytes:
@@ -234,9 +223,7 @@ class AutoPolicy:
         """Replace all that was learned."""
         loaded = _decode(unseal(self._digest, state))
         stacks = [
-            Regressions.unpacked(
-                packed, tuple(stack.priors.values()), stack.most_columns
-            )
+            stack.unpacked(packed)
             for packed, stack in zip(loaded.stacks, STACKS, strict=True)
         ]
         self._restore(

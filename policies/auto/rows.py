@@ -8,6 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from policies.auto.regressions import MOST_CELLS
+from policies.base import Action
+
 ALWAYS = 32
 """Rows that are never given away while there are no more of them."""
 
@@ -24,7 +27,26 @@ class Rows(msgspec.Struct):
     by_key: dict[str, int] = msgspec.field(default_factory=dict)
     learned_at: list[int] = msgspec.field(default_factory=list)
 
-    def taken(self, key: str, live: Sequence[str], count: int, most: int) -> int:
+    def learned(
+        self, actions: Sequence[Action], chosen: int, count: int, width: int
+    ) -> tuple[int, bool]:
+        """Return the row of the chosen action, and if the action has it from now on.
+
+        Args:
+            actions: the eligible ones.
+            chosen: index of the one that is learned from.
+            count: examples learned, this one included.
+            width: columns of the widest matrix, which limit the rows.
+        """
+        key = actions[chosen].key
+        known = self.by_key.get(key)
+        if known is not None:
+            self.learned_at[known] = count
+            return known, False
+        most = max(len(actions), 2 * MOST_CELLS // max(width, 1) ** 2)
+        return self._taken(key, [action.key for action in actions], count, most), True
+
+    def _taken(self, key: str, live: Sequence[str], count: int, most: int) -> int:
         """Return a row for an action that has none.
 
         It takes the row of the one that was learned from longest ago and is

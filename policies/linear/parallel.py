@@ -25,7 +25,7 @@ from policies.auto.columns import (
     Row,
 )
 from policies.auto.evidence import Evidence
-from policies.auto.regressions import MOST_CELLS, Packed, Prior, Regressions
+from policies.auto.regressions import Packed, Prior, Regressions
 from policies.auto.rows import Rows
 from policies.auto.served import Served
 from policies.auto.shared import SharedRegression
@@ -217,17 +217,12 @@ class ParallelPolicy:
     def _row_of(
         self, actions: Sequence[Action], chosen: int, count: int
     ) -> tuple[int, bool]:
-        key = actions[chosen].key
-        known = self._rows.by_key.get(key)
-        if known is not None:
-            self._rows.learned_at[known] = count
-            return known, False
         width = max(stack.width for stack in self._stacks)
-        most = max(len(actions), 2 * MOST_CELLS // max(width, 1) ** 2)
-        row = self._rows.taken(key, [action.key for action in actions], count, most)
-        for stack in self._stacks:
-            stack.start_again(row)
-        return row, True
+        row, is_new = self._rows.learned(actions, chosen, count, width)
+        if is_new:
+            for stack in self._stacks:
+                stack.start_again(row)
+        return row, is_new
 
     def dump(self) -> bytes:
         """Return columns, rows, evidence and every regression."""
