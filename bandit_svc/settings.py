@@ -103,6 +103,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     learner_tick_ms: Annotated[
         int, About("Milliseconds between learner ticks.", 1, 60_000)
     ] = 150
+    learner_silent_s: Annotated[
+        int,
+        About(
+            "Seconds without a sign of life after which `serve` kills the learner and "
+            "starts it again; 0 means never.",
+            0,
+            86_400,
+        ),
+    ] = 30
     publish_every_ms: Annotated[
         int,
         About(

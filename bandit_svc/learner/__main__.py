@@ -7,11 +7,13 @@ from the environment.
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import closing
 
 from bandit_svc import logs
 from bandit_svc.clock import GuardedClock
 from bandit_svc.errors import BanditError, InvalidInput
+from bandit_svc.heartbeat import Heartbeat
 from bandit_svc.learner.agreed_time import AgreedTime
 from bandit_svc.learner.jobs_child import JobsChild
 from bandit_svc.learner.loop import Learner
@@ -36,7 +38,8 @@ def main() -> int:
         sys.stderr.write(f"Error: {error.message}\n")
         return WRONG_USAGE
     logs.configure(settings.log_level, "learner")
-    process = Process(StopSignal(), os.environ.get("BANDIT_SUPERVISOR_PID"))
+    supervisor = os.environ.get("BANDIT_SUPERVISOR_PID")
+    process = Process(StopSignal(), supervisor, Heartbeat(os.environ).beat)
     with closing(Backends(settings)) as backends:
         process.run(backends)
     _log.info("stopped")
@@ -48,10 +51,17 @@ class Process:
 
     Args:
         supervisor: pid of the parent to live with, or None to live alone.
+        beat: gives a sign of life.
     """
 
-    def __init__(self, stop: StopSignal, supervisor: str | None) -> None:
+    def __init__(
+        self,
+        stop: StopSignal,
+        supervisor: str | None,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
         self._stop = stop
+        self._beat = beat
         self._supervisor = supervisor
         self._waiting = False
         self._jobs = JobsChild()
@@ -96,7 +106,9 @@ class Process:
             backends.reader,
             publish_every_ms=backends.settings.publish_every_ms,
         )
-        learner = Learner(backends, time.now_ms, clock_holds=lambda: time.holds)
+        learner = Learner(
+            backends, time.now_ms, clock_holds=lambda: time.holds, on_batch=self._beat
+        )
         pause_s = backends.settings.learner_tick_ms / 1000
         stopped = False
         while not stopped:
@@ -120,6 +132,7 @@ class Process:
 
     def _wait(self, seconds: float) -> bool:
         """Pause; say whether to stop, for a signal or for the parent's death."""
+        self._beat()
         orphaned = self._supervisor not in {None, str(os.getppid())}
         return orphaned or self._stop.wait(seconds)
 

@@ -12,6 +12,7 @@ import msgspec
 
 from bandit_svc.clock import deadline_in, elapsed_s
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.times import Deadline
 from bandit_svc.learner.partition_watch import PartitionWatch
 from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEvaluator
@@ -85,7 +86,19 @@ class Learner:
         clock_holds: Callable[[], bool] = lambda: False,
         budget_s: float = BUDGET_S,
         clock_s: Callable[[], float] = elapsed_s,
+        on_batch: Callable[[], None] = lambda: None,
     ) -> None:
+        """Begin with nothing in memory.
+
+        Args:
+            backends: the store and the log.
+            now_ms: the agreed time.
+            clock_holds: asked whether the clock is in doubt, so that nothing is joined.
+            budget_s: seconds of an experiment's turn.
+            clock_s: measures budgets.
+            on_batch: called after each piece of work, the longest of which takes
+                seconds.
+        """
         self._storage = backends.storage
         self._backends = backends
         self._settings = backends.settings
@@ -93,6 +106,7 @@ class Learner:
         self._clock_holds = clock_holds
         self._budget_s = budget_s
         self._clock_s = clock_s
+        self._on_batch = on_batch
         self._definitions = Definitions(backends.storage.experiments)
         self._partitions = PartitionWatch(backends.storage.damages)
         self._trainers: dict[int, tuple[ProgressiveEvaluator, Trainer]] = {}
@@ -115,7 +129,9 @@ class Learner:
         hold |= self._partitions.must_hold(ingested, now_ms)
         joined = NOTHING_JOINED
         if not hold:
-            joined = join(self._storage.joins, self._definitions, now_ms)
+            joined = join(
+                self._storage.joins, self._definitions, now_ms, self._on_batch
+            )
         positions = self._storage.joins.last_positions() if joined.decisions else before
         self._positions = positions
         tick = Tick(ingested, joined.decisions, joined.counts)
@@ -138,6 +154,7 @@ class Learner:
             self._backends.decoder,
             self._definitions,
             now_ms,
+            self._on_batch,
         )
         if ingested.torn:
             _log.warning("%d torn last records of dead workers skipped", ingested.torn)
@@ -190,13 +207,13 @@ class Learner:
             self._storage.joins,
             self._definitions,
             number,
-            deadline_in(self._budget_s, self._clock_s),
+            self._turn(),
         )
         if behind:
             tick.behind[key] = behind
         # Candidates are evaluated before anything learns from the same decisions.
         progress = tick.evaluated[key] = evaluator.step(
-            experiment, time_is_up=deadline_in(self._budget_s, self._clock_s)
+            experiment, time_is_up=self._turn()
         )
         for fault in progress.faults:
             _log.error("experiment %s: %s", key, fault)
@@ -205,7 +222,7 @@ class Learner:
             newest,
             now_ms,
             publish_every_ms=self._settings.publish_every_ms,
-            time_is_up=deadline_in(self._budget_s, self._clock_s),
+            time_is_up=self._turn(),
         )
         if trained.fault is not None:
             _log.error("experiment %s: %s", key, trained.fault)
@@ -216,6 +233,17 @@ class Learner:
             # What is not in the store by now is learned again from the log.
             del self._trainers[number]
 
+    def _turn(self) -> Deadline:
+        """Return the end of a turn; it is asked after each batch."""
+        self._on_batch()
+        time_is_up = deadline_in(self._budget_s, self._clock_s)
+
+        def asked() -> bool:
+            self._on_batch()
+            return time_is_up()
+
+        return asked
+
     def _trainer(self, number: int) -> tuple[ProgressiveEvaluator, Trainer]:
         found = self._trainers.get(number)
         if found is None:
@@ -223,7 +251,8 @@ class Learner:
             evaluator = ProgressiveEvaluator(
                 *ports, keep_every_ms=self._settings.publish_every_ms
             )
-            found = self._trainers[number] = (evaluator, Trainer(*ports, evaluator))
+            trainer = Trainer(*ports, evaluator, self._on_batch)
+            found = self._trainers[number] = (evaluator, trainer)
         return found
 
     def drain(self, timeout_s: float) -> bool:

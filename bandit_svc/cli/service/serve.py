@@ -35,7 +35,8 @@ _LEARNER_SETTINGS = ("data", "learner_tick_ms", "publish_every_ms", "log_level")
 def serve(**given: object) -> None:
     """Run the web workers and the learner together, until SIGTERM or Ctrl-C.
 
-    A process that dies is started again. Port 0 takes a free port.
+    A process that dies is started again, and so is a learner that hangs. Port 0 takes
+    a free port.
 
     Example: bandit-svc serve --data ./data --port 8000 --workers 2
     """
@@ -48,7 +49,12 @@ def serve(**given: object) -> None:
     os.environ[launch.METRICS_VARIABLE] = environment[launch.METRICS_VARIABLE]
     children = (
         Child("web", launch.WEB, vital=True, on_death=metrics.forget_process),
-        Child("learner", launch.LEARNER, on_death=metrics.forget_process),
+        Child(
+            "learner",
+            launch.LEARNER,
+            silent_s=settings.learner_silent_s,
+            on_death=metrics.forget_process,
+        ),
     )
     supervise(children, environment, lambda: _announce(settings))
     click.echo("Stopped.")

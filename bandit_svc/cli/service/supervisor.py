@@ -2,6 +2,9 @@
 
 Owns restarts, draining and the bond of a child to its parent. Knows nothing of
 what the children do. For the main thread of a process without other threads.
+
+A child that hangs does not die. One that is watched gives signs of life
+(heartbeat.py), and is killed and started again after a silence.
 """
 
 import contextlib
@@ -13,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bandit_svc.errors import Unavailable
+from bandit_svc.heartbeat import VARIABLE, HeartbeatPipe
 from bandit_svc.signals import StopSignal, bind_to_parent
 
 DRAIN_S = 15.0
@@ -22,6 +26,11 @@ PAUSES_S = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
 WELL_AFTER_S = 5.0
 # A child that ends itself so often without ever having been well never will be.
 GIVE_UP_AFTER = 3
+# Until its first sign of life a child loads its code, which takes longer.
+START_TIMES_SILENCE = 4
+# A silence that was work, not a fault, gets longer with each kill, so that work which
+# is begun anew comes to its end.
+LONGEST_TIMES_SILENCE = 32
 _LOOK_EVERY_S = 0.5
 
 _log = logging.getLogger(__name__)
@@ -32,6 +41,8 @@ class Child:
 
     Args:
         vital: whether the supervisor gives up where it can't be started.
+        silent_s: seconds without a sign of life after which it is killed and started
+            again; 0 watches for none. Doubles with each such kill.
         on_death: called with the pid of each process that has died.
     """
 
@@ -41,12 +52,16 @@ class Child:
         command: Sequence[str],
         *,
         vital: bool = False,
+        silent_s: float = 0.0,
         on_death: Callable[[int], None] = lambda _pid: None,
     ) -> None:
         self.name = name
         self._command = command
         self._vital = vital
         self._on_death = on_death
+        self._silent_s = silent_s
+        self._patience_s = silent_s
+        self._pipe: HeartbeatPipe | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._started_s = 0.0
         self._due_s = 0.0
@@ -64,6 +79,7 @@ class Child:
         if self._process is not None:
             status = self._process.poll()
             if status is None:
+                self._listen(self._process.pid, now_s)
                 return _LOOK_EVERY_S
             self._note_death(self._process.pid, status, now_s)
         if now_s >= self._due_s:
@@ -82,28 +98,65 @@ class Child:
             _log.warning("%s did not stop in time and is killed", self.name)
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-            self._process = None
+            self._forget()
 
     def gone(self) -> bool:
         """Return whether its process has ended; start none."""
         if self._process is not None and self._process.poll() is not None:
             self._on_death(self._process.pid)
-            self._process = None
+            self._forget()
         return self._process is None
 
     def _begin(self, environment: Mapping[str, str], now_s: float) -> None:
         try:
-            self._process = _start(self._command, environment)
+            self._pipe = HeartbeatPipe(now_s) if self._silent_s else None
+            self._process = _start(self._command, environment, self._pipe)
         except (OSError, subprocess.SubprocessError):
             # The machine is out of memory or of processes; that may pass.
             _log.exception("%s can't be started now", self.name)
+            self._forget()
             self._due_s = now_s + PAUSES_S[-1]
             return
+        if self._pipe is not None:
+            self._pipe.started()
         self._started_s = now_s
         _log.info("%s started (pid %d)", self.name, self._process.pid)
 
-    def _note_death(self, pid: int, status: int, now_s: float) -> None:
+    def _listen(self, pid: int, now_s: float) -> None:
+        """Kill it if it has been silent for too long; its death is noted as any."""
+        if self._pipe is None:
+            return
+        silent_s = self._pipe.silent_s(now_s)
+        patience_s = self._patience_s
+        if not self._pipe.heard:
+            patience_s *= START_TIMES_SILENCE
+        if silent_s <= patience_s:
+            if now_s - self._started_s > LONGEST_TIMES_SILENCE * self._silent_s:
+                self._patience_s = self._silent_s
+            return
+        longest_s = LONGEST_TIMES_SILENCE * self._silent_s
+        self._patience_s = min(2 * self._patience_s, longest_s)
+        _log.error(
+            "%s (pid %d) has given no sign of life for %.1f s, and at most %.1f s are "
+            "allowed: it is killed and started again",
+            self.name,
+            pid,
+            silent_s,
+            patience_s,
+        )
+        # A process that is stopped takes no other signal.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+
+    def _forget(self) -> None:
+        """Let go of a process that is gone."""
         self._process = None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+
+    def _note_death(self, pid: int, status: int, now_s: float) -> None:
+        self._forget()
         # What it had started may have outlived it, and hold its port.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
@@ -157,8 +210,11 @@ def supervise(
 
 
 def _start(
-    command: Sequence[str], environment: Mapping[str, str]
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    pipe: HeartbeatPipe | None,
 ) -> subprocess.Popen[bytes]:
+    watched = {} if pipe is None else {VARIABLE: str(pipe.writing)}
     parent = os.getpid()
 
     def bind() -> None:
@@ -172,7 +228,8 @@ def _start(
     # would stop the children at once instead of draining them.
     return subprocess.Popen(  # noqa: S603 - our own commands
         command,
-        env=dict(environment),
+        env={**environment, **watched},
+        pass_fds=() if pipe is None else (pipe.writing,),
         preexec_fn=bind,  # noqa: PLW1509
         process_group=0,
         stdin=subprocess.DEVNULL,

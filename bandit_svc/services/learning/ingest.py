@@ -5,6 +5,7 @@ transaction; a segment is deleted only after that.
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -52,13 +53,14 @@ def ingest(
     decoder: FactDecoder,
     definitions: Definitions,
     now_ms: int,
+    on_batch: Callable[[], None] = lambda: None,
 ) -> Ingested:
     """Read all that was acknowledged before the call, and keep it.
 
     What is appended meanwhile may be left for the next call; what was there at
     the start is in the store when this returns, so that a decision which closed
     before the call can be joined with all of its rewards. Damages are kept with the
-    time `now_ms`.
+    time `now_ms`. `on_batch` is called after each transaction.
     """
     rules = Rules(definitions)
     partitions = reader.partitions()
@@ -80,6 +82,7 @@ def ingest(
         done.damages += arrivals.damages
         for key, count in outcome.counts.items():
             done.counts[key] = done.counts.get(key, 0) + count
+        on_batch()
     for partition in ends:
         if reader.release(partition, cursors.get(partition, START)):
             facts.forget_partition(partition)

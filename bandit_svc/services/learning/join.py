@@ -5,7 +5,7 @@ rewards count is domain.events.attribution's.
 """
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
@@ -57,11 +57,17 @@ class Closed(NamedTuple):
 NOTHING_JOINED = Closed(0, {})
 
 
-def join(joins: Joins, definitions: Definitions, now_ms: int) -> Closed:
+def join(
+    joins: Joins,
+    definitions: Definitions,
+    now_ms: int,
+    on_batch: Callable[[], None] = lambda: None,
+) -> Closed:
     """Close every decision whose time has come.
 
     Call it with a `now_ms` that was read before the last ingest began, so that
-    every reward which was acknowledged in time has been kept.
+    every reward which was acknowledged in time has been kept. `on_batch` is called
+    after each transaction.
     """
     count = 0
     counts: Counter[tuple[int, str]] = Counter()
@@ -79,6 +85,7 @@ def join(joins: Joins, definitions: Definitions, now_ms: int) -> Closed:
             joins.set_aside(lost)
             count += len(closed)
             counts.update(clipped_counts(closed))
+            on_batch()
         if len(due) < BATCH:
             return Closed(count, counts)
 

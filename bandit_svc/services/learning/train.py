@@ -7,6 +7,7 @@ here too: with a model, or alone when it is due.
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -62,8 +63,10 @@ class Trainer:
         definitions: Definitions,
         number: int,
         unsaved: Unsaved,
+        on_batch: Callable[[], None] = lambda: None,
     ) -> None:
         self._storage = storage
+        self._on_batch = on_batch
         self._number = number
         self._unsaved = unsaved
         self._examples = JoinedExamples(storage.joins, definitions, number)
@@ -173,7 +176,9 @@ class Trainer:
             meta = published.meta
             model = Model(
                 spec=meta.policy,
-                policy=self._examples.replay(meta.policy, definition, meta.spans),
+                policy=self._examples.replay(
+                    meta.policy, definition, meta.spans, lambda _done: self._on_batch()
+                ),
                 spans=meta.spans,
                 learned=meta.learned,
             )

@@ -1,7 +1,7 @@
 """A supervisor of shell commands, for tests that kill and starve it.
 
-Usage: supervise_process.py DRAIN_S vital|plain NAME=SHELL_COMMAND… Prints what the
-supervisor logs, and the sentence with which it gives up.
+Usage: supervise_process.py DRAIN_S SILENT_S vital|plain NAME=SHELL_COMMAND… Prints
+what the supervisor logs, and the sentence with which it gives up.
 """
 
 import os
@@ -15,10 +15,15 @@ from bandit_svc.errors import Unavailable
 def main() -> int:
     """Supervise until told to stop."""
     logs.configure("info", "test")
-    drain_s, vital, *commands = sys.argv[1:]
+    drain_s, silent_s, vital, *commands = sys.argv[1:]
     pairs = [command.split("=", 1) for command in commands]
     children = [
-        Child(name, ["/bin/sh", "-c", command], vital=vital == "vital")
+        Child(
+            name,
+            ["/bin/sh", "-c", command],
+            vital=vital == "vital",
+            silent_s=float(silent_s),
+        )
         for name, command in pairs
     ]
     try:

@@ -91,6 +91,19 @@ def test_a_killed_learner_is_replaced_and_its_gauges_come_back(
     )
 
 
+def test_a_learner_that_hangs_is_replaced(start: StartCommand) -> None:
+    service = start(*SERVE, "--learner-silent-s", "2")
+    service.wait_until_up()
+    service.wait_for_words("learning from")
+    (pid,) = service.children("bandit_svc.learner")
+    os.kill(pid, signal.SIGSTOP)
+
+    service.wait_for_words("learning from", count=2)
+    assert f"learner (pid {pid}) has given no sign of life" in service.said
+    assert f"learner (pid {pid}) died of SIGKILL" in service.said
+    assert service.children("bandit_svc.learner") != [pid]
+
+
 def test_a_killed_web_master_is_replaced_on_the_same_port(start: StartCommand) -> None:
     service = start(*SERVE)
     service.wait_until_up()

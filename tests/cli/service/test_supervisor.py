@@ -20,7 +20,7 @@ class Start(Protocol):
     """Start a supervisor of shell commands, as NAME=COMMAND."""
 
     def __call__(
-        self, *arguments: str, drain_s: float = GENEROUS_S
+        self, *arguments: str, drain_s: float = GENEROUS_S, silent_s: float = 0.0
     ) -> subprocess.Popen[str]: ...
 
 
@@ -32,9 +32,11 @@ def start() -> Iterator[Start]:
     """Start a supervisor of shell commands; end it after the test."""
     processes: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: str, drain_s: float = GENEROUS_S) -> subprocess.Popen[str]:
+    def begin(
+        *arguments: str, drain_s: float = GENEROUS_S, silent_s: float = 0.0
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, str(PROCESS), str(drain_s), *arguments],
+            [sys.executable, str(PROCESS), str(drain_s), str(silent_s), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -134,3 +136,45 @@ def test_children_end_when_the_supervisor_is_killed(start: Start) -> None:
     process.kill()
 
     wait_until(lambda: all(map(is_gone, pids)), "the children gone")
+
+
+BEAT = "printf . > /proc/self/fd/$BANDIT_HEARTBEAT_FD"
+
+
+def test_a_child_that_was_stopped_is_killed_and_started_again(start: Start) -> None:
+    process = start("plain", f"a=while {BEAT}; do sleep 0.05; done", silent_s=1.0)
+    (line,) = lines(process, "a started", 1)
+    stopped = pid_in(line)
+    os.kill(stopped, signal.SIGSTOP)
+    (silent,) = lines(process, "no sign of life", 1)
+    (death,) = lines(process, "died of", 1)
+    (again,) = lines(process, "a started", 1)
+
+    assert "at most 1.0 s are allowed" in silent or "at most 4.0 s" in silent
+    assert pid_in(silent) == pid_in(death) == stopped
+    assert "SIGKILL" in death
+    assert pid_in(again) != stopped
+
+
+def test_the_allowed_silence_doubles_with_each_kill(start: Start) -> None:
+    # It gives one sign of life, and hangs.
+    process = start("plain", f"a={BEAT}; exec sleep 600", silent_s=0.2)
+    silences = lines(process, "no sign of life", 4)
+    allowed = [float(s.split("at most ")[1].split(" s")[0]) for s in silences]
+
+    assert allowed == [0.2, 0.4, 0.8, 1.6]
+
+
+def test_a_child_that_never_gives_a_sign_has_longer_to_start(start: Start) -> None:
+    process = start("plain", "a=exec sleep 600", silent_s=0.2)
+    (silent,) = lines(process, "no sign of life", 1)
+
+    assert "at most 0.8 s are allowed" in silent
+
+
+def test_a_child_that_gives_signs_is_left_alone(start: Start) -> None:
+    talks = f"talks=while {BEAT}; do sleep 0.05; done"
+    process = start("plain", talks, "hangs=exec sleep 600", silent_s=2.0)
+    killed = lines(process, "no sign of life", 2)
+
+    assert all(line.split("hangs")[0] != line for line in killed)
