@@ -24,7 +24,7 @@ class Heartbeat:
         self._descriptor = int(given) if given.isdigit() else None
 
     def beat(self) -> None:
-        """Give a sign of life; call it after each piece of work."""
+        """Send a sign of life; call it after each piece of work."""
         if self._descriptor is None:
             return
         try:
