@@ -121,3 +121,23 @@ def test_a_refused_form_is_accessible_too(
     # The browser reports the status of the refused form.
     assert all("400" in fault for fault in window.faults)
     window.faults.clear()
+
+
+def test_a_check_that_ends_while_the_button_is_pressed_takes_no_click_away(
+    shop: Shop, open_window: OpenWindow
+) -> None:
+    window = open_window()
+    page = window.sign_in(shop.secret, "/new")
+    page.get_by_label("Key", exact=True).press_sequentially("a b")
+    create = page.get_by_role("button", name="Create the experiment")
+    create.hover()
+
+    # Leaving the field asks for a check, whose answer adds a message above the button.
+    with page.expect_response("**/new/check") as checked:
+        page.mouse.down()
+    checked.value.finished()
+    page.mouse.up()
+
+    page.get_by_role("alert").wait_for()
+    assert all("400" in fault for fault in window.faults)
+    window.faults.clear()
