@@ -15,6 +15,7 @@ from bandit_svc.eventlog.bounded import BoundedLog, Limits, Room, measured_room
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.services.checks.learner_watch import LearnerWatch
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.ports import ServingPorts
@@ -75,6 +76,7 @@ class Worker(Backends):
         self.log = BoundedLog(files, log_limits(settings), partial(log_room, settings))
         self.ids = DecisionIds(self.storage.secret())
         self.catalog = Catalog(self.storage)
+        self.learner_watch = LearnerWatch(self.storage, self.reader)
         recent = RecentRequests(self.reader, self.storage.facts, self.decoder)
         self.serving = ServingPorts(
             catalog=self.catalog,

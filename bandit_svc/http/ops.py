@@ -8,15 +8,16 @@ import os
 from flask import Blueprint, Flask, Response
 
 from bandit_svc import __version__, metrics
-from bandit_svc.errors import Unavailable
+from bandit_svc.errors import BanditError, Unavailable
 from bandit_svc.http.answers import json_reply
 from bandit_svc.http.records import Health, Readiness
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.checks.degraded import (
+    STORE,
     Reason,
     damage_reasons,
-    learning_reasons,
     model_reasons,
+    store_reason,
     unlearned_before_ms,
 )
 
@@ -32,8 +33,6 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.get("/readyz")
     def readyz() -> Response:
         folder = request_context.worker.folder
-        request_context.worker.storage.experiments.version()
-        request_context.worker.storage.secret()
         if not os.access(folder, os.W_OK):
             raise Unavailable(
                 "the data folder can't be written; check its owner and its mode"
@@ -43,12 +42,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
             if shortage.passed:
                 raise Unavailable(shortage.sentence)
         reasons = [Reason(s.name, s.sentence) for s in shortages]
-        reasons += learning_reasons(
-            request_context.worker.storage.clock.kept(), request_context.now_ms()
-        )
-        reasons += _old_models(request_context)
-        kept = request_context.worker.storage.damages.unacknowledged()
-        reasons += damage_reasons([one.damage for one in kept])
+        reasons += _not_learned(request_context)
         if reasons:
             sentences = [str(reason) for reason in reasons]
             return json_reply(Readiness("degraded", sentences)).to_flask()
@@ -59,6 +53,20 @@ def register(app: Flask, request_context: RequestContext) -> None:
         return Response(metrics.render(), content_type=metrics.CONTENT_TYPE)
 
     app.register_blueprint(routes)
+
+
+def _not_learned(request_context: RequestContext) -> list[Reason]:
+    """Return what is wrong behind the log, which decisions do without."""
+    worker = request_context.worker
+    reasons = list(worker.learner_watch.reasons(request_context.now_ms()))
+    if any(reason.name == STORE for reason in reasons):
+        return reasons
+    try:
+        reasons += _old_models(request_context)
+        kept = worker.storage.damages.unacknowledged()
+    except BanditError as error:
+        return [*reasons, store_reason(error.message_on("command"))]
+    return reasons + damage_reasons([one.damage for one in kept])
 
 
 def _old_models(request_context: RequestContext) -> list[Reason]:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 
-from bandit_svc import logs
+from bandit_svc import logs, metrics
 from bandit_svc.clock import GuardedClock
 from bandit_svc.errors import BanditError, InvalidInput
 from bandit_svc.heartbeat import Heartbeat
@@ -18,6 +18,7 @@ from bandit_svc.learner.agreed_time import AgreedTime
 from bandit_svc.learner.jobs_child import JobsChild
 from bandit_svc.learner.loop import Learner
 from bandit_svc.learner.reporting import Reporting
+from bandit_svc.services.checks.degraded import LEARNER
 from bandit_svc.settings import settings_from
 from bandit_svc.signals import StopSignal
 from bandit_svc.wiring import Backends
@@ -96,6 +97,7 @@ class Process:
                 # A full disk, a damaged row or a fault of ours: whatever it was,
                 # the store holds the last good state, and the next try starts there.
                 _log.exception("the tick failed; beginning anew from the store")
+                metrics.DEGRADED.labels(LEARNER).set(1)
                 backends.close()
                 self._wait(PAUSE_AFTER_FAULT_S)
 
@@ -114,6 +116,7 @@ class Process:
         while not stopped:
             tick = learner.tick()
             time.worked()
+            metrics.DEGRADED.labels(LEARNER).set(0)
             reporting.count(tick)
             reporting.refresh(time.now_ms())
             self._jobs.look(backends.storage.jobs)

@@ -10,7 +10,7 @@ from bandit_svc.clock import GuardedClock
 from bandit_svc.domain.clock_guard import SETTLED_MS, Doubt
 from bandit_svc.storage.clock import Clock
 
-KEPT_EVERY_MS = 60_000
+KEPT_EVERY_MS = 15_000
 
 _log = logging.getLogger(__name__)
 

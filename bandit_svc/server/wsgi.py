@@ -15,7 +15,7 @@ from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metrics import DEGRADED, FOREIGN_CHANGES, FSYNC_FAILURES
 from bandit_svc.server.app import create_app
 from bandit_svc.server.repeating import Repeating
-from bandit_svc.services.checks.degraded import MODELS, learning_reasons
+from bandit_svc.services.checks.degraded import LEARNER, MODELS, STORE, UNREAD
 from bandit_svc.settings import settings_from
 from bandit_svc.wiring import Worker
 
@@ -74,11 +74,11 @@ class Application:
         now_ms = self._clock.now_ms()
         worker = self._worker
         names = {shortage.name for shortage in worker.log.shortages()}
-        names |= {r.name for r in learning_reasons(worker.storage.clock.kept(), now_ms)}
+        names |= {reason.name for reason in worker.learner_watch.reasons(now_ms)}
         # The learner itself sets `clock`, at once.
         if worker.catalog.unloaded():
             names.add(MODELS)
-        for name in ("disk", "log", "learner", MODELS):
+        for name in ("disk", "log", LEARNER, STORE, UNREAD, MODELS):
             DEGRADED.labels(name).set(name in names)
         self._worker.catalog.refresh_models()
 

@@ -302,6 +302,13 @@ class Storage(Protocol):
                 version wrote it.
         """
 
+    def check_writable(self) -> None:
+        """Require that this process may write to the store; writes nothing.
+
+        Raises:
+            Unavailable: it is gone, or read-only to this process.
+        """
+
     def secret(self) -> bytes:
         """Return the service's secret, which signs decision ids.
 

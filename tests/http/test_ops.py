@@ -14,6 +14,8 @@ from bandit_svc.eventlog.bounded import BoundedLog, Limits, Room
 from bandit_svc.http import problems
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
+from bandit_svc.services.checks.degraded import UNREAD_MS
+from bandit_svc.services.checks.learner_watch import LOOK_EVERY_MS
 from bandit_svc.storage.rows import FoundDamages
 from policies.base import PolicyError
 from tests.harness.worker_in_process import WorkerInProcess
@@ -159,6 +161,63 @@ def test_readyz_is_degraded_while_the_newest_model_can_not_be_loaded(
 
     assert "the newest model of 'hero' can't be loaded, and an older or" in old
     assert model_sentences(service) == []
+
+
+def reason_names(service: WorkerInProcess) -> list[str]:
+    answer = service.client.get("/readyz")
+    assert answer.status_code == 200
+    return [reason.split(":")[0] for reason in answer.get_json().get("reasons", [])]
+
+
+def test_readyz_is_degraded_while_records_of_the_log_wait_to_be_read(
+    service: WorkerInProcess,
+) -> None:
+    service.create("hero")
+    service.decide("hero")
+    before = reason_names(service)
+    service.now_ms += UNREAD_MS
+    in_time = reason_names(service)
+    service.now_ms += LOOK_EVERY_MS
+    service.decide("hero")
+    late = service.client.get("/readyz").get_json()["reasons"]
+    service.learn(after_s=1)
+
+    assert before == in_time == ["learner"]
+    assert late[1].startswith("unread: 0.0 MB of the event log are not in the store")
+    assert "some for 31 s, and at most 30 s are expected" in late[1]
+    assert reason_names(service) == ["learner"]
+
+
+def test_a_log_that_is_written_without_a_pause_and_read_is_not_unread(
+    service: WorkerInProcess,
+) -> None:
+    service.create("hero")
+    seen = []
+    for _ in range(20):
+        service.decide("hero")
+        seen.append(reason_names(service))
+        service.learn(after_s=10)
+        service.decide("hero")
+
+    assert seen == [["learner"]] * 20
+
+
+def test_readyz_is_degraded_while_the_store_is_gone_and_decisions_go_on(
+    service: WorkerInProcess,
+) -> None:
+    service.create("hero")
+    service.decide("hero")
+    store = service.folder / "bandit.db"
+    store.rename(store.with_name("away"))
+    service.now_ms += LOOK_EVERY_MS
+    gone = reason_names(service)
+    decided = service.post("/v1/decisions", {"experiment": "hero"})
+    store.with_name("away").rename(store)
+    service.now_ms += LOOK_EVERY_MS
+
+    assert gone == ["store"]
+    assert decided.status_code == 201
+    assert reason_names(service) == ["learner"]
 
 
 def test_readyz_is_503_while_the_data_folder_is_gone(service: WorkerInProcess) -> None:

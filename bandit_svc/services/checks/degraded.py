@@ -12,9 +12,12 @@ from bandit_svc.domain.events.damage import Damage, lost_facts
 from bandit_svc.domain.numbers import counted
 from bandit_svc.storage.damages import HOLD_JOINING_MS
 
-LEARNER_SILENT_MS = 180_000
-"""A learner keeps the agreed time once a minute, if it can write to the store."""
+LEARNER_SILENT_MS = 60_000
+"""A learner keeps the agreed time every 15 s, if it can write to the store."""
+UNREAD_MS = 30_000
+"""A learner reads the log several times a second."""
 DAMAGE, UNREADABLE, MODELS = "damage", "unreadable", "models"
+LEARNER, STORE, UNREAD = "learner", "store", "unread"
 UNLEARNED_MS = 180_000
 """A matured decision waits at most so long to be learned, beside the pause between two
 published models."""
@@ -87,7 +90,7 @@ def learning_reasons(kept: KeptClock | None, now_ms: int) -> list[Reason]:
     if kept is None:
         return [
             Reason(
-                "learner",
+                LEARNER,
                 "no learner has run on this store; start `bandit-svc learner`",
             )
         ]
@@ -96,7 +99,7 @@ def learning_reasons(kept: KeptClock | None, now_ms: int) -> list[Reason]:
     if silent_ms > LEARNER_SILENT_MS:
         reasons.append(
             Reason(
-                "learner",
+                LEARNER,
                 f"the learner has stored nothing for {silent_ms // 1000} s, and at "
                 f"most {LEARNER_SILENT_MS // 1000} s are expected; look at its log and "
                 "at `bandit-svc doctor`",
@@ -105,6 +108,31 @@ def learning_reasons(kept: KeptClock | None, now_ms: int) -> list[Reason]:
     if kept.doubt is not None:
         reasons.append(Reason("clock", kept.doubt.sentence))
     return reasons
+
+
+def store_reason(fault: str) -> Reason:
+    """Return the reason that the store can't be read or written, whose fault it is."""
+    return Reason(
+        STORE, f"decisions are logged, and nothing of them can be stored: {fault}"
+    )
+
+
+def unread_reason(backlog_bytes: int, waited_ms: int) -> Reason | None:
+    """Return the reason that the event log grows unread; None while it is read.
+
+    Args:
+        backlog_bytes: bytes of the log that are not in the store.
+        waited_ms: milliseconds that some of them have waited.
+    """
+    if waited_ms <= UNREAD_MS:
+        return None
+    return Reason(
+        UNREAD,
+        f"{backlog_bytes / 1e6:,.1f} MB of the event log are not in the store, some "
+        f"for {waited_ms // 1000} s, and at most {UNREAD_MS // 1000} s are expected: "
+        "the learner is not running, hangs or can't keep up; look at its log and at "
+        "`bandit-svc doctor`",
+    )
 
 
 def unlearned_before_ms(now_ms: int, publish_every_ms: int) -> int:

@@ -111,6 +111,19 @@ class SqliteStorage:
                 "restore the data folder from a copy made before the upgrade"
             )
 
+    def check_writable(self) -> None:
+        """See the interface."""
+        neighbours = (
+            self._path.with_name(self._path.name + e) for e in ("-wal", "-shm")
+        )
+        parts = (self._folder, self._path, *(n for n in neighbours if n.exists()))
+        for part in parts:
+            if not os.access(part, os.W_OK):
+                fault = "can't be written" if part.exists() else "is gone"
+                raise Unavailable(
+                    f"{part} {fault}; check its owner and mode, and the disk"
+                )
+
     def secret(self) -> bytes:
         """See the interface."""
         row = sound = None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.command import StartCommand, processes_of
+from tests.harness.loopback import post_json
 from tests.harness.process import children_of, command_of
 
 pytestmark = pytest.mark.e2e
@@ -102,6 +103,25 @@ def test_a_learner_that_hangs_is_replaced(start: StartCommand) -> None:
     assert f"learner (pid {pid}) has given no sign of life" in service.said
     assert f"learner (pid {pid}) died of SIGKILL" in service.said
     assert service.children("bandit_svc.learner") != [pid]
+
+
+def test_a_service_whose_learner_hangs_says_that_its_log_is_not_read(
+    start: StartCommand,
+) -> None:
+    service = start(*SERVE, "--learner-silent-s", "0")
+    service.wait_until_up()
+    service.wait_for_words("learning from")
+    hero = {"key": "hero", "variants": [{"key": "a"}, {"key": "b"}]}
+    post_json(service.url + "/v1/experiments", hero)
+    (pid,) = service.children("bandit_svc.learner")
+    os.kill(pid, signal.SIGSTOP)
+    assert post_json(service.url + "/v1/decisions", {"experiment": "hero"})
+
+    service.wait_for(lambda: "unread: " in (service.get("/readyz") or ""), "degraded")
+    gauge = 'bandit_degraded{reason="unread"} 1.0'
+    service.wait_for(lambda: gauge in (service.get("/metrics") or ""), "counted")
+    os.kill(pid, signal.SIGCONT)
+    service.wait_for(lambda: '"ready"' in (service.get("/readyz") or ""), "ready")
 
 
 def test_a_killed_web_master_is_replaced_on_the_same_port(start: StartCommand) -> None:
