@@ -54,7 +54,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         About("Port that web workers listen on; 0 takes a free one.", 0, 65_535),
     ] = 8000
     workers: Annotated[int, About("Number of web worker processes.", 1, 256)] = 2
-    threads: Annotated[int, About("Number of threads of each web worker.", 1, 256)] = 4
+    threads: Annotated[
+        int,
+        About(
+            "Number of threads of each web worker, for all but decisions and rewards.",
+            1,
+            256,
+        ),
+    ] = 4
     dev: Annotated[
         bool, About("Ask for no keys; the host must be a loopback address.")
     ] = False

@@ -20,7 +20,6 @@ from bandit_svc.http import (
 from bandit_svc.http.counting import count_request
 from bandit_svc.http.openapi import document
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.server.fast_lane import FastLane
 from bandit_svc.web import dashboard
 
 
@@ -41,7 +40,6 @@ def create_app(request_context: RequestContext) -> Flask:
     document.register(app)
     dashboard.register(app, request_context)
     app.after_request(_count)
-    app.wsgi_app = FastLane(request_context, app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 

@@ -19,8 +19,9 @@ _settings = settings_from(os.environ)
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 bind = f"{_host}:{_settings.port}"
 workers = _settings.workers
-worker_class = "gthread"
-threads = _settings.threads
+worker_class = "bandit_svc.server.worker.HotWorker"
+http_parser = "fast"
+asgi_loop = "uvloop"
 preload_app = False
 keepalive = 75
 timeout = 30
@@ -42,6 +43,6 @@ def child_exit(_server: "Arbiter", worker: "Worker") -> None:
 def worker_exit(_server: "Arbiter", worker: "Worker") -> None:
     """Flush the log of a worker that exits normally."""
     # A worker that could not load the application has none.
-    application = getattr(worker, "wsgi", None)
+    application = getattr(worker, "asgi", None)
     if application is not None:
         application.close()

@@ -1,4 +1,4 @@
-"""The cost of a decision by size: probes through the WSGI application.
+"""The cost of a decision by size: probes of the application in this process.
 
 Owns the in-process measurement of decisions and reports: CPU time of whole requests,
 without the key check (`--dev`), with the append to the log.
@@ -13,12 +13,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bandit_svc.clock import now_ms
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
+from bandit_svc.server.hot_routes import HOT, HotRoutes, plain_headers, written
 from benchmarks.growth.stores import definition, trained, worker_of
 from benchmarks.speed.service import contexts
 
@@ -27,25 +29,47 @@ if TYPE_CHECKING:
 
 Probes = dict[int, Callable[[], float]]
 """By size: measures once, in the unit of the curve."""
+HEADERS = [(b"host", b"localhost"), (b"content-type", b"application/json")]
 REQUESTS = 1_000
 REPORTS = 10
 
 
+class InProcess(NamedTuple):
+    """Both ways to an answer in a web worker: past Flask, and Flask."""
+
+    hot_routes: HotRoutes
+    flask: "WSGIApplication"
+
+
 @contextmanager
-def application(folder: Path) -> Iterator["WSGIApplication"]:
+def application(folder: Path) -> Iterator[InProcess]:
     """Open a store behind the application, as a web worker does."""
     with worker_of(folder) as worker:
-        yield create_app(RequestContext(worker, now_ms, os.urandom)).wsgi_app
+        context = RequestContext(worker, now_ms, os.urandom)
+        yield InProcess(HotRoutes(context), create_app(context).wsgi_app)
 
 
 def ask_in_process(
-    app: "WSGIApplication", path: str, body: bytes = b"", method: str = "POST"
+    app: InProcess, path: str, body: bytes = b"", method: str = "POST"
 ) -> bytes:
-    """Send one request to the application; return the body of its answer.
+    """Send one request the way that a web worker does; return the answer's bytes.
 
     Raises:
         RuntimeError: the request failed.
     """
+    hot = HOT.get(path.encode()) if method == "POST" else None
+    if hot is None:
+        return _ask_flask(app.flask, path, body, method)
+    sent = plain_headers(HEADERS)
+    if sent is None:
+        raise RuntimeError("the headers of the benchmark are not plain")
+    reply = app.hot_routes.answer(hot, sent, body)
+    if reply.status >= HTTPStatus.BAD_REQUEST:
+        raise RuntimeError(f"{path} answered {reply.status}: {reply.body[:500]!r}")
+    return written(reply, sent, b"")
+
+
+def _ask_flask(app: "WSGIApplication", path: str, body: bytes, method: str) -> bytes:
     environ = {
         "REQUEST_METHOD": method,
         "PATH_INFO": path,
@@ -73,7 +97,7 @@ def ask_in_process(
 
 
 def deciding(
-    app: "WSGIApplication", keys: Sequence[str], drawn: Sequence[dict[str, Any]]
+    app: InProcess, keys: Sequence[str], drawn: Sequence[dict[str, Any]]
 ) -> Callable[[], float]:
     """Return a probe of decisions over these experiments in turn: CPU µs each."""
     bodies = [
@@ -99,7 +123,7 @@ def deciding(
     return probe
 
 
-def reporting(app: "WSGIApplication") -> Callable[[], float]:
+def reporting(app: InProcess) -> Callable[[], float]:
     """Return a probe of the report: CPU ms each."""
 
     def probe() -> float:

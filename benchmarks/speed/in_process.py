@@ -1,25 +1,26 @@
 """CPU time of one decision and one reward in this process, without gunicorn.
 
-`python -m benchmarks.speed.in_process [ROUNDS]` sends plain requests through the WSGI
-application, fast lane included: default policy, 5 variants, 10 context features. It
+`python -m benchmarks.speed.in_process [ROUNDS]` sends plain requests to the hot routes:
+default policy, 5 variants, 10 context features. It
 prints the least CPU time of a round in microseconds a request, which a loaded machine
 disturbs least; run it in two checkouts in turn to compare them.
 """
 
-import io
 import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
+from http import HTTPStatus
 from typing import Any
 
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.learner.loop import Learner
 from bandit_svc.server.app import create_app
+from bandit_svc.server.hot_routes import HOT, HotRoutes, plain_headers, written
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker
 
@@ -39,34 +40,11 @@ CONTEXT = {
     "seg": "new",
     "temp": 12.3,
 }
-ENVIRONMENT = {
-    "REQUEST_METHOD": "POST",
-    "CONTENT_TYPE": "application/json",
-    "HTTP_HOST": "127.0.0.1:8000",
-    "SERVER_NAME": "127.0.0.1",
-    "SERVER_PORT": "8000",
-    "SERVER_PROTOCOL": "HTTP/1.1",
-    "SCRIPT_NAME": "",
-    "QUERY_STRING": "",
-    "wsgi.url_scheme": "http",
-    "wsgi.version": (1, 0),
-    "wsgi.errors": sys.stderr,
-    "wsgi.multithread": True,
-    "wsgi.multiprocess": True,
-    "wsgi.run_once": False,
-}
-
-
-def _start_response(
-    status: str, _headers: list[tuple[str, str]], _error: object = None, /
-) -> Callable[[bytes], object]:
-    if not status.startswith("2"):
-        raise RuntimeError(f"the service answered {status}")
-    return lambda _: None
+HEADERS = [(b"host", b"127.0.0.1:8000"), (b"content-type", b"application/json")]
 
 
 class Application:
-    """The WSGI application of one worker over a new folder, and its learner."""
+    """The hot routes of one worker over a new folder, and its learner."""
 
     def __init__(self, folder: str) -> None:
         self.now_ms = START_MS
@@ -76,19 +54,19 @@ class Application:
             backends.storage.initialise(os.urandom(SECRET_BYTES), self.now_ms)
         self.worker = Worker(settings, self.now_ms, "ab12")
         context = RequestContext(self.worker, lambda: self.now_ms, os.urandom)
-        self._app = create_app(context)
+        self._hot_routes = HotRoutes(context)
         self._learner = Learner(self.worker, lambda: self.now_ms)
-        self.post("/v1/experiments", json.dumps(EXPERIMENT).encode())
+        create_app(context).test_client().post("/v1/experiments", json=EXPERIMENT)
 
     def post(self, path: str, body: bytes) -> dict[str, Any]:
         """Send a body of JSON; return that of the answer."""
-        environ = ENVIRONMENT | {
-            "PATH_INFO": path,
-            "RAW_URI": path,
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": io.BytesIO(body),
-        }
-        answer = b"".join(self._app.wsgi_app(environ, _start_response))
+        sent = plain_headers(HEADERS)
+        if sent is None:
+            raise RuntimeError("the headers of the benchmark are not plain")
+        reply = self._hot_routes.answer(HOT[path.encode()], sent, body)
+        if reply.status >= HTTPStatus.BAD_REQUEST:
+            raise RuntimeError(f"the service answered {reply.status}")
+        answer = written(reply, sent, b"").split(b"\r\n\r\n", 1)[1]
         return dict(json.loads(answer))
 
     def learn(self) -> None:

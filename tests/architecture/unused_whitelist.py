@@ -20,11 +20,14 @@ StartResponse
 WSGIApplication
 WSGIEnvironment
 Arbiter
+HotWorker
 Synchronized
 
 # Read by gunicorn, Flask, Werkzeug or the terminal library by their names.
 preload_app
 max_requests
+http_parser
+asgi_loop
 child_exit
 worker_exit
 merge_slashes

@@ -2,7 +2,7 @@
 
 A module of refusals lists them as CASES; its test takes `case`, one of them.
 
-A refusal is asked for twice: as callers do, and of Flask without the fast lane, which
+A refusal of a hot route is asked for twice: of Flask, and past it (hot_routes.py). Both
 must say the same, byte by byte.
 
 See tests/harness/worker_in_process.py for the worker itself.
@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from werkzeug.test import Client
 
 from bandit_svc.domain.events.decision_id import (
     ENTROPY_BYTES,
@@ -20,7 +19,8 @@ from bandit_svc.domain.events.decision_id import (
     DecisionIds,
 )
 from bandit_svc.domain.events.refusal import Refusal
-from bandit_svc.server.fast_lane import FastLane
+from bandit_svc.http.request_context import RequestContext
+from bandit_svc.server.hot_routes import HOT, HotRoutes, PlainHeaders, headers_of
 from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
 DAY_MS = 86_400_000
@@ -76,8 +76,8 @@ def refused(
     `pointer` is of the one field at fault, None where no field is, or "*" where it
     depends on the order in which a parser looks.
     """
-    lane = crowded.app.wsgi_app
-    assert isinstance(lane, FastLane)
+    context = RequestContext(crowded.worker, lambda: crowded.now_ms, os.urandom)
+    routes = HotRoutes(context)
 
     def check(case: Case) -> None:
         route, _, body, status, pointer = case
@@ -90,9 +90,6 @@ def refused(
         kept = _facts if path.startswith("/v1/rewards") else WorkerInProcess.stored
         before = kept(crowded)
         answer = crowded.call(method, path, body)
-        headers = {"Authorization": f"Bearer {crowded.secret}"}
-        flask = Client(lane.beyond)
-        same = flask.open(path, method=method, data=body, headers=headers)
         problem = answer.json
 
         assert (answer.status_code, answer.mimetype) == (
@@ -110,11 +107,18 @@ def refused(
         else:
             assert pointers == ([] if pointer is None else [pointer])
         assert kept(crowded) == before
-        assert (answer.status, list(answer.headers), answer.data) == (
-            same.status,
-            list(same.headers),
-            same.data,
-        )
+        hot = HOT.get(path.encode())
+        raw = body if isinstance(body, bytes) else body.encode()
+        if hot is not None and method == "POST" and len(raw) <= hot.limit:
+            sent = PlainHeaders(f"Bearer {crowded.secret}".encode(), from_page=False)
+            same = routes.answer(hot, sent, raw)
+
+            assert (answer.status_code, list(answer.headers), answer.data) == (
+                same.status,
+                headers_of(same, from_page=False),
+                same.body,
+            )
+            assert kept(crowded) == before
 
     return check
 

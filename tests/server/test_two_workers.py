@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
+from bandit_svc.eventlog.files.frames import read_footer
 from bandit_svc.services.managing import issue_keys
 from bandit_svc.settings import Settings
 from bandit_svc.storage.rows import Scope
@@ -24,17 +25,19 @@ from tests.harness.waiting import GENEROUS_S, wait_until
 
 pytestmark = pytest.mark.e2e
 
+TWO = [{"key": "a"}, {"key": "b"}]
+FOOTER_BYTES = 24
 COMMAND = (
     *(sys.executable, "-m", "gunicorn"),
     *("--config", "python:bandit_svc.server.gunicorn_conf"),
-    "bandit_svc.server.wsgi:application",
+    "bandit_svc.server.asgi:application",
 )
 
 
 class Gunicorn(Process):
     """Two web workers and no learner; `ask` connects anew for each request."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: str) -> None:
         self.data = folder / "data"
         metrics = folder / "metrics"
         metrics.mkdir()
@@ -45,7 +48,7 @@ class Gunicorn(Process):
         self.backends.storage.initialise(os.urandom(SECRET_BYTES), 1)
         self.secret = self.issue("secret").text
         variables = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
-        environment = plain_environment(**settings.environment(), **variables)
+        environment = plain_environment(**settings.environment() | variables | more)
         super().__init__(COMMAND, folder / "output.log", environment)
 
     def issue(self, scope: Scope) -> issue_keys.IssuedKey:
@@ -93,7 +96,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     gunicorn = Gunicorn(tmp_path_factory.mktemp("gunicorn"))
     try:
         gunicorn.wait_for(gunicorn.ready, "it ready")
-        definition = {"key": "hero", "variants": [{"key": "a"}, {"key": "b"}]}
+        definition = {"key": "hero", "variants": TWO}
         assert gunicorn.ask("POST", "/v1/experiments", definition)[0] == 201
         # From here on, both workers have decided.
         gunicorn.wait_for(
@@ -247,3 +250,22 @@ def test_no_key_is_written_to_the_output(service: Gunicorn) -> None:
 
     assert service.secret not in output
     assert "bsk_" not in output
+
+
+def test_a_worker_that_is_told_to_stop_ends_its_segment_in_good_order(
+    tmp_path: Path,
+) -> None:
+    gunicorn = Gunicorn(tmp_path, BANDIT_FSYNC_INTERVAL_MS="60000")
+    try:
+        gunicorn.wait_for(gunicorn.ready, "it ready")
+        gunicorn.ask("POST", "/v1/experiments", {"key": "hero", "variants": TWO})
+        decided = gunicorn.decide()[0]
+    finally:
+        stopped = gunicorn.stop()
+    (segment,) = (gunicorn.data / "log").glob("w*/*.seg")
+    footer = read_footer(segment.read_bytes()[-FOOTER_BYTES:])
+
+    assert (decided, stopped) == (201, 0)
+    # Written by the hook at the exit of a worker, and then flushed.
+    assert footer is not None
+    assert footer.records == 1

@@ -25,7 +25,7 @@ from bandit_svc.wiring import Backends
 WEB = (
     sys.executable,
     *("-m", "gunicorn", "--config", "python:bandit_svc.server.gunicorn_conf"),
-    "bandit_svc.server.wsgi:application",
+    "bandit_svc.server.asgi:application",
 )
 LEARNER = (sys.executable, "-m", "bandit_svc.learner")
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"

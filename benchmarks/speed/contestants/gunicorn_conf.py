@@ -1,4 +1,6 @@
-"""The service's own gunicorn settings, for the contestants: the same flags for all."""
+"""The service's own gunicorn settings, for the contestants, in the thread worker."""
+
+import os
 
 from bandit_svc.server.gunicorn_conf import (
     accesslog,
@@ -7,12 +9,14 @@ from bandit_svc.server.gunicorn_conf import (
     graceful_timeout,
     keepalive,
     loglevel,
-    threads,
     timeout,
-    worker_class,
     worker_tmp_dir,
     workers,
 )
+from bandit_svc.settings import settings_from
+
+worker_class = "gthread"
+threads = settings_from(os.environ).threads
 
 __all__ = [
     "accesslog",

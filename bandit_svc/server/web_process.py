@@ -1,4 +1,4 @@
-"""The application that gunicorn loads in each worker process, after the fork.
+"""One web process: its worker, its application, and what runs in the background.
 
 Owns the reading of the environment, the real clock and the real randomness.
 """
@@ -6,37 +6,35 @@ Owns the reading of the environment, the real clock and the real randomness.
 import gc
 import os
 import secrets
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import sys
 
 from bandit_svc import logs, metric_counts
 from bandit_svc.clock import GuardedClock, now_ms
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metrics import DEGRADED, FOREIGN_CHANGES, FSYNC_FAILURES
 from bandit_svc.server.app import create_app
+from bandit_svc.server.hot_routes import HotRoutes
 from bandit_svc.server.repeating import Repeating
 from bandit_svc.services.checks.degraded import LEARNER, MODELS, STORE, UNREAD
 from bandit_svc.settings import settings_from
 from bandit_svc.wiring import Worker
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-
 GC_THRESHOLD = 20_000
 """Objects made between two young collections; requests leave no cycles behind."""
 METRICS_TICK_MS = 250
 """How long a count waits in memory; a worker that is killed loses those that wait."""
+SWITCH_INTERVAL_S = 1e-4
+"""How long a thread that computes may hold up the loop, which waits for it."""
 
 
-class Application:
-    """A WSGI callable that can close its worker."""
+class WebProcess:
+    """What one process needs to answer requests; make it after the fork."""
 
     def __init__(self) -> None:
-        settings = settings_from(os.environ)
-        logs.configure(settings.log_level, f"web[{os.getpid()}]")
+        self.settings = settings_from(os.environ)
+        logs.configure(self.settings.log_level, f"web[{os.getpid()}]")
         self._worker = Worker(
-            settings,
+            self.settings,
             now_ms(),
             secrets.token_hex(4),
             FSYNC_FAILURES.inc,
@@ -47,7 +45,7 @@ class Application:
             Repeating(
                 "models",
                 self._poll,
-                settings.model_poll_ms,
+                self.settings.model_poll_ms,
                 "newer models can't be loaded",
             ),
             Repeating(
@@ -59,15 +57,9 @@ class Application:
         )
         for repeating in self._background:
             repeating.start()
-        self._app = create_app(
-            RequestContext(self._worker, self._clock.now_ms, os.urandom)
-        )
-
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        """Answer one request."""
-        return self._app(environ, start_response)
+        request_context = RequestContext(self._worker, self._clock.now_ms, os.urandom)
+        self.flask = create_app(request_context)
+        self.hot_routes = HotRoutes(request_context)
 
     def _poll(self) -> None:
         # A worker without requests, too, must see when the wall clock steps.
@@ -90,8 +82,10 @@ class Application:
         self._worker.close()
 
 
-application = Application()
-# These objects live as long as the process; a collection that walks through them would
-# delay a request.
-gc.freeze()
-gc.set_threshold(GC_THRESHOLD)
+def tune_interpreter() -> None:
+    """Set what makes a process that only serves answer evenly; call it once."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    # These objects live as long as the process; a collection that walks through them
+    # would delay a request.
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)

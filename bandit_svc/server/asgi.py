@@ -1,0 +1,197 @@
+"""The application that an ASGI server loads in each process, after the fork.
+
+Owns the way between ASGI and the two ways to an answer: the hot routes, and Flask in
+threads. gunicorn with our worker (worker.py), uvicorn and granian run it.
+"""
+
+import io
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
+from bandit_svc.errors import Unavailable
+from bandit_svc.http import problems
+from bandit_svc.http.answers import Reply
+from bandit_svc.http.counting import count_request
+from bandit_svc.server.hot_routes import HOT, Hot, PlainHeaders, headers_of
+from bandit_svc.server.hot_routes import plain_headers as read_plain_headers
+from bandit_svc.server.thread_pool import ThreadPool
+from bandit_svc.server.web_process import WebProcess, tune_interpreter
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class Answer(NamedTuple):
+    """An answer as ASGI sends it."""
+
+    status: int
+    headers: RawHeaders
+    body: bytes
+
+
+class Application:
+    """An ASGI callable around one web process."""
+
+    def __init__(self, process: WebProcess) -> None:
+        self._process = process
+        self._flask = process.flask.wsgi_app
+        self.hot_routes = process.hot_routes
+        self._pool = ThreadPool(process.settings.threads)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or the server's start and end."""
+        match scope["type"]:
+            case "http":
+                answer = await self._answer(scope, receive)
+                if answer is not None:
+                    await _send(answer, send)
+            case "lifespan":
+                await self._live(receive, send)
+            case _:
+                await send({"type": "websocket.close", "code": 1000})
+
+    def close(self) -> None:
+        """Stop the threads, flush the log, close files; idempotent."""
+        self._pool.close()
+        self._process.close()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
+        """Return the answer; None where the caller has gone before it sent all."""
+        hot, plain = _hot_of(scope)
+        body = await _read(scope, receive)
+        if body is None:
+            return None
+        try:
+            if hot is None or plain is None or len(body) > hot.limit:
+                environ = environ_of(scope, body)
+                return await self._pool.run(partial(_call, self._flask, environ))
+            routes = self.hot_routes
+            if routes.fits_in_a_turn(hot, body):
+                reply = routes.answer(hot, plain, body)
+            else:
+                reply = await self._pool.run(partial(routes.answer, hot, plain, body))
+        except Unavailable as error:
+            reply = problems.problem_reply(*problems.translated(error))
+            count_request("unmatched", reply.status)
+        return _raw(reply, from_page=plain is not None and plain.from_page)
+
+
+def _hot_of(scope: Scope) -> tuple[Hot | None, PlainHeaders | None]:
+    hot = HOT.get(scope["path"].encode())
+    if (
+        hot is None
+        or scope["method"] != "POST"
+        or scope["query_string"]
+        or scope.get("root_path")
+    ):
+        return None, None
+    return hot, read_plain_headers(scope["headers"])
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes | None:
+    """Return the body, or None where the caller has gone before its end.
+
+    Of one that is too large for every route, no more is read than shows it.
+    """
+    declared = next((v for k, v in scope["headers"] if k == b"content-length"), b"")
+    if declared.isdigit() and int(declared) > MAX_BATCH_BODY_BYTES:
+        return b""
+    chunks, size, more = [], 0, True
+    while more and size <= MAX_BATCH_BODY_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def environ_of(scope: Scope, body: bytes) -> "WSGIEnvironment":
+    """Return a request as WSGI hands it on, its whole body included."""
+    raw_path = scope.get("raw_path") or scope["path"].encode()
+    host, port = scope.get("server") or ("localhost", 80)
+    client = scope.get("client") or ("", 0)
+    environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(raw_path.split(b"?", 1)[0]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port or 0),
+        "REMOTE_ADDR": client[0],
+        "REMOTE_PORT": str(client[1]),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1").upper().replace("-", "_")
+        if key not in {"CONTENT_LENGTH", "CONTENT_TYPE"}:
+            key = f"HTTP_{key}"
+        text = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ
+
+
+def _call(application: "WSGIApplication", environ: "WSGIEnvironment") -> Answer:
+    """Return the whole answer of a WSGI application."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    written: list[bytes] = []
+
+    def start(
+        status: str, headers: list[tuple[str, str]], _error: object = None, /
+    ) -> Callable[[bytes], object]:
+        started[:] = [(status, headers)]
+        return written.append
+
+    chunks = application(environ, start)
+    try:
+        written += chunks
+    finally:
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            close()
+    status, headers = started[0]
+    return Answer(int(status.split(" ", 1)[0]), _encoded(headers), b"".join(written))
+
+
+def _raw(reply: Reply, *, from_page: bool) -> Answer:
+    headers = headers_of(reply, from_page=from_page)
+    return Answer(reply.status, _encoded(headers), reply.body)
+
+
+def _encoded(headers: list[tuple[str, str]]) -> RawHeaders:
+    return [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in headers]
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    start = {"type": "http.response.start", "status": answer.status}
+    await send({**start, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+application = Application(WebProcess())
+tune_interpreter()

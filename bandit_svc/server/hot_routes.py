@@ -1,0 +1,187 @@
+"""Answer the four hot routes without Flask, whose dispatch costs more than a decision.
+
+Owns what is answered so, and the bytes of these answers. The functions are those that
+Flask's views call, with the same key check, problems, headers and counts;
+tests/server/test_hot_routes.py compares the bytes. A request that is not plain (another
+method, a query, a chunked or oversized body, an upgrade, an odd host) is for Flask,
+which remains the definition of the answers.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from werkzeug.http import HTTP_STATUS_CODES
+
+from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
+from bandit_svc.http import headers, problems
+from bandit_svc.http.answers import Reply
+from bandit_svc.http.auth import check_key, key_in
+from bandit_svc.http.counting import count_request
+from bandit_svc.http.decisions import decide_many, decide_one
+from bandit_svc.http.request_context import RequestContext
+from bandit_svc.http.rewards import reward_many, reward_one
+
+TURN_BYTES = 4_096
+"""A larger batch would hold up the other connections, so it is for a thread."""
+
+
+class Hot(NamedTuple):
+    """A hot route.
+
+    Attributes:
+        path: its address, which is its label in the counts.
+        endpoint: its name in Flask.
+        limit: of the body, in bytes.
+        turn_bytes: a larger body takes longer than a turn of the loop may.
+        answer: its function.
+    """
+
+    path: str
+    endpoint: str
+    limit: int
+    turn_bytes: int
+    answer: Callable[[RequestContext, bytes], Reply]
+
+
+_ROUTES = (
+    Hot(
+        "/v1/decisions", "decisions.create", MAX_BODY_BYTES, MAX_BODY_BYTES, decide_one
+    ),
+    Hot(
+        "/v1/decisions/batch",
+        "decisions.create_batch",
+        MAX_BATCH_BODY_BYTES,
+        TURN_BYTES,
+        decide_many,
+    ),
+    Hot("/v1/rewards", "rewards.create", MAX_BODY_BYTES, MAX_BODY_BYTES, reward_one),
+    Hot(
+        "/v1/rewards/batch",
+        "rewards.create_batch",
+        MAX_BATCH_BODY_BYTES,
+        TURN_BYTES,
+        reward_many,
+    ),
+)
+HOT = {hot.path.encode(): hot for hot in _ROUTES}
+"""By the path as it is sent: a query, or an escaped letter, is not plain."""
+
+_PLAIN_HOST = re.compile(rb"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+_ODD = frozenset({b"expect", b"upgrade", b"transfer-encoding"})
+_READ = frozenset({b"authorization", b"host", b"origin"}) | _ODD
+_LAST_HEADERS = [
+    *headers.ALWAYS.items(),
+    *headers.NEVER_KEPT.items(),
+]
+_ORIGIN_HEADERS = [*_LAST_HEADERS, *headers.ANY_ORIGIN.items()]
+
+
+class PlainHeaders(NamedTuple):
+    """What a hot route reads of a request's headers."""
+
+    authorization: bytes
+    from_page: bool
+    """Whether a browser sends it for a page: only that sends `Origin`."""
+
+
+def plain_headers(sent: Iterable[tuple[bytes, bytes]]) -> PlainHeaders | None:
+    """Return what is read of a request's headers; None for one that is not plain.
+
+    Args:
+        sent: names in lower case.
+    """
+    authorization = host = None
+    from_page = False
+    for name, value in sent:
+        if name not in _READ:
+            continue
+        if name == b"authorization" and authorization is None:
+            authorization = value
+        elif name == b"host" and host is None:
+            host = value
+        elif name == b"origin":
+            from_page = True
+        else:
+            return None
+    if host is None or not _is_plain_host(host):
+        return None
+    return PlainHeaders(authorization or b"", from_page)
+
+
+class HotRoutes:
+    """The hot routes of one web process."""
+
+    def __init__(self, request_context: RequestContext) -> None:
+        self._request_context = request_context
+        settings = request_context.worker.settings
+        self._dev = settings.dev
+        # An append then waits for the disk, and shares that wait with other threads.
+        self._waits = settings.fsync == "always"
+
+    def fits_in_a_turn(self, hot: Hot, body: bytes) -> bool:
+        """Return whether the answer may be made between two events of a loop.
+
+        A request_id is looked up on the disk.
+        """
+        if self._waits or len(body) > hot.turn_bytes:
+            return False
+        return b'"request_id"' not in body
+
+    def answer(self, hot: Hot, sent: PlainHeaders, body: bytes) -> Reply:
+        """Answer a plain request, and count it; any error is a problem."""
+        try:
+            if not self._dev:
+                secret = key_in(sent.authorization.decode("latin-1"))
+                check_key(self._request_context.worker.catalog, secret, hot.endpoint)
+            reply = hot.answer(self._request_context, body)
+        except Exception as error:  # noqa: BLE001 - as Flask's handler does
+            reply = problems.problem_reply(*problems.translated(error))
+        count_request(hot.path, reply.status)
+        return reply
+
+
+def headers_of(reply: Reply, *, from_page: bool) -> list[tuple[str, str]]:
+    """Return the headers of an answer, in Flask's order."""
+    own = () if reply.headers is None else reply.headers.items()
+    return [
+        *own,
+        ("Content-Type", reply.mimetype),
+        ("Content-Length", str(len(reply.body))),
+        *(_ORIGIN_HEADERS if from_page else _LAST_HEADERS),
+    ]
+
+
+def written(reply: Reply, sent: PlainHeaders, last: bytes) -> bytes:
+    """Return the bytes of an answer.
+
+    Args:
+        last: lines of headers that the server adds, each with its end.
+    """
+    body = reply.body
+    if reply.headers is None:
+        head = _usual_head(reply.status, reply.mimetype, sent.from_page)
+        return b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), last, body)
+    lines = _lines(headers_of(reply, from_page=sent.from_page))
+    return b"%b%b%b\r\n%b" % (_status_line(reply.status), lines, last, body)
+
+
+@lru_cache(maxsize=64)
+def _usual_head(status: int, mimetype: str, from_page: bool) -> bytes:  # noqa: FBT001 - cached by position
+    last = _ORIGIN_HEADERS if from_page else _LAST_HEADERS
+    return _status_line(status) + _lines([("Content-Type", mimetype), *last])
+
+
+def _lines(pairs: Iterable[tuple[str, str]]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in pairs).encode("latin-1")
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> bytes:
+    return f"HTTP/1.1 {status} {HTTP_STATUS_CODES[status]}\r\n".encode()
+
+
+@lru_cache(maxsize=256)
+def _is_plain_host(host: bytes) -> bool:
+    return _PLAIN_HOST.fullmatch(host) is not None
