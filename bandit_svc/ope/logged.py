@@ -36,6 +36,8 @@ class LoggedData:
             model must not have seen the round it predicts (regression.py).
         unit: (n,), a number of whom each decision was for; decisions of one unit count
             as one draw in intervals. None if each is a draw of its own.
+        multiplicity: (n,), above 0, how many decisions of a log that was sub-sampled
+            each round stands for, relative to the mean. None if none was left out.
         reward_minimum: the smallest reward that was possible, whether seen or not.
         reward_maximum: the largest.
 
@@ -52,6 +54,7 @@ class LoggedData:
     pmf_target: FloatArray | None = None
     q_hat: FloatArray | None = None
     unit: IntArray | None = None
+    multiplicity: FloatArray | None = None
     reward_minimum: float = 0.0
     reward_maximum: float = 1.0
     _known: dict[str, FloatArray] = field(
@@ -84,7 +87,15 @@ class LoggedData:
             values = getattr(self, name)
             if values is not None:
                 self._keep(name, _integers(name, values, self.n_rounds))
+        self._check_multiplicity()
         self._check_matrices()
+
+    def _check_multiplicity(self) -> None:
+        if self.multiplicity is None:
+            return
+        times = _vector("multiplicity", self.multiplicity, self.n_rounds)
+        _refuse("multiplicity", times, times > 0, "above 0")
+        self._keep("multiplicity", times / times.mean())
 
     def _check_matrices(self) -> None:
         for name in ("pmf_target", "q_hat"):
@@ -136,6 +147,17 @@ class LoggedData:
         if "weight" not in self._known:
             self._known["weight"] = self.target_probability / self.propensity
         return self._known["weight"]
+
+    def counted(self, weight: FloatArray) -> FloatArray:
+        """Return weights, (n,), times how often each round counts."""
+        return weight if self.multiplicity is None else weight * self.multiplicity
+
+    @property
+    def evidence(self) -> FloatArray:
+        """(n,), the weight times how often each round counts."""
+        if "evidence" not in self._known:
+            self._known["evidence"] = self.counted(self.weight)
+        return self._known["evidence"]
 
     def predictions(self) -> tuple[FloatArray, FloatArray]:
         """Return the predictions for the logged action and for the target policy.

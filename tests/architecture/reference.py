@@ -142,8 +142,9 @@ An estimator turns logged decisions into what a target policy would have earned.
 `bandit-svc evaluate --estimator NAME` prints one of them. Those marked *every look* are
 kept as sums while an experiment's own log grows: reports have them, and their 95 %
 intervals hold at every look. Another system's log (`--log FILE`) is read once: it has
-all of them, with normal 95 % intervals; where weights are modified, these are wider by
-the bias that the log does not exclude."""
+all of them, with 95 % intervals for one look, which are not narrower than if rewards
+did not depend on weights; where weights are modified, they are wider by the bias that
+the log does not exclude."""
 
 
 def estimators_page() -> str:

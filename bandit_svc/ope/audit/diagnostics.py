@@ -15,7 +15,7 @@ import numpy as np
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.propensity_audit import PropensityAudit
 from bandit_svc.ope.audit.weight_tail import LEAST_COUNT, tail_index
-from bandit_svc.ope.estimators.weights import WeightedSums
+from bandit_svc.ope.estimators.weights import ROUNDED, WeightedSums
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -162,7 +162,7 @@ def mean_weight_check(weight: FloatArray) -> Check:
     sums = WeightedSums.of(weight, np.zeros(weight.size))
     mean, error = sums.mean_weight, _mean_error(sums)
     numbers = {"mean_weight": mean, "standard_error": error}
-    far = abs(mean - 1) > MEAN_ERRORS * error and bool(np.abs(mean - 1) > SLACK)
+    far = abs(mean - 1) > max(MEAN_ERRORS * error, ROUNDED)
     return Check(
         "mean_weight",
         "fail" if far else "ok",
@@ -175,9 +175,6 @@ def mean_weight_check(weight: FloatArray) -> Check:
         ),
         numbers,
     )
-
-
-SLACK = 1e-6
 
 
 def uncovered_share(

@@ -23,4 +23,4 @@ def direct_method(logged: LoggedData) -> PolicyValue:
         learning", ICML, section 2.
     """
     _, terms = logged.predictions()
-    return PolicyValue(float(terms.mean()), terms)
+    return PolicyValue.averaged(terms, logged.multiplicity)

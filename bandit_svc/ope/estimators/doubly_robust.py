@@ -42,7 +42,9 @@ def self_normalised_doubly_robust(logged: LoggedData) -> PolicyValue:
         their weighted doubly robust estimator for one step.
     """
     predicted, base = logged.predictions()
-    return self_normalised(logged.weight, logged.reward - predicted, base)
+    return self_normalised(
+        logged.evidence, logged.reward - predicted, base, logged.multiplicity
+    )
 
 
 def switch_doubly_robust(logged: LoggedData, limit: float) -> PolicyValue:
@@ -87,7 +89,7 @@ def _corrected(logged: LoggedData, weight: FloatArray) -> PolicyValue:
     terms = logged.reward - predicted
     terms *= weight
     terms += base
-    return PolicyValue(float(terms.mean()), terms)
+    return PolicyValue.averaged(terms, logged.multiplicity)
 
 
 def _not_negative(parameter: float) -> float:

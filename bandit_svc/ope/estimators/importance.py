@@ -26,8 +26,7 @@ def ips(logged: LoggedData) -> PolicyValue:
     References:
         Horvitz and Thompson (1952); Dudik, Langford and Li (2011), section 2.
     """
-    terms = logged.weight * logged.reward
-    return PolicyValue(float(terms.mean()), terms)
+    return PolicyValue.averaged(logged.weight * logged.reward, logged.multiplicity)
 
 
 def clipped_ips(logged: LoggedData, limit: float) -> PolicyValue:
@@ -51,7 +50,7 @@ def clipped_ips(logged: LoggedData, limit: float) -> PolicyValue:
     if not limit > 0:
         raise LoggedDataError(f"the limit of weights is {limit}; it must be above 0")
     terms = clipped(logged.weight, limit) * logged.reward
-    return PolicyValue(float(terms.mean()), terms)
+    return PolicyValue.averaged(terms, logged.multiplicity)
 
 
 def snips(logged: LoggedData) -> PolicyValue:
@@ -69,4 +68,4 @@ def snips(logged: LoggedData) -> PolicyValue:
         Swaminathan and Joachims (2015), "The self-normalized estimator for
         counterfactual learning", NeurIPS 28.
     """
-    return self_normalised(logged.weight, logged.reward, np.zeros(logged.n_rounds))
+    return self_normalised(logged.evidence, logged.reward, np.zeros(logged.n_rounds))

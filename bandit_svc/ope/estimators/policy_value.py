@@ -24,11 +24,32 @@ class PolicyValue:
     value: float
     terms: FloatArray
 
+    @classmethod
+    def averaged(
+        cls, terms: FloatArray, multiplicity: FloatArray | None = None
+    ) -> "PolicyValue":
+        """Return the mean of terms.
+
+        Args:
+            terms: (n,), one a round.
+            multiplicity: (n,), of the log; the mean is then a ratio of two sums, and
+                each round counts as often as it stands for.
+        """
+        if multiplicity is None:
+            return cls(float(terms.mean()), terms)
+        value = float(multiplicity @ terms) / float(multiplicity.sum())
+        return cls(value, value + multiplicity * (terms - value))
+
 
 def self_normalised(
-    weight: FloatArray, residual: FloatArray, base: FloatArray
+    weight: FloatArray,
+    residual: FloatArray,
+    base: FloatArray,
+    multiplicity: FloatArray | None = None,
 ) -> PolicyValue:
     """Return mean(base) + sum(w residual) / sum(w), all arrays (n,).
+
+    With a multiplicity, `weight` must hold it already.
 
     Raises:
         NoDataError: no round has a weight above 0.
@@ -42,5 +63,6 @@ def self_normalised(
     ratio = float((weight * residual).mean()) / mean_weight
     # The influence of a round on a ratio of means, Owen (2013), eq. (9.9):
     # w (residual - ratio) / mean(w). Its mean over the rounds is 0.
-    terms = base + ratio + weight * (residual - ratio) / mean_weight
-    return PolicyValue(float(base.mean()) + ratio, terms)
+    own = PolicyValue.averaged(base, multiplicity)
+    terms = own.terms + ratio + weight * (residual - ratio) / mean_weight
+    return PolicyValue(own.value + ratio, terms)

@@ -17,9 +17,10 @@ from bandit_svc.ope.estimators.importance import ips, snips
 from bandit_svc.ope.estimators.read_once import (
     ReadOnce,
     direct_estimate,
-    with_normal_interval,
+    with_interval,
     with_tuned_parameter,
 )
+from bandit_svc.ope.estimators.score_interval import Form
 from bandit_svc.ope.estimators.tuning import CLIPPED_IPS, SHRUNK_DR, SWITCH_DR
 from bandit_svc.ope.progressive import estimates as progressive
 from bandit_svc.ope.progressive.estimates import Progressive
@@ -62,7 +63,7 @@ _LIST = (
         name="ips",
         kind="importance weighting",
         needs_model=False,
-        read_once=with_normal_interval(ips),
+        read_once=with_interval(ips, Form()),
         progressive=progressive.ips,
         meaning="Inverse propensity scoring: the mean of weight times reward.",
         bias="None with true propensities above 0 wherever the target's are.",
@@ -74,7 +75,7 @@ _LIST = (
         name="snips",
         kind="importance weighting",
         needs_model=False,
-        read_once=with_normal_interval(snips),
+        read_once=with_interval(snips, Form(divided=True)),
         progressive=progressive.snips,
         meaning="Self-normalised IPS: IPS divided by the mean weight.",
         bias="Falls with 1/n; large where the effective sample size is small.",
@@ -98,7 +99,7 @@ _LIST = (
         name="dr",
         kind="doubly robust",
         needs_model=True,
-        read_once=with_normal_interval(doubly_robust),
+        read_once=with_interval(doubly_robust, Form(uses_model=True)),
         progressive=progressive.doubly_robust,
         meaning="Doubly robust: `dm` plus the mean weighted residual of the model.",
         bias="None if the propensities or the model are true.",
@@ -121,7 +122,9 @@ _LIST = (
         name="sndr",
         kind="doubly robust",
         needs_model=True,
-        read_once=with_normal_interval(self_normalised_doubly_robust),
+        read_once=with_interval(
+            self_normalised_doubly_robust, Form(uses_model=True, divided=True)
+        ),
         meaning="DR with residuals divided by the sum of the weights.",
         bias="Falls with 1/n.",
         variance="Below that of `dr` where weights are large.",

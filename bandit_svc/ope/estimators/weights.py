@@ -30,6 +30,25 @@ def effective_sample_size(weight: FloatArray) -> float:
     return float(weight.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
+MISSING_ERRORS = 4
+"""A mean weight this many standard errors below 1 is no accident."""
+ROUNDED = 1e-3
+"""Logs print propensities with few digits, so that a mean weight is off by as much."""
+
+
+def missing_weight(weight: FloatArray) -> float:
+    """Return by how much the mean weight is below 1; 0 if it may be by accident.
+
+    It is the share of the target's choices that the logging policy never makes.
+
+    Args:
+        weight: (n,), with the mean 1 if it makes all of them.
+    """
+    missing = 1 - float(weight.mean())
+    error = float(weight.std()) / weight.size**0.5
+    return missing if missing > max(MISSING_ERRORS * error, ROUNDED) else 0.0
+
+
 def clipped(weight: FloatArray, limit: float) -> FloatArray:
     """Return min(w, limit), shape (n,). An infinite limit changes nothing."""
     return np.minimum(weight, limit)
