@@ -10,14 +10,16 @@ from collections.abc import Iterator, Sequence
 from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.numbers import NOTHING, amount, counted
+from bandit_svc.services.checks.check import with_status
 from bandit_svc.services.decision_logs.evaluate_log import LogEvaluation
 from bandit_svc.services.evaluation.evaluate import Evaluation
 from bandit_svc.services.values import UNKNOWN, Bounds, PolicyRow
 
 FIXED_SAMPLE = (
-    "The intervals (95 %, normal with the delta method) are for a log that is read "
-    "once;\nfor a log that grows between looks they miss far more often than in 5 % of "
-    "cases.\ndm has dr's interval, widened to hold its own estimate."
+    "The intervals (95 %) are for a log that is read once; for one that grows between "
+    "looks\nthey miss far more often than in 5 % of cases. They are not narrower than "
+    "if rewards did\nnot depend on weights. dm has dr's, widened to hold its own "
+    "estimate."
 )
 CSV_HEADER = (
     *("policy", "estimator", "estimate", "lower", "upper", "n"),
@@ -40,7 +42,7 @@ def evaluation_text(
         note: how to read the intervals.
     """
     rows = result.policies
-    sentences = [_sentence(row) for row in rows]
+    sentences = [_sentence(row, _failed(result, row)) for row in rows]
     n = counted(max(row.n for row in rows), "decision")
     sentences.append(
         f"The log itself ({source}, {n}) earned {amount(mean)} reward a decision."
@@ -71,10 +73,23 @@ def evaluation_csv(result: Evaluation | LogEvaluation) -> str:
     return text.getvalue()
 
 
-def _sentence(row: PolicyRow) -> str:
+def _failed(result: Evaluation | LogEvaluation, row: PolicyRow) -> str:
+    """Return the names of the checks that forbid a sentence on a policy."""
+    if not isinstance(result, LogEvaluation):
+        return ""
+    failed = with_status(result.health, "fail")
+    about = [check for check in failed if check.policy in {"", row.policy}]
+    return ", ".join(check.name.replace("_", " ") for check in about)
+
+
+def _sentence(row: PolicyRow, failed: str) -> str:
     name = row.policy
     if row.refused is not None:
         return f"The log can't say what {name} would have earned. {row.refused}"
+    if failed:
+        return (
+            f"Don't rely on the numbers of {name}: a check of the log fails ({failed})."
+        )
     key, estimate = row.shown
     if estimate.estimate is None:
         names = ", ".join(row.estimates)

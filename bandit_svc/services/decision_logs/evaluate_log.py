@@ -10,9 +10,10 @@ import msgspec
 import numpy as np
 from msgspec import UNSET
 
+from bandit_svc.domain.numbers import counted
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.arrays import FloatArray
-from bandit_svc.ope.audit.diagnostics import refusal
+from bandit_svc.ope.audit.diagnostics import MINIMAL_EFFECTIVE
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.ope.estimators.registry import ESTIMATORS
 from bandit_svc.ope.estimators.weights import WeightedSums
@@ -30,6 +31,8 @@ from bandit_svc.services.decision_logs.weight_checks import (
 )
 from bandit_svc.services.values import PolicyRow
 
+LEAST_REWARDED = 5
+"""Decisions with a weight and a reward; fewer tell nothing of the size of a mean."""
 REWARD_MODEL = CheckKind("reward_model", "Rewards were predicted by a model")
 AUDITED_ROWS = 100_000
 """Decisions whose propensities are audited here; `audit` looks at all."""
@@ -107,7 +110,7 @@ def _row(
         reward_maximum=max(1.0, float(log.reward.max())),
     )
     sums = WeightedSums.of(logged.weight, logged.reward)
-    refused = refusal(sums) or _too_few_units(log, logged.weight)
+    refused = _refusal(sums, logged) or _too_few_units(log, logged.weight)
     return PolicyRow(
         policy=target.name,
         n=log.n,
@@ -120,6 +123,26 @@ def _row(
             no_estimates(estimators) if refused else estimates_of(logged, estimators)
         ),
     )
+
+
+def _refusal(sums: WeightedSums, logged: LoggedData) -> str | None:
+    """Return why no interval can be right, however wide, or None."""
+    n = counted(sums.n, "logged decision")
+    if sums.weight <= 0:
+        return f"None of the {n} is one that this policy would have made."
+    effective = sums.effective_sample_size
+    if effective < MINIMAL_EFFECTIVE:
+        return (
+            f"The effective sample size of {n} is {effective:.1f} for this policy; at "
+            f"least {MINIMAL_EFFECTIVE} are needed."
+        )
+    rewarded = int(((logged.weight > 0) & (logged.reward != 0)).sum())
+    if rewarded < LEAST_REWARDED:
+        return (
+            f"Of the decisions that this policy would have made, {rewarded} have a "
+            f"reward other than 0; at least {LEAST_REWARDED} are needed."
+        )
+    return None
 
 
 def _too_few_units(log: DecisionLog, weight: FloatArray) -> str | None:

@@ -21,14 +21,13 @@ from bandit_svc.ope.audit.diagnostics import (
     weight_tail_check,
 )
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.ope.estimators.weights import WeightedSums
+from bandit_svc.ope.estimators.weights import WeightedSums, missing_weight
 from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.decision_logs.target_policy import Target
 
 HARDLY = 0.02
 """Where no floor is known, actions with a chance under HARDLY / K are hardly taken:
 our own default exploration floor."""
-MISSING_ERRORS = 4
 
 
 ROWS = CheckKind("rows", "The file was read")
@@ -126,9 +125,7 @@ def _overlap_check(
     else:
         total = float(weight.sum())
         found = float(weight[log.propensity < least].sum()) / total if total > 0 else 1
-        missing = 1 - total / log.n
-        error = float(weight.std()) / log.n**0.5
-        missing = missing if missing > MISSING_ERRORS * error else 0.0
+        missing = missing_weight(weight)
         share = missing + (1 - missing) * found
     return overlap_check(share, least)
 

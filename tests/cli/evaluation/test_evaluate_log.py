@@ -101,7 +101,23 @@ def test_text_begins_with_a_sentence_and_says_how_to_read_intervals(
     # IPS terms 0 and 1.5 in equal parts: 0.75 +- 1.96 * 0.75 / sqrt(399) for SNIPS.
     assert lines[0].startswith("p would have earned 0.75")
     assert "read once" in text.stdout
-    assert "delta method" in text.stdout
+    assert "narrower than" in text.stdout
+
+
+def test_a_failed_check_takes_the_sentence_and_leaves_the_numbers(
+    run: Run, log: Path
+) -> None:
+    policies = ("--policy", "uniform", "--actions", "3")
+    text = run("evaluate", "--log", log, *NAMES, *policies).stdout
+    found = evaluated(run, "--log", log, *NAMES, *policies)
+    (row,) = found["policies"]
+
+    # The third action was never chosen: a third of the policy's choices.
+    assert text.startswith("Don't rely on the numbers of uniform: a check of the log")
+    assert "overlap" in text.splitlines()[0]
+    assert "would have earned" not in text.splitlines()[0]
+    assert row["refused"] is None
+    assert row["estimates"]["snips"]["estimate"] == pytest.approx(0.5)
 
 
 def test_csv_has_one_line_for_each_estimate(run: Run, log: Path) -> None:

@@ -41,7 +41,8 @@ def test_thompson_sampling_from_the_uniform_log(
     assert f"{found['mean_weight']:.4f}" == "0.9533"
     assert f"{found['max_weight']:.2f}" == "19.60"
     assert f"{found['effective_sample_size']:.1f}" == "1639.5"
-    assert f"{(upper - lower) / 2 / 1.959964:.6f}" == "0.002090"
+    # obp's standard error; the interval is not narrower than a normal one.
+    assert (upper - lower) / 2 / 1.959964 >= 0.002090
     assert estimates["dm"]["estimate"] == pytest.approx(0.003545, rel=0.05)
     assert estimates["dr"]["estimate"] == pytest.approx(0.004727, rel=0.05)
     # What Thompson sampling really earned in its own log.
@@ -55,7 +56,13 @@ def test_uniform_choice_from_the_log_of_thompson_sampling(
     ips = found["estimates"]["ips"]
 
     assert f"{ips['estimate']:.6f}" == "0.002360"
-    assert [f"{end:.6f}" for end in ips["interval"]] == ["0.000652", "0.004067"]
+    # obp's normal interval is 0.000652 to 0.004067. Of 10,000 decisions with an
+    # effective sample size of 340, 42 have a reward: large weights may have seen none.
+    lower, upper = ips["interval"]
+    assert lower < 0.000652
+    assert upper > 0.004067
+    # What a uniform choice really earned in its own log.
+    assert lower <= 0.0038 <= upper
     assert f"{found['estimates']['snips']['estimate']:.6f}" == "0.002334"
     assert f"{found['effective_sample_size']:.1f}" == "340.4"
     assert f"{found['max_weight']:.1f}" == "277.8"
@@ -66,7 +73,7 @@ def test_a_log_that_can_not_carry_the_policy_is_refused(
 ) -> None:
     found = row(run, data.write_log("bts", "women", tmp_path))
 
-    assert "of the evidence" in found["refused"]
+    assert "The effective sample size of 10,000" in found["refused"]
     assert all(e["estimate"] is None for e in found["estimates"].values())
 
 

@@ -44,12 +44,14 @@ def test_a_fixed_action_is_worth_its_mean_reward() -> None:
     assert found.estimates["snips"].estimate == 1
 
 
-def test_the_interval_of_ips_is_normal() -> None:
+def test_the_interval_of_ips_is_where_the_value_is_not_rejected() -> None:
     interval = row(uniform_log(), "fixed:b").estimates["ips"].interval
 
-    # Terms are 0 and 2 in equal parts: variance n / (n - 1), error 1 / sqrt(n - 1).
+    # Terms are 0 and 2 in equal parts: squared error 1 / (n - 1). With mean(w²) = 2 the
+    # variance at mu is mu (2 - mu), so (1 - mu)² = z² / (n - 1) (1 - (1 - mu)²).
     # The upper end is cut at 1, since no reward was above it.
-    assert interval == pytest.approx([1 - 1.959964 / (N - 1) ** 0.5, 1])
+    z = 1.959964
+    assert interval == pytest.approx([1 - z / (N - 1 + z * z) ** 0.5, 1])
 
 
 def test_uniform_on_a_uniform_log_is_the_mean_of_the_log() -> None:
@@ -178,3 +180,31 @@ def test_biased_estimators_have_intervals_that_hold_the_truth() -> None:
             missed[name] += not lower <= truth <= upper
 
     assert max(missed.values()) <= 12, missed
+
+
+def test_too_few_rewards_are_refused_and_five_are_enough() -> None:
+    reward = np.zeros(N)
+    reward[[1, 3, 5, 7]] = 1
+    few = row(uniform_log(reward=reward), "uniform")
+    reward[9] = 1
+    enough = row(uniform_log(reward=reward), "uniform")
+
+    assert "4 have a reward other than 0; at least 5" in str(few.refused)
+    assert enough.refused is None
+    assert enough.estimates["snips"].estimate == pytest.approx(5 / N)
+
+
+def test_choices_that_the_log_never_makes_widen_the_interval() -> None:
+    """The uniform policy over three actions, of which the log knows two."""
+    log = uniform_log(actions=("a", "b", "c"))
+    result = evaluate_log(log, ["uniform"])
+    (found,) = result.policies
+    failed = {c.name for c in result.health if c.status == "fail"}
+
+    assert found.refused is None
+    assert found.mean_weight == pytest.approx(2 / 3)
+    lower, upper = found.estimates["snips"].interval
+    # Two thirds earned 0.5 a decision; the rest earned between 0 and 1.
+    assert lower == pytest.approx(2 / 3 * 0.45, abs=0.01)
+    assert upper == pytest.approx(2 / 3 * 0.55 + 1 / 3, abs=0.01)
+    assert {"overlap", "mean_weight"} <= failed
