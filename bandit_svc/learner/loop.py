@@ -267,12 +267,14 @@ class Learner:
 def is_busy(trained: Trained, progress: Progress) -> bool:
     """Return true if a step has done anything, or has left anything to do.
 
-    A fault counts, so an experiment whose training fails never sleeps.
+    A fault and the pause after it count, so an experiment whose training fails never
+    sleeps.
     """
     return bool(
         trained.learned
         or trained.published
         or trained.fault
+        or trained.waits
         or trained.behind
         or progress.evaluated
         or progress.behind

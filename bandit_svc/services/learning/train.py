@@ -7,7 +7,7 @@ here too: with a model, or alone when it is due.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -24,6 +24,8 @@ from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import Action, PolicyError
 
 KEEP_MODEL_VERSIONS = 50
+FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1_000, 300_000
+"""After a model that can't be trained or published."""
 _NEVER = -1
 
 # Contexts for which a dumped and loaded model must give the same pmf as the original.
@@ -35,13 +37,15 @@ class Trained(msgspec.Struct):
 
     `fault` is a sentence if a model could not be trained or published; the last good
     one continues to serve. `behind` is the number of joined positions between a changed
-    policy and the served one; 0 says nothing about the served one.
+    policy and the served one; 0 says nothing about the served one. `waits` is true
+    while nothing is tried since the last try has failed.
     """
 
     learned: int = 0
     published: int | None = None
     fault: str | None = None
     behind: int = 0
+    waits: bool = False
 
 
 class Unsaved(Protocol):
@@ -52,6 +56,42 @@ class Unsaved(Protocol):
 
     def kept(self, changes: EvaluationChanges, now_ms: int) -> None:
         """Record that these changes are in the store."""
+
+
+class Pause:
+    """The time between two tries of what fails: twice as long after each.
+
+    Pure; for one experiment. A changed definition may do better, so it is tried at
+    once.
+    """
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._failed_at_ms = 0
+        self._revision = 0
+
+    def failed(self, now_ms: int) -> None:
+        """Note that a try has failed."""
+        self._failures += 1
+        self._failed_at_ms = now_ms
+
+    def over(self) -> None:
+        """Note that a try has succeeded."""
+        self._failures = 0
+
+    def holds(self, now_ms: int, revision: int) -> bool:
+        """Return whether the next try must wait.
+
+        Args:
+            revision: of the definition that is tried.
+        """
+        if revision != self._revision:
+            self._revision, self._failures = revision, 0
+        if not self._failures:
+            return False
+        pause_ms: int = min(FIRST_PAUSE_MS << (self._failures - 1), LONGEST_PAUSE_MS)
+        # A clock that was set back must not hold it for longer.
+        return 0 <= now_ms - self._failed_at_ms < pause_ms
 
 
 class Trainer:
@@ -75,6 +115,7 @@ class Trainer:
         self._version = 0
         self._published_learned = 0
         self._published_at_ms = 0
+        self._training, self._publishing, self._challenging = Pause(), Pause(), Pause()
 
     def step(
         self,
@@ -96,16 +137,20 @@ class Trainer:
                 changed policy still learn one batch each.
         """
         try:
-            done = self._step(
-                experiment,
-                newest_version,
-                now_ms,
-                publish_every_ms=publish_every_ms,
-                time_is_up=time_is_up,
-            )
+            if self._training.holds(now_ms, experiment.revision):
+                done = Trained(waits=True)
+            else:
+                done = self._step(
+                    experiment,
+                    newest_version,
+                    now_ms,
+                    publish_every_ms=publish_every_ms,
+                    time_is_up=time_is_up,
+                )
         except PolicyError as error:
             # The other experiments continue; this one begins anew from the store.
             self._model = None
+            self._training.failed(now_ms)
             done = Trained(fault=f"the model can't be trained: {error.message}")
         if done.published is None:
             changes = self._unsaved.changes(now_ms, publishing=False)
@@ -131,15 +176,21 @@ class Trainer:
         if last > model.cursor:
             catch_up(model, advance(model.spans, last), self._examples, time_is_up)
         done.learned = model.learned - before
-        if model.spec != definition.policy:
-            self._challenge(definition, model, time_is_up, now_ms, done)
-        else:
+        self._training.over()
+        if model.spec == definition.policy:
             self._challenger = None
+        elif self._challenging.holds(now_ms, experiment.revision):
+            done.waits = True
+        else:
+            self._challenge(definition, model, time_is_up, now_ms, done)
         # A clock that was set back must not hold a model back.
         since_ms = now_ms - self._published_at_ms
         due = not 0 <= since_ms < publish_every_ms
         if done.published is None and model.learned != self._published_learned and due:
-            self._publish(definition, model, now_ms, done)
+            if self._publishing.holds(now_ms, experiment.revision):
+                done.waits = True
+            else:
+                self._publish(definition, model, self._publishing, now_ms, done)
         return done
 
     def _current(self, definition: Definition, newest: int) -> Model:
@@ -194,23 +245,41 @@ class Trainer:
     ) -> None:
         """Train a changed spec from the log; swap it in when it has caught up."""
         challenger = self._challenger
-        if challenger is None or challenger.spec != definition.policy:
-            challenger = self._challenger = fresh_model(definition)
-        if not catch_up(challenger, model.spans, self._examples, time_is_up):
-            done.behind = model.cursor - challenger.cursor
+        try:
+            if challenger is None or challenger.spec != definition.policy:
+                challenger = self._challenger = fresh_model(definition)
+            if not catch_up(challenger, model.spans, self._examples, time_is_up):
+                done.behind = model.cursor - challenger.cursor
+                return
+        except PolicyError as error:
+            # The served policy goes on.
+            self._challenger = None
+            self._challenging.failed(now_ms)
+            done.fault = f"the changed policy can't be trained: {error.message}"
             return
-        if self._publish(definition, challenger, now_ms, done):
+        if self._publish(definition, challenger, self._challenging, now_ms, done):
             self._model, self._challenger = challenger, None
 
     def _publish(
-        self, definition: Definition, model: Model, now_ms: int, done: Trained
+        self,
+        definition: Definition,
+        model: Model,
+        pause: Pause,
+        now_ms: int,
+        done: Trained,
     ) -> bool:
         """Keep the model with its cursor in one transaction, after a round trip."""
         state = model.policy.dump()
-        fault = _round_trip_fault(definition, model, state)
+        actions = actions_of(definition.active_variants)
+        fault = round_trip_fault(definition, model, state, actions)
         if fault is not None:
-            done.fault = fault
+            pause.failed(now_ms)
+            done.fault = (
+                f"the model can't be published: {fault}; the last good version "
+                "continues to serve"
+            )
             return False
+        pause.over()
         meta = ModelVersionMeta(
             number=self._number,
             version=self._version + 1,
@@ -238,17 +307,15 @@ class Trainer:
         return True
 
 
-def _round_trip_fault(definition: Definition, model: Model, state: bytes) -> str | None:
+def round_trip_fault(
+    definition: Definition, model: Model, state: bytes, actions: Sequence[Action]
+) -> str | None:
     """Return why a loaded dump differs from the model, None if it doesn't."""
-    actions: tuple[Action, ...] = actions_of(definition.active_variants)
     try:
         copy = policy_of(definition, model.spec, state)
         for context in PROBE_CONTEXTS:
             if copy.pmf(context, actions) != model.policy.pmf(context, actions):
-                return (
-                    "the model gives other propensities after a dump and a load; the "
-                    "last good version continues to serve"
-                )
+                return "it gives other propensities after a dump and a load"
     except PolicyError as error:
-        return f"the model can't be published: {error.message}"
+        return error.message
     return None

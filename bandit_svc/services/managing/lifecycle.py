@@ -19,6 +19,7 @@ from bandit_svc.services.evaluation.labels import (
     field_pointer,
     normalised_candidates,
 )
+from bandit_svc.services.managing.rehearsal import check_rehearsal
 from bandit_svc.storage.interface import Storage
 from policies.spec import named_variants
 
@@ -41,7 +42,9 @@ def create(
         InvalidInput: a field is out of its range; the pointer names it.
         Conflict: the key is taken.
     """
-    return storage.experiments.create(checked_definition(definition), salt, now_ms)
+    definition = checked_definition(definition)
+    check_rehearsal(definition)
+    return storage.experiments.create(definition, salt, now_ms)
 
 
 def change(
@@ -92,6 +95,8 @@ def changed_definition(experiment: Experiment, patch: Payload) -> Definition:
         merged["variants"] = _with_retired(merged["variants"], old)
     definition = checked_definition(convert_definition(merged))
     _check_fixed(old, definition)
+    if (old.policy, old.variants) != (definition.policy, definition.variants):
+        check_rehearsal(definition)
     return definition
 
 

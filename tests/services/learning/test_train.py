@@ -9,7 +9,7 @@ import pytest
 from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.variant import Variant
 from bandit_svc.learner.loop import Learner
-from bandit_svc.services.learning.train import Trained
+from bandit_svc.services.learning.train import Pause, Trained
 from policies.base import Action
 from policies.spec import build_policy
 from tests.harness.service import Service
@@ -270,3 +270,49 @@ def test_an_experiment_whose_model_can_not_be_built_stops_no_other_one(
     assert "kind is 'future'" in (tick.trained["hero"].fault or "")
     assert tick.trained["other"].learned == 10
     assert service.model("other").meta.learned == 10
+
+
+def test_what_fails_again_and_again_is_tried_less_and_less_often(
+    service: Service,
+) -> None:
+    service.create(holdout=0.0)
+    service.rounds(10)
+    service.mature()
+    good = service.model()
+    meta = msgspec.structs.replace(good.meta, version=2, policy={"kind": "future"})
+    service.storage.model_versions.publish(ModelVersion(meta, good.state), 1, 50)
+    faults = []
+    begun_ms = service.now_ms
+    while service.now_ms < begun_ms + 600_000:
+        if service.learner.tick().trained["hero"].fault:
+            faults.append((service.now_ms - begun_ms) // 1_000)
+        service.now_ms += 500
+
+    assert faults == [0, 1, 3, 7, 15, 31, 63, 127, 255, 511]
+
+
+def test_a_changed_definition_is_tried_at_once(service: Service) -> None:
+    pause = Pause()
+    for failed_at_ms in (0, 1_000, 3_000):
+        assert not pause.holds(failed_at_ms, 1)
+        pause.failed(failed_at_ms)
+
+    assert pause.holds(6_999, 1)
+    assert not pause.holds(2_999, 1)
+    assert not pause.holds(4_000, 2)
+
+
+def test_the_served_policy_learns_on_while_a_changed_one_can_not_be_trained(
+    service: Service,
+) -> None:
+    experiment = service.create(holdout=0.0)
+    service.rounds(10)
+    service.mature()
+    future = msgspec.structs.replace(experiment.definition, policy={"kind": "future"})
+    service.storage.experiments.revise(experiment, future, service.now_ms)
+    service.rounds(10)
+    tick = service.mature_only()
+
+    assert "the changed policy can't be trained" in (tick.trained["hero"].fault or "")
+    assert service.model().meta.learned == 20
+    assert service.model().meta.policy == experiment.definition.policy
