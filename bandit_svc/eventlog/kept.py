@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bandit_svc.eventlog.files.segments import KEPT, MANIFESTS
+from bandit_svc.eventlog.files.segments import KEPT, MANIFESTS, PRIVATE_FOLDER, created
 
 BLOCK_BYTES = 65_536
 SUMS = "SHA256SUMS"
@@ -80,7 +80,8 @@ class KeptSegments:
     def _copy(self, source: Path, target: Path) -> None:
         unfinished = target.with_suffix(".part")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (target.parent.parent, target.parent):
+                folder.mkdir(exist_ok=True, mode=PRIVATE_FOLDER)
             digest = _compress(source, unfinished)
             unfinished.rename(target)
             _write_sums(target.parent, _sums(target.parent) | {target.name: digest})
@@ -127,7 +128,7 @@ def _folders(folder: Path) -> list[Path]:
 def _compress(source: Path, target: Path) -> str:
     """Write one gzip member a block; return the SHA-256 of the file."""
     digest = hashlib.sha256()
-    with source.open("rb") as read, target.open("wb") as written:
+    with source.open("rb") as read, os.fdopen(created(target), "wb") as written:
         while block := read.read(BLOCK_BYTES):
             member = gzip.compress(block, mtime=0)
             digest.update(member)
@@ -156,5 +157,6 @@ def _sums(folder: Path) -> dict[str, str]:
 def _write_sums(folder: Path, sums: dict[str, str]) -> None:
     lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
     unfinished = folder / f"{SUMS}.part"
-    unfinished.write_text("".join(lines))
+    with os.fdopen(created(unfinished), "w") as file:
+        file.write("".join(lines))
     unfinished.rename(folder / SUMS)

@@ -13,6 +13,7 @@ import click
 
 from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option, settings_of
+from bandit_svc.cli.service import private_folder
 from bandit_svc.clock import now_ms
 from bandit_svc.eventlog.bounded import shortages
 from bandit_svc.eventlog.kept import kept_faults
@@ -58,6 +59,7 @@ def doctor(data: str, acknowledge: tuple[int, ...], show: int | None) -> None:
     with closing(Backends(settings_of(data=data))) as backends:
         around = (
             *_permission_faults(backends.folder),
+            *private_folder.faults(backends.folder),
             *_limit_faults(backends.settings),
             *kept_faults(log_folder(backends.settings)),
         )

@@ -10,6 +10,7 @@ import click
 
 from bandit_svc.cli.columns import echo_rows
 from bandit_svc.cli.options import data_option, settings_of
+from bandit_svc.cli.service.private_folder import make_private
 from bandit_svc.clock import now_ms
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.errors import Conflict
@@ -29,6 +30,7 @@ def init(data: str) -> None:
     """
     with closing(Backends(settings_of(data=data))) as backends:
         storage = backends.storage
+        make_private(backends.folder)
         backends.reader.check_formats()
         storage.migrate()
         if not storage.initialise(secrets.token_bytes(SECRET_BYTES), now_ms()):

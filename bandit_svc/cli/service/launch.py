@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from bandit_svc.cli.service.private_folder import make_private
 from bandit_svc.clock import now_ms
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.errors import Unavailable
@@ -47,6 +48,8 @@ def prepare(settings: Settings) -> None:
         NewerFormat: a newer version wrote the log.
     """
     with closing(Backends(settings)) as backends:
+        if settings.dev or backends.folder.exists():
+            make_private(backends.folder)
         backends.reader.check_formats()
         if settings.dev:
             backends.storage.migrate()

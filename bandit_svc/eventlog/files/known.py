@@ -16,7 +16,13 @@ from typing import Final, NamedTuple
 from bandit_svc.eventlog.files.frames import could_begin, epoch_of, identity_of
 from bandit_svc.eventlog.files.live import Live, read_live
 from bandit_svc.eventlog.files.manifest import Manifest
-from bandit_svc.eventlog.files.segments import MANIFESTS, live_path, manifest_path
+from bandit_svc.eventlog.files.segments import (
+    MANIFESTS,
+    PRIVATE_FOLDER,
+    created,
+    live_path,
+    manifest_path,
+)
 
 _TOTAL: Final = struct.Struct("<Q")
 _ENTRY: Final = struct.Struct("<QQ")
@@ -166,9 +172,9 @@ class ReleasedFacts:
         kept[epoch_of(partition)] = facts
         data = _TOTAL.pack(total)
         data += b"".join(_ENTRY.pack(*entry) for entry in kept.items())
-        self._path.parent.mkdir(exist_ok=True)
+        self._path.parent.mkdir(exist_ok=True, mode=PRIVATE_FOLDER)
         new = self._path.with_suffix(".new")
-        with new.open("wb") as file:
+        with os.fdopen(created(new), "wb") as file:
             file.write(data + _CRC.pack(zlib.crc32(data)))
             file.flush()
             os.fsync(file.fileno())

@@ -13,6 +13,8 @@ import zlib
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from bandit_svc.eventlog.files.segments import PRIVATE_FILE
+
 _PAGE_BYTES: Final = 4096
 _SLOT_BYTES: Final = 64
 _SLOT: Final = struct.Struct("<IQQQ")
@@ -45,7 +47,8 @@ class LiveCounter:
         Args:
             identity: the checksum of the partition, which each slot's begins with.
         """
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
+        self._descriptor = os.open(path, flags, PRIVATE_FILE)
         try:
             self.restore()
             self._map = mmap.mmap(self._descriptor, _PAGE_BYTES)

@@ -24,6 +24,7 @@ from bandit_svc.eventlog.files.frames import (
     read_header,
     sequence_of,
 )
+from bandit_svc.eventlog.files.segments import PRIVATE_FILE
 
 OPENED: Final = 48
 """A segment was created."""
@@ -58,7 +59,7 @@ class ManifestFile:
 
     def __init__(self, path: Path, partition: str, boot_id: bytes) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC
-        self._descriptor = os.open(path, flags, 0o644)
+        self._descriptor = os.open(path, flags, PRIVATE_FILE)
         epoch = epoch_of(partition)
         self._identity = identity_of(epoch, 0)
         self._entries = 0

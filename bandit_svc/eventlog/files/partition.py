@@ -12,6 +12,8 @@ from bandit_svc.eventlog.files.frames import epoch_of, identity_of
 from bandit_svc.eventlog.files.live import LiveCounter
 from bandit_svc.eventlog.files.manifest import ManifestFile
 from bandit_svc.eventlog.files.segments import (
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
     current_boot_id,
     live_path,
     manifest_path,
@@ -114,16 +116,16 @@ class PartitionFolder:
 
     def _create(self) -> None:
         """Make the folder under a hidden name, lock it, show it; then its manifest."""
-        self._root.mkdir(exist_ok=True)
+        self._root.mkdir(exist_ok=True, mode=PRIVATE_FOLDER)
         hidden = self._root / f".{self.name}"
-        hidden.mkdir(exist_ok=True)
+        hidden.mkdir(exist_ok=True, mode=PRIVATE_FOLDER)
         self._descriptor = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             hidden.rename(self._root / self.name)
             # Only now: a manifest without a folder would say that it was deleted.
             manifest = manifest_path(self._root, self.name)
-            manifest.parent.mkdir(exist_ok=True)
+            manifest.parent.mkdir(exist_ok=True, mode=PRIVATE_FOLDER)
             self._manifest = ManifestFile(manifest, self.name, self.boot_id)
             identity = identity_of(self.epoch, 0)
             self._live = LiveCounter(live_path(self._root, self.name), identity)
@@ -137,7 +139,7 @@ class PartitionFolder:
         # O_EXCL: a number is never reused. Python sets O_CLOEXEC by itself.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
         name = segment_name(self.number)
-        return os.open(name, flags, 0o644, dir_fd=self._descriptor)
+        return os.open(name, flags, PRIVATE_FILE, dir_fd=self._descriptor)
 
 
 def _fsync_folder(folder: Path) -> None:

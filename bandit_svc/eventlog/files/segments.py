@@ -20,9 +20,16 @@ LINES = ".jsonl"
 MANIFESTS = "manifests"
 KEPT = "kept"
 """Where segments that were read are kept; see eventlog/kept.py."""
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+"""Modes: contexts and units are for the service's user alone, whatever its umask."""
 _SEGMENT_NAME = re.compile(r"([0-9]{8,})(\.seg|\.jsonl)")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NO_BOOT_ID = bytes(16)
+
+
+def created(path: Path) -> int:
+    """Return the descriptor of a new or emptied file of this user alone."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
 
 
 def partition_name(now_ms: int, pid: int, suffix: str, incarnation: int = 1) -> str:

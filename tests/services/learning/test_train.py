@@ -291,7 +291,7 @@ def test_what_fails_again_and_again_is_tried_less_and_less_often(
     assert faults == [0, 1, 3, 7, 15, 31, 63, 127, 255, 511]
 
 
-def test_a_changed_definition_is_tried_at_once(service: Service) -> None:
+def test_a_changed_definition_is_tried_at_once() -> None:
     pause = Pause()
     for failed_at_ms in (0, 1_000, 3_000):
         assert not pause.holds(failed_at_ms, 1)
