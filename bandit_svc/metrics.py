@@ -58,6 +58,13 @@ REWARDS = Counter(
 REQUESTS = Counter(
     "bandit_http_requests_total", "HTTP requests answered.", ["route", "status"]
 )
+CONNECTIONS_ENDED = Counter(
+    "bandit_connections_ended_total",
+    "Connections that ended early. reset: by the client; late: a request did not come "
+    "whole in time; idle: no next request came; unread: the client read no answer; "
+    "refused: too many were open.",
+    ["reason"],
+)
 BUILD = Gauge(
     "bandit_build_info",
     "Constant 1; the label tells the version.",

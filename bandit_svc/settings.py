@@ -62,6 +62,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             256,
         ),
     ] = 4
+    connections: Annotated[
+        int,
+        About(
+            "Open connections of each web worker, beyond which a new one is answered "
+            "503; 0 means as many as the process may have files (ulimit -n).",
+            0,
+            1_000_000,
+        ),
+    ] = 0
+    head_timeout_s: Annotated[
+        int, About("Seconds in which a client must send a request's head.", 1, 3_600)
+    ] = 10
+    body_timeout_s: Annotated[
+        int, About("Seconds in which a client must send a request's body.", 1, 3_600)
+    ] = 30
+    idle_timeout_s: Annotated[
+        int,
+        About(
+            "Seconds for which a connection is kept open for the next request.",
+            1,
+            3_600,
+        ),
+    ] = 75
     dev: Annotated[
         bool, About("Ask for no keys; the host must be a loopback address.")
     ] = False

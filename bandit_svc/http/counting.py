@@ -61,6 +61,11 @@ def count_request(route: str, status: int) -> None:
     count(_requests(route, status))
 
 
+def count_ended(reason: str) -> None:
+    """Count one connection that was ended early."""
+    count(metrics.CONNECTIONS_ENDED.labels(reason))
+
+
 @lru_cache(maxsize=1_000)
 def _requests(route: str, status: int) -> Counter:
     return metrics.REQUESTS.labels(route, str(status))

@@ -30,6 +30,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
 
 
+_MOST_DIGITS = 20
+
+
 class Answer(NamedTuple):
     """An answer as ASGI sends it."""
 
@@ -43,6 +46,7 @@ class Application:
 
     def __init__(self, process: WebProcess) -> None:
         self._process = process
+        self.settings = process.settings
         self._flask = process.flask.wsgi_app
         self.hot_routes = process.hot_routes
         self._pool = ThreadPool(process.settings.threads)
@@ -73,12 +77,14 @@ class Application:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
         """Return the answer; None where the caller has gone before it sent all."""
+        declared = _declared(scope)
         hot, plain = _hot_of(scope)
-        body = await _read(scope, receive)
+        # Of one that is too large for every route, nothing is read.
+        body = await _read(receive) if declared <= MAX_BATCH_BODY_BYTES else b""
         if body is None:
             return None
         try:
-            if hot is None or plain is None or len(body) > hot.limit:
+            if hot is None or plain is None or max(declared, len(body)) > hot.limit:
                 environ = environ_of(scope, body)
                 return await self._pool.run(partial(_call, self._flask, environ))
             routes = self.hot_routes
@@ -104,14 +110,19 @@ def _hot_of(scope: Scope) -> tuple[Hot | None, PlainHeaders | None]:
     return hot, read_plain_headers(scope["headers"])
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes | None:
+def _declared(scope: Scope) -> int:
+    """Return the length of the body as the request declares it, or 0."""
+    text = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
+    digits: bytes = text[:_MOST_DIGITS]
+    return int(digits) if digits.isdigit() else 0
+
+
+async def _read(receive: Receive) -> bytes | None:
     """Return the body, or None where the caller has gone before its end.
 
-    Of one that is too large for every route, no more is read than shows it.
+    Of one without a length that is too large for every route, no more is read than
+    shows it.
     """
-    declared = next((v for k, v in scope["headers"] if k == b"content-length"), b"")
-    if declared.isdigit() and int(declared) > MAX_BATCH_BODY_BYTES:
-        return b""
     chunks, size, more = [], 0, True
     while more and size <= MAX_BATCH_BODY_BYTES:
         message = await receive()

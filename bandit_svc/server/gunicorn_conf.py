@@ -23,7 +23,7 @@ worker_class = "bandit_svc.server.worker.HotWorker"
 http_parser = "fast"
 asgi_loop = "uvloop"
 preload_app = False
-keepalive = 75
+keepalive = _settings.idle_timeout_s
 timeout = 30
 graceful_timeout = 10
 # Each worker that ends leaves a file in the folder of the metrics, so workers are not

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from werkzeug.http import HTTP_STATUS_CODES
 
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
+from bandit_svc.errors import Unavailable
 from bandit_svc.http import headers, problems
 from bandit_svc.http.answers import Reply
 from bandit_svc.http.auth import check_key, key_in
@@ -68,6 +69,13 @@ _ROUTES = (
 HOT = {hot.path.encode(): hot for hot in _ROUTES}
 """By the path as it is sent: a query, or an escaped letter, is not plain."""
 
+_SHED = problems.problem_reply(
+    *problems.translated(
+        Unavailable(
+            "the service is overloaded, and this request was not read; send it again"
+        )
+    )
+)
 _PLAIN_HOST = re.compile(rb"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _ODD = frozenset({b"expect", b"upgrade", b"transfer-encoding"})
 _READ = frozenset({b"authorization", b"host", b"origin"}) | _ODD
@@ -128,6 +136,11 @@ class HotRoutes:
         if self._waits or len(body) > hot.turn_bytes:
             return False
         return b'"request_id"' not in body
+
+    def refuse(self, hot: Hot) -> Reply:
+        """Answer a request that an overloaded worker sheds: 503, and try again."""
+        count_request(hot.path, _SHED.status)
+        return _SHED
 
     def answer(self, hot: Hot, sent: PlainHeaders, body: bytes) -> Reply:
         """Answer a plain request, and count it; any error is a problem."""

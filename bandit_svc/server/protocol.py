@@ -3,14 +3,17 @@
 Owns what is answered at once: a plain POST to a hot route, as soon as its last byte is
 parsed, without the task, the futures and the messages that gunicorn's own way makes for
 each request. Every other request takes that way, to the application (asgi.py). Both
-ways share the parser, which is gunicorn's.
+ways share the parser, which is gunicorn's. Owns too how long a client may take.
 """
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.asgi.protocol import ASGIProtocol
 
+from bandit_svc.http.counting import count_ended
+from bandit_svc.server.deadlines import Patience, Stage
 from bandit_svc.server.hot_routes import (
     HOT,
     Hot,
@@ -21,6 +24,8 @@ from bandit_svc.server.hot_routes import (
 )
 
 if TYPE_CHECKING:
+    import asyncio
+
     from bandit_svc.server.worker import HotWorker
 
 HTTP_1_1: Final = (1, 1)
@@ -29,6 +34,10 @@ PIECE_BYTES: Final = 32_768
 MOST_A_TURN: Final = 32
 """Pipelined requests that are answered before other connections have their turn."""
 _CLOSE: Final = b"Connection: close\r\n"
+_FULL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
 
 
 class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
@@ -45,6 +54,71 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._waiting = b""
         """What was read and may not be parsed yet."""
         self._is_halted = False
+        self._is_unread = False
+        """Whether the client does not read what was written."""
+        self._patience: Patience = worker.patience
+        self._stage = Stage.SILENT
+        self._since_s = 0.0
+        self._unread_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: "asyncio.Transport") -> None:
+        """Begin, or refuse a connection too many."""
+        worker = self.worker
+        if worker.nr_conns >= worker.most_connections:
+            # What gunicorn does when a connection ends is not to be done for this one.
+            self._closed = self._conn_lost_handled = True
+            count_ended("refused")
+            transport.write(_FULL)
+            transport.close()
+            return
+        super().connection_made(transport)
+        worker.connections.add(self)
+        self._since_s = worker.loop.time()
+        self._timer = worker.loop.call_later(self._patience.head_s, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; a reset is counted, and no fault of ours."""
+        self.worker.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if exc is not None:
+            count_ended("reset")
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Stop reading from a client that does not read."""
+        super().pause_writing()
+        self._is_unread = True
+        self._pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on with what the client had sent meanwhile."""
+        super().resume_writing()
+        self._is_unread = False
+        if self._is_halted:
+            self.worker.loop.call_soon(self._go_on)
+        else:
+            self._resume_reading()
+
+    def end_if_quiet(self, quiet_s: float) -> None:
+        """Close a connection without a request that has been idle for so long."""
+        if (
+            self._stage in {Stage.SILENT, Stage.IDLE}
+            and self.worker.loop.time() - self._since_s >= quiet_s
+        ):
+            self._end()
+
+    async def _handle_connection(self) -> None:
+        # Of a connection that was reset meanwhile, the addresses are not known any
+        # more: gunicorn would write a traceback for each.
+        if not (self._closed or self.transport.is_closing()):
+            await super()._handle_connection()
+
+    def _arm_keepalive_timer(self) -> None:
+        """Begin to be idle: gunicorn calls this after each of its answers."""
+        if self._stage is Stage.ANSWER:
+            self._enter(Stage.IDLE)
 
     def _on_headers_complete(self) -> bool:
         parser = self._callback_parser
@@ -86,6 +160,7 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         """
         if self._is_halted:
             self._waiting += data
+            self._pause_reading()
             return True
         for _ in range(MOST_A_TURN):
             if not super()._feed_callback_parser(data[:PIECE_BYTES]):
@@ -97,10 +172,28 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
                 parser = self._callback_parser
                 data = parser.remaining() + data
                 parser.reset()
+                if self._is_unread:
+                    break
+            elif not data:
+                self._note_what_is_missing()
             if not data:
                 return True
         self._halt(data)
         return True
+
+    def _note_what_is_missing(self) -> None:
+        """Keep in mind for which part of a request the client is waited for."""
+        if self._callback_parser.is_complete:
+            self._stage = Stage.ANSWER
+            return
+        read_head = self._hot is not None or self._current_request is not None
+        stage = Stage.BODY if read_head else Stage.HEAD
+        if stage is not self._stage:
+            self._enter(stage)
+
+    def _enter(self, stage: Stage) -> None:
+        self._stage = stage
+        self._since_s = self.worker.loop.time()
 
     def _answer(self) -> bool:
         """Answer the hot request that was read; return whether more may come."""
@@ -108,25 +201,28 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._hot, self._body, self._is_whole = None, b"", False
         if hot is None or sent is None:
             return False
-        reply = self._routes.answer(hot, sent, body)
-        keep = self._callback_parser.should_keep_alive and self.worker.alive
+        worker = self.worker
+        # The loop's own time is that at which this turn began.
+        now_s = time.monotonic()
+        if worker.shedding.is_due(now_s - worker.loop.time(), now_s):
+            reply = self._routes.refuse(hot)
+        else:
+            reply = self._routes.answer(hot, sent, body)
+        keep = self._callback_parser.should_keep_alive and worker.alive
         date: bytes = gunicorn_protocol._get_cached_date_header()  # noqa: SLF001
         self.transport.write(written(reply, sent, date if keep else date + _CLOSE))
-        if self._keepalive_handle is not None:
-            # Gunicorn sees no request here, and would close the connection as idle.
-            self._arm_keepalive_timer()
+        self._enter(Stage.IDLE)
         if not keep:
-            self._close_transport()
-            # The task of gunicorn's own way waits for a request.
-            self._request_ready.set()
+            self._end()
         return bool(keep)
 
     def _halt(self, data: bytes) -> None:
-        """Parse no more in this turn of the loop."""
+        """Parse no more in this turn of the loop, or until the client reads."""
         self._is_halted = True
         self._waiting = data
         self._pause_reading()
-        self.worker.loop.call_soon(self._go_on)
+        if not self._is_unread:
+            self.worker.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
         self._is_halted = False
@@ -134,7 +230,35 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         if self._closed:
             return
         self._resume_reading()
-        self._feed_callback_parser(data)
+        if data:
+            self._feed_callback_parser(data)
+
+    def _look(self) -> None:
+        """End a client that takes too long; else look again when it could be one."""
+        if self._closed:
+            return
+        loop = self.worker.loop
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread == self._unread_bytes:
+            # To close would wait for what the client never reads.
+            count_ended("unread")
+            self.transport.abort()
+            return
+        self._unread_bytes = unread
+        left_s = self._patience.left_s(self._stage, loop.time() - self._since_s)
+        if unread or left_s > 0:
+            pause_s = self._patience.body_s if unread else left_s
+            self._timer = loop.call_later(pause_s, self._look)
+            return
+        count_ended("idle" if self._stage is Stage.IDLE else "late")
+        if self._stage in {Stage.HEAD, Stage.BODY}:
+            self._send_error_response(408, "Request Timeout")
+        self._end()
+
+    def _end(self) -> None:
+        self._close_transport()
+        # The task of gunicorn's own way waits for a request.
+        self._request_ready.set()
 
 
 def use_c_parser() -> None:

@@ -7,16 +7,34 @@ import asyncio
 import contextlib
 import os
 from functools import partial
+from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
+from bandit_svc.descriptors import most_connections
+from bandit_svc.server.deadlines import Patience, Shedding
 from bandit_svc.server.protocol import HotProtocol, use_c_parser
 
 HEARTBEAT_S = 1.0
+QUIET_S = 0.5
+"""When it stops, a worker waits so long for the next request of an idle connection."""
+_LOOK_EVERY_S = 0.05
 
 
 class HotWorker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
     """A worker process."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - gunicorn's own
+        super().__init__(*arguments, **named)
+        self.connections: set[HotProtocol] = set()
+        self.shedding = Shedding()
+
+    def load_wsgi(self) -> None:
+        """Load the application, and take its settings."""
+        super().load_wsgi()
+        settings = self.asgi.settings
+        self.patience = Patience.of(settings)
+        self.most_connections = most_connections(settings)
 
     async def _serve(self) -> None:
         use_c_parser()
@@ -35,6 +53,23 @@ class HotWorker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._told_to_stop.wait(), HEARTBEAT_S)
         await self._shutdown()
+
+    async def _shutdown(self) -> None:
+        """Take no more connections, answer what was asked, close those that are idle.
+
+        An answer from now on tells its client to connect anew. A client that was just
+        answered may be about to ask again, so idle ones are closed after a pause.
+        """
+        for server in self.servers:
+            server.close()
+        deadline_s = self.loop.time() + self.cfg.graceful_timeout
+        while self.nr_conns and not self._quick_shutdown:
+            if self.loop.time() > deadline_s:
+                self.log.warning("Forcing close of %d connections", self.nr_conns)
+                break
+            for connection in list(self.connections):
+                connection.end_if_quiet(QUIET_S)
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     def handle_exit_signal(self) -> None:
         """Drain: SIGTERM."""

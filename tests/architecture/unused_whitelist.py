@@ -28,6 +28,8 @@ preload_app
 max_requests
 http_parser
 asgi_loop
+_conn_lost_handled
+_arm_keepalive_timer
 child_exit
 worker_exit
 merge_slashes

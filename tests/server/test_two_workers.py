@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import os
 import resource
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,91 +11,21 @@ from typing import Any
 
 import pytest
 
-from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.eventlog.files.frames import read_footer
-from bandit_svc.services.managing import issue_keys
-from bandit_svc.settings import Settings
-from bandit_svc.storage.rows import Scope
-from bandit_svc.wiring import Backends
-from tests.harness.loopback import free_port
-from tests.harness.process import Process, children_of, plain_environment
+from tests.harness.process import children_of
 from tests.harness.waiting import GENEROUS_S, wait_until
+from tests.harness.web.gunicorn import Gunicorn
 
 pytestmark = pytest.mark.e2e
 
-TWO = [{"key": "a"}, {"key": "b"}]
 FOOTER_BYTES = 24
-COMMAND = (
-    *(sys.executable, "-m", "gunicorn"),
-    *("--config", "python:bandit_svc.server.gunicorn_conf"),
-    "bandit_svc.server.asgi:application",
-)
-
-
-class Gunicorn(Process):
-    """Two web workers and no learner; `ask` connects anew for each request."""
-
-    def __init__(self, folder: Path, **more: str) -> None:
-        self.data = folder / "data"
-        metrics = folder / "metrics"
-        metrics.mkdir()
-        self.port = free_port()
-        settings = Settings(data=str(self.data), port=self.port, workers=2)
-        self.backends = Backends(settings)
-        self.backends.storage.migrate()
-        self.backends.storage.initialise(os.urandom(SECRET_BYTES), 1)
-        self.secret = self.issue("secret").text
-        variables = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
-        environment = plain_environment(**settings.environment() | variables | more)
-        super().__init__(COMMAND, folder / "output.log", environment)
-
-    def issue(self, scope: Scope) -> issue_keys.IssuedKey:
-        entropy = os.urandom(issue_keys.ENTROPY_BYTES)
-        return issue_keys.issue_key(self.backends.storage.keys, scope, entropy, 1)
-
-    def ask(
-        self, method: str, path: str, body: object = None, key: str | None = None
-    ) -> tuple[int, Any, http.client.HTTPMessage]:
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=GENEROUS_S
-        )
-        with closing(connection):
-            sent = json.dumps(body) if not isinstance(body, bytes) else body
-            headers = {"Authorization": f"Bearer {key or self.secret}"}
-            connection.request(method, path, sent, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-        is_json = "json" in (answer.getheader("Content-Type") or "")
-        return answer.status, json.loads(text) if is_json else text, answer.headers
-
-    def decide(self, **fields: object) -> tuple[int, Any, http.client.HTTPMessage]:
-        return self.ask("POST", "/v1/decisions", {"experiment": "hero"} | fields)
-
-    def ready(self) -> bool:
-        try:
-            return self.ask("GET", "/readyz")[0] == 200
-        except OSError:
-            return False
-
-    def writers(self) -> int:
-        """Return how many workers have appended to the log: each has its partition."""
-        return len(self.backends.reader.partitions())
-
-    def stop(self) -> int:
-        try:
-            return self.terminate()
-        finally:
-            self.end()
-            self.backends.close()
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     gunicorn = Gunicorn(tmp_path_factory.mktemp("gunicorn"))
     try:
-        gunicorn.wait_for(gunicorn.ready, "it ready")
-        definition = {"key": "hero", "variants": TWO}
-        assert gunicorn.ask("POST", "/v1/experiments", definition)[0] == 201
+        gunicorn.start()
         # From here on, both workers have decided.
         gunicorn.wait_for(
             lambda: gunicorn.decide()[0] == 201 and gunicorn.writers() == 2,
@@ -257,8 +185,7 @@ def test_a_worker_that_is_told_to_stop_ends_its_segment_in_good_order(
 ) -> None:
     gunicorn = Gunicorn(tmp_path, BANDIT_FSYNC_INTERVAL_MS="60000")
     try:
-        gunicorn.wait_for(gunicorn.ready, "it ready")
-        gunicorn.ask("POST", "/v1/experiments", {"key": "hero", "variants": TWO})
+        gunicorn.start()
         decided = gunicorn.decide()[0]
     finally:
         stopped = gunicorn.stop()

@@ -12,6 +12,7 @@ from bandit_svc import logs, metrics
 from bandit_svc.cli.options import setting_options, settings_of
 from bandit_svc.cli.service import launch
 from bandit_svc.cli.service.supervisor import Child, supervise
+from bandit_svc.descriptors import check_descriptors
 from bandit_svc.settings import SETTINGS, Settings
 
 _WEB_SETTINGS = (
@@ -20,6 +21,10 @@ _WEB_SETTINGS = (
     "port",
     "workers",
     "threads",
+    "connections",
+    "head_timeout_s",
+    "body_timeout_s",
+    "idle_timeout_s",
     "dev",
     "fsync",
     "fsync_interval_ms",
@@ -42,6 +47,7 @@ def serve(**given: object) -> None:
     """
     settings = launch.with_free_port(settings_of(**given))
     logs.configure(settings.log_level, "serve")
+    check_descriptors(settings)
     launch.prepare(settings)
     environment = launch.environment_of(settings)
     environment[launch.SUPERVISOR_VARIABLE] = str(os.getpid())
@@ -68,6 +74,7 @@ def web(**given: object) -> None:
     Example: bandit-svc web --data ./data --port 8000
     """
     settings = launch.with_free_port(settings_of(**given))
+    check_descriptors(settings)
     launch.prepare(settings)
     click.echo(f"Starting on {launch.address_of(settings)}")
     _become(launch.WEB, settings)

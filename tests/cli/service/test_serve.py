@@ -9,7 +9,13 @@ import pytest
 
 from tests.harness.command import StartCommand, processes_of
 from tests.harness.loopback import post_json
-from tests.harness.process import children_of, command_of
+from tests.harness.process import (
+    COMMAND,
+    Process,
+    children_of,
+    command_of,
+    plain_environment,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -187,3 +193,14 @@ def test_learner_alone_learns_and_stops_with_0(
     service.process.terminate()
 
     assert service.wait_for_end() == 0
+
+
+def test_too_few_open_files_are_a_sentence_and_no_service(
+    initialised: Path, tmp_path: Path
+) -> None:
+    web = f"ulimit -n 150; exec {COMMAND} web --port 0 --data {initialised}"
+    process = Process(("sh", "-c", web), tmp_path / "output.log", plain_environment())
+
+    assert process.wait_for_end() != 0
+    assert "150 open files (ulimit -n)" in process.said
+    assert "Traceback" not in process.said
