@@ -65,6 +65,12 @@ CONNECTIONS_ENDED = Counter(
     "refused: too many were open.",
     ["reason"],
 )
+REFUSED_KEYS = Counter(
+    "bandit_keys_refused_total",
+    "Requests refused for their key, by reason: missing, unknown (also revoked), "
+    "expired, scope, origin, experiment.",
+    ["reason"],
+)
 BUILD = Gauge(
     "bandit_build_info",
     "Constant 1; the label tells the version.",

@@ -17,6 +17,7 @@ from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.checks.learner_watch import LearnerWatch
 from bandit_svc.services.serving.catalog import Catalog
+from bandit_svc.services.serving.key_uses import KeyUses
 from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.recent_requests import RecentRequests
@@ -77,6 +78,7 @@ class Worker(Backends):
         self.ids = DecisionIds(self.storage.secret())
         self.catalog = Catalog(self.storage)
         self.learner_watch = LearnerWatch(self.storage, self.reader)
+        self.key_uses = KeyUses(self.storage.keys)
         recent = RecentRequests(self.reader, self.storage.facts, self.decoder)
         self.serving = ServingPorts(
             catalog=self.catalog,

@@ -4,11 +4,14 @@ Owns the scopes of the API's routes and the reading of keys; who may see a page 
 page_access.py's. A key never reaches a log line or a message.
 """
 
-from flask import Flask, Request, request
+from flask import Flask, Request, g, request
 
-from bandit_svc.errors import Forbidden, Unauthenticated
+from bandit_svc import metrics
+from bandit_svc.domain.times import moment
+from bandit_svc.errors import FieldError, Forbidden, Unauthenticated
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.services.serving.catalog import Catalog
+from bandit_svc.metric_counts import count
+from bandit_svc.storage.keys import KeyRow
 
 OPEN = frozenset(
     {
@@ -33,8 +36,10 @@ _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
 def register(app: Flask, request_context: RequestContext) -> None:
-    """Check the key of every request before its view; `--dev` needs none."""
-    catalog = request_context.worker.catalog
+    """Check the key of every request before its view; `--dev` needs none.
+
+    The views find it by `key_of_request`.
+    """
     dev = request_context.worker.settings.dev
 
     def check() -> None:
@@ -46,29 +51,91 @@ def register(app: Flask, request_context: RequestContext) -> None:
         if dev:
             check_origin(request)
             return
-        check_key(catalog, bearer(request), endpoint)
+        origin = request.headers.get("Origin")
+        g.key = check_key(request_context, bearer(request), endpoint, origin)
 
     app.before_request(check)
 
 
-def check_key(catalog: Catalog, secret: str | None, endpoint: str) -> None:
-    """Refuse a key that may not call an endpoint.
+def key_of_request() -> KeyRow | None:
+    """Return the key that the present request was accepted with; None in `--dev`."""
+    key: KeyRow | None = g.get("key")
+    return key
+
+
+def check_key(
+    request_context: RequestContext,
+    secret: str | None,
+    endpoint: str,
+    origin: str | None,
+) -> KeyRow:
+    """Return the key of a request, or refuse it.
+
+    Args:
+        request_context: of the worker.
+        secret: the key as it was sent; None for none.
+        endpoint: that it shall be used for.
+        origin: of the page that sent it; None for a program.
 
     Raises:
-        Unauthenticated: no such key exists, or it was revoked.
-        Forbidden: the key is publishable and the endpoint needs a secret one.
+        Unauthenticated: no such key exists, it was revoked, or it is expired.
+        Forbidden: the key is publishable and the endpoint needs a secret one, or the
+            page is of another origin.
     """
-    row = catalog.key(secret) if secret else None
+    worker = request_context.worker
+    row = worker.catalog.issued_key(secret) if secret else None
     if row is None:
+        _count_refused("unknown" if secret else "missing")
         raise Unauthenticated(
             "this route needs a valid key: send `Authorization: Bearer KEY`; "
             "`bandit-svc keys create` makes one"
         )
+    if row.expires_at_ms is not None and row.is_expired(request_context.now_ms()):
+        _count_refused("expired")
+        raise Unauthenticated(
+            f"the key {row.id} expired at {moment(row.expires_at_ms)}; "
+            "`bandit-svc keys create` makes another one"
+        )
     if row.scope != "secret" and endpoint not in PUBLISHABLE:
+        _count_refused("scope")
         raise Forbidden(
             "a publishable key may request decisions and report rewards; this "
             "route needs a secret key"
         )
+    if row.origins and origin not in row.origins:
+        _count_refused("origin")
+        raise Forbidden(
+            f"the key {row.id} is for pages of other origins than the one that sent "
+            "it (the header Origin; programs send none); `bandit-svc keys list` shows "
+            "its origins"
+        )
+    worker.key_uses.note(row.id)
+    return row
+
+
+def check_experiment(key: KeyRow | None, experiment: str, pointer: str) -> None:
+    """Refuse an experiment that a key is not for.
+
+    Args:
+        key: of the request; None in `--dev`.
+        experiment: the key of the experiment.
+        pointer: to the field that names it.
+
+    Raises:
+        Forbidden: the key is restricted to other experiments.
+    """
+    if key is None or not key.experiments or experiment in key.experiments:
+        return
+    _count_refused("experiment")
+    detail = (
+        f"the key {key.id} is not for this experiment; `bandit-svc keys list` shows "
+        "those that it is for"
+    )
+    raise Forbidden(detail, FieldError(pointer, detail))
+
+
+def _count_refused(reason: str) -> None:
+    count(metrics.REFUSED_KEYS.labels(reason))
 
 
 def check_origin(incoming: Request) -> None:

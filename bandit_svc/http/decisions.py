@@ -19,6 +19,7 @@ from bandit_svc.http.answers import (
     decision_answer,
     json_reply,
 )
+from bandit_svc.http.auth import check_experiment, key_of_request
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.records import (
     ActivationAnswer,
@@ -30,6 +31,7 @@ from bandit_svc.metric_counts import observe
 from bandit_svc.services.serving.activate import activate
 from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.look_up import look_up
+from bandit_svc.storage.keys import KeyRow
 
 
 def register(app: Flask, request_context: RequestContext) -> None:
@@ -38,16 +40,19 @@ def register(app: Flask, request_context: RequestContext) -> None:
 
     @routes.post("/v1/decisions")
     def create() -> Response:
-        return decide_one(request_context, parsing.read_body(request)).to_flask()
+        body = parsing.read_body(request)
+        return decide_one(request_context, body, key_of_request()).to_flask()
 
     @routes.post("/v1/decisions/batch")
     def create_batch() -> Response:
-        return decide_many(request_context, parsing.read_batch(request)).to_flask()
+        body = parsing.read_batch(request)
+        return decide_many(request_context, body, key_of_request()).to_flask()
 
     @routes.post("/v1/decisions/<decision_id>/activate")
     def activate_one(decision_id: str) -> Response:
         worker = request_context.worker
         _check_issued(request_context, decision_id)
+        check_decision(request_context, key_of_request(), decision_id)
         activation = activate(
             worker.serving,
             decision_id,
@@ -69,24 +74,47 @@ def register(app: Flask, request_context: RequestContext) -> None:
     app.register_blueprint(routes)
 
 
-def decide_one(request_context: RequestContext, body: bytes) -> Reply:
+def decide_one(
+    request_context: RequestContext, body: bytes, key: KeyRow | None
+) -> Reply:
     """Answer POST /v1/decisions."""
-    return json_reply(_decide(request_context, parsing.parse_decision(body)), 201)
+    return json_reply(_decide(request_context, parsing.parse_decision(body), key), 201)
 
 
-def decide_many(request_context: RequestContext, body: bytes) -> Reply:
+def decide_many(
+    request_context: RequestContext, body: bytes, key: KeyRow | None
+) -> Reply:
     """Answer POST /v1/decisions/batch."""
     items = parsing.parse_decision_batch(body)
     answers = [
-        _decide_one_of_many(request_context, item, f"/decisions/{index}")
+        _decide_one_of_many(request_context, item, key, f"/decisions/{index}")
         for index, item in enumerate(items)
     ]
     answer = DecisionBatchAnswer(answers)
     return json_reply(answer, 200, retry_headers(answers))
 
 
-def _decide(request_context: RequestContext, parsed: DecisionRequest) -> DecisionAnswer:
+def check_decision(
+    request_context: RequestContext, key: KeyRow | None, decision_id: str
+) -> None:
+    """Refuse a decision of an experiment that a key is not for.
+
+    Raises:
+        Forbidden: the key is restricted to other experiments.
+        InvalidInput: this service did not issue the id.
+    """
+    if key is None or not key.experiments:
+        return
+    number = request_context.worker.ids.read(decision_id).experiment_number
+    experiment = request_context.worker.catalog.by_number(number)
+    check_experiment(key, experiment.key, "/decision_id")
+
+
+def _decide(
+    request_context: RequestContext, parsed: DecisionRequest, key: KeyRow | None
+) -> DecisionAnswer:
     began = time.perf_counter()
+    check_experiment(key, parsed.experiment, "/experiment")
     decided = decide(
         request_context.worker.serving,
         parsed,
@@ -101,10 +129,14 @@ def _decide(request_context: RequestContext, parsed: DecisionRequest) -> Decisio
 
 
 def _decide_one_of_many(
-    request_context: RequestContext, item: msgspec.Raw, prefix: str
+    request_context: RequestContext,
+    item: msgspec.Raw,
+    key: KeyRow | None,
+    prefix: str,
 ) -> DecisionAnswer | Problem:
     try:
-        return _decide(request_context, parsing.parse_decision(parsing.item_body(item)))
+        parsed = parsing.parse_decision(parsing.item_body(item))
+        return _decide(request_context, parsed, key)
     except BanditError as error:
         # One bad request of a batch does not fail the others.
         return problem_of(error, prefix)

@@ -23,6 +23,7 @@ from bandit_svc.http.counting import count_request
 from bandit_svc.http.decisions import decide_many, decide_one
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.http.rewards import reward_many, reward_one
+from bandit_svc.storage.keys import KeyRow
 
 TURN_BYTES = 4_096
 """A larger batch would hold up the other connections, so it is for a thread."""
@@ -43,7 +44,7 @@ class Hot(NamedTuple):
     endpoint: str
     limit: int
     turn_bytes: int
-    answer: Callable[[RequestContext, bytes], Reply]
+    answer: Callable[[RequestContext, bytes, KeyRow | None], Reply]
 
 
 _ROUTES = (
@@ -92,6 +93,7 @@ class PlainHeaders(NamedTuple):
     authorization: bytes
     from_page: bool
     """Whether a browser sends it for a page: only that sends `Origin`."""
+    origin: bytes = b""
 
 
 def plain_headers(sent: Iterable[tuple[bytes, bytes]]) -> PlainHeaders | None:
@@ -102,6 +104,7 @@ def plain_headers(sent: Iterable[tuple[bytes, bytes]]) -> PlainHeaders | None:
     """
     authorization = host = None
     from_page = False
+    origin = b""
     for name, value in sent:
         if name not in _READ:
             continue
@@ -109,13 +112,13 @@ def plain_headers(sent: Iterable[tuple[bytes, bytes]]) -> PlainHeaders | None:
             authorization = value
         elif name == b"host" and host is None:
             host = value
-        elif name == b"origin":
-            from_page = True
+        elif name == b"origin" and not from_page:
+            from_page, origin = True, value
         else:
             return None
     if host is None or not _is_plain_host(host):
         return None
-    return PlainHeaders(authorization or b"", from_page)
+    return PlainHeaders(authorization or b"", from_page, origin)
 
 
 class HotRoutes:
@@ -145,10 +148,12 @@ class HotRoutes:
     def answer(self, hot: Hot, sent: PlainHeaders, body: bytes) -> Reply:
         """Answer a plain request, and count it; any error is a problem."""
         try:
+            key = None
             if not self._dev:
                 secret = key_in(sent.authorization.decode("latin-1"))
-                check_key(self._request_context.worker.catalog, secret, hot.endpoint)
-            reply = hot.answer(self._request_context, body)
+                origin = sent.origin.decode("latin-1") if sent.from_page else None
+                key = check_key(self._request_context, secret, hot.endpoint, origin)
+            reply = hot.answer(self._request_context, body, key)
         except Exception as error:  # noqa: BLE001 - as Flask's handler does
             reply = problems.problem_reply(*problems.translated(error))
         count_request(hot.path, reply.status)

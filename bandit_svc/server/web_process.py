@@ -3,6 +3,7 @@
 Owns the reading of the environment, the real clock and the real randomness.
 """
 
+import contextlib
 import gc
 import os
 import secrets
@@ -10,6 +11,7 @@ import sys
 
 from bandit_svc import logs, metric_counts
 from bandit_svc.clock import GuardedClock, now_ms
+from bandit_svc.errors import BanditError
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metrics import DEGRADED, FOREIGN_CHANGES, FSYNC_FAILURES
 from bandit_svc.server.app import create_app
@@ -73,12 +75,15 @@ class WebProcess:
         for name in ("disk", "log", LEARNER, STORE, UNREAD, MODELS):
             DEGRADED.labels(name).set(name in names)
         self._worker.catalog.refresh_models()
+        self._worker.key_uses.keep_if_due(now_ms)
 
     def close(self) -> None:
         """Stop polling, write the metrics, flush the log, close files; idempotent."""
         for repeating in self._background:
             repeating.close()
         metric_counts.flush()
+        with contextlib.suppress(BanditError):
+            self._worker.key_uses.keep(self._clock.now_ms())
         self._worker.close()
 
 

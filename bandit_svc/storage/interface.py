@@ -15,6 +15,7 @@ from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.jobs import Jobs
+from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.rows import (
     Arrival,
@@ -29,7 +30,6 @@ from bandit_svc.storage.rows import (
     IngestOutcome,
     JoinedRow,
     JoinSums,
-    KeyRow,
     OrphanRow,
     ReleasedCount,
     Revision,
@@ -92,26 +92,6 @@ class Experiments(Protocol):
         """Return a number that differs after any change to experiments or keys.
 
         Cheap enough for every request (well under a microsecond embedded).
-        """
-
-
-class Keys(Protocol):
-    """API keys, as hashes."""
-
-    def add(self, row: KeyRow) -> None:
-        """Keep a new key."""
-
-    def all(self) -> list[KeyRow]:
-        """Return every key, revoked ones too, oldest first."""
-
-    def get(self, key_id: str) -> KeyRow | None:
-        """Return one key, revoked or not, or None."""
-
-    def revoke(self, key_id: str, now_ms: int) -> None:
-        """End a key; it stays in the list.
-
-        Raises:
-            NotFound: there is no key of that id.
         """
 
 
@@ -277,6 +257,7 @@ class Storage(Protocol):
 
     experiments: Experiments
     keys: Keys
+    ended_sessions: EndedSessions
     facts: Facts
     joins: Joins
     breakdowns: Breakdowns

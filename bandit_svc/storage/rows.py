@@ -16,18 +16,7 @@ from bandit_svc.domain.events.event import Event
 from bandit_svc.domain.events.refusal import REFUSED_FIELDS
 from bandit_svc.domain.experiment import Group
 
-Scope = Literal["secret", "publishable"]
 DecisionState = Literal["deferred", "open", "joined", "ambiguous"]
-
-
-class KeyRow(msgspec.Struct, frozen=True):
-    """An API key as kept: never the key itself, only its SHA-256."""
-
-    id: str
-    scope: Scope
-    sha256: str
-    created_at_ms: int
-    revoked_at_ms: int | None = None
 
 
 class Revision(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from bandit_svc.learner.loop import Learner
 from bandit_svc.server.app import create_app
 from bandit_svc.services.managing import issue_keys
 from bandit_svc.settings import Settings
-from bandit_svc.storage.rows import Scope
+from bandit_svc.storage.keys import Scope
 from bandit_svc.wiring import Backends, Worker
 
 BEGAN_AT_MS = 1_800_000_000_000
@@ -58,11 +58,15 @@ class WorkerInProcess:
         """Return a caller with cookies of its own."""
         return FlaskClient(self.app, Answer)
 
-    def issue(self, scope: Scope) -> issue_keys.IssuedKey:
+    def issue(
+        self,
+        scope: Scope,
+        restrictions: issue_keys.Restrictions = issue_keys.UNRESTRICTED,
+    ) -> issue_keys.IssuedKey:
         """Issue a key; return its text and its row."""
         entropy = os.urandom(issue_keys.ENTROPY_BYTES)
         keys = self.worker.storage.keys
-        return issue_keys.issue_key(keys, scope, entropy, self.now_ms)
+        return issue_keys.issue_key(keys, scope, entropy, self.now_ms, restrictions)
 
     def call(
         self,

@@ -15,7 +15,8 @@ from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.variant import Variant
 from bandit_svc.storage.factory import open_storage
 from bandit_svc.storage.interface import Storage
-from bandit_svc.storage.rows import Arrival, ClosingRule, KeyRow
+from bandit_svc.storage.keys import KeyRow
+from bandit_svc.storage.rows import Arrival, ClosingRule
 
 
 class Halting(list[Arrival]):

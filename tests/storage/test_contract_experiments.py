@@ -10,7 +10,7 @@ from bandit_svc.domain.experiment import Definition, Experiment, RewardDefinitio
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Conflict, NotFound, Unavailable
 from bandit_svc.storage.interface import Storage
-from bandit_svc.storage.rows import KeyRow
+from bandit_svc.storage.keys import KeyRow
 
 FULL = Definition(
     key="full",
@@ -139,6 +139,46 @@ def test_keys_are_listed_oldest_first_and_stay_when_revoked(storage: Storage) ->
     assert storage.keys.all() == [
         earlier,
         msgspec.structs.replace(later, revoked_at_ms=5),
+    ]
+
+
+def test_what_a_key_is_restricted_to_is_kept(storage: Storage) -> None:
+    row = KeyRow(
+        *("k-1", "publishable", "1" * 64, 2),
+        experiments=("hero", "artwork"),
+        origins=("https://shop.example",),
+        expires_at_ms=9,
+    )
+    storage.keys.add(row)
+
+    assert storage.keys.get("k-1") == row
+    assert [row.is_expired(now_ms) for now_ms in (8, 9)] == [False, True]
+
+
+def test_the_last_use_of_a_key_never_goes_back_and_is_no_change(
+    storage: Storage,
+) -> None:
+    for key_id in ("k-1", "k-2"):
+        storage.keys.add(KeyRow(key_id, "secret", key_id * 16, 2))
+    before = storage.experiments.version()
+    storage.keys.used({"k-1": 50, "k-2": 60})
+    storage.keys.used({"k-1": 40, "k-2": 70})
+
+    assert [row.last_used_at_ms for row in storage.keys.all()] == [50, 70]
+    assert storage.experiments.version() == before
+
+
+def test_an_ended_session_is_kept_until_its_time_is_over(storage: Storage) -> None:
+    ended = storage.ended_sessions
+    ended.end("s-1", 100, now_ms=10)
+    ended.end("s-1", 100, now_ms=20)
+    ended.end("s-2", 200, now_ms=99)
+    before = [ended.has(session) for session in ("s-1", "s-2", "s-3")]
+    ended.end("s-3", 300, now_ms=100)
+
+    assert before == [True, True, False]
+    assert [ended.has(session) for session in ("s-1", "s-2", "s-3")] == [
+        *(False, True, True),
     ]
 
 

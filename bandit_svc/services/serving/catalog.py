@@ -19,7 +19,7 @@ from bandit_svc.services.serving.served_experiment import (
     prepared,
 )
 from bandit_svc.storage.interface import Storage
-from bandit_svc.storage.rows import KeyRow
+from bandit_svc.storage.keys import KeyRow
 from policies.base import PolicyError
 
 _NEVER = -1
@@ -108,8 +108,13 @@ class Catalog:
         self._look_again()
         return list(self._experiments.values())
 
-    def key(self, secret: str) -> KeyRow | None:
+    def key(self, secret: str, now_ms: int) -> KeyRow | None:
         """Return the row of a key that is valid now, or None."""
+        row = self.issued_key(secret)
+        return None if row is None or row.is_expired(now_ms) else row
+
+    def issued_key(self, secret: str) -> KeyRow | None:
+        """Return the row of a key that is not revoked, expired or not, or None."""
         self._look_again()
         return self._keys.find(secret)
 

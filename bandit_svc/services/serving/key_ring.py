@@ -9,7 +9,7 @@ memory. A revocation makes a new ring, which remembers nothing.
 import hashlib
 from collections.abc import Iterable
 
-from bandit_svc.storage.rows import KeyRow
+from bandit_svc.storage.keys import KeyRow
 
 
 class KeyRing:

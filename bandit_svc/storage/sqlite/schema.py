@@ -7,7 +7,7 @@ migration that has been released is never edited; the next change is a new one.
 from sqlite_utils import Database
 
 from bandit_svc.storage.sqlite.migrations.released import migrations
-from bandit_svc.storage.sqlite.rows.checksums import checked_tables
+from bandit_svc.storage.sqlite.rows.checksums import check_rows, checked_tables
 from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
 from bandit_svc.storage.sqlite.rows.counts import count_rows
 from bandit_svc.storage.sqlite.sums.uplift import create_method_changes, create_uplift
@@ -144,4 +144,25 @@ def m026_policies_of_before(db: Database) -> None:
         )
 
 
-LAST_MIGRATION = m026_policies_of_before.__name__
+@migrations()
+def m027_restricted_keys(db: Database) -> None:
+    """Restrict keys to experiments, origins and a time; note their last use.
+
+    A session that was ended is kept until its time is over.
+    """
+    for column in ("experiments", "origins"):
+        db.execute(f"ALTER TABLE keys ADD COLUMN {column} TEXT NOT NULL DEFAULT '[]'")
+    db.execute("ALTER TABLE keys ADD COLUMN expires_at_ms INTEGER")
+    db.execute(
+        "CREATE TABLE key_uses (id TEXT PRIMARY KEY, used_at_ms INTEGER NOT NULL)"
+        " WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE ended_sessions (session TEXT PRIMARY KEY,"
+        " expires_at_ms INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    for table in ("keys", "key_uses", "ended_sessions"):
+        check_rows(db, table)
+
+
+LAST_MIGRATION = m027_restricted_keys.__name__

@@ -22,10 +22,10 @@ from bandit_svc.storage.interface import (
     Experiments,
     Facts,
     Joins,
-    Keys,
     ModelVersions,
 )
 from bandit_svc.storage.jobs import Jobs
+from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.damages import SqliteDamages, keep_damaged_rows
@@ -35,7 +35,7 @@ from bandit_svc.storage.sqlite.experiments import SqliteExperiments
 from bandit_svc.storage.sqlite.facts import SqliteFacts
 from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
-from bandit_svc.storage.sqlite.keys import SqliteKeys
+from bandit_svc.storage.sqlite.keys import SqliteEndedSessions, SqliteKeys
 from bandit_svc.storage.sqlite.model_versions import SqliteModelVersions
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
 from bandit_svc.storage.sqlite.schema import (
@@ -61,6 +61,7 @@ class SqliteStorage:
             self._database, self._version_file
         )
         self.keys: Keys = SqliteKeys(self._database, self._version_file)
+        self.ended_sessions: EndedSessions = SqliteEndedSessions(self._database)
         self.facts: Facts = SqliteFacts(self._database, decisions)
         self.joins: Joins = SqliteJoins(self._database, decisions)
         self.breakdowns: Breakdowns = SqliteBreakdowns(self._database)

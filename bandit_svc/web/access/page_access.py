@@ -15,6 +15,7 @@ from bandit_svc.errors import Forbidden, Unauthenticated
 from bandit_svc.http import auth
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.keys import KeyRow
 from bandit_svc.web.access.sessions import SESSION_MS, Session, Sessions
 
 COOKIE = "bandit_session"
@@ -73,12 +74,13 @@ class PageAccess:
             self._check_form(_NOBODY if session is None else session.text)
         return None
 
-    def begin(self, response: AnyResponse, key_id: str) -> None:
+    def begin(self, response: AnyResponse, key: KeyRow) -> None:
         """Set the cookie of a new session on a response."""
         now_ms = self._request_context.now_ms()
+        self._request_context.worker.key_uses.note(key.id)
         response.set_cookie(
             COOKIE,
-            self.sessions.issue(key_id, now_ms, self._request_context.entropy(9)),
+            self.sessions.issue(key.id, now_ms, self._request_context.entropy(9)),
             max_age=SESSION_MS // 1000,
             path="/",
             secure=request.is_secure,
@@ -86,26 +88,41 @@ class PageAccess:
             samesite="Lax",
         )
 
+    def end(self) -> None:
+        """End the session of the present request, so that no copy of it works.
+
+        Raises:
+            Unavailable: it can't be kept now that it has ended.
+        """
+        session = None if self.dev else self._session()
+        if session is not None:
+            self._storage.ended_sessions.end(
+                session.name, session.expires_at_ms, self._request_context.now_ms()
+            )
+
     def _session(self) -> Session | None:
         text = request.cookies.get(COOKIE)
-        session = (
-            self.sessions.read(text, self._request_context.now_ms()) if text else None
-        )
-        if session is None:
+        now_ms = self._request_context.now_ms()
+        session = self.sessions.read(text, now_ms) if text else None
+        if session is None or self._storage.ended_sessions.has(session.name):
             return None
         # Read from the store at each request, so that revoking a key ends its sessions.
         row = self._storage.keys.get(session.key_id)
-        valid = row is not None and row.revoked_at_ms is None and row.scope == "secret"
+        valid = (
+            row is not None
+            and row.revoked_at_ms is None
+            and not row.is_expired(now_ms)
+            and row.scope == "secret"
+        )
         return session if valid else None
 
     def _without_session(self, *, reads: bool) -> AnyResponse | None:
         secret = auth.bearer(request)
-        row = (
-            self._request_context.worker.catalog.key(secret)
-            if secret and reads
-            else None
-        )
+        now_ms = self._request_context.now_ms()
+        catalog = self._request_context.worker.catalog
+        row = catalog.key(secret, now_ms) if secret and reads else None
         if row is not None and row.scope == "secret":
+            self._request_context.worker.key_uses.note(row.id)
             # A program that only reads needs no form token.
             g.visitor = Visitor("")
             return None

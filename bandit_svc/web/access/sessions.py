@@ -2,7 +2,8 @@
 
 Owns the content of a session (the id of a key and an end) and its signature. Pure: the
 clock, the randomness and the service's secret are passed in. Nothing is stored, and no
-cookie contains the key itself; the caller checks that the key is still valid.
+cookie contains the key itself; the caller checks that the key is still valid and that
+the session has not been ended.
 """
 
 import base64
@@ -23,6 +24,11 @@ class Session(NamedTuple):
     expires_at_ms: int
     text: str
     """The content of the cookie; form tokens are derived from it."""
+
+    @property
+    def name(self) -> str:
+        """Return what names it where ended sessions are kept; it lets nobody in."""
+        return self.text.rsplit(".", 1)[0]
 
 
 class Sessions:

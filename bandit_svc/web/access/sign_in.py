@@ -38,16 +38,17 @@ def register(
     @routes.post("/sign-in")
     def enter() -> str | Response:
         place = _place(request.form.get("next", ""))
-        row = catalog.key(request.form.get("key", "").strip())
+        row = catalog.key(request.form.get("key", "").strip(), request_context.now_ms())
         if row is None or row.scope != "secret":
             problem = _WRONG if row is None else _TOO_LITTLE
             return make_response(_form(place, problem), 403)
         answer = redirect(place, 303)
-        access.begin(answer, row.id)
+        access.begin(answer, row)
         return answer
 
     @routes.post("/sign-out")
     def sign_out() -> Response:
+        access.end()
         answer = redirect("/sign-in", 303)
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")
         return answer

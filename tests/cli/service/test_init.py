@@ -23,7 +23,9 @@ def test_init_prints_one_secret_and_one_publishable_key_that_the_store_knows(
     assert result.exit_code == 0
     with closing(Backends(Settings(data=str(data)))) as backends:
         catalog = Catalog(backends.storage)
-        scopes = [getattr(catalog.key(k), "scope", None) for k in (secret, publishable)]
+        scopes = [
+            getattr(catalog.key(k, 9), "scope", None) for k in (secret, publishable)
+        ]
         assert len(backends.storage.secret()) == 32
     assert scopes == ["secret", "publishable"]
 

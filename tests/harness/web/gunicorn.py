@@ -16,7 +16,7 @@ from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.eventlog.interface import START
 from bandit_svc.services.managing import issue_keys
 from bandit_svc.settings import Settings
-from bandit_svc.storage.rows import Scope
+from bandit_svc.storage.keys import Scope
 from bandit_svc.wiring import Backends
 from tests.harness.loopback import free_port
 from tests.harness.process import Process, plain_environment

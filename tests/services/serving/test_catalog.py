@@ -7,7 +7,7 @@ import pytest
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.errors import NotFound
-from bandit_svc.storage.rows import KeyRow
+from bandit_svc.storage.keys import KeyRow
 from tests.harness.service import Service
 from tests.harness.waiting import GENEROUS_S
 
@@ -37,13 +37,13 @@ def test_a_key_is_valid_until_it_is_revoked(service: Service) -> None:
     digest = hashlib.sha256(b"bsk_1").hexdigest()
     row = KeyRow("k-1", "secret", digest, 0)
     catalog = service.worker.catalog
-    before = catalog.key("bsk_1")
+    before = catalog.key("bsk_1", 9)
     service.storage.keys.add(row)
-    during = catalog.key("bsk_1")
+    during = catalog.key("bsk_1", 9)
     service.storage.keys.revoke("k-1", 5)
 
-    assert (before, during, catalog.key("bsk_1")) == (None, row, None)
-    assert catalog.key("bsk_1\ud800") is None
+    assert (before, during, catalog.key("bsk_1", 9)) == (None, row, None)
+    assert catalog.key("bsk_1\ud800", 9) is None
 
 
 def test_a_changed_definition_keeps_the_model_that_serves(service: Service) -> None:

@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from bandit_svc.services.serving.key_ring import KeyRing
-from bandit_svc.storage.rows import KeyRow
+from bandit_svc.storage.keys import KeyRow
 
 SECRET = "bsk_" + "a" * 32
 OTHER = "bsk_" + "b" * 32

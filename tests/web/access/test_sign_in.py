@@ -3,6 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
+from bandit_svc.web.access.page_access import COOKIE
 from bandit_svc.web.access.sessions import SESSION_MS, Sessions
 from tests.harness.pages import Page
 from tests.harness.worker_in_process import StartWorker, WorkerInProcess
@@ -114,6 +115,23 @@ def test_a_revoked_key_ends_its_session_at_the_next_request(
 
     assert mine.get("/").status_code == 303
     assert other.get("/").status_code == 200
+
+
+def test_signing_out_ends_every_copy_of_the_session_in_every_worker(
+    service: WorkerInProcess, parse_page: type[Page]
+) -> None:
+    client, other = visitor(service), visitor(service)
+    copied = client.get_cookie(COOKIE)
+    assert copied is not None
+    thief = service.new_client()
+    thief.set_cookie(COOKIE, copied.value)
+    before = thief.get("/ops").status_code
+    client.post("/sign-out", data={"form_token": form_token(client, parse_page)})
+    service.now_ms += 1
+
+    assert (before, thief.get("/ops").status_code) == (200, 303)
+    assert other.get("/ops").status_code == 200
+    assert thief.post("/new", data={"form_token": "x"}).status_code == 401
 
 
 def test_signing_out_ends_the_session_of_this_browser(
