@@ -369,13 +369,20 @@ class DriftRow(NamedTuple):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """Counts of one experiment, by name (see `COUNTERS`)."""
+    """Counts of one experiment, by name (see `COUNTERS`).
+
+    Attributes:
+        first_ready_at_ms: when the first of the pending decisions matures.
+        rewarded: pending decisions with a reward; only while none has joined.
+    """
 
     counts: Mapping[str, int]
     pending: int
     unexposed: int
     orphans: int
     joined: int
+    first_ready_at_ms: int | None = None
+    rewarded: int | None = None
 
 
 Cursors = dict[str, Cursor]

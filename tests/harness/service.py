@@ -11,6 +11,7 @@ from typing import Any, TypedDict, Unpack
 
 import msgspec
 
+from bandit_svc.domain.clock_guard import KeptClock
 from bandit_svc.domain.events.decision import Activation
 from bandit_svc.domain.events.decision_id import ENTROPY_BYTES, SECRET_BYTES
 from bandit_svc.domain.events.event import Event
@@ -75,6 +76,11 @@ class Service:
         self.storage.migrate()
         self.storage.initialise(bytes(range(SECRET_BYTES)), T0_MS)
         self.worker, self.other_worker = self.new_worker("aa"), self.new_worker("bb")
+        self.learner_lives()
+
+    def learner_lives(self) -> None:
+        """Keep the time, as a learner's process does."""
+        self.storage.clock.keep(KeptClock("test", 0, self.now_ms))
 
     def open(self) -> Backends:
         """Open the folder as another process would."""
@@ -172,6 +178,7 @@ class Service:
     def mature_only(self) -> Tick:
         """Let every window end, and tick."""
         self.now_ms += 2 * SECOND_MS
+        self.learner_lives()
         return self.learner.tick()
 
     def model(self, key: str = "hero") -> ModelVersion:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from bandit_svc.domain.clock_guard import KeptClock
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.domain.events.event import Event
 from bandit_svc.eventlog.interface import START
@@ -53,6 +54,7 @@ class WorkerInProcess:
         self.secret = self.issue("secret").text
         self.publishable = self.issue("publishable").text
         self._learner = Learner(self.worker, lambda: self.now_ms)
+        self._learner_lives()
 
     def new_client(self) -> FlaskClient:
         """Return a caller with cookies of its own."""
@@ -131,7 +133,12 @@ class WorkerInProcess:
         self.now_ms += round(after_s * 1000)
         while not self._learner.tick().idle:
             pass
+        self._learner_lives()
         self.worker.catalog.refresh_models()
+
+    def _learner_lives(self) -> None:
+        """Keep the time, as a learner's process does."""
+        self.worker.storage.clock.keep(KeptClock("test", 0, self.now_ms))
 
     def stored(self) -> dict[str, Any]:
         """Return all that is stored: the bytes of the log, the rows of each table."""

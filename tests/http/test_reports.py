@@ -107,8 +107,27 @@ def test_a_report_of_nothing_says_that_nothing_is_known(
     assert report["uplift"]["absolute"]["estimate"] is None
     assert [g["mean"] for g in report["groups"]] == [None, None]
     assert [g["interval"] for g in report["groups"]] == [NOTHING, NOTHING]
-    assert report["verdict"].startswith("Nothing is known yet")
+    assert report["verdict"].startswith("No request for a decision has come yet")
     assert report["model"]["version"] == 0
+
+
+def test_a_long_window_tells_what_waits_and_until_when(
+    service: WorkerInProcess,
+) -> None:
+    service.create("hero", reward={"window_seconds": 604_800})
+    made = [service.decide("hero") for _ in range(40)]
+    for decided in made[:7]:
+        service.reward(decided["decision_id"], 1.0)
+    service.reward(made[0]["decision_id"], 1.0, reward_id="second")
+    service.learn(after_s=30)
+    report = report_of(service)
+
+    assert report["pending"]["rewarded"] == 7
+    assert report["pending"]["first_matures_at"] == "2027-01-22T08:00:00.000Z"
+    assert (
+        "40 decisions wait for rewards; 7 of them have one so far" in report["verdict"]
+    )
+    assert "2027-01-22 08:00:00 UTC" in report["verdict"]
 
 
 def test_late_duplicate_conflicting_and_orphan_rewards_are_counted(

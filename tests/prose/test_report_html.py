@@ -123,7 +123,7 @@ def test_a_report_of_nothing_is_a_page_without_charts(service: Service) -> None:
     service.create()
     page = report_html(report_of(service))
 
-    assert "Nothing is known yet" in page
+    assert "No request for a decision has come yet" in page
     assert drawings(page) == []
     assert "None" not in page
 

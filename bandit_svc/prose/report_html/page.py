@@ -19,6 +19,7 @@ from bandit_svc.services.evaluation.history_watch import ONE_STEP_NOTE
 from bandit_svc.services.evaluation.rows import ALIKE_UNKNOWN
 from bandit_svc.services.report.first_reward import REASON
 from bandit_svc.services.report.report import Report
+from bandit_svc.services.report.verdict import is_price_of_learning
 
 
 def report_html(report: Report, description: str = "") -> str:
@@ -99,7 +100,9 @@ def outcome_of(report: Report) -> Literal["good", "bad", "open"]:
     lower, upper = report.uplift.absolute.interval
     if lower is None or upper is None:
         return "open"
-    return "good" if lower > 0 else "bad" if upper < 0 else "open"
+    if upper < 0:
+        return "open" if is_price_of_learning(report) else "bad"
+    return "good" if lower > 0 else "open"
 
 
 @cache

@@ -87,27 +87,28 @@ def learning_reasons(kept: KeptClock | None, now_ms: int) -> list[Reason]:
         kept: the time that the learner kept last; None if none ever did.
         now_ms: the caller's agreed time.
     """
-    if kept is None:
-        return [
-            Reason(
-                LEARNER,
-                "no learner has run on this store; start `bandit-svc learner`",
-            )
-        ]
-    reasons = []
-    silent_ms = now_ms - kept.agreed_at_ms
-    if silent_ms > LEARNER_SILENT_MS:
-        reasons.append(
-            Reason(
-                LEARNER,
-                f"the learner has stored nothing for {silent_ms // 1000} s, and at "
-                f"most {LEARNER_SILENT_MS // 1000} s are expected; look at its log and "
-                "at `bandit-svc doctor`",
-            )
-        )
-    if kept.doubt is not None:
+    silent = silence(kept, now_ms)
+    reasons = [] if silent is None else [silent]
+    if kept is not None and kept.doubt is not None:
         reasons.append(Reason("clock", kept.doubt.sentence))
     return reasons
+
+
+def silence(kept: KeptClock | None, now_ms: int) -> Reason | None:
+    """Return that no learner runs, by the last sign of one; None while one does."""
+    if kept is None:
+        return Reason(
+            LEARNER, "no learner has run on this store; start `bandit-svc learner`"
+        )
+    silent_ms = now_ms - kept.agreed_at_ms
+    if silent_ms <= LEARNER_SILENT_MS:
+        return None
+    return Reason(
+        LEARNER,
+        f"the learner has stored nothing for {silent_ms // 1000} s, and at most "
+        f"{LEARNER_SILENT_MS // 1000} s are expected; look at its log and at "
+        "`bandit-svc doctor`",
+    )
 
 
 def store_reason(fault: str) -> Reason:

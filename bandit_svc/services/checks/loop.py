@@ -8,6 +8,7 @@ long as nothing was counted that could have been at fault.
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.numbers import counted, duration, percent
 from bandit_svc.services.checks.check import Check, CheckKind
+from bandit_svc.services.checks.degraded import Reason
 from bandit_svc.storage.rows import Totals
 
 LATE_WARN = 0.05
@@ -116,15 +117,20 @@ def fallback_decisions(totals: Totals) -> Check:
     return FALLBACK_DECISIONS.ok("no decision fell back to the baseline")
 
 
-def learner(totals: Totals, lag_s: float) -> Check:
+def learner(totals: Totals, lag_s: float, silence: Reason | None) -> Check:
     """Warn and fail by how long matured decisions wait for the learner.
 
     Args:
         lag_s: how long the oldest of them has waited, in seconds; 0 if none waits.
+        silence: that no learner runs. What waits in the event log is not counted then.
     """
     sentence = f"the oldest matured decision has waited {lag_s:.1f} s to be learned"
     if lag_s > LAG_FAIL_S:
         return LEARNER.fail(sentence)
+    if silence is not None:
+        return LEARNER.warn(
+            f"{silence.sentence}. What has come since then is not in these numbers"
+        )
     if lag_s > LAG_WARN_S:
         return LEARNER.warn(sentence)
     if not lag_s and not totals.joined:

@@ -13,9 +13,10 @@ from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.domain.experiment import Group as GroupName
 from bandit_svc.domain.model_version import ModelVersionMeta
-from bandit_svc.domain.times import timestamp
+from bandit_svc.domain.times import timestamp, timestamp_or_none
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.totals import Totals as Sums
+from bandit_svc.services.checks.degraded import Reason, silence
 from bandit_svc.services.checks.reported import CLIPPED, REFUSED, total_of
 from bandit_svc.services.evaluation.rows import (
     Clustering,
@@ -40,6 +41,7 @@ from bandit_svc.services.report.report import (
     Latency,
     Model,
     ModelEvidenceRow,
+    Pending,
     PolicyChoice,
     Report,
     VariantRow,
@@ -95,6 +97,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         evaluations=evaluations,
         holdout=_moments(main, BASELINE),
         sums=compared.totals,
+        silence=_silence(storage, experiment, now_ms),
     )
     report = Report(
         experiment=experiment.key,
@@ -102,6 +105,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         status=experiment.definition.status,
         revision=experiment.revision,
         decisions=_decisions(totals, main),
+        pending=Pending(totals.rewarded, timestamp_or_none(totals.first_ready_at_ms)),
         uplift=replace(
             uplift_of(compared, adjusted_of(compared, storage.joins)),
             former=former_uplift(
@@ -131,6 +135,13 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
     if experiment.definition.reward.closes_at_first_reward:
         report = without_biased_numbers(report)
     return replace(report, verdict=verdict(report))
+
+
+def _silence(storage: Storage, experiment: Experiment, now_ms: int) -> Reason | None:
+    """Return that no learner runs; None while one does, or where none is needed."""
+    if experiment.definition.status == "archived":
+        return None
+    return silence(storage.clock.kept(), now_ms)
 
 
 def _advised_s(rewards: Latency) -> tuple[float | None, float | None]:

@@ -13,6 +13,7 @@ from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.totals import Totals as Sums
 from bandit_svc.services.checks import by_unit, drift, loop, reported, stored_log
 from bandit_svc.services.checks.check import Check, CheckKind
+from bandit_svc.services.checks.degraded import Reason
 from bandit_svc.services.checks.propensities import CALIBRATION
 from bandit_svc.services.evaluation import checks as evaluated
 from bandit_svc.services.evaluation.history_watch import HISTORY, history
@@ -29,6 +30,7 @@ class Facts(NamedTuple):
         advised_windows_s: reward windows for 95 % and 99 % of the reported rewards.
         holdout: sums of the baseline's rewards.
         sums: those of the uplift by unit.
+        silence: that no learner runs; None while one does.
     """
 
     storage: Storage
@@ -39,6 +41,7 @@ class Facts(NamedTuple):
     evaluations: Mapping[str, CandidateProgress]
     holdout: Moments
     sums: Sums
+    silence: Reason | None
 
 
 class ReportCheck(NamedTuple):
@@ -71,7 +74,7 @@ REPORT_CHECKS = (
     ReportCheck(loop.ORPHAN_REWARDS, lambda f: loop.orphan_rewards(f.totals)),
     ReportCheck(loop.AMBIGUOUS_DECISIONS, lambda f: loop.ambiguous_decisions(f.totals)),
     ReportCheck(loop.FALLBACK_DECISIONS, lambda f: loop.fallback_decisions(f.totals)),
-    ReportCheck(loop.LEARNER, lambda f: loop.learner(f.totals, f.lag_s)),
+    ReportCheck(loop.LEARNER, lambda f: loop.learner(f.totals, f.lag_s, f.silence)),
     ReportCheck(loop.LEARN_ON, lambda f: loop.learn_on(f.experiment)),
     ReportCheck(
         stored_log.MISSING_REWARDS,

@@ -61,10 +61,10 @@ def _sentence(
 ) -> str:
     most, nearly_all = (window.seconds for window in windows)
     if total < LEAST_REWARDS or most is None or nearly_all is None:
-        reported = counted(total, "reward has been", "rewards have been")
+        are = counted(total, "reward is", "rewards are")
         return (
-            f"{reported} reported; {LEAST_REWARDS} are needed before a window is "
-            "recommended"
+            f"{are} of decisions that have matured; {LEAST_REWARDS} are needed before "
+            "a window is recommended"
         )
     heard = f"{percent(late / total)} of the {total:,} reported rewards came too late"
     if late > LATE_SHARE * total:

@@ -60,6 +60,19 @@ class Decisions(msgspec.Struct, frozen=True):
     units_in_both_groups: int
 
 
+class Pending(msgspec.Struct, frozen=True):
+    """What is known of decisions whose reward window is open.
+
+    Attributes:
+        rewarded: those with a reward so far; None once decisions have joined, and where
+            too many are pending to look them through.
+        first_matures_at: when the first of them matures, ISO 8601 in UTC.
+    """
+
+    rewarded: int | None = None
+    first_matures_at: str | None = None
+
+
 class Comparison(msgspec.Struct, frozen=True):
     """Mean reward of the treatment minus that of the baseline.
 
@@ -353,5 +366,6 @@ class Report(msgspec.Struct, frozen=True):
     latency: Latency
     model: Model
     health: tuple[Check, ...]
+    pending: Pending = Pending()
     policy_choice: PolicyChoice | None = None
     verdict: str = ""

@@ -46,6 +46,11 @@ _STATES: dict[int, DecisionState] = {
 }
 """Those in which a decision is shown."""
 
+_MOST_LOOKED_THROUGH = 20_000
+"""Pending decisions; each takes about 2 µs."""
+_REWARDED = """SELECT count(*) FROM decisions AS d WHERE number = ? AND state = 2
+    AND EXISTS (SELECT 1 FROM rewards WHERE decision_id = d.id AND attached = 1)"""
+
 
 class SqliteFacts:
     """See storage.interface.Facts."""
@@ -178,18 +183,25 @@ class SqliteFacts:
                 found = connection.execute(sql, [number]).fetchone()[0]
                 return int(found or 0)
 
+            pending, first_ready_at_ms = connection.execute(
+                "SELECT count(*), min(ready_at_ms) FROM decisions"
+                " WHERE number = ? AND state = 2",
+                [number],
+            ).fetchone()
+            joined = scalar("SELECT max(position) FROM joined WHERE number = ?")
+            is_young = not joined and pending <= _MOST_LOOKED_THROUGH
             return Totals(
                 counts=counts,
-                pending=scalar(
-                    "SELECT count(*) FROM decisions WHERE number = ? AND state = 2"
-                ),
+                pending=pending,
+                first_ready_at_ms=first_ready_at_ms,
+                rewarded=scalar(_REWARDED) if is_young else None,
                 unexposed=scalar(
                     "SELECT count(*) FROM decisions WHERE number = ? AND state = 0"
                 ),
                 orphans=scalar(
                     "SELECT count(*) FROM rewards WHERE number = ? AND attached = 0"
                 ),
-                joined=scalar("SELECT max(position) FROM joined WHERE number = ?"),
+                joined=joined,
             )
 
     def metric_names(self, number: int) -> set[str]:

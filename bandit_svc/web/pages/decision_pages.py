@@ -4,7 +4,7 @@ Owns the paging, and the figure of a receipt.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, assert_never
 
@@ -19,7 +19,7 @@ from bandit_svc.errors import NotFound
 from bandit_svc.prose.report_html.figure import Figure, figure
 from bandit_svc.services.serving.look_up import look_up
 from bandit_svc.services.serving.receipt import Receipt, receipt
-from bandit_svc.storage.overview import Place, RecentState
+from bandit_svc.storage.overview import Place, RecentDecision, RecentState
 from bandit_svc.storage.rows import DecisionView
 from bandit_svc.web.page_context import PageContext, moment, render
 
@@ -84,14 +84,27 @@ def _recent(page_context: PageContext, experiment: Experiment) -> Json:
         found = overview.recent(number, shown, PAGE + 1, before)
         if found:
             break
+    rows = found[:PAGE]
     return {
         "experiment": experiment,
         "states": STATES,
         "state": shown,
-        "found": found[:PAGE],
+        "found": rows,
+        "rewards_so_far": _rewards_so_far(page_context, rows)
+        if shown == "open"
+        else {},
         "is_first": before is None,
         "older": "{}-{}".format(*found[PAGE - 1].place) if len(found) > PAGE else None,
     }
+
+
+def _rewards_so_far(
+    page_context: PageContext, rows: Sequence[RecentDecision]
+) -> dict[str, int]:
+    """Return how many rewards decisions have that have not matured, by id."""
+    facts = page_context.storage.facts
+    views = (facts.decision(row.decision.id) for row in rows)
+    return {view.decision.id: len(view.rewards) for view in views if view is not None}
 
 
 def _place(text: str) -> Place | None:

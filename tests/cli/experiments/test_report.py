@@ -113,7 +113,7 @@ def test_csv_and_text_have_the_segments_and_the_latency(
     rows = {tuple(row[:3]) for row in csv.reader(result.stdout.splitlines())}
 
     assert "device: mobile" in text
-    assert "rewards have been reported" in text
+    assert "rewards are of decisions that have matured" in text
     assert ("segments", "device=mobile", "mean/treatment") in rows
     assert ("latency", "window for 95%", "seconds") in rows
     assert {row[2] for row in rows if row[0] == "history"} == {

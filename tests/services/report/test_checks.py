@@ -36,6 +36,22 @@ def test_with_no_decision_only_the_definition_can_be_checked(service: Service) -
     assert tally(checks_of(service)) == "1 ok, 16 too early"
 
 
+def test_a_learner_that_died_while_nothing_waited_is_not_ok(service: Service) -> None:
+    service.create()
+    service.rounds(20)
+    service.mature()
+    (alive,) = (c for c in checks_of(service) if c.name == "learner")
+    service.now_ms += 61_000
+    # This one is in the event log alone: nobody reads it, so that nothing waits.
+    service.decide()
+    (dead,) = (c for c in checks_of(service) if c.name == "learner")
+
+    assert alive.status == "ok"
+    assert dead.status == "warn"
+    assert "the learner has stored nothing for 61 s" in dead.detail
+    assert "What has come since then is not in these numbers" in dead.detail
+
+
 def test_what_has_happened_is_tested(service: Service) -> None:
     service.create(holdout=0.5, policy={"kind": "uniform"})
     for _ in range(3):

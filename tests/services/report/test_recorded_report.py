@@ -24,7 +24,7 @@ ADDED = (
     *("/uplift/asymptotic", "/uplift/units/", "/uplift/randomised/"),
     *("/uplift/one_step/", "/health/carry_over/", "/health/exclusion/"),
     *("/health/history/", "/model/policy/scale", "/segment_rule/left_out"),
-    *("/health/repeat_visits/design_effect", "/policy_choice"),
+    *("/health/repeat_visits/design_effect", "/policy_choice", "/pending/"),
 )
 """Where paths of later versions begin."""
 LATER = ("/reason", "/estimand", "/period/first", "/period/last", "/units")

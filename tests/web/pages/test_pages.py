@@ -172,7 +172,7 @@ def test_an_experiment_without_data_has_a_sentence_in_place_of_each_chart(
 
     assert "svg" not in page.tags
     for sentence in (
-        "Nothing is known yet",
+        "No request for a decision has come yet",
         "There is nothing to show yet: no decision of both groups has matured yet",
         "No context key splits the traffic yet",
         "No model has been published yet",
