@@ -191,3 +191,27 @@ class Choosing(Policy, Protocol):
 
     def evidence(self) -> list[ModelEvidence]:
         """Return one entry a model, in an order that never changes."""
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """How much of what a policy learned still counts.
+
+    Attributes:
+        learned: examples.
+        effective: examples that its predictions are about worth.
+        changes: times that it found a change and began again.
+        last_change: the examples it had learned at the last one; None without.
+    """
+
+    learned: int
+    effective: float
+    changes: int
+    last_change: int | None
+
+
+@runtime_checkable
+class Remembering(Policy, Protocol):
+    """A policy that knows how much of its log counts."""
+
+    def memory(self) -> Memory:
+        """Return how much of the learned examples counts."""

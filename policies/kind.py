@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from policies.base import Policy, PolicyError, RewardRange
+from policies.change.settings import MEMORY
 from policies.settings import Choice, Setting, normalised
 
 Spec = Mapping[str, Any]
@@ -110,6 +111,8 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
         summary: a phrase for people who choose a kind; no full stop.
         build: takes a normalised spec.
         settings: in the order of a normalised spec, after those of the explorer.
+        later: settings that a spec has only where they are not at their defaults, at
+            which they are off; specs that were stored before them are unchanged.
         explorers: None where the kind has none.
         check: refuses values that can't be combined; takes a normalised spec.
         examples: specs that the contract suite runs, together reaching every branch
@@ -121,13 +124,13 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
         former: how specs are read that were stored before one of the settings existed.
         scales_itself: of a normalised spec: rewards need no declared maximum, since
             the policy scales them by what it has learned.
-        chooses: True where its policies are `base.Choosing`.
     """
 
     name: str
     summary: str
     build: Callable[[Spec, RewardRange], Policy]
     settings: tuple[Setting, ...] = ()
+    later: tuple[Setting, ...] = ()
     explorers: ExplorerChoice | None = None
     check: Callable[[Spec], None] = _accept
     examples: tuple[Spec, ...]
@@ -136,7 +139,11 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
     search: Search = Search()
     former: Former | None = None
     scales_itself: Callable[[Spec], bool] = _is_false
-    chooses: bool = False
+
+    @property
+    def learns(self) -> bool:
+        """True where its policies learn, and so have the settings of changes."""
+        return any(setting.name == MEMORY.name for setting in self.every_setting)
 
     @property
     def needs_settings(self) -> bool:
@@ -150,7 +157,7 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
         if self.explorers is not None:
             found.append(self.explorers.setting)
             found += [one for own in self.explorers.own.values() for one in own]
-        found += self.settings
+        found += [*self.settings, *self.later]
         return list({setting.name: setting for setting in found}.values())
 
     def normalise(self, spec: Spec) -> dict[str, Any]:
@@ -165,7 +172,10 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
             settings = tuple(s for s in settings if s != self.former.setting)
         if self.explorers is not None:
             settings = (*self.explorers.settings_of(spec), *settings)
-        result = normalised(self.name, spec, settings)
+        result = normalised(self.name, spec, (*settings, *self.later))
+        for setting in self.later:
+            if result[setting.name] == setting.default:
+                del result[setting.name]
         # Combinations are checked last, when every value and default is known.
         self.check(result)
         return result

@@ -10,9 +10,11 @@ from typing import Any
 
 from policies.auto import policy as auto
 from policies.base import Policy, PolicyError, RewardRange
+from policies.change.settings import LATER, rules_of
 from policies.context_free import epsilon_greedy, fixed, thompson
 from policies.kind import NamedVariant, PolicyKind
 from policies.linear import kind as linear
+from policies.restarting.policy import RestartingPolicy
 from policies.rules import policy as rules
 from policies.unbounded import ScaledByLargest
 from policies.vw import kind as vw
@@ -70,10 +72,10 @@ def named_variants(spec: Mapping[str, Any]) -> list[NamedVariant]:
     return list(KINDS[spec["kind"]].named_variants(spec))
 
 
-def chooses(spec: Mapping[str, Any]) -> bool:
-    """Return whether policies of a normalised spec are `base.Choosing`."""
+def learns(spec: Mapping[str, Any]) -> bool:
+    """Return whether policies of a normalised spec learn from rewards."""
     kind = KINDS.get(spec["kind"])
-    return kind is not None and kind.chooses
+    return kind is not None and kind.learns
 
 
 def fixed_weights(spec: Mapping[str, Any]) -> Mapping[str, float] | None:
@@ -109,6 +111,9 @@ def build_policy(
     checked = normalise_spec(spec)
     bounds = reward_range or RewardRange()
     kind = KINDS[checked["kind"]]
+    if kind.later and rules_of(checked).acts:
+        own = {name: value for name, value in checked.items() if name not in LATER}
+        return RestartingPolicy(lambda: build_policy(own, bounds), checked, bounds)
     if bounds.maximum is None and not kind.scales_itself(checked):
         return ScaledByLargest(kind.build(checked, RewardRange()), checked, bounds)
     return kind.build(checked, bounds)

@@ -73,6 +73,10 @@ def report_rows(report: Report) -> Iterator[Row]:
     yield ("model", "served", "learned", model.learned)
     yield ("model", "served", "age_seconds", model.age_seconds)
     yield ("model", "served", "lag_seconds", model.lag_seconds)
+    memory = report.policy_memory
+    if memory is not None:
+        yield ("model", "served", "effective_memory", memory.effective)
+        yield ("model", "served", "changes", memory.changes)
     for check in report.health:
         yield from _checked(check)
 

@@ -5,9 +5,11 @@ the running mean of the rewards. All are functions of the learned examples in or
 scale with the rewards: a declared range has no effect.
 
     errors     e_q = reward - mean - prediction of model q, before it learned
-    losses     L_q <- d L_q + e_q^2 / s^2,  d = 1 - 1 / (500 + n / 3)
+    losses     L_q <- d L_q + e_q^2 / s^2,  d = 1 - 1 / (horizon + n / 3)
     weights    w_q proportional to c_q exp(-.15 (L_q - least L)), under .01 counted as 0
     noise      s^2 = the discounted mean of (sum_q w_q e_q)^2
+
+n is the age, which starts anew at a change; so do the losses and the mean, nearly.
 
 Exponential weights of the losses are Vovk (1990) and Littlestone and Warmuth (1994); at
 .15 the average lies between a Bayesian one (.5 of squared errors in units of the noise)
@@ -20,11 +22,13 @@ from typing import Self
 
 import msgspec
 
+from policies.auto.clock import KEPT, Clock
+
 LEARNING_RATE = 0.15
 """Of the weights; about half way between equal weights and a Bayesian average."""
 
 GROWTH = 3.0
-"""The evidence reaches back horizon + n / GROWTH examples."""
+"""The evidence reaches back horizon + age / GROWTH examples."""
 
 LEAST_WEIGHT = 0.01
 """A model of less weight is not served."""
@@ -47,16 +51,17 @@ class Evidence(msgspec.Struct):
     Attributes:
         losses: of each model; infinite for one that is left out for good.
         loss_squares: of each model, the discounted sum of its losses' squares.
-        count: examples learned.
-        total: sum of the rewards, each less the least one possible.
+        clock: with the examples learned.
+        total: sum of the rewards that are kept, each less the least one possible.
         total_squares: sum of their squares.
         squares: discounted sum of the served average's squared errors.
-        evidence: discounted number of examples in `squares`.
+        examples: discounted number of examples in `squares`.
+        shares: sum of the squared shares of those examples.
     """
 
     losses: list[float]
     loss_squares: list[float]
-    count: int = 0
+    clock: Clock = msgspec.field(default_factory=Clock)
     total: float = 0.0
     total_squares: float = 0.0
     squares: float = 0.0
@@ -69,9 +74,14 @@ class Evidence(msgspec.Struct):
         return cls([0.0] * models, [0.0] * models)
 
     @property
+    def count(self) -> int:
+        """The number of examples learned."""
+        return self.clock.count
+
+    @property
     def mean(self) -> float:
         """The mean of the rewards, with one of 0 before all others."""
-        return self.total / (self.count + 1.0)
+        return self.total / (self.clock.kept + 1.0)
 
     @property
     def noise(self) -> float:
@@ -80,7 +90,7 @@ class Evidence(msgspec.Struct):
         The variance of the rewards counts as one error more: it is in the units of the
         rewards, and soon outweighed.
         """
-        count = max(self.count, 1)
+        count = max(self.clock.kept, 1.0)
         mean = self.total / count
         variance = max(self.total_squares / count - mean * mean, 0.0)
         return math.sqrt((self.squares + variance) / (self.examples + 1.0))
@@ -136,21 +146,27 @@ class Evidence(msgspec.Struct):
         errors: Sequence[float],
         weights: Sequence[float],
         horizon: float,
-    ) -> None:
-        """Take in one example.
+        most: float = math.inf,
+    ) -> float:
+        """Take in one example, and return the error of the served average.
 
         Args:
             errors: of each of the Q models before it learned.
             weights: of each before the example.
             horizon: examples that the evidence reaches back at least.
+            most: examples that count at most.
         """
-        self.count += 1
-        self.total += reward
-        self.total_squares += reward * reward
-        keep = 1.0 - 1.0 / (horizon + self.count / GROWTH)
+        share = self.clock.tick(most)
+        self.total = self.total * share + reward
+        self.total_squares = self.total_squares * share + reward * reward
+        keep = 1.0 - 1.0 / min(horizon + self.clock.age / GROWTH, most)
         served = sum(
             weight * error for weight, error in zip(weights, errors, strict=True)
         )
+        self._add_losses(errors, served, keep)
+        return served
+
+    def _add_losses(self, errors: Sequence[float], served: float, keep: float) -> None:
         self.squares = self.squares * keep + served * served
         self.examples = self.examples * keep + 1.0
         noise = self.noise
@@ -166,6 +182,19 @@ class Evidence(msgspec.Struct):
             total * keep + square * square
             for total, square in zip(self.loss_squares, squares, strict=True)
         ]
+
+    def change(self) -> None:
+        """Start anew, nearly: what came before a change counts little."""
+        share = self.clock.change()
+        self.total *= share
+        self.total_squares *= share
+        if self.examples > KEPT:
+            share = KEPT / self.examples
+            self.losses = [loss * share for loss in self.losses]
+            self.loss_squares = [total * share for total in self.loss_squares]
+            self.squares *= share
+            self.examples = KEPT
+            self.shares *= share * share
 
     def leave_out(self, models: Sequence[int]) -> None:
         """Set the weight of some models to 0 from now on."""

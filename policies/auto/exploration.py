@@ -14,7 +14,7 @@ POWER = 0.65
 
 
 def inverse_gap(
-    means: Floats, noise: float, learned_count: int, gamma_scale: float
+    means: Floats, noise: float, learned_count: float, gamma_scale: float
 ) -> list[float]:
     """Return 1 / (K + gamma * gap) for each action but the best, which has the rest.
 

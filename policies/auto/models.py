@@ -76,3 +76,9 @@ def log_priors() -> list[float]:
 def model_names() -> list[str]:
     """Return the name of each model, in the order of their weights."""
     return [*(name for stack in STACKS for name in stack.priors), "shared"]
+
+
+def forgetting_rates() -> list[float]:
+    """Return how fast each model forgets: times the deviation of its constant."""
+    priors = [prior for stack in STACKS for prior in stack.priors.values()]
+    return [*(prior.forgetting * prior.intercept for prior in priors), 0.0]

@@ -15,10 +15,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from policies.auto.clock import Clock
 from policies.auto.columns import MOST_PAIRS, ColumnReader, Columns, Row
 from policies.auto.evidence import Evidence
 from policies.auto.exploration import inverse_gap
-from policies.auto.models import PAIRS, STACKS, log_priors, model_names
+from policies.auto.models import (
+    PAIRS,
+    STACKS,
+    forgetting_rates,
+    log_priors,
+    model_names,
+)
 from policies.auto.regressions import Packed, Regressions
 from policies.auto.rows import Rows
 from policies.auto.served import Served
@@ -26,11 +33,22 @@ from policies.auto.shared import PackedShared, SharedRegression, own_features
 from policies.base import (
     Action,
     Context,
+    Memory,
     ModelEvidence,
     RewardRange,
     check_actions,
     check_example,
 )
+from policies.change.falls import Falls
+from policies.change.settings import (
+    CHANGE,
+    DETECT,
+    IGNORE,
+    MEMORY,
+    RESET_EVERY,
+    rules_of,
+)
+from policies.change.typical import Typical
 from policies.envelope import seal, spec_digest, unseal
 from policies.features import Named
 from policies.kind import PolicyKind, Search
@@ -48,9 +66,16 @@ REST = 4
 example only; their errors count as ever, so that they can come back."""
 
 
+_FORM = 2
+"""Of the state and of what is learned; raise it with either, and models are trained
+from the log again."""
+
+
 class _State(msgspec.Struct, frozen=True):
     columns: Columns
     rows: Rows
+    typical: Typical
+    falls: Falls
     evidence: Evidence
     stacks: list[Packed]
     shared: PackedShared
@@ -64,8 +89,9 @@ class AutoPolicy:
     """Averages its models by their evidence and explores by the gaps of that."""
 
     def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
-        self._digest = spec_digest(spec, reward_range)
+        self._digest = spec_digest({**spec, "form": _FORM}, reward_range)
         self._reward_range = reward_range
+        self._rules = rules_of(spec)
         self._gamma_scale: float = spec["gamma_scale"]
         self._horizon: float = spec["horizon"]
         ends = np.cumsum([len(stack.priors) for stack in STACKS]).tolist()
@@ -74,13 +100,16 @@ class AutoPolicy:
             for end, stack in zip(ends, STACKS, strict=True)
         ]
         self._log_priors = log_priors()
-        self._restore(
-            Columns(),
-            Rows(),
-            Evidence.of(ends[-1] + 1),
-            [stack.untrained() for stack in STACKS],
-            SharedRegression(),
-        )
+        self._typical = Typical()
+        self._begin(Clock())
+
+    def _begin(self, clock: Clock) -> None:
+        """Begin with nothing learned, but for the count and what rewards are usual."""
+        evidence = Evidence.of(self._slices[-1].stop + 1)
+        evidence.clock = clock
+        stacks = [stack.untrained() for stack in STACKS]
+        self._falls = Falls()
+        self._restore(Columns(), Rows(), evidence, stacks, SharedRegression())
 
     def _restore(
         self,
@@ -107,11 +136,16 @@ class AutoPolicy:
         check_actions(len(actions))
         # Products that carry no weight would add 0 to each mean.
         row = self._reader.row(context, products=bool(self._shares[PAIRS].any()))
-        count = self._evidence.count
+        clock = self._evidence.clock
         means = self._served.means(
-            row, actions, self._rows.by_key, self._shares, self._columns.used, count
+            row,
+            actions,
+            self._rows.by_key,
+            self._shares,
+            self._columns.used,
+            clock.time,
         )
-        return inverse_gap(means, self._evidence.noise, count, self._gamma_scale)
+        return inverse_gap(means, self._evidence.noise, clock.age, self._gamma_scale)
 
     def learn(
         self,
@@ -133,18 +167,33 @@ class AutoPolicy:
         # All features are read first, so that a refused one changes nothing.
         row = self._reader.row(context)
         own = own_features(actions[chosen])
+        if self._typical.learn(whole):
+            self._begin(self._evidence.clock.begun_again())
+            row = self._reader.row(context)
         if self._columns.pairing and len(actions) > MOST_ACTIONS_PAIRED:
             self._stop_pairing()
             row = self._reader.row(context)
         if not row.complete:
             self._reader.admit(context, self._most_pairs())
             row = self._reader.row(context)
-        target = whole - self._evidence.mean
+        bounded = self._typical.bounded(whole)
+        target = bounded - self._evidence.mean
         errors, new_row = self._learned(row, actions, chosen, own, target)
         self._reader.learn(row)
-        self._evidence.add(whole, errors, self._weights, self._horizon)
+        self._take_in(bounded, errors)
         self._weigh()
         self._served.learned(new_row=new_row)
+
+    def _take_in(self, reward: float, errors: Sequence[float]) -> None:
+        """Add an example to the evidence, and begin again where a change is due."""
+        evidence, rules = self._evidence, self._rules
+        noise = evidence.noise
+        error = evidence.add(reward, errors, self._weights, self._horizon, rules.memory)
+        if rules.reset_every and evidence.count % rules.reset_every == 0:
+            self._begin(evidence.clock.begun_again())
+        elif rules.detects and noise > 0.0 and self._falls.add(error / noise):
+            self._falls = Falls()
+            evidence.change()
 
     def _learned(
         self,
@@ -155,7 +204,7 @@ class AutoPolicy:
         target: float,
     ) -> tuple[list[float], bool]:
         """Let each model learn; return their errors, and if the action is new."""
-        count = self._evidence.count + 1
+        count, time = self._evidence.count + 1, self._evidence.clock.time
         at, new_row = self._row_of(actions, chosen, count)
         errors: list[float] = []
         ends = row.plain, row.hats, len(row.columns)
@@ -167,7 +216,7 @@ class AutoPolicy:
             elif count % REST and self._evidence.hopeless(models, self._log_priors):
                 errors += stack.errors(at, columns, values, target).tolist()
             else:
-                errors += stack.learn(at, columns, values, target, count).tolist()
+                errors += stack.learn(at, columns, values, target, time).tolist()
         columns, values = row.columns[: row.plain], row.values[: row.plain]
         errors.append(self._shared.learn(at, own, columns, values, target))
         return errors, new_row
@@ -200,6 +249,17 @@ class AutoPolicy:
             )
         ]
 
+    def memory(self) -> Memory:
+        """Return how much of the log counts; see the protocol."""
+        clock = self._evidence.clock
+        reach = [clock.reaches_back(rate) for rate in forgetting_rates()]
+        return Memory(
+            learned=clock.count,
+            effective=float(np.dot(self._weights, reach)),
+            changes=clock.found,
+            last_change=clock.changes[-1] if clock.changes else None,
+        )
+
     def _stop_pairing(self) -> None:
         self._reader.stop_pairing()
         where = self._slices[PAIRS]
@@ -213,6 +273,8 @@ class AutoPolicy:
         state = _State(
             self._columns,
             self._rows,
+            self._typical,
+            self._falls,
             self._evidence,
             [stack.packed() for stack in self._stacks],
             self._shared.packed(),
@@ -226,6 +288,7 @@ class AutoPolicy:
             stack.unpacked(packed)
             for packed, stack in zip(loaded.stacks, STACKS, strict=True)
         ]
+        self._typical, self._falls = loaded.typical, loaded.falls
         self._restore(
             loaded.columns,
             loaded.rows,
@@ -255,9 +318,16 @@ KIND = PolicyKind(
             10.0,
             1e6,
         ),
+        msgspec.structs.replace(CHANGE, default=DETECT),
+        MEMORY,
+        RESET_EVERY,
     ),
-    examples=({"kind": "auto"}, {"kind": "auto", "gamma_scale": 10, "horizon": 100}),
+    examples=(
+        {"kind": "auto"},
+        {"kind": "auto", "gamma_scale": 10, "horizon": 100, "change": IGNORE},
+        {"kind": "auto", "memory": 100},
+        {"kind": "auto", "reset_every": 50},
+    ),
     search=Search(scaled=("gamma_scale",)),
     scales_itself=lambda _spec: True,
-    chooses=True,
 )

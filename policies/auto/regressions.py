@@ -21,8 +21,8 @@ from policies.auto.columns import MOST_COLUMNS, Floats, Indices
 
 Singles = npt.NDArray[np.float32]
 
-WARM_UP_COUNT = 1000.0
-"""Examples that are added to the age, so that a young policy forgets nothing."""
+NEVER = math.inf
+"""The time at which a row that was never learned last forgot."""
 
 FORGOTTEN_AT_ONCE = 1e-2
 """A matrix is scaled when this share of it is to be forgotten, not at each example."""
@@ -57,13 +57,13 @@ class Packed(msgspec.Struct, frozen=True):
 
     Attributes:
         columns: those of the contexts that the models have, in their order.
-        ages: of each row, when it last forgot; -1 before.
+        times: of each row, when it last forgot; NEVER before.
         matrices: the upper triangles.
         pending: for each row, the updates that are still to be made.
     """
 
     columns: list[int]
-    ages: list[int]
+    times: list[float]
     weights: bytes
     matrices: bytes
     pending: list[bytes]
@@ -93,7 +93,7 @@ class Regressions:
         self._room = 0
         # The place of a column of the contexts; -1 for those that the models lack.
         self._places = np.full(MOST_COLUMNS, -1)
-        self._ages: list[int] = []
+        self._times: list[float] = []
         self._weights: Floats = np.zeros((len(priors), 0, 0))
         self._matrices: Singles = np.zeros((len(priors), 0, 0, 0), np.float32)
         # A row's matrix is the stored one less the sum of u u' over its pending u.
@@ -111,7 +111,7 @@ class Regressions:
         return math.isqrt(MOST_CELLS // max(rows, 1))
 
     def learn(
-        self, row: int, columns: Indices, values: Floats, target: float, count: int
+        self, row: int, columns: Indices, values: Floats, target: float, time: float
     ) -> Floats:
         """Update a row by one example.
 
@@ -119,7 +119,7 @@ class Regressions:
             columns: of the contexts, shape (n,).
             values: shape (n,).
             target: the reward less the running mean.
-            count: examples learned, this one included.
+            time: of the clock; see `clock`.
 
         Returns:
             Shape (Q,): the error of each model before it learned.
@@ -129,10 +129,10 @@ class Regressions:
             places = self._joined(columns, places)
             inside = places >= 0
             places, values = places[inside], values[inside]
-        if row >= len(self._ages) or self._room < len(self._columns):
+        if row >= len(self._times) or self._room < len(self._columns):
             self._make_room(row)
         weights = self._weights[:, row]
-        self._forget(row, weights, count)
+        self._forget(row, weights, time)
         errors = target - weights[:, places] @ values
         gains = self._gains(row, places, values)
         # With x the values and P the matrix, P becomes P - (P x)(P x)' / (1 + x' P x).
@@ -150,7 +150,7 @@ class Regressions:
     ) -> Floats:
         """Return the error of each model on an example; nothing is learned."""
         places = self._places[columns]
-        if row >= len(self._ages) or not self._columns:
+        if row >= len(self._times) or not self._columns:
             return np.full(len(self._priors), target)
         inside = places >= 0
         weights = self._weights[:, row]
@@ -179,13 +179,13 @@ class Regressions:
 
     def weights_of(self, columns: Indices) -> Floats:
         """Return the weights of the first model's first row, 0 for unknown columns."""
-        if not self._ages:
+        if not self._times:
             return np.zeros(columns.shape)
         places = self._places[columns]
         return np.where(places >= 0, self._weights[0, 0][places], 0.0)
 
     def folded(
-        self, shares: Floats, rows: Indices, columns: Indices, count: int
+        self, shares: Floats, rows: Indices, columns: Indices, time: float
     ) -> Floats:
         """Return the weights of all models in one: their average by `shares`.
 
@@ -193,7 +193,7 @@ class Regressions:
             shares: shape (Q,), of the models.
             rows: shape (K,); -1 for an action that was never learned.
             columns: shape (n,), of the contexts.
-            count: examples learned.
+            time: of the clock.
 
         Returns:
             Shape (K, n); 0 for columns that the models lack.
@@ -201,23 +201,23 @@ class Regressions:
         folded = np.zeros((len(rows), len(columns)))
         places = self._places[columns]
         inside = np.flatnonzero(places >= 0)
-        learned = np.flatnonzero((rows >= 0) & (rows < len(self._ages)))
+        learned = np.flatnonzero((rows >= 0) & (rows < len(self._times)))
         if not (len(inside) and len(learned)):
             return folded
         at = rows[learned][:, None], places[inside]
-        ages = np.array(self._ages)[rows[learned]]
+        times = np.array(self._times)[rows[learned]]
         part = np.zeros((len(learned), len(inside)))
         # One model after the other and entry by entry: an entry has the same bits
         # whatever other columns and rows are asked for.
         for model, share in enumerate(shares.tolist()):
             if share > 0.0:
-                kept = np.sqrt(self._kept(model, ages, count)) * share
+                kept = np.sqrt(self._kept(model, times, time)) * share
                 part += kept[:, None] * self._weights[model][at]
         folded[learned[:, None], inside] = part
         return folded
 
     def variances(
-        self, rows: Indices, columns: Indices, values: Floats, count: int
+        self, rows: Indices, columns: Indices, values: Floats, time: float
     ) -> Floats:
         """Return the variances of the models' predictions, in units of the noise.
 
@@ -225,7 +225,7 @@ class Regressions:
             rows: shape (K,); -1 for an action that was never learned.
             columns: of the contexts, shape (n,), the intercept first.
             values: shape (n,).
-            count: examples learned.
+            time: of the clock.
 
         Returns:
             Shape (Q, K).
@@ -239,9 +239,9 @@ class Regressions:
         places, values = places[inside], values[inside]
         models = range(len(self._priors))
         for place, row in enumerate(rows.tolist()):
-            if 0 <= row < len(self._ages):
-                age = np.array(self._ages[row])
-                kept = np.array([self._kept(model, age, count) for model in models])
+            if 0 <= row < len(self._times):
+                since = np.array(self._times[row])
+                kept = np.array([self._kept(model, since, time) for model in models])
                 spreads = np.maximum(
                     self._gains(row, places, values)[:, places] @ values, 0.0
                 )
@@ -252,14 +252,14 @@ class Regressions:
 
     def start_again(self, row: int) -> None:
         """Reset a row to the prior: its action went and another one takes it."""
-        if row < len(self._ages):
-            self._ages[row], self._pending_counts[row] = -1, 0
+        if row < len(self._times):
+            self._times[row], self._pending_counts[row] = NEVER, 0
             self._weights[:, row] = 0.0
             self._matrices[:, row] = self._prior_matrices(self._matrices.shape[2])
 
     def _joined(self, columns: Indices, places: Indices) -> Indices:
         """Assign a place to each column that has none, as long as there is room."""
-        most = min(self._most_columns, self.most_columns(len(self._ages)))
+        most = min(self._most_columns, self.most_columns(len(self._times)))
         for column in columns[places < 0].tolist():
             if len(self._columns) < most and self._places[column] < 0:
                 self._places[column] = len(self._columns)
@@ -270,9 +270,9 @@ class Regressions:
     def _make_room(self, row: int) -> None:
         _, rows, width = self._weights.shape
         self._room = room_for(len(self._columns), LEAST_COLUMNS)
-        self._ages += [-1] * (row + 1 - len(self._ages))
+        self._times += [NEVER] * (row + 1 - len(self._times))
         self._pending_counts += [0] * (row + 1 - len(self._pending_counts))
-        more_rows = room_for(len(self._ages), LEAST_ROWS)
+        more_rows = room_for(len(self._times), LEAST_ROWS)
         more_width = self._room
         if (rows, width) == (more_rows, more_width):
             return
@@ -299,25 +299,25 @@ class Regressions:
         matrices[:, 0, 0] = self._intercepts
         return matrices
 
-    def _kept(self, model: int, ages: Floats | Indices, count: int) -> Floats:
-        """Return the share of each row's evidence that still counts; 1 if ages are -1.
+    def _kept(self, model: int, times: Floats, time: float) -> Floats:
+        """Return the share of each row's evidence that still counts; 1 after NEVER.
 
-        exp(-f^2 (1/a - 1/b)) for ages a < b, WARM_UP_COUNT included: the product of
-        1 - (f / n)^2 over the examples between them, to first order.
+        exp(-f^2 (t - s)): the product of 1 - (f / age)^2 over the examples between the
+        times s and t, to first order.
         """
-        passed = 1.0 / (ages + WARM_UP_COUNT) - 1.0 / (count + WARM_UP_COUNT)
-        kept: Floats = np.exp(-self._squares[model] * np.where(ages < 0, 0.0, passed))
+        # A row that never forgot has an infinite time: nothing has passed since.
+        passed = np.maximum(time - times, 0.0)
+        kept: Floats = np.exp(-self._squares[model] * passed)
         return kept
 
-    def _forget(self, row: int, weights: Floats, count: int) -> None:
-        age = self._ages[row]
-        if age < 0:
-            self._ages[row] = count
+    def _forget(self, row: int, weights: Floats, time: float) -> None:
+        passed = time - self._times[row]
+        if passed == -NEVER:
+            self._times[row] = time
             return
-        passed = 1.0 / (age + WARM_UP_COUNT) - 1.0 / (count + WARM_UP_COUNT)
         if self._fastest * passed < FORGOTTEN_AT_ONCE:
             return
-        self._ages[row] = count
+        self._times[row] = time
         self._settle(row)
         # Not the spare columns: those that are in use later must begin with the prior
         # to the last bit, as they do after a load.
@@ -334,12 +334,12 @@ class Regressions:
 
     def packed(self) -> Packed:
         """Return the stack for a dump, without spare room."""
-        rows, width = len(self._ages), len(self._columns)
+        rows, width = len(self._times), len(self._columns)
         upper = np.triu_indices(width)
         triangles = self._matrices[:, :rows, :width, :width][:, :, *upper]
         return Packed(
             columns=self._columns,
-            ages=self._ages,
+            times=self._times,
             weights=self._weights[:, :rows, :width].astype("<f8").tobytes(),
             matrices=triangles.astype("<f4").tobytes(),
             pending=[
@@ -356,11 +356,11 @@ class Regressions:
         new = cls(priors, most_columns)
         new._columns = list(packed.columns)
         new._places[new._columns] = np.arange(len(new._columns))
-        rows, width = len(packed.ages), len(packed.columns)
+        rows, width = len(packed.times), len(packed.columns)
         if not rows:
             return new
         new._make_room(rows - 1)
-        new._ages = list(packed.ages)
+        new._times = list(packed.times)
         models = len(priors)
         weights = np.frombuffer(packed.weights, "<f8").reshape(models, rows, width)
         new._weights[:, :rows, :width] = weights

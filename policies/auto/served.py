@@ -59,7 +59,7 @@ class Served:
         by_key: dict[str, int],
         weights: Sequence[Floats],
         used: int,
-        count: int,
+        time: float,
     ) -> Floats:
         """Return the average prediction for each action, less the mean reward.
 
@@ -69,7 +69,7 @@ class Served:
             by_key: the row of each learned action.
             weights: of the models of each stack, then of the shared one.
             used: number of columns.
-            count: examples learned.
+            time: of the clock.
         """
         view = self._view(actions)
         rows = view.rows
@@ -77,10 +77,10 @@ class Served:
             rows = np.array([by_key.get(action.key, -1) for action in actions])
             view.rows = rows
         if view.folded is None and view.asked:
-            view.folded = self._folded(weights, view, rows, np.arange(used), count)
+            view.folded = self._folded(weights, view, rows, np.arange(used), time)
         view.asked = True
         folded = (
-            self._folded(weights, view, rows, row.columns, count)
+            self._folded(weights, view, rows, row.columns, time)
             if view.folded is None
             else view.folded[row.columns]
         )
@@ -111,13 +111,13 @@ class Served:
         view: _View,
         rows: Indices,
         columns: Indices,
-        count: int,
+        time: float,
     ) -> Floats:
         """Return the folded weights, shape (n, K), in C order."""
         folded = np.zeros((len(columns), len(rows)))
         for stack, shares in zip(self._stacks, weights, strict=False):
             if shares.any():
-                folded += stack.folded(shares, rows, columns, count).T
+                folded += stack.folded(shares, rows, columns, time).T
         share = float(weights[-1][0])
         if share > 0.0:
             folded += share * self._shared.folded(columns, self._table(view), rows)

@@ -81,7 +81,7 @@ class SharedRegression:
         places, factors = self._learned_features(own)
         products = self._admitted(columns, places)
         given = (values[:, None] * factors).ravel()
-        left = float(self._regression.learn(0, products, given, target, 0)[0])
+        left = float(self._regression.learn(0, products, given, target, 0.0)[0])
         self._make_rows(row + 1)
         error = left - float(self._own_means[row])
         self._counts[row] += 1

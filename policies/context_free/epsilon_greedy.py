@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policies.base import Action, Context, RewardRange, check_actions
+from policies.change.settings import LATER_SETTINGS
 from policies.context_free.tallies import TallyingPolicy
 from policies.kind import PolicyKind
 from policies.settings import Number
@@ -51,5 +52,9 @@ KIND = PolicyKind(
     settings=(
         Number("epsilon", 0.1, "share of choices made uniformly at random", 0.0, 1.0),
     ),
-    examples=({"kind": "epsilon_greedy"},),
+    later=LATER_SETTINGS,
+    examples=(
+        {"kind": "epsilon_greedy"},
+        {"kind": "epsilon_greedy", "memory": 100},
+    ),
 )

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import betainc, betaincinv, betaln, ndtr, xlog1py, xlogy
 
 from policies.base import Action, Context, RewardRange, check_actions
+from policies.change.settings import LATER_SETTINGS
 from policies.context_free.tallies import TallyingPolicy
 from policies.kind import PolicyKind
 from policies.maximum import (
@@ -115,8 +116,10 @@ KIND = PolicyKind(
             1e6,
         ),
     ),
+    later=LATER_SETTINGS,
     examples=(
         {"kind": "thompson"},
         {"kind": "thompson", "prior_successes": 0.5, "prior_failures": 0.5},
+        {"kind": "thompson", "change": "detect", "reset_every": 50},
     ),
 )

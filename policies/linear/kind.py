@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from policies.base import Policy, RewardRange
+from policies.change.settings import LATER_SETTINGS
 from policies.kind import ExplorerChoice, Former, PolicyKind, Search
 from policies.linear.explorers import EXPLORER, EXPLORERS
 from policies.linear.parallel import ParallelPolicy
@@ -72,6 +73,7 @@ KIND = PolicyKind(
     explorers=ExplorerChoice(
         EXPLORER, {name: own for name, (_, own) in EXPLORERS.items()}
     ),
+    later=LATER_SETTINGS,
     examples=(
         *({"kind": "linear", "explorer": name} for name in EXPLORERS),
         {"kind": "linear", "forgetting": 0, "dimensions": 16},
@@ -80,6 +82,8 @@ KIND = PolicyKind(
             for name in EXPLORERS
         ),
         {"kind": "linear", "forgetting": 0, "dimensions": 16, "regressions": ONE},
+        {"kind": "linear", "change": "detect", "memory": 100},
+        {"kind": "linear", "regressions": ONE, "reset_every": 50},
     ),
     search=Search(
         scaled=("ridge",), changed=({"regressions": PARALLEL, "explorer": "igw"},)

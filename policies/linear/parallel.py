@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from policies.auto.clock import Clock
 from policies.auto.columns import (
     MOST_HATS,
     MOST_PLAIN,
@@ -29,20 +30,20 @@ from policies.auto.regressions import Packed, Prior, Regressions
 from policies.auto.rows import Rows
 from policies.auto.served import Served
 from policies.auto.shared import SharedRegression
-from policies.base import Action, Context, RewardRange, check_actions, check_example
+from policies.base import (
+    Action,
+    Context,
+    Memory,
+    RewardRange,
+    check_actions,
+    check_example,
+)
+from policies.change.typical import Typical
 from policies.envelope import seal, spec_digest, unseal
 from policies.linear.explorers import Estimates, explored, reads_deviations
-from policies.moments import Moments
 
 HORIZON = 500.0
 """Examples that the evidence for a regression reaches back at least."""
-
-REACH = 30.0
-"""In deviations of the rewards; how far one counts in their mean and deviation, which
-then know rewards that are as rare as one in 900."""
-
-BOUND = 10.0
-"""In deviations; what is learned of a reward further from the mean is cut there."""
 
 MOST_REWARD = 1e100
 """The largest reward that counts; the sum of its squares is a finite float."""
@@ -70,10 +71,15 @@ _NONE = np.zeros(1)
 """The weight of a model that only `auto` has."""
 
 
+_FORM = 2
+"""Of the state and of what is learned; raise it with either, and models are trained
+from the log again."""
+
+
 class _State(msgspec.Struct, frozen=True):
     columns: Columns
     rows: Rows
-    rewards: Moments
+    typical: Typical
     evidence: Evidence
     stacks: list[Packed]
 
@@ -86,7 +92,7 @@ class ParallelPolicy:
     """Averages linear regressions by their evidence and explores."""
 
     def __init__(self, spec: Mapping[str, Any], reward_range: RewardRange) -> None:
-        self._digest = spec_digest(spec, reward_range)
+        self._digest = spec_digest({**spec, "form": _FORM}, reward_range)
         self._reward_range = reward_range
         self._spec = dict(spec)
         self._reads_deviations = reads_deviations(spec)
@@ -104,28 +110,29 @@ class ParallelPolicy:
         ]
         plain = min(spec["dimensions"], 1 + SHARED_COLUMNS + MOST_PLAIN)
         self._most_columns = (plain, plain + MOST_HATS)
-        self._restore(
-            Columns(pairing=False),
-            Rows(),
-            Moments(),
-            Evidence.of(len(_EQUAL)),
-            [
-                Regressions(priors, most)
-                for priors, most in zip(self._priors, self._most_columns, strict=True)
-            ],
-        )
+        self._typical = Typical()
+        self._begin(Clock())
+
+    def _begin(self, clock: Clock) -> None:
+        """Begin with nothing learned, but for the count and what rewards are usual."""
+        evidence = Evidence.of(len(_EQUAL))
+        evidence.clock = clock
+        stacks = [
+            Regressions(priors, most)
+            for priors, most in zip(self._priors, self._most_columns, strict=True)
+        ]
+        self._restore(Columns(pairing=False), Rows(), evidence, stacks)
 
     def _restore(
         self,
         columns: Columns,
         rows: Rows,
-        rewards: Moments,
         evidence: Evidence,
         stacks: list[Regressions],
     ) -> None:
         self._columns, self._reader = columns, ColumnReader(columns)
-        self._rows, self._rewards = rows, rewards
-        self._evidence, self._stacks = evidence, stacks
+        self._rows, self._evidence = rows, evidence
+        self._stacks = stacks
         self._served = Served(stacks, SharedRegression())
         self._weigh()
 
@@ -147,7 +154,7 @@ class ParallelPolicy:
             self._rows.by_key,
             self._shares,
             self._columns.used,
-            self._evidence.count,
+            self._evidence.clock.time,
         )
         estimates = Estimates(
             means=means,
@@ -167,7 +174,7 @@ class ParallelPolicy:
             self._stacks, self._shares, (row.plain, row.hats), strict=False
         ):
             variances += shares @ stack.variances(
-                rows, row.columns[:end], row.values[:end], self._evidence.count
+                rows, row.columns[:end], row.values[:end], self._evidence.clock.time
             )
         deviations: Floats = noise * np.sqrt(variances)
         return deviations
@@ -189,30 +196,35 @@ class ParallelPolicy:
         self._reward_range.scaled(reward)
         # Not its share of the range, so that a declared maximum changes no bit.
         whole = min(reward - self._reward_range.minimum, MOST_REWARD)
-        bounded = self._bounded(whole)
         # All features are read first, so that a refused one changes nothing.
         row = self._reader.row(context)
+        if self._typical.learn(whole):
+            self._begin(self._evidence.clock.begun_again())
+            row = self._reader.row(context)
         if not row.complete:
             self._reader.admit(context, 0)
             row = self._reader.row(context)
-        count, target = self._evidence.count + 1, bounded - self._evidence.mean
+        bounded = self._typical.bounded(whole)
+        count, time = self._evidence.count + 1, self._evidence.clock.time
+        target = bounded - self._evidence.mean
         at, is_new = self._row_of(actions, chosen, count)
         errors: list[float] = []
         for stack, end in zip(self._stacks, (row.plain, row.hats), strict=True):
             columns, values = row.columns[:end], row.values[:end]
-            errors += stack.learn(at, columns, values, target, count).tolist()
+            errors += stack.learn(at, columns, values, target, time).tolist()
         self._reader.learn(row)
-        self._rewards.learn(whole, REACH)
         self._evidence.add(bounded, errors, self._weights, HORIZON)
         self._weigh()
         self._served.learned(new_row=is_new)
 
-    def _bounded(self, reward: float) -> float:
-        """Return a reward, cut where one event would turn the regressions."""
-        mean, limit = self._rewards.mean, BOUND * self._rewards.deviation
-        if limit == 0.0:
-            return reward
-        return min(max(reward, mean - limit), mean + limit)
+    def memory(self) -> Memory:
+        """Return how much of the log counts; see the protocol."""
+        clock = self._evidence.clock
+        priors = [prior for stack in self._priors for prior in stack]
+        reach = [
+            clock.reaches_back(prior.forgetting * prior.intercept) for prior in priors
+        ]
+        return Memory(clock.count, float(np.dot(self._weights, reach)), 0, None)
 
     def _row_of(
         self, actions: Sequence[Action], chosen: int, count: int
@@ -229,7 +241,7 @@ class ParallelPolicy:
         state = _State(
             self._columns,
             self._rows,
-            self._rewards,
+            self._typical,
             self._evidence,
             [stack.packed() for stack in self._stacks],
         )
@@ -244,6 +256,5 @@ class ParallelPolicy:
                 loaded.stacks, self._priors, self._most_columns, strict=True
             )
         ]
-        self._restore(
-            loaded.columns, loaded.rows, loaded.rewards, loaded.evidence, stacks
-        )
+        self._typical = loaded.typical
+        self._restore(loaded.columns, loaded.rows, loaded.evidence, stacks)

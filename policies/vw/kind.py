@@ -3,6 +3,7 @@
 Owns its order of settings, its examples, and what a search of settings tries.
 """
 
+from policies.change.settings import LATER_SETTINGS
 from policies.kind import ExplorerChoice, Former, PolicyKind, Search
 from policies.vw.checkpointed import build_vw
 from policies.vw.explorers import (
@@ -70,6 +71,7 @@ KIND = PolicyKind(
     check=check_combination,
     former=Former(SCALE),
     scales_itself=is_running,
+    later=LATER_SETTINGS,
     examples=(
         *(
             {"kind": "vw", "explorer": name, "cb_type": cb_type}
@@ -85,6 +87,8 @@ KIND = PolicyKind(
             {"kind": "vw", "explorer": name, "scale": RANGE, "learning_rate": 0.5}
             for name in ("squarecb", "softmax", "regcb", "bag")
         ),
+        {"kind": "vw", "change": "detect"},
+        {"kind": "vw", "memory": 100, "explorer": "bag"},
     ),
     search=_SEARCH,
 )

@@ -11,6 +11,7 @@ from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import counted
+from bandit_svc.prose.memory import memory_sentence
 from bandit_svc.services.report.report import Group, Report, Segment, VariantRow
 from bandit_svc.services.values import TRAJECTORY, Bounds
 
@@ -177,8 +178,9 @@ def _decisions(report: Report) -> str:
         f"{', '.join([made, *rest])}.\n"
         f"Model version {model.version}, learned from "
         f"{counted(model.learned, 'decision')}, {age} s old, "
-        f"{model.lag_seconds:.1f} s behind{catching_up}."
-    )
+        f"{model.lag_seconds:.1f} s behind{catching_up}. "
+        f"{memory_sentence(report.policy_memory)}"
+    ).rstrip()
 
 
 def _count(name: str, value: int) -> str:

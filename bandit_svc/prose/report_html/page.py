@@ -11,6 +11,7 @@ from typing import Literal
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from bandit_svc.domain.numbers import amount, count, duration, percent
+from bandit_svc.prose.memory import memory_sentence
 from bandit_svc.prose.periods import during, note_on_times
 from bandit_svc.prose.report_html import compared, over_time
 from bandit_svc.prose.report_html.figure import Figure
@@ -119,6 +120,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for write in (amount, count, duration, percent, during, note_on_times):
+    told = during, note_on_times, memory_sentence
+    for write in (amount, count, duration, percent, *told):
         environment.filters[write.__name__] = write
     return environment

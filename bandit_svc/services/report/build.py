@@ -43,6 +43,7 @@ from bandit_svc.services.report.report import (
     ModelEvidenceRow,
     Pending,
     PolicyChoice,
+    PolicyMemory,
     Report,
     VariantRow,
 )
@@ -66,8 +67,8 @@ from bandit_svc.services.values import (
 )
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Tally, Totals
-from policies.base import Choosing
-from policies.spec import chooses
+from policies.base import Choosing, Memory, Policy, Remembering
+from policies.spec import learns
 
 _NOT_SHOWN = "no decision with it has matured yet"
 _NOT_SUMMED = (
@@ -99,6 +100,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         sums=compared.totals,
         silence=_silence(storage, experiment, now_ms),
     )
+    choice, memory = _served_policy(storage, experiment, model.version)
     report = Report(
         experiment=experiment.key,
         as_of=timestamp(now_ms),
@@ -128,7 +130,8 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         segment_rule=segment_rule,
         latency=rewards,
         model=model,
-        policy_choice=_policy_choice(storage, experiment, model.version),
+        policy_choice=choice,
+        policy_memory=memory,
         health=tuple(report_checks(facts)),
     )
     report = with_deployed_values(report, storage, number)
@@ -237,14 +240,27 @@ def _model(
     )
 
 
-def _policy_choice(
+def _served_policy(
     storage: Storage, experiment: Experiment, version: int
-) -> PolicyChoice | None:
-    """Return the evidence in the served model; None where it doesn't choose."""
+) -> tuple[PolicyChoice | None, PolicyMemory | None]:
+    """Return what the served model says of its parts and of its memory."""
     published = storage.model_versions.get(experiment.number, version)
-    if published is None or not chooses(published.meta.policy):
-        return None
+    if published is None or not learns(published.meta.policy):
+        return None, None
     policy = policy_of(experiment.definition, published.meta.policy, published.state)
+    learned = published.meta.learned
+    # A policy that says nothing of its memory forgets nothing.
+    known = Memory(learned, float(learned), 0, None)
+    if isinstance(policy, Remembering):
+        known = policy.memory()
+    memory = PolicyMemory(
+        known.learned, known.effective, known.changes, known.last_change
+    )
+    return _policy_choice(policy), memory
+
+
+def _policy_choice(policy: Policy) -> PolicyChoice | None:
+    """Return the evidence for each model; None where the policy doesn't choose."""
     if not isinstance(policy, Choosing):
         return None
     rows = [

@@ -346,6 +346,22 @@ class PolicyChoice(msgspec.Struct, frozen=True):
     evidence: tuple[ModelEvidenceRow, ...]
 
 
+class PolicyMemory(msgspec.Struct, frozen=True):
+    """How much of what the served model has learned still counts.
+
+    Attributes:
+        learned: decisions.
+        effective: decisions that its predictions are about worth.
+        changes: times that it found a change of the rewards and began again.
+        last_change: the decisions it had learned at the last one.
+    """
+
+    learned: int
+    effective: float
+    changes: int
+    last_change: int | None
+
+
 class Report(msgspec.Struct, frozen=True):
     """The rewards of an experiment, and the checks of their soundness."""
 
@@ -368,4 +384,5 @@ class Report(msgspec.Struct, frozen=True):
     health: tuple[Check, ...]
     pending: Pending = Pending()
     policy_choice: PolicyChoice | None = None
+    policy_memory: PolicyMemory | None = None
     verdict: str = ""

@@ -10,12 +10,17 @@ PRIORS = (Prior(0.5, 0.2, 0.0), Prior(1.0, 1.0, 0.0))
 COLUMNS = np.array([0, 20, 17, 30])
 
 
+def time_at(count: int) -> float:
+    """Return the time of a clock that has counted so far and found no change."""
+    return 1 / 1000 - 1 / (1000 + count)
+
+
 def learned(rounds: int, priors: tuple[Prior, ...] = PRIORS) -> Regressions:
     rng = np.random.default_rng(5)
     stack = Regressions(priors, 128)
     for count in range(1, rounds + 1):
         values = np.array([1.0, *rng.normal(size=3)])
-        stack.learn(count % 3, COLUMNS, values, float(rng.normal()), count)
+        stack.learn(count % 3, COLUMNS, values, float(rng.normal()), time_at(count))
     return stack
 
 
@@ -26,11 +31,11 @@ def test_each_model_is_a_ridge_regression_of_its_prior() -> None:
     targets = rows @ [0.3, -1.0, 0.5, 0.0] + rng.normal(size=200)
 
     for count, (row, target) in enumerate(zip(rows, targets, strict=True), start=1):
-        stack.learn(0, COLUMNS, row, float(target), count)
+        stack.learn(0, COLUMNS, row, float(target), time_at(count))
 
     for model, prior in enumerate(PRIORS):
         shares = np.eye(2)[model]
-        found = stack.folded(shares, np.array([0]), COLUMNS, 200)[0]
+        found = stack.folded(shares, np.array([0]), COLUMNS, time_at(200))[0]
         ridge = np.diag([prior.intercept**-2, *[prior.weights**-2] * 3])
         expected = np.linalg.solve(rows.T @ rows + ridge, rows.T @ targets)
         # The matrices are float32, with 7 digits.
@@ -40,8 +45,8 @@ def test_each_model_is_a_ridge_regression_of_its_prior() -> None:
 def test_errors_are_those_before_learning() -> None:
     stack = Regressions(PRIORS, 128)
 
-    first = stack.learn(0, COLUMNS, np.array([1.0, 0.0, 0.0, 0.0]), 1.0, 1)
-    second = stack.learn(0, COLUMNS, np.array([1.0, 0.0, 0.0, 0.0]), 1.0, 2)
+    first = stack.learn(0, COLUMNS, np.array([1.0, 0.0, 0.0, 0.0]), 1.0, time_at(1))
+    second = stack.learn(0, COLUMNS, np.array([1.0, 0.0, 0.0, 0.0]), 1.0, time_at(2))
 
     # By hand: one example of value 1 moves the weight by variance / (1 + variance).
     assert first == pytest.approx([1.0, 1.0])
@@ -52,8 +57,8 @@ def test_an_entry_has_the_same_bits_whatever_else_is_asked_for() -> None:
     stack = learned(200)
     shares, rows = np.array([0.4, 0.6]), np.array([2, 0, -1, 1])
 
-    whole = stack.folded(shares, rows, np.arange(MOST_COLUMNS), 200)
-    part = stack.folded(shares, rows, COLUMNS, 200)
+    whole = stack.folded(shares, rows, np.arange(MOST_COLUMNS), time_at(200))
+    part = stack.folded(shares, rows, COLUMNS, time_at(200))
 
     assert np.array_equal(whole[:, COLUMNS], part)
     assert not part[2].any()
@@ -63,12 +68,14 @@ def test_a_model_that_forgets_returns_to_its_prior() -> None:
     stack = learned(200, (Prior(0.5, 0.2, 0.0), Prior(0.5, 0.2, 40.0)))
     rows = np.array([0])
 
-    soon = stack.folded(np.array([0.0, 1.0]), rows, COLUMNS, 200)
-    late = stack.folded(np.array([0.0, 1.0]), rows, COLUMNS, 100_000)
-    kept = stack.folded(np.array([1.0, 0.0]), rows, COLUMNS, 100_000)
+    soon = stack.folded(np.array([0.0, 1.0]), rows, COLUMNS, time_at(200))
+    late = stack.folded(np.array([0.0, 1.0]), rows, COLUMNS, time_at(100_000))
+    kept = stack.folded(np.array([1.0, 0.0]), rows, COLUMNS, time_at(100_000))
 
     assert np.abs(late).max() < 0.6 * np.abs(soon).max()
-    assert np.array_equal(kept, stack.folded(np.array([1.0, 0.0]), rows, COLUMNS, 200))
+    assert np.array_equal(
+        kept, stack.folded(np.array([1.0, 0.0]), rows, COLUMNS, time_at(200))
+    )
 
 
 def test_a_row_that_starts_again_is_like_one_that_was_never_learned() -> None:
@@ -76,8 +83,8 @@ def test_a_row_that_starts_again_is_like_one_that_was_never_learned() -> None:
 
     stack.start_again(1)
 
-    assert not stack.folded(np.ones(2), np.array([1]), COLUMNS, 200).any()
-    errors = stack.learn(1, COLUMNS, np.array([1.0, 1.0, 1.0, 1.0]), 0.7, 201)
+    assert not stack.folded(np.ones(2), np.array([1]), COLUMNS, time_at(200)).any()
+    errors = stack.learn(1, COLUMNS, np.array([1.0, 1.0, 1.0, 1.0]), 0.7, time_at(201))
     assert errors == pytest.approx([0.7, 0.7])
 
 
@@ -89,8 +96,8 @@ def test_matrices_are_symmetric_to_the_last_bit_and_survive_packing() -> None:
 
     for count in range(501, 600):
         values = np.array([1.0, 0.5, -0.5, 0.1])
-        one = stack.learn(count % 3, COLUMNS, values, 1.0, count)
-        other = again.learn(count % 3, COLUMNS, values, 1.0, count)
+        one = stack.learn(count % 3, COLUMNS, values, 1.0, time_at(count))
+        other = again.learn(count % 3, COLUMNS, values, 1.0, time_at(count))
         assert np.array_equal(one, other)
     assert stack.packed() == again.packed()
 
@@ -98,9 +105,9 @@ def test_matrices_are_symmetric_to_the_last_bit_and_survive_packing() -> None:
 def test_columns_beyond_the_limit_have_no_effect() -> None:
     stack = Regressions(PRIORS, 2)
 
-    stack.learn(0, COLUMNS, np.ones(4), 1.0, 1)
+    stack.learn(0, COLUMNS, np.ones(4), 1.0, time_at(1))
 
-    folded = stack.folded(np.ones(2), np.array([0]), COLUMNS, 1)[0]
+    folded = stack.folded(np.ones(2), np.array([0]), COLUMNS, time_at(1))[0]
     assert folded[:2].all()
     assert not folded[2:].any()
 

@@ -1,0 +1,1 @@
+"""What policies do when rewards change: detection, limited memory, scheduled resets."""

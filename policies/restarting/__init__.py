@@ -1,0 +1,1 @@
+"""Policies of any kind that begin again: at a change, in turns, or by a schedule."""
