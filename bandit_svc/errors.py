@@ -146,6 +146,19 @@ class Unavailable(BanditError):
         self.retry_after_s = retry_after_s
 
 
+class TooManyRequests(BanditError):
+    """The caller sends more requests a second than a setting allows.
+
+    `retry_after_s` is the wait in seconds.
+    """
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class LogUnreadable(Unavailable):
     """A file of the event log can't be read now.
 

@@ -5,6 +5,7 @@ setting is an option of the command line and an environment variable `BANDIT_<NA
 test fails if the README leaves one out.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple, get_type_hints
 
@@ -71,6 +72,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             1_000_000,
         ),
     ] = 0
+    rate_limit: Annotated[
+        str,
+        About(
+            "Requests a second that each web worker takes, as NAME=N/s, separated by "
+            "commas: the id of a key, * for each key without a limit of its own, "
+            "address for each caller's address; beyond, it answers 429; 0 means no "
+            "limit."
+        ),
+    ] = "0"
     head_timeout_s: Annotated[
         int, About("Seconds in which a client must send a request's head.", 1, 3_600)
     ] = 10
@@ -198,7 +208,30 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     return settings
 
 
+_RATE = re.compile(r"([\w*-]+)=([0-9]+(?:\.[0-9]+)?)/s")
+
+
+def rates_of(rate_limit: str) -> dict[str, float]:
+    """Return the requests a second by name that `rate_limit` sets.
+
+    Raises:
+        InvalidInput: it is of another form.
+    """
+    rates = {}
+    for part in rate_limit.split(",") if rate_limit not in {"", "0"} else ():
+        found = _RATE.fullmatch(part.strip())
+        if found is None:
+            raise InvalidInput(
+                f"rate_limit has {part.strip()!r}; write NAME=N/s, as in *=100/s, or 0 "
+                "for no limit"
+            )
+        if float(found[2]) > 0:
+            rates[found[1]] = float(found[2])
+    return rates
+
+
 def _check(settings: Settings) -> None:
+    rates_of(settings.rate_limit)
     for name, (_, least, most) in _ABOUT.items():
         if least is None or most is None:
             continue

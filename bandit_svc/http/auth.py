@@ -41,11 +41,13 @@ def register(app: Flask, request_context: RequestContext) -> None:
     The views find it by `key_of_request`.
     """
     dev = request_context.worker.settings.dev
+    limits = request_context.limits
 
     def check() -> None:
         endpoint = request.endpoint
         if endpoint is None or endpoint in OPEN or request.method == "OPTIONS":
             return
+        limits.take_for_address(request.remote_addr or "")
         if endpoint.startswith(PAGES):
             return
         if dev:
@@ -81,6 +83,7 @@ def check_key(
         Unauthenticated: no such key exists, it was revoked, or it is expired.
         Forbidden: the key is publishable and the endpoint needs a secret one, or the
             page is of another origin.
+        TooManyRequests: a setting allows it fewer.
     """
     worker = request_context.worker
     row = worker.catalog.issued_key(secret) if secret else None
@@ -110,6 +113,8 @@ def check_key(
             "its origins"
         )
     worker.key_uses.note(row.id)
+    if request_context.limits.is_on:
+        request_context.limits.take_for_key(row.id)
     return row
 
 

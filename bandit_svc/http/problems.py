@@ -18,6 +18,7 @@ from bandit_svc.errors import (
     InvalidInput,
     NotFound,
     TooLarge,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
     Unprocessable,
@@ -38,6 +39,7 @@ STATUS: dict[type[BanditError], tuple[int, str]] = {
     NotFound: (404, "Not found"),
     Conflict: (409, "Conflict"),
     Unprocessable: (422, "Nothing left to choose"),
+    TooManyRequests: (429, "Too many requests"),
     Unavailable: (503, "Unavailable"),
 }
 _UNAVAILABLE = STATUS[Unavailable][0]
@@ -107,7 +109,7 @@ def _answer(error: Exception) -> Response:
 
 def _bandit_error(error: BanditError) -> tuple[Problem, dict[str, str]]:
     headers = {}
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooManyRequests):
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="bandit_svc"'

@@ -6,7 +6,10 @@ in. Counting is counting.py's, and newer models are loaded by the server's backg
 
 from collections.abc import Callable
 
+from bandit_svc.clock import elapsed_s
 from bandit_svc.http.counting import DecisionCounter
+from bandit_svc.services.serving.rate_limits import RateLimits
+from bandit_svc.settings import rates_of
 from bandit_svc.wiring import Worker
 
 
@@ -22,4 +25,5 @@ class RequestContext:
         self.worker = worker
         self.now_ms = now_ms
         self.entropy = entropy
+        self.limits = RateLimits(rates_of(worker.settings.rate_limit), elapsed_s)
         self.decision_counter = DecisionCounter(worker.catalog)

@@ -87,11 +87,12 @@ class Application:
             if hot is None or plain is None or max(declared, len(body)) > hot.limit:
                 environ = environ_of(scope, body)
                 return await self._pool.run(partial(_call, self._flask, environ))
-            routes = self.hot_routes
-            if routes.fits_in_a_turn(hot, body):
-                reply = routes.answer(hot, plain, body)
+            address = (scope.get("client") or ("",))[0]
+            work = partial(self.hot_routes.answer, hot, plain, body, address)
+            if self.hot_routes.fits_in_a_turn(hot, body):
+                reply = work()
             else:
-                reply = await self._pool.run(partial(routes.answer, hot, plain, body))
+                reply = await self._pool.run(work)
         except Unavailable as error:
             reply = problems.problem_reply(*problems.translated(error))
             count_request("unmatched", reply.status)

@@ -128,6 +128,7 @@ class HotRoutes:
         self._request_context = request_context
         settings = request_context.worker.settings
         self._dev = settings.dev
+        self._limits = request_context.limits
         # An append then waits for the disk, and shares that wait with other threads.
         self._waits = settings.fsync == "always"
 
@@ -145,9 +146,17 @@ class HotRoutes:
         count_request(hot.path, _SHED.status)
         return _SHED
 
-    def answer(self, hot: Hot, sent: PlainHeaders, body: bytes) -> Reply:
-        """Answer a plain request, and count it; any error is a problem."""
+    def answer(
+        self, hot: Hot, sent: PlainHeaders, body: bytes, address: str = ""
+    ) -> Reply:
+        """Answer a plain request, and count it; any error is a problem.
+
+        Args:
+            address: of the caller, for the limit of each address.
+        """
         try:
+            if self._limits.is_on:
+                self._limits.take_for_address(address)
             key = None
             if not self._dev:
                 secret = key_in(sent.authorization.decode("latin-1"))

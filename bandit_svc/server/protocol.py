@@ -56,6 +56,7 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._is_halted = False
         self._is_unread = False
         """Whether the client does not read what was written."""
+        self._address = ""
         self._patience: Patience = worker.patience
         self._stage = Stage.SILENT
         self._since_s = 0.0
@@ -73,6 +74,8 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
             transport.close()
             return
         super().connection_made(transport)
+        # Not known any more once the connection is reset; "" of a Unix socket.
+        self._address = str((transport.get_extra_info("peername") or ("",))[0])
         worker.connections.add(self)
         self._since_s = worker.loop.time()
         self._timer = worker.loop.call_later(self._patience.head_s, self._look)
@@ -207,7 +210,7 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         if worker.shedding.is_due(now_s - worker.loop.time(), now_s):
             reply = self._routes.refuse(hot)
         else:
-            reply = self._routes.answer(hot, sent, body)
+            reply = self._routes.answer(hot, sent, body, self._address)
         keep = self._callback_parser.should_keep_alive and worker.alive
         date: bytes = gunicorn_protocol._get_cached_date_header()  # noqa: SLF001
         self.transport.write(written(reply, sent, date if keep else date + _CLOSE))

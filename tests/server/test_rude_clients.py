@@ -308,3 +308,28 @@ def test_with_an_fsync_a_decision_is_answered_by_a_thread(tmp_path: Path) -> Non
         stopped = gunicorn.stop()
 
     assert (got, stopped) == ([201] * 20 + [200], 0)
+
+
+def test_a_caller_beyond_a_limit_of_requests_is_told_when_to_come_again(
+    tmp_path: Path,
+) -> None:
+    # To create the experiment takes the one request in 100 s that the secret key has.
+    limit = "*=0.01/s,address=1000000/s"
+    gunicorn = Gunicorn(tmp_path, workers=1, BANDIT_RATE_LIMIT=limit)
+    try:
+        gunicorn.start()
+        other = gunicorn.issue("publishable")
+        refused = [
+            gunicorn.ask("POST", path, {"experiment": "hero"})
+            for path in ("/v1/decisions", "/v1/decisions?x=1")
+        ]
+        let_through = gunicorn.ask(
+            "POST", "/v1/decisions", {"experiment": "hero"}, other.text
+        )
+    finally:
+        stopped = gunicorn.stop()
+
+    for status, problem, headers in refused:
+        assert (status, problem["type"]) == (429, "/docs#too_many_requests")
+        assert 0 < int(headers["Retry-After"] or "") <= 100
+    assert (let_through[0], stopped) == (201, 0)

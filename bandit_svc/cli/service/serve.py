@@ -22,6 +22,7 @@ _WEB_SETTINGS = (
     "workers",
     "threads",
     "connections",
+    "rate_limit",
     "head_timeout_s",
     "body_timeout_s",
     "idle_timeout_s",

@@ -146,6 +146,7 @@ _PROBLEMS = {
     409: "The request contradicts what is stored.",
     413: "The body is too large.",
     422: "No variant is left to choose.",
+    429: "A limit of requests a second that the operator has set; see `Retry-After`.",
     500: "An unexpected error; the service's log says where it occurred.",
     503: "The service can't answer durably now; `Retry-After` says when to try again.",
 }

@@ -40,10 +40,10 @@ PATCH = "DefinitionPatch"
 DOCUMENT = "OpenAPI"
 """Schemas that no struct has."""
 
-_DECIDE = (400, 401, 404, 409, 413, 422, 503)
-_BATCH = (400, 401, 413, 503)
-_WRITE = (400, 401, 403, 404, 409, 413, 503)
-_READ = (401, 403, 404, 503)
+_DECIDE = (400, 401, 404, 409, 413, 422, 429, 503)
+_BATCH = (400, 401, 413, 429, 503)
+_WRITE = (400, 401, 403, 404, 409, 413, 429, 503)
+_READ = (401, 403, 404, 429, 503)
 
 OPERATIONS = (
     Operation(
@@ -59,7 +59,7 @@ OPERATIONS = (
     Operation(
         "post", "/v1/decisions/{decision_id}/activate",
         "Report that the variant of a deferred decision was shown; idempotent.",
-        202, "publishable", "ActivationAnswer", None, (401, 404, 409, 503),
+        202, "publishable", "ActivationAnswer", None, (401, 404, 409, 429, 503),
     ),
     Operation(
         "get", "/v1/decisions/{decision_id}",
@@ -69,7 +69,8 @@ OPERATIONS = (
     Operation(
         "post", "/v1/rewards",
         "Report a reward; idempotent by reward_id. Durable when answered.",
-        202, "publishable", "RewardAnswer", "RewardBody", (400, 401, 404, 413, 503),
+        202, "publishable", "RewardAnswer", "RewardBody",
+        (400, 401, 404, 413, 429, 503),
     ),
     Operation(
         "post", "/v1/rewards/batch",
@@ -79,11 +80,11 @@ OPERATIONS = (
     Operation(
         "post", "/v1/experiments", "Create an experiment.",
         201, "secret", "ExperimentRecord", "Definition",
-        (400, 401, 403, 409, 413, 503),
+        (400, 401, 403, 409, 413, 429, 503),
     ),
     Operation(
         "get", "/v1/experiments", "List the experiments.",
-        200, "secret", "ExperimentList", None, (401, 403, 503),
+        200, "secret", "ExperimentList", None, (401, 403, 429, 503),
     ),
     Operation(
         "get", "/v1/experiments/{key}", "Read one experiment's definition.",
@@ -115,7 +116,7 @@ OPERATIONS = (
     Operation(
         "post", "/v1/experiments/{key}/models/{version}/restore",
         "Serve an older model again, and learn from now on top of it.",
-        200, "secret", "ModelRecord", None, (401, 403, 404, 409, 503),
+        200, "secret", "ModelRecord", None, (401, 403, 404, 409, 429, 503),
     ),
     Operation(
         "post", "/v1/experiments/{key}/evaluations",
