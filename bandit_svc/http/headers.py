@@ -18,6 +18,8 @@ _PREFLIGHT_SECONDS = 86_400
 ALWAYS = {"X-Content-Type-Options": "nosniff"}
 # Each call makes a new decision, and reports change with each tick.
 NEVER_KEPT = {"Cache-Control": "no-store"}
+BY_ORIGIN = {"Vary": "Origin"}
+"""Of the routes that pages of other origins call: their answers differ by it."""
 ANY_ORIGIN = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Retry-After",
@@ -57,6 +59,7 @@ def _finish(response: Response) -> Response:
     if endpoint != "pages.static":
         headers.update(NEVER_KEPT)
     if endpoint in PUBLISHABLE:
+        headers.update(BY_ORIGIN)
         # Only a browser sends this header.
         if "Origin" in request.headers:
             headers.update(ANY_ORIGIN)

@@ -3,14 +3,13 @@
 Owns the flat form of a report: section, name, measure, value.
 """
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from msgspec.structs import asdict
 
 from bandit_svc.domain.experiment import TREATMENT
+from bandit_svc.prose.csv_text import Cell, csv_text
 from bandit_svc.services.checks.check import Check
 from bandit_svc.services.report.report import (
     HistoryPoint,
@@ -22,7 +21,6 @@ from bandit_svc.services.report.report import (
 )
 from bandit_svc.services.values import ONE_STEP, Bounds, Estimated, Period, PolicyRow
 
-Cell = str | float | None
 Row = tuple[str, str, str, Cell]
 HEADER = ("section", "name", "measure", "value")
 
@@ -83,11 +81,7 @@ def report_rows(report: Report) -> Iterator[Row]:
 
 def report_csv(report: Report) -> str:
     """Return a report as CSV with a header line; an unknown number is an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEADER)
-    writer.writerows(report_rows(report))
-    return text.getvalue()
+    return csv_text(HEADER, report_rows(report))
 
 
 def _uplift(uplift: Uplift) -> Iterator[Row]:

@@ -83,6 +83,7 @@ _READ = frozenset({b"authorization", b"host", b"origin"}) | _ODD
 _LAST_HEADERS = [
     *headers.ALWAYS.items(),
     *headers.NEVER_KEPT.items(),
+    *headers.BY_ORIGIN.items(),
 ]
 _ORIGIN_HEADERS = [*_LAST_HEADERS, *headers.ANY_ORIGIN.items()]
 

@@ -47,6 +47,17 @@ def test_answers_of_publishable_routes_can_be_read_by_pages_of_any_origin(
 
 
 @pytest.mark.parametrize("path", PUBLISHABLE)
+@pytest.mark.parametrize("origin", [{}, ORIGIN])
+def test_no_cache_keeps_a_decision_or_gives_it_to_another_origin(
+    service: WorkerInProcess, path: str, origin: dict[str, str]
+) -> None:
+    answer = service.post(path, {}, headers=origin)
+
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize("path", PUBLISHABLE)
 def test_who_asks_for_no_origin_gets_no_header_about_origins(
     service: WorkerInProcess, path: str
 ) -> None:

@@ -196,3 +196,20 @@ def test_the_csv_of_nothing_has_empty_cells_where_nothing_is_known(
 
     assert "uplift,absolute,estimate,\r\n" in text
     assert "None" not in text
+
+
+def test_a_report_of_hostile_contexts_has_no_formula(service: WorkerInProcess) -> None:
+    formula = '=HYPERLINK("http://x","y")'
+    service.create("hero", holdout=0.4, reward={"window_seconds": 1})
+    for number in range(160):
+        made = service.decide(
+            "hero", unit_id=f"u{number}", context={formula: f"@{number % 2}"}
+        )
+        service.reward(made["decision_id"], number % 2)
+    service.learn(after_s=3)
+    text = service.get("/v1/experiments/hero/report.csv").text
+    rows = csv.reader(io.StringIO(text, newline=""))
+    hostile = [cell for row in rows for cell in row if "HYPERLINK" in cell]
+
+    assert hostile
+    assert all(cell.startswith("'=") for cell in hostile)

@@ -3,13 +3,12 @@
 Owns the words and the columns; every number is the evaluation's.
 """
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 
 from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.numbers import NOTHING, amount, counted
+from bandit_svc.prose.csv_text import csv_text
 from bandit_svc.services.checks.check import with_status
 from bandit_svc.services.decision_logs.evaluate_log import LogEvaluation
 from bandit_svc.services.evaluation.evaluate import Evaluation
@@ -58,19 +57,16 @@ def evaluation_text(
 
 def evaluation_csv(result: Evaluation | LogEvaluation) -> str:
     """Return one line for each estimate of each policy."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(CSV_HEADER)
-    for row in result.policies:
-        for name, estimate in row.estimates.items():
-            writer.writerow(
-                [
-                    *(row.policy, name, estimate.estimate, *estimate.interval),
-                    *(row.n, row.effective_sample_size, row.mean_weight),
-                    *(row.max_weight, row.refused, row.estimand),
-                ]
-            )
-    return text.getvalue()
+    rows = [
+        (
+            *(row.policy, name, estimate.estimate, *estimate.interval),
+            *(row.n, row.effective_sample_size, row.mean_weight),
+            *(row.max_weight, row.refused, row.estimand),
+        )
+        for row in result.policies
+        for name, estimate in row.estimates.items()
+    ]
+    return csv_text(CSV_HEADER, rows)
 
 
 def _failed(result: Evaluation | LogEvaluation, row: PolicyRow) -> str:

@@ -4,8 +4,6 @@ Owns the options, the words and the columns; the numbers are
 services.evaluation.feature_value's.
 """
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from bandit_svc.cli.output import as_json, emit
 from bandit_svc.cli.progress import counting
 from bandit_svc.domain.numbers import NOTHING, amount, counted
 from bandit_svc.domain.plain_values import Spec
+from bandit_svc.prose.csv_text import csv_text
 from bandit_svc.services.evaluation.feature_value import (
     FeatureValues,
     KeyValue,
@@ -109,13 +108,11 @@ def features_text(found: FeatureValues) -> str:
 
 def features_csv(found: FeatureValues) -> str:
     """Return one line a key."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(CSV_HEADER)
-    for row in found.keys:
-        ends = row.interval
-        writer.writerow([row.key, row.share, row.value, *ends, row.refused])
-    return text.getvalue()
+    rows = [
+        (row.key, row.share, row.value, *row.interval, row.refused)
+        for row in found.keys
+    ]
+    return csv_text(CSV_HEADER, rows)
 
 
 def _sentence(found: FeatureValues) -> str:

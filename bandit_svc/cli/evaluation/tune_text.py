@@ -3,12 +3,11 @@
 Owns the words and the columns; every number is the leaderboard's.
 """
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.numbers import NOTHING, amount
+from bandit_svc.prose.csv_text import csv_text
 from bandit_svc.services.evaluation.search_space import described, written
 from bandit_svc.services.evaluation.tune import Leaderboard, LeaderboardRow
 
@@ -42,25 +41,15 @@ def board_text(board: Leaderboard, verdict: str) -> str:
 
 def board_csv(board: Leaderboard) -> str:
     """Return one line a spec."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(CSV_HEADER)
-    for row in board.leaderboard:
-        writer.writerow(
-            [
-                row.rank,
-                described(row.policy),
-                row.incumbent,
-                row.n,
-                row.effective_sample_size,
-                row.estimate,
-                *row.interval,
-                row.difference.estimate,
-                *row.difference.interval,
-                row.refused,
-            ]
+    rows = [
+        (
+            *(row.rank, described(row.policy), row.incumbent, row.n),
+            *(row.effective_sample_size, row.estimate, *row.interval),
+            *(row.difference.estimate, *row.difference.interval, row.refused),
         )
-    return text.getvalue()
+        for row in board.leaderboard
+    ]
+    return csv_text(CSV_HEADER, rows)
 
 
 def _lines(rows: Sequence[LeaderboardRow]) -> Iterator[Sequence[str]]:
