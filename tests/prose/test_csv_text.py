@@ -8,6 +8,7 @@ import pytest
 
 from bandit_svc.prose.csv_text import Cell, csv_text
 
+
 def cells(text: str) -> list[str]:
     return [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
 
