@@ -25,7 +25,8 @@ class DecisionLog:
         actions: the K names; `action` indexes them.
         action: (n,), the index of the chosen action.
         reward: (n,), higher is better.
-        propensity: (n,), in (0, 1], as logged.
+        propensity: (n,), in (0, 1], as logged; NaN where none were.
+        propensities_known: false if the log has none.
         actions_known: true if all K are known, not only those that were seen.
         pmf: (n, K), the logged pmf; None if only propensities were logged.
         eligible: (n, K), true where an action could be chosen; None if all always
@@ -42,7 +43,9 @@ class DecisionLog:
         cell_name: of the context key that the groups are made of.
         version: (n,), the model version of each decision, or None.
         least_propensity: the least propensity that was possible by design, or None.
-        skipped: number of decisions of the file that have no reward and are left out.
+        multiplicity: (n,), how many decisions each stands for in a log that was
+            sub-sampled, with the mean 1; None if each stands for as many.
+        left_out: how many decisions or lines of the file are no part of it, by reason.
     """
 
     source: str
@@ -51,6 +54,7 @@ class DecisionLog:
     reward: FloatArray
     propensity: FloatArray
     actions_known: bool = True
+    propensities_known: bool = True
     pmf: FloatArray | None = None
     eligible: BoolArray | None = None
     targets: Mapping[str, FloatArray] = field(default_factory=dict)
@@ -64,12 +68,23 @@ class DecisionLog:
     cell_name: str = ""
     version: IntArray | None = None
     least_propensity: float | None = None
-    skipped: int = 0
+    multiplicity: FloatArray | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
         """The number of decisions."""
         return int(self.action.size)
+
+    @property
+    def mean_reward(self) -> float:
+        """The mean reward of what the log stands for."""
+        return float(np.average(self.reward, weights=self.multiplicity))
+
+    @property
+    def skipped(self) -> int:
+        """The number of decisions or lines of the file that are left out."""
+        return sum(self.left_out.values())
 
     @property
     def eligible_count(self) -> IntArray:

@@ -75,6 +75,8 @@ class PolicyRow(msgspec.Struct, frozen=True):
         estimand: `one_step` if only the decision itself would have been another one,
             with the history that was; `trajectory` if all of the unit's would.
         n: decisions that it is estimated from.
+        effective_sample_size, mean_weight, max_weight: of its weights; None where the
+            log has no propensities, or no decision counts yet.
         behind: decisions that have still to be evaluated; absent for a log read once.
         refused: why every estimate is None; None where they may be shown.
         note: which decisions count, where not all do.
@@ -87,9 +89,9 @@ class PolicyRow(msgspec.Struct, frozen=True):
 
     policy: str
     n: int
-    effective_sample_size: float
+    effective_sample_size: float | None
     mean_weight: float | None
-    max_weight: float
+    max_weight: float | None
     refused: str | None
     estimates: dict[str, Estimated]
     behind: int | msgspec.UnsetType = msgspec.UNSET

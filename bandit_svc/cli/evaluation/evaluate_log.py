@@ -47,7 +47,7 @@ def evaluate_log(
         UnreadableLog: the file can't be read.
     """
     with narrating() as narrate:
-        decisions = log.read(narrate)
+        decisions = log.read(narrate, without_propensities=estimators == ("dm",))
         features = None
         if action_features is not None:
             features = read_action_features(action_features, decisions)
@@ -60,7 +60,7 @@ def evaluate_log(
             ),
             estimators or tuple(ESTIMATORS),
         )
-    mean = float(decisions.reward.mean())
+    mean = decisions.mean_reward
     written = {
         "text": lambda: evaluation_text(result, decisions.source, mean),
         "json": lambda: as_json(checked_json(result)),

@@ -91,9 +91,12 @@ def _sentence(row: PolicyRow, failed: str) -> str:
         names = ", ".join(row.estimates)
         return f"There is no estimate for {name} by {names}: no rewards were predicted."
     lower, upper = estimate.interval
+    between = f", between {amount(lower)} and {amount(upper)}"
+    if estimate.interval == UNKNOWN:
+        between = ""
     sentence = (
-        f"{name} would have earned {amount(estimate.estimate)} reward a decision, "
-        f"between {amount(lower)} and {amount(upper)} ({key})."
+        f"{name} would have earned {amount(estimate.estimate)} reward a decision"
+        f"{between} ({key})."
     )
     return f"{sentence} {row.note}" if row.note else sentence
 

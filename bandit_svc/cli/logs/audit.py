@@ -74,7 +74,7 @@ def audit(
                         f"Reading {key}: {counted(position, 'decision')}"
                     ),
                 )
-                checks = audit_log(decisions, policy)
+                checks = audit_log(decisions, policy, own=True)
                 checks += build_report(storage, experiment, now_ms()).health
     emit(_written(checks, decisions.source, format), out)
     if with_status(checks, "fail"):

@@ -15,7 +15,7 @@ from bandit_svc.domain.numbers import counted
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.decision_logs.readers.read import FORMS, read_log
-from bandit_svc.services.decision_logs.readers.rows import Columns
+from bandit_svc.services.decision_logs.readers.rows import Columns, Reading
 
 _OPTIONS = (
     option(
@@ -68,6 +68,28 @@ _OPTIONS = (
         "decisions of one unit count as one draw in intervals.",
     ),
     option(
+        "weight-column",
+        help="Column of how many decisions a row stands for, above 0, where a log was "
+        "sub-sampled; only their ratios count.",
+    ),
+    option(
+        "delimiter",
+        help="Character between the cells of CSV or TSV. Default: that of the form, or "
+        "a semicolon where the first line has no comma.",
+    ),
+    option(
+        "default-reward",
+        type=float,
+        help="Reward of a decision that has none, in reward units; without it an empty "
+        "cell is refused, and a dsjson event without a cost left out.",
+    ),
+    option(
+        "skip-bad",
+        type=click.IntRange(0),
+        default=0,
+        help="Number of bad lines that are left out and counted, at most.",
+    ),
+    option(
         "actions",
         type=click.IntRange(2),
         help="Number of actions that could be chosen, seen or not.",
@@ -89,9 +111,16 @@ class LogOptions:
     form: str | None
     columns: Columns
     min_propensity: float | None
+    reading: Reading
 
-    def read(self, narrate: Callable[[str], None]) -> DecisionLog:
+    def read(
+        self, narrate: Callable[[str], None], *, without_propensities: bool = False
+    ) -> DecisionLog:
         """Read the log.
+
+        Args:
+            narrate: called with what is done.
+            without_propensities: true if a table need not have any.
 
         Raises:
             InvalidInput: an option is wrong.
@@ -105,6 +134,7 @@ class LogOptions:
             self.columns,
             self.form,
             lambda rows: narrate(f"Reading {path}: {counted(rows, 'decision')}"),
+            replace(self.reading, without_propensities=without_propensities),
         )
         least = self.min_propensity
         if least is not None and float(log.propensity.min()) < least * (1 - 1e-9):
@@ -132,6 +162,10 @@ def log_options(command: Callable[..., None]) -> Callable[..., None]:
         context_columns: str | None,
         position_column: str | None,
         unit_column: str | None,
+        weight_column: str | None,
+        delimiter: str | None,
+        default_reward: float | None,
+        skip_bad: int,
         actions: int | None,
         min_propensity: float | None,
         **others: object,
@@ -146,14 +180,36 @@ def log_options(command: Callable[..., None]) -> Callable[..., None]:
             context=_listed(context_columns),
             position=position_column,
             unit=unit_column,
+            weight=weight_column,
             actions=actions,
         )
-        command(log=LogOptions(log, log_format, columns, min_propensity), **others)
+        reading = Reading(
+            delimiter=_delimiter(delimiter),
+            default_reward=default_reward,
+            skip_bad=skip_bad,
+        )
+        options = LogOptions(log, log_format, columns, min_propensity, reading)
+        command(log=options, **others)
 
     declared: Callable[..., None] = with_log
     for declare in reversed(_OPTIONS):
         declared = declare(declared)
     return declared
+
+
+def _delimiter(text: str | None) -> str | None:
+    r"""Return one character; `\t` and `tab` are a tab.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if text in {r"\t", "tab"}:
+        return "\t"
+    if text is not None and (len(text) != 1 or text in '"\r\n'):
+        raise InvalidInput(
+            f"--delimiter is {text!r}; it must be one character, such as ';', or tab"
+        )
+    return text
 
 
 def _listed(names: str | None) -> tuple[str, ...]:

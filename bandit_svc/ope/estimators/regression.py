@@ -6,6 +6,7 @@ small on purpose; LoggedData takes the predictions of any other model.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,7 @@ def cross_fitted(
     action_features: npt.ArrayLike,
     regression: Regression,
     folds: IntArray,
+    multiplicity: FloatArray | None = None,
 ) -> FloatArray:
     """Predict each round's actions by a model of the other folds.
 
@@ -57,6 +59,7 @@ def cross_fitted(
             is. With `per_action` only the number of rows is used.
         regression: loss, penalty and form.
         folds: (n,), the fold of each round, at least two different.
+        multiplicity: (n,), how often each round counts; None if all count once.
 
     Returns:
         (n, K), the expected reward of each action.
@@ -74,23 +77,44 @@ def cross_fitted(
     kinds = None if regression.per_action else _kinds(x)
     if kinds is not None:
         first, kind = kinds
-        return _by_kind(x[first], kind, action, reward, actions, regression, folds)
+        gained = _Gained(reward, multiplicity)
+        return _by_kind(x[first], kind, action, gained, actions, regression, folds)
     predicted = np.empty((reward.size, actions.shape[0]))
     for name in np.unique(folds):
         test, train = folds == name, folds != name
         predicted[test] = predict(
-            x[train], action[train], reward[train], actions, regression, x[test]
+            x[train],
+            action[train],
+            reward[train],
+            actions,
+            regression,
+            x[test],
+            None if multiplicity is None else multiplicity[train],
         )
     return predicted
 
 
-def folds_of(n_rounds: int, count: int) -> IntArray:
-    """Return the fold of each round, (n,), dealt in turn.
+def folds_of(unit: IntArray, count: int) -> IntArray:
+    """Return the fold of each round, (n,), by a hash of its unit.
 
     Deterministic, so that an estimate can be repeated. Each fold is spread over the
-    whole log, so that none is all of one time.
+    whole log, so that none is all of one time. Dealt in turn, the places of a page that
+    are logged in turn would have one fold each; a hash knows no order. All rounds of a
+    unit are in one fold, so that no model has seen the unit that it predicts.
+
+    Args:
+        unit: (n,), the number of each round, or of whom it was for.
+        count: of folds.
+
+    References:
+        Steele, Lea and Flood (2014), "Fast splittable pseudorandom number generators",
+        OOPSLA, the mixing function of SplitMix64.
     """
-    return (np.arange(n_rounds) % count).astype(np.int64)
+    mixed = unit.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    mixed ^= mixed >> np.uint64(31)
+    return np.asarray(mixed % np.uint64(count)).astype(np.int64)
 
 
 def predict(
@@ -100,17 +124,20 @@ def predict(
     action_features: FloatArray,
     regression: Regression,
     new_features: FloatArray,
+    multiplicity: FloatArray | None = None,
 ) -> FloatArray:
     """Fit on rounds and return (m, K) predicted rewards for (m, d) new features."""
+    counts = np.ones(reward.size) if multiplicity is None else multiplicity
     if not regression.per_action:
         shown = action_features[action]
-        beta = _fit(_rounds(np.hstack([features, shown]), reward), regression)
+        beta = _fit(_rounds(np.hstack([features, shown]), reward, counts), regression)
         return _table(beta, new_features, action_features, regression)
     shape = (new_features.shape[0], action_features.shape[0])
-    predicted = np.full(shape, float(reward.mean()))
+    predicted = np.full(shape, float(np.average(reward, weights=counts)))
     for index in np.unique(action):
         mine = action == index
-        beta = _fit(_rounds(features[mine], reward[mine]), regression)
+        own = _rounds(features[mine], reward[mine], counts[mine])
+        beta = _fit(own, regression)
         linear = beta[0] + new_features @ beta[1:]
         predicted[:, index] = _mean(linear, regression)
     return predicted
@@ -151,11 +178,18 @@ def _kinds(x: FloatArray) -> tuple[IntArray, IntArray] | None:
     return first.astype(np.int64), kind.astype(np.int64)
 
 
+class _Gained(NamedTuple):
+    """Rewards, and how often each counts; both (n,)."""
+
+    reward: FloatArray
+    multiplicity: FloatArray | None
+
+
 def _by_kind(
     features: FloatArray,
     kind: IntArray,
     action: IntArray,
-    reward: FloatArray,
+    gained: _Gained,
     action_features: FloatArray,
     regression: Regression,
     folds: IntArray,
@@ -172,8 +206,10 @@ def _by_kind(
     row = fold * features.shape[0] + kind
     cell = row * count + action
     shape = (n_folds, cells)
-    n = np.bincount(cell, minlength=n_folds * cells).reshape(shape)
-    sums = np.bincount(cell, reward, minlength=n_folds * cells).reshape(shape)
+    reward, multiplicity = gained
+    earned = reward if multiplicity is None else reward * multiplicity
+    n = np.bincount(cell, multiplicity, minlength=n_folds * cells).reshape(shape)
+    sums = np.bincount(cell, earned, minlength=n_folds * cells).reshape(shape)
     x = np.hstack(
         [
             np.repeat(features, count, axis=0),
@@ -183,11 +219,11 @@ def _by_kind(
     tables = []
     for index in range(n_folds):
         there = np.delete(n, index, axis=0).sum(axis=0)
-        earned = np.delete(sums, index, axis=0).sum(axis=0)
+        rewards = np.delete(sums, index, axis=0).sum(axis=0)
         seen = there > 0
         learned = _Rounds(
             x[seen],
-            earned[seen],
+            rewards[seen],
             there[seen].astype(np.float64),
             alike=_alike(reward[fold != index]),
         )
@@ -217,7 +253,7 @@ class _Rounds:
     Attributes:
         x: (m, d).
         reward: (m,), the sum of their rewards.
-        count: (m,), the number of rounds.
+        count: (m,), the number of rounds, or how often they count.
         alike: true if all rewards are equal.
     """
 
@@ -227,8 +263,8 @@ class _Rounds:
     alike: bool
 
 
-def _rounds(x: FloatArray, reward: FloatArray) -> _Rounds:
-    return _Rounds(x, reward, np.ones(reward.size), _alike(reward))
+def _rounds(x: FloatArray, reward: FloatArray, counts: FloatArray) -> _Rounds:
+    return _Rounds(x, reward * counts, counts, _alike(reward))
 
 
 def _mean(linear: FloatArray, regression: Regression) -> FloatArray:

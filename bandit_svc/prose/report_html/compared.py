@@ -126,7 +126,7 @@ def policies(report: Report) -> Figure:
                 count(one.n),
                 NOTHING if one.units is UNSET else count(one.units),
                 during(one.period),
-                count(round(one.effective_sample_size)),
+                count(round(one.effective_sample_size or 0)),
                 name or NOTHING,
                 amount(found.estimate),
                 span(found.interval),

@@ -20,7 +20,7 @@ from bandit_svc.ope.audit.diagnostics import (
     propensity_check,
 )
 from bandit_svc.ope.audit.propensity_audit import BINS, Choices, PropensityAudit
-from bandit_svc.ope.decision_log import DecisionLog
+from bandit_svc.ope.decision_log import MAX_CELLS, DecisionLog
 from bandit_svc.ope.sequences.bounded_mean import MeanSequence
 from bandit_svc.services.checks.check import Check, CheckKind
 
@@ -69,6 +69,52 @@ def propensities_check(log: DecisionLog, most: int | None = None) -> Check:
     found = propensity_check(audit)
     return PROPENSITIES.answer(
         found.status, _in_names(log, found.detail), **found.numbers
+    )
+
+
+NO_PROPENSITIES = "not tested: the log has no propensities"
+SUB_SAMPLED = (
+    "not tested: rows stand for different numbers of decisions, and which were kept "
+    "may depend on the choice"
+)
+CONTEXTS = CheckKind(
+    "contexts",
+    "Propensities hold in each group of contexts",
+    "Name a column of the context with 2 to 8 values: --context-columns device.",
+)
+
+
+def untestable(log: DecisionLog) -> str | None:
+    """Return why the choices of a log can't be held against its propensities."""
+    if not log.propensities_known:
+        return NO_PROPENSITIES
+    return None if log.multiplicity is None else SUB_SAMPLED
+
+
+def log_propensities(log: DecisionLog, most: int | None = None) -> Check:
+    """Bet against the propensities of any log, or say why not."""
+    reason = untestable(log)
+    return PROPENSITIES.early(reason) if reason else propensities_check(log, most)
+
+
+def contexts_check(log: DecisionLog) -> Check:
+    """Return whether propensities were tested in groups of contexts.
+
+    A policy whose choices follow the context, logged with propensities that don't, is
+    right on average over all contexts.
+    """
+    if log.cell is not None:
+        return CONTEXTS.ok(
+            f"Propensities were tested in {log.n_cells} groups of {log.cell_name}."
+        )
+    why = (
+        f"no column of the context has 2 to {MAX_CELLS} values"
+        if log.features is not None and log.features.shape[1]
+        else "the audit was not told any context"
+    )
+    return CONTEXTS.early(
+        f"not tested: {why}. Propensities that ignore what the choice depends on can't "
+        "be told from true ones"
     )
 
 

@@ -11,13 +11,16 @@ from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.checks.check import Check, CheckKind, with_status
 from bandit_svc.services.checks.propensities import (
     CALIBRATION,
+    CONTEXTS,
     MEAN_WEIGHTS,
     PROPENSITIES,
     SUPPORT,
+    contexts_check,
     log_calibration,
+    log_propensities,
     mean_weights_check,
-    propensities_check,
     support_check,
+    untestable,
 )
 from bandit_svc.services.decision_logs.repeated_rows import (
     REPEATED_ROWS,
@@ -39,6 +42,7 @@ LOG_CHECKS: tuple[CheckKind, ...] = (
     ROWS,
     REPEATED_ROWS,
     PROPENSITIES,
+    CONTEXTS,
     MEAN_WEIGHTS,
     SUPPORT,
     CALIBRATION,
@@ -51,13 +55,16 @@ LOG_CHECKS: tuple[CheckKind, ...] = (
 """Every check of a log, in the order of an audit; the last five are of each policy."""
 
 
-def audit_log(log: DecisionLog, specs: Sequence[str] = ()) -> list[Check]:
+def audit_log(
+    log: DecisionLog, specs: Sequence[str] = (), *, own: bool = False
+) -> list[Check]:
     """Return every check, whatever its outcome, in a fixed order.
 
     Args:
         log: the log.
         specs: policies to ask the log about, beside those that are columns of it;
             without any, the uniform policy is checked leniently.
+        own: true for an experiment's log, whose choices were drawn from the pmf in it.
 
     Raises:
         InvalidInput: a spec can't be understood.
@@ -65,10 +72,9 @@ def audit_log(log: DecisionLog, specs: Sequence[str] = ()) -> list[Check]:
     checks = [
         rows_check(log),
         repeated_rows_check(log),
-        propensities_check(log),
-        mean_weights_check(log),
-        support_check(log),
-        log_calibration(log),
+        log_propensities(log),
+        *(() if own else (contexts_check(log),)),
+        *_of_choices(log),
     ]
     targets = list(targets_of(log, specs, with_pmf=False))
     if not targets:
@@ -77,6 +83,16 @@ def audit_log(log: DecisionLog, specs: Sequence[str] = ()) -> list[Check]:
     for target in targets:
         checks += target_checks(log, target, lenient=False)
     return checks
+
+
+def _of_choices(log: DecisionLog) -> list[Check]:
+    kinds = {
+        MEAN_WEIGHTS: mean_weights_check,
+        SUPPORT: support_check,
+        CALIBRATION: log_calibration,
+    }
+    reason = untestable(log)
+    return [kind.early(reason) if reason else ask(log) for kind, ask in kinds.items()]
 
 
 def audit_verdict(checks: Sequence[Check]) -> str:
@@ -91,7 +107,14 @@ def audit_verdict(checks: Sequence[Check]) -> str:
     )
     if failed:
         return f"Don't trust what is estimated from this log: a check fails ({failed})."
-    sentence = "This log can be trusted: choices agree with their logged chances."
+    untested = {check.name for check in with_status(checks, "early")}
+    if untested & {PROPENSITIES.name, CONTEXTS.name}:
+        sentence = (
+            "Nothing speaks against this log's propensities, as far as they could be "
+            "tested."
+        )
+    else:
+        sentence = "This log can be trusted: choices agree with their logged chances."
     if warned:
         sentence += f" It can't answer everything: read the warnings ({warned})."
     if early:

@@ -2,7 +2,7 @@
 
 Owns the form of the model: effects of the context's columns and of the actions (by
 their features if there are some, else one effect an action), one model a position; log
-loss for rewards in [0, 1], else squared error; three folds.
+loss for rewards in [0, 1], else squared error; three folds, by the hash of the unit.
 """
 
 import numpy as np
@@ -40,15 +40,19 @@ def predicted_rewards(
     reward = log.reward
     logistic = bool(reward.min() >= 0 and reward.max() <= 1)
     regression = Regression(logistic=logistic)
-    folds = folds_of(log.n, FOLDS)
+    folds = folds_of(np.arange(log.n) if log.unit is None else log.unit, FOLDS)
     places = log.position if log.position is not None else np.zeros(log.n)
-    if log.position is None and log.n >= MIN_ROUNDS:
-        return cross_fitted(features, log.action, reward, shown, regression, folds)
-    predicted = np.full((log.n, count), float(reward.mean()))
+    times = log.multiplicity
+    predicted = np.full((log.n, count), log.mean_reward)
     for place in np.unique(places):
         here = places == place
-        if int(here.sum()) < MIN_ROUNDS:
+        # Rounds of one unit are in one fold, and leave nothing to learn from.
+        if int(here.sum()) < MIN_ROUNDS or np.ptp(folds[here]) == 0:
             continue
+        if here.all():
+            return cross_fitted(
+                features, log.action, reward, shown, regression, folds, times
+            )
         predicted[here] = cross_fitted(
             features[here],
             log.action[here],
@@ -56,5 +60,6 @@ def predicted_rewards(
             shown,
             regression,
             folds[here],
+            None if times is None else times[here],
         )
     return predicted

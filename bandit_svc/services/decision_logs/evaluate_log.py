@@ -15,12 +15,13 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.diagnostics import MINIMAL_EFFECTIVE
 from bandit_svc.ope.decision_log import DecisionLog
+from bandit_svc.ope.estimators.policy_value import PolicyValue
 from bandit_svc.ope.estimators.registry import ESTIMATORS
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.logged import LoggedData
 from bandit_svc.ope.trajectory.value import MINIMAL_UNITS
 from bandit_svc.services.checks.check import Check, CheckKind
-from bandit_svc.services.checks.propensities import propensities_check
+from bandit_svc.services.checks.propensities import log_propensities
 from bandit_svc.services.decision_logs.cross_fitted import has_room, predicted_rewards
 from bandit_svc.services.decision_logs.estimates import estimates_of, no_estimates
 from bandit_svc.services.decision_logs.repeated_rows import repeated_rows_check
@@ -29,11 +30,15 @@ from bandit_svc.services.decision_logs.weight_checks import (
     rows_check,
     target_checks,
 )
-from bandit_svc.services.values import PolicyRow
+from bandit_svc.services.values import PolicyRow, estimated
 
 LEAST_REWARDED = 5
 """Decisions with a weight and a reward; fewer tell nothing of the size of a mean."""
 REWARD_MODEL = CheckKind("reward_model", "Rewards were predicted by a model")
+NO_PROPENSITIES = (
+    "The log has no propensities, so that nothing tells how far this prediction of a "
+    "reward model is off; it has no interval."
+)
 AUDITED_ROWS = 100_000
 """Decisions whose propensities are audited here; `audit` looks at all."""
 
@@ -74,7 +79,7 @@ def evaluate_log(
     health = [
         rows_check(log),
         repeated_rows_check(log),
-        propensities_check(log, AUDITED_ROWS),
+        log_propensities(log, AUDITED_ROWS),
     ]
     rows: list[PolicyRow] = []
     unmodelled: list[str] = []
@@ -85,6 +90,9 @@ def evaluate_log(
             unmodelled.append(target.name)
         elif q_hat is None:
             q_hat = predicted_rewards(log, action_features)
+        if not log.propensities_known:
+            rows.append(_predicted_row(log, target, q_hat))
+            continue
         rows.append(_row(log, target, q_hat, estimators))
         health += target_checks(log, target, lenient=False)
     health.append(_model_check(unmodelled, room=room))
@@ -106,11 +114,12 @@ def _row(
         pmf_target=target.pmf,
         q_hat=None if target.pmf is None else q_hat,
         unit=log.unit,
+        multiplicity=log.multiplicity,
         reward_minimum=min(0.0, float(log.reward.min())),
         reward_maximum=max(1.0, float(log.reward.max())),
     )
-    sums = WeightedSums.of(logged.weight, logged.reward)
-    refused = _refusal(sums, logged) or _too_few_units(log, logged.weight)
+    sums = WeightedSums.of(logged.evidence, logged.reward)
+    refused = _refusal(sums, logged) or _too_few_units(log, logged.evidence)
     return PolicyRow(
         policy=target.name,
         n=log.n,
@@ -122,6 +131,30 @@ def _row(
         estimates=(
             no_estimates(estimators) if refused else estimates_of(logged, estimators)
         ),
+    )
+
+
+def _predicted_row(
+    log: DecisionLog, target: Target, q_hat: FloatArray | None
+) -> PolicyRow:
+    """Return the row of a log without propensities: a model's prediction, or nothing.
+
+    Without propensities nothing tells how far the model is off.
+    """
+    value: float | None = None
+    if target.pmf is not None and q_hat is not None:
+        terms = np.einsum("nk,nk->n", target.pmf, q_hat)
+        value = PolicyValue.averaged(terms, log.multiplicity).value
+    return PolicyRow(
+        policy=target.name,
+        n=log.n,
+        effective_sample_size=None,
+        mean_weight=None,
+        max_weight=None,
+        refused=None,
+        note=NO_PROPENSITIES,
+        units=UNSET if log.unit is None else int(np.unique(log.unit).size),
+        estimates={"dm": estimated(value, reason=NO_PROPENSITIES)},
     )
 
 
@@ -172,4 +205,4 @@ def _model_check(unmodelled: Sequence[str], *, room: bool) -> Check:
         if room
         else "the log has more decisions times actions than fit into memory"
     )
-    return REWARD_MODEL.ok(f"No dm and dr for {', '.join(unmodelled)}: {reason}.")
+    return REWARD_MODEL.early(f"No dm and dr for {', '.join(unmodelled)}: {reason}.")

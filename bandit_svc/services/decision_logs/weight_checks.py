@@ -23,6 +23,7 @@ from bandit_svc.ope.audit.diagnostics import (
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.ope.estimators.weights import WeightedSums, missing_weight
 from bandit_svc.services.checks.check import Check, CheckKind
+from bandit_svc.services.decision_logs.readers.assembly import BAD
 from bandit_svc.services.decision_logs.target_policy import Target
 
 HARDLY = 0.02
@@ -30,7 +31,9 @@ HARDLY = 0.02
 our own default exploration floor."""
 
 
-ROWS = CheckKind("rows", "The file was read")
+ROWS = CheckKind(
+    "rows", "The file was read", "Look at the bad lines, and why they are bad."
+)
 EFFECTIVE_SAMPLE_SIZE = CheckKind(
     "effective_sample_size",
     "The log has enough decisions that the policy would have made too",
@@ -78,13 +81,11 @@ def rows_check(log: DecisionLog) -> Check:
     )
     detail = f"{were} read"
     if log.skipped:
-        left = counted(
-            log.skipped,
-            "decision without a reward is",
-            "decisions without a reward are",
-        )
-        detail += f"; {left} left out"
-    return ROWS.ok(detail + ".", n=log.n, skipped=log.skipped)
+        listed = [f"{count:,} {reason}" for reason, count in log.left_out.items()]
+        detail += f"; left out: {', '.join(listed)}"
+    answer = ROWS.warn if BAD in log.left_out else ROWS.ok
+    bad = log.left_out.get(BAD, 0)
+    return answer(f"{detail}.", n=log.n, skipped=log.skipped, bad=bad)
 
 
 def target_checks(log: DecisionLog, target: Target, *, lenient: bool) -> list[Check]:
@@ -96,6 +97,8 @@ def target_checks(log: DecisionLog, target: Target, *, lenient: bool) -> list[Ch
         lenient: warn where it would fail, since nobody asked about this policy.
     """
     weight = target.probability / log.propensity
+    if log.multiplicity is not None:
+        weight = weight * log.multiplicity
     sums = WeightedSums.of(weight, log.reward)
     checks = [
         effective_sample_size_check(sums),

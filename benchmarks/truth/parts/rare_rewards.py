@@ -127,7 +127,7 @@ def found(cell: Cell, runs: int) -> Found:
             result.refused += 1
             continue
         result.runs += 1
-        result.effective += row.effective_sample_size
+        result.effective += row.effective_sample_size or 0.0
         for index, name in enumerate(ESTIMATORS):
             lower, upper = row.estimates[name].interval
             if lower is None or upper is None:

@@ -54,7 +54,7 @@ def random_from_thompson(log: OpenBanditLog) -> LoggedData:
 def by_position(log: OpenBanditLog, action_features: FloatArray) -> FloatArray:
     """Cross-fit one logistic model a position, as obp does: (n, K)."""
     predicted = np.empty((log.reward.size, log.thompson_pmf.shape[0]))
-    folds = folds_of(log.reward.size, 3)
+    folds = folds_of(np.arange(log.reward.size), 3)
     for position in range(3):
         rows = log.position == position
         predicted[rows] = cross_fitted(

@@ -142,8 +142,39 @@ def test_no_round_is_predicted_by_a_model_that_saw_it() -> None:
     assert found[[1, 3]] == pytest.approx(np.ones((2, 2)), abs=1e-6)
 
 
-def test_folds_are_dealt_in_turn_and_keep_clusters_together() -> None:
-    assert folds_of(5, 2).tolist() == [0, 1, 0, 1, 0]
+def test_folds_are_even_whatever_the_order_and_keep_units_together() -> None:
+    folds = folds_of(np.arange(30_000), 3)
+
+    # 10,000 each, of a standard deviation of 82.
+    assert np.abs(np.bincount(folds) - 10_000).max() < 4 * 82
+    for place in range(3):
+        in_turn = np.bincount(folds[place::3], minlength=3)
+        assert np.abs(in_turn - 10_000 / 3).max() < 4 * 48
+    assert folds_of(np.array([7, 8, 7]), 3).tolist() == folds[[7, 8, 7]].tolist()
+
+
+@pytest.mark.parametrize("per_action", [False, True])
+@pytest.mark.parametrize("kinds", [2, 100])
+def test_a_round_that_counts_thrice_is_three_rounds(
+    kinds: int, *, per_action: bool
+) -> None:
+    rng = np.random.default_rng(5)
+    n = 100
+    # Of two kinds rounds are fitted together; a hundred are fitted one by one.
+    x = (np.arange(n) % kinds / kinds).reshape(-1, 1)
+    action, reward = rng.integers(0, 2, n), rng.random(n)
+    folds, times = folds_of(np.arange(n), 3), np.where(np.arange(n) % 4 == 0, 3, 1)
+    form = Regression(logistic=True, per_action=per_action)
+
+    counted = cross_fitted(
+        x, action, reward, np.eye(2), form, folds, times.astype(float)
+    )
+    rows = np.repeat(np.arange(n), times)
+    written = cross_fitted(
+        x[rows], action[rows], reward[rows], np.eye(2), form, folds[rows]
+    )
+
+    assert counted[rows] == pytest.approx(written, abs=1e-6)
 
 
 def test_one_fold_is_refused() -> None:

@@ -1,5 +1,7 @@
 """The audit finds logs whose propensities are false, and leaves true ones alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -126,6 +128,40 @@ def test_a_log_that_never_took_other_actions_says_that_they_had_a_chance() -> No
     # The mean of 1 / propensity is 2.5; three actions make 3, which is 0.83 of it.
     assert check.numbers["mean_inverse_propensity"] == pytest.approx(2.5)
     assert check.status == "ok"
+
+
+def test_choices_of_a_sub_sampled_log_are_not_held_against_its_propensities() -> None:
+    """Action 0 was kept half of the time, so that it is rarer than its propensity."""
+    log = made(1, "sound", with_pmf=True)
+    kept = (log.action != 0) | (np.arange(ROUNDS) % 2 == 0)
+    times = np.where(log.action == 0, 2.0, 1.0)[kept]
+    assert log.pmf is not None
+    fields = {
+        "action": log.action[kept],
+        "reward": log.reward[kept],
+        "propensity": log.propensity[kept],
+        "pmf": log.pmf[kept],
+    }
+    blind = replace(log, **fields)
+    told = replace(log, **fields, multiplicity=times / times.mean())
+    checks = {c.name: c for c in audit_log(told)}
+
+    assert failed(blind)
+    assert not failed(told)
+    assert checks["propensities"].status == "early"
+    assert checks["mean_weights"].status == "early"
+    # The uniform policy's mean weight over what the log stands for is 1.
+    assert checks["overlap"].status == "ok"
+    verdict = audit_verdict(audit_log(told))
+    assert verdict.startswith("Nothing speaks against this log's propensities")
+
+
+def test_an_own_log_is_not_asked_for_its_context() -> None:
+    log = made(1, "sound", with_pmf=True)
+
+    assert "contexts" in {c.name for c in audit_log(log)}
+    assert "contexts" not in {c.name for c in audit_log(log, own=True)}
+    assert audit_verdict(audit_log(log, own=True)).startswith("This log can be trusted")
 
 
 def test_model_versions_are_calibrated_apart() -> None:

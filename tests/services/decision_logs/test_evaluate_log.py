@@ -182,6 +182,43 @@ def test_biased_estimators_have_intervals_that_hold_the_truth() -> None:
     assert max(missed.values()) <= 12, missed
 
 
+def test_places_in_turn_have_a_model_each() -> None:
+    """Place 0 earns 1 for `a` alone, place 1 for `b`: rounds in turn, as on a page."""
+    rng = np.random.default_rng(2)
+    action, place = rng.integers(0, 2, N), np.arange(N) % 2
+    reward = (action == place).astype(np.float64)
+    log = uniform_log(action=action, reward=reward, position=place)
+    found = row(log, "fixed:a").estimates
+
+    # Half of the places earn by `a`. 5 standard errors of 200 draws for snips.
+    assert found["snips"].estimate == pytest.approx(0.5, abs=5 * 0.5 / 200**0.5)
+    # A model for each place knows it without error, but for its penalty.
+    assert found["dm"].estimate == pytest.approx(0.5, abs=0.02)
+    assert found["dr"].estimate == pytest.approx(0.5, abs=0.02)
+
+
+def test_units_that_fill_one_fold_leave_the_mean_as_model() -> None:
+    log = uniform_log(unit=np.zeros(N, dtype=np.int64), position=np.arange(N) % 3)
+
+    assert "units of equal weight" in str(row(log, "uniform").refused)
+
+
+def test_rows_that_stand_for_others_count_for_them() -> None:
+    """Decisions without a reward were kept one in nine times."""
+    reward = (np.arange(N) // 2 % 2).astype(np.float64)
+    times = np.where(reward == 0, 9.0, 1.0)
+    log = uniform_log(reward=reward, multiplicity=times / times.mean())
+    result = evaluate_log(log, ["uniform"])
+    (found,) = result.policies
+    (tested,) = (c for c in result.health if c.name == "propensities")
+
+    # Half of the rows have a reward, and stand for 1 of 10 decisions, of either action.
+    assert found.estimates["ips"].estimate == pytest.approx(0.1)
+    assert found.estimates["dr"].estimate == pytest.approx(0.1, abs=0.001)
+    assert found.effective_sample_size == pytest.approx(2_000**2 / (200 * 82))
+    assert tested.status == "early"
+
+
 def test_too_few_rewards_are_refused_and_five_are_enough() -> None:
     reward = np.zeros(N)
     reward[[1, 3, 5, 7]] = 1

@@ -4,78 +4,139 @@ Owns the meaning of the cells: the index of each action, and the check of every 
 Batches are converted to arrays as they are read.
 """
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
-from bandit_svc.ope.arrays import FloatArray, IntArray
+from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.services.decision_logs.readers.cells import chances, numbers, pmfs
+from bandit_svc.services.decision_logs.readers.actions import action_name, all_actions
+from bandit_svc.services.decision_logs.readers.bad_lines import BadLines, Faults
+from bandit_svc.services.decision_logs.readers.cells import (
+    NumberForm,
+    chances,
+    numbers,
+    pmfs,
+)
 from bandit_svc.services.decision_logs.readers.contexts import ContextColumn
 from bandit_svc.services.decision_logs.readers.rows import (
     Cells,
     Columns,
+    Reading,
     Rows,
     UnreadableLog,
 )
 
 MAX_POSITIONS = 50
+BAD = "bad"
 
 
 class Assembly:
     """A log that grows by batches of rows."""
 
     def __init__(
-        self, source: str, columns: Columns, names: tuple[str, ...] | None
+        self,
+        bad: BadLines,
+        columns: Columns,
+        names: tuple[str, ...] | None,
+        reading: Reading,
     ) -> None:
         """Start without any row.
 
         Args:
-            source: the file, for messages.
+            bad: of the file.
             columns: as the user passed them.
             names: all actions, if columns are named after them.
+            reading: how the file is read.
         """
-        self._source, self._columns, self._names = source, columns, names
+        self._bad, self._columns, self._names = bad, columns, names
+        self._reading = reading
         self._codes: dict[str, int] = {n: i for i, n in enumerate(names or ())}
         self._parts: dict[str, list[FloatArray]] = {}
         self._action: list[IntArray] = []
         self._count: list[IntArray] = []
+        self._from_one = True
         self._context = [ContextColumn(name) for name in columns.context]
         self._position = ContextColumn(columns.position or "")
         self._unit = ContextColumn(columns.unit or "")
-        self._skipped = 0
+        self._left_out: Counter[str] = Counter()
 
     def add(self, rows: Rows) -> None:
-        """Append a batch.
+        """Append a batch, without its bad rows.
 
         Raises:
-            UnreadableLog: a cell is impossible.
+            UnreadableLog: a cell is impossible, and no more bad lines may be left out.
         """
-        self._skipped += rows.skipped
+        self._left_out += rows.left_out
         if not rows.line:
             return
-        source, lines = self._source, rows.line
-        columns = self._columns
-        self._action.append(self._actions(rows))
-        reward = numbers(source, lines, rows.reward, columns.reward or "the reward")
-        self._keep("reward", reward)
+        faults = Faults(rows.line)
+        whole = self._numbers(faults, rows)
+        self._mark_actions(faults, rows)
+        right = faults.settled(self._bad)
+        action = self._actions(rows, right)
+        if right is not None:
+            whole = {name: values[right] for name, values in whole.items()}
+        if "propensity" not in whole and "pmf" in whole:
+            entry = whole["pmf"][np.arange(action.size), action]
+            again = Faults(_only(rows.line, right))
+            whole["propensity"] = chances(
+                again, entry.tolist(), "the propensity", zero=False
+            )
+            possible = again.settled(self._bad)
+            if possible is not None:
+                whole = {name: values[possible] for name, values in whole.items()}
+                action = action[possible]
+                right = _both(right, possible)
+        self._keep(rows, whole, action, right)
+
+    def _keep(
+        self,
+        rows: Rows,
+        whole: Mapping[str, FloatArray],
+        action: IntArray,
+        right: BoolArray | None,
+    ) -> None:
+        self._action.append(action)
+        self._from_one = rows.from_one
+        for name, values in whole.items():
+            self._parts.setdefault(name, []).append(values)
+        if rows.count is not None:
+            self._count.append(np.array(_only(rows.count, right), dtype=np.int64))
+        for column in self._context:
+            column.add(_only(rows.context[column.name], right))
+        if rows.position is not None:
+            self._position.add(_only(rows.position, right))
+        if rows.unit is not None:
+            self._unit.add(_only(rows.unit, right))
+
+    def _numbers(self, faults: Faults, rows: Rows) -> dict[str, FloatArray]:
+        """Return the columns of numbers by name, and mark the rows that have none."""
+        columns, default = self._columns, self._reading.default_reward
+        plain = NumberForm(comma=rows.decimal_comma)
+        paid = NumberForm(comma=rows.decimal_comma, truth=True, default=default)
+        name = columns.reward or "the reward"
+        whole = {"reward": numbers(faults, rows.reward, name, paid)}
         if rows.pmf is not None:
             name = f"{columns.propensities or 'p'}*"
-            self._keep("pmf", pmfs(source, lines, rows.pmf, name))
-        self._keep("propensity", self._propensity(rows))
+            whole["pmf"] = pmfs(faults, rows.pmf, name, plain)
+        if len(rows.propensity):
+            name = columns.propensity or "the propensity"
+            whole["propensity"] = chances(
+                faults, rows.propensity, name, zero=False, form=plain
+            )
         for name, cells in rows.targets.items():
-            target = chances(source, lines, cells, name, zero=True)
-            self._keep(f"target {name}", target)
+            target = chances(faults, cells, name, zero=True, form=plain)
+            whole[f"target {name}"] = target
         for name, pmf in rows.pmf_targets.items():
-            self._keep(f"pmf {name}", pmfs(source, lines, pmf, f"{name}*"))
-        if rows.count is not None:
-            self._count.append(np.array(rows.count, dtype=np.int64))
-        for column in self._context:
-            column.add(rows.context[column.name])
-        if rows.position is not None:
-            self._position.add(rows.position)
-        if rows.unit is not None:
-            self._unit.add(rows.unit)
+            whole[f"pmf {name}"] = pmfs(faults, pmf, f"{name}*", plain)
+        if rows.weight is not None:
+            name = columns.weight or "the weight of the row"
+            whole["weight"] = numbers(faults, rows.weight, name, plain)
+            faults.mark(rows.weight, whole["weight"] > 0, f"{name}, above 0")
+        return whole
 
     def finish(self) -> DecisionLog:
         """Return the log.
@@ -84,13 +145,12 @@ class Assembly:
             UnreadableLog: it has no decisions, or more actions than `columns` says.
         """
         if not self._action:
-            left_out = f" ({self._skipped:,} have no reward)" if self._skipped else ""
-            raise UnreadableLog(
-                f"{self._source} has no decision that can be evaluated{left_out}; each "
-                "needs an action, a reward and a propensity"
-            )
+            raise UnreadableLog(self._none_left())
         names, order = self._universe()
         whole = {name: _stacked(parts) for name, parts in self._parts.items()}
+        action = order[np.concatenate(self._action)]
+        if not action.size:
+            raise UnreadableLog(self._none_left())
         self._parts.clear()
         eligible = None
         if self._count:
@@ -99,11 +159,12 @@ class Assembly:
                 eligible = np.arange(len(names)) < limits[:, None]
         cell, n_cells, cell_name = self._cells()
         return DecisionLog(
-            source=self._source,
+            source=self._bad.source,
             actions=names,
-            action=order[np.concatenate(self._action)],
+            action=action,
             reward=whole["reward"],
-            propensity=whole["propensity"],
+            propensity=whole.get("propensity", np.full(action.size, np.nan)),
+            propensities_known="propensity" in whole,
             actions_known=self._knows_actions,
             pmf=_widened(whole.get("pmf"), len(names)),
             eligible=eligible,
@@ -115,31 +176,49 @@ class Assembly:
             cell=cell,
             n_cells=n_cells,
             cell_name=cell_name,
-            skipped=self._skipped,
+            multiplicity=_relative(whole.get("weight")),
+            left_out=self._all_left_out(),
         )
 
-    def _keep(self, name: str, values: FloatArray) -> None:
-        self._parts.setdefault(name, []).append(values)
+    def _all_left_out(self) -> dict[str, int]:
+        bad = {BAD: self._bad.count} if self._bad.count else {}
+        return dict(self._left_out) | bad
+
+    def _none_left(self) -> str:
+        left_out = self._all_left_out().items()
+        listed = ", ".join(f"{number:,} {reason}" for reason, number in left_out)
+        return (
+            f"{self._bad.source} has no decision that can be evaluated"
+            + (f" (left out: {listed})" if listed else "")
+            + "; each needs an action, a reward and a propensity"
+        )
 
     @property
     def _knows_actions(self) -> bool:
         named = self._names is not None or self._columns.actions is not None
         return named or bool(self._count)
 
-    def _actions(self, rows: Rows) -> IntArray:
+    def _mark_actions(self, faults: Faults, rows: Rows) -> None:
+        """Mark rows without an action, or with one that no column is named after."""
+        cells = rows.action
+        if set(map(type, cells)) & {list, dict}:
+            cells = [None if isinstance(c, list | dict) else c for c in cells]
+        for cell in dict.fromkeys(cells):
+            name = action_name(cell)
+            if name and (self._names is None or name in self._codes):
+                continue
+            for row, other in enumerate(cells):
+                if other == cell:
+                    faults.add(row, self._unknown(name))
+
+    def _actions(self, rows: Rows, right: BoolArray | None) -> IntArray:
         """Return codes in the order of appearance, or the indices of known names."""
-        cells, codes = rows.action, self._codes
+        cells, codes = _only(rows.action, right), self._codes
         # Cells of other types can be equal and yet written in different ways.
         alike = set(map(type, cells)) in ({str}, {int})
         found: dict[object, int] = {}
         for cell in dict.fromkeys(cells) if alike else cells:
-            name = action_name(cell)
-            if name not in codes:
-                if not name or self._names is not None:
-                    line = rows.line[cells.index(cell)]
-                    raise UnreadableLog.at(self._source, line, self._unknown(name))
-                codes[name] = len(codes)
-            found[cell] = codes[name]
+            found[cell] = codes.setdefault(action_name(cell), len(codes))
         if alike:
             return np.fromiter(map(found.__getitem__, cells), np.int64, len(cells))
         return np.array([codes[action_name(cell)] for cell in cells], dtype=np.int64)
@@ -150,19 +229,6 @@ class Assembly:
         prefix = self._columns.targets or self._columns.propensities
         return f"the action is {name}; there is no column {prefix}{name} for it"
 
-    def _propensity(self, rows: Rows) -> FloatArray:
-        if (
-            self._columns.propensity is None
-            and rows.pmf is not None
-            and rows.count is None
-        ):
-            pmf = self._parts["pmf"][-1]
-            cells: Cells = pmf[np.arange(len(rows.line)), self._action[-1]].tolist()
-        else:
-            cells = rows.propensity
-        name = self._columns.propensity or "the propensity"
-        return chances(self._source, rows.line, cells, name, zero=False)
-
     def _universe(self) -> tuple[tuple[str, ...], IntArray]:
         """Return all actions in order, and the index of each code."""
         if self._names is not None:
@@ -171,7 +237,12 @@ class Assembly:
         count = self._columns.actions
         if self._count:
             count = max(count or 0, int(max(c.max() for c in self._count)))
-        names = all_actions(self._source, seen, count, from_one=bool(self._count))
+        names = all_actions(
+            self._bad.source,
+            seen,
+            count,
+            first=int(self._from_one) if self._count else None,
+        )
         places = {name: index for index, name in enumerate(names)}
         return names, np.array([places[name] for name in seen], dtype=np.int64)
 
@@ -192,49 +263,6 @@ class Assembly:
         return None, 1, ""
 
 
-def action_name(cell: object) -> str:
-    """Return an action's name; 3.0 is 3."""
-    text = "" if cell is None else str(cell).strip()
-    return text.removesuffix(".0") if text.removesuffix(".0").isdigit() else text
-
-
-def all_actions(
-    source: str, seen: Sequence[str], count: int | None, *, from_one: bool
-) -> tuple[str, ...]:
-    """Name all actions: numbers in a row from 0 or 1, or the names that were seen.
-
-    Raises:
-        UnreadableLog: more were seen than `count`.
-    """
-    if not all(name.isdigit() for name in seen):
-        if count is not None and len(seen) > count:
-            raise UnreadableLog(_too_many(source, len(seen), count))
-        unseen = (f"unseen-{i}" for i in range(1, (count or 0) - len(seen) + 1))
-        return (*sorted(seen), *unseen)
-    found = sorted(int(name) for name in seen)
-    if len({str(number) for number in found}) != len(seen):
-        raise UnreadableLog(
-            f"{source} writes one number in two ways, such as 7 and 07; write each "
-            "action in one way"
-        )
-    if count is None:
-        return tuple(map(str, found))
-    first = 1 if from_one or (found[0] > 0 and found[-1] == count) else 0
-    if first <= found[0] and found[-1] < first + count:
-        return tuple(str(number) for number in range(first, first + count))
-    if len(found) > count:
-        raise UnreadableLog(_too_many(source, len(found), count))
-    unseen = (f"unseen-{i}" for i in range(1, count - len(found) + 1))
-    return (*map(str, found), *unseen)
-
-
-def _too_many(source: str, seen: int, count: int) -> str:
-    return (
-        f"{source} has {seen:,} different actions; --actions says {count:,}. Give the "
-        "number of all that could be chosen"
-    )
-
-
 def _named(whole: Mapping[str, FloatArray], before: str) -> dict[str, FloatArray]:
     return {k.removeprefix(before): v for k, v in whole.items() if k.startswith(before)}
 
@@ -253,3 +281,25 @@ def _fitted(pmf: FloatArray, width: int) -> FloatArray:
 
 def _widened(pmf: FloatArray | None, width: int) -> FloatArray | None:
     return None if pmf is None else _fitted(pmf, max(width, pmf.shape[1]))
+
+
+def _only(cells: Cells, right: BoolArray | None) -> Cells:
+    """Return the cells of the rows that are right."""
+    if right is None:
+        return cells
+    return list(itertools.compress(cells, right.tolist()))
+
+
+def _both(right: BoolArray | None, possible: BoolArray) -> BoolArray:
+    """Return which rows are right, if those that were right are so or not."""
+    if right is None:
+        return possible
+    right[right] = possible
+    return right
+
+
+def _relative(weight: FloatArray | None) -> FloatArray | None:
+    """Return weights with the mean 1; None if all are alike."""
+    if weight is None or float(weight.min()) == float(weight.max()):
+        return None
+    return np.asarray(weight / weight.mean())

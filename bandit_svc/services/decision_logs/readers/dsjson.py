@@ -1,98 +1,102 @@
-"""Read dsjson, Vowpal Wabbit's log format of a decision service.
+"""Read dsjson, Vowpal Wabbit's log format of a decision service, and its JSON.
 
-Owns its fields: `_label_cost`, `_label_probability`, `_labelIndex` (from 0) or
-`_label_Action` (from 1), `a` and `p` (actions from 1 and their probabilities), `c` (the
-context, with one entry an action in `_multi`). Reward is minus cost; actions are
-numbered from 1. Lines without a cost and those with `_skipLearn` are left out.
+Owns the passes over a file; what the fields of one event mean is in dsjson_event.py.
+Reward is minus cost. Actions have the numbers that the file gives them, from 1 or from
+0. Lines that don't begin with a brace are left out, as they are there.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bandit_svc.domain.plain_values import Payload
-from bandit_svc.services.decision_logs.readers.rows import (
-    BATCH_ROWS,
-    Rows,
-    UnreadableLog,
+from bandit_svc.services.decision_logs.readers.bad_lines import BadLines
+from bandit_svc.services.decision_logs.readers.dsjson_event import (
+    Event,
+    EventFault,
+    LeftOut,
+    event_of,
 )
+from bandit_svc.services.decision_logs.readers.rows import BATCH_ROWS, Reading, Rows
 from bandit_svc.services.decision_logs.readers.tables import field_of, json_objects
 
+NO_OBJECT = "beginning without a brace"
 
-def read_dsjson(path: Path, context: Sequence[str]) -> Iterator[Rows]:
-    """Yield the decisions of a dsjson file."""
-    rows = _empty(context)
-    for number, event in json_objects(path):
-        if "_label_cost" not in event or event.get("_skipLearn") is True:
-            rows.skipped += 1
+
+class _Numbering:
+    """What all events of a file must have alike."""
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._with_chances: bool | None = None
+
+    @property
+    def first(self) -> int:
+        """The number of the first action."""
+        return 1 if self._first is None else self._first
+
+    def take(self, event: Event) -> None:
+        """Check that an event is like those before it.
+
+        Raises:
+            EventFault: it isn't.
+        """
+        with_chances = event.pmf is not None
+        if self._with_chances not in {None, with_chances}:
+            raise EventFault(
+                "the file has events with and without the lists `a` and `p`; put them "
+                "into files of their own"
+            )
+        if self._first not in {None, event.first}:
+            raise EventFault(
+                f"its actions are numbered from {event.first}, those of events before "
+                f"it from {self._first}; number them in one way"
+            )
+        self._first, self._with_chances = event.first, with_chances
+
+
+def read_dsjson(
+    path: Path, context: Sequence[str], bad: BadLines, reading: Reading
+) -> Iterator[Rows]:
+    """Yield the decisions of a file."""
+    rows, numbering = _empty(context), _Numbering()
+    for number, line in json_objects(path, bad, rows_of_text=True):
+        if line is None:
+            rows.left_out[NO_OBJECT] += 1
             continue
-        _add(rows, str(path), number, event, context)
+        try:
+            event = event_of(line, reading.default_reward)
+            numbering.take(event)
+        except LeftOut as reason:
+            rows.left_out[str(reason)] += 1
+            continue
+        except EventFault as fault:
+            bad.at(number, str(fault))
+            continue
+        _add(rows, number, event, context)
         if len(rows.line) == BATCH_ROWS:
-            yield rows
+            yield _finished(rows, numbering)
             rows = _empty(context)
-    yield rows
+    yield _finished(rows, numbering)
 
 
 def _empty(context: Sequence[str]) -> Rows:
-    return Rows(count=[], pmf=[], context={name: [] for name in context})
+    return Rows(count=[], pmf=[], weight=[], context={name: [] for name in context})
 
 
-def _add(
-    rows: Rows, source: str, number: int, event: Payload, context: Sequence[str]
-) -> None:
-    pmf = _pmf(source, number, event)
-    action = _action(source, number, event, len(pmf))
-    cost = event["_label_cost"]
-    if not isinstance(cost, int | float):
-        raise UnreadableLog.at(
-            source, number, f"_label_cost is {cost!r}; it must be a number"
-        )
+def _finished(rows: Rows, numbering: _Numbering) -> Rows:
+    rows.from_one = numbering.first == 1
+    if rows.pmf and rows.pmf[0] is None:
+        rows.pmf = None
+    return rows
+
+
+def _add(rows: Rows, number: int, event: Event, context: Sequence[str]) -> None:
     rows.line.append(number)
-    rows.action.append(str(action))
-    rows.reward.append(0.0 - cost)
-    rows.propensity.append(event.get("_label_probability", pmf[action - 1]))
-    if rows.count is not None and rows.pmf is not None:
-        rows.count.append(len(pmf))
-        rows.pmf.append(pmf)
-    inner = event.get("c")
+    rows.action.append(str(event.index + event.first))
+    rows.reward.append(event.reward)
+    rows.propensity.append(event.propensity)
+    rows.weight.append(event.weight)
+    rows.pmf.append(event.pmf)
+    if rows.count is not None:
+        rows.count.append(event.count)
     for name in context:
-        value = field_of(inner, name) if isinstance(inner, dict) else None
-        rows.context[name].append(value)
-
-
-def _pmf(source: str, number: int, event: Payload) -> list[object]:
-    """Return the pmf in the order of actions, since `a` may be in order of rank."""
-    actions, chances = event.get("a"), event.get("p")
-    if not isinstance(actions, list) or not isinstance(chances, list):
-        raise UnreadableLog.at(
-            source, number, "it has no lists `a` and `p`; without them it is no dsjson"
-        )
-    if len(actions) != len(chances) or not actions:
-        raise UnreadableLog.at(
-            source,
-            number,
-            f"`a` has {len(actions)} entries and `p` {len(chances)}; both must have "
-            "one an action",
-        )
-    if sorted(map(str, actions)) != sorted(map(str, range(1, len(actions) + 1))):
-        raise UnreadableLog.at(
-            source, number, f"`a` must be the numbers 1 to {len(actions)} in any order"
-        )
-    pmf: list[object] = [0.0] * len(actions)
-    for action, chance in zip(actions, chances, strict=True):
-        pmf[int(action) - 1] = chance
-    return pmf
-
-
-def _action(source: str, number: int, event: Payload, count: int) -> int:
-    """Return the chosen action, from 1."""
-    index, action = event.get("_labelIndex"), event.get("_label_Action")
-    if isinstance(index, int):
-        action = index + 1
-    if not isinstance(action, int) or not 1 <= action <= count:
-        raise UnreadableLog.at(
-            source,
-            number,
-            f"the chosen action is {action!r} (_labelIndex + 1, or _label_Action); it "
-            f"must be between 1 and {count}",
-        )
-    return action
+        rows.context[name].append(field_of(event.context, name))

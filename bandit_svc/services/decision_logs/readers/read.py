@@ -13,7 +13,9 @@ import numpy as np
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.services.decision_logs.readers.assembly import Assembly, action_name
+from bandit_svc.services.decision_logs.readers.actions import action_name
+from bandit_svc.services.decision_logs.readers.assembly import Assembly
+from bandit_svc.services.decision_logs.readers.bad_lines import BadLines
 from bandit_svc.services.decision_logs.readers.dsjson import read_dsjson
 from bandit_svc.services.decision_logs.readers.plain_columns import (
     NotPlainError,
@@ -23,6 +25,7 @@ from bandit_svc.services.decision_logs.readers.rows import (
     Batch,
     Cells,
     Columns,
+    Reading,
     Rows,
     UnreadableLog,
 )
@@ -40,11 +43,13 @@ from bandit_svc.services.decision_logs.readers.vw_text import (
     read_lines,
 )
 
-_TABLES: Mapping[str, Callable[[Path], Table]] = {
-    "csv": lambda path: Delimited(path, ","),
-    "tsv": lambda path: Delimited(path, "\t"),
-    "jsonl": JsonLines,
-    "parquet": Parquet,
+_TABLES: Mapping[str, Callable[[Path, Reading], Table]] = {
+    "csv": lambda path, how: Delimited(
+        path, how.delimiter or ",", guess=how.delimiter is None
+    ),
+    "tsv": lambda path, how: Delimited(path, how.delimiter or "\t"),
+    "jsonl": lambda path, how: JsonLines(path, BadLines(str(path), how.skip_bad)),
+    "parquet": lambda path, _how: Parquet(path),
 }
 _BLOCKS = {"dsjson": read_dsjson, "vw": read_lines, "vw-adf": read_blocks}
 FORMS = (*_TABLES, *_BLOCKS)
@@ -63,7 +68,15 @@ _NAMED = {"csv", "tsv"}
 """Forms whose first line names the columns."""
 _JSON = {".json", ".jsonl", ".ndjson"}
 _VW = {".vw", ".dat", ".txt"}
+_TEXT = {"vw", "vw-adf"}
 NEEDED = ("action", "reward")
+_OF_EVENTS = {
+    "pdrop": "the share of decisions like it that were left out. Name the column of "
+    "how many each row stands for, 1 / (1 - pdrop), with --weight-column",
+    "_skipLearn": "whether it was never shown. Leave such rows out",
+}
+"""Columns that change what a row means, whatever a table calls the others."""
+ANY: Reading = Reading()
 
 
 def read_log(
@@ -71,6 +84,7 @@ def read_log(
     columns: Columns,
     form: str | None = None,
     on_progress: Callable[[int], None] = lambda _rows: None,
+    reading: Reading = ANY,
 ) -> DecisionLog:
     """Read a whole log.
 
@@ -80,6 +94,7 @@ def read_log(
         form: of the file; None to derive it from the name, and for JSON and VW from
             the text.
         on_progress: called with the number of decisions read so far.
+        reading: how the file is read.
 
     Raises:
         InvalidInput: a column is not in the file, or an option does not fit its form.
@@ -87,11 +102,13 @@ def read_log(
     """
     form = form or form_of(path)
     if form in _TABLES:
-        log = _from_table(path, _TABLES[form](path), columns, on_progress)
+        table = _TABLES[form](path, reading)
+        log = _from_table(path, table, columns, on_progress, reading)
     else:
-        _only_tables(columns, form)
-        batches = _BLOCKS[form](path, columns.context)
-        log = _assembled(Assembly(str(path), columns, None), batches, on_progress)
+        _only_tables(columns, reading, form)
+        bad = BadLines(str(path), reading.skip_bad)
+        batches = _BLOCKS[form](path, columns.context, bad, reading)
+        log = _assembled(Assembly(bad, columns, None, reading), batches, on_progress)
     if form in _NO_LINES:
         return log
     # The names of columns are no row.
@@ -109,8 +126,7 @@ def form_of(path: Path) -> str:
     if suffix in _SUFFIXES:
         return _SUFFIXES[suffix]
     if suffix in _JSON:
-        first = next(iter(json_objects(path)), (0, {}))[1]
-        return "dsjson" if "a" in first and "p" in first and "c" in first else "jsonl"
+        return "dsjson" if _is_of_events(path) else "jsonl"
     if suffix in _VW:
         return "vw-adf" if is_multiline(path) else "vw"
     raise InvalidInput(
@@ -119,33 +135,46 @@ def form_of(path: Path) -> str:
     )
 
 
+def _is_of_events(path: Path) -> bool:
+    """Return true if the first object is an event of Vowpal Wabbit's JSON."""
+    bad = BadLines(str(path), 0)
+    objects = (one for _, one in json_objects(path, bad, rows_of_text=True) if one)
+    first = next(objects, {})
+    labelled = any(name.startswith("_label") for name in first)
+    ranked = "a" in first and ("p" in first or "_p" in first)
+    return (ranked and ("c" in first or labelled)) or (labelled and "_multi" in first)
+
+
 def _from_table(
-    path: Path, table: Table, columns: Columns, on_progress: Callable[[int], None]
+    path: Path,
+    table: Table,
+    columns: Columns,
+    on_progress: Callable[[int], None],
+    reading: Reading,
 ) -> DecisionLog:
-    missing = [name for name in NEEDED if getattr(columns, name) is None]
-    if columns.propensity is None and columns.propensities is None:
-        missing.append("propensity")
-    if missing:
-        raise InvalidInput(
-            f"{path} is a table; name its columns with "
-            + ", ".join(f"--{name}-column" for name in missing)
-        )
+    _needed(path, columns, reading)
     single = (
         columns.action,
         columns.reward,
         columns.propensity,
         columns.position,
         columns.unit,
+        columns.weight,
     )
     asked = [name for name in single if name is not None]
     asked += [*columns.target_propensity, *columns.context]
     _known(path, asked, table.names)
     names, groups = _by_action(path, columns, table.names)
     wanted = list(dict.fromkeys([*asked, *itertools.chain(*groups.values())]))
+    _understood(path, wanted, table.names)
 
-    def assembled(batches: Iterator[Batch]) -> DecisionLog:
-        rows = (_rows(columns, groups, lines, cells) for lines, cells in batches)
-        return _assembled(Assembly(str(path), columns, names), rows, on_progress)
+    def assembled(batches: Iterator[Batch], bad: BadLines) -> DecisionLog:
+        rows = (
+            _rows(columns, groups, lines, cells, comma=table.decimal_comma)
+            for lines, cells in batches
+        )
+        assembly = Assembly(bad, columns, names, reading)
+        return _assembled(assembly, rows, on_progress)
 
     if isinstance(table, Delimited):
         texts = {columns.action, columns.position, columns.unit, *columns.context}
@@ -153,8 +182,43 @@ def _from_table(
         quick = (path, table.delimiter, table.names, wanted, numeric)
         # If the fast reader fails, the other one reads the file and names the fault.
         with contextlib.suppress(NotPlainError, UnreadableLog):
-            return assembled(plain_batches(*quick))
-    return assembled(table.batches(wanted))
+            return assembled(plain_batches(*quick), BadLines(str(path), 0))
+    bad = BadLines(str(path), reading.skip_bad)
+    return assembled(table.batches(wanted, bad), bad)
+
+
+def _needed(path: Path, columns: Columns, reading: Reading) -> None:
+    missing = [name for name in NEEDED if getattr(columns, name) is None]
+    some = columns.propensity is not None or columns.propensities is not None
+    if not (some or reading.without_propensities):
+        missing.append("propensity")
+    if not missing:
+        return
+    sentence = f"{path} is a table; name its columns with " + ", ".join(
+        f"--{name}-column" for name in missing
+    )
+    if missing == ["propensity"]:
+        sentence += (
+            ". A log without propensities has nothing but what a reward model predicts "
+            "(--estimator dm)"
+        )
+    raise InvalidInput(sentence)
+
+
+def _understood(path: Path, wanted: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse what has two meanings, and what would change that of a row unseen."""
+    for name in wanted:
+        if names.count(name) > 1:
+            raise InvalidInput(
+                f"{path} names the column {name!r} {names.count(name)} times; give "
+                "each column a name of its own"
+            )
+    for name, meaning in _OF_EVENTS.items():
+        if name in names and name not in wanted:
+            raise InvalidInput(
+                f"{path} has a column {name!r}, which says of a row {meaning}, or name "
+                "the column otherwise if it means something else"
+            )
 
 
 def _known(path: Path, asked: Sequence[str], names: Sequence[str]) -> None:
@@ -206,6 +270,8 @@ def _rows(
     groups: dict[str, list[str]],
     lines: list[int],
     cells: dict[str, Cells],
+    *,
+    comma: bool,
 ) -> Rows:
     def of_all(prefix: str) -> Cells:
         found = [cells[name] for name in groups[prefix]]
@@ -229,15 +295,24 @@ def _rows(
         context={name: cells[name] for name in columns.context},
         position=None if columns.position is None else cells[columns.position],
         unit=None if columns.unit is None else cells[columns.unit],
+        weight=None if columns.weight is None else cells[columns.weight],
+        decimal_comma=comma,
     )
 
 
-def _only_tables(columns: Columns, form: str) -> None:
+def _only_tables(columns: Columns, reading: Reading, form: str) -> None:
     """Refuse names of columns for a form that has fields of its own."""
     names = (
         *("action", "reward", "propensity", "propensities", "target_propensity"),
-        *("targets", "position", "unit"),
+        *("targets", "position", "unit", "weight"),
     )
+    if reading.delimiter is not None:
+        raise InvalidInput(f"--delimiter is of CSV and TSV; {form} has none")
+    if reading.default_reward is not None and form in _TEXT:
+        raise InvalidInput(
+            f"--default-reward can't be used with {form}: a decision without a label "
+            "names no chosen action"
+        )
     if any(getattr(columns, name) for name in names):
         raise InvalidInput(
             f"a {form} log has its own fields for actions, rewards and propensities; "

@@ -1,9 +1,11 @@
 """Rows of a file as a reader returns them, unchecked.
 
-Owns the names of columns that a user passes, the batch that readers yield, and the
-error of a log that can't be read. What the cells mean is checked in assembly.py.
+Owns the names of columns that a user passes, how a file shall be read, the batch that
+readers yield, and the error of a log that can't be read. What the cells mean is checked
+in assembly.py.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +46,7 @@ class Columns:
         context: features for the reward model.
         position: of the place on the page, if a log has several.
         unit: of who decided for: a visitor, a session or a page view.
+        weight: of how many decisions a row stands for, in a log that was sub-sampled.
         actions: K, if the columns do not determine it.
     """
 
@@ -56,7 +59,27 @@ class Columns:
     context: tuple[str, ...] = ()
     position: str | None = None
     unit: str | None = None
+    weight: str | None = None
     actions: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a file is read.
+
+    Attributes:
+        delimiter: between the cells of a table; None for that of its form, or a
+            semicolon where the first line of a CSV has no comma.
+        default_reward: of a decision that has none; None to leave it out, or to refuse
+            an empty cell.
+        skip_bad: the most bad lines that are left out; one more refuses the file.
+        without_propensities: true if a table need not have any.
+    """
+
+    delimiter: str | None = None
+    default_reward: float | None = None
+    skip_bad: int = 0
+    without_propensities: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +91,10 @@ class Rows:
         count: the number of eligible actions, if it differs.
         pmf: the logged pmf of each, shorter where fewer actions were eligible; a list
             of rows, or an array (n, K).
-        skipped: number of decisions without a reward in this part of the file.
+        weight: how many decisions each stands for, relative to the others.
+        from_one: false if the file numbers its actions from 0.
+        decimal_comma: true if numbers may have a comma in place of a point.
+        left_out: how many decisions or lines of this part of the file are, by reason.
     """
 
     line: list[int] = field(default_factory=list)
@@ -82,4 +108,7 @@ class Rows:
     context: dict[str, Cells] = field(default_factory=dict)
     position: Cells = None
     unit: Cells = None
-    skipped: int = 0
+    weight: Cells = None
+    from_one: bool = True
+    decimal_comma: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)

@@ -8,10 +8,12 @@ import csv
 import importlib
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from bandit_svc.services.decision_logs.readers.bad_lines import BadLines
 from bandit_svc.services.decision_logs.readers.rows import (
     BATCH_ROWS,
     Batch,
@@ -27,60 +29,98 @@ class Table(Protocol):
 
     names: tuple[str, ...]
 
-    def batches(self, names: Sequence[str]) -> Iterator[Batch]:
-        """Yield the line numbers and the cells of these columns, in order."""
+    @property
+    def decimal_comma(self) -> bool:
+        """True if a comma may be the decimal point of its numbers."""
+
+    def batches(self, names: Sequence[str], bad: BadLines) -> Iterator[Batch]:
+        """Yield the line numbers and the cells of these columns, in order.
+
+        Lines that are no row are left out, and counted by `bad`.
+        """
 
 
 class Delimited:
     """CSV or TSV with a line of names at its top."""
 
-    def __init__(self, path: Path, delimiter: str) -> None:
+    def __init__(self, path: Path, delimiter: str, *, guess: bool = False) -> None:
+        """Read the line of names.
+
+        Args:
+            path: the file.
+            delimiter: one character.
+            guess: true if it is a semicolon where the first line has no `delimiter`.
+
+        Raises:
+            UnreadableLog: the file is empty.
+        """
         self._path, self.delimiter = path, delimiter
-        with opened(path) as text:
-            header = next(self._rows(csv.reader(text, delimiter=delimiter)), None)
+        header = self._header()
+        if guess and header is not None and len(header) == 1 and ";" in header[0]:
+            self.delimiter = ";"
+            header = self._header()
         if header is None:
             raise UnreadableLog(f"{path} is empty; its first line must name columns")
         self.names = tuple(header)
 
-    def batches(self, names: Sequence[str]) -> Iterator[Batch]:
-        """See Table."""
-        places = [self.names.index(name) for name in names]
-        width = len(self.names)
+    @property
+    def decimal_comma(self) -> bool:
+        """True if numbers may have a comma, since it does not end a cell."""
+        return self.delimiter != ","
+
+    def _header(self) -> list[str] | None:
         with opened(self._path) as text:
             reader = csv.reader(text, delimiter=self.delimiter)
-            rows = self._rows(reader)
-            next(rows)
-            while True:
-                lines: list[int] = []
-                kept: list[list[str]] = []
-                for row in itertools.islice(rows, BATCH_ROWS):
-                    if len(row) != width:
-                        if not row:
-                            continue
-                        raise UnreadableLog.at(
-                            str(self._path),
-                            reader.line_num,
-                            f"it has {len(row)} cells; the first line names {width}",
-                        )
-                    lines.append(reader.line_num)
-                    kept.append(row)
-                if not lines:
-                    return
+            try:
+                return next(reader, None)
+            except csv.Error as error:
+                raise UnreadableLog.at(
+                    str(self._path), 1, f"it is not CSV: {error}"
+                ) from error
+
+    def batches(self, names: Sequence[str], bad: BadLines) -> Iterator[Batch]:
+        """See Table."""
+        places = [self.names.index(name) for name in names]
+        with opened(self._path) as text:
+            reader = csv.reader(text, delimiter=self.delimiter)
+            next(reader)
+            rows = self._rows(reader, bad)
+            while kept := list(itertools.islice(rows, BATCH_ROWS)):
                 yield (
-                    lines,
+                    [line for line, _ in kept],
                     {
-                        name: [row[place] for row in kept]
+                        name: [row[place] for _, row in kept]
                         for name, place in zip(names, places, strict=True)
                     },
                 )
 
-    def _rows(self, reader: Any) -> Iterator[list[str]]:  # noqa: ANN401 - the type of csv.reader has no public name
-        try:
-            yield from reader
-        except csv.Error as error:
-            raise UnreadableLog.at(
-                str(self._path), reader.line_num, f"it is not CSV: {error}"
-            ) from error
+    def _rows(
+        self,
+        reader: Any,  # noqa: ANN401 - the type of csv.reader has no public name
+        bad: BadLines,
+    ) -> Iterator[tuple[int, list[str]]]:
+        """Yield rows that have a cell for each name, with their lines."""
+        width, before = len(self.names), reader.line_num
+        while True:
+            try:
+                row = next(reader, None)
+            except csv.Error as error:
+                bad.at(reader.line_num, f"it is not CSV: {error}")
+                before = reader.line_num
+                continue
+            line = reader.line_num
+            if row is None:
+                return
+            if len(row) == width:
+                yield line, row
+            elif row:
+                # An open quote swallows lines; each of them counts.
+                bad.at(
+                    line,
+                    f"it has {len(row)} cells; the first line names {width}",
+                    line - before,
+                )
+            before = line
 
 
 class JsonLines:
@@ -89,30 +129,34 @@ class JsonLines:
     A field need not be in every line, but in one of the first PEEK_LINES.
     """
 
-    def __init__(self, path: Path) -> None:
+    decimal_comma = False
+
+    def __init__(self, path: Path, bad: BadLines) -> None:
         self._path = path
         names: dict[str, None] = {}
-        for _, row in itertools.islice(self._objects(), PEEK_LINES):
-            names |= dict.fromkeys(flat_names(row))
+        for _, row in itertools.islice(json_objects(path, bad), PEEK_LINES):
+            names |= dict.fromkeys(flat_names(row or {}))
         if not names:
             raise UnreadableLog(f"{path} is empty; it must have one object a line")
         self.names = tuple(names)
 
-    def batches(self, names: Sequence[str]) -> Iterator[Batch]:
+    def batches(self, names: Sequence[str], bad: BadLines) -> Iterator[Batch]:
         """See Table."""
-        objects = self._objects()
+        objects = json_objects(self._path, bad)
         while rows := list(itertools.islice(objects, BATCH_ROWS)):
             yield (
                 [line for line, _ in rows],
-                {name: [field_of(row, name) for _, row in rows] for name in names},
+                {
+                    name: [field_of(row or {}, name) for _, row in rows]
+                    for name in names
+                },
             )
-
-    def _objects(self) -> Iterator[tuple[int, dict[str, object]]]:
-        yield from json_objects(self._path)
 
 
 class Parquet:
     """A Parquet file; needs the extra `parquet`."""
+
+    decimal_comma = False
 
     def __init__(self, path: Path) -> None:
         try:
@@ -128,8 +172,9 @@ class Parquet:
             raise UnreadableLog(f"{path} can't be read as Parquet: {error}") from error
         self.names = tuple(self._file.schema_arrow.names)
 
-    def batches(self, names: Sequence[str]) -> Iterator[Batch]:
+    def batches(self, names: Sequence[str], bad: BadLines) -> Iterator[Batch]:
         """See Table; a line number is a row, from 1."""
+        del bad
         first = 1
         for batch in self._file.iter_batches(BATCH_ROWS, columns=list(names)):
             cells = batch.to_pydict()
@@ -137,28 +182,57 @@ class Parquet:
             first += batch.num_rows
 
 
-def json_objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+def json_objects(
+    path: Path, bad: BadLines, *, rows_of_text: bool = False
+) -> Iterator[tuple[int, dict[str, object] | None]]:
     """Yield each line of a file as a JSON object, with its number.
 
+    Args:
+        path: the file.
+        bad: counts lines that are no JSON object.
+        rows_of_text: true if lines that don't begin with a brace are no fault, but
+            None.
+
     Raises:
-        UnreadableLog: a line is no JSON object.
+        UnreadableLog: the file is a JSON array, or has too many bad lines.
     """
     for number, line in lines_of(path):
-        if not line.strip():
+        text = line.strip()
+        if not text:
             continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UnreadableLog.at(
-                str(path), number, f"it is not JSON: {error}"
-            ) from error
-        if not isinstance(value, dict):
+        if text == "[" or _ARRAY.match(text):
             raise UnreadableLog.at(
                 str(path),
                 number,
-                f"it is a JSON {type(value).__name__}; each line must be an object",
+                "it begins a JSON array; write one object a line, without brackets "
+                "and commas between them (jq -c '.[]')",
             )
-        yield number, value
+        if rows_of_text and text[0] != "{":
+            yield number, None
+            continue
+        try:
+            value = json.loads(text, object_pairs_hook=_once)
+        except (ValueError, RecursionError) as error:
+            bad.at(number, f"it is not JSON: {error}")
+            continue
+        if isinstance(value, dict):
+            yield number, value
+        else:
+            kind = type(value).__name__
+            bad.at(number, f"it is a JSON {kind}; each line must be an object")
+
+
+_ARRAY = re.compile(r"\[\s*\{")
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object; a key that is there twice must have one value."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for key, value in pairs:
+            if found[key] != value:
+                raise ValueError(f"the key {key!r} is there twice, with other values")
+    return found
 
 
 def flat_names(value: Mapping[str, object], before: str = "") -> Iterator[str]:

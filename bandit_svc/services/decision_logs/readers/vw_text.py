@@ -10,16 +10,14 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bandit_svc.services.decision_logs.readers.rows import (
-    BATCH_ROWS,
-    Rows,
-    UnreadableLog,
-)
+from bandit_svc.services.decision_logs.readers.bad_lines import BadLines
+from bandit_svc.services.decision_logs.readers.rows import BATCH_ROWS, Reading, Rows
 from bandit_svc.services.decision_logs.readers.text_file import lines_of
 
 Line = tuple[int, str]
 PEEK_LINES = 1_000
 LABEL_PARTS = 3
+NO_LABEL = "without a reward"
 
 
 def is_multiline(path: Path) -> bool:
@@ -34,51 +32,61 @@ def is_multiline(path: Path) -> bool:
     return False
 
 
-def read_lines(path: Path, context: Sequence[str]) -> Iterator[Rows]:
-    """Yield the decisions of a `--cb` file."""
+def read_lines(
+    path: Path, context: Sequence[str], bad: BadLines, reading: Reading
+) -> Iterator[Rows]:
+    """Yield the decisions of a `--cb` file; a line without a label names no action."""
+    del reading
     rows = _empty(context)
     for number, line in lines_of(path):
         if not line.strip():
             continue
         labels = _labels(line)
         if not labels:
-            rows.skipped += 1
+            rows.left_out[NO_LABEL] += 1
             continue
-        _add(rows, path, number, labels, context, line)
+        _add(rows, bad, number, labels, context, line)
         if len(rows.line) == BATCH_ROWS:
             yield rows
             rows = _empty(context)
     yield rows
 
 
-def read_blocks(path: Path, context: Sequence[str]) -> Iterator[Rows]:
-    """Yield the decisions of a `--cb_explore_adf` file."""
+def read_blocks(
+    path: Path, context: Sequence[str], bad: BadLines, reading: Reading
+) -> Iterator[Rows]:
+    """Yield the decisions of a `--cb_explore_adf` file.
+
+    A block without a label names no action.
+    """
+    del reading
     rows = _empty(context)
     rows.count = []
     for block in _blocks(path):
         shared = block[0][1] if block[0][1].startswith("shared") else ""
         actions = block[1:] if shared else block
         if not actions:
-            raise UnreadableLog.at(
-                str(path), block[0][0], "no action follows the line `shared`"
-            )
+            bad.at(block[0][0], "no action follows the line `shared`")
+            continue
         labelled = [
             (place, number, labels)
             for place, (number, line) in enumerate(actions, 1)
             if (labels := _labels(line))
         ]
         if not labelled:
-            rows.skipped += 1
+            rows.left_out[NO_LABEL] += 1
             continue
         if len(labelled) > 1:
-            raise UnreadableLog.at(
-                str(path),
+            bad.at(
                 labelled[1][1],
                 "it is the second line with a label in one decision; only the chosen "
                 "action has one",
             )
+            continue
         place, number, labels = labelled[0]
-        _add(rows, path, number, labels, context, shared, place)
+        added = _add(rows, bad, number, labels, context, shared, place)
+        if not added:
+            continue
         rows.count.append(len(actions))
         if len(rows.line) == BATCH_ROWS:
             yield rows
@@ -93,27 +101,27 @@ def _empty(context: Sequence[str]) -> Rows:
 
 def _add(
     rows: Rows,
-    path: Path,
+    bad: BadLines,
     number: int,
     labels: Sequence[str],
     context: Sequence[str],
     features: str,
     place: int | None = None,
-) -> None:
+) -> bool:
+    """Append a decision; return false if its label is bad."""
     parts = labels[0].split(":")
     if len(labels) > 1 or len(parts) != LABEL_PARTS:
-        raise UnreadableLog.at(
-            str(path),
+        bad.at(
             number,
             f"its label is {' '.join(labels)!r}; it must be one "
             "action:cost:probability",
         )
+        return False
     try:
         reward = 0.0 - float(parts[1])
-    except ValueError as error:
-        raise UnreadableLog.at(
-            str(path), number, f"its cost is {parts[1]!r}; it must be a number"
-        ) from error
+    except ValueError:
+        bad.at(number, f"its cost is {parts[1]!r}; it must be a number")
+        return False
     rows.line.append(number)
     rows.action.append(parts[0] if place is None else str(place))
     rows.reward.append(reward)
@@ -122,6 +130,7 @@ def _add(
         found = _features(features)
         for name in context:
             rows.context[name].append(found.get(name))
+    return True
 
 
 def _labels(line: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandit_svc.errors import Unprocessable
@@ -100,6 +100,7 @@ def test_a_file_means_the_same_to_both_readers(tmp_path: Path, body: str) -> Non
 CELL = st.text(st.sampled_from("ab01.-+e _#%\t;é'N\r\x00"), max_size=5)
 
 
+@settings(deadline=None)
 @given(
     rows=st.lists(
         st.tuples(

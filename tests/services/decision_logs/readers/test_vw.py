@@ -90,7 +90,7 @@ def test_adf_text_counts_actions_by_their_place(tmp_path: Path) -> None:
         ("1:0:0 | a\n", "line 1: the propensity is '0'"),
         ("shared | a\n0:0:0.5 | b\n0:1:0.5 | c\n", "line 3: it is the second line"),
         ("shared | a\n\nshared | a\n0:0:0.5 |\n", "line 1: no action follows"),
-        ("| a\n| b\n", "have no reward"),
+        ("| a\n| b\n", "left out: 2 without a reward"),
     ],
 )
 def test_a_bad_line_of_text_is_named(tmp_path: Path, text: str, said: str) -> None:
