@@ -1,4 +1,4 @@
-"""Breakdowns of a report: sums by time, segment, latency, unit and chance.
+"""Breakdowns of a report: sums by time, latency, unit and chance.
 
 Owns the protocol that every backend implements; see storage.interface.
 """
@@ -10,13 +10,12 @@ from bandit_svc.storage.rows import (
     DriftRow,
     HistoryRow,
     LatencyRow,
-    SegmentRow,
     UnitRow,
 )
 
 
 class Breakdowns(Protocol):
-    """Sums of the joined decisions by time, segment and latency.
+    """Sums of the joined decisions by time and latency.
 
     `Joins.close` adds to them in its own transaction, and `Facts.ingest` adds the
     rewards that came after the closing. Their number does not grow with the log.
@@ -28,9 +27,6 @@ class Breakdowns(Protocol):
         All stretches are equally long. When there are more than 200, they become
         twice as long and neighbours are added up, so that no sum is lost.
         """
-
-    def segments(self, number: int) -> list[SegmentRow]:
-        """Return the sums by context key, value and group."""
 
     def latencies(self, number: int) -> list[LatencyRow]:
         """Return the counts of rewards by latency, shortest first."""
@@ -51,5 +47,6 @@ class Breakdowns(Protocol):
         """Return at most 16 stretches of the joined order, oldest first.
 
         The newest are short and the oldest long; keys and values are those of
-        `segments`, and of a key with too many values only whether it was there.
+        domain.segment, and of a key with too many values only whether it was there.
+        They count the decisions that the sums of the uplift count.
         """

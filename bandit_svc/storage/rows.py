@@ -170,7 +170,6 @@ class ClosedDecision(msgspec.Struct, frozen=True, gc=False):
     """Sums of the secondary metrics that were reported in time."""
     late: tuple[tuple[str, str], ...]
     """(metric, reward_id) of the rewards that did not count."""
-    context: Mapping[str, Any] = {}
     latencies: tuple[tuple[int, bool], ...] = ()
     """(milliseconds from exposure to reward, whether it counted)"""
     clipped: int = 0
@@ -282,18 +281,6 @@ class HistoryRow(NamedTuple):
     """Decisions for which at least one reward counted."""
 
 
-class SegmentRow(NamedTuple):
-    """Sums of the decisions with a value of a context key; see domain.segment."""
-
-    key: str
-    value: str
-    """`segment.FOLDED` for all values that are not kept."""
-    group: Group
-    n: int
-    total: float
-    total_squares: float
-
-
 class LatencyRow(NamedTuple):
     """Rewards of the main metric by latency; see domain.latency."""
 
@@ -338,14 +325,33 @@ class CalibrationRow(NamedTuple):
     happened: int
 
 
+class JoinedContexts(NamedTuple):
+    """What the contexts of joined decisions had, in their order.
+
+    Attributes:
+        exposed_at_ms: of each decision.
+        present: its (context key, value); `segment.FOLDED` for a value that is not
+            kept, and for every value of a key with too many.
+        closed: keys that were found to have too many values.
+    """
+
+    exposed_at_ms: Sequence[int] = ()
+    present: Sequence[Sequence[tuple[str, str]]] = ()
+    closed: Sequence[str] = ()
+
+
 class UpliftSums(NamedTuple):
-    """The sums of an experiment's uplift, and its units that they changed with."""
+    """The sums of an experiment's uplift, and what they changed with."""
 
     state: bytes
+    position: int = 0
+    """The last joined one that counts."""
     units: Mapping[int, bytes] = {}
     """The state of each unit that has changed, by the unit's hash."""
     anew: bool = False
-    """True where the states of all other units are void."""
+    """True where the states of all other units, and the drift, are void."""
+    contexts: JoinedContexts = JoinedContexts()
+    """Of the decisions that were added, for the drift."""
 
 
 class JoinSums(NamedTuple):

@@ -62,9 +62,6 @@ _MULTIPLY = """
         total_squares = total_squares * :times;
     UPDATE history SET n = n * :times, total = total * :times,
         total_squares = total_squares * :times, rewarded = rewarded * :times;
-    UPDATE segments SET n = n * :times, total = total * :times,
-        total_squares = total_squares * :times;
-    UPDATE segment_keys SET n = n * :times;
     UPDATE latencies SET counted = counted * :times, late = late * :times;
     UPDATE unit_counts SET treatment = treatment * :times,
         baseline = baseline * :times, looked = looked * :times;

@@ -4,7 +4,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +18,6 @@ from bandit_svc.storage.rows import (
     HistoryRow,
     IngestOutcome,
     LatencyRow,
-    SegmentRow,
 )
 
 NewDecision = Callable[..., Decision]
@@ -41,7 +39,6 @@ def play(
     def run(
         *moments_ms: int,
         reward: float = 1.0,
-        context: dict[str, Any] | None = None,
         latencies: tuple[tuple[int, bool], ...] = (),
         **fields: object,
     ) -> None:
@@ -52,11 +49,7 @@ def play(
         ingest(*decisions)
         due = storage.joins.due(LONG_AFTER_MS, 10_000)
         storage.joins.close(
-            [
-                closed(d, reward, context=context or {}, latencies=latencies)
-                for d in due
-            ],
-            LONG_AFTER_MS,
+            [closed(d, reward, latencies=latencies) for d in due], LONG_AFTER_MS
         )
 
     return run
@@ -130,33 +123,6 @@ def test_variants_beyond_the_first_50_are_kept_without_a_name(
     assert "v50" not in n
 
 
-def test_segments_sum_by_key_value_and_group(
-    storage: Storage, play: Callable[..., None]
-) -> None:
-    context = {"device": "mobile", "user": {"new": True}}
-    play(0, 1, reward=0.5, context=context)
-    play(2, context=context, group="baseline")
-
-    assert storage.breakdowns.segments(1) == [
-        SegmentRow("device", "mobile", "baseline", 1, 1.0, 1.0),
-        SegmentRow("device", "mobile", "treatment", 2, 1.0, 0.5),
-        SegmentRow("user.new", "true", "baseline", 1, 1.0, 1.0),
-        SegmentRow("user.new", "true", "treatment", 2, 1.0, 0.5),
-    ]
-
-
-def test_the_values_of_an_id_are_forgotten_and_do_not_come_back(
-    storage: Storage, play: Callable[..., None]
-) -> None:
-    for i in range(200):
-        play(i, context={"id": f"person {i}", "device": "mobile"})
-    play(200, context={"id": "person 1", "device": "mobile"})
-
-    assert storage.breakdowns.segments(1) == [
-        SegmentRow("device", "mobile", "treatment", 201, 201.0, 201.0)
-    ]
-
-
 def test_latencies_are_counted_by_bin(
     storage: Storage, play: Callable[..., None]
 ) -> None:
@@ -189,8 +155,7 @@ def test_a_join_that_fails_leaves_no_sum_behind(
 ) -> None:
     ingest(new_decision("d"), new_decision("e", decided_at_ms=1))
     first, second = (
-        closed(due, 1.0, context={"k": "v"}, latencies=((5, True),))
-        for due in storage.joins.due(2000, 10)
+        closed(due, 1.0, latencies=((5, True),)) for due in storage.joins.due(2000, 10)
     )
     storage.joins.close([first], 2000)
 
@@ -198,13 +163,12 @@ def test_a_join_that_fails_leaves_no_sum_behind(
         found = storage.breakdowns
         return Counter(
             history=sum(row.n for row in found.history(1)),
-            segments=sum(row.n for row in found.segments(1)),
             latencies=sum(row.counted for row in found.latencies(1)),
         )
 
     # As a second learner would, if the lease failed.
     with pytest.raises(sqlite3.IntegrityError):
         storage.joins.close([second, first], 2000)
-    assert sums() == {"history": 1, "segments": 1, "latencies": 1}
+    assert sums() == {"history": 1, "latencies": 1}
     storage.joins.close([second], 2000)
-    assert sums() == {"history": 2, "segments": 2, "latencies": 2}
+    assert sums() == {"history": 2, "latencies": 2}

@@ -16,8 +16,10 @@ from bandit_svc.storage.rows import (
     CalibrationRow,
     ClosedDecision,
     IngestOutcome,
+    JoinedContexts,
     JoinSums,
     UnitRow,
+    UpliftSums,
     VersionSums,
 )
 
@@ -48,6 +50,20 @@ def close_all(storage: Storage, closed: Closed) -> Callable[..., None]:
         while due := storage.joins.due(LONG_AFTER_MS, size):
             batch = [closed(d, 1.0, **fields) for d in due]
             storage.joins.close(batch, LONG_AFTER_MS, sums or JoinSums())
+
+    return run
+
+
+@pytest.fixture
+def close_with(storage: Storage, closed: Closed) -> Callable[..., None]:
+    """Close what is due in batches of a size, all with one thing in their context."""
+
+    def run(size: int, present: tuple[str, str], *wide: str) -> None:
+        while due := storage.joins.due(LONG_AFTER_MS, size):
+            n = len(due)
+            contexts = JoinedContexts([0] * n, [[present]] * n, wide)
+            sums = JoinSums(uplift={1: UpliftSums(b"", contexts=contexts)})
+            storage.joins.close([closed(d) for d in due], LONG_AFTER_MS, sums)
 
     return run
 
@@ -182,12 +198,12 @@ def test_calibration_doubles_its_blocks_behind_the_sixteenth(
 def test_drift_has_the_same_stretches_however_joins_are_batched(
     storage: Storage,
     decide: Callable[..., None],
-    close_all: Callable[..., None],
+    close_with: Callable[..., None],
     size: int,
 ) -> None:
     batches = 1_400 if size > 1 else 600
     decide(*["a"] * batches)
-    close_all(size, context={"device": "mobile"})
+    close_with(size, ("device", "mobile"))
     stretches = [row.n for row in storage.breakdowns.drift(1)]
 
     # Whenever there are three of 250, the two oldest become one of 500.
@@ -198,12 +214,12 @@ def test_drift_has_the_same_stretches_however_joins_are_batched(
 
 
 def test_drift_never_has_more_than_16_stretches_and_loses_no_decision(
-    storage: Storage, decide: Callable[..., None], close_all: Callable[..., None]
+    storage: Storage, decide: Callable[..., None], close_with: Callable[..., None]
 ) -> None:
     n = 0
     for _ in range(12):
         decide(*["a"] * 2_000)
-        close_all(context={"k": "v"})
+        close_with(2_000, ("k", "v"))
         n += 2_000
         rows = storage.breakdowns.drift(1)
         assert len(rows) <= 16
@@ -213,17 +229,14 @@ def test_drift_never_has_more_than_16_stretches_and_loses_no_decision(
 
 def test_drift_keeps_of_an_id_only_whether_it_was_there(
     storage: Storage,
-    closed: Closed,
     decide: Callable[..., None],
-    close_all: Callable[..., None],
+    close_with: Callable[..., None],
 ) -> None:
-    decide(*["a"] * 300)
-    due = storage.joins.due(LONG_AFTER_MS, 300)
-    storage.joins.close(
-        [closed(d, context={"id": f"person {i}"}) for i, d in enumerate(due)], 0
-    )
+    for i in range(15):
+        decide(*["a"] * 20)
+        close_with(20, ("id", f"person {i}"))
     decide(*["a"] * 100)
-    close_all(context={"id": "person 1"})
+    close_with(100, ("id", FOLDED), "id")
     present = [row.present["id"] for row in storage.breakdowns.drift(1)]
 
     assert present == [{FOLDED: 250}, {FOLDED: 150}]

@@ -157,9 +157,7 @@ def _closed(
 def _close(due: DueDecision, definition: Definition) -> ClosedDecision:
     learnable = due.group == TREATMENT or definition.learn_from_baseline
     if not due.rewards:
-        return ClosedDecision(
-            due, definition.reward.default, 0, learnable, {}, (), due.decision.context
-        )
+        return ClosedDecision(due, definition.reward.default, 0, learnable, {}, ())
     rewards = [_reward(due, row) for row in due.rewards]
     main = [r for r in rewards if r.metric == MAIN_METRIC]
     joined = joined_reward(main, due.exposed_at_ms, definition.reward)
@@ -177,7 +175,6 @@ def _close(due: DueDecision, definition: Definition) -> ClosedDecision:
             for r in rewards
             if (r.metric, r.reward_id) not in kept
         ),
-        context=due.decision.context,
         latencies=_latencies(main, kept, due.exposed_at_ms, definition.reward),
         clipped=joined.clipped + clipped,
     )

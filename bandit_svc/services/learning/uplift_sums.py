@@ -177,8 +177,10 @@ def uplift_with(
     states = map(together, growing.states, packed)
     return UpliftSums(
         msgspec.msgpack.encode(after),
+        position,
         dict(zip(units, states, strict=True)),
         anew=kept is None,
+        contexts=parts.contexts,
     )
 
 

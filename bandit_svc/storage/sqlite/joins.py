@@ -32,7 +32,6 @@ from bandit_svc.storage.sqlite.rows.states import OPEN, SET_ASIDE
 from bandit_svc.storage.sqlite.sums.calibration import add_calibration
 from bandit_svc.storage.sqlite.sums.history import add_history
 from bandit_svc.storage.sqlite.sums.latencies import add_latencies, latencies_of
-from bandit_svc.storage.sqlite.sums.segments import add_segments
 from bandit_svc.storage.sqlite.sums.uplift import (
     keep_uplift,
     method_changed_at_ms_of,
@@ -147,7 +146,6 @@ class SqliteJoins:
             _add_tallies(connection, closed)
             for number, mine in _by_number(closed).items():
                 add_history(connection, number, mine)
-                add_segments(connection, number, mine)
             add_latencies(connection, latencies_of(closed))
             add_calibration(connection, sums.calibration)
             connection.executemany(

@@ -7,7 +7,7 @@ migration that has been released is never edited; the next change is a new one.
 from sqlite_utils import Database
 
 from bandit_svc.storage.sqlite.migrations.released import migrations
-from bandit_svc.storage.sqlite.rows.checksums import check_rows, checked_tables
+from bandit_svc.storage.sqlite.rows.checksums import SOUND, check_rows, checked_tables
 from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
 from bandit_svc.storage.sqlite.rows.counts import count_rows
 from bandit_svc.storage.sqlite.sums.uplift import create_method_changes, create_uplift
@@ -165,4 +165,18 @@ def m027_restricted_keys(db: Database) -> None:
         check_rows(db, table)
 
 
-LAST_MIGRATION = m027_restricted_keys.__name__
+@migrations()
+def m028_contexts_once(db: Database) -> None:
+    """Drop the sums of segments, which are by unit now, and say what an uplift counts.
+
+    The drift of contexts is added to with the uplift, up to the same position.
+    """
+    for table in ("segments", "segment_keys"):
+        db.execute(f"DROP VIEW {SOUND}{table}")
+        db.execute(f"DROP TABLE {table}")
+        db.execute("DELETE FROM row_counts WHERE name = ?", [table])
+    db.execute("ALTER TABLE uplift ADD COLUMN position INTEGER")
+    check_rows(db, "uplift")
+
+
+LAST_MIGRATION = m028_contexts_once.__name__

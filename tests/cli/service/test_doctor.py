@@ -93,7 +93,6 @@ def test_sums_that_disagree_with_the_joined_decisions_are_found(
         ("DELETE FROM drift_stretches", "0 joined decisions in the drift"),
         ("DELETE FROM calibration", "0 choices in the calibration"),
         ("UPDATE unit_counts SET treatment = 99", "units counted, of 40 known ones"),
-        ("DELETE FROM segments", "0 decisions in the segments of a context key"),
     ],
 )
 def test_sums_of_a_report_that_disagree_with_the_facts_are_found(

@@ -116,14 +116,14 @@ def state_of(service: Service, key: str) -> State:
 
 
 def breakdowns_of(service: Service, number: int) -> list[tuple[object, ...]]:
-    """The sums by time, segment and latency, rounded as the tallies are."""
+    """The sums by time and latency, rounded as the tallies are, and the drift."""
     found = service.storage.breakdowns
     return [
         tuple(round(cell, 9) if isinstance(cell, float) else cell for cell in row)
         for row in (
             *found.history(number),
-            *found.segments(number),
             *found.latencies(number),
+            *found.drift(number),
         )
     ]
 

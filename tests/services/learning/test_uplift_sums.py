@@ -114,6 +114,7 @@ def test_a_store_without_sums_gets_them_from_its_joined_decisions(
     _visits(service, 40)
     service.mature()
     before, units = _kept(service), _states(service)
+    drift = service.storage.breakdowns.drift(1)
     with closing(sqlite3.connect(f"{service.settings.data}/bandit.db")) as database:
         database.execute("DELETE FROM uplift")
         database.execute("DELETE FROM unit_states")
@@ -122,6 +123,8 @@ def test_a_store_without_sums_gets_them_from_its_joined_decisions(
 
     assert _kept(service) == before
     assert _states(service) == units
+    assert sum(row.n for row in drift) == before.position
+    assert service.storage.breakdowns.drift(1) == drift
 
 
 def test_sums_without_segments_and_variants_are_made_anew(service: Service) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from bandit_svc.domain.segment import FOLDED
 from bandit_svc.ope.parts.differences import part_differences
 from bandit_svc.ope.uplift.by_unit import Possible
 from bandit_svc.ope.uplift.columns import TRAJECTORY
+from bandit_svc.services.learning.parts.kept import SEGMENT, KeptParts
+from bandit_svc.services.learning.uplift_sums import kept_uplift
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.report import Report, Segment, SegmentGroup, Window
 from bandit_svc.services.serving.decide import Decided
@@ -89,7 +90,7 @@ def test_the_cost_of_a_report_does_not_grow_with_the_log(service: Service) -> No
 def rows_read(service: Service) -> int:
     """Count the rows that the new parts of a report read."""
     found = service.storage.breakdowns
-    return len(found.history(1)) + len(found.segments(1)) + len(found.latencies(1))
+    return len(found.history(1)) + len(found.latencies(1))
 
 
 def test_the_parts_of_a_report_read_no_decision(service: Service) -> None:
@@ -278,9 +279,10 @@ def test_a_key_of_one_value_or_of_many_is_no_segment(service: Service) -> None:
     service.mature()
 
     assert report_of(service).segments == ()
-    stored = service.storage.breakdowns.segments(1)
-    assert {row.value for row in stored} == {"shop"}
-    assert FOLDED not in {row.value for row in stored}
+    kept = kept_uplift(service.storage.joins, 1)
+    assert kept is not None
+    parts = KeptParts.from_bytes(kept.parts)
+    assert {part.value for _, part in parts.of_kind(SEGMENT)} == {"shop"}
 
 
 def test_latency_recommends_the_window_that_counts_most_rewards(

@@ -29,6 +29,7 @@ from bandit_svc.services.learning.parts.kept import (
     values_by_key,
 )
 from bandit_svc.services.learning.uplift_rows import Joined
+from bandit_svc.storage.rows import JoinedContexts
 
 JUDGED_EVERY = 200
 """Keys with too many values are looked for at each multiple of as many decisions, so
@@ -47,6 +48,7 @@ class GrowingParts:
         counts = {key: KeyCount(*n) for key, n in kept.keys.items()}
         self._keys = SegmentKeys(counts, values, set(kept.wide))
         self._seen, self._left_out = kept.seen, kept.left_out
+        self._contexts = _Contexts()
         self._segments = _Places(self._parts, SEGMENT)
         self._uncompared = _Places(self._parts, UNCOMPARED)
         self._variants = _Places(self._parts, VARIANT)
@@ -97,6 +99,11 @@ class GrowingParts:
         self._left_out += added.left_out
         return added.states
 
+    @property
+    def contexts(self) -> JoinedContexts:
+        """The contexts of the added decisions, for the drift."""
+        return self._contexts.joined()
+
     def kept(self) -> KeptParts:
         """Return the parts after all that was added."""
         keys = {key: (one.n, one.folded) for key, one in self._keys.counts.items()}
@@ -122,7 +129,8 @@ class GrowingParts:
         found: list[list[int]] = []
         for one, both in zip(joined.closed, compared, strict=True):
             due = one.due
-            places = self._keys.segments(one.context)
+            places = self._keys.segments(due.decision.context)
+            self._contexts.add(due.exposed_at_ms, places, self._keys)
             plain = []
             if due.group == TREATMENT and self._has_variant(due.variant):
                 plain.append(self._variants["", due.variant])
@@ -137,7 +145,6 @@ class GrowingParts:
             self._seen += 1
             if self._seen % JUDGED_EVERY == 0:
                 self._close_wide()
-        self._keys.wide_present.clear()
         return sizes, list(chain.from_iterable(found))
 
     def _has_variant(self, key: str) -> bool:
@@ -146,11 +153,37 @@ class GrowingParts:
     def _close_wide(self) -> None:
         wide = self._keys.close_wide()
         if wide:
+            self._contexts.closed |= wide
             for place, part in enumerate(self._parts):
                 if part and part.key in wide:
                     self._parts[place] = None
             self._segments.forget(wide)
             self._uncompared.forget(wide)
+
+
+class _Contexts:
+    """The contexts of decisions, while they are added."""
+
+    def __init__(self) -> None:
+        self._exposed_at_ms: list[int] = []
+        self._present: list[list[tuple[str, str]]] = []
+        self.closed: set[str] = set()
+
+    def add(
+        self, exposed_at_ms: int, places: list[tuple[str, str]], keys: SegmentKeys
+    ) -> None:
+        """Add a decision; of a key with too many values only that it was there."""
+        self._exposed_at_ms.append(exposed_at_ms)
+        if keys.wide_present:
+            places = places + [(key, FOLDED) for key in keys.wide_present]
+            keys.wide_present.clear()
+        self._present.append(places)
+
+    def joined(self) -> JoinedContexts:
+        """Return what was added."""
+        return JoinedContexts(
+            self._exposed_at_ms, self._present, tuple(sorted(self.closed))
+        )
 
 
 class _Places(dict[tuple[str, str], int]):

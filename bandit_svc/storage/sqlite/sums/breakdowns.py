@@ -1,8 +1,8 @@
-"""Sums by time, segment and latency, as a report reads them from SQLite.
+"""Sums by time and latency, as a report reads them from SQLite.
 
 Owns the reading alone; see storage.breakdowns.Breakdowns. The writing is in
-history.py, segments.py, drift.py, latencies.py, units.py and calibration.py, inside
-the transactions of joins and facts.
+history.py, drift.py, latencies.py, groups.py and calibration.py, inside the
+transactions of joins and facts.
 """
 
 from collections import defaultdict
@@ -12,7 +12,6 @@ from bandit_svc.storage.rows import (
     DriftRow,
     HistoryRow,
     LatencyRow,
-    SegmentRow,
     UnitRow,
 )
 from bandit_svc.storage.sqlite.database import Database
@@ -39,16 +38,6 @@ class SqliteBreakdowns:
             HistoryRow(bucket * width_ms, (bucket + 1) * width_ms, *rest)
             for bucket, *rest in rows
         ]
-
-    def segments(self, number: int) -> list[SegmentRow]:
-        """See the interface."""
-        with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT key, value, grp, n, total, total_squares FROM sound_segments"
-                " WHERE number = ? ORDER BY key, value, grp",
-                [number],
-            ).fetchall()
-        return [SegmentRow(*row) for row in rows]
 
     def latencies(self, number: int) -> list[LatencyRow]:
         """See the interface."""

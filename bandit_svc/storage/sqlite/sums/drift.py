@@ -4,13 +4,17 @@ Owns the tables drift and drift_stretches, and the rule that keeps them small: a
 stretch has STRETCH decisions; of three stretches of one size the two oldest become
 one, and of more than MAX_STRETCHES the two oldest of all. So the newest are short and
 the oldest long, and there are the same ones however the joins were batched. Which keys
-and values are told apart is domain.segment's. The caller owns the transaction.
+and values are told apart is domain.segment's; who finds them for the uplift hands them
+over. The caller owns the transaction.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from bandit_svc.domain.segment import FOLDED
+from bandit_svc.storage.rows import JoinedContexts
 
 STRETCH = 250
 MAX_STRETCHES = 16
@@ -18,6 +22,26 @@ _LAST_OF_A_SIZE = 3
 
 Present = Mapping[tuple[str, str], int]
 """Decisions by (context key, value or FOLDED)."""
+
+
+def add_drift(
+    connection: sqlite3.Connection, number: int, contexts: JoinedContexts
+) -> None:
+    """Add the contexts of an experiment's decisions, in their joined order."""
+    stretches = Stretches(connection, number)
+    begins, count = 0, len(contexts.present)
+    while begins < count:
+        ends = begins + stretches.room(contexts.exposed_at_ms[begins])
+        some = contexts.present[begins:ends]
+        stretches.add(len(some), Counter(chain.from_iterable(some)))
+        begins = ends
+    forget_values(connection, number, contexts.closed)
+
+
+def begin_drift_anew(connection: sqlite3.Connection, number: int) -> None:
+    """Forget the contexts of an experiment's decisions."""
+    for table in ("drift", "drift_stretches"):
+        connection.execute(f"DELETE FROM {table} WHERE number = ?", (number,))  # noqa: S608 - our own names
 
 
 class Stretches:

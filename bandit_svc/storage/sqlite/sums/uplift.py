@@ -12,6 +12,7 @@ import msgspec
 from bandit_svc.storage.rows import UpliftSums
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.counts import add_rows
+from bandit_svc.storage.sqlite.sums.drift import add_drift, begin_drift_anew
 
 
 def create_uplift(connection: sqlite3.Connection) -> None:
@@ -68,10 +69,13 @@ def unit_states_of(
 def keep_uplift(connection: sqlite3.Connection, number: int, sums: UpliftSums) -> None:
     """Replace an experiment's sums and the units that changed with them."""
     if sums.anew:
+        begin_drift_anew(connection, number)
         gone = connection.execute("DELETE FROM unit_states WHERE number = ?", (number,))
         add_rows(connection, "unit_states", -gone.rowcount)
+    add_drift(connection, number, sums.contexts)
     connection.execute(
-        "INSERT OR REPLACE INTO uplift VALUES (?, ?, NULL)", (number, sums[0])
+        "INSERT OR REPLACE INTO uplift (number, state, position) VALUES (?, ?, ?)",
+        (number, sums.state, sums.position),
     )
     (known,) = connection.execute(
         "SELECT count(*) FROM unit_states WHERE number = ?"
