@@ -11,9 +11,15 @@ from bandit_svc.eventlog.files.frames import (
     epoch_of,
     identity_of,
 )
+from bandit_svc.eventlog.files.known import KnownPartitions
 from bandit_svc.eventlog.files.live import read_live
+from bandit_svc.eventlog.files.partition_read import PartitionRead
 from bandit_svc.eventlog.files.reader import FileReader
-from bandit_svc.eventlog.files.segments import list_segments, live_path
+from bandit_svc.eventlog.files.segments import (
+    current_boot_id,
+    list_segments,
+    live_path,
+)
 from bandit_svc.eventlog.interface import START, Cursor
 from tests.harness.file_writers import (
     FRAME,
@@ -58,6 +64,39 @@ def test_a_live_segment_that_somebody_changed_is_left_before_the_next_append(
     else:
         assert found.records == numbered(11)
         assert found.named == [("foreign", 1, 0)]
+
+
+@pytest.mark.parametrize("reads", range(6))
+def test_a_frame_that_is_written_behind_a_read_is_no_damage(
+    log_root: Path, new_file_writer: NewFileWriter, reads: int
+) -> None:
+    """The next segment is created before the footer of the one before is written."""
+    writer = new_file_writer(
+        fsync="never", max_segment_bytes=HEADER_FRAME_BYTES + 10 * FRAME
+    )
+    for record in numbered(10):
+        writer.append(record_of(record))
+    folder = log_root / writer.partition
+    known = KnownPartitions(log_root).of(writer.partition)
+    done = 0
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        nonlocal done
+        data = os.pread(descriptor, size, offset)
+        if done == reads:
+            writer.append(record_of(b"0010"))
+        done += 1
+        return data
+
+    reading = PartitionRead(
+        folder, known, [1, 2], START, alive=True, boot_id=current_boot_id(), pread=pread
+    )
+    batch = reading.run(10**6)
+    rest = FileReader(log_root).read(writer.partition, batch.cursor)
+    read = [record.payload for record in (*batch.records, *rest.records)]
+
+    assert list(batch.damages) == []
+    assert read == numbered(11 if reads < done else 10)
 
 
 @pytest.mark.parametrize("left", [0, 10])

@@ -6,7 +6,7 @@ damaged. Never writes.
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +38,8 @@ _LEAST_BYTES: Final = 1
 _UNKNOWN_RECORDS: Final = 4096
 """How many records may be missing where nothing tells how many there were."""
 _NO_BOOT_ID: Final = bytes(16)
+Pread = Callable[[int, int, int], bytes]
+"""Returns at most so many bytes of a descriptor from an offset on."""
 
 
 class PartitionRead:
@@ -52,6 +54,7 @@ class PartitionRead:
         *,
         alive: bool,
         boot_id: bytes,
+        pread: Pread = os.pread,
     ) -> None:
         """Describe the reading.
 
@@ -60,6 +63,7 @@ class PartitionRead:
             segments: numbers of the files that are there.
             alive: whether the writer was alive before all that.
             boot_id: of the machine as it runs now.
+            pread: reads bytes of a segment; a writer may write between two calls.
         """
         self._folder = folder
         self._partition = folder.name
@@ -68,6 +72,7 @@ class PartitionRead:
         self._present = set(segments)
         self._alive = alive
         self._boot_id = boot_id
+        self._pread = pread
         self._numbers = sorted(self._present | known.numbers)
         self._after = after
         self._cursor = after
@@ -137,10 +142,10 @@ class PartitionRead:
         if offset == 0:
             offset = self._header(descriptor, number, identity, final=final)
         elif not self._known.trusted:
-            self._parts |= parts_in(os.pread(descriptor, offset, 0))
+            self._parts |= parts_in(self._pread(descriptor, offset, 0))
         wanted, most = max(self._room, _LEAST_BYTES), None
         while True:
-            chunk = os.pread(descriptor, wanted, offset)
+            chunk = self._pread(descriptor, wanted, offset)
             at_end = len(chunk) < wanted
             found = scan(chunk, identity, self._sequence, most)
             self._records += found.records
@@ -160,7 +165,7 @@ class PartitionRead:
                 # The next record is larger than what was wanted: it comes alone.
                 wanted, most = 2 * wanted, 1
                 continue
-            rest = _read_rest(descriptor, offset)
+            rest = self._read_rest(descriptor, offset)
             if whole and not rest:
                 return self._tail(number, offset, rest, final=final)
             skipped = self._resume(number, offset, rest, identity, final=final)
@@ -172,7 +177,7 @@ class PartitionRead:
         self, descriptor: int, number: int, identity: int, *, final: bool
     ) -> int:
         """Read the header; return the offset of the first frame after it."""
-        data = os.pread(descriptor, LARGEST_HEADER_BYTES, 0)
+        data = self._pread(descriptor, LARGEST_HEADER_BYTES, 0)
         frame = parse_frame(data, 0)
         header = None if frame is None else read_header(frame, identity)
         if frame is None or header is None:
@@ -294,7 +299,7 @@ class PartitionRead:
         if expected.sequence is not None:
             lost = max(0, expected.sequence - self._sequence)
         begin = end - FOOTER_FRAME_BYTES
-        frame = parse_frame(os.pread(descriptor, FOOTER_FRAME_BYTES, begin), 0)
+        frame = parse_frame(self._pread(descriptor, FOOTER_FRAME_BYTES, begin), 0)
         footer = None if frame is None else read_footer(frame.payload)
         moved = footer is None or footer.bytes != begin
         other = expected.footer_crc is not None and expected.footer_crc != crc
@@ -302,7 +307,7 @@ class PartitionRead:
         if lost or other or (moved and not named):
             self._add("changed", number, begin, lost)
             self._sequence += lost
-        behind = _read_rest(descriptor, end)
+        behind = self._read_rest(descriptor, end)
         if behind:
             self._add("foreign", number, end, 0, behind)
         self._leave(number, end)
@@ -359,6 +364,11 @@ class PartitionRead:
             and then is not None
         )
 
+    def _read_rest(self, descriptor: int, offset: int) -> bytes:
+        """Return all bytes from an offset on."""
+        size = os.fstat(descriptor).st_size
+        return self._pread(descriptor, size - offset, offset) if size > offset else b""
+
     def _add(
         self,
         what: DamageKind,
@@ -388,9 +398,3 @@ def _last_footer_crc(path: Path) -> int:
         file.seek(max(0, file.seek(0, os.SEEK_END) - FOOTER_FRAME_BYTES))
         frame = parse_frame(file.read(), 0)
     return frame.crc if frame is not None and frame.kind == FOOTER else 0
-
-
-def _read_rest(descriptor: int, offset: int) -> bytes:
-    """Return all bytes from an offset on."""
-    size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, size - offset, offset) if size > offset else b""
