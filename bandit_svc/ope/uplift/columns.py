@@ -39,12 +39,9 @@ class Columns:
 
     Attributes:
         values: of a decision, at least 1.
-        crossed: values, of the first ones, whose products with each other are kept
-            too: 2 if value 1 is the covariate of value 0, else 1.
     """
 
     values: int = 1
-    crossed: int = 1
 
     @property
     def count(self) -> int:
@@ -54,21 +51,21 @@ class Columns:
     @property
     def pairs(self) -> IntArray:
         """The kept products, (P, 2) columns, the smaller one first."""
-        return _pairs(self.values, self.crossed)
+        return _pairs(self.values)
 
     @property
     def pair_index(self) -> IntArray:
         """The place of each product, (count, count); -1 if it is not kept."""
-        return _pair_index(self.values, self.crossed)
+        return _pair_index(self.values)
 
 
 @cache
-def _pairs(values: int, crossed: int) -> IntArray:
-    # All products of the weights and the crossed values: comparisons of two weightings
-    # need them as well.
-    first = (1 + crossed) * _PER_FIELD
+def _pairs(values: int) -> IntArray:
+    # All products of the weights and the reward: comparisons of two weightings need
+    # them as well.
+    first = 2 * _PER_FIELD
     pairs = [(i, j) for i in range(first) for j in range(i, first)]
-    for value in range(crossed, values):
+    for value in range(1, values):
         for weighting in range(WEIGHTINGS):
             weights = [weight_column(weighting, group) for group in (0, 1)]
             mine = [value_column(weighting, group, value) for group in (0, 1)]
@@ -78,9 +75,9 @@ def _pairs(values: int, crossed: int) -> IntArray:
 
 
 @cache
-def _pair_index(values: int, crossed: int) -> IntArray:
+def _pair_index(values: int) -> IntArray:
     count = (1 + values) * _PER_FIELD
     index = np.full((count, count), -1, dtype=np.int64)
-    for place, (i, j) in enumerate(_pairs(values, crossed)):
+    for place, (i, j) in enumerate(_pairs(values)):
         index[i, j] = index[j, i] = place
     return index

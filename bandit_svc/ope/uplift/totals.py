@@ -30,6 +30,8 @@ _PLAIN = 4
 _BLOCK = 256
 _VERSION = 2
 _HEAD = struct.Struct("<BBBH")
+_WITHOUT_COVARIATE = 1
+"""The third byte; a form that was never released had 2 for sums with a covariate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +63,13 @@ class Totals:
     heaviest: FloatArray
 
     @classmethod
-    def empty(cls, usual: tuple[float, ...] = (0.0,), crossed: int = 1) -> "Totals":
+    def empty(cls, usual: tuple[float, ...] = (0.0,)) -> "Totals":
         """Return the sums of no decisions.
 
         Args:
-            usual: the commonest value of the reward, the covariate and each metric.
-            crossed: 2 if value 1 is a covariate of the reward, else 1.
+            usual: the commonest value of the reward and of each metric.
         """
-        columns = Columns(len(usual), crossed)
+        columns = Columns(len(usual))
         products = len(columns.pairs)
         plain = np.zeros((len(usual), _PLAIN))
         plain[:, LARGEST] = -np.inf
@@ -110,7 +111,7 @@ class Totals:
         more = values - self.columns.values
         if more <= 0:
             return self
-        columns = Columns(values, self.columns.crossed)
+        columns = Columns(values)
         products = len(columns.pairs) - len(self.columns.pairs)
         # A value that was 0 in each decision: as many, and none of them an order.
         new = np.zeros((*self.plain.shape[:-2], more, _PLAIN))
@@ -214,9 +215,8 @@ class Totals:
 
     def to_bytes(self) -> bytes:
         """Return the sums of now as bytes, a function of the numbers alone."""
-        head = _HEAD.pack(
-            _VERSION, self.columns.values, self.columns.crossed, len(self.chances)
-        )
+        values, chances = self.columns.values, len(self.chances)
+        head = _HEAD.pack(_VERSION, values, _WITHOUT_COVARIATE, chances)
         arrays = (
             *(np.array(self.chances), self.usual, self.counts, self.sums),
             *(self.by_unit, self.by_decision, self.heaviest, self.plain.ravel()),
@@ -234,8 +234,8 @@ class Totals:
             raise LoggedDataError(
                 f"{len(stored)} bytes are no sums of version {_VERSION}"
             )
-        _, values, crossed, chances = _HEAD.unpack_from(stored)
-        columns = Columns(values, crossed)
+        _, values, _, chances = _HEAD.unpack_from(stored)
+        columns = Columns(values)
         products = len(columns.pairs)
         sizes = [chances, values, COUNTS, columns.count, products, products, WEIGHTS]
         numbers = np.frombuffer(stored, dtype="<f8", offset=_HEAD.size)
