@@ -4,6 +4,7 @@ Owns its lease, its pauses and its recovery; a tick is loop.py's. Settings come
 from the environment.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -16,7 +17,7 @@ from bandit_svc.errors import BanditError, InvalidInput
 from bandit_svc.heartbeat import Heartbeat
 from bandit_svc.learner.agreed_time import AgreedTime
 from bandit_svc.learner.jobs_child import JobsChild
-from bandit_svc.learner.loop import Learner
+from bandit_svc.learner.loop import GC_THRESHOLD, Learner
 from bandit_svc.learner.reporting import Reporting
 from bandit_svc.services.checks.degraded import LEARNER
 from bandit_svc.settings import settings_from
@@ -39,6 +40,8 @@ def main() -> int:
         sys.stderr.write(f"Error: {error.message}\n")
         return WRONG_USAGE
     logs.configure(settings.log_level, "learner")
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
     supervisor = os.environ.get("BANDIT_SUPERVISOR_PID")
     process = Process(StopSignal(), supervisor, Heartbeat(os.environ).beat)
     with closing(Backends(settings)) as backends:

@@ -18,7 +18,12 @@ from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import Ingested, ingest
-from bandit_svc.services.learning.join import NOTHING_JOINED, join, sum_up
+from bandit_svc.services.learning.join import (
+    MOST_AT_ONCE,
+    NOTHING_JOINED,
+    join,
+    sum_up,
+)
 from bandit_svc.services.learning.train import Trained, Trainer
 from bandit_svc.wiring import Backends
 
@@ -29,6 +34,11 @@ BUDGET_S = 0.25
 # tick begins with the next experiment. So a signal to stop is seen in time, and each
 # experiment gets its turn.
 TICK_S = 5.0
+GC_THRESHOLD = 50_000
+"""Objects that the process makes between two collections of cyclic garbage.
+
+A batch of decisions is so many, and they all live to its end.
+"""
 
 _NEVER = -1
 
@@ -42,8 +52,8 @@ class Tick(msgspec.Struct):
     Experiments without work are left out. `unseen` is how many experiments a learner
     that has just begun has still to look at; `stepped` are the numbers of those that
     were evaluated and trained; `behind` is how many joined decisions are still to enter
-    the sums of an uplift, by experiment key; `cut` is true if others have to wait for
-    the next tick.
+    the sums of an uplift, by experiment key; `cut` is true if experiments, or
+    decisions that are due, have to wait for the next tick.
     """
 
     ingested: Ingested
@@ -130,11 +140,15 @@ class Learner:
         joined = NOTHING_JOINED
         if not hold:
             joined = join(
-                self._storage.joins, self._definitions, now_ms, self._on_batch
+                self._storage.joins,
+                self._definitions,
+                now_ms,
+                self._on_batch,
+                most=MOST_AT_ONCE,
             )
         positions = self._storage.joins.last_positions() if joined.decisions else before
         self._positions = positions
-        tick = Tick(ingested, joined.decisions, joined.counts)
+        tick = Tick(ingested, joined.decisions, joined.counts, cut=joined.more)
         versions = self._storage.model_versions.latest_versions()
         time_is_up = deadline_in(TICK_S, self._clock_s)
         for experiment in self._due(versions, before, positions):

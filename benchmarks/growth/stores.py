@@ -67,8 +67,6 @@ _MULTIPLY = """
         baseline = baseline * :times, looked = looked * :times;
     UPDATE calibration SET n = n * :times, expected = expected * :times,
         variance = variance * :times, happened = happened * :times;
-    UPDATE drift_stretches SET n = n * :times;
-    UPDATE drift SET n = n * :times;
     UPDATE evaluations SET cursor = cursor * :times;
     UPDATE reward_models SET cursor = cursor * :times;
     UPDATE snapshots SET learned = learned * :times,

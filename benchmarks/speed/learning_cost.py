@@ -5,7 +5,7 @@
 round runs four contestants in turn, over the same decisions and in one process, by CPU
 time:
 
-- a whole tick (ingest, join, train, publish) over a copy of the event log, without
+- whole ticks (ingest, join, train, publish) over a copy of the event log, without
   candidates, of `vw`, and the same of `auto`;
 - the same with 8 standing candidates, their reward model, and the doubly robust sums;
 - `Workspace.learn` over the examples as texts in memory; and, as a figure without a
@@ -13,6 +13,7 @@ time:
 """
 
 import contextlib
+import gc
 import itertools
 import shutil
 import tempfile
@@ -25,11 +26,12 @@ from typing import Any
 from vowpalwabbit import Workspace
 
 from bandit_svc.domain.model_version import Span
+from bandit_svc.learner.loop import GC_THRESHOLD
 from bandit_svc.services.evaluation.progressive import ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.learning.ingest import ingest
-from bandit_svc.services.learning.join import join
+from bandit_svc.services.learning.join import MOST_AT_ONCE, join
 from bandit_svc.services.learning.train import Trainer
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.policy_inputs import reward_range
@@ -89,9 +91,15 @@ class LearningCost:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Make a folder; the log is written in the first round."""
+        usual = gc.get_threshold()
+        # As in the learner's process.
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         with tempfile.TemporaryDirectory() as root:
             self._root = Path(root)
             yield
+        gc.unfreeze()
+        gc.set_threshold(*usual)
 
     def measure(self, seconds: float) -> Figures:
         """Run each contestant over the same decisions."""
@@ -129,7 +137,7 @@ class LearningCost:
         return folder
 
     def _ticked(self, *, candidates: bool, kind: str = "vw") -> float:
-        """Return the CPU seconds of one tick over all decisions."""
+        """Return the CPU seconds of the learner's ticks over all decisions."""
         with closing(Backends(_settings(self._copied()))) as backends:
             storage = backends.storage
             lifecycle.change(storage, EXPERIMENT, {"policy": {"kind": kind}}, START_MS)
@@ -143,19 +151,25 @@ class LearningCost:
             began_s = time.process_time()
             facts, reader = storage.facts, backends.reader
             ingest(facts, reader, backends.decoder, definitions, START_MS + 60_000)
-            join(storage.joins, definitions, START_MS + 60_000)
-            if evaluator is not None:
-                evaluator.step(experiment, time_is_up=lambda: False)
-            trained = trainer.step(
-                experiment,
-                0,
-                START_MS + 60_000,
-                publish_every_ms=0,
-                time_is_up=lambda: False,
-            )
+            learned, version, more = 0, 0, True
+            while more:
+                now_ms = START_MS + 60_000
+                more = join(storage.joins, definitions, now_ms, most=MOST_AT_ONCE).more
+                if evaluator is not None:
+                    evaluator.step(experiment, time_is_up=lambda: False)
+                trained = trainer.step(
+                    experiment,
+                    version,
+                    now_ms,
+                    # As often as a backlog leaves the time for it.
+                    publish_every_ms=60_000 if more else 0,
+                    time_is_up=lambda: False,
+                )
+                learned += trained.learned
+                version = trained.published or version
             used_s = time.process_time() - began_s
-        if trained.learned != self._events or trained.published is None:
-            raise RuntimeError(f"the tick is not whole: {trained}")
+        if learned != self._events or trained.published is None:
+            raise RuntimeError(f"the ticks are not whole: {trained}")
         return used_s
 
     def _learned(self, *, bare: bool) -> float:

@@ -85,6 +85,45 @@ def test_a_joined_decision_is_not_due_again_and_shows_its_reward(
     ]
 
 
+def test_who_joined_reads_the_same_order_as_everybody(
+    storage: Storage,
+    open_store: Callable[[], Storage],
+    ingest: Ingest,
+    new_decision: NewDecision,
+    closed: Closed,
+) -> None:
+    for batch in range(3):
+        ids = [f"{batch} {i}" for i in range(4)]
+        ingest(*(new_decision(one, context={"n": 0.5}) for one in ids))
+        ingest(new_decision(f"other {batch}", number=2))
+        due = storage.joins.due(10_000, 9)
+        closings = [
+            closed(one, -0.0, learnable=bool(i % 2)) for i, one in enumerate(due)
+        ]
+        storage.joins.close(closings, 10_000)
+    other = open_store()
+
+    for number, last in ((1, 12), (2, 3)):
+        for position in range(last + 1):
+            for limit in (1, 3, 20):
+                place = number, position, limit
+                assert storage.joins.after(*place) == other.joins.after(*place)
+
+
+def test_a_decision_that_changed_since_it_was_due_is_joined_as_it_is(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, closed: Closed
+) -> None:
+    ingest(new_decision("d"))
+    due = storage.joins.due(2000, 10)
+    # As a second learner would, if the lease failed.
+    ingest(new_decision("d", variant="b"))
+    storage.joins.close([closed(one) for one in due], 2000)
+
+    assert storage.joins.due(2000, 10) == []
+    assert storage.facts.check() == []
+    assert storage.damages.all() == []
+
+
 def test_closing_a_decision_twice_changes_nothing(
     storage: Storage, ingest: Ingest, new_decision: NewDecision, closed: Closed
 ) -> None:

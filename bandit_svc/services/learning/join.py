@@ -41,6 +41,8 @@ from bandit_svc.storage.rows import (
 )
 
 BATCH = 2_000
+MOST_AT_ONCE = 4_000
+"""Then the joined ones are learned from, as long as the store has them at hand."""
 
 # A reward is stamped just before it is appended; this long after its closing no
 # append that was stamped before it is still under way.
@@ -48,10 +50,14 @@ MARGIN_MS = 50
 
 
 class Closed(NamedTuple):
-    """What a join has closed; counts by (experiment number, name)."""
+    """What a join has closed; counts by (experiment number, name).
+
+    `more` is true if others may be due.
+    """
 
     decisions: int
     counts: Mapping[tuple[int, str], int]
+    more: bool = False
 
 
 NOTHING_JOINED = Closed(0, {})
@@ -62,12 +68,18 @@ def join(
     definitions: Definitions,
     now_ms: int,
     on_batch: Callable[[], None] = lambda: None,
+    most: int | None = None,
 ) -> Closed:
     """Close every decision whose time has come.
 
-    Call it with a `now_ms` that was read before the last ingest began, so that
-    every reward which was acknowledged in time has been kept. `on_batch` is called
-    after each transaction.
+    Args:
+        joins: the store's.
+        definitions: of the experiments.
+        now_ms: read before the last ingest began, so that every reward which was
+            acknowledged in time has been kept.
+        on_batch: called after each transaction.
+        most: how many decisions to close before it returns, in whole batches; None for
+            all.
     """
     count = 0
     counts: Counter[tuple[int, str]] = Counter()
@@ -86,8 +98,9 @@ def join(
             count += len(closed)
             counts.update(clipped_counts(closed))
             on_batch()
-        if len(due) < BATCH:
-            return Closed(count, counts)
+        more = len(due) == BATCH
+        if not more or (most is not None and count >= most):
+            return Closed(count, counts, more)
 
 
 def sum_up(

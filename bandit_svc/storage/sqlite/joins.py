@@ -27,7 +27,9 @@ from bandit_svc.storage.sqlite.ingesting import add_counts
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
+from bandit_svc.storage.sqlite.rows.due import DueRow, due_rows, join_rows
 from bandit_svc.storage.sqlite.rows.facts import decision_change, reward_change
+from bandit_svc.storage.sqlite.rows.just_joined import JustJoined
 from bandit_svc.storage.sqlite.rows.states import OPEN, SET_ASIDE
 from bandit_svc.storage.sqlite.sums.calibration import add_calibration
 from bandit_svc.storage.sqlite.sums.history import add_history
@@ -39,12 +41,6 @@ from bandit_svc.storage.sqlite.sums.uplift import (
     uplift_of,
 )
 
-# The rows were checked when they were due, and are not checked again.
-_JOIN = """
-    UPDATE decisions SET state = 1, crc = row_crc('decisions', row_id, id, number,
-        baseline, 1, at_ms, ready_at_ms, closes_after_ms, window_ms, on_first_reward,
-        logged)
-    WHERE row_id = ?"""
 _SET_ASIDE = decision_change({"state": "?2"}, "row_id = ?1 AND state = ?3")
 _LATE = reward_change({"late": "1"}, "decision_id = ? AND metric = ? AND reward_id = ?")
 _REWARDS = """
@@ -78,6 +74,8 @@ class SqliteJoins:
     def __init__(self, database: Database, decisions: StoredDecisions) -> None:
         self._database = database
         self._decisions = decisions
+        self._due_rows: dict[int, DueRow] = {}
+        self._just_joined = JustJoined()
 
     def due(self, now_ms: int, limit: int) -> list[DueDecision]:
         """See the interface."""
@@ -92,20 +90,16 @@ class SqliteJoins:
         due: list[DueDecision] = []
         unreadable: list[int] = []
         with self._database.read() as connection:
-            found = connection.execute(
-                "SELECT id, row_id, at_ms, logged FROM sound_decisions"
-                " WHERE state = 2 AND ready_at_ms <= ?"
-                " ORDER BY ready_at_ms, id LIMIT ?",
-                [now_ms, limit],
-            ).fetchall()
-            rewards = _rewards(connection, [row[0] for row in found])
-            for stored, row_id, at_ms, logged in found:
-                decision = self._decoded(stored, logged)
+            found = due_rows(connection, now_ms, limit, self._database.found)
+            rewards = _rewards(connection, [row.stored for row in found])
+            for row in found:
+                decision = self._decoded(row.stored, row.logged)
                 if decision is None:
-                    unreadable.append(row_id)
+                    unreadable.append(row.row_id)
                 else:
-                    mine = rewards.get(stored, ())
-                    due.append(_due_decision(decision, row_id, at_ms, mine))
+                    mine = rewards.get(row.stored, ())
+                    due.append(_due_decision(decision, row.row_id, row.at_ms, mine))
+        self._due_rows = {row.row_id: row for row in found}
         return due, unreadable
 
     def set_aside(self, row_ids: Sequence[int]) -> None:
@@ -130,8 +124,9 @@ class SqliteJoins:
     ) -> None:
         """See the interface."""
         with self._database.write() as connection:
-            _append(connection, closed, now_ms)
-            connection.executemany(_JOIN, [(c.due.row_id,) for c in closed])
+            positions = _append(connection, closed, now_ms)
+            row_ids = [c.due.row_id for c in closed]
+            join_rows(connection, row_ids, self._due_rows)
             late = [
                 (stored_id(c.due.decision_id), metric, reward_id)
                 for c in closed
@@ -154,9 +149,14 @@ class SqliteJoins:
             )
             for number, uplift in sums.uplift.items():
                 keep_uplift(connection, number, uplift)
+        self._due_rows = {}
+        for number, rows in _joined_rows(closed, positions).items():
+            self._just_joined.add(number, rows)
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         """See the interface."""
+        if kept := self._just_joined.after(number, position, limit):
+            return kept
         with self._database.read() as connection:
             return [
                 JoinedRow(row.position, row.reward, bool(row.learnable), row.decision)
@@ -328,9 +328,21 @@ def _last_position(connection: sqlite3.Connection, number: int) -> int:
     return int(position)
 
 
+def _joined_rows(
+    closed: Iterable[ClosedDecision], positions: Iterable[int]
+) -> dict[int, list[JoinedRow]]:
+    """Return closed decisions as `after` returns them, by experiment number."""
+    found: dict[int, list[JoinedRow]] = {}
+    for c, position in zip(closed, positions, strict=True):
+        row = JoinedRow(position, c.reward + 0.0, c.learnable, c.due.decision)
+        found.setdefault(c.due.number, []).append(row)
+    return found
+
+
 def _append(
     connection: sqlite3.Connection, closed: Iterable[ClosedDecision], now_ms: int
-) -> None:
+) -> list[int]:
+    """Append to the joined order; return the position of each."""
     positions: dict[int, int] = {}
     rows = []
     for c in closed:
@@ -351,6 +363,7 @@ def _append(
         rows.append((*row, row_crc("joined", *row)))
     connection.executemany("INSERT INTO joined VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     add_rows(connection, "joined", len(rows))
+    return [row[1] for row in rows]
 
 
 def _add_tallies(

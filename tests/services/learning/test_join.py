@@ -7,7 +7,7 @@ from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.record import UNIT, Record
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
-from bandit_svc.services.learning.join import MARGIN_MS, join
+from bandit_svc.services.learning.join import BATCH, MARGIN_MS, join
 from tests.harness.service import Service
 
 
@@ -31,6 +31,21 @@ def test_a_decision_is_learned_when_it_matures_and_never_before(
 
     assert (early.joined, early.trained["hero"].learned) == (0, 0)
     assert (on_time.joined, on_time.trained["hero"].learned) == (1, 1)
+
+
+def test_a_join_stops_behind_a_whole_batch_and_goes_on(service: Service) -> None:
+    service.create()
+    service.rounds(BATCH + 1)
+    service.now_ms += 1000 + MARGIN_MS
+    ports = service.storage.facts, service.backends.reader, service.backends.decoder
+    definitions = Definitions(service.storage.experiments)
+    ingest(*ports, definitions, service.now_ms)
+    joined = [
+        join(service.storage.joins, definitions, service.now_ms, most=1)
+        for _ in range(2)
+    ]
+
+    assert [(one.decisions, one.more) for one in joined] == [(BATCH, True), (1, False)]
 
 
 def test_a_tick_more_learns_nothing_twice(service: Service) -> None:

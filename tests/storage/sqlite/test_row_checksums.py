@@ -161,6 +161,8 @@ def test_a_damaged_decision_is_not_due_and_the_others_are(
     damage_store(folder, "UPDATE decisions SET at_ms = 5 WHERE row_id = 1")
 
     assert [d.decision_id for d in storage.joins.due(FOREVER_MS, 10)] == ["e"]
+    # It stays due, and does not hold the others back.
+    assert [d.decision_id for d in storage.joins.due(FOREVER_MS, 1)] == ["e"]
     assert storage.facts.decision("d") is None
     (kept,) = storage.damages.unacknowledged()
     assert kept.damage == Damage("decisions", 0, 1, 1, 0, "row")
@@ -170,6 +172,7 @@ def test_a_damaged_decision_is_not_due_and_the_others_are(
 
 def test_a_damaged_row_of_the_joined_order_is_left_out(
     storage: Storage,
+    open_store: Callable[[], Storage],
     folder: Path,
     ingest: Ingest,
     new_decision: NewDecision,
@@ -181,6 +184,8 @@ def test_a_damaged_row_of_the_joined_order_is_left_out(
     storage.joins.close([closed(one) for one in due], FOREVER_MS)
     damage_store(folder, "UPDATE joined SET reward = 9.0 WHERE position = 1")
     damage_store(folder, "UPDATE decisions SET logged = x'007b7d' WHERE row_id = 2")
+    # The process that joined them still has them as they were.
+    storage = open_store()
 
     assert [row.position for row in storage.joins.after(1, 0, 10)] == [3, 4]
     # A batch of damaged rows alone is not the end.

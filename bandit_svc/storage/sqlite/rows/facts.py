@@ -14,7 +14,7 @@ from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.decisions import stored_id
 from bandit_svc.storage.sqlite.rows.states import DEFERRED, JOINED, OPEN
 
-_DECISION = (
+DECISION = (
     *("row_id", "id", "number", "baseline", "state", "at_ms", "ready_at_ms"),
     *("closes_after_ms", "window_ms", "on_first_reward", "logged"),
 )
@@ -31,7 +31,7 @@ def decision_change(changes: Mapping[str, str], where: str) -> str:
         changes: SQL by column; of columns and numbered parameters.
         where: the condition.
     """
-    return _change("decisions", _DECISION, changes, where)
+    return _change("decisions", DECISION, changes, where)
 
 
 def reward_change(changes: Mapping[str, str], where: str) -> str:
