@@ -1,11 +1,11 @@
 """Where the time of one warm decision goes: its functions by their own time.
 
 Owns the profile: a store with a model is made in a temporary folder, opened behind the
-application as a web worker opens it, and asked for decisions in this process: fast
-lane, draw and log append are the real ones, HTTP and gunicorn are left out. A profiler
+application as a web worker opens it, and asked for decisions in this process: key
+check, draw and log append are the real ones, HTTP and gunicorn are left out. A profiler
 slows each call, so the plain CPU time of a decision is measured first, without it.
 
-    python -m benchmarks.profile_decision --decisions 5000 --rows 25
+    python -m benchmarks.profile_decision --decisions 5000 --rows 25 --policy vw
 """
 
 import argparse
@@ -30,7 +30,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--decisions", type=int, default=5_000)
     parser.add_argument("--rows", type=int, default=25, help="functions to print")
+    parser.add_argument("--policy", help="kind of policy; the default one if unset")
     options = parser.parse_args()
+    own = {"policy": {"kind": options.policy}} if options.policy else {}
     bodies = [
         json.dumps(
             {"experiment": "bench", "unit_id": f"u-{n}", "context": context}
@@ -39,7 +41,7 @@ def main() -> int:
     ]
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
-        trained(store, definitions=[definition("bench", 5)])
+        trained(store, definitions=[definition("bench", 5, **own)])
         with application(store) as app:
             for body in bodies[:WARM_UP]:
                 ask_in_process(app, "/v1/decisions", body)

@@ -90,33 +90,32 @@ class DecisionEncoder:
         self._repeated_bytes = 0
 
     def encode(
-        self, decision: Decision, listed: tuple[str, ...] | None = None
+        self,
+        decision: Decision,
+        listed: tuple[str, ...] | None = None,
+        issued: bytes | None = None,
     ) -> Record:
         """Return the record of a decision.
 
         Args:
             listed: keys of the revision's own variants, of which the eligible ones
                 are usually some; the same object for each call costs least.
+            issued: the bytes of the id, where it was made of the decision's own number,
+                time and `deferred`; they are not compared with these.
 
         Raises:
             ValueError: the id is none, or says another experiment number or another
                 `deferred` than the decision.
         """
-        raw = raw_id(decision.id)
-        ref = ref_of(raw)
-        if (
-            ref.experiment_number != decision.number
-            or ref.deferred != decision.deferred
-        ):
-            raise ValueError(
-                "the id of a decision says another experiment number or another "
-                "`deferred` than the decision"
-            )
+        raw: bytes = issued or b""
+        issued_at_ms: int | None = decision.decided_at_ms
+        if not raw:
+            raw, issued_at_ms = _read_id(decision)
         pmf = pack_floats(decision.pmf)
         form, chances = _chances(decision, pmf)
         template = self._template(decision, listed or decision.variants)
         shared: tuple[Part, ...] = template.parts
-        own = _own_fields(decision, template, ref.issued_at_ms, pmf)
+        own = _own_fields(decision, template, issued_at_ms, pmf)
         if form == Form.INHERITED << FORM_SHIFT:
             own.insert(0, field(Field.PMF, pack_planes(pmf)))
         fields = b""
@@ -185,6 +184,22 @@ class DecisionEncoder:
             self._sighted.clear()
         self._sighted.add(digest)
         return False
+
+
+def _read_id(decision: Decision) -> tuple[bytes, int | None]:
+    """Return the bytes of a decision's id, and when it was issued.
+
+    Raises:
+        ValueError: as `DecisionEncoder.encode`.
+    """
+    raw = raw_id(decision.id)
+    ref = ref_of(raw)
+    if ref.experiment_number != decision.number or ref.deferred != decision.deferred:
+        raise ValueError(
+            "the id of a decision says another experiment number or another "
+            "`deferred` than the decision"
+        )
+    return raw, ref.issued_at_ms
 
 
 def _chances(decision: Decision, pmf: bytes) -> tuple[int, bytes]:

@@ -31,6 +31,8 @@ _BODY_BYTES = 20
 _MAC_BYTES = 10
 _REF: Final = struct.Struct(">HI9xIB10x")
 """Upper and lower part of the milliseconds, number, flags; see above."""
+_TAIL: Final = struct.Struct(">IB")
+"""Number and flags, of what is signed."""
 _STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 # Unreserved in URLs (RFC 3986), and in the order of ASCII, so that ids sort as
 # their bytes do.
@@ -117,6 +119,14 @@ class DecisionIds:
         self, experiment_number: int, now_ms: int, entropy: bytes, *, deferred: bool
     ) -> str:
         """Make the id of a new decision from the clock and 9 random bytes."""
+        return text_id(
+            self.issue_raw(experiment_number, now_ms, entropy, deferred=deferred)
+        )
+
+    def issue_raw(
+        self, experiment_number: int, now_ms: int, entropy: bytes, *, deferred: bool
+    ) -> bytes:
+        """Make the same id as its 30 bytes."""
         head = now_ms.to_bytes(6, "big") + entropy
         return self._sign(head, experiment_number, _DEFERRED if deferred else 0)
 
@@ -132,7 +142,7 @@ class DecisionIds:
             person=b"request",
         ).digest()
         flags = _FROM_REQUEST | (_DEFERRED if deferred else 0)
-        return self._sign(head, experiment_number, flags)
+        return text_id(self._sign(head, experiment_number, flags))
 
     def read(self, decision_id: str, pointer: str = "/decision_id") -> DecisionRef:
         """Check the signature of an id and give what it says.
@@ -153,9 +163,9 @@ class DecisionIds:
         """Return whether this service signed the 30 bytes of an id."""
         return hmac.compare_digest(raw[_BODY_BYTES:], self._mac(raw[:_BODY_BYTES]))
 
-    def _sign(self, head: bytes, experiment_number: int, flags: int) -> str:
-        body = head + experiment_number.to_bytes(4, "big") + bytes((flags,))
-        return text_id(body + self._mac(body))
+    def _sign(self, head: bytes, experiment_number: int, flags: int) -> bytes:
+        body = head + _TAIL.pack(experiment_number, flags)
+        return body + self._mac(body)
 
     def _raw(self, decision_id: str) -> bytes | None:
         try:

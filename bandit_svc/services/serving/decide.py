@@ -10,7 +10,7 @@ from typing import Any, assert_never
 import msgspec
 
 from bandit_svc.domain.events.decision import Decision, PmfSource
-from bandit_svc.domain.events.decision_id import uniform_from_id
+from bandit_svc.domain.events.decision_id import text_id, uniform_from_id
 from bandit_svc.domain.experiment import (
     BASELINE,
     Definition,
@@ -71,10 +71,10 @@ def decide(
     if request.request_id is not None:
         return _decide_once(ports, request, request.request_id, now_ms)
     served = ports.catalog.running(request.experiment)
-    decision_id = ports.ids.issue(
+    raw = ports.ids.issue_raw(
         served.experiment.number, now_ms, entropy, deferred=request.defer
     )
-    return _decide_new(ports, served, request, decision_id, now_ms)
+    return _decide_new(ports, served, request, text_id(raw), now_ms, raw)
 
 
 def _decide_once(
@@ -106,7 +106,13 @@ def _decide_new(
     request: DecisionRequest,
     decision_id: str,
     now_ms: int,
+    issued: bytes | None = None,
 ) -> Decided:
+    """Choose and log.
+
+    Args:
+        issued: the bytes of the id, where it was just issued at `now_ms`.
+    """
     experiment, context = served.experiment, request.context
     holdout = experiment.definition.holdout
     variants, actions = _eligible(served, request)
@@ -142,7 +148,7 @@ def _decide_new(
         pmfs.treatment,
         pmfs.baseline,
     )
-    ports.log.append(ports.encoder.encode(decision, served.keys))
+    ports.log.append(ports.encoder.encode(decision, served.keys, issued))
     return _answer(experiment.definition, decision, variants[chosen].payload)
 
 
