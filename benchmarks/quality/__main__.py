@@ -1,266 +1,131 @@
-"""Learning quality against other bandit libraries, in one run.
+"""Learning quality in worlds like real sites, against other libraries, in one run.
 
-Prints each contestant's mean expected reward as a share of the best contestant's
-in that world, the smallest propensity, and whether our policies ever fell below
-the baseline group. Writes benchmarks/results/quality.json.
+Prints the tables that docs/policies.md holds: the mean expected reward of the first
+rounds, warm-up included, as a share of the oracle's, by world and over the rounds, with
+standard errors over the seeds. Every propensity is checked while it plays. Outcomes are
+kept in benchmarks/results/quality.jsonl; what is there is not run again.
 
-Run it with `make bench-quality`, or `python -m benchmarks.quality --help`.
+    make bench-quality
+    python -m benchmarks.quality --horizons 500 2000 10000 50000 --worlds abrupt
+    python -m benchmarks.quality --contestants auto '{"kind": "linear", "ridge": 3}'
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
+from benchmarks.quality.contestants import CONTESTANTS, FLOOR
+from benchmarks.quality.data_worlds import WORLDS
+from benchmarks.quality.outcomes import YARDSTICKS, Kept, Outcome, Tables
+from benchmarks.quality.playing import Task, played
 
-from benchmarks.quality.contestants import CONTESTANTS
-from benchmarks.quality.worlds import WORLDS, setting
-from simulators.environment import baseline_variant
-from simulators.in_process import Rounds, draw_rounds, run
-from simulators.regret import floor_cost, shortfall
-
-RESULTS = Path(__file__).parents[1] / "results" / "quality.json"
-WARM_UP_ROUNDS = 2_000
-# Mean share and smallest share that a contestant of ours has to reach.
-GOALS = {"vw": (0.92, 0.80), "linear": (0.97, 0.0)}
-# A propensity is a sum of float64 products; this is far above their rounding.
-PROPENSITY_TOLERANCE = 1e-9
-
-
-@dataclass(frozen=True)
-class Task:
-    """One world with one seed, for all contestants."""
-
-    world: str
-    seed: int
-    rounds: int
-    contestants: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result of one contestant in one world with one seed."""
-
-    world: str
-    seed: int
-    contestant: str
-    mean: float
-    best_possible: float
-    smallest_propensity: float
-    floor_per_action: float
-    """The smallest allowed propensity: the floor over the number of actions."""
-    below_baseline: float | None
-    """After the warm-up, how far it was below the baseline's mean; None when the
-    run is no longer than the warm-up."""
-    floor_cost: float | None
-    seconds: float
-
-    @property
-    def keeps_floor(self) -> bool:
-        """Return whether every propensity was at or above the floor."""
-        least = self.floor_per_action - PROPENSITY_TOLERANCE
-        return self.smallest_propensity >= least
-
-    @property
-    def holds_baseline(self) -> bool:
-        """Return whether it was below the baseline by at most the cost of the floor."""
-        if self.below_baseline is None or self.floor_cost is None:
-            return True
-        return self.below_baseline <= self.floor_cost
-
-
-def play(task: Task) -> list[Outcome]:
-    """Run every contestant of a task on the same rounds."""
-    place = setting(task.world, task.rounds)
-    rounds = draw_rounds(place.world, task.rounds, task.seed, place.channel)
-    return [play_one(task, name, rounds, place.window_s) for name in task.contestants]
-
-
-def play_one(task: Task, name: str, rounds: Rounds, window_s: int) -> Outcome:
-    """Run one contestant on the rounds."""
-    contestant = CONTESTANTS[name]
-    began = time.perf_counter()
-    outcome = run(
-        rounds,
-        lambda: contestant.build(rounds.world, task.seed),
-        floor=contestant.floor,
-        window_s=window_s,
-    )
-    keys = [action.key for action in rounds.world.actions]
-    baseline = keys.index(baseline_variant(rounds.world))
-    below = cost = None
-    if task.rounds > WARM_UP_ROUNDS:
-        below = shortfall(rounds.expected, outcome.value, baseline, WARM_UP_ROUNDS)
-        cost = floor_cost(rounds.expected, baseline, contestant.floor, WARM_UP_ROUNDS)
-    return Outcome(
-        world=task.world,
-        seed=task.seed,
-        contestant=name,
-        mean=outcome.mean_value,
-        best_possible=float(rounds.expected.max(axis=1).mean()),
-        smallest_propensity=outcome.smallest_propensity,
-        floor_per_action=contestant.floor / len(keys),
-        below_baseline=below,
-        floor_cost=cost,
-        seconds=time.perf_counter() - began,
-    )
-
-
-def mean_table(
-    outcomes: Sequence[Outcome], worlds: Sequence[str], contestants: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """Return means over seeds: by contestant, by world."""
-    return {
-        name: {
-            world: float(
-                np.mean(
-                    [
-                        outcome.mean
-                        for outcome in outcomes
-                        if (outcome.world, outcome.contestant) == (world, name)
-                    ]
-                )
-            )
-            for world in worlds
-        }
-        for name in contestants
-    }
-
-
-def share_table(means: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Divide by the best contestant of each world; add the average as "mean"."""
-    worlds = list(next(iter(means.values())))
-    best = {world: max(row[world] for row in means.values()) for world in worlds}
-    shares = {
-        name: {world: row[world] / best[world] for world in worlds}
-        for name, row in means.items()
-    }
-    for row in shares.values():
-        row["mean"] = float(np.mean([row[world] for world in worlds]))
-    return shares
-
-
-def print_table(title: str, table: dict[str, dict[str, float]]) -> None:
-    """Print a row per contestant and a column per world."""
-    columns = list(next(iter(table.values())))
-    print(f"\n{title}")
-    print(" " * 16 + "".join(f"{column:>14}" for column in columns))
-    for name, row in table.items():
-        print(f"{name:<16}" + "".join(f"{row[column]:>14.3f}" for column in columns))
-
-
-def verdicts(
-    shares: dict[str, dict[str, float]], outcomes: Sequence[Outcome]
-) -> list[str]:
-    """Return one line per goal of our policies, with its verdict."""
-    lines = []
-    for name, (mean_goal, least_goal) in GOALS.items():
-        if name not in shares:
-            continue
-        mean = shares[name]["mean"]
-        least = min(shares[name].values())
-        lines.append(_verdict(mean >= mean_goal, f"{name} mean share", mean, mean_goal))
-        if least_goal:
-            line = _verdict(
-                least >= least_goal, f"{name} least share", least, least_goal
-            )
-            lines.append(line)
-        own = [outcome for outcome in outcomes if outcome.contestant == name]
-        tightest = min(
-            own, key=lambda one: one.smallest_propensity - one.floor_per_action
-        )
-        lines.append(
-            _verdict(
-                all(outcome.keeps_floor for outcome in own),
-                f"{name} smallest propensity ({tightest.world})",
-                tightest.smallest_propensity,
-                tightest.floor_per_action,
-            )
-        )
-        lines += _baseline_verdicts(name, own)
-    return lines
-
-
-def _baseline_verdicts(name: str, own: Sequence[Outcome]) -> list[str]:
-    measured = [one for one in own if one.below_baseline is not None]
-    lines = []
-    for world in dict.fromkeys(one.world for one in measured):
-        worst = max(
-            (one for one in measured if one.world == world),
-            key=lambda one: (one.below_baseline or 0.0) - (one.floor_cost or 0.0),
-        )
-        claim = f"{name} above baseline after {WARM_UP_ROUNDS} rounds, {world}"
-        ahead = -(worst.below_baseline or 0.0)
-        allowed = -(worst.floor_cost or 0.0)
-        lines.append(_verdict(worst.holds_baseline, claim, ahead, allowed))
-    return lines
-
-
-def _verdict(holds: bool, claim: str, value: float, goal: float) -> str:  # noqa: FBT001
-    return (
-        f"{'ok    ' if holds else 'MISSED'} {claim}: {value:.4f}, at least {goal:.4f}"
-    )
+RESULTS = Path(__file__).parents[1] / "results" / "quality.jsonl"
+HORIZONS = (500, 2_000, 4_000)
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
-    parser.add_argument("--rounds", type=int, default=10_000)
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=WORLDS)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality",
+        description="Compare learning with other bandit libraries.",
+    )
     parser.add_argument(
-        "--contestants", nargs="+", choices=CONTESTANTS, default=tuple(CONTESTANTS)
+        "--horizons",
+        nargs="+",
+        type=int,
+        default=list(HORIZONS),
+        help="numbers of rounds, ascending; a run is as long as the last one",
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(1, 6)))
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
+    parser.add_argument(
+        "--contestants",
+        nargs="+",
+        default=list(CONTESTANTS),
+        help=f"of {', '.join(CONTESTANTS)}, or specs of ours as JSON",
+    )
+    parser.add_argument("--keep", type=Path, default=RESULTS, help="file of outcomes")
+    parser.add_argument(
+        "--print-only", action="store_true", help="print what the file has"
     )
     return parser.parse_args()
 
 
-def play_all(tasks: Sequence[Task], processes: int) -> list[Outcome]:
-    """Run the tasks in fresh processes, with a line on stderr for each."""
-    outcomes: list[Outcome] = []
+def tasks_of(asked: argparse.Namespace, kept: Kept) -> list[Task]:
+    """Return what is still to run: all worlds of a seed before the next one."""
+    horizons = tuple(asked.horizons)
+    done = {one.run for one in kept.outcomes}
+    tasks = []
+    for seed in asked.seeds:
+        for world in asked.worlds:
+            names = tuple(
+                name
+                for name in asked.contestants
+                if (world, seed, name, horizons) not in done
+            )
+            tasks.append(Task(world, seed, horizons, names))
+    return [one for one in tasks if one.contestants]
+
+
+def run_all(tasks: Sequence[Task], kept: Kept, processes: int) -> None:
+    """Run the tasks, with a line on stderr for each."""
+    done = {one.run for one in kept.outcomes}
+    for count, batch in enumerate(_outcomes(tasks, processes), start=1):
+        kept.add(one for one in batch if one.run not in done)
+        words = " ".join(f"{one.contestant} {one.shares[-1]:.3f}" for one in batch)
+        first = batch[0]
+        line = f"{count}/{len(tasks)} {first.world} seed {first.seed}: {words}\n"
+        sys.stderr.write(line)
+
+
+def _outcomes(tasks: Sequence[Task], processes: int) -> Iterator[list[Outcome]]:
+    if processes == 1:
+        yield from map(played, tasks)
+        return
     # Small matrices are slower on many threads, and the processes fill the cores.
     os.environ["OMP_NUM_THREADS"] = "1"
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for done, batch in enumerate(pool.imap_unordered(play, tasks), start=1):
-            outcomes += batch
-            one = batch[0]
-            print(f"{done}/{len(tasks)} {one.world} seed {one.seed}", file=sys.stderr)
-    return sorted(outcomes, key=lambda one: (one.world, one.contestant, one.seed))
+        yield from pool.imap(played, tasks)
+
+
+def print_tables(kept: Kept, asked: argparse.Namespace) -> None:
+    """Print the tables of the runs that were asked for."""
+    horizons = tuple(asked.horizons)
+    names = {*asked.contestants, *YARDSTICKS}
+    mine = [
+        one
+        for one in kept.outcomes
+        if one.horizons == horizons
+        and one.seed in asked.seeds
+        and one.contestant in names
+    ]
+    seeds = sorted({one.seed for one in mine})
+    tables = Tables(mine, asked.worlds, asked.contestants)
+    print(
+        f"{len(seeds)} seeds, share of the oracle in the first {horizons[-1]:,} rounds,"
+        f" ± standard error; floor of ours {FLOOR}\n"
+    )
+    print("\n".join(tables.of_worlds(len(horizons) - 1)))
+    print()
+    print("\n".join(tables.over_rounds(horizons)))
+    print()
+    for name in asked.contestants:
+        spent = [one.ms for one in mine if one.contestant == name]
+        if spent:
+            print(f"{name}: {sum(spent) / len(spent):.2f} ms of CPU a round")
 
 
 def main() -> None:
-    """Run the benchmark, print the tables, write the results."""
-    options = arguments()
-    tasks = [
-        Task(world, seed, options.rounds, tuple(options.contestants))
-        # The data sets take longest, so they go first.
-        for world in reversed(options.worlds)
-        for seed in range(1, options.seeds + 1)
-    ]
-    outcomes = play_all(tasks, options.processes)
-    means = mean_table(outcomes, options.worlds, options.contestants)
-    shares = share_table(means)
-    print_table("Mean expected reward", means)
-    print_table("Share of the best contestant of each world", shares)
-    lines = verdicts(shares, outcomes)
-    print("\n" + "\n".join(lines))
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    result = {
-        "rounds": options.rounds,
-        "seeds": options.seeds,
-        "means": means,
-        "shares": shares,
-        "verdicts": lines,
-        "outcomes": [asdict(outcome) for outcome in outcomes],
-    }
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"\nWritten to {RESULTS}")
+    """Run the benchmark, keep the outcomes, print the tables."""
+    asked = arguments()
+    kept = Kept(asked.keep)
+    if not asked.print_only:
+        run_all(tasks_of(asked, kept), kept, asked.processes)
+    print_tables(kept, asked)
 
 
 if __name__ == "__main__":

@@ -1,85 +1,54 @@
 """The contestants of the quality benchmark: our policies and other libraries'.
 
-Owns the adapter of mabwiser, which takes one numeric vector: numbers scaled to 0..1,
-one-hot categories and a constant.
-Needs benchmarks/requirements.lock.
+Owns their names and settings. A policy of ours is named by its kind, or by its spec as
+JSON. Needs benchmarks/requirements.lock for those that are not ours.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from mabwiser.mab import MAB, LearningPolicy
-
-from policies.base import Action, Context, Policy, Scalar
+from benchmarks.quality.encoder import ActionEncoder, Encoder
+from benchmarks.quality.libraries import (
+    LogisticBootstraps,
+    Mabwiser,
+    RetrainedTrees,
+    River,
+)
+from benchmarks.quality.site_rounds import Learns, SiteRounds
+from policies.base import Action, Context
 from policies.spec import build_policy
-from simulators.environment import FloatArray, World, flatten
 
-N_CONTEXTS_TO_ENCODE_BY = 2_000
+FLOOR = 0.02
+"""The exploration floor of ours."""
+ALPHA = 0.25
+"""Of LinUCB and LinTS."""
+OURS = ("auto", "linear", "vw", "thompson")
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A policy under test."""
+    """A policy under test.
 
-    build: Callable[[World, int], Policy]
-    """Returns a fresh policy for a world and a seed."""
+    Attributes:
+        build: returns a fresh one for rounds and a seed.
+        floor: the exploration floor that it is served with.
+        most_variants: with more it takes too long to be run.
+    """
+
+    build: Callable[[SiteRounds, int], Learns]
     floor: float = 0.0
-    """The exploration floor that it is served with."""
+    most_variants: int = 500
 
 
-class NumericEncoder:
-    """Turns a context into a vector of fixed length, fitted to a sample of contexts."""
+class _Scaled:
+    """A contestant that gets rewards as shares of the declared range."""
 
-    def __init__(self, contexts: Sequence[Context]) -> None:
-        self._column_of: dict[tuple[str, Scalar], int] = {}
-        self._scale: dict[str, tuple[float, float]] = {}
-        for context in contexts:
-            for name, value in flatten(context).items():
-                self._see(name, value)
-        self.length = 1 + len(self._column_of)
-
-    def _see(self, name: str, value: Scalar) -> None:
-        column = (name, None) if _is_number(value) else (name, value)
-        self._column_of.setdefault(column, 1 + len(self._column_of))
-        if _is_number(value):
-            low, high = self._scale.get(name, (np.inf, -np.inf))
-            number = float(value or 0)
-            self._scale[name] = (min(low, number), max(high, number))
-
-    def encode(self, context: Context) -> FloatArray:
-        """Return the vector of a context, shape (length,); a new category is zeros."""
-        vector = np.zeros(self.length)
-        vector[0] = 1.0
-        for name, value in flatten(context).items():
-            if _is_number(value):
-                low, high = self._scale[name]
-                scaled = (float(value or 0) - low) / ((high - low) or 1.0)
-                vector[self._column_of[name, None]] = scaled
-            elif (name, value) in self._column_of:
-                vector[self._column_of[name, value]] = 1.0
-        return vector
-
-
-def _is_number(value: Scalar) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-class MabwiserPolicy:
-    """A policy that a mabwiser bandit makes; it has no propensities but 0 and 1."""
-
-    def __init__(self, bandit: MAB, encoder: NumericEncoder) -> None:
-        self._bandit = bandit
-        self._encoder = encoder
-        self._fitted = False
-
-    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
-        """Put all mass on mabwiser's choice; uniform before the first reward."""
-        if not self._fitted:
-            return [1.0 / len(actions)] * len(actions)
-        chosen = self._bandit.predict([self._encoder.encode(context)])
-        return [float(action.key == chosen) for action in actions]
+    def __init__(self, learner: Learns, maximum: float) -> None:
+        self._learner = learner
+        self._maximum = maximum
+        self.pmf = learner.pmf
 
     def learn(
         self,
@@ -89,53 +58,81 @@ class MabwiserPolicy:
         propensity: float,
         reward: float,
     ) -> None:
-        """Pass the example on; mabwiser does not use the propensity."""
-        del propensity
-        fit = self._bandit.partial_fit if self._fitted else self._bandit.fit
-        fit([actions[chosen].key], [reward], [self._encoder.encode(context)])
-        self._fitted = True
-
-    def dump(self) -> bytes:
-        """Return an empty dump: the benchmark restarts no contestant."""
-        return b""
-
-    def load(self, state: bytes) -> None:
-        """Refuse: the benchmark restarts no contestant."""
-        raise NotImplementedError
+        """Learn the reward as a share."""
+        share = reward / self._maximum
+        self._learner.learn(context, actions, chosen, propensity, share)
 
 
-def ours(spec: Mapping[str, Any], floor: float = 0.02) -> Contestant:
+def ours(spec: Mapping[str, Any]) -> Contestant:
     """Enter one of our policies with an exploration floor."""
 
-    def build(world: World, seed: int) -> Policy:
+    def build(rounds: SiteRounds, seed: int) -> Learns:
         del seed
-        return build_policy(spec, world.reward_range)
+        return build_policy(spec, rounds.reward_range)
 
-    return Contestant(build, floor)
+    return Contestant(build, FLOOR)
 
 
-def mabwiser(learning_policy: object) -> Contestant:
-    """Enter a mabwiser bandit without a floor."""
+def _foreign(
+    make: Callable[[SiteRounds, Encoder, int], Learns], most_variants: int = 500
+) -> Contestant:
+    def build(rounds: SiteRounds, seed: int) -> Learns:
+        learner = make(rounds, Encoder(rounds.contexts), seed)
+        return _Scaled(learner, rounds.reward_range.maximum or 1.0)
 
-    def build(world: World, seed: int) -> Policy:
-        rng = np.random.default_rng(0)
-        contexts = [
-            world.draw_context(rng, index) for index in range(N_CONTEXTS_TO_ENCODE_BY)
-        ]
-        keys = [action.key for action in world.actions]
-        bandit = MAB(keys, learning_policy, seed=seed)
-        return MabwiserPolicy(bandit, NumericEncoder(contexts))
+    return Contestant(build, most_variants=most_variants)
 
-    return Contestant(build)
+
+def _mabwiser(name: str) -> Contestant:
+    def make(rounds: SiteRounds, encoder: Encoder, seed: int) -> Learns:
+        del rounds
+        from mabwiser.mab import LearningPolicy  # noqa: PLC0415 - of these alone
+
+        policies: Any = LearningPolicy
+        return Mabwiser(getattr(policies, name)(alpha=ALPHA), encoder, seed)
+
+    return _foreign(make, most_variants=50)
+
+
+def _river(name: str) -> Contestant:
+    def make(rounds: SiteRounds, encoder: Encoder, seed: int) -> Learns:
+        del rounds
+        from river import bandit, proba  # noqa: PLC0415 - of these alone
+
+        library: Any = bandit
+        if name == "LinUCBDisjoint":
+            return River(library.LinUCBDisjoint(alpha=ALPHA, seed=seed), encoder)
+        rewards: Any = proba
+        return River(library.ThompsonSampling(reward_obj=rewards.Beta(), seed=seed))
+
+    return _foreign(make, most_variants=50)
 
 
 CONTESTANTS: Mapping[str, Contestant] = {
-    "vw": ours({"kind": "vw"}),
-    "linear": ours({"kind": "linear"}),
-    # VW's own epsilon-greedy explores by itself, so it needs no floor of ours.
-    "vw-epsilon": ours({"kind": "vw", "explorer": "epsilon", "epsilon": 0.05}, 0.0),
-    "mabwiser-linucb": mabwiser(LearningPolicy.LinUCB(alpha=0.25)),
-    "mabwiser-lints": mabwiser(LearningPolicy.LinTS(alpha=0.25)),
-    "thompson": ours({"kind": "thompson"}),
-    "uniform": ours({"kind": "uniform"}, 0.0),
+    **{kind: ours({"kind": kind}) for kind in OURS},
+    "lgbm": _foreign(
+        lambda rounds, encoder, _seed: RetrainedTrees(
+            encoder, ActionEncoder(rounds.actions)
+        )
+    ),
+    "logit": _foreign(
+        lambda rounds, encoder, seed: LogisticBootstraps(
+            encoder, len(rounds.actions), seed
+        )
+    ),
+    "linucb": _mabwiser("LinUCB"),
+    "lints": _mabwiser("LinTS"),
+    "river-linucb": _river("LinUCBDisjoint"),
+    "river-thompson": _river("ThompsonSampling"),
 }
+
+
+def contestant(name: str) -> Contestant:
+    """Return a contestant by its name, or one of ours by its spec as JSON.
+
+    Raises:
+        KeyError: there is none of the name.
+    """
+    if name.startswith("{"):
+        return ours(json.loads(name))
+    return CONTESTANTS[name]

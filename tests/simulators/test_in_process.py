@@ -9,8 +9,8 @@ import pytest
 from policies.base import Policy
 from policies.spec import build_policy
 from simulators.delays import Channel, Exponential
-from simulators.in_process import Run, draw_rounds, run
 from simulators.worlds.registry import world
+from tests.harness.simulated.rounds import Run, draw_rounds, run
 
 Build = Callable[[], Policy]
 

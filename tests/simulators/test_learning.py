@@ -5,10 +5,10 @@ import pytest
 from policies.base import Policy
 from policies.spec import build_policy
 from simulators.environment import baseline_variant
-from simulators.in_process import Run, draw_rounds, run
-from simulators.regret import floor_cost, shortfall
 from simulators.worlds.drift import DriftWorld
 from simulators.worlds.registry import world
+from tests.harness.simulated.regret import floor_cost, shortfall
+from tests.harness.simulated.rounds import Run, draw_rounds, run
 
 FLOOR = 0.02
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulators.regret import cumulative_regret, floor_cost, shortfall
+from tests.harness.simulated.regret import cumulative_regret, floor_cost, shortfall
 
 # Two actions over three rounds.
 EXPECTED = np.array([[0.5, 0.1], [0.2, 0.6], [0.3, 0.3]])

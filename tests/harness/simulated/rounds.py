@@ -22,7 +22,7 @@ from simulators.environment import (
     draw_rewards,
     expected_rewards,
 )
-from simulators.regret import cumulative_regret
+from tests.harness.simulated.regret import cumulative_regret
 
 INSTANT_CHANNEL = Channel()
 
