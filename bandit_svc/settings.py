@@ -15,6 +15,7 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.interface import FsyncMode
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["console", "json"]
 
 
 class About(NamedTuple):
@@ -167,6 +168,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Annotated[LogLevel, About("Least severe messages that are logged.")] = (
         "info"
     )
+    log_lines: Annotated[
+        LogFormat,
+        About("Form of log lines: console (for people), json (an object a line)."),
+    ] = "console"
+    access_log_every: Annotated[
+        int,
+        About(
+            "One of so many requests gets a log line, and so does each that ends in a "
+            "5xx; 0 means none.",
+            0,
+            1_000_000_000,
+        ),
+    ] = 0
+    slow_request_ms: Annotated[
+        int,
+        About(
+            "Milliseconds from which a request gets a log line in any case; 0 means "
+            "none.",
+            0,
+            3_600_000,
+        ),
+    ] = 1_000
 
     def environment(self) -> dict[str, str]:
         """Return the variables that give a child process the same settings."""

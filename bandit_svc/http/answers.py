@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from flask import Response
+from flask import Response, g
 
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.times import timestamp
@@ -18,25 +18,30 @@ JSON = "application/json"
 _encode = msgspec.json.Encoder().encode
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct):
     """An answer that no framework has shaped yet.
 
     `headers` has those of this answer alone; headers.py adds those of all answers.
+    `request_id` names the request; None until it has a name.
     """
 
     status: int
     body: bytes
     mimetype: str = JSON
     headers: Mapping[str, str] | None = None
+    request_id: str | None = None
 
     def to_flask(self) -> Response:
         """Return the same answer as a response of Flask."""
-        return Response(
+        response = Response(
             self.body,
             status=self.status,
             mimetype=self.mimetype,
             headers=dict(self.headers or {}),
         )
+        if self.request_id is not None:
+            g.request_id = self.request_id
+        return response
 
 
 class DecisionAnswer(msgspec.Struct):

@@ -38,7 +38,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD"})
 def register(app: Flask, request_context: RequestContext) -> None:
     """Check the key of every request before its view; `--dev` needs none.
 
-    The views find it by `key_of_request`.
+    The views find it by `caller_of_request`.
     """
     dev = request_context.worker.settings.dev
     limits = request_context.limits
@@ -57,12 +57,6 @@ def register(app: Flask, request_context: RequestContext) -> None:
         g.key = check_key(request_context, bearer(request), endpoint, origin)
 
     app.before_request(check)
-
-
-def key_of_request() -> KeyRow | None:
-    """Return the key that the present request was accepted with; None in `--dev`."""
-    key: KeyRow | None = g.get("key")
-    return key
 
 
 def check_key(

@@ -19,7 +19,8 @@ from bandit_svc.http.answers import (
     decision_answer,
     json_reply,
 )
-from bandit_svc.http.auth import check_experiment, key_of_request
+from bandit_svc.http.auth import check_experiment
+from bandit_svc.http.incoming.caller import Caller, caller_of_request
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.records import (
     ActivationAnswer,
@@ -41,18 +42,18 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.post("/v1/decisions")
     def create() -> Response:
         body = parsing.read_body(request)
-        return decide_one(request_context, body, key_of_request()).to_flask()
+        return decide_one(request_context, body, caller_of_request()).to_flask()
 
     @routes.post("/v1/decisions/batch")
     def create_batch() -> Response:
         body = parsing.read_batch(request)
-        return decide_many(request_context, body, key_of_request()).to_flask()
+        return decide_many(request_context, body, caller_of_request()).to_flask()
 
     @routes.post("/v1/decisions/<decision_id>/activate")
     def activate_one(decision_id: str) -> Response:
         worker = request_context.worker
         _check_issued(request_context, decision_id)
-        check_decision(request_context, key_of_request(), decision_id)
+        check_decision(request_context, caller_of_request().key, decision_id)
         activation = activate(
             worker.serving,
             decision_id,
@@ -74,20 +75,20 @@ def register(app: Flask, request_context: RequestContext) -> None:
     app.register_blueprint(routes)
 
 
-def decide_one(
-    request_context: RequestContext, body: bytes, key: KeyRow | None
-) -> Reply:
+def decide_one(request_context: RequestContext, body: bytes, caller: Caller) -> Reply:
     """Answer POST /v1/decisions."""
-    return json_reply(_decide(request_context, parsing.parse_decision(body), key), 201)
+    answer = _decide(request_context, parsing.parse_decision(body), caller)
+    reply = json_reply(answer, 201)
+    # A request without a name of its own has that of what it made.
+    reply.request_id = caller.request_id or answer.decision_id
+    return reply
 
 
-def decide_many(
-    request_context: RequestContext, body: bytes, key: KeyRow | None
-) -> Reply:
+def decide_many(request_context: RequestContext, body: bytes, caller: Caller) -> Reply:
     """Answer POST /v1/decisions/batch."""
     items = parsing.parse_decision_batch(body)
     answers = [
-        _decide_one_of_many(request_context, item, key, f"/decisions/{index}")
+        _decide_one_of_many(request_context, item, caller, f"/decisions/{index}")
         for index, item in enumerate(items)
     ]
     answer = DecisionBatchAnswer(answers)
@@ -111,15 +112,16 @@ def check_decision(
 
 
 def _decide(
-    request_context: RequestContext, parsed: DecisionRequest, key: KeyRow | None
+    request_context: RequestContext, parsed: DecisionRequest, caller: Caller
 ) -> DecisionAnswer:
     began = time.perf_counter()
-    check_experiment(key, parsed.experiment, "/experiment")
+    check_experiment(caller.key, parsed.experiment, "/experiment")
     decided = decide(
         request_context.worker.serving,
         parsed,
         request_context.now_ms(),
         request_context.entropy(ENTROPY_BYTES),
+        caller.request_id,
     )
     decision = decided.decision
     if not decided.repeated:
@@ -131,12 +133,12 @@ def _decide(
 def _decide_one_of_many(
     request_context: RequestContext,
     item: msgspec.Raw,
-    key: KeyRow | None,
+    caller: Caller,
     prefix: str,
 ) -> DecisionAnswer | Problem:
     try:
         parsed = parsing.parse_decision(parsing.item_body(item))
-        return _decide(request_context, parsed, key)
+        return _decide(request_context, parsed, caller)
     except BanditError as error:
         # One bad request of a batch does not fail the others.
         return problem_of(error, prefix)

@@ -4,15 +4,20 @@ Owns cross-origin access (CORS), caching and the policy of HTML pages. Reads no 
 the scope of a route is auth.py's.
 """
 
-from flask import Flask, Response, request
+import time
 
+from flask import Flask, Response, g, request
+
+from bandit_svc import logs
 from bandit_svc.http.auth import PUBLISHABLE
+from bandit_svc.http.incoming.request_ids import HEADER, RequestIds, sent_id
 
 # Files of this service alone, nothing inline, and no frame around a page.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+_NAMING = ("HTTP_X_REQUEST_ID", "HTTP_TRACEPARENT")
 _PREFLIGHT_SECONDS = 86_400
 
 ALWAYS = {"X-Content-Type-Options": "nosniff"}
@@ -22,12 +27,16 @@ BY_ORIGIN = {"Vary": "Origin"}
 """Of the routes that pages of other origins call: their answers differ by it."""
 ANY_ORIGIN = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Retry-After",
+    "Access-Control-Expose-Headers": f"Retry-After, {HEADER}",
 }
 
 
-def register(app: Flask) -> None:
-    """Answer preflights before keys are checked, and add headers to every answer."""
+def register(app: Flask, request_ids: RequestIds) -> None:
+    """Name requests, answer preflights, and add headers to every answer.
+
+    Call it before the check of keys is registered.
+    """
+    app.before_request(lambda: _name(request_ids))
     app.before_request(_preflight)
     app.after_request(_finish)
 
@@ -45,11 +54,26 @@ def _preflight() -> Response | None:
         {
             "Allow": "POST, OPTIONS",
             "Access-Control-Allow-Methods": "POST",
-            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Allow-Headers": (
+                f"Authorization, Content-Type, {HEADER}, traceparent"
+            ),
             "Access-Control-Max-Age": str(_PREFLIGHT_SECONDS),
         }
     )
     return response
+
+
+def _name(request_ids: RequestIds) -> None:
+    """Name the request, before anything of it is logged or refused."""
+    g.began_s = time.perf_counter()
+    environ = request.environ
+    g.sent_id = sent_id(*(_raw(environ.get(name)) for name in _NAMING))
+    g.request_id = g.sent_id or request_ids.new()
+    logs.name_request(g.request_id)
+
+
+def _raw(value: str | None) -> bytes | None:
+    return None if value is None else value.encode("latin-1", "replace")
 
 
 def _finish(response: Response) -> Response:
@@ -67,4 +91,5 @@ def _finish(response: Response) -> Response:
         headers["Content-Security-Policy"] = PAGE_POLICY
         # Addresses of pages contain keys of experiments and ids of decisions.
         headers["Referrer-Policy"] = "same-origin"
+    headers[HEADER] = g.request_id
     return response

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from flask import Flask, Response
+from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from bandit_svc.errors import (
@@ -59,6 +59,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     status: int
     detail: str
     errors: list[dict[str, str]] = []
+    request_id: str = ""
 
 
 def problem_of(error: BanditError, prefix: str = "") -> Problem:
@@ -104,7 +105,9 @@ def translated(error: Exception) -> tuple[Problem, dict[str, str]]:
 
 
 def _answer(error: Exception) -> Response:
-    return problem_reply(*translated(error)).to_flask()
+    problem, headers = translated(error)
+    problem.request_id = g.get("request_id", "")
+    return problem_reply(problem, headers).to_flask()
 
 
 def _bandit_error(error: BanditError) -> tuple[Problem, dict[str, str]]:

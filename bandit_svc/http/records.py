@@ -80,6 +80,8 @@ class DecisionRecord(msgspec.Struct):
         source: who chose: the policy, the baseline or a fallback.
         reward: the aggregated reward; null until the decision has matured.
         position: the place in the joined order; null until then.
+        trace_id: the caller's own name for the request that it was made by
+            (X-Request-Id or traceparent); null where it gave none.
     """
 
     decision_id: str
@@ -103,6 +105,7 @@ class DecisionRecord(msgspec.Struct):
     rewards: list[RewardRecord]
     reward: float | None
     position: int | None
+    trace_id: str | None
 
 
 class ExperimentRecord(Definition, frozen=True, kw_only=True):
@@ -203,6 +206,7 @@ def decision_record(view: DecisionView, definition: Definition) -> DecisionRecor
         rewards=[_reward_record(reward, definition) for reward in view.rewards],
         reward=view.joined_reward,
         position=view.joined_position,
+        trace_id=decision.trace_id,
     )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from bandit_svc.clock import elapsed_s
 from bandit_svc.http.counting import DecisionCounter
+from bandit_svc.http.incoming.access_log import AccessLog
+from bandit_svc.http.incoming.request_ids import RequestIds
 from bandit_svc.services.serving.rate_limits import RateLimits
 from bandit_svc.settings import rates_of
 from bandit_svc.wiring import Worker
@@ -25,5 +27,8 @@ class RequestContext:
         self.worker = worker
         self.now_ms = now_ms
         self.entropy = entropy
+        self.request_ids = RequestIds(entropy(6).hex())
+        settings = worker.settings
+        self.access_log = AccessLog(settings.access_log_every, settings.slow_request_ms)
         self.limits = RateLimits(rates_of(worker.settings.rate_limit), elapsed_s)
         self.decision_counter = DecisionCounter(worker.catalog)

@@ -18,14 +18,13 @@ from bandit_svc.http.answers import (
     json_reply,
     reward_answer,
 )
-from bandit_svc.http.auth import key_of_request
 from bandit_svc.http.decisions import check_decision
+from bandit_svc.http.incoming.caller import Caller, caller_of_request
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.records import RewardBatchAnswer
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.serving.record_reward import record_reward
 from bandit_svc.services.serving.refuse_reward import refuse_reward
-from bandit_svc.storage.keys import KeyRow
 
 
 def register(app: Flask, request_context: RequestContext) -> None:
@@ -35,49 +34,45 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.post("/v1/rewards")
     def create() -> Response:
         body = parsing.read_body(request)
-        return reward_one(request_context, body, key_of_request()).to_flask()
+        return reward_one(request_context, body, caller_of_request()).to_flask()
 
     @routes.post("/v1/rewards/batch")
     def create_batch() -> Response:
         body = parsing.read_batch(request)
-        return reward_many(request_context, body, key_of_request()).to_flask()
+        return reward_many(request_context, body, caller_of_request()).to_flask()
 
     app.register_blueprint(routes)
 
 
-def reward_one(
-    request_context: RequestContext, body: bytes, key: KeyRow | None
-) -> Reply:
+def reward_one(request_context: RequestContext, body: bytes, caller: Caller) -> Reply:
     """Answer POST /v1/rewards."""
-    return json_reply(_record(request_context, body, key), 202)
+    return json_reply(_record(request_context, body, caller), 202)
 
 
-def reward_many(
-    request_context: RequestContext, body: bytes, key: KeyRow | None
-) -> Reply:
+def reward_many(request_context: RequestContext, body: bytes, caller: Caller) -> Reply:
     """Answer POST /v1/rewards/batch."""
     items = parsing.parse_reward_batch(body)
     answers = [
-        _record_one_of_many(request_context, item, key, f"/rewards/{index}")
+        _record_one_of_many(request_context, item, caller, f"/rewards/{index}")
         for index, item in enumerate(items)
     ]
     return json_reply(RewardBatchAnswer(answers), 202, retry_headers(answers))
 
 
 def _record(
-    request_context: RequestContext, body: bytes, key: KeyRow | None
+    request_context: RequestContext, body: bytes, caller: Caller
 ) -> RewardAnswer:
     ports, now_ms = request_context.worker.serving, request_context.now_ms()
     try:
         report = parsing.parse_reward(body)
-        check_decision(request_context, key, report.decision_id)
+        check_decision(request_context, caller.key, report.decision_id)
         return reward_answer(record_reward(ports, report, now_ms))
     except InvalidInput as error:
         decision_id = parsing.decision_id_in(body)
         # A key that is not for the experiment leaves nothing behind in it either.
         if decision_id is not None:
             with suppress(InvalidInput, NotFound):
-                check_decision(request_context, key, decision_id)
+                check_decision(request_context, caller.key, decision_id)
         # The learner counts what is refused by experiment, as it reads the log.
         if not refuse_reward(ports, decision_id, error, now_ms):
             metrics.REWARDS.labels("", "invalid").inc()
@@ -87,11 +82,11 @@ def _record(
 def _record_one_of_many(
     request_context: RequestContext,
     item: msgspec.Raw,
-    key: KeyRow | None,
+    caller: Caller,
     prefix: str,
 ) -> RewardAnswer | Problem:
     try:
-        return _record(request_context, parsing.item_body(item), key)
+        return _record(request_context, parsing.item_body(item), caller)
     except BanditError as error:
         # One bad reward of a batch does not fail the others.
         return problem_of(error, prefix)

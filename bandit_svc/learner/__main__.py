@@ -39,7 +39,7 @@ def main() -> int:
     except InvalidInput as error:
         sys.stderr.write(f"Error: {error.message}\n")
         return WRONG_USAGE
-    logs.configure(settings.log_level, "learner")
+    logs.configure(settings.log_level, "learner", settings.log_lines)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     supervisor = os.environ.get("BANDIT_SUPERVISOR_PID")

@@ -65,7 +65,7 @@ class Ending:
 def main() -> int:
     """Do jobs until none is left; give the exit code."""
     settings = settings_from(os.environ)
-    logs.configure(settings.log_level, "jobs")
+    logs.configure(settings.log_level, "jobs", settings.log_lines)
     os.nice(NICENESS)
     try:
         ending = Ending(int(sys.argv[1]))

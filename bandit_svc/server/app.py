@@ -4,7 +4,9 @@ Owns the order in which the parts are put together. Opens nothing: the worker
 comes ready from its caller.
 """
 
-from flask import Flask, Response, request
+import time
+
+from flask import Flask, Response, g, request
 
 from bandit_svc.http import (
     auth,
@@ -18,9 +20,13 @@ from bandit_svc.http import (
     rewards,
 )
 from bandit_svc.http.counting import count_request
+from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.web import dashboard
+
+_METHODS = {m: m for m in ("GET", "HEAD", "POST", "PATCH", "OPTIONS")}
+"""Another method is free text."""
 
 
 def create_app(request_context: RequestContext) -> Flask:
@@ -33,19 +39,35 @@ def create_app(request_context: RequestContext) -> Flask:
     # A doubled slash is a mistake in the caller's URL; a redirect would hide it.
     app.url_map.merge_slashes = False
     problems.register(app)
-    headers.register(app)
+    headers.register(app, request_context.request_ids)
     auth.register(app, request_context)
     for room in (ops, decisions, rewards, experiments, evaluations, reports):
         room.register(app, request_context)
     document.register(app)
     dashboard.register(app, request_context)
-    app.after_request(_count)
+    access_log = request_context.access_log
+
+    def note(response: Response) -> Response:
+        _note(access_log, response)
+        return response
+
+    app.after_request(note)
     return app
 
 
-def _count(response: Response) -> Response:
+def _note(access_log: AccessLog, response: Response) -> None:
+    """Count an answered request, and log it."""
     rule = request.url_rule
     # A path that is no route is free text: it gets no label of its own.
     route = "unmatched" if rule is None else rule.rule
-    count_request(route, response.status_code)
-    return response
+    status = response.status_code
+    count_request(route, status)
+    took_s = time.perf_counter() - g.began_s
+    if access_log.wants(status, took_s):
+        key = g.get("key")
+        access_log.write(
+            Answered(
+                *(_METHODS.get(request.method, "other"), route, status, took_s),
+                *(g.request_id, None if key is None else key.id),
+            )
+        )

@@ -13,7 +13,6 @@ from urllib.parse import unquote_to_bytes
 
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
 from bandit_svc.errors import Unavailable
-from bandit_svc.http import problems
 from bandit_svc.http.answers import Reply
 from bandit_svc.http.counting import count_request
 from bandit_svc.server.hot_routes import HOT, Hot, PlainHeaders, headers_of
@@ -94,7 +93,8 @@ class Application:
             else:
                 reply = await self._pool.run(work)
         except Unavailable as error:
-            reply = problems.problem_reply(*problems.translated(error))
+            named = None if plain is None else plain.request_id
+            reply = self.hot_routes.problem(error, named)
             count_request("unmatched", reply.status)
         return _raw(reply, from_page=plain is not None and plain.from_page)
 

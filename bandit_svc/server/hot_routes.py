@@ -8,12 +8,15 @@ which remains the definition of the answers.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
 from werkzeug.http import HTTP_STATUS_CODES
 
+from bandit_svc import logs
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
 from bandit_svc.errors import Unavailable
 from bandit_svc.http import headers, problems
@@ -21,9 +24,11 @@ from bandit_svc.http.answers import Reply
 from bandit_svc.http.auth import check_key, key_in
 from bandit_svc.http.counting import count_request
 from bandit_svc.http.decisions import decide_many, decide_one
+from bandit_svc.http.incoming.access_log import Answered
+from bandit_svc.http.incoming.caller import Caller
+from bandit_svc.http.incoming.request_ids import HEADER, sent_id
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.http.rewards import reward_many, reward_one
-from bandit_svc.storage.keys import KeyRow
 
 TURN_BYTES = 4_096
 """A larger batch would hold up the other connections, so it is for a thread."""
@@ -44,7 +49,7 @@ class Hot(NamedTuple):
     endpoint: str
     limit: int
     turn_bytes: int
-    answer: Callable[[RequestContext, bytes, KeyRow | None], Reply]
+    answer: Callable[[RequestContext, bytes, Caller], Reply]
 
 
 _ROUTES = (
@@ -79,7 +84,9 @@ _SHED = problems.problem_reply(
 )
 _PLAIN_HOST = re.compile(rb"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _ODD = frozenset({b"expect", b"upgrade", b"transfer-encoding"})
-_READ = frozenset({b"authorization", b"host", b"origin"}) | _ODD
+_READ = _ODD | {
+    *(b"authorization", b"host", b"origin", b"x-request-id", b"traceparent"),
+}
 _LAST_HEADERS = [
     *headers.ALWAYS.items(),
     *headers.NEVER_KEPT.items(),
@@ -95,6 +102,8 @@ class PlainHeaders(NamedTuple):
     from_page: bool
     """Whether a browser sends it for a page: only that sends `Origin`."""
     origin: bytes = b""
+    request_id: str | None = None
+    """The caller's own name for the request."""
 
 
 def plain_headers(sent: Iterable[tuple[bytes, bytes]]) -> PlainHeaders | None:
@@ -106,6 +115,7 @@ def plain_headers(sent: Iterable[tuple[bytes, bytes]]) -> PlainHeaders | None:
     authorization = host = None
     from_page = False
     origin = b""
+    request_id = trace = None
     for name, value in sent:
         if name not in _READ:
             continue
@@ -115,11 +125,18 @@ def plain_headers(sent: Iterable[tuple[bytes, bytes]]) -> PlainHeaders | None:
             host = value
         elif name == b"origin" and not from_page:
             from_page, origin = True, value
+        elif name == b"x-request-id" and request_id is None:
+            request_id = value
+        elif name == b"traceparent" and trace is None:
+            trace = value
         else:
             return None
     if host is None or not _is_plain_host(host):
         return None
-    return PlainHeaders(authorization or b"", from_page, origin)
+    named = None
+    if request_id is not None or trace is not None:
+        named = sent_id(request_id, trace)
+    return PlainHeaders(authorization or b"", from_page, origin, named)
 
 
 class HotRoutes:
@@ -142,10 +159,11 @@ class HotRoutes:
             return False
         return b'"request_id"' not in body
 
-    def refuse(self, hot: Hot) -> Reply:
+    def refuse(self, hot: Hot, sent: PlainHeaders) -> Reply:
         """Answer a request that an overloaded worker sheds: 503, and try again."""
         count_request(hot.path, _SHED.status)
-        return _SHED
+        request_id = sent.request_id or self._request_context.request_ids.new()
+        return msgspec.structs.replace(_SHED, request_id=request_id)
 
     def answer(
         self, hot: Hot, sent: PlainHeaders, body: bytes, address: str = ""
@@ -155,18 +173,39 @@ class HotRoutes:
         Args:
             address: of the caller, for the limit of each address.
         """
+        began_s = time.perf_counter()
+        context, key = self._request_context, None
         try:
             if self._limits.is_on:
                 self._limits.take_for_address(address)
-            key = None
             if not self._dev:
                 secret = key_in(sent.authorization.decode("latin-1"))
                 origin = sent.origin.decode("latin-1") if sent.from_page else None
-                key = check_key(self._request_context, secret, hot.endpoint, origin)
-            reply = hot.answer(self._request_context, body, key)
+                key = check_key(context, secret, hot.endpoint, origin)
+            reply = hot.answer(context, body, Caller(key, sent.request_id))
+            if reply.request_id is None:
+                reply.request_id = sent.request_id or context.request_ids.new()
         except Exception as error:  # noqa: BLE001 - as Flask's handler does
-            reply = problems.problem_reply(*problems.translated(error))
+            reply = self.problem(error, sent.request_id)
         count_request(hot.path, reply.status)
+        took_s = time.perf_counter() - began_s
+        if context.access_log.wants(reply.status, took_s):
+            key_id = None if key is None else key.id
+            context.access_log.write(
+                Answered(
+                    *("POST", hot.path, reply.status, took_s, reply.request_id, key_id)
+                )
+            )
+        return reply
+
+    def problem(self, error: Exception, request_id: str | None) -> Reply:
+        """Return the problem of a request; None for one without a name of its own."""
+        request_id = request_id or self._request_context.request_ids.new()
+        with logs.of_request(request_id):
+            problem, own = problems.translated(error)
+        problem.request_id = request_id
+        reply = problems.problem_reply(problem, own)
+        reply.request_id = request_id
         return reply
 
 
@@ -178,6 +217,7 @@ def headers_of(reply: Reply, *, from_page: bool) -> list[tuple[str, str]]:
         ("Content-Type", reply.mimetype),
         ("Content-Length", str(len(reply.body))),
         *(_ORIGIN_HEADERS if from_page else _LAST_HEADERS),
+        *([] if reply.request_id is None else [(HEADER, reply.request_id)]),
     ]
 
 
@@ -190,6 +230,8 @@ def written(reply: Reply, sent: PlainHeaders, last: bytes) -> bytes:
     body = reply.body
     if reply.headers is None:
         head = _usual_head(reply.status, reply.mimetype, sent.from_page)
+        if reply.request_id is not None:
+            last += b"X-Request-Id: %b\r\n" % reply.request_id.encode()
         return b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), last, body)
     lines = _lines(headers_of(reply, from_page=sent.from_page))
     return b"%b%b%b\r\n%b" % (_status_line(reply.status), lines, last, body)

@@ -208,7 +208,7 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         # The loop's own time is that at which this turn began.
         now_s = time.monotonic()
         if worker.shedding.is_due(now_s - worker.loop.time(), now_s):
-            reply = self._routes.refuse(hot)
+            reply = self._routes.refuse(hot, sent)
         else:
             reply = self._routes.answer(hot, sent, body, self._address)
         keep = self._callback_parser.should_keep_alive and worker.alive

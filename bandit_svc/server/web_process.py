@@ -34,7 +34,8 @@ class WebProcess:
 
     def __init__(self) -> None:
         self.settings = settings_from(os.environ)
-        logs.configure(self.settings.log_level, f"web[{os.getpid()}]")
+        settings = self.settings
+        logs.configure(settings.log_level, f"web[{os.getpid()}]", settings.log_lines)
         self._worker = Worker(
             self.settings,
             now_ms(),

@@ -89,7 +89,7 @@ def refused(
         # A refused reward is counted, so the log grows; no other fact is in it.
         kept = _facts if path.startswith("/v1/rewards") else WorkerInProcess.stored
         before = kept(crowded)
-        answer = crowded.call(method, path, body)
+        answer = crowded.call(method, path, body, {"X-Request-Id": "r-1"})
         problem = answer.json
 
         assert (answer.status_code, answer.mimetype) == (
@@ -110,7 +110,8 @@ def refused(
         hot = HOT.get(path.encode())
         raw = body if isinstance(body, bytes) else body.encode()
         if hot is not None and method == "POST" and len(raw) <= hot.limit:
-            sent = PlainHeaders(f"Bearer {crowded.secret}".encode(), from_page=False)
+            key = f"Bearer {crowded.secret}".encode()
+            sent = PlainHeaders(key, from_page=False, request_id="r-1")
             same = routes.answer(hot, sent, raw)
 
             assert (answer.status_code, list(answer.headers), answer.data) == (

@@ -89,9 +89,9 @@ class Still:
         return self._watched(ask)
 
     def _sent(self, headers: dict[str, str] | None) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._service.publishable}"} | (
-            headers or {}
-        )
+        named = {"X-Request-Id": "r-1"}
+        key = {"Authorization": f"Bearer {self._service.publishable}"}
+        return named | key | (headers or {})
 
     def _bytes(self, body: object) -> bytes:
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -32,8 +32,13 @@ _WEB_SETTINGS = (
     "segment_bytes",
     "model_poll_ms",
     "log_level",
+    "log_lines",
+    "access_log_every",
+    "slow_request_ms",
 )
-_LEARNER_SETTINGS = ("data", "learner_tick_ms", "publish_every_ms", "log_level")
+_LEARNER_SETTINGS = (
+    *("data", "learner_tick_ms", "publish_every_ms", "log_level", "log_lines"),
+)
 
 
 @click.command()
@@ -47,7 +52,7 @@ def serve(**given: object) -> None:
     Example: bandit-svc serve --data ./data --port 8000 --workers 2
     """
     settings = launch.with_free_port(settings_of(**given))
-    logs.configure(settings.log_level, "serve")
+    logs.configure(settings.log_level, "serve", settings.log_lines)
     check_descriptors(settings)
     launch.prepare(settings)
     environment = launch.environment_of(settings)

@@ -54,12 +54,17 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 def decide(
-    ports: ServingPorts, request: DecisionRequest, now_ms: int, entropy: bytes
+    ports: ServingPorts,
+    request: DecisionRequest,
+    now_ms: int,
+    entropy: bytes,
+    trace_id: str | None = None,
 ) -> Decided:
     """Choose, log durably, and answer; a repeated request gets its first answer.
 
     Args:
         entropy: 9 random bytes, which become part of the id.
+        trace_id: the caller's own name for the request, kept with the decision.
 
     Raises:
         NotFound: there is no such experiment.
@@ -69,16 +74,20 @@ def decide(
         Unavailable: the choice can't be made durable, so there is none.
     """
     if request.request_id is not None:
-        return _decide_once(ports, request, request.request_id, now_ms)
+        return _decide_once(ports, request, request.request_id, now_ms, trace_id)
     served = ports.catalog.running(request.experiment)
     raw = ports.ids.issue_raw(
         served.experiment.number, now_ms, entropy, deferred=request.defer
     )
-    return _decide_new(ports, served, request, text_id(raw), now_ms, raw)
+    return _decide_new(ports, served, request, text_id(raw), now_ms, trace_id, raw)
 
 
 def _decide_once(
-    ports: ServingPorts, request: DecisionRequest, request_id: str, now_ms: int
+    ports: ServingPorts,
+    request: DecisionRequest,
+    request_id: str,
+    now_ms: int,
+    trace_id: str | None,
 ) -> Decided:
     """Return the first answer of a request_id, also while the experiment is paused."""
     experiment = ports.catalog.experiment(request.experiment)
@@ -95,7 +104,7 @@ def _decide_once(
             payload = _payload_of(made_with, first)
             return _answer(made_with, first, payload, repeated=True)
         served = ports.catalog.running(request.experiment)
-        decided = _decide_new(ports, served, request, decision_id, now_ms)
+        decided = _decide_new(ports, served, request, decision_id, now_ms, trace_id)
         ports.recent.remember(decided.decision)
         return decided
 
@@ -106,6 +115,7 @@ def _decide_new(
     request: DecisionRequest,
     decision_id: str,
     now_ms: int,
+    trace_id: str | None,
     issued: bytes | None = None,
 ) -> Decided:
     """Choose and log.
@@ -147,6 +157,7 @@ def _decide_new(
         holdout if group == BASELINE else 1.0 - holdout,
         pmfs.treatment,
         pmfs.baseline,
+        trace_id,
     )
     ports.log.append(ports.encoder.encode(decision, served.keys, issued))
     return _answer(experiment.definition, decision, variants[chosen].payload)

@@ -4,7 +4,15 @@ Owns which errors become a page: all errors of page routes, and unknown addresse
 a browser requests. Their texts are problems.py's.
 """
 
-from flask import Blueprint, Flask, Response, make_response, render_template, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    g,
+    make_response,
+    render_template,
+    request,
+)
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound as NotFoundPage
 
@@ -27,7 +35,9 @@ def register(app: Flask, routes: Blueprint) -> None:
 def _http_error(error: HTTPException) -> Response:
     if is_page(request.endpoint) or (request.url_rule is None and _wants_a_page()):
         return _page(error)
-    return problem_reply(*translated(error)).to_flask()
+    problem, headers = translated(error)
+    problem.request_id = g.get("request_id", "")
+    return problem_reply(problem, headers).to_flask()
 
 
 def _wants_a_page() -> bool:
