@@ -54,7 +54,6 @@ class WorkerInProcess:
         self.secret = self.issue("secret").text
         self.publishable = self.issue("publishable").text
         self._learner = Learner(self.worker, lambda: self.now_ms)
-        self._learner_lives()
 
     def new_client(self) -> FlaskClient:
         """Return a caller with cookies of its own."""

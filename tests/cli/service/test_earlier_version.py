@@ -75,6 +75,7 @@ def test_commands_name_the_migrations_that_are_to_come_and_change_nothing(
 ) -> None:
     make_old(evaluated)
     (evaluated / "bandit.db").chmod(0o600)
+    (evaluated / "bandit.db").chmod(0o600)
     before = (evaluated / "bandit.db").read_bytes()
     doctor = run("doctor", "--data", evaluated)
     asked = run("report", "hero", "--data", evaluated)

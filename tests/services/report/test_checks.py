@@ -27,6 +27,7 @@ def test_the_report_has_every_check_in_the_order_of_the_registry(
 
 def test_with_no_decision_only_the_definition_can_be_checked(service: Service) -> None:
     service.create(holdout=0.3)
+    service.learner_lives()
     statuses = {check.name: check.status for check in checks_of(service)}
 
     assert {name for name, status in statuses.items() if status != "early"} == {
