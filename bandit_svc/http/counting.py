@@ -13,6 +13,9 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.metric_counts import count
 from bandit_svc.services.serving.catalog import Catalog
 
+_ENDED = ("reset", "late", "idle", "unread", "refused")
+_REFUSED = ("missing", "unknown", "expired", "scope", "origin", "experiment")
+
 
 class DecisionCounter:
     """Counts the answered decisions of one worker by experiment, variant and group."""
@@ -54,6 +57,14 @@ class DecisionCounter:
             version, own = catalog.version, metrics.labelled_experiments(catalog.all())
             self._labelled = version, own
         return key if key in own else metrics.OTHER
+
+
+def begin_counts() -> None:
+    """Make the counters whose reasons are known begin at 0, so that a rate has one."""
+    for reason in _ENDED:
+        metrics.CONNECTIONS_ENDED.labels(reason)
+    for reason in _REFUSED:
+        metrics.REFUSED_KEYS.labels(reason)
 
 
 def count_request(route: str, status: int) -> None:

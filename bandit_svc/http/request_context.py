@@ -7,7 +7,7 @@ in. Counting is counting.py's, and newer models are loaded by the server's backg
 from collections.abc import Callable
 
 from bandit_svc.clock import elapsed_s
-from bandit_svc.http.counting import DecisionCounter
+from bandit_svc.http.counting import DecisionCounter, begin_counts
 from bandit_svc.http.incoming.access_log import AccessLog
 from bandit_svc.http.incoming.request_ids import RequestIds
 from bandit_svc.services.serving.rate_limits import RateLimits
@@ -32,3 +32,4 @@ class RequestContext:
         self.access_log = AccessLog(settings.access_log_every, settings.slow_request_ms)
         self.limits = RateLimits(rates_of(worker.settings.rate_limit), elapsed_s)
         self.decision_counter = DecisionCounter(worker.catalog)
+        begin_counts()
