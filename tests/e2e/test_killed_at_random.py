@@ -29,9 +29,10 @@ ENOUGH = 1_000
 """Acknowledged decisions after which the kills have met enough of everything."""
 VARIANTS = ["a", "b", "c"]
 EXPERIMENTS: dict[str, dict[str, Any]] = {
+    "by-auto": {"kind": "auto"},
     "by-vw": {"kind": "vw"},
     "by-linear": {"kind": "linear"},
-    "by-thompson": {"kind": "thompson"},
+    "by-thompson": {"kind": "thompson", "change": "detect", "memory": 200},
 }
 
 

@@ -23,7 +23,11 @@ from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import Action, PolicyError
 
-KEEP_MODEL_VERSIONS = 50
+KEEP_MODEL_VERSIONS, LEAST_MODEL_VERSIONS = 50, 5
+MOST_MODEL_BYTES = 50_000_000
+"""Of the versions that are kept of one experiment; large models are kept fewer times,
+but not fewer than LEAST_MODEL_VERSIONS."""
+
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1_000, 300_000
 """After a model that can't be trained or published."""
 _NEVER = -1
@@ -291,8 +295,9 @@ class Trainer:
         )
         newest = ModelVersion(meta=meta, state=state)
         changes = self._unsaved.changes(now_ms, publishing=True)
+        kept = versions_kept(len(state))
         if not self._storage.model_versions.publish(
-            newest, self._version, KEEP_MODEL_VERSIONS, changes
+            newest, self._version, kept, changes
         ):
             # A restore came between: what was learned on top of the discarded
             # model is dropped, and learned again on top of the restored one.
@@ -305,6 +310,12 @@ class Trainer:
         self._published_at_ms = now_ms
         done.published = meta.version
         return True
+
+
+def versions_kept(state_bytes: int) -> int:
+    """Return how many model versions are kept where the newest has so many bytes."""
+    affordable = MOST_MODEL_BYTES // max(state_bytes, 1)
+    return min(max(affordable, LEAST_MODEL_VERSIONS), KEEP_MODEL_VERSIONS)
 
 
 def round_trip_fault(

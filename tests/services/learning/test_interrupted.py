@@ -31,8 +31,13 @@ State = tuple[
 
 # The last one does not resume exactly by itself, and is reloaded as it learns.
 @pytest.fixture(
-    params=[{"kind": "vw"}, {"kind": "linear"}, {"kind": "vw", "explorer": "bag"}],
-    ids=["vw", "linear", "vw-bag"],
+    params=[
+        {"kind": "vw"},
+        {"kind": "auto"},
+        {"kind": "linear", "change": "detect", "memory": 100},
+        {"kind": "vw", "explorer": "bag"},
+    ],
+    ids=["vw", "auto", "linear", "vw-bag"],
 )
 def written(
     request: pytest.FixtureRequest, new_service: Callable[[str], Service]

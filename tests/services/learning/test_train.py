@@ -9,7 +9,7 @@ import pytest
 from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.variant import Variant
 from bandit_svc.learner.loop import Learner
-from bandit_svc.services.learning.train import Pause, Trained
+from bandit_svc.services.learning.train import Pause, Trained, versions_kept
 from policies.base import Action
 from policies.spec import build_policy
 from tests.harness.service import Service
@@ -316,3 +316,13 @@ def test_the_served_policy_learns_on_while_a_changed_one_can_not_be_trained(
     assert "the changed policy can't be trained" in (tick.trained["hero"].fault or "")
     assert service.model().meta.learned == 20
     assert service.model().meta.policy == experiment.definition.policy
+
+
+@pytest.mark.parametrize(
+    ("state_bytes", "versions"),
+    [(0, 50), (1_000_000, 50), (2_000_000, 25), (5_000_000, 10), (80_000_000, 5)],
+)
+def test_versions_of_large_models_take_bounded_room(
+    state_bytes: int, versions: int
+) -> None:
+    assert versions_kept(state_bytes) == versions
