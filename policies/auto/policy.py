@@ -328,6 +328,16 @@ KIND = PolicyKind(
         {"kind": "auto", "memory": 100},
         {"kind": "auto", "reset_every": 50},
     ),
-    search=Search(scaled=("gamma_scale",)),
+    search=Search(
+        grid={"gamma_scale": [3.0]},
+        wide={
+            "gamma_scale": [0.75, 1.5, 3.0, 6.0],
+            "horizon": [100.0, 500.0, 2_500.0],
+            "change": [DETECT, IGNORE],
+            "memory": [0, 2_000, 20_000],
+        },
+        scaled=("gamma_scale",),
+        changed=({"change": IGNORE}, {"memory": 5_000}),
+    ),
     scales_itself=lambda _spec: True,
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from policies.base import Policy, RewardRange
-from policies.change.settings import LATER_SETTINGS
+from policies.change.settings import DETECT, IGNORE, LATER_SETTINGS
 from policies.kind import ExplorerChoice, Former, PolicyKind, Search
 from policies.linear.explorers import EXPLORER, EXPLORERS
 from policies.linear.parallel import ParallelPolicy
@@ -86,6 +86,13 @@ KIND = PolicyKind(
         {"kind": "linear", "regressions": ONE, "reset_every": 50},
     ),
     search=Search(
-        scaled=("ridge",), changed=({"regressions": PARALLEL, "explorer": "igw"},)
+        grid={"regressions": [PARALLEL]},
+        wide={
+            "explorer": list(EXPLORERS),
+            "ridge": [0.3, 1.0, 3.0],
+            "change": [IGNORE, DETECT],
+        },
+        scaled=("ridge",),
+        changed=({"regressions": PARALLEL, "explorer": "igw"}, {"change": DETECT}),
     ),
 )

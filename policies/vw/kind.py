@@ -3,7 +3,7 @@
 Owns its order of settings, its examples, and what a search of settings tries.
 """
 
-from policies.change.settings import LATER_SETTINGS
+from policies.change.settings import DETECT, LATER_SETTINGS
 from policies.kind import ExplorerChoice, Former, PolicyKind, Search
 from policies.vw.checkpointed import build_vw
 from policies.vw.explorers import (
@@ -22,9 +22,10 @@ from policies.vw.explorers import (
 )
 
 _SEARCH = Search(
-    # 16 specs; with the incumbent and its neighbours at most 24.
+    # 12 specs; with those of the other kinds, the incumbent and its neighbours at
+    # most 24.
     grid={
-        "explorer": ["squarecb", "epsilon", "softmax", "regcb"],
+        "explorer": ["squarecb", "softmax", "regcb"],
         "cb_type": ["mtr"],
         "interactions": ["context:variant", "quadratic"],
         "learning_rate": [0.5, 0.3],
@@ -40,10 +41,10 @@ _SEARCH = Search(
     },
     scaled=("learning_rate",),
     changed=(
-        # The first one is for specs that were stored before the setting existed.
+        {"change": DETECT},
+        # The next one is for specs that were stored before the setting existed.
         {"scale": RUNNING, "learning_rate": 0.3, "power_t": 0.3},
         {"power_t": 0.5},
-        {"l2": 1e-6},
         {"interactions": "context:variant"},
         {"interactions": "quadratic"},
     ),

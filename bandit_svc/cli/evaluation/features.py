@@ -12,6 +12,7 @@ from msgspec import to_builtins
 
 from bandit_svc.cli.columns import columns
 from bandit_svc.cli.evaluation.evaluate_key import asked_policy
+from bandit_svc.cli.evaluation.threads import one_thread_each
 from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import (
     data_option,
@@ -76,7 +77,10 @@ def features(
             asked = asked_specs(experiment.definition, [asked_policy(policy)])
             (spec,) = asked.values()
         total = backends.storage.joins.last_position(experiment.number)
-        with counting(f"Weighing the context of {key}", total) as show:
+        with (
+            counting(f"Weighing the context of {key}", total) as show,
+            one_thread_each(),
+        ):
             found = feature_values(
                 backends.opener,
                 experiment,

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from msgspec import to_builtins
 
+from bandit_svc.cli.evaluation.threads import one_thread_each
 from bandit_svc.cli.evaluation.tune_text import board_csv, board_text
 from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import (
@@ -125,7 +126,7 @@ def _board(
 ) -> Leaderboard:
     total = backends.storage.joins.last_position(experiment.number)
     words = f"joined decisions under {counted(len(specs), 'spec')}"
-    with counting(f"Tuning {experiment.key}", total) as show:
+    with counting(f"Tuning {experiment.key}", total) as show, one_thread_each():
         return searched(
             backends.opener,
             experiment,

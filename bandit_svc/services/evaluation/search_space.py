@@ -10,7 +10,7 @@ of that kind (and, for a setting of one explorer, of that explorer), else its de
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import product, zip_longest
 from typing import Any, Literal, assert_never
 
 import msgspec
@@ -103,9 +103,8 @@ def specs_to_try(
     match search:
         case "random":
             found = _unique([incumbent, *_combinations(space or WIDE, incumbent)])
-            wanted = min(TRIALS if trials is None else trials, len(found) - 1)
-            drawn = random.Random(seed).sample(range(1, len(found)), wanted)  # noqa: S311 - a search
-            found = [found[0], *(found[index] for index in sorted(drawn))]
+            wanted = TRIALS if trials is None else trials
+            found = [found[0], *_sample(found[1:], wanted, seed)]
         case "grid":
             found = _unique([incumbent, *_combinations(space or GRID, incumbent)])
             if space is None:
@@ -119,6 +118,18 @@ def specs_to_try(
             "--trials N"
         )
     return found
+
+
+def _sample(specs: Sequence[Spec], wanted: int, seed: int) -> list[Spec]:
+    """Draw specs, of each kind equally many as far as there are; in their order."""
+    rng = random.Random(seed)  # noqa: S311 - a search
+    by_kind: dict[str, list[int]] = {}
+    for index, spec in enumerate(specs):
+        by_kind.setdefault(spec["kind"], []).append(index)
+    piles = [rng.sample(pile, len(pile)) for pile in by_kind.values()]
+    turns = [index for turn in zip_longest(*piles) for index in turn]
+    drawn = [index for index in turns if index is not None][:wanted]
+    return [dict(specs[index]) for index in sorted(drawn)]
 
 
 def _combinations(space: Space, incumbent: Spec) -> Iterator[Spec]:

@@ -48,6 +48,32 @@ def test_the_default_is_small_and_begins_with_the_incumbent(
     assert all(specs.count(spec) == 1 for spec in specs)
 
 
+AUTO = normalise_spec({"kind": "auto"})
+
+
+@pytest.mark.parametrize("incumbent", [VW, LINEAR, AUTO])
+def test_the_default_has_every_contextual_kind_and_detection_of_changes(
+    incumbent: Spec,
+) -> None:
+    specs = tried(None, incumbent)
+
+    assert {spec["kind"] for spec in specs} == {"auto", "vw", "linear"}
+    same = [spec for spec in specs if spec["kind"] == incumbent["kind"]]
+    assert len({spec.get("change", "ignore") for spec in same}) == 2
+    assert len(specs) <= 24
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_default_random_search_has_as_many_of_each_kind(seed: int) -> None:
+    _, *specs = tried(None, AUTO, "random", seed=seed)
+
+    counts = [
+        sum(spec["kind"] == kind for spec in specs) for kind in ("auto", "vw", "linear")
+    ]
+    assert sum(counts) == TRIALS
+    assert max(counts) - min(counts) <= 1
+
+
 def test_what_is_not_listed_is_the_incumbents() -> None:
     (_, spec) = tried({"learning_rate": [0.1]})
 
