@@ -7,6 +7,7 @@ test fails if the README leaves one out.
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal, NamedTuple, get_type_hints
 
 import msgspec
@@ -15,6 +16,7 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.interface import FsyncMode
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+Networks = tuple[IPv4Network | IPv6Network, ...]
 LogFormat = Literal["console", "json"]
 
 
@@ -55,6 +57,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         About("Port that web workers listen on; 0 takes a free one.", 0, 65_535),
     ] = 8000
+    admin_host: Annotated[
+        str, About("Address that metrics, pages and docs are served on.")
+    ] = "127.0.0.1"
+    admin_port: Annotated[
+        int,
+        About(
+            "Port that metrics, pages and docs are served on, and only there; 0 means "
+            "the port of everything else.",
+            0,
+            65_535,
+        ),
+    ] = 0
+    trusted_proxies: Annotated[
+        str,
+        About(
+            "Addresses and networks of proxies whose X-Forwarded-For, -Proto, -Host "
+            "and -Prefix are believed, separated by commas; nobody's without them."
+        ),
+    ] = ""
     workers: Annotated[int, About("Number of web worker processes.", 1, 256)] = 2
     threads: Annotated[
         int,
@@ -208,6 +229,24 @@ SETTINGS = tuple(
 """Every setting in the order of its declaration."""
 
 
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def networks_of(declared: str) -> Networks:
+    """Return addresses and networks that are separated by commas.
+
+    Raises:
+        InvalidInput: one is none.
+    """
+    try:
+        return tuple(ip_network(o.strip()) for o in declared.split(",") if o.strip())
+    except ValueError as error:
+        raise InvalidInput(
+            f"trusted_proxies is wrong: {error}; write addresses and networks, such as "
+            "10.0.0.5,192.168.0.0/16"
+        ) from error
+
+
 def settings_from(environment: Mapping[str, str]) -> Settings:
     """Read the settings of a process.
 
@@ -271,7 +310,18 @@ def _check(settings: Settings) -> None:
             f"workers and segment_bytes {settings.segment_bytes} it must be 0 or at "
             f"least {least}"
         )
-    if settings.dev and settings.host not in {"127.0.0.1", "localhost", "::1"}:
+    networks_of(settings.trusted_proxies)
+    if settings.admin_port and settings.admin_port == settings.port:
+        raise InvalidInput(
+            f"admin_port is {settings.admin_port}, and so is port; they must differ. "
+            "Use 0 for one address for everything."
+        )
+    if settings.dev and settings.admin_host not in _LOOPBACK:
+        raise InvalidInput(
+            f"--dev asks for no keys, so it binds loopback only; admin_host is "
+            f"{settings.admin_host}. Use 127.0.0.1, or leave --dev out."
+        )
+    if settings.dev and settings.host not in _LOOPBACK:
         raise InvalidInput(
             f"--dev asks for no keys, so it binds loopback only; host is "
             f"{settings.host}. Use 127.0.0.1, or leave --dev out."

@@ -4,21 +4,22 @@ Owns the scopes of the API's routes and the reading of keys; who may see a page 
 page_access.py's. A key never reaches a log line or a message.
 """
 
+from collections.abc import Mapping
+
 from flask import Flask, Request, g, request
 
 from bandit_svc import metrics
 from bandit_svc.domain.times import moment
 from bandit_svc.errors import FieldError, Forbidden, Unauthenticated
+from bandit_svc.http.exposure import DESCRIBED, PAGES, is_near
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metric_counts import count
-from bandit_svc.storage.keys import KeyRow
+from bandit_svc.storage.keys import KeyRow, Scope
 
 OPEN = frozenset(
     {
         "ops.healthz",
         "ops.readyz",
-        "ops.show_metrics",
-        "openapi.document",
     }
 )
 PUBLISHABLE = frozenset(
@@ -30,8 +31,14 @@ PUBLISHABLE = frozenset(
         "rewards.create_batch",
     }
 )
-PAGES = "pages."
-"""The blueprint that is no part of the API: page_access.py checks it."""
+_ALLOWED: Mapping[Scope, frozenset[str]] = {
+    "publishable": PUBLISHABLE,
+    "metrics": DESCRIBED,
+}
+_MAY: Mapping[Scope, str] = {
+    "publishable": "a publishable key may request decisions and report rewards",
+    "metrics": "a metrics key may read /metrics, /openapi.json and /docs",
+}
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -40,7 +47,8 @@ def register(app: Flask, request_context: RequestContext) -> None:
 
     The views find it by `caller_of_request`.
     """
-    dev = request_context.worker.settings.dev
+    settings = request_context.worker.settings
+    dev = settings.dev
     limits = request_context.limits
 
     def check() -> None:
@@ -52,6 +60,8 @@ def register(app: Flask, request_context: RequestContext) -> None:
             return
         if dev:
             check_origin(request)
+            return
+        if endpoint in DESCRIBED and is_near(request, settings):
             return
         origin = request.headers.get("Origin")
         g.key = check_key(request_context, bearer(request), endpoint, origin)
@@ -93,12 +103,9 @@ def check_key(
             f"the key {row.id} expired at {moment(row.expires_at_ms)}; "
             "`bandit-svc keys create` makes another one"
         )
-    if row.scope != "secret" and endpoint not in PUBLISHABLE:
+    if row.scope != "secret" and endpoint not in _ALLOWED[row.scope]:
         _count_refused("scope")
-        raise Forbidden(
-            "a publishable key may request decisions and report rewards; this "
-            "route needs a secret key"
-        )
+        raise Forbidden(_MAY[row.scope] + "; this route needs a secret key")
     if row.origins and origin not in row.origins:
         _count_refused("origin")
         raise Forbidden(

@@ -13,6 +13,7 @@ from bandit_svc.http import (
     decisions,
     evaluations,
     experiments,
+    exposure,
     headers,
     ops,
     problems,
@@ -23,6 +24,8 @@ from bandit_svc.http.counting import count_request
 from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.server.proxies import Proxies
+from bandit_svc.settings import networks_of
 from bandit_svc.web import dashboard
 
 _METHODS = {m: m for m in ("GET", "HEAD", "POST", "PATCH", "OPTIONS")}
@@ -40,6 +43,7 @@ def create_app(request_context: RequestContext) -> Flask:
     app.url_map.merge_slashes = False
     problems.register(app)
     headers.register(app, request_context.request_ids)
+    exposure.register(app, request_context.worker.settings)
     auth.register(app, request_context)
     for room in (ops, decisions, rewards, experiments, evaluations, reports):
         room.register(app, request_context)
@@ -52,6 +56,8 @@ def create_app(request_context: RequestContext) -> Flask:
         return response
 
     app.after_request(note)
+    proxies = networks_of(request_context.worker.settings.trusted_proxies)
+    app.wsgi_app = Proxies(proxies, app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 

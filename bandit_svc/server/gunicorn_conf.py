@@ -15,9 +15,18 @@ if TYPE_CHECKING:
 
 _settings = settings_from(os.environ)
 
-# An IPv6 address is put in brackets before its port.
-_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
-bind = f"{_host}:{_settings.port}"
+
+def _in_brackets(host: str) -> str:
+    """Return an address as it stands before a port: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+_host = _in_brackets(_settings.host)
+bind = [f"{_host}:{_settings.port}"]
+if _settings.admin_port:
+    bind.append(f"{_in_brackets(_settings.admin_host)}:{_settings.admin_port}")
+# What a proxy tells is read by proxies.py, of those that are declared.
+forwarded_allow_ips = ""
 workers = _settings.workers
 worker_class = "bandit_svc.server.worker.HotWorker"
 http_parser = "fast"

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Scope = Literal["secret", "publishable"]
+Scope = Literal["secret", "publishable", "metrics"]
 
 
 class KeyRow(msgspec.Struct, frozen=True):

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, abort
 
+from bandit_svc.web.access.own_address import own
+
 _YEAR_S = 31_536_000
 _DIGEST_LENGTH = 12
 _SUFFIXES = (".css", ".js")
@@ -39,7 +41,7 @@ class Assets:
         Raises:
             KeyError: no file has this name.
         """
-        return f"/static/{self._assets[name].digest}/{name}"
+        return own(f"/static/{self._assets[name].digest}/{name}")
 
     def register(self, routes: Blueprint) -> None:
         """Add the route of the files, and `asset(name)` for templates."""

@@ -5,6 +5,7 @@ routes by its function `register`, so that a new page is one new file. Who may s
 page is web/access/page_access.py's; every form carries `visitor.form_token`.
 """
 
+from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -25,6 +26,7 @@ from bandit_svc.prose.periods import during, note_on_times
 from bandit_svc.prose.report_html import page as report_page
 from bandit_svc.web import pages
 from bandit_svc.web.access import page_access, page_errors, sign_in
+from bandit_svc.web.access.own_address import own
 from bandit_svc.web.assets import Assets
 from bandit_svc.web.page_context import (
     PageContext,
@@ -62,6 +64,7 @@ def page_routes(page_context: PageContext) -> Blueprint:
     for tell in (during, note_on_times, memory_sentence):
         routes.add_app_template_filter(tell)
     routes.add_app_template_global(small_interval)
+    routes.add_app_template_global(partial(own, ""), "prefix")
     return routes
 
 

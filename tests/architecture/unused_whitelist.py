@@ -27,6 +27,7 @@ Synchronized
 preload_app
 max_requests
 http_parser
+forwarded_allow_ips
 asgi_loop
 _conn_lost_handled
 _arm_keepalive_timer

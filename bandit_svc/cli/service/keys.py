@@ -43,7 +43,8 @@ def keys() -> None:
     "scope",
     type=click.Choice(get_args(Scope)),
     required=True,
-    help="secret may do everything; publishable may decide and report rewards.",
+    help="secret may do everything; publishable may decide and report rewards; metrics "
+    "may read /metrics and the description of the interface.",
 )
 @option(
     "experiment",

@@ -99,6 +99,24 @@ def with_free_port(settings: Settings) -> Settings:
         return msgspec.structs.replace(settings, port=port)
 
 
+def check_admin_port(settings: Settings) -> None:
+    """Check that the second address can be bound, where there is one.
+
+    Raises:
+        Unavailable: another process listens there, or the address is not ours.
+    """
+    if not settings.admin_port:
+        return
+    try:
+        _bind(settings.admin_host, settings.admin_port)
+    except OSError as error:
+        raise Unavailable(
+            f"can't listen on {settings.admin_host}, port {settings.admin_port}: "
+            f"{error.strerror}. Stop what listens there, or choose with --admin-host "
+            "and --admin-port."
+        ) from error
+
+
 def _bind(host: str, port: int) -> int:
     """Bind and let go; give the port, which is another one where it was 0."""
     family, kind, protocol, _, address = socket.getaddrinfo(
@@ -114,8 +132,18 @@ def _bind(host: str, port: int) -> int:
 
 def address_of(settings: Settings) -> str:
     """Return the address that a caller on this machine uses."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
+    return _address(settings.host, settings.port)
+
+
+def admin_address_of(settings: Settings) -> str:
+    """Return the address of metrics, pages and docs."""
+    if not settings.admin_port:
+        return address_of(settings)
+    return _address(settings.admin_host, settings.admin_port)
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def answers(settings: Settings) -> bool:

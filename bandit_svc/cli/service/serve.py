@@ -19,6 +19,9 @@ _WEB_SETTINGS = (
     "data",
     "host",
     "port",
+    "admin_host",
+    "admin_port",
+    "trusted_proxies",
     "workers",
     "threads",
     "connections",
@@ -52,6 +55,7 @@ def serve(**given: object) -> None:
     Example: bandit-svc serve --data ./data --port 8000 --workers 2
     """
     settings = launch.with_free_port(settings_of(**given))
+    launch.check_admin_port(settings)
     logs.configure(settings.log_level, "serve", settings.log_lines)
     check_descriptors(settings)
     launch.prepare(settings)
@@ -80,6 +84,7 @@ def web(**given: object) -> None:
     Example: bandit-svc web --data ./data --port 8000
     """
     settings = launch.with_free_port(settings_of(**given))
+    launch.check_admin_port(settings)
     check_descriptors(settings)
     launch.prepare(settings)
     click.echo(f"Starting on {launch.address_of(settings)}")
@@ -106,6 +111,8 @@ def _announce(settings: Settings) -> bool:
         f"Listening on {launch.address_of(settings)} (data in {settings.data}, "
         f"{settings.workers} web workers). Ctrl-C stops."
     )
+    if settings.admin_port:
+        click.echo(f"Metrics, pages and docs: {launch.admin_address_of(settings)}")
     return True
 
 

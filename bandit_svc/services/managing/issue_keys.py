@@ -17,7 +17,7 @@ from bandit_svc.storage.keys import KeyRow, Keys, Scope
 
 ENTROPY_BYTES = 20
 PREFIXES: Mapping[Scope, str] = MappingProxyType(
-    {"secret": "bsk_", "publishable": "bpk_"}
+    {"secret": "bsk_", "publishable": "bpk_", "metrics": "bmk_"}
 )
 _ID_LENGTH = 12
 MOST_NAMED = 20
@@ -65,10 +65,10 @@ def issue_key(
             a key of this scope can have.
     """
     experiments, origins, expires_at_ms = restrictions
-    if scope == "secret" and (experiments or origins):
+    if scope != "publishable" and (experiments or origins):
         raise InvalidInput(
-            "a secret key may do everything; only a publishable key can be restricted "
-            "to experiments and origins"
+            f"the scope is {scope}; only a publishable key can be restricted to "
+            "experiments and origins"
         )
     if max(len(experiments), len(origins)) > MOST_NAMED:
         raise InvalidInput(

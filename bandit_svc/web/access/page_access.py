@@ -13,14 +13,16 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bandit_svc.errors import Forbidden, Unauthenticated
 from bandit_svc.http import auth
+from bandit_svc.http.exposure import DESCRIBED, PAGES, is_near
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.keys import KeyRow
+from bandit_svc.web.access.own_address import own
 from bandit_svc.web.access.sessions import SESSION_MS, Session, Sessions
 
 COOKIE = "bandit_session"
 FORM_FIELD = "form_token"
-OPEN = frozenset({"pages.static", "pages.docs", "pages.sign_in", "pages.enter"})
+OPEN = frozenset({"pages.static", "pages.sign_in", "pages.enter"})
 """Endpoints that anybody may call."""
 MAX_FORM_BYTES = 512 * 1024
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -66,13 +68,23 @@ class PageAccess:
             g.visitor = Visitor(token, signed_in=True, key_id=session.key_id)
         elif self.dev:
             g.visitor = Visitor(self.sessions.form_token(_NOBODY))
-        if endpoint in OPEN:
+        if endpoint in OPEN or (endpoint in DESCRIBED and self._may_read_docs()):
             return None
         if "visitor" not in g:
             return self._without_session(reads=reads)
         if not reads:
             self._check_form(_NOBODY if session is None else session.text)
         return None
+
+    def _may_read_docs(self) -> bool:
+        settings = self._request_context.worker.settings
+        if self.dev or is_near(request, settings):
+            return True
+        secret = auth.bearer(request)
+        now_ms = self._request_context.now_ms()
+        catalog = self._request_context.worker.catalog
+        row = catalog.key(secret, now_ms) if secret else None
+        return row is not None and row.scope == "metrics"
 
     def begin(self, response: AnyResponse, key: KeyRow) -> None:
         """Set the cookie of a new session on a response."""
@@ -82,7 +94,7 @@ class PageAccess:
             COOKIE,
             self.sessions.issue(key.id, now_ms, self._request_context.entropy(9)),
             max_age=SESSION_MS // 1000,
-            path="/",
+            path=request.script_root or "/",
             secure=request.is_secure,
             httponly=True,
             samesite="Lax",
@@ -135,11 +147,11 @@ class PageAccess:
             )
         if secret:
             raise Unauthenticated("the key is not valid, or was revoked")
-        place = f"/sign-in?next={quote(request.full_path.rstrip('?'))}"
         if "HX-Request" in request.headers:
             # A part of a page refreshes itself; htmx must leave the whole page.
-            return Response(status=401, headers={"HX-Redirect": "/sign-in"})
-        return redirect(place, 303)
+            return Response(status=401, headers={"HX-Redirect": own("/sign-in")})
+        place = quote(request.full_path.rstrip("?"))
+        return redirect(own(f"/sign-in?next={place}"), 303)
 
     def _check_form(self, text: str) -> None:
         if not self.sessions.is_form_token(text, request.form.get(FORM_FIELD, "")):
@@ -159,4 +171,4 @@ def register(app: Flask, request_context: RequestContext) -> PageAccess:
 
 def is_page(endpoint: str | None) -> bool:
     """Return whether a route is one of the pages, not of the API."""
-    return endpoint is not None and endpoint.startswith(auth.PAGES)
+    return endpoint is not None and endpoint.startswith(PAGES)

@@ -10,6 +10,7 @@ from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.web.access.own_address import own
 from bandit_svc.web.access.page_access import COOKIE, PageAccess
 
 # A path of this service: not "//elsewhere", and nothing that a browser takes for that.
@@ -33,7 +34,7 @@ def register(
     @routes.get("/sign-in")
     def sign_in() -> str | Response:
         place = _place(request.args.get("next", ""))
-        return redirect(place, 303) if access.dev else _form(place)
+        return redirect(own(place), 303) if access.dev else _form(place)
 
     @routes.post("/sign-in")
     def enter() -> str | Response:
@@ -42,15 +43,15 @@ def register(
         if row is None or row.scope != "secret":
             problem = _WRONG if row is None else _TOO_LITTLE
             return make_response(_form(place, problem), 403)
-        answer = redirect(place, 303)
+        answer = redirect(own(place), 303)
         access.begin(answer, row)
         return answer
 
     @routes.post("/sign-out")
     def sign_out() -> Response:
         access.end()
-        answer = redirect("/sign-in", 303)
-        answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")
+        answer = redirect(own("/sign-in"), 303)
+        answer.delete_cookie(COOKIE, path=own("") or "/", httponly=True, samesite="Lax")
         return answer
 
 

@@ -18,6 +18,7 @@ from bandit_svc.errors import Conflict
 from bandit_svc.prose.consequences import consequences, restore_consequences
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.storage.rows import Revision
+from bandit_svc.web.access.own_address import own
 from bandit_svc.web.forms.actions import ACTIONS, Action, Given
 from bandit_svc.web.forms.form_result import FormResult, form_result_of
 from bandit_svc.web.page_context import PageContext, render
@@ -65,7 +66,7 @@ def _add_changes(routes: Blueprint, page_context: PageContext) -> None:
         if made.value == experiment:
             # Nothing differs, so nothing was stored; the page says that.
             return _confirmation(experiment, name, given)
-        return redirect(f"/experiments/{key}?done={made.value.revision}", 303)
+        return redirect(own(f"/experiments/{key}?done={made.value.revision}"), 303)
 
 
 def _confirmation(
@@ -89,7 +90,7 @@ def _confirmation(
         "change.html",
         experiment=experiment,
         action=action,
-        address=f"/experiments/{experiment.key}/change/{name}",
+        address=own(f"/experiments/{experiment.key}/change/{name}"),
         title=action.title_for(given),
         fields=fields,
         kept=_kept(action, given, [f.name for f in fields]),
@@ -143,7 +144,7 @@ def _add_restore(routes: Blueprint, page_context: PageContext) -> None:
         )
         if made.value is None:
             return _restore_page(page_context, key, version, made)
-        return redirect(f"/experiments/{key}?model={made.value.version}", 303)
+        return redirect(own(f"/experiments/{key}?model={made.value.version}"), 303)
 
 
 def _restore_page(
@@ -164,7 +165,7 @@ def _restore_page(
         "change.html",
         experiment=experiment,
         action=None,
-        address=f"/experiments/{key}/models/{version}/restore",
+        address=own(f"/experiments/{key}/models/{version}/restore"),
         title=f"Restore model version {version}",
         fields=[],
         kept={},

@@ -21,6 +21,7 @@ from bandit_svc.services.serving.look_up import look_up
 from bandit_svc.services.serving.receipt import Receipt, receipt
 from bandit_svc.storage.overview import Place, RecentDecision, RecentState
 from bandit_svc.storage.rows import DecisionView
+from bandit_svc.web.access.own_address import own
 from bandit_svc.web.page_context import PageContext, moment, render
 
 Json = dict[str, Any]
@@ -44,7 +45,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
         experiment = page_context.storage.experiments.get(key)
         wanted = request.args.get("id", "").strip()
         if _ID.fullmatch(wanted):
-            return redirect(f"/experiments/{key}/decisions/{wanted}", 303)
+            return redirect(own(f"/experiments/{key}/decisions/{wanted}"), 303)
         return render(
             "decisions.html", wanted=wanted, **_recent(page_context, experiment)
         )

@@ -24,6 +24,7 @@ from bandit_svc.services.managing.revision_changes import revision_changes
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.deployed import always_shown
 from bandit_svc.services.report.who_gets_what import variant_means, who_gets_what
+from bandit_svc.web.access.own_address import own
 from bandit_svc.web.page_context import PageContext, render
 from bandit_svc.web.pages.change_pages import change_notice
 from bandit_svc.web.pretty_json import pretty
@@ -40,7 +41,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
     @routes.get("/experiments/<key>")
     def experiment(key: str) -> str | AnyResponse:
         if key == "new" and key not in {e.key for e in experiments.all()}:
-            return redirect("/new", 303)
+            return redirect(own("/new"), 303)
         found = experiments.get(key)
         shown = (
             _live(page_context, found)

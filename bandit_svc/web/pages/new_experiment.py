@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from bandit_svc.domain.aggregates import AGGREGATES
 from bandit_svc.services.managing import lifecycle
+from bandit_svc.web.access.own_address import own
 from bandit_svc.web.forms.definition_form import (
     MOST_ROWS,
     POLICIES,
@@ -70,7 +71,7 @@ def _create(page_context: PageContext, form: DefinitionForm) -> Page:
             )
         )
         if made.value is not None:
-            return redirect(f"/experiments/{made.value.key}/start", 303)
+            return redirect(own(f"/experiments/{made.value.key}/start"), 303)
         problems = {field_of("/key", []): _TAKEN}
     return _page(form, Reading(None, problems), tried=True), 400
 

@@ -25,7 +25,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
             experiment=experiment,
             newest=newest,
             examples=example_requests(
-                experiment, request.host_url.rstrip("/"), context
+                experiment, request.url_root.rstrip("/"), context
             ),
             dev=page_context.backends.settings.dev,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.command import StartCommand, processes_of
-from tests.harness.loopback import post_json
+from tests.harness.loopback import free_port, get_text, post_json
 from tests.harness.process import (
     COMMAND,
     Process,
@@ -145,6 +145,23 @@ def test_a_killed_web_master_is_replaced_on_the_same_port(start: StartCommand) -
     service.wait_for(lambda: children_of(successor), "forking workers")
     service.wait_until_healthy()
     assert f"web (pid {pid}) died of SIGKILL" in service.said
+
+
+def test_pages_and_metrics_are_on_the_second_address_alone(
+    start: StartCommand,
+) -> None:
+    port = free_port()
+    service = start(*SERVE, "--admin-port", str(port))
+    service.wait_until_up()
+    admin = f"http://127.0.0.1:{port}"
+
+    assert f"Metrics, pages and docs: {admin}" in service.said
+    assert "bandit_build_info" in (get_text(admin + "/metrics") or "")
+    assert "<html" in (get_text(admin + "/") or "")
+    assert get_text(admin + "/healthz") is not None
+    for path in ("/metrics", "/", "/ops", "/docs"):
+        assert service.get(path) is None
+    assert service.get("/v1/experiments") is not None
 
 
 def test_a_taken_port_is_a_sentence_and_exit_1(start: StartCommand) -> None:
