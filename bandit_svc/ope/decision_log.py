@@ -35,7 +35,7 @@ class DecisionLog:
         pmf_targets: by name, (n, K) a target policy's pmf.
         features: (n, d), the context as numbers; d may be 0.
         position: (n,), an index of the place on the page; None if there is only one.
-        unit: (n,), a number of whom each decision was for; None if they are not told
+        unit: (n,), a number from 0 of whom each was for; None if they are not told
             apart, and each counts by itself.
         line: a hash of each line of the file, None if a decision is not a line.
         cell: (n,), a group of contexts in 0 .. n_cells - 1, or None.
@@ -75,6 +75,13 @@ class DecisionLog:
     def n(self) -> int:
         """The number of decisions."""
         return int(self.action.size)
+
+    @property
+    def units(self) -> int:
+        """The number of units; of decisions if they are not told apart."""
+        if self.unit is None:
+            return self.n
+        return int(np.count_nonzero(np.bincount(self.unit)))
 
     @property
     def mean_reward(self) -> float:

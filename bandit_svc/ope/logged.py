@@ -4,14 +4,18 @@ Owns the shape, meaning and range of every array that estimators read; they repe
 none of it. Knows nothing of how a log is stored.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.errors import LoggedDataError, NoDataError
+from bandit_svc.ope.row_table import RowTable
 
+T = TypeVar("T")
 PMF_TOLERANCE = 1e-6
 """Largest distance of the sum of a pmf from 1: text logs print six digits."""
 
@@ -33,7 +37,8 @@ class LoggedData:
         pmf_target: (n, K), all probabilities of the target policy; rows sum to 1,
             and the logged action's entry is `target_probability`.
         q_hat: (n, K), each action's expected reward as a model predicts it. The
-            model must not have seen the round it predicts (regression.py).
+            model must not have seen the round it predicts (regression.py). A table of
+            its different rows will do.
         unit: (n,), a number of whom each decision was for; decisions of one unit count
             as one draw in intervals. None if each is a draw of its own.
         multiplicity: (n,), above 0, how many decisions of a log that was sub-sampled
@@ -52,12 +57,12 @@ class LoggedData:
     target_probability: FloatArray
     action: IntArray | None = None
     pmf_target: FloatArray | None = None
-    q_hat: FloatArray | None = None
+    q_hat: FloatArray | RowTable | None = None
     unit: IntArray | None = None
     multiplicity: FloatArray | None = None
     reward_minimum: float = 0.0
     reward_maximum: float = 1.0
-    _known: dict[str, FloatArray] = field(
+    _known: dict[str, Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -99,8 +104,11 @@ class LoggedData:
 
     def _check_matrices(self) -> None:
         for name in ("pmf_target", "q_hat"):
-            if getattr(self, name) is not None:
-                self._keep(name, _matrix(name, getattr(self, name), self.n_rounds))
+            matrix = getattr(self, name)
+            if isinstance(matrix, RowTable):
+                _table(name, matrix, self.n_rounds)
+            elif matrix is not None:
+                self._keep(name, _matrix(name, matrix, self.n_rounds))
         pmf, q_hat, action = self.pmf_target, self.q_hat, self.action
         if pmf is not None and q_hat is not None and pmf.shape != q_hat.shape:
             raise LoggedDataError(
@@ -144,9 +152,7 @@ class LoggedData:
     @property
     def weight(self) -> FloatArray:
         """(n,), target probability over propensity: 1 where both policies agree."""
-        if "weight" not in self._known:
-            self._known["weight"] = self.target_probability / self.propensity
-        return self._known["weight"]
+        return self.once("weight", lambda: self.target_probability / self.propensity)
 
     def counted(self, weight: FloatArray) -> FloatArray:
         """Return weights, (n,), times how often each round counts."""
@@ -155,9 +161,14 @@ class LoggedData:
     @property
     def evidence(self) -> FloatArray:
         """(n,), the weight times how often each round counts."""
-        if "evidence" not in self._known:
-            self._known["evidence"] = self.counted(self.weight)
-        return self._known["evidence"]
+        return self.once("evidence", lambda: self.counted(self.weight))
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what is made of the log, from memory after the first time."""
+        if name not in self._known:
+            self._known[name] = make()
+        made: T = self._known[name]
+        return made
 
     def predictions(self) -> tuple[FloatArray, FloatArray]:
         """Return the predictions for the logged action and for the target policy.
@@ -174,10 +185,14 @@ class LoggedData:
                 "direct and doubly robust estimates need action, pmf_target and q_hat"
             )
         if "logged" not in self._known:
-            rows = np.arange(self.n_rounds)
-            self._known["logged"] = self.q_hat[rows, self.action]
-            base = np.einsum("nk,nk->n", self.pmf_target, self.q_hat)
-            self._known["base"] = base
+            q_hat, pmf = self.q_hat, self.pmf_target
+            if isinstance(q_hat, RowTable):
+                self._known["logged"] = q_hat.entries(self.action)
+                self._known["base"] = q_hat.averaged(pmf)
+            else:
+                rows = np.arange(self.n_rounds)
+                self._known["logged"] = q_hat[rows, self.action]
+                self._known["base"] = np.einsum("nk,nk->n", pmf, q_hat)
         return self._known["logged"], self._known["base"]
 
 
@@ -202,6 +217,16 @@ def _matrix(name: str, values: npt.ArrayLike, count: int) -> FloatArray:
     rows = row_sums(array)
     _refuse(f"the sum of {name}", rows, np.isfinite(rows), "a finite number")
     return array
+
+
+def _table(name: str, rows: RowTable, count: int) -> None:
+    if rows.row.shape != (count,):
+        raise LoggedDataError(
+            f"{name} has shape {rows.shape}; it must be ({count}, K), one row a round "
+            "and one column an action"
+        )
+    sums = row_sums(rows.table)
+    _refuse(f"the sum of {name}", sums, np.isfinite(sums), "a finite number")
 
 
 def row_sums(matrix: FloatArray) -> FloatArray:

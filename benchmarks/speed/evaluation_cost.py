@@ -42,7 +42,7 @@ class EvaluationCost:
             "evaluation cpu_s ours",
             "evaluation cpu_s numpy IPS",
             "<=",
-            6.0,
+            5.0,
         ),
     )
 

@@ -43,7 +43,8 @@ stake at which the largest weight would lose everything."""
 MOST_PLACES = 6
 IMPOSSIBLE = "actions of these propensities leave a rest that hardly ever comes"
 CHUNK = 250
-"""Rounds between looks at E within one call."""
+LOOKS = 40
+"""Rounds between looks at E, or 1 / LOOKS of all rounds before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +116,12 @@ class PropensityAudit:
             LoggedDataError: a propensity is below `min_propensity`.
         """
         audit = self
-        for start in range(0, choices.action.size, CHUNK):
-            audit = audit._chunk(choices.part(start, start + CHUNK))
+        start = 0
+        while start < choices.action.size:
+            # A look is worth the less, the more rounds there were before it.
+            size = max(CHUNK, audit.n // LOOKS)
+            audit = audit._chunk(choices.part(start, start + size))
+            start += size
         return audit
 
     def _chunk(self, choices: Choices) -> "PropensityAudit":

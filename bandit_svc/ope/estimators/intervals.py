@@ -10,7 +10,7 @@ import math
 import numpy as np
 from scipy import special
 
-from bandit_svc.ope.arrays import FloatArray, IntArray
+from bandit_svc.ope.arrays import FloatArray, IntArray, inner
 from bandit_svc.ope.errors import NoDataError
 from bandit_svc.ope.estimators.policy_value import PolicyValue
 from bandit_svc.ope.interval import Interval
@@ -38,15 +38,26 @@ def standard_error(value: PolicyValue, unit: IntArray | None = None) -> float:
     deviations: FloatArray = value.terms - value.value
     rounds = deviations.size
     if unit is not None:
-        _, place = np.unique(unit, return_inverse=True)
-        deviations = np.asarray(np.bincount(place, deviations), dtype=np.float64)
+        deviations = sums_by_unit(unit, deviations)
     n = deviations.size
     if n < 2:  # noqa: PLR2004 - one number has no spread
         raise NoDataError(f"a standard error needs at least two rounds; got {n}")
     # The unbiased variance of the terms, over n: the variance of their mean.
     scale = n / (n - 1)
-    np.square(deviations, out=deviations)
-    return math.sqrt(scale * float(deviations.sum())) / rounds
+    return math.sqrt(scale * inner(deviations, deviations)) / rounds
+
+
+def sums_by_unit(unit: IntArray, values: FloatArray) -> FloatArray:
+    """Return the sum of the values of each unit, (U,), in the order of their numbers.
+
+    Args:
+        unit: (n,), the number of each round's unit.
+        values: (n,).
+    """
+    if int(unit.min()) < 0 or int(unit.max()) >= unit.size:
+        _, unit = np.unique(unit, return_inverse=True)
+    there = np.bincount(unit) > 0
+    return np.asarray(np.bincount(unit, values)[there], dtype=np.float64)
 
 
 def normal(

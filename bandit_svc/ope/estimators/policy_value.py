@@ -6,7 +6,7 @@ self-normalised ones share.
 
 from dataclasses import dataclass
 
-from bandit_svc.ope.arrays import FloatArray
+from bandit_svc.ope.arrays import FloatArray, inner
 from bandit_svc.ope.errors import NoDataError
 
 
@@ -37,7 +37,7 @@ class PolicyValue:
         """
         if multiplicity is None:
             return cls(float(terms.mean()), terms)
-        value = float(multiplicity @ terms) / float(multiplicity.sum())
+        value = inner(multiplicity, terms) / float(multiplicity.sum())
         return cls(value, value + multiplicity * (terms - value))
 
 

@@ -14,6 +14,7 @@ from scipy import special
 
 from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.errors import LoggedDataError
+from bandit_svc.ope.row_table import RowTable
 
 MAX_STEPS = 50
 TOLERANCE = 1e-10
@@ -69,6 +70,26 @@ def cross_fitted(
 
     References:
         Chernozhukov et al. (2018), "Double/debiased machine learning", section 3.
+    """
+    found = cross_fitted_rows(
+        features, action, reward, action_features, regression, folds, multiplicity
+    )
+    return found.whole() if isinstance(found, RowTable) else found
+
+
+def cross_fitted_rows(
+    features: npt.ArrayLike,
+    action: IntArray,
+    reward: FloatArray,
+    action_features: npt.ArrayLike,
+    regression: Regression,
+    folds: IntArray,
+    multiplicity: FloatArray | None = None,
+) -> FloatArray | RowTable:
+    """Return what `cross_fitted` does, as a table where rounds are of few kinds.
+
+    Raises:
+        LoggedDataError: there is only one fold.
     """
     x = np.asarray(features, dtype=np.float64).reshape(reward.size, -1)
     if _numbered(folds)[1] < 2:  # noqa: PLR2004 - two sides are what crossing means
@@ -193,7 +214,7 @@ def _by_kind(
     action_features: FloatArray,
     regression: Regression,
     folds: IntArray,
-) -> FloatArray:
+) -> RowTable:
     """Return what `cross_fitted` does, from sums over rounds of equal features.
 
     Args:
@@ -229,8 +250,7 @@ def _by_kind(
         )
         beta = _fit(learned, regression)
         tables.append(_table(beta, features, action_features, regression))
-    predicted: FloatArray = np.take(np.vstack(tables), row, axis=0)
-    return predicted
+    return RowTable(np.vstack(tables), row)
 
 
 def _numbered(folds: IntArray) -> tuple[IntArray, int]:

@@ -35,10 +35,9 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 from scipy import special
 
-from bandit_svc.ope.arrays import FloatArray
+from bandit_svc.ope.arrays import FloatArray, inner
 from bandit_svc.ope.errors import NoDataError
 from bandit_svc.ope.estimators.intervals import normal, standard_error
 from bandit_svc.ope.estimators.policy_value import PolicyValue
@@ -129,6 +128,8 @@ def largest_bias(
     if form.uses_model:
         error = error - logged.predictions()[0]
     left = logged.weight - weight
+    if not left.any():
+        return 0.0
     lost = PolicyValue.averaged(left * error, logged.multiplicity)
     ends = normal(lost, CONFIDENCE, logged.unit)
     seen = max(abs(float(ends.lower or 0)), abs(float(ends.upper or 0)))
@@ -139,40 +140,85 @@ def largest_bias(
     return max(seen, mean + _Z * math.sqrt(floor))
 
 
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What a log says of rewards and weights, summed up once.
+
+    Attributes:
+        size: phi, above the smallest reward.
+        total: the sum of the weights.
+        squares: the sum of their squares.
+        missing: the share of the target's choices that the log never makes.
+    """
+
+    size: float
+    total: float
+    squares: float
+    missing: float
+
+    @classmethod
+    def of(cls, logged: LoggedData) -> "_Sums":
+        """Sum up a log."""
+        evidence, counts = logged.evidence, logged.multiplicity
+        above, size = logged.reward, 1.0
+        if logged.reward_minimum:
+            above = above - logged.reward_minimum
+        if (largest := float(above.max())) > 0:
+            counted = above if counts is None else counts * above
+            total = float(counted.sum())
+            size = (inner(counted, above) + largest**2) / (total + largest)
+            weighed = evidence * above
+            if (target := float(weighed.sum())) > 0:
+                size = max(size, inner(weighed, above) / target)
+        return cls(
+            size,
+            float(evidence.sum()),
+            inner(evidence, evidence),
+            missing_weight(evidence),
+        )
+
+    @property
+    def worth(self) -> float:
+        """The effective sample size."""
+        return self.total**2 / self.squares if self.squares > 0 else 0.0
+
+
+def _sums(logged: LoggedData) -> _Sums:
+    return logged.once("sums", lambda: _Sums.of(logged))
+
+
 def _spread(logged: LoggedData, value: float, form: Form) -> _Spread:
-    above = logged.reward - logged.reward_minimum
-    counts = np.ones_like(above) if logged.multiplicity is None else logged.multiplicity
-    evidence = logged.evidence
-    size = 1.0
-    if (largest := float(above.max())) > 0:
-        total = float(counts @ above)
-        size = (float(counts @ above**2) + largest**2) / (total + largest)
-        if (weighed := float(evidence @ above)) > 0:
-            size = max(size, float(evidence @ above**2) / weighed)
-    squares, total = float(evidence @ evidence), float(evidence.sum())
-    half = 0.5 * squares / total**2 if total > 0 else 0.5
-    level = value - logged.reward_minimum
-    level = min(max(level, size * half), size * (1 - min(half, 0.5)))
+    sums = _sums(logged)
+    size, half = sums.size, 0.5 / max(sums.worth, 1.0)
+    above = value - logged.reward_minimum
+    level = min(max(above, size * half), size * (1 - half))
     if not (form.uses_model or form.divided):
         # The variance of w y is E[w²] E[y²] - v²: phi is mean(w²) times as large.
-        size *= max(1.0, squares / evidence.size)
-        level = max(value - logged.reward_minimum, level)
+        size *= max(1.0, sums.squares / logged.n_rounds)
+        level = max(above, level)
     return _Spread(level, size, max(level * (size - level), 0.0))
 
 
 def _share(logged: LoggedData, evidence: FloatArray, form: Form) -> float:
     """Return the floor at V = 1."""
-    n = evidence.size
+    sums, n = _sums(logged), logged.n_rounds
+    same = evidence is logged.evidence
+    squares = sums.squares if same else inner(evidence, evidence)
     if not (form.uses_model or form.divided):
-        squares = float(logged.evidence @ logged.evidence)
-        return float(evidence @ evidence) / max(squares, n) / n
-    share = float(evidence @ evidence) / float(logged.evidence.sum()) ** 2
-    if not form.uses_model:
-        return share
-    wrong = logged.reward - logged.predictions()[0]
-    spread = logged.reward - logged.reward.mean()
-    largest = float(spread @ spread)
-    return share * float(wrong @ wrong) / largest if largest > 0 else share
+        return squares / max(sums.squares, n) / n
+    share = squares / sums.total**2
+    return share * _unexplained(logged) if form.uses_model else share
+
+
+def _unexplained(logged: LoggedData) -> float:
+    """Return the squared error of the model over that of the mean reward."""
+
+    def found() -> float:
+        wrong = logged.reward - logged.predictions()[0]
+        spread = float(logged.reward.var()) * logged.n_rounds
+        return inner(wrong, wrong) / spread if spread > 0 else 1.0
+
+    return logged.once("unexplained", found)
 
 
 def _ends(
@@ -184,9 +230,7 @@ def _ends(
         return value, value
     level, size, variance = spread
     if not form.divided or form.uses_model:
-        evidence = logged.evidence
-        worth = float(evidence.sum()) ** 2 / float(evidence @ evidence)
-        size = max(size, level + error * worth / level)
+        size = max(size, level + error * _sums(logged).worth / level)
         variance = level * (size - level)
     if variance <= 0 or value - minimum > size:
         half = _Z * math.sqrt(error)
@@ -204,7 +248,7 @@ def _with_missing(
     logged: LoggedData, lower: float, upper: float, form: Form
 ) -> tuple[float, float]:
     """Widen by what the target would have done and the log never did."""
-    missing = missing_weight(logged.evidence)
+    missing = _sums(logged).missing
     if missing <= 0:
         return lower, upper
     lowest, highest = logged.reward_minimum, logged.reward_maximum

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bandit_svc.ope.arrays import FloatArray
+from bandit_svc.ope.arrays import FloatArray, inner
 from bandit_svc.ope.errors import LoggedDataError
 from bandit_svc.ope.estimators.doubly_robust import (
     shrunk_doubly_robust,
@@ -62,13 +62,17 @@ def candidates(
         family: for the unit of its parameter.
         count: of the finite ones, at least 1.
     """
-    weight = logged.weight[logged.weight > 0]
-    if weight.size == 0:
-        return (math.inf,)
-    levels = {float(q) for q in np.quantile(weight, np.linspace(0.5, 1, count))}
+    levels = logged.once(f"levels {count}", lambda: _levels(logged.weight, count))
     # For clipping, quantiles of the weights are the limits; the strength of shrinkage
     # is a squared weight (Su et al. 2020, DRos).
     return (*(float(level**family.power) for level in sorted(levels)), math.inf)
+
+
+def _levels(weight: FloatArray, count: int) -> set[float]:
+    positive = weight[weight > 0]
+    if positive.size == 0:
+        return set()
+    return {float(q) for q in np.quantile(positive, np.linspace(0.5, 1, count))}
 
 
 def by_squared_error(
@@ -85,8 +89,11 @@ def by_squared_error(
     """
     if not parameters:
         raise LoggedDataError("parameters is empty; give at least one to choose from")
-    unmodified = family.estimate(logged, math.inf).value
-    errors = [squared_error(family.estimate(logged, p), unmodified) for p in parameters]
+    whole = family.estimate(logged, math.inf)
+    estimates = (
+        whole if math.isinf(p) else family.estimate(logged, p) for p in parameters
+    )
+    errors = [squared_error(one, whole.value) for one in estimates]
     return parameters[int(np.argmin(errors))]
 
 
@@ -102,7 +109,7 @@ def squared_error(estimate: PolicyValue, unmodified: float) -> float:
     # With w' the modified weight and e the reward or the model's residual, the bias
     # is mean((w - w') e), which is what the two estimates differ by.
     bias = abs(unmodified - estimate.value)
-    deviations, n = estimate.terms - estimate.terms.mean(), estimate.terms.size
-    # The variance of a mean: that of the terms, over n.
-    variance = float(np.einsum("n,n->", deviations, deviations)) / (n * n)
-    return variance + bias**2
+    terms, n = estimate.terms, estimate.terms.size
+    # The variance of a mean: that of the terms, whose mean is the value, over n.
+    spread = inner(terms, terms) - n * estimate.value**2
+    return max(spread, 0.0) / (n * n) + bias**2

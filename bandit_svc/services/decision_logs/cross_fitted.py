@@ -9,7 +9,13 @@ import numpy as np
 
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.decision_log import DecisionLog
-from bandit_svc.ope.estimators.regression import Regression, cross_fitted, folds_of
+from bandit_svc.ope.estimators.regression import (
+    Regression,
+    cross_fitted,
+    cross_fitted_rows,
+    folds_of,
+)
+from bandit_svc.ope.row_table import RowTable
 
 FOLDS = 3
 MAX_MODEL_CELLS = 30_000_000
@@ -27,7 +33,7 @@ def has_room(log: DecisionLog) -> bool:
 
 def predicted_rewards(
     log: DecisionLog, action_features: FloatArray | None = None
-) -> FloatArray:
+) -> FloatArray | RowTable:
     """Return (n, K) predicted rewards, each by a model that did not see its fold.
 
     Args:
@@ -43,16 +49,18 @@ def predicted_rewards(
     folds = folds_of(np.arange(log.n) if log.unit is None else log.unit, FOLDS)
     places = log.position if log.position is not None else np.zeros(log.n)
     times = log.multiplicity
-    predicted = np.full((log.n, count), log.mean_reward)
+    predicted: FloatArray | None = None
     for place in np.unique(places):
         here = places == place
         # Rounds of one unit are in one fold, and leave nothing to learn from.
         if int(here.sum()) < MIN_ROUNDS or np.ptp(folds[here]) == 0:
             continue
         if here.all():
-            return cross_fitted(
+            return cross_fitted_rows(
                 features, log.action, reward, shown, regression, folds, times
             )
+        if predicted is None:
+            predicted = np.full((log.n, count), log.mean_reward)
         predicted[here] = cross_fitted(
             features[here],
             log.action[here],
@@ -62,4 +70,7 @@ def predicted_rewards(
             folds[here],
             None if times is None else times[here],
         )
+    if predicted is None:
+        every = np.full((1, count), log.mean_reward)
+        return RowTable(every, np.zeros(log.n, dtype=np.int64))
     return predicted

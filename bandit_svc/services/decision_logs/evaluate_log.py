@@ -15,10 +15,12 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.diagnostics import MINIMAL_EFFECTIVE
 from bandit_svc.ope.decision_log import DecisionLog
+from bandit_svc.ope.estimators.intervals import sums_by_unit
 from bandit_svc.ope.estimators.policy_value import PolicyValue
 from bandit_svc.ope.estimators.registry import ESTIMATORS
 from bandit_svc.ope.estimators.weights import WeightedSums
 from bandit_svc.ope.logged import LoggedData
+from bandit_svc.ope.row_table import RowTable
 from bandit_svc.ope.trajectory.value import MINIMAL_UNITS
 from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.checks.propensities import log_propensities
@@ -83,7 +85,7 @@ def evaluate_log(
     ]
     rows: list[PolicyRow] = []
     unmodelled: list[str] = []
-    q_hat: FloatArray | None = None
+    q_hat: FloatArray | RowTable | None = None
     for target in targets_of(log, specs, with_pmf=room):
         on_progress(target.name)
         if target.pmf is None:
@@ -102,7 +104,7 @@ def evaluate_log(
 def _row(
     log: DecisionLog,
     target: Target,
-    q_hat: FloatArray | None,
+    q_hat: FloatArray | RowTable | None,
     estimators: Collection[str],
 ) -> PolicyRow:
     """Return one row of the contract's `policies`."""
@@ -127,7 +129,7 @@ def _row(
         mean_weight=sums.mean_weight,
         max_weight=sums.max_weight,
         refused=refused,
-        units=UNSET if log.unit is None else int(np.unique(log.unit).size),
+        units=UNSET if log.unit is None else log.units,
         estimates=(
             no_estimates(estimators) if refused else estimates_of(logged, estimators)
         ),
@@ -135,7 +137,7 @@ def _row(
 
 
 def _predicted_row(
-    log: DecisionLog, target: Target, q_hat: FloatArray | None
+    log: DecisionLog, target: Target, q_hat: FloatArray | RowTable | None
 ) -> PolicyRow:
     """Return the row of a log without propensities: a model's prediction, or nothing.
 
@@ -143,7 +145,10 @@ def _predicted_row(
     """
     value: float | None = None
     if target.pmf is not None and q_hat is not None:
-        terms = np.einsum("nk,nk->n", target.pmf, q_hat)
+        if isinstance(q_hat, RowTable):
+            terms = q_hat.averaged(target.pmf)
+        else:
+            terms = np.einsum("nk,nk->n", target.pmf, q_hat)
         value = PolicyValue.averaged(terms, log.multiplicity).value
     return PolicyRow(
         policy=target.name,
@@ -153,7 +158,7 @@ def _predicted_row(
         max_weight=None,
         refused=None,
         note=NO_PROPENSITIES,
-        units=UNSET if log.unit is None else int(np.unique(log.unit).size),
+        units=UNSET if log.unit is None else log.units,
         estimates={"dm": estimated(value, reason=NO_PROPENSITIES)},
     )
 
@@ -182,8 +187,7 @@ def _too_few_units(log: DecisionLog, weight: FloatArray) -> str | None:
     """Return why an interval by unit can't be trusted, or None."""
     if log.unit is None:
         return None
-    _, place = np.unique(log.unit, return_inverse=True)
-    of_unit = np.bincount(place, weight)
+    of_unit = sums_by_unit(log.unit, weight)
     effective = float(of_unit.sum() ** 2 / (of_unit**2).sum())
     if effective >= MINIMAL_UNITS:
         return None

@@ -10,6 +10,7 @@ from bandit_svc.ope.estimators.importance import snips
 from bandit_svc.ope.estimators.intervals import (
     normal,
     standard_error,
+    sums_by_unit,
 )
 from bandit_svc.ope.estimators.policy_value import PolicyValue
 from bandit_svc.ope.interval import Interval
@@ -75,3 +76,10 @@ def test_fixed_sample_coverage_on_weighted_rewards() -> None:
         covered += interval.lower <= 0.3 <= interval.upper
 
     assert covered / 400 >= 0.917
+
+
+@pytest.mark.parametrize("unit", [[0, 0, 2, 2], [7, 7, 900, 900], [-3, -3, 5, 5]])
+def test_numbers_of_units_may_have_gaps(unit: list[int]) -> None:
+    found = sums_by_unit(np.array(unit), np.array([1.0, 2.0, 4.0, 8.0]))
+
+    assert found.tolist() == [3, 12]

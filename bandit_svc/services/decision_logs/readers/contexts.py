@@ -7,13 +7,13 @@ a category of its own, one column each but for the first.
 
 import math
 from array import array
-from collections.abc import Sequence
 
 import numpy as np
 
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.decision_log import MAX_CELLS
+from bandit_svc.services.decision_logs.readers.rows import Cells
 
 MAX_CATEGORIES = 200
 
@@ -26,14 +26,14 @@ class ContextColumn:
         self._codes: dict[str, int] = {}
         self._cells = array("i")
 
-    def add(self, cells: Sequence[object]) -> None:
+    def add(self, cells: Cells) -> None:
         """Append cells."""
         codes = self._codes
         if set(map(type, cells)) != {str}:
             cells = ["" if c is None else str(c) for c in cells]
         for text in dict.fromkeys(cells):
-            codes.setdefault(str(text), len(codes))
-        self._cells.extend(map(codes.__getitem__, map(str, cells)))
+            codes.setdefault(text, len(codes))
+        self._cells.extend(map(codes.__getitem__, cells))
 
     @property
     def codes(self) -> IntArray:

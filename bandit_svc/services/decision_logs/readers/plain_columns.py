@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bandit_svc.ope.arrays import IntArray
 from bandit_svc.services.decision_logs.readers.rows import Batch, Cells
 
 BLOCK_BYTES = 1_048_576
@@ -29,6 +30,7 @@ def plain_batches(
     names: Sequence[str],
     wanted: Sequence[str],
     numeric: Collection[str],
+    hashes: list[IntArray],
 ) -> Iterator[Batch]:
     """Yield the line numbers and the cells of columns, as tables.Table does.
 
@@ -38,6 +40,7 @@ def plain_batches(
         names: the first line.
         wanted: columns to give.
         numeric: those of them that hold nothing but numbers; they come as arrays.
+        hashes: hashes of the lines are appended to it, (m,) for each batch.
 
     Raises:
         NotPlainError: the other reader has to be asked; what came before counts as
@@ -52,8 +55,9 @@ def plain_batches(
     for block in _blocks(path, len(names)):
         count = _regular_lines(block, delimiter, len(names))
         try:
+            rows = block.decode().split("\n")[:-1]
             cells = np.loadtxt(
-                block.decode().split("\n")[:-1],
+                rows,
                 dtype=np.dtype(types),
                 delimiter=delimiter,
                 comments=None,
@@ -64,6 +68,7 @@ def plain_batches(
             raise NotPlainError from error
         if cells.size != count:
             raise NotPlainError
+        hashes.append(np.fromiter(map(hash, rows), np.int64, count))
         columns: dict[str, Cells] = {
             name: cells[f"c{i}"] if name in numeric else cells[f"c{i}"].tolist()
             for i, name in enumerate(wanted)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from bandit_svc.errors import InvalidInput
+from bandit_svc.ope.arrays import IntArray
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.decision_logs.readers.actions import action_name
 from bandit_svc.services.decision_logs.readers.assembly import Assembly
@@ -109,7 +110,7 @@ def read_log(
         bad = BadLines(str(path), reading.skip_bad)
         batches = _BLOCKS[form](path, columns.context, bad, reading)
         log = _assembled(Assembly(bad, columns, None, reading), batches, on_progress)
-    if form in _NO_LINES:
+    if form in _NO_LINES or log.line is not None:
         return log
     # The names of columns are no row.
     return replace(log, line=hashes_of_lines(path)[form in _NAMED :])
@@ -179,10 +180,12 @@ def _from_table(
     if isinstance(table, Delimited):
         texts = {columns.action, columns.position, columns.unit, *columns.context}
         numeric = [name for name in wanted if name not in texts]
-        quick = (path, table.delimiter, table.names, wanted, numeric)
+        hashes: list[IntArray] = []
+        quick = (path, table.delimiter, table.names, wanted, numeric, hashes)
         # If the fast reader fails, the other one reads the file and names the fault.
         with contextlib.suppress(NotPlainError, UnreadableLog):
-            return assembled(plain_batches(*quick), BadLines(str(path), 0))
+            log = assembled(plain_batches(*quick), BadLines(str(path), 0))
+            return replace(log, line=np.concatenate(hashes))
     bad = BadLines(str(path), reading.skip_bad)
     return assembled(table.batches(wanted, bad), bad)
 

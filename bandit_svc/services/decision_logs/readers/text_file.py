@@ -16,6 +16,8 @@ import numpy as np
 from bandit_svc.ope.arrays import IntArray
 from bandit_svc.services.decision_logs.readers.rows import UnreadableLog
 
+BLOCK_BYTES = 4_194_304
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
@@ -24,13 +26,19 @@ def opened(path: Path) -> Iterator[TextIO]:
     Raises:
         UnreadableLog: the file can't be opened, or an error occurs while it is read.
     """
+    with (
+        _readable(path),
+        gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+        if path.suffix == ".gz"
+        else path.open(encoding="utf-8-sig", newline="") as text,
+    ):
+        yield text
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8-sig", newline="")
-        ) as text:
-            yield text
+        yield
     except UnicodeDecodeError as error:
         raise UnreadableLog(
             f"{path} is not text in UTF-8 ({error.reason} at byte {error.start}); "
@@ -42,14 +50,24 @@ def opened(path: Path) -> Iterator[TextIO]:
 
 
 def hashes_of_lines(path: Path) -> IntArray:
-    """Return a hash of each line that is not blank, in order."""
+    """Return a hash of each line that is not empty, in order.
+
+    Hashes are equal for equal lines, and other ones in another process.
+    """
     found = array("q")
-    with opened(path) as text:
-        # Two checksums in one number, since one alone coincides in large logs.
-        for line in text:
-            data = line.strip().encode()
-            if data:
-                found.append(zlib.crc32(data) << 31 | zlib.adler32(data) >> 1)
+    with (
+        _readable(path),
+        gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file,
+    ):
+        rest = b""
+        while block := file.read(BLOCK_BYTES):
+            whole, newline, after = block.rpartition(b"\n")
+            if newline:
+                found.extend(map(hash, filter(None, (rest + whole).splitlines())))
+                rest = after
+            else:
+                rest += block
+        found.extend(map(hash, filter(None, rest.splitlines())))
     return np.array(found, dtype=np.int64)
 
 

@@ -61,7 +61,7 @@ def same(one: DecisionLog, other: DecisionLog) -> bool:
 
 def is_plain(path: Path) -> bool:
     try:
-        list(plain_batches(path, ",", NAMES, ("item", "click"), ("click",)))
+        list(plain_batches(path, ",", NAMES, ("item", "click"), ("click",), []))
     except NotPlainError:
         return False
     return True
@@ -150,7 +150,7 @@ def test_blocks_end_where_lines_end(tmp_path: Path) -> None:
     path = tmp_path / "log.csv.gz"
     path.write_bytes(gzip.compress((",".join(NAMES) + "\n" + rows).encode()))
 
-    batches = list(plain_batches(path, ",", NAMES, ("hour",), ("hour",)))
+    batches = list(plain_batches(path, ",", NAMES, ("hour",), ("hour",), []))
 
     assert len(rows) > plain_columns.BLOCK_BYTES
     assert [line for lines, _ in batches for line in lines] == list(range(2, 60_002))
