@@ -109,9 +109,13 @@ class Facts(Protocol):
     ) -> IngestOutcome:
         """Keep a batch, the cursors behind it and its damages in one transaction.
 
-        Repeated facts change nothing; a reward before its decision is kept as an
-        orphan and attached when the decision comes.
+        Repeated facts change nothing; a reward before its decision is kept, and
+        counted as accepted when the decision comes, or as an orphan by
+        `count_orphans`.
         """
+
+    def count_orphans(self, now_ms: int) -> IngestOutcome:
+        """Count rewards that have stayed without their decision, each of them once."""
 
     def forget_partition(self, partition: str) -> None:
         """Drop the cursor of a partition that the log has deleted; count its facts."""

@@ -64,7 +64,7 @@ COUNTERS = {
     "rewards_duplicate": "rewards sent again with the same value",
     "rewards_conflict": "rewards sent again with another value; the first counts",
     "rewards_late": "rewards that came or occurred after the decision had closed",
-    "rewards_orphan": "rewards that came before their decision was known",
+    "rewards_orphan": "rewards whose decision was not known 10 s after they came",
     "units_in_both_groups": "units with decisions in both groups",
     "reported_treatment": "rewards for decisions of the learning policy",
     "reported_baseline": "rewards for decisions of the holdout",
@@ -378,6 +378,7 @@ class Totals(msgspec.Struct, frozen=True):
     """Counts of one experiment, by name (see `COUNTERS`).
 
     Attributes:
+        orphans: rewards that wait for their decision for longer than 10 s.
         first_ready_at_ms: when the first of the pending decisions matures.
         rewarded: pending decisions with a reward; only while none has joined.
     """

@@ -29,6 +29,50 @@ def test_a_reward_before_its_decision_waits_as_an_orphan_and_is_attached(
     assert storage.facts.totals(1).orphans == 0
 
 
+def counts_of(storage: Storage) -> dict[str, int]:
+    return dict(storage.facts.totals(1).counts)
+
+
+def test_a_reward_whose_decision_comes_some_seconds_later_was_never_an_orphan(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, new_reward: NewReward
+) -> None:
+    ingest(new_reward("d", at_ms=5_000))
+    storage.facts.count_orphans(14_000)
+    alone = storage.facts.totals(1)
+    ingest(new_decision("d"))
+    storage.facts.count_orphans(1_000_000)
+
+    assert (dict(alone.counts), alone.orphans) == ({}, 0)
+    assert counts_of(storage) == {
+        "decisions_treatment": 1,
+        "reported_treatment": 1,
+        "rewards_accepted": 1,
+    }
+
+
+def test_a_reward_that_stays_alone_is_an_orphan_once(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision, new_reward: NewReward
+) -> None:
+    ingest(new_reward("d", at_ms=5_000), new_reward("e", at_ms=5_001))
+    first = storage.facts.count_orphans(16_000)
+    again = storage.facts.count_orphans(1_000_000)
+    alone = storage.facts.totals(1).orphans
+    # This one waited elsewhere for so long that its time is over when it comes.
+    late = ingest(new_reward("f", at_ms=6_000))
+    ingest(new_decision("d"))
+
+    assert first.counts == {(1, "rewards_orphan"): 2}
+    assert again.counts == {}
+    assert alone == 2
+    assert late.counts == {(1, "rewards_orphan"): 1}
+    assert counts_of(storage) == {
+        "decisions_treatment": 1,
+        "reported_treatment": 1,
+        "rewards_orphan": 3,
+    }
+    assert storage.facts.totals(1).orphans == 2
+
+
 def test_orphans_are_listed_newest_first_up_to_the_limit(
     storage: Storage, ingest: Ingest, new_reward: NewReward
 ) -> None:

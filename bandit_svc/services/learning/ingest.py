@@ -19,7 +19,7 @@ from bandit_svc.services.learning.arrivals import Arrivals, Rules
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.log_age import cut_back, keep_one_age
 from bandit_svc.storage.interface import Facts
-from bandit_svc.storage.rows import Cursors, FoundDamages
+from bandit_svc.storage.rows import Cursors, FoundDamages, IngestOutcome
 
 _SEGMENT = re.compile(r"([0-9]{8,})\.(seg|jsonl)$")
 
@@ -80,13 +80,18 @@ def ingest(
         done.records += len(arrivals.kept)
         done.torn += arrivals.torn
         done.damages += arrivals.damages
-        for key, count in outcome.counts.items():
-            done.counts[key] = done.counts.get(key, 0) + count
+        _add(outcome, done)
         on_batch()
+    _add(facts.count_orphans(now_ms), done)
     for partition in ends:
         if reader.release(partition, cursors.get(partition, START)):
             facts.forget_partition(partition)
     return done
+
+
+def _add(outcome: IngestOutcome, done: Ingested) -> None:
+    for key, count in outcome.counts.items():
+        done.counts[key] = done.counts.get(key, 0) + count
 
 
 def _ends(

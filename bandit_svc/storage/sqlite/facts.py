@@ -32,6 +32,7 @@ from bandit_svc.storage.sqlite.rows.decisions import (
     shown_id,
     stored_id,
 )
+from bandit_svc.storage.sqlite.rows.orphans import are_due, count_orphans, counted_to_ms
 from bandit_svc.storage.sqlite.rows.shared_parts import PartNumbers
 from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS, DEFERRED, JOINED, OPEN
 from bandit_svc.storage.sqlite.soundness import faults
@@ -84,6 +85,14 @@ class SqliteFacts:
             )
             add_damages(connection, found)
         return outcome
+
+    def count_orphans(self, now_ms: int) -> IngestOutcome:
+        """See the interface."""
+        with self._database.read() as connection:
+            if not are_due(connection, now_ms):
+                return IngestOutcome()
+        with self._database.write() as connection:
+            return IngestOutcome(dict(count_orphans(connection, now_ms)))
 
     def forget_partition(self, partition: str) -> None:
         """See the interface."""
@@ -200,6 +209,7 @@ class SqliteFacts:
                 ),
                 orphans=scalar(
                     "SELECT count(*) FROM rewards WHERE number = ? AND attached = 0"
+                    f" AND received_at_ms <= {counted_to_ms(connection)}"
                 ),
                 joined=joined,
             )

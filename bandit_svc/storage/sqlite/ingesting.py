@@ -18,6 +18,7 @@ from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
+from bandit_svc.storage.sqlite.rows.counters import add_counts
 from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.rows.decisions import (
     LINE,
@@ -31,6 +32,7 @@ from bandit_svc.storage.sqlite.rows.facts import (
     reward_change,
     reward_row,
 )
+from bandit_svc.storage.sqlite.rows.orphans import any_orphans, counted_to_ms
 from bandit_svc.storage.sqlite.rows.shared_parts import PartNumbers
 from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS, DEFERRED, JOINED, OPEN
 from bandit_svc.storage.sqlite.sums.groups import Units
@@ -50,6 +52,8 @@ _KNOWN = """
     FROM sound_decisions WHERE id IN ({})"""
 _IDS_AT_ONCE = 500
 
+_WAITING = """SELECT received_at_ms FROM rewards
+    WHERE decision_id = ? AND attached = 0"""
 _ATTACH = reward_change({"attached": "1"}, "decision_id = ? AND attached = 0")
 _CONFLICT = reward_change(
     {"conflicts": "conflicts + 1"},
@@ -125,7 +129,7 @@ class Ingesting:
         activations: list[Activation] = []
         rewards: list[Reward] = []
         refusals: list[Refusal] = []
-        self._orphans = self._any_orphans()
+        self._orphans = any_orphans(self._connection)
         for arrival in arrivals:
             event = arrival.event
             if isinstance(event, Decision):
@@ -202,16 +206,20 @@ class Ingesting:
         if self._orphans:
             self._attach(decision, rule)
 
-    def _any_orphans(self) -> bool:
-        """Return whether a reward waits for its decision; usually none does."""
-        found = self._connection.execute(
-            "SELECT 1 FROM rewards WHERE attached = 0 LIMIT 1"
-        ).fetchone()
-        return found is not None
-
     def _attach(self, decision: Decision, rule: ClosingRule) -> None:
-        attached = self._connection.execute(_ATTACH, (stored_id(decision.id),)).rowcount
-        if attached and rule.on_first_reward:
+        """Give a new decision the rewards that came before it."""
+        id_ = (stored_id(decision.id),)
+        received_ms = self._connection.execute(_WAITING, id_).fetchall()
+        if not received_ms:
+            return
+        self._connection.execute(_ATTACH, id_)
+        number, counted_ms = decision.number, counted_to_ms(self._connection)
+        self._counts[number, f"reported_{decision.group}"] += len(received_ms)
+        # Those that waited for longer were counted as orphans.
+        soon = sum(at_ms > counted_ms for (at_ms,) in received_ms)
+        if soon:
+            self._counts[number, "rewards_accepted"] += soon
+        if rule.on_first_reward:
             self._ready_at_first_reward(decision.id)
 
     def _repeated(self, decision: Decision) -> None:
@@ -323,6 +331,10 @@ class Ingesting:
         if reward.clipped:
             self._counts[reward.number, f"rewards_clipped_{_place(known)}"] += 1
         if known is None:
+            # Counted as an orphan at once if that time is over, else by count_orphans
+            # or with its decision.
+            if reward.received_at_ms > counted_to_ms(self._connection):
+                return
             outcome = "rewards_orphan"
         elif known.state == JOINED:
             outcome = "rewards_late"
@@ -378,14 +390,3 @@ class Ingesting:
 def _place(known: _Known | None) -> str:
     """Return the last word of a counter: the group, if the decision is known."""
     return "orphan" if known is None else known.group
-
-
-def add_counts(
-    connection: sqlite3.Connection, counts: Counter[tuple[int, str]]
-) -> None:
-    """Add to the counters of the experiments, in the caller's transaction."""
-    connection.executemany(
-        "INSERT INTO counters VALUES (?, ?, ?, NULL) ON CONFLICT (number, name)"
-        " DO UPDATE SET value = value + excluded.value",
-        [(number, name, value) for (number, name), value in counts.items()],
-    )

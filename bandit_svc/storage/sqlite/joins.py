@@ -23,8 +23,8 @@ from bandit_svc.storage.rows import (
     clipped_counts,
 )
 from bandit_svc.storage.sqlite.database import Database
-from bandit_svc.storage.sqlite.ingesting import add_counts
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
+from bandit_svc.storage.sqlite.rows.counters import add_counts
 from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
 from bandit_svc.storage.sqlite.rows.due import DueRow, due_rows, join_rows

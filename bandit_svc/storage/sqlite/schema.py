@@ -10,6 +10,7 @@ from bandit_svc.storage.sqlite.migrations.released import migrations
 from bandit_svc.storage.sqlite.rows.checksums import SOUND, check_rows, checked_tables
 from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
 from bandit_svc.storage.sqlite.rows.counts import count_rows
+from bandit_svc.storage.sqlite.rows.orphans import keep_counted_to
 from bandit_svc.storage.sqlite.sums.uplift import create_method_changes, create_uplift
 
 __all__ = ["LAST_MIGRATION", "migrations"]
@@ -179,4 +180,13 @@ def m028_contexts_once(db: Database) -> None:
     check_rows(db, "uplift")
 
 
-LAST_MIGRATION = m028_contexts_once.__name__
+@migrations()
+def m029_orphans(db: Database) -> None:
+    """Keep up to when lonely rewards are counted: before, each was when it came."""
+    (newest_ms,) = db.execute(
+        "SELECT coalesce(max(received_at_ms), 0) FROM rewards WHERE attached = 0"
+    ).fetchone()
+    keep_counted_to(db.conn, newest_ms)
+
+
+LAST_MIGRATION = m029_orphans.__name__
