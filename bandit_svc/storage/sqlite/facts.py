@@ -32,7 +32,7 @@ from bandit_svc.storage.sqlite.rows.decisions import (
     shown_id,
     stored_id,
 )
-from bandit_svc.storage.sqlite.rows.orphans import are_due, count_orphans, counted_to_ms
+from bandit_svc.storage.sqlite.rows.orphans import are_due, count_orphans, orphans_of
 from bandit_svc.storage.sqlite.rows.shared_parts import PartNumbers
 from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS, DEFERRED, JOINED, OPEN
 from bandit_svc.storage.sqlite.soundness import faults
@@ -207,10 +207,7 @@ class SqliteFacts:
                 unexposed=scalar(
                     "SELECT count(*) FROM decisions WHERE number = ? AND state = 0"
                 ),
-                orphans=scalar(
-                    "SELECT count(*) FROM rewards WHERE number = ? AND attached = 0"
-                    f" AND received_at_ms <= {counted_to_ms(connection)}"
-                ),
+                orphans=orphans_of(connection, number),
                 joined=joined,
             )
 

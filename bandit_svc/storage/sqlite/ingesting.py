@@ -207,7 +207,7 @@ class Ingesting:
             self._attach(decision, rule)
 
     def _attach(self, decision: Decision, rule: ClosingRule) -> None:
-        """Give a new decision the rewards that came before it."""
+        """Attach to a new decision the rewards that came before it."""
         id_ = (stored_id(decision.id),)
         received_ms = self._connection.execute(_WAITING, id_).fetchall()
         if not received_ms:

@@ -32,6 +32,16 @@ def counted_to_ms(connection: sqlite3.Connection) -> int:
     return 0 if found is None else int(found[0])
 
 
+def orphans_of(connection: sqlite3.Connection, number: int) -> int:
+    """Return how many rewards of an experiment have waited for too long."""
+    (found,) = connection.execute(
+        "SELECT count(*) FROM rewards"
+        " WHERE number = ? AND attached = 0 AND received_at_ms <= ?",
+        [number, counted_to_ms(connection)],
+    ).fetchone()
+    return int(found)
+
+
 def are_due(connection: sqlite3.Connection, now_ms: int) -> bool:
     """Return whether there are rewards that `count_orphans` may count."""
     if not any_orphans(connection):
