@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,18 @@ from tests.harness.loopback import free_port
 from tests.harness.process import Process, plain_environment
 from tests.harness.waiting import GENEROUS_S
 
-COMMAND = (
-    *(sys.executable, "-m", "gunicorn"),
-    *("--config", "python:bandit_svc.server.gunicorn_conf"),
-    "bandit_svc.server.asgi:application",
-)
+APPLICATION = "bandit_svc.server.asgi:application"
 TWO = [{"key": "a"}, {"key": "b"}]
 
 
 class Gunicorn(Process):
     """Web workers and no learner; `ask` connects anew for each request."""
+
+    COMMAND: Sequence[str] = (
+        *(sys.executable, "-m", "gunicorn"),
+        *("--config", "python:bandit_svc.server.gunicorn_conf"),
+        APPLICATION,
+    )
 
     def __init__(self, folder: Path, workers: int = 2, **more: str) -> None:
         self.data = folder / "data"
@@ -45,7 +48,8 @@ class Gunicorn(Process):
         self.secret = self.issue("secret").text
         variables = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         environment = plain_environment(**settings.environment() | variables | more)
-        super().__init__(COMMAND, folder / "output.log", environment)
+        command = [word.format(port=self.port) for word in self.COMMAND]
+        super().__init__(command, folder / "output.log", environment)
 
     def issue(self, scope: Scope) -> issue_keys.IssuedKey:
         entropy = os.urandom(issue_keys.ENTROPY_BYTES)
@@ -109,3 +113,21 @@ class Gunicorn(Process):
                 facts = [decode(record, batch.parts) for record in batch.records]
                 found |= {fact.id for fact in facts if isinstance(fact, Decision)}
         return found
+
+
+class Uvicorn(Gunicorn):
+    """The same application under uvicorn."""
+
+    COMMAND = (
+        *(sys.executable, "-m", "uvicorn", "--port", "{port}"),
+        *("--log-level", "warning", APPLICATION),
+    )
+
+
+class Granian(Gunicorn):
+    """The same application under granian."""
+
+    COMMAND = (
+        *(sys.executable, "-m", "granian", "--interface", "asgi", "--port", "{port}"),
+        *("--log-level", "warning", APPLICATION),
+    )
