@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 20.0
 _PR_SET_PDEATHSIG = 1
+ASGI = frozenset({"empty_asgi"})
+"""Contestants that gunicorn's own asgi worker runs; the others its thread worker."""
 BANDIT_SVC = str(Path(sys.executable).with_name("bandit-svc"))
 
 
@@ -131,6 +133,7 @@ def contestant(name: str, folder: Path, settings: Settings) -> Iterator[Listenin
         "BANDIT_WORKERS": str(settings.workers),
         "BANDIT_THREADS": str(settings.threads),
         "NAIVE_DATABASE": str(folder / "naive.db"),
+        "CONTESTANT_WORKER": "asgi" if name in ASGI else "gthread",
     }
     command = (
         *(sys.executable, "-m", "gunicorn"),

@@ -1,7 +1,8 @@
-"""Decisions, rewards and batches against bare Flask, a naive service and raw WSGI.
+"""Decisions, rewards and batches against bare Flask, a naive service and raw servers.
 
-All run under gunicorn with the service's own flags at the same time and are loaded in
-turn. No learner runs; fsync=interval and keys as shipped.
+All run under gunicorn at the same time and are loaded in turn: ours in its own worker
+class, an empty handler in gunicorn's asgi worker, the others in its thread worker. No
+learner runs; fsync=interval and keys as shipped.
 """
 
 import contextlib
@@ -43,7 +44,7 @@ _DECISIONS, _REWARDS = "/v1/decisions", "/v1/rewards"
 
 
 class Serving:
-    """Ours, (a) bare Flask, (b) the naive service, (c) raw WSGI, (f) predict."""
+    """Ours, bare Flask, the naive service, raw WSGI, raw ASGI, predict."""
 
     name = "serving"
     goals = (
@@ -52,7 +53,21 @@ class Serving:
             "decisions_per_s ours",
             "decisions_per_s bare_flask",
             ">=",
-            1.0,
+            2.2,
+        ),
+        Goal(
+            "CPU a decision / bare Flask's",
+            "cpu_us a decision ours",
+            "cpu_us a decision bare_flask",
+            "<=",
+            0.3,
+        ),
+        Goal(
+            "decision throughput / gunicorn asgi with an empty handler",
+            "decisions_per_s ours",
+            "decisions_per_s empty_asgi",
+            ">=",
+            0.6,
         ),
         Goal(
             "decision throughput / naive service",
@@ -73,14 +88,14 @@ class Serving:
             "p99_ms at half bare's peak ours",
             "p99_ms at half bare's peak bare_flask",
             "<=",
-            1.5,
+            0.7,
         ),
         Goal(
             "reward throughput / bare Flask",
             "rewards_per_s ours",
             "rewards_per_s bare_flask",
             ">=",
-            1.1,
+            2.5,
         ),
         Goal(
             "batch of 100: decisions/s / predict in a loop",
@@ -103,7 +118,7 @@ class Serving:
         """Start all contestants."""
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            for name in ("bare_flask", "naive", "raw_wsgi"):
+            for name in ("bare_flask", "naive", "raw_wsgi", "empty_asgi"):
                 self._others[name] = stack.enter_context(
                     contestant(name, folder, self._settings)
                 )
@@ -114,7 +129,7 @@ class Serving:
     def measure(self, seconds: float) -> Figures:
         """Measure each contestant once."""
         figures: Figures = {}
-        for name in ("bare_flask", "naive", "raw_wsgi", "ours"):
+        for name in ("bare_flask", "naive", "raw_wsgi", "empty_asgi", "ours"):
             got = self._closed(name, _DECISIONS, self._bodies, seconds)
             figures[f"decisions_per_s {name}"] = got["decisions_per_s"]
             figures[f"cpu_us a decision {name}"] = got["cpu_us"]

@@ -15,7 +15,7 @@ from bandit_svc.server.gunicorn_conf import (
 )
 from bandit_svc.settings import settings_from
 
-worker_class = "gthread"
+worker_class = os.environ.get("CONTESTANT_WORKER", "gthread")
 threads = settings_from(os.environ).threads
 
 __all__ = [
