@@ -4,6 +4,7 @@ Owns gunicorn's settings and hooks. Nothing is loaded before the fork.
 """
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 from bandit_svc import metrics
@@ -42,6 +43,15 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH1
 control_socket_disable = True
 accesslog = None
 loglevel = "warning"
+
+
+def post_fork(_server: "Arbiter", _worker: "Worker") -> None:
+    """Let a worker that is told to stop end at once, until it has handlers of its own.
+
+    Those of its parent, which it has until then, would only take a note.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def child_exit(_server: "Arbiter", worker: "Worker") -> None:

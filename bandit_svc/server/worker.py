@@ -6,7 +6,9 @@ Owns the life of a worker process: its listening sockets, its heartbeat and its 
 import asyncio
 import contextlib
 import os
+import signal
 from functools import partial
+from types import FrameType
 from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
@@ -36,9 +38,24 @@ class HotWorker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
         self.patience = Patience.of(settings)
         self.most_connections = most_connections(settings)
 
+    def init_signals(self) -> None:
+        """Notice signals also while the application is loaded.
+
+        A loop of uvloop loses what comes before it runs, and gunicorn would wait for
+        its whole patience before it kills the worker.
+        """
+        for number in self.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, self._stop_loading)
+
+    def _stop_loading(self, _number: int, _frame: FrameType | None) -> None:
+        self.alive = False
+
     async def _serve(self) -> None:
         use_c_parser()
         self._told_to_stop = asyncio.Event()
+        super().init_signals()
         for listener in self.sockets:
             # Gunicorn has chosen the backlog; asyncio would set its own.
             server = await self.loop.create_server(

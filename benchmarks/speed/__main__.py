@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.beside import Beside
 from benchmarks.growth.pages import PageGrowth
 from benchmarks.growth.reports import ReportGrowth
 from benchmarks.speed.evaluation_cost import EvaluationCost
@@ -35,6 +36,7 @@ from benchmarks.speed.table import figures_table, outcomes_table
 
 SCENARIOS: tuple[Scenario, ...] = (
     Serving(),
+    Beside(),
     GroupCommits(),
     LearningLoad(),
     LearningCost(),

@@ -31,6 +31,8 @@ forwarded_allow_ips
 asgi_loop
 _conn_lost_handled
 _arm_keepalive_timer
+post_fork
+init_signals
 child_exit
 worker_exit
 merge_slashes

@@ -3,9 +3,11 @@
 Owns `Gunicorn`, which asks over a new connection for each request.
 """
 
+import contextlib
 import http.client
 import json
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -73,6 +75,13 @@ class Gunicorn(Process):
     def decide(self, **fields: object) -> tuple[int, Any, http.client.HTTPMessage]:
         return self.ask("POST", "/v1/decisions", {"experiment": "hero"} | fields)
 
+    def is_listening(self) -> bool:
+        """Return whether the port takes connections."""
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port)).close()
+            return True
+        return False
+
     def ready(self) -> bool:
         try:
             return self.ask("GET", "/readyz")[0] == 200
@@ -113,6 +122,12 @@ class Gunicorn(Process):
                 facts = [decode(record, batch.parts) for record in batch.records]
                 found |= {fact.id for fact in facts if isinstance(fact, Decision)}
         return found
+
+
+class Patient(Gunicorn):
+    """Waits for its workers for ever: one that does not end is seen as a hang."""
+
+    COMMAND = (*Gunicorn.COMMAND, "--graceful-timeout", "100000")
 
 
 class Uvicorn(Gunicorn):
