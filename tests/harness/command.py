@@ -5,6 +5,7 @@ Owns `Run`, `run_command` and `Command`.
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -79,7 +80,9 @@ class Command(Process):
         """Leave nothing behind, whatever state the test has left it in."""
         super().end()
         for pid in processes_of(self.data):
-            os.kill(pid, signal.SIGKILL)
+            # It may have ended by itself since it was found.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 class StartCommand(Protocol):
