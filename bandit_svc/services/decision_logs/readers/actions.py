@@ -3,14 +3,16 @@
 Owns the rule by which numbers are one another's neighbours and other words are not.
 """
 
+import math
 from collections.abc import Sequence
 
 from bandit_svc.services.decision_logs.readers.rows import UnreadableLog
 
 
 def action_name(cell: object) -> str:
-    """Return an action's name; 3.0 is 3."""
-    text = "" if cell is None else str(cell).strip()
+    """Return an action's name; 3.0 is 3, and what is not a number is none."""
+    missing = cell is None or (isinstance(cell, float) and math.isnan(cell))
+    text = "" if missing else str(cell).strip()
     return text.removesuffix(".0") if text.removesuffix(".0").isdigit() else text
 
 

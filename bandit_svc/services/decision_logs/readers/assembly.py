@@ -208,7 +208,7 @@ class Assembly:
             if name and (self._names is None or name in self._codes):
                 continue
             for row, other in enumerate(cells):
-                if other == cell:
+                if action_name(other) == name:
                     faults.add(row, self._unknown(name))
 
     def _actions(self, rows: Rows, right: BoolArray | None) -> IntArray:

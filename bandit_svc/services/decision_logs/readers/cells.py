@@ -58,7 +58,10 @@ def numbers(
     """
     try:
         values = np.array(cells, dtype=np.float64)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
+        values = np.empty((0, 0))
+    if values.ndim != 1:
+        # Text, or lists of JSON that are all as long.
         values = np.array(_converted(cells, form), dtype=np.float64)
     if form.default is not None:
         values = _filled(values, cells, form.default)

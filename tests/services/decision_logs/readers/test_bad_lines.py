@@ -129,6 +129,9 @@ def test_a_pmf_that_gives_the_choice_no_chance_is_a_bad_row(tmp_path: Path) -> N
         ("log.jsonl", ('{"item": "a", "item": "b", "click": 1, "p": 0.5}',), 1),
         ("log.jsonl", ('{"item": ["a"], "click": 1, "p": 0.5}',), 1),
         ("log.jsonl", ('{"item": "a", "click": 1, "p": true}',), 1),
+        ("log.jsonl", ('{"item": NaN, "click": 1, "p": 0.5}',), 1),
+        ("log.jsonl", ('{"item": "a", "click": [1], "p": 0.5}',), 1),
+        ("log.jsonl", ('{"item": "a", "click": 1, "p": {}}',), 1),
     ],
 )
 def test_lines_of_json_that_are_no_row_are_bad(
@@ -140,6 +143,19 @@ def test_lines_of_json_that_are_no_row_are_bad(
 
     assert log.reward.tolist() == [1, 1]
     assert log.left_out == {"bad": count}
+
+
+@pytest.mark.parametrize("name", ["click", "p", "t_a", "kept"])
+def test_a_column_of_lists_is_no_column_of_numbers(tmp_path: Path, name: str) -> None:
+    columns = Columns(
+        action="item", reward="click", propensity="p", targets="t_", weight="kept"
+    )
+    row = {"item": "a", "click": 1, "p": 0.5, "t_a": 1, "kept": 1}
+
+    for cell in ([1], []):
+        line = json.dumps(row | {name: cell})
+        with pytest.raises(UnreadableLog, match=rf"line 1: {name[0]}\S* is \["):
+            read(tmp_path, f"{line}\n{line}\n", 0, "log.jsonl", columns)
 
 
 def test_bad_decisions_of_vw_text_are_left_out(tmp_path: Path) -> None:
