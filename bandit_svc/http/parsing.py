@@ -56,8 +56,8 @@ _LEAST_FEATURE_BYTES = len('"":1,')
 class UsualDecisionBody(DecisionBody, frozen=True, forbid_unknown_fields=True):
     """A body whose limits the decoder itself checks; of most requests.
 
-    Its limits are those of `check_context` and `_short`, which cost a tenth of a whole
-    decision. What it refuses is decoded again, for the message.
+    Its limits are those of `check_context` and `_short`, which cost more in Python.
+    What it refuses is decoded again, for the message.
     """
 
     experiment: _Named

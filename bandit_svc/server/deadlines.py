@@ -64,7 +64,7 @@ class Shedding:
 
     What waits in a worker waits for its turn of the loop. While turns are too long, one
     after the other, the requests that come early in a turn are answered and the others
-    refused, which costs a fifth: so those that are answered are answered in time.
+    refused, which costs less: so those that are answered are answered in time.
     """
 
     def __init__(self) -> None:
