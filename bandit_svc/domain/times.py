@@ -1,6 +1,7 @@
 """Instants as text, and deadlines.
 
-Owns the formats of times: RFC 3339 for programs, a short form for sentences. Pure: the
+Owns the formats of times, RFC 3339 for programs and a short form for sentences, and
+when a pause is over. Pure: the
 caller brings the instant or the clock.
 """
 
@@ -10,6 +11,20 @@ from functools import lru_cache
 
 Deadline = Callable[[], bool]
 """Return whether time is up; the clock behind it is the caller's."""
+
+
+def has_passed(pause_ms: int, since_ms: int | None, now_ms: int) -> bool:
+    """Return whether a pause is over: what waits for it may be done.
+
+    It is over too where nothing began it, and where the clock was set back since, which
+    must not make the pause longer.
+
+    Args:
+        pause_ms: its length.
+        since_ms: its beginning; None for none.
+        now_ms: on the same clock.
+    """
+    return since_ms is None or not 0 <= now_ms - since_ms < pause_ms
 
 
 def timestamp(at_ms: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.times import has_passed
 from bandit_svc.services.evaluation.progressive import LEARNERS_STORED_EVERY
 
 LEAST_AWAKE_MS = 10_000
@@ -67,9 +68,7 @@ class Wakefulness:
         if busy:
             self._busy_at_ms[number] = now_ms
             return False
-        since_ms = now_ms - self._busy_at_ms.get(number, now_ms - self._awake_ms)
-        # A clock that was set back must not keep it awake.
-        if 0 <= since_ms < self._awake_ms:
+        if not has_passed(self._awake_ms, self._busy_at_ms.get(number), now_ms):
             return False
         self._busy_at_ms.pop(number, None)
         return True

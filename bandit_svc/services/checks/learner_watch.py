@@ -8,6 +8,7 @@ as good as before; the log, which grows on, does not. The clock is passed in.
 import threading
 from contextlib import suppress
 
+from bandit_svc.domain.times import has_passed
 from bandit_svc.errors import BanditError
 from bandit_svc.eventlog.interface import START, EventLogReader
 from bandit_svc.services.checks.degraded import (
@@ -41,9 +42,7 @@ class LearnerWatch:
             now_ms: the caller's agreed time.
         """
         with self._lock:
-            looked_at_ms = self._looked_at_ms
-            # A clock that was set back must not end the looks.
-            if looked_at_ms is None or not 0 <= now_ms - looked_at_ms < LOOK_EVERY_MS:
+            if has_passed(LOOK_EVERY_MS, self._looked_at_ms, now_ms):
                 self._looked_at_ms = now_ms
                 self._reasons = tuple(self._look(now_ms))
             return self._reasons

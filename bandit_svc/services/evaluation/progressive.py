@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.times import Deadline
+from bandit_svc.domain.times import Deadline, has_passed
 from bandit_svc.services.evaluation.candidate import (
     Candidate,
     WeightBounds,
@@ -161,8 +161,7 @@ class ProgressiveEvaluator:
         return evaluated
 
     def _due(self, since_ms: int, now_ms: int, times: int) -> bool:
-        # A clock that was set back must not delay it.
-        return not 0 <= now_ms - since_ms < times * self._keep_every_ms
+        return has_passed(times * self._keep_every_ms, since_ms, now_ms)
 
     def _follow(self, experiment: Experiment) -> Iterable[str]:
         """Bring the candidates in line with the definition; return the faults."""

@@ -14,7 +14,7 @@ import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, advance
-from bandit_svc.domain.times import Deadline
+from bandit_svc.domain.times import Deadline, has_passed
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.learning.model import Model, catch_up, fresh_model, model_of
@@ -94,8 +94,7 @@ class Pause:
         if not self._failures:
             return False
         pause_ms: int = min(FIRST_PAUSE_MS << (self._failures - 1), LONGEST_PAUSE_MS)
-        # A clock that was set back must not hold it for longer.
-        return 0 <= now_ms - self._failed_at_ms < pause_ms
+        return not has_passed(pause_ms, self._failed_at_ms, now_ms)
 
 
 class Trainer:
@@ -187,9 +186,7 @@ class Trainer:
             done.waits = True
         else:
             self._challenge(definition, model, time_is_up, now_ms, done)
-        # A clock that was set back must not hold a model back.
-        since_ms = now_ms - self._published_at_ms
-        due = not 0 <= since_ms < publish_every_ms
+        due = has_passed(publish_every_ms, self._published_at_ms, now_ms)
         if done.published is None and model.learned != self._published_learned and due:
             if self._publishing.holds(now_ms, experiment.revision):
                 done.waits = True

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.limits import MAX_JOBS_QUEUED, MAX_POLICIES_ASKED
 from bandit_svc.domain.plain_values import Payload, Spec
+from bandit_svc.domain.times import has_passed
 from bandit_svc.errors import (
     BanditError,
     InvalidInput,
@@ -213,8 +214,7 @@ class _Progress:
 
     def told(self, done: int, total: int) -> None:
         self.check()
-        now_ms, written = self._now_ms(), self._written_at_ms
-        # A clock that was set back must not hold it back.
-        if written is None or not 0 <= now_ms - written < PROGRESS_EVERY_MS:
+        now_ms = self._now_ms()
+        if has_passed(PROGRESS_EVERY_MS, self._written_at_ms, now_ms):
             self._storage.jobs.progress(self._job_id, done, total)
             self._written_at_ms = now_ms

@@ -4,6 +4,7 @@ Owns what waits in memory: a request only notes the id of its key. The store is 
 the caller's background, with the time of that, so that a use is known to the minute.
 """
 
+from bandit_svc.domain.times import has_passed
 from bandit_svc.storage.keys import Keys
 
 KEPT_EVERY_MS = 60_000
@@ -37,7 +38,5 @@ class KeyUses:
         Raises:
             Unavailable: the store can't be written now.
         """
-        kept_at_ms = self._kept_at_ms
-        # A clock that was set back must not hold it for longer.
-        if kept_at_ms is None or not 0 <= now_ms - kept_at_ms < KEPT_EVERY_MS:
+        if has_passed(KEPT_EVERY_MS, self._kept_at_ms, now_ms):
             self.keep(now_ms)
