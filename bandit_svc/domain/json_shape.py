@@ -1,12 +1,12 @@
 """Places in a JSON document, and how deep it nests.
 
-Owns RFC 6901 pointers and the one limit on depth. Pure, and knows no field by
-name.
+Owns RFC 6901 pointers, the one limit on depth, and which values are numbers. Pure, and
+knows no field by name.
 """
 
 import math
 import re
-from typing import Any
+from typing import Any, TypeGuard
 
 from bandit_svc.domain.limits import MAX_NESTING
 from bandit_svc.errors import InvalidInput
@@ -15,6 +15,11 @@ from bandit_svc.errors import InvalidInput
 _PATH = re.compile(r" - at `\$([\w.\[\]]*)`\Z")
 _FIELD = re.compile(r"(?:missing required|contains unknown) field `(.*)`\Z", re.DOTALL)
 _NAME_LENGTH = 64
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether a value is a number of JSON; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def escape_pointer(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bandit_svc.domain.experiment import TREATMENT, Experiment
+from bandit_svc.domain.json_shape import is_number
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.times import timestamp
 from bandit_svc.storage.interface import Storage
@@ -145,7 +146,7 @@ def _keys(shown: Sequence[_Shown]) -> list[str]:
 def _labels(shown: Sequence[_Shown], key: str) -> list[str]:
     """Return the bin of each decision: few values as they are, numbers in ranges."""
     values = [one.features.get(key) for one in shown]
-    numbers = [float(v) for v in values if v is not None and _is_number(v)]
+    numbers = [float(v) for v in values if v is not None and is_number(v)]
     if len(set(numbers)) > MOST_VALUES and len(numbers) >= len(values) / 2:
         write = _ranges(numbers)
     else:
@@ -173,7 +174,7 @@ def _ranges(numbers: Sequence[float]) -> Callable[[Any], str]:
     edges = sorted({ordered[0], *cuts, ordered[-1]})
 
     def write(value: Any) -> str:  # noqa: ANN401 - any feature
-        if not _is_number(value):
+        if not is_number(value):
             return OTHER
         inner = edges[1:-1]
         index = next((i for i, e in enumerate(inner) if value < e), len(inner))
@@ -183,14 +184,10 @@ def _ranges(numbers: Sequence[float]) -> Callable[[Any], str]:
     return write
 
 
-def _is_number(value: Any) -> bool:  # noqa: ANN401 - any feature
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _text(value: Any) -> str:  # noqa: ANN401 - any feature
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:.12g}" if _is_number(value) else str(value)
+    return f"{value:.12g}" if is_number(value) else str(value)
 
 
 def _information(labels: Sequence[str], shown: Sequence[_Shown]) -> float:

@@ -9,8 +9,8 @@ in any case. Fields that nobody knows are left to whoever wrote them.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeGuard
 
+from bandit_svc.domain.json_shape import is_number
 from bandit_svc.domain.plain_values import Payload
 
 NO_COST = "without a reward"
@@ -144,7 +144,7 @@ def _weight(event: Payload) -> float:
     dropped = event.get("pdrop")
     if dropped is None:
         return 1.0
-    if not _is_number(dropped) or not 0 <= dropped <= 1:
+    if not is_number(dropped) or not 0 <= dropped <= 1:
         raise EventFault(f"pdrop is {dropped!r}; it must be from 0 to below 1")
     if dropped == 1:
         raise LeftOut(DROPPED)
@@ -275,10 +275,10 @@ def _chosen(event: Payload, label: _Label, first: int, count: int) -> int:
 
 
 def _reward(event: Payload, cost: object) -> float:
-    if not _is_number(cost):
+    if not is_number(cost):
         raise EventFault(f"_label_cost is {cost!r}; it must be a number")
     original = event.get("_original_label_cost")
-    if original is not None and not (_is_number(original) and _close(original, cost)):
+    if original is not None and not (is_number(original) and _close(original, cost)):
         raise EventFault(
             f"_label_cost is {cost!r} and _original_label_cost {original!r}: the cost "
             "was rewritten for learning. Write the one that was observed into "
@@ -299,7 +299,7 @@ def _propensity(
     if pmf is None or logged is None:
         return logged if pmf is None else pmf[index]
     chance = pmf[index]
-    if not _is_number(logged) or not _is_number(chance) or _close(logged, chance):
+    if not is_number(logged) or not is_number(chance) or _close(logged, chance):
         return logged
     if weight > 1 and _close(logged * weight, chance):
         return chance
@@ -310,10 +310,6 @@ def _propensity(
         "action. If only a part of the events was kept, write pdrop, 1 minus that "
         "part; otherwise one of both is false"
     )
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _close(one: float, other: float) -> bool:
