@@ -133,18 +133,18 @@ def _nothing(report: Report) -> str:
 
 def _loss(report: Report, less: str) -> str:
     """Return that the bandit earned less, and whether learning is why."""
-    if not is_price_of_learning(report):
-        advice = _advice(report, "Pause it and look at its context and rewards.")
-        return f"The bandit earns less than the baseline: {less}. {advice}"
     so_far = f"The bandit has earned less than the baseline so far: {less}."
-    newest = _newest_half(report)
-    if newest is None or report.model.learned < LEARNS_AT_FIRST:
+    if report.model.learned < LEARNS_AT_FIRST:
         learned = counted(report.model.learned, "decision")
         advice = _advice(report, "Wait for more decisions.")
         return (
             f"{so_far} It has learned from {learned} only, and this mean keeps what it "
             f"tried at first. {advice}"
         )
+    newest = _newest_half(report)
+    if newest is None or newest.treatment < newest.baseline:
+        advice = _advice(report, "Pause it and look at its context and rewards.")
+        return f"The bandit earns less than the baseline: {less}. {advice}"
     return (
         f"{so_far} This mean keeps the price of learning: in the newest half of the "
         f"decisions the bandit earned {amount(newest.treatment)} and the baseline "

@@ -122,6 +122,7 @@ class Ingesting:
         self._latencies: Latencies = Counter()
         self._units = Units(connection)
         self._orphans = True
+        self._counted_to_ms = 0
 
     def run(self, arrivals: Sequence[Arrival]) -> IngestOutcome:
         """Keep every arrival: decisions first, so that fewer rewards are orphans."""
@@ -130,6 +131,7 @@ class Ingesting:
         rewards: list[Reward] = []
         refusals: list[Refusal] = []
         self._orphans = any_orphans(self._connection)
+        self._counted_to_ms = counted_to_ms(self._connection)
         for arrival in arrivals:
             event = arrival.event
             if isinstance(event, Decision):
@@ -213,10 +215,10 @@ class Ingesting:
         if not received_ms:
             return
         self._connection.execute(_ATTACH, id_)
-        number, counted_ms = decision.number, counted_to_ms(self._connection)
+        number = decision.number
         self._counts[number, f"reported_{decision.group}"] += len(received_ms)
         # Those that waited for longer were counted as orphans.
-        soon = sum(at_ms > counted_ms for (at_ms,) in received_ms)
+        soon = sum(at_ms > self._counted_to_ms for (at_ms,) in received_ms)
         if soon:
             self._counts[number, "rewards_accepted"] += soon
         if rule.on_first_reward:
@@ -333,7 +335,7 @@ class Ingesting:
         if known is None:
             # Counted as an orphan at once if that time is over, else by count_orphans
             # or with its decision.
-            if reward.received_at_ms > counted_to_ms(self._connection):
+            if reward.received_at_ms > self._counted_to_ms:
                 return
             outcome = "rewards_orphan"
         elif known.state == JOINED:
