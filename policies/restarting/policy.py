@@ -18,8 +18,9 @@ from policies.adapters import DelegatingPolicy
 from policies.base import Action, Context, Memory, Policy, PolicyError, RewardRange
 from policies.change.settings import rules_of
 from policies.envelope import seal, spec_digest, unseal
+from policies.examples import Example
 from policies.restarting.expectation import Expectation, PackedExpectation
-from policies.restarting.recent import Example, Recent
+from policies.restarting.recent import Recent
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -149,15 +150,16 @@ class RestartingPolicy(DelegatingPolicy):
             raise PolicyError(f"the policy state can't be read: {error}") from error
         # Nothing is assigned before all has succeeded: a damaged state changes nothing.
         served = self._loaded(loaded.served)
-        self._younger = self._loaded(loaded.younger) if loaded.younger else None
-        self._policy = served
+        younger = self._loaded(loaded.younger) if loaded.younger else None
+        expectation = (
+            Expectation.unpacked(loaded.expectation) if loaded.expectation else None
+        )
+        recent = Recent.unpacked(loaded.recent)
+        self._policy, self._younger = served, younger
+        self._expectation, self._recent = expectation, recent
         self._count, self._since = loaded.count, loaded.since
         self._young_since = loaded.young_since
         self._changes, self._last_change = loaded.changes, loaded.last_change
-        self._expectation = (
-            Expectation.unpacked(loaded.expectation) if loaded.expectation else None
-        )
-        self._recent = Recent.unpacked(loaded.recent)
 
     def _loaded(self, state: bytes) -> Policy:
         policy = self._build()

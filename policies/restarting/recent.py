@@ -5,21 +5,11 @@ Owns the list, and its form in a dump: each list of actions is written once.
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import Self
 
-from policies.base import Action, Context
+from policies.examples import Example, packed_actions, unpacked_actions
 
 MOST = 256
-
-
-class Example(NamedTuple):
-    """The arguments of one `learn`."""
-
-    context: Context
-    actions: tuple[Action, ...]
-    chosen: int
-    propensity: float
-    reward: float
 
 
 class Recent:
@@ -38,7 +28,7 @@ class Recent:
         return self._examples[-count:] if count else []
 
     def packed(self) -> str:
-        """Return the examples for a dump, as JSON: it holds any text and number."""
+        """Return the examples for a dump, as JSON."""
         places: dict[str, int] = {}
         lists: list[str] = []
         examples = []
@@ -46,21 +36,19 @@ class Recent:
         for context, actions, *rest in self._examples:
             place = known.get(id(actions))
             if place is None:
-                written = json.dumps([(one.key, dict(one.features)) for one in actions])
+                written = json.dumps(packed_actions(actions))
                 place = places.setdefault(written, len(lists))
                 if place == len(lists):
                     lists.append(written)
                 known[id(actions)] = place
-            examples.append((context, place, *rest))
+            examples.append((dict(context), place, *rest))
         return json.dumps([lists, examples], separators=(",", ":"))
 
     @classmethod
     def unpacked(cls, text: str) -> Self:
         """Build the list that was packed."""
         written, examples = json.loads(text)
-        lists = [
-            tuple(Action(*action) for action in json.loads(one)) for one in written
-        ]
+        lists = [unpacked_actions(json.loads(one)) for one in written]
         return cls(
             [
                 Example(context, lists[place], *rest)

@@ -16,6 +16,7 @@ import msgspec
 from policies.adapters import DelegatingPolicy
 from policies.base import Action, Context, Policy, PolicyError, RewardRange
 from policies.envelope import seal, spec_digest, unseal
+from policies.examples import Example, packed_actions, unpacked_actions
 from policies.vw.explorers import resumes_exactly
 from policies.vw.policy import VwPolicy
 
@@ -24,9 +25,6 @@ EVERY = 64
 
 Stored states depend on it, since the reloads are part of the learning: to change it,
 raise envelope.FORMAT too."""
-
-_Example = tuple[Context, Sequence[Action], int, float, float]
-"""The arguments of one `learn`."""
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -53,7 +51,7 @@ class CheckpointedPolicy(DelegatingPolicy):
         self._build = build
         self._digest = spec_digest(spec, reward_range)
         self._checkpoint: bytes | None = None
-        self._since: list[_Example] = []
+        self._since: list[Example] = []
 
     def learn(
         self,
@@ -67,8 +65,9 @@ class CheckpointedPolicy(DelegatingPolicy):
 
         An example that the policy refuses isn't counted.
         """
-        self._policy.learn(context, actions, chosen, propensity, reward)
-        self._since.append((context, actions, chosen, propensity, reward))
+        example = Example(context, tuple(actions), chosen, propensity, reward)
+        self._policy.learn(*example)
+        self._since.append(example)
         # A policy that was never dumped reloads too, so that it has the same state as
         # one that resumed.
         if len(self._since) >= EVERY:
@@ -102,19 +101,17 @@ class CheckpointedPolicy(DelegatingPolicy):
         return policy
 
 
-def _to_json(examples: Sequence[_Example]) -> str:
-    # The standard library's JSON accepts every string that a policy accepts, lone
-    # surrogates too, and restores floats bit for bit.
+def _to_json(examples: Sequence[Example]) -> str:
     rows = [
-        (dict(context), [(a.key, dict(a.features)) for a in actions], *rest)
+        (dict(context), packed_actions(actions), *rest)
         for context, actions, *rest in examples
     ]
     return json.dumps(rows, separators=(",", ":"))
 
 
-def _from_json(text: str) -> list[_Example]:
+def _from_json(text: str) -> list[Example]:
     return [
-        (context, tuple(Action(*action) for action in actions), *rest)
+        Example(context, unpacked_actions(actions), *rest)
         for context, actions, *rest in json.loads(text)
     ]
 
