@@ -8,13 +8,11 @@ import contextlib
 import http.client
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bandit_svc.settings import Settings
 from benchmarks.speed.processes import (
     BANDIT_SVC,
     drive,
@@ -23,7 +21,7 @@ from benchmarks.speed.processes import (
     wait_for_port,
 )
 from benchmarks.speed.rows import Figures, Goal
-from benchmarks.speed.service import EXPERIMENT, Service, decision_bodies, service
+from benchmarks.speed.service import EXPERIMENT, OneService, Service
 from benchmarks.speed.serving import CONNECTIONS, OPEN_CONNECTIONS
 
 IDLE, SLOW, READERS = 2_000, 200, 2
@@ -32,7 +30,7 @@ SHARE_OF_PEAK = 0.5
 _HALF = b"POST /v1/decisions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
 
 
-class Beside:
+class Beside(OneService):
     """Decisions alone, beside rude clients, and beside reports."""
 
     name = "beside"
@@ -60,23 +58,9 @@ class Beside:
         ),
     )
 
-    def __init__(self) -> None:
-        self._service: Service | None = None
-        self._bodies = decision_bodies()
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Start the web workers."""
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            service(Path(folder), Settings()) as self._service,
-        ):
-            yield
-
     def measure(self, seconds: float) -> Figures:
         """Measure the same load three times, and one stop."""
-        found = self._service
-        assert found is not None, "only inside running()"  # noqa: S101
+        found = self._running
         plan = found.plan("/v1/decisions", self._bodies)
         closed = {"loop": "closed", "connections": CONNECTIONS, "seconds": seconds}
         peak = drive(plan | closed)["decisions_per_s"]

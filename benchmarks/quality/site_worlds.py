@@ -73,6 +73,13 @@ def drawn_rounds(
     )
 
 
+def _visitors(device: Codes, segment: Codes) -> list[Context]:
+    return [
+        {"device": DEVICES[d], "segment": f"s{s}"}
+        for d, s in zip(device.tolist(), segment.tolist(), strict=True)
+    ]
+
+
 def _codes(rng: Rng, n_rounds: int, *sizes: int) -> list[Codes]:
     return [rng.integers(size, size=n_rounds) for size in sizes]
 
@@ -139,10 +146,7 @@ def churn(n_rounds: int, seed: int) -> SiteRounds:
     topic = rng.integers(5, size=total)
     actions = [Action(f"title{k}", {"topic": f"t{topic[k]}"}) for k in range(total)]
     segment, device = _codes(rng, n_rounds, 4, 3)
-    contexts: list[Context] = [
-        {"device": DEVICES[device[row]], "segment": f"s{segment[row]}"}
-        for row in range(n_rounds)
-    ]
+    contexts = _visitors(device, segment)
     likes = rng.normal(0.0, 1.1, (4, 5))
     own, by_device = rng.normal(-2.0, 0.3, total), rng.normal(0.0, 0.6, (3, total))
     table = own + likes[segment][:, topic] + by_device[device]
@@ -219,10 +223,7 @@ def abrupt(n_rounds: int, seed: int) -> SiteRounds:
     rng = np.random.default_rng([seed, 7])
     actions = [Action(f"hero{k}") for k in range(5)]
     device, segment = _codes(rng, n_rounds, 3, 3)
-    contexts: list[Context] = [
-        {"device": DEVICES[device[row]], "segment": f"s{segment[row]}"}
-        for row in range(n_rounds)
-    ]
+    contexts = _visitors(device, segment)
     era = np.arange(n_rounds) // ABRUPT_EVERY
     eras = int(era[-1]) + 1
     table = rng.normal(-1.4, 0.8, (eras, 5))[era]
@@ -236,10 +237,7 @@ def gradual(n_rounds: int, seed: int) -> SiteRounds:
     rng = np.random.default_rng([seed, 10])
     actions = [Action(f"hero{k}") for k in range(5)]
     device, segment = _codes(rng, n_rounds, 3, 3)
-    contexts: list[Context] = [
-        {"device": DEVICES[device[row]], "segment": f"s{segment[row]}"}
-        for row in range(n_rounds)
-    ]
+    contexts = _visitors(device, segment)
     era, within = np.divmod(np.arange(n_rounds), GRADUAL_EVERY)
     eras, share = int(era[-1]) + 2, (within / GRADUAL_EVERY)[:, None]
     own = rng.normal(-1.4, 0.8, (eras, 5))

@@ -4,27 +4,15 @@ One service, loaded with 1 decision : 0.3 reward, first alone, then while its le
 trains on the same traffic (reward window 1 s), all on the same two cores.
 """
 
-import contextlib
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
-from bandit_svc.settings import Settings
 from benchmarks.speed.processes import drive
 from benchmarks.speed.rows import Figures, Goal
-from benchmarks.speed.service import (
-    Service,
-    decision_bodies,
-    learned_count,
-    learning,
-    service,
-)
+from benchmarks.speed.service import OneService, learned_count, learning
 from benchmarks.speed.serving import CONNECTIONS
 
 REWARD_SHARE = 0.3
 
 
-class LearningLoad:
+class LearningLoad(OneService):
     """The service without and with a running learner."""
 
     name = "learning_load"
@@ -38,24 +26,9 @@ class LearningLoad:
         ),
     )
 
-    def __init__(self) -> None:
-        self._service: Service | None = None
-        self._bodies = decision_bodies()
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Start the web workers; each round starts and stops the learner."""
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            service(Path(folder), Settings()) as found,
-        ):
-            self._service = found
-            yield
-
     def measure(self, seconds: float) -> Figures:
         """Measure without, then with a learner that is always busy."""
-        found = self._service
-        assert found is not None, "measure() is called inside running()"  # noqa: S101
+        found = self._running
         mixed = found.plan("/v1/decisions", self._bodies) | {
             "loop": "closed",
             "connections": CONNECTIONS,

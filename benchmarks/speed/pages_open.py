@@ -5,17 +5,14 @@ the two cores and the web workers with the decisions, but no lock.
 """
 
 import contextlib
-import tempfile
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
-from bandit_svc.settings import Settings
 from benchmarks.speed.processes import drive
 from benchmarks.speed.rows import Figures, Goal
-from benchmarks.speed.service import EXPERIMENT, Service, decision_bodies, service
+from benchmarks.speed.service import EXPERIMENT, OneService, Service
 from benchmarks.speed.serving import CONNECTIONS
 
 # Each with the seconds between two of its requests, as in its template.
@@ -27,7 +24,7 @@ WINDOWS = (
 )
 
 
-class PagesOpen:
+class PagesOpen(OneService):
     """Decisions alone, and beside ten open windows."""
 
     name = "pages_open"
@@ -49,19 +46,8 @@ class PagesOpen:
     )
 
     def __init__(self) -> None:
-        self._service: Service | None = None
-        self._bodies = decision_bodies()
+        super().__init__()
         self._turn = 0
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Start the web workers."""
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            service(Path(folder), Settings()) as found,
-        ):
-            self._service = found
-            yield
 
     def measure(self, seconds: float) -> Figures:
         """Measure both ways; the order alternates."""
@@ -73,8 +59,7 @@ class PagesOpen:
         return figures
 
     def _load(self, seconds: float, *, pages_open: bool) -> Figures:
-        found = self._service
-        assert found is not None, "measure() is called inside running()"  # noqa: S101
+        found = self._running
         plan = found.plan("/v1/decisions", self._bodies) | {
             "loop": "closed",
             "connections": CONNECTIONS,

@@ -10,6 +10,7 @@ import itertools
 import json
 import random
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -111,6 +112,28 @@ def service(folder: Path, settings: Settings) -> Iterator[Service]:
         _create_experiment(found)
         _train(found)
         yield found
+
+
+class OneService:
+    """A scenario over one service, without a learner unless it starts one."""
+
+    def __init__(self) -> None:
+        self._service: Service | None = None
+        self._bodies = decision_bodies()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Start the web workers."""
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            service(Path(folder), Settings()) as self._service,
+        ):
+            yield
+
+    @property
+    def _running(self) -> Service:
+        assert self._service is not None, "only inside running()"  # noqa: S101
+        return self._service
 
 
 @contextlib.contextmanager
