@@ -17,6 +17,6 @@ from bandit_svc.domain.times import has_passed
     ],
 )
 def test_a_pause_is_over_after_its_time_and_where_a_clock_was_set_back(
-    since_ms: int | None, now_ms: int, passed: bool
+    since_ms: int | None, now_ms: int, *, passed: bool
 ) -> None:
     assert has_passed(100, since_ms, now_ms) is passed
