@@ -80,6 +80,7 @@ CASES: list[Case] = [
     (DECIDE, "exclude numbers", decision('"exclude": ["a", 1]'), 400, "/exclude/1"),
     (DECIDE, "exclude long", decision(f'"exclude": ["{LONG}"]'), 400, "/exclude/0"),
     (DECIDE, "exclude 501", decision('"exclude": [' + KEYS_501 + "]"), 400, "/exclude"),
+    (DECIDE, "exclude unknown", decision('"exclude": ["a", "A"]'), 400, "/exclude/1"),
     (DECIDE, "exclude all", decision('"exclude": ["a", "b"]'), 422, None),
     (DECIDE, "variants object", decision('"variants": {}'), 400, "/variants"),
     (DECIDE, "variants none", decision('"variants": []'), 400, "/variants"),

@@ -5,7 +5,7 @@ Touches no database; the one write is the append. Takes the clock and the
 entropy; the draw's seed is the decision's id.
 """
 
-from typing import Any, assert_never
+from typing import Any
 
 import msgspec
 
@@ -19,9 +19,10 @@ from bandit_svc.domain.experiment import (
     group_of,
 )
 from bandit_svc.domain.plain_values import Context
-from bandit_svc.domain.variant import Variant, check_listing, check_variants
-from bandit_svc.errors import InvalidInput, Unprocessable
+from bandit_svc.domain.variant import Variant
+from bandit_svc.errors import Conflict, FieldError
 from bandit_svc.services.policy_inputs import actions_of
+from bandit_svc.services.serving.eligibility import eligible_variants
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.served_experiment import ServedExperiment
 from policies.base import Action, PolicyError
@@ -69,7 +70,9 @@ def decide(
     Raises:
         NotFound: there is no such experiment.
         Conflict: it is not running.
-        InvalidInput: the request's own variants are not allowed or not valid.
+            or its `request_id` was answered for another unit, context or variants.
+        InvalidInput: the request's own variants are not allowed or not valid, or it
+            excludes what is no variant.
         Unprocessable: no variant is left to choose from.
         Unavailable: the choice can't be made durable, so there is none.
     """
@@ -101,12 +104,46 @@ def _decide_once(
         if first is not None:
             # Its window and its payloads are those of the revision that decided.
             made_with = ports.catalog.at_revision(experiment, first.revision)
+            _check_same_request(made_with, first, request)
             payload = _payload_of(made_with, first)
             return _answer(made_with, first, payload, repeated=True)
         served = ports.catalog.running(request.experiment)
         decided = _decide_new(ports, served, request, decision_id, now_ms, trace_id)
         ports.recent.remember(decided.decision)
         return decided
+
+
+def _check_same_request(
+    made_with: Definition, first: Decision, request: DecisionRequest
+) -> None:
+    """Refuse to answer one request with the decision of another.
+
+    Args:
+        made_with: the definition at the revision of the first decision.
+
+    Raises:
+        Conflict: the unit, the context or the variants differ from the first's.
+    """
+    eligible = eligible_variants(made_with, request.variants, request.exclude)
+    differing = [
+        name
+        for name, same in (
+            ("unit_id", request.unit_id == first.unit_id),
+            ("context", request.context == first.context),
+            ("variants", tuple(v.key for v in eligible) == first.variants),
+            ("variants", _inline(eligible, request) == first.inline_variants),
+        )
+        if not same
+    ]
+    if differing:
+        raise Conflict(
+            f"this request_id was answered already, for another {differing[0]}; send "
+            "the same request to get its answer again, or choose another request_id",
+            *(
+                FieldError(f"/{name}", "differs from the first request of this id")
+                for name in dict.fromkeys(differing)
+            ),
+        )
 
 
 def _decide_new(
@@ -222,73 +259,13 @@ def _treatment_pmf(
 def _eligible(
     served: ServedExperiment, request: DecisionRequest
 ) -> tuple[tuple[Variant, ...], tuple[Action, ...]]:
-    """Return the eligible variants: the request's or ours, without the excluded."""
+    """Return the eligible variants, and what the policy reads of them."""
     if request.variants is None and not request.exclude:
         return served.variants, served.actions
-    variants = served.variants
-    if request.variants is not None:
-        variants = _request_variants(served, request.variants)
-    excluded = frozenset(request.exclude)
-    variants = tuple(v for v in variants if v.key not in excluded)
-    if not variants:
-        raise Unprocessable(
-            f"no variant of {request.experiment!r} is left after `variants` and "
-            "`exclude`; show your own default"
-        )
+    variants = eligible_variants(
+        served.experiment.definition, request.variants, request.exclude
+    )
     return variants, actions_of(variants)
-
-
-def _request_variants(
-    served: ServedExperiment, asked: tuple[str | Variant, ...]
-) -> tuple[Variant, ...]:
-    definition = served.experiment.definition
-    match definition.request_variants:
-        case "refuse":
-            raise InvalidInput.at(
-                "/variants",
-                "this experiment does not take variants from a request; set its "
-                "request_variants to 'narrow' or 'replace'",
-            )
-        case "narrow":
-            takes_whole = False
-        case "replace":
-            takes_whole = True
-        case _:
-            assert_never(definition.request_variants)
-    known = {v.key: v for v in served.variants}
-    variants = []
-    for index, item in enumerate(asked):
-        if isinstance(item, Variant):
-            if not takes_whole:
-                raise InvalidInput.at(
-                    f"/variants/{index}",
-                    "this experiment takes keys of its own variants only; set its "
-                    "request_variants to 'replace' to bring whole variants",
-                )
-            if item.retired:
-                raise InvalidInput.at(
-                    f"/variants/{index}/retired",
-                    "a retired variant is never chosen; leave it out of the request",
-                )
-            variants.append(item)
-        elif item in known:
-            variants.append(known[item])
-        else:
-            raise InvalidInput.at(
-                f"/variants/{index}",
-                f"{item[:128]!r} is not an active variant of this experiment; they are "
-                f"{_listed(definition)}",
-            )
-    if any(isinstance(item, Variant) for item in asked):
-        check_variants(variants)
-    else:
-        # Their contents were checked when the experiment was defined.
-        check_listing(variants)
-    return tuple(variants)
-
-
-def _listed(definition: Definition) -> str:
-    return ", ".join(v.key for v in definition.active_variants[:20])
 
 
 def _inline(

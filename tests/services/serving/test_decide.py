@@ -122,10 +122,35 @@ def test_variants_are_chosen_as_often_as_their_propensities_say(
 
 def test_excluded_variants_have_no_propensity(service: Service) -> None:
     service.create(holdout=0.0)
-    decided = service.decide(exclude=("b", "unknown"))
+    decided = service.decide(exclude=("b",))
 
     assert decided.decision.variants == ("a", "c")
     assert len(decided.decision.pmf) == 2
+
+
+def test_an_exclusion_that_names_no_variant_is_refused_and_nothing_is_logged(
+    service: Service,
+) -> None:
+    service.create(request_variants="replace")
+
+    requests: list[dict[str, Any]] = [{"variants": (Variant("new"),)}, {}]
+    for fields in requests:
+        with pytest.raises(InvalidInput, match="'B' is not a variant") as refused:
+            service.decide(exclude=("b", "B"), **fields)
+        assert [field.pointer for field in refused.value.fields] == ["/exclude/1"]
+    assert service.logged() == []
+
+
+def test_a_retired_variant_and_one_of_the_request_may_be_excluded(
+    service: Service,
+) -> None:
+    service.create(holdout=0.0, request_variants="replace")
+    service.change(variants=[{"key": "a"}, {"key": "c"}])
+    brought = (Variant("new"), Variant("other"))
+
+    assert service.decide(exclude=("b", "c")).decision.variants == ("a",)
+    of_request = service.decide(variants=brought, exclude=("new", "a")).decision
+    assert of_request.variants == ("other",)
 
 
 def test_a_request_narrows_the_list_to_keys_of_the_experiment(

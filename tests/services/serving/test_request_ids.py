@@ -1,6 +1,7 @@
 """A request that is sent again gets its first answer, whoever hears it."""
 
 import threading
+from typing import Any
 
 import msgspec
 import pytest
@@ -123,6 +124,34 @@ def test_a_deferred_request_is_another_one(service: Service) -> None:
 
     assert not ask(service, defer=True).repeated
     assert ask(service, 1, defer=True).repeated
+
+
+@pytest.mark.parametrize("other", [0, 1], ids=["same worker", "another worker"])
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"unit_id": "v"}, "/unit_id"),
+        ({"unit_id": None}, "/unit_id"),
+        ({"context": {"hour": 22}}, "/context"),
+        ({"variants": ("a", "b")}, "/variants"),
+        ({"exclude": ("c",)}, "/variants"),
+        ({"variants": (Variant("a"), Variant("b"), Variant("c"))}, "/variants"),
+    ],
+)
+def test_a_request_id_does_not_answer_another_request(
+    service: Service, other: int, change: dict[str, Any], pointer: str
+) -> None:
+    asked: dict[str, Any] = {"unit_id": "u", "context": {"hour": 21}}
+    first = service.decide(service.workers[0], request_id="r", **asked)
+    service.change(variants=[{"key": k} for k in "abcd"])
+
+    with pytest.raises(Conflict, match="another") as refused:
+        service.decide(service.workers[other], request_id="r", **(asked | change))
+    again = service.decide(service.workers[other], request_id="r", **asked)
+
+    assert [field.pointer for field in refused.value.fields] == [pointer]
+    assert again.decision == first.decision
+    assert len(service.logged()) == 1
 
 
 def test_threads_of_one_worker_that_race_give_one_answer(service: Service) -> None:
