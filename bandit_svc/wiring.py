@@ -16,8 +16,8 @@ from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.checks.learner_watch import LearnerWatch
+from bandit_svc.services.serving.callers.key_uses import KeyUses
 from bandit_svc.services.serving.catalog import Catalog
-from bandit_svc.services.serving.key_uses import KeyUses
 from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.recent_requests import RecentRequests

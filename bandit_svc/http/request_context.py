@@ -10,7 +10,7 @@ from bandit_svc.clock import elapsed_s
 from bandit_svc.http.counting import DecisionCounter, begin_counts
 from bandit_svc.http.incoming.access_log import AccessLog
 from bandit_svc.http.incoming.request_ids import RequestIds
-from bandit_svc.services.serving.rate_limits import RateLimits
+from bandit_svc.services.serving.callers.rate_limits import RateLimits
 from bandit_svc.settings import rates_of
 from bandit_svc.wiring import Worker
 

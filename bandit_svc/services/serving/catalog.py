@@ -11,7 +11,7 @@ from typing import assert_never
 
 from bandit_svc.domain.experiment import Definition, Experiment, unknown_experiment
 from bandit_svc.errors import Conflict, FieldError, NotFound
-from bandit_svc.services.serving.key_ring import KeyRing
+from bandit_svc.services.serving.callers.key_ring import KeyRing
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
     ServedExperiment,

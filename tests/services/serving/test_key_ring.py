@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from bandit_svc.services.serving.key_ring import KeyRing
+from bandit_svc.services.serving.callers.key_ring import KeyRing
 from bandit_svc.storage.keys import KeyRow
 
 SECRET = "bsk_" + "a" * 32

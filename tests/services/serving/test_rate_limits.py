@@ -3,7 +3,7 @@
 import pytest
 
 from bandit_svc.errors import TooManyRequests
-from bandit_svc.services.serving.rate_limits import (
+from bandit_svc.services.serving.callers.rate_limits import (
     ADDRESS,
     EACH_KEY,
     MOST_NAMES,
