@@ -16,6 +16,7 @@ from bandit_svc.cli.experiments.report import report
 from bandit_svc.cli.experiments.simulate import simulate
 from bandit_svc.cli.logs.audit import audit
 from bandit_svc.cli.logs.export import export
+from bandit_svc.cli.planning.plan import plan
 from bandit_svc.cli.service.doctor import doctor
 from bandit_svc.cli.service.init import init
 from bandit_svc.cli.service.keys import keys
@@ -46,6 +47,7 @@ for command in (
     learner,
     experiment,
     keys,
+    plan,
     report,
     evaluate,
     audit,

@@ -23,6 +23,7 @@ from bandit_svc.http import (
 from bandit_svc.http.counting import count_request
 from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
+from bandit_svc.http.planning import plan
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.proxies import Proxies
 from bandit_svc.settings import networks_of
@@ -47,6 +48,7 @@ def create_app(request_context: RequestContext) -> Flask:
     auth.register(app, request_context)
     for room in (ops, decisions, rewards, experiments, evaluations, reports):
         room.register(app, request_context)
+    plan.register(app)
     document.register(app)
     dashboard.register(app, request_context)
     access_log = request_context.access_log

@@ -55,10 +55,12 @@ class Recording:
         self.service = service
         self.found: dict[str, dict[str, Any]] = {}
 
-    def call(self, operation: str, body: object = None, **path: object) -> Any:
+    def call(
+        self, operation: str, body: object = None, query: str = "", **path: object
+    ) -> Any:
         """Call an operation by its name; its path takes the values of `path`."""
         (described,) = (one for one in OPERATIONS if one.name == operation)
-        where = described.path.format(**path)
+        where = described.path.format(**path) + query
         answer = self.service.call(described.method.upper(), where, body)
         assert answer.status_code == described.status, answer.text
         assert answer.mimetype == described.media, answer.mimetype
@@ -85,6 +87,7 @@ def recorded(service: WorkerInProcess) -> dict[str, dict[str, Any]]:
     _evaluate(calls)
     calls.call("patch /v1/experiments/{key}", {"exploration_floor": 0.2}, key=KEY)
     calls.call("get /v1/experiments/{key}/revisions", key=KEY)
+    calls.call("get /v1/plan", query="?traffic=20000&base_rate=0.05&lift=0.1")
     for path in ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"):
         calls.call(f"get {path}")
     return calls.found

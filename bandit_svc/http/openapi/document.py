@@ -29,6 +29,7 @@ from bandit_svc.http.parsing import (
 )
 from bandit_svc.http.problems import Problem
 from bandit_svc.services.evaluation.evaluate import Evaluation
+from bandit_svc.services.planning.plan import Plan, PlanRequest
 from bandit_svc.services.report.report import Report
 
 Json = dict[str, Any]
@@ -38,8 +39,10 @@ _STRUCTS = (
     RewardAnswer, records.RewardBatchAnswer, Definition, records.ExperimentRecord,
     records.ExperimentList, records.RevisionList, records.ModelList, Report,
     EvaluationBody, EvaluationAnswer, EvaluationList, Evaluation, records.Health,
-    records.Readiness, Problem,
+    records.Readiness, Problem, Plan,
 )  # fmt: skip
+_QUERIES = (PlanRequest,)
+"""Their fields are the parameters of a query."""
 _TO_WORDS = str.maketrans("/{}.", "    ")
 _PREFIX = "#/components/schemas/"
 
@@ -126,7 +129,8 @@ def _operation(operation: Operation) -> Json:
             _parameter(part[1:-1])
             for part in operation.path.split("/")
             if part.startswith("{")
-        ],
+        ]
+        + _query(operation.query),
     }
     if operation.body:
         described["requestBody"] = {
@@ -155,6 +159,18 @@ _PROBLEMS = {
 def _parameter(name: str) -> Json:
     kind = "integer" if name == "version" else "string"
     return {"name": name, "in": "path", "required": True, "schema": {"type": kind}}
+
+
+def _query(name: str | None) -> list[Json]:
+    """Return the parameters of a query from the fields of their struct."""
+    if name is None:
+        return []
+    _, schemas = msgspec.json.schema_components(_QUERIES)
+    required = schemas[name].get("required", [])
+    return [
+        {"name": field, "in": "query", "required": field in required, "schema": schema}
+        for field, schema in schemas[name]["properties"].items()
+    ]
 
 
 def _operation_id(operation: Operation) -> str:

@@ -18,6 +18,7 @@ class Operation(NamedTuple):
         answer: the name of the answer's schema; None where `media` is no JSON.
         problems: the statuses of problems that the route can answer, but for 500.
         media: the media type of the answer.
+        query: the name of the schema of the parameters of the query; None for none.
     """
 
     method: str
@@ -29,6 +30,7 @@ class Operation(NamedTuple):
     body: str | None = None
     problems: tuple[int, ...] = ()
     media: str = "application/json"
+    query: str | None = None
 
     @property
     def name(self) -> str:
@@ -132,6 +134,11 @@ OPERATIONS = (
         "get", "/v1/experiments/{key}/evaluations/{id}",
         "Read one evaluation: its progress, and its result.",
         200, "secret", "EvaluationAnswer", None, _READ,
+    ),
+    Operation(
+        "get", "/v1/plan",
+        "Plan an experiment: how long until a lift is found, at every look?",
+        200, "secret", "Plan", None, (400, 401, 403, 429, 503), query="PlanRequest",
     ),
     Operation(
         "get", "/healthz", "Answer whether the process is up.", 200, "open", "Health"

@@ -36,7 +36,7 @@ from bandit_svc.ope.interval import Interval
 from bandit_svc.ope.uplift.moments import Moments
 
 OPTIMISED_COUNT = 5_000
-"""The count of rewards for which the boundary is tightest.
+"""The count of rewards at which the boundary is tightest, unless another is planned.
 
 A boundary that holds at every n must be wider somewhere. Against one made for that
 n alone it is at most 11 % wider anywhere from 1,000 to 100,000 rewards (27 % at
@@ -107,13 +107,27 @@ def padded_variance(
 
 
 @overload
-def boundary(n: float, confidence: float, tuned_for: float | None = ...) -> float: ...
+def boundary(
+    n: float,
+    confidence: float,
+    tuned_for: float | None = ...,
+    *,
+    tightest_at: float = ...,
+) -> float: ...
 @overload
 def boundary(
-    n: FloatArray, confidence: float, tuned_for: float | None = ...
+    n: FloatArray,
+    confidence: float,
+    tuned_for: float | None = ...,
+    *,
+    tightest_at: float = ...,
 ) -> FloatArray: ...
 def boundary(
-    n: float | FloatArray, confidence: float, tuned_for: float | None = None
+    n: float | FloatArray,
+    confidence: float,
+    tuned_for: float | None = None,
+    *,
+    tightest_at: float = OPTIMISED_COUNT,
 ) -> float | FloatArray:
     """Return the half width of the sequence for a variance of 1, after n rewards.
 
@@ -125,6 +139,8 @@ def boundary(
         confidence: 1 - alpha, in (0, 1).
         tuned_for: the confidence that rho is chosen for; `confidence` if None. With
             one rho the intervals of all confidences are those of one e-value.
+        tightest_at: the count at which the boundary is tightest. To be fixed before
+            the first look: one that follows the rewards makes the interval invalid.
 
     Raises:
         ValueError: `confidence` is not between 0 and 1.
@@ -132,21 +148,23 @@ def boundary(
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}; it must be between 0 and 1")
     alpha = 1 - confidence
-    rho_squared = mixture_rate(confidence if tuned_for is None else tuned_for)
+    tuned = confidence if tuned_for is None else tuned_for
+    rho_squared = mixture_rate(tuned, tightest_at)
     growth = n * rho_squared + 1
     squared = 2 * growth / (n * n * rho_squared) * np.log(np.sqrt(growth) / alpha)
     return np.sqrt(squared) if isinstance(n, np.ndarray) else math.sqrt(squared)
 
 
-def mixture_rate(confidence: float) -> float:
+def mixture_rate(confidence: float, tightest_at: float = OPTIMISED_COUNT) -> float:
     """Return rho², the variance of Robbins' normal mixture.
 
-    (-2 log alpha + log(1 - 2 log alpha)) / OPTIMISED_COUNT, the closed approximation
+    (-2 log alpha + log(1 - 2 log alpha)) / tightest_at, the closed approximation
     of the rho whose boundary is tightest at that count (Waudby-Smith et al. 2024). Any
     rho is valid; it only sizes the boundary.
 
     Args:
         confidence: 1 - alpha, in (0, 1).
+        tightest_at: that count, above 0.
     """
     two_log = -2 * math.log(1 - confidence)
-    return (two_log + math.log(1 + two_log)) / OPTIMISED_COUNT
+    return (two_log + math.log(1 + two_log)) / tightest_at

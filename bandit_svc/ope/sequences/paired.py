@@ -254,6 +254,35 @@ class PairedDifference:
         return Interval(below, -above)
 
 
+def expected_below(
+    typical_weight: float,
+    rows: FloatArray,
+    chances: FloatArray,
+    n: FloatArray,
+    confidence: float,
+) -> FloatArray:
+    """Return the lower end after n rounds whose sums are what is expected of them.
+
+    For planning: the logarithms of the bets grow by their mean in each round.
+
+    Args:
+        typical_weight: as for PairedDifference.
+        rows: (2, outcomes, 6), what `paired_rows` returns of each possible outcome.
+        chances: (outcomes,), of each in a round; their sum is 1.
+        n: (looks,), counts of rounds.
+        confidence: of the interval, in (0, 1).
+    """
+    bets = _bets(typical_weight)
+    mean = np.zeros(bets.size.size)
+    for outcome, chance in enumerate(chances.tolist()):
+        side = _Side(bets)
+        side.add_rows(rows[0, outcome : outcome + 1])
+        mean = mean + chance * side.sums
+    known = min(1.0, float(chances @ rows[0, :, -1]))
+    risk = (1 - confidence) / 2
+    return bets.refuted_below(n[:, None] * mean, n, 2 * known, risk) - known
+
+
 class _Side:
     """The lower end of the mean of |D| s, as sums of the bets' logarithms."""
 

@@ -44,7 +44,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bandit_svc.ope.arrays import BoolArray, FloatArray
-from bandit_svc.ope.sequences.asymptotic import boundary
+from bandit_svc.ope.sequences.asymptotic import OPTIMISED_COUNT, boundary
 
 BORROWED_ORDERS = 8
 """Pseudo orders of the pooled size that each group borrows."""
@@ -129,6 +129,7 @@ def mean_ends(
     n: FloatArray,
     confidence: float,
     minimum: float,
+    tightest_at: float = OPTIMISED_COUNT,
 ) -> Ends:
     """Bound one group's mean, in reward units, valid at every look.
 
@@ -139,6 +140,7 @@ def mean_ends(
             sequence runs over.
         confidence: in (0, 1), for all looks together.
         minimum: the smallest possible reward, whether seen or not.
+        tightest_at: the count at which the boundary is tightest.
 
     Returns:
         Lower and upper ends, not cut: the lower one may be below `minimum`.
@@ -146,7 +148,7 @@ def mean_ends(
     # A weighted mean can fall below the smallest reward while there is little.
     mean = np.maximum(group.mean - minimum, 0.0)
     n = np.asarray(n, dtype=np.float64)
-    squared_z = n * boundary(n, confidence) ** 2
+    squared_z = n * boundary(n, confidence, tightest_at=tightest_at) ** 2
     spread = (
         squared_z * group.design_effect / np.maximum(group.effective_decisions, LEAST)
     )
@@ -167,6 +169,8 @@ def difference_ends(
     confidence: float,
     minimum: float,
     correlation: FloatArray | float = 0.0,
+    *,
+    tightest_at: float = OPTIMISED_COUNT,
 ) -> Ends:
     """Bound mean(treatment) - mean(baseline) by MOVER, valid at every look.
 
@@ -178,9 +182,11 @@ def difference_ends(
         minimum: the smallest possible reward, whether seen or not.
         correlation: of the two means' errors (`correlation`); 0 where each decision
             counts for one group.
+        tightest_at: the count at which the boundary is tightest.
     """
-    lower_t, upper_t = mean_ends(treatment, sizes, sizes.n, confidence, minimum)
-    lower_b, upper_b = mean_ends(baseline, sizes, sizes.n, confidence, minimum)
+    rest = sizes, sizes.n, confidence, minimum, tightest_at
+    lower_t, upper_t = mean_ends(treatment, *rest)
+    lower_b, upper_b = mean_ends(baseline, *rest)
     difference = treatment.mean - baseline.mean
     below = treatment.mean - lower_t, upper_b - baseline.mean
     above = upper_t - treatment.mean, baseline.mean - lower_b
@@ -197,6 +203,8 @@ def relative_ends(
     confidence: float,
     minimum: float,
     correlation: FloatArray | float = 0.0,
+    *,
+    tightest_at: float = OPTIMISED_COUNT,
 ) -> Ends:
     """Bound the difference as a share of the baseline's mean, valid at every look.
 
@@ -208,8 +216,9 @@ def relative_ends(
         Ends; infinite on both sides where the sign of the baseline's mean is open,
         but for rewards that can't be negative: they can't lose more than everything.
     """
-    top = _Bounded.above(minimum, treatment, sizes, confidence)
-    bottom = _Bounded.above(minimum, baseline, sizes, confidence)
+    rest = sizes, confidence, tightest_at
+    top = _Bounded.above(minimum, treatment, *rest)
+    bottom = _Bounded.above(minimum, baseline, *rest)
     # Mirrored where the baseline is negative, so that plus is better there too.
     sign = np.where(bottom.mean < 0, -1.0, 1.0)
     bottom = bottom.times(sign)
@@ -283,9 +292,12 @@ class _Bounded:
         group: GroupRewards,
         sizes: OrderSizes,
         confidence: float,
+        tightest_at: float,
     ) -> "_Bounded":
         """Bound a group's mean, with the lower end cut at the smallest reward."""
-        lower, upper = mean_ends(group, sizes, sizes.n, confidence, minimum)
+        lower, upper = mean_ends(
+            group, sizes, sizes.n, confidence, minimum, tightest_at
+        )
         return cls(group.mean, np.maximum(lower, minimum), upper)
 
     def times(self, sign: FloatArray) -> "_Bounded":
