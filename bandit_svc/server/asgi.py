@@ -1,15 +1,14 @@
 """The application that an ASGI server loads in each process, after the fork.
 
-Owns the way between ASGI and the two ways to an answer: the hot routes, and Flask in
-threads. gunicorn with our worker (worker.py), uvicorn and granian run it.
+Owns the way between ASGI and the three ways to an answer: the hot routes, Flask in
+threads, and Flask in the process of reports and pages. gunicorn with our worker
+(worker.py), uvicorn and granian run it.
 """
 
-import io
-import sys
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote_to_bytes
+from typing import Any
 
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
 from bandit_svc.errors import Unavailable
@@ -17,27 +16,15 @@ from bandit_svc.http.answers import Reply
 from bandit_svc.http.counting import count_request
 from bandit_svc.server.hot_routes import HOT, Hot, PlainHeaders, headers_of
 from bandit_svc.server.hot_routes import plain_headers as read_plain_headers
+from bandit_svc.server.pages import Pages, computes
 from bandit_svc.server.thread_pool import ThreadPool
 from bandit_svc.server.web_process import WebProcess, tune_interpreter
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+from bandit_svc.server.wsgi_requests import Answer, call, encoded, environ_of
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-RawHeaders = list[tuple[bytes, bytes]]
-
-
 _MOST_DIGITS = 20
-
-
-class Answer(NamedTuple):
-    """An answer as ASGI sends it."""
-
-    status: int
-    headers: RawHeaders
-    body: bytes
 
 
 class Application:
@@ -47,8 +34,10 @@ class Application:
         self._process = process
         self.settings = process.settings
         self._flask = process.flask.wsgi_app
+        self._url_map = process.flask.url_map
         self.hot_routes = process.hot_routes
         self._pool = ThreadPool(process.settings.threads)
+        self._pages = Pages(os.environ)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's start and end."""
@@ -63,8 +52,9 @@ class Application:
                 await send({"type": "websocket.close", "code": 1000})
 
     def close(self) -> None:
-        """Stop the threads, flush the log, close files; idempotent."""
+        """Stop the threads, end the other process, flush the log; idempotent."""
         self._pool.close()
+        self._pages.close()
         self._process.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -84,8 +74,10 @@ class Application:
             return None
         try:
             if hot is None or plain is None or max(declared, len(body)) > hot.limit:
+                if computes(self._url_map, scope["method"], scope["path"]):
+                    return await self._pages.answer(scope, body)
                 environ = environ_of(scope, body)
-                return await self._pool.run(partial(_call, self._flask, environ))
+                return await self._pool.run(partial(call, self._flask, environ))
             address = (scope.get("client") or ("",))[0]
             work = partial(self.hot_routes.answer, hot, plain, body, address)
             if self.hot_routes.fits_in_a_turn(hot, body):
@@ -135,68 +127,9 @@ async def _read(receive: Receive) -> bytes | None:
     return b"".join(chunks)
 
 
-def environ_of(scope: Scope, body: bytes) -> "WSGIEnvironment":
-    """Return a request as WSGI hands it on, its whole body included."""
-    raw_path = scope.get("raw_path") or scope["path"].encode()
-    host, port = scope.get("server") or ("localhost", 80)
-    client = scope.get("client") or ("", 0)
-    environ = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(raw_path.split(b"?", 1)[0]).decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "SERVER_NAME": host,
-        "SERVER_PORT": str(port or 0),
-        "REMOTE_ADDR": client[0],
-        "REMOTE_PORT": str(client[1]),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in scope["headers"]:
-        key = name.decode("latin-1").upper().replace("-", "_")
-        if key not in {"CONTENT_LENGTH", "CONTENT_TYPE"}:
-            key = f"HTTP_{key}"
-        text = value.decode("latin-1")
-        environ[key] = f"{environ[key]},{text}" if key in environ else text
-    return environ
-
-
-def _call(application: "WSGIApplication", environ: "WSGIEnvironment") -> Answer:
-    """Return the whole answer of a WSGI application."""
-    started: list[tuple[str, list[tuple[str, str]]]] = []
-    written: list[bytes] = []
-
-    def start(
-        status: str, headers: list[tuple[str, str]], _error: object = None, /
-    ) -> Callable[[bytes], object]:
-        started[:] = [(status, headers)]
-        return written.append
-
-    chunks = application(environ, start)
-    try:
-        written += chunks
-    finally:
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            close()
-    status, headers = started[0]
-    return Answer(int(status.split(" ", 1)[0]), _encoded(headers), b"".join(written))
-
-
 def _raw(reply: Reply, *, from_page: bool) -> Answer:
     headers = headers_of(reply, from_page=from_page)
-    return Answer(reply.status, _encoded(headers), reply.body)
-
-
-def _encoded(headers: list[tuple[str, str]]) -> RawHeaders:
-    return [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in headers]
+    return Answer(reply.status, encoded(headers), reply.body)
 
 
 async def _send(answer: Answer, send: Send) -> None:

@@ -30,12 +30,18 @@ SWITCH_INTERVAL_S = 1e-4
 
 
 class WebProcess:
-    """What one process needs to answer requests; make it after the fork."""
+    """What one process needs to answer requests; make it after the fork.
 
-    def __init__(self) -> None:
+    Args:
+        decides: False for one that computes reports and pages alone.
+    """
+
+    def __init__(self, *, decides: bool = True) -> None:
         self.settings = settings_from(os.environ)
         settings = self.settings
-        logs.configure(settings.log_level, f"web[{os.getpid()}]", settings.log_lines)
+        self._decides = decides
+        name = f"{'web' if decides else 'pages'}[{os.getpid()}]"
+        logs.configure(settings.log_level, name, settings.log_lines)
         self._worker = Worker(
             self.settings,
             now_ms(),
@@ -65,8 +71,14 @@ class WebProcess:
         self.hot_routes = HotRoutes(request_context)
 
     def _poll(self) -> None:
-        # A worker without requests, too, must see when the wall clock steps.
+        # A process without requests, too, must see when the wall clock steps.
         now_ms = self._clock.now_ms()
+        if self._decides:
+            self._look_for_faults(now_ms)
+        self._worker.catalog.refresh_models()
+        self._worker.key_uses.keep_if_due(now_ms)
+
+    def _look_for_faults(self, now_ms: int) -> None:
         worker = self._worker
         names = {shortage.name for shortage in worker.log.shortages()}
         names |= {reason.name for reason in worker.learner_watch.reasons(now_ms)}
@@ -75,8 +87,6 @@ class WebProcess:
             names.add(MODELS)
         for name in ("disk", "log", LEARNER, STORE, UNREAD, MODELS):
             DEGRADED.labels(name).set(name in names)
-        self._worker.catalog.refresh_models()
-        self._worker.key_uses.keep_if_due(now_ms)
 
     def close(self) -> None:
         """Stop polling, write the metrics, flush the log, close files; idempotent."""

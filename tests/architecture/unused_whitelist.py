@@ -23,6 +23,9 @@ Arbiter
 HotWorker
 Synchronized
 
+# Called by the event loop.
+data_received
+
 # Read by gunicorn, Flask, Werkzeug or the terminal library by their names.
 preload_app
 max_requests
