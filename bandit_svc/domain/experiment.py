@@ -25,6 +25,10 @@ Group = Literal["treatment", "baseline"]
 TREATMENT: Group = "treatment"
 BASELINE: Group = "baseline"
 MAX_REWARD = 1e9
+PLANNED = (100, 1e12)
+"""The least and the most decisions that an experiment can be planned for."""
+LIFTS = (1e-6, 100.0)
+"""The least and the largest lift that can be asked for, as shares."""
 UNIT_HASH_BYTES = 8
 _SALT_BYTES = 64
 
@@ -100,6 +104,11 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     covariate: Covariate | None = None
     carry_over: Literal["possible", "none"] = "possible"
     """`none` declares that no decision of a unit changes anything of its later ones."""
+    planned_decisions: int | None = None
+    """Decisions of both groups that the experiment is planned for: there the interval
+    of the uplift is tightest. Fixed for life. None for 5,000."""
+    smallest_lift: float | None = None
+    """The smallest relative uplift that is worth finding, as a share."""
     status: Status = "running"
 
     @property
@@ -172,6 +181,10 @@ def check_definition(definition: Definition) -> None:
         raise InvalidInput.at("/description", "at most 1000 characters are allowed")
     _between("/holdout", definition.holdout, 0.0, 0.9)
     _between("/exploration_floor", definition.exploration_floor, 0.0, 1.0)
+    if definition.planned_decisions is not None:
+        _between("/planned_decisions", definition.planned_decisions, *PLANNED)
+    if definition.smallest_lift is not None:
+        _between("/smallest_lift", definition.smallest_lift, *LIFTS)
     check_reward(definition.reward)
     check_metrics(definition.metrics)
     check_covariate(definition.covariate)

@@ -3,7 +3,8 @@
 Owns the sentences of a plan; its numbers are services.planning's.
 """
 
-from bandit_svc.domain.numbers import count
+from bandit_svc.domain.numbers import amount, count
+from bandit_svc.services.planning.outlook import Outlook
 from bandit_svc.services.planning.plan import Plan
 
 MOST_EXACT_DAYS = 10
@@ -27,3 +28,34 @@ def plan_sentence(plan: Plan) -> str:
         f"{days(plan.days_80)} with a chance of 80 % ({count(plan.decisions_median)} "
         f"and {count(plan.decisions_80)} decisions)."
     )
+
+
+def outlook_sentence(outlook: Outlook | None) -> str:
+    """Return when a running experiment will be decided; empty if it is already."""
+    if outlook is None or outlook.decided:
+        return ""
+    if outlook.decisions_median is None or outlook.decisions_80 is None:
+        return f"When it will be decided is not known: {outlook.reason}."
+    if outlook.lift_of == "smallest_lift":
+        lift = (
+            f"if the smallest lift asked for ({_signed(outlook)}) is true from now on"
+        )
+    else:
+        lift = (
+            f"if the difference stays as it is ({_signed(outlook)}; the experiment "
+            "declares no smallest_lift)"
+        )
+    more = (
+        f"after {count(outlook.decisions_median)} more decisions (80 %: "
+        f"{count(outlook.decisions_80)})"
+    )
+    if outlook.median_days is None:
+        return f"Decided {more} {lift}. How long that takes is not known yet."
+    return (
+        f"Decided in about {days(outlook.median_days)} at this rate, within "
+        f"{days(outlook.days_80)} with a chance of 80 %, {lift}: {more}."
+    )
+
+
+def _signed(outlook: Outlook) -> str:
+    return amount(outlook.difference, signed=True)

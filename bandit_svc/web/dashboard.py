@@ -23,6 +23,7 @@ from bandit_svc.domain.numbers import (
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.prose.memory import memory_sentence
 from bandit_svc.prose.periods import during, note_on_times
+from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.prose.report_html import page as report_page
 from bandit_svc.web import pages
 from bandit_svc.web.access import page_access, page_errors, sign_in
@@ -61,7 +62,7 @@ def page_routes(page_context: PageContext) -> Blueprint:
         routes.add_app_template_filter(write)
     for spell in (pretty, one_line, brief, group_name, with_code, sentence):
         routes.add_app_template_filter(spell)
-    for tell in (during, note_on_times, memory_sentence):
+    for tell in (during, note_on_times, memory_sentence, outlook_sentence):
         routes.add_app_template_filter(tell)
     routes.add_app_template_global(small_interval)
     routes.add_app_template_global(partial(own, ""), "prefix")

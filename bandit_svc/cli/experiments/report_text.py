@@ -12,6 +12,7 @@ from bandit_svc.cli.columns import columns
 from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import counted
 from bandit_svc.prose.memory import memory_sentence
+from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.services.report.report import Group, Report, Segment, VariantRow
 from bandit_svc.services.values import TRAJECTORY, Bounds
 
@@ -24,9 +25,10 @@ def report_text(report: Report) -> str:
         f"{report.experiment} ({report.status}, revision {report.revision}), "
         f"as of {report.as_of}\n{report.verdict}"
     )
+    ahead = outlook_sentence(report.outlook)
     parts = [
         head,
-        _table(_uplift(report)),
+        "\n".join(filter(None, [_table(_uplift(report)), ahead])),
         _table(_groups(report)),
         _table(_variants(report)),
         "\n".join([_table(_policies(report)), *_refused(report), *_notes(report)]),

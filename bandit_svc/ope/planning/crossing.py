@@ -21,6 +21,7 @@ References:
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,10 +29,22 @@ from bandit_svc.ope.arrays import FloatArray
 
 STEPS = 240
 SURE = 3.0
-"""Standard errors above the half width at which the grid ends."""
+"""Standard errors below a sure crossing at which the grid ends."""
 MOST = 1e15
 """Decisions beyond which nothing is said."""
 
+SOONEST = 1e-3
+"""The first look after what is known, as a share of its decisions."""
+
+
+class Begun(NamedTuple):
+    """An estimate after some decisions."""
+
+    decisions: float
+    estimate: float
+
+
+NOTHING_BEGUN = Begun(0.0, 0.0)
 HalfWidth = Callable[[FloatArray], FloatArray]
 
 
@@ -41,6 +54,7 @@ def crossing_counts(
     deviation: float,
     first: float,
     chances: Sequence[float],
+    begun: Begun = NOTHING_BEGUN,
 ) -> list[float]:
     """Return by which n the interval excludes 0, with each of some chances.
 
@@ -50,33 +64,36 @@ def crossing_counts(
         deviation: the standard error of the estimate times the root of n, above 0.
         first: the n before which no interval is shown.
         chances: in (0, 1), increasing.
+        begun: what is known already; the interval has held 0 so far.
 
     Returns:
-        Counts of decisions; infinite where none up to MOST is enough.
+        Counts of decisions, with those of `begun`; infinite where none up to MOST is
+        enough.
     """
-    last = _last(half_width, drift, deviation, first)
+    known = begun.decisions
+
+    def line(more: FloatArray) -> FloatArray:
+        n = known + more
+        ahead = n * half_width(n) - known * begun.estimate - drift * more
+        return np.asarray(ahead / deviation)
+
+    start = max(first - known, known * SOONEST)
+    last = _last(line, start)
     if last is None:
         return [math.inf for _ in chances]
-    ends = np.geomspace(first, last, STEPS + 1)
+    ends = np.geomspace(start, last, STEPS + 1)
     middles = np.sqrt(ends[1:] * ends[:-1])
-
-    def line(n: FloatArray) -> FloatArray:
-        return n * (half_width(n) - drift) / deviation
-
     crossed = _crossed(ends, line(ends), middles, line(middles))
-    return [_quantile(ends, crossed, chance) for chance in chances]
+    return [known + _quantile(ends, crossed, chance) for chance in chances]
 
 
-def _last(
-    half_width: HalfWidth, drift: float, deviation: float, first: float
-) -> float | None:
-    """Return an n by which the interval excludes 0 almost surely; None beyond MOST."""
-    n = first
-    while n <= MOST:
-        n *= 2
-        error = deviation / math.sqrt(n)
-        if float(half_width(np.array([n]))[0]) + SURE * error < drift:
-            return n
+def _last(line: HalfWidth, start: float) -> float | None:
+    """Return by when almost every path is above the line; None beyond MOST."""
+    more = start
+    while more <= MOST:
+        more *= 2
+        if float(line(np.array([more]))[0]) < -SURE * math.sqrt(more):
+            return more
     return None
 
 

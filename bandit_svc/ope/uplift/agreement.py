@@ -81,7 +81,8 @@ def _difference(
     differ = squared > (ROUNDING * scale) ** 2
     squared = np.where(differ, squared + _padding(totals, confidence, possible), 0.0)
     n = np.maximum(totals.decisions.sum(axis=-1), 1.0)
-    half = boundary(n, confidence) * np.sqrt(n * squared) + ROUNDING * scale
+    at = boundary(n, confidence, tightest_at=possible.tightest_at)
+    half = at * np.sqrt(n * squared) + ROUNDING * scale
     return Band(estimate, estimate - half, estimate + half, enough_units(totals))
 
 

@@ -49,7 +49,7 @@ import numpy as np
 
 from bandit_svc.ope.arrays import BoolArray, FloatArray
 from bandit_svc.ope.interval import Estimate, Interval
-from bandit_svc.ope.sequences.asymptotic import boundary
+from bandit_svc.ope.sequences.asymptotic import OPTIMISED_COUNT, boundary
 from bandit_svc.ope.uplift import money
 from bandit_svc.ope.uplift.columns import (
     BASELINE,
@@ -92,11 +92,13 @@ class Possible:
         minimum: the smallest possible value.
         maximum: the largest; None if it is not bounded above.
         value: 0 for the reward.
+        tightest_at: the decisions at which the boundary of a difference is tightest.
     """
 
     minimum: float = 0.0
     maximum: float | None = 1.0
     value: int = 0
+    tightest_at: float = OPTIMISED_COUNT
 
     @property
     def is_money(self) -> bool:
@@ -189,7 +191,7 @@ def absolute(
         ends = rewards.ends(money.difference_ends, confidence, possible)
         return Band(estimate, *ends, enough_units(totals) & rewards.sizes.enough)
     error = _squared_error(totals, two, weighting, confidence, possible)
-    half = _reach(two, confidence) * np.sqrt(error)
+    half = two.reach(confidence, possible.tightest_at) * np.sqrt(error)
     return Band(
         estimate,
         np.maximum(estimate - half, -possible.width),
@@ -232,7 +234,7 @@ def relative(
         return Band(estimate, *ends, enough_units(totals) & rewards.sizes.enough)
     # The design effect of top - r bottom, at the ratio that the data say.
     at = np.where(bottom == 0, 1.0, ratio)
-    squared_reach = _reach(two, confidence) ** 2
+    squared_reach = two.reach(confidence, possible.tightest_at) ** 2
     spreads = _spreads(totals, two, weighting, confidence, possible, at)
     lower, upper = _fieller(top, bottom, [squared_reach * part for part in spreads])
     known = enough_units(totals)
@@ -342,12 +344,6 @@ def _padded(two: Sides, possible: Possible, confidence: float) -> Pair:
     return treatment, baseline
 
 
-def _reach(two: Sides, confidence: float) -> FloatArray:
-    """Return z(n): the boundary in standard errors of a mean of n decisions."""
-    n = np.maximum(two.decisions, 1.0)
-    return np.asarray(boundary(n, confidence) * np.sqrt(n))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Money:
     """The inputs of money.py."""
@@ -360,9 +356,8 @@ class _Money:
         self, bound: Callable[..., money.Ends], confidence: float, possible: Possible
     ) -> money.Ends:
         """Return what a function of money.py says of the two groups."""
-        return bound(
-            *self.groups, self.sizes, confidence, possible.minimum, self.correlation
-        )
+        rest = self.sizes, confidence, possible.minimum, self.correlation
+        return bound(*self.groups, *rest, tightest_at=possible.tightest_at)
 
 
 def _money(totals: Totals, two: Sides, weighting: int, possible: Possible) -> _Money:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bandit_svc.ope.arrays import BoolArray, FloatArray
-from bandit_svc.ope.sequences.asymptotic import padded_variance
+from bandit_svc.ope.sequences.asymptotic import boundary, padded_variance
 from bandit_svc.ope.uplift.columns import (
     BASELINE,
     RANDOMISED,
@@ -60,6 +60,11 @@ class Sides:
     raw: Pair
     shared_iid: FloatArray
     shared_raw: FloatArray
+
+    def reach(self, confidence: float, tightest_at: float) -> FloatArray:
+        """Return z(n): the boundary in standard errors of a mean of n decisions."""
+        n = np.maximum(self.decisions, 1.0)
+        return np.asarray(boundary(n, confidence, tightest_at=tightest_at) * np.sqrt(n))
 
     def difference_iid(self, ratio: FloatArray | float = 1.0) -> FloatArray:
         """Return the iid squared error of m_T - ratio m_B."""

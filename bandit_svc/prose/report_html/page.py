@@ -13,6 +13,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from bandit_svc.domain.numbers import amount, count, duration, percent
 from bandit_svc.prose.memory import memory_sentence
 from bandit_svc.prose.periods import during, note_on_times
+from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.prose.report_html import compared, over_time
 from bandit_svc.prose.report_html.figure import Figure
 from bandit_svc.services.checks.check import WORDS, tally, with_status
@@ -120,7 +121,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    told = during, note_on_times, memory_sentence
+    told = during, note_on_times, memory_sentence, outlook_sentence
     for write in (amount, count, duration, percent, *told):
         environment.filters[write.__name__] = write
     return environment

@@ -8,6 +8,7 @@ last two warn in at most 5 % of sound experiments, ever.
 
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
 from bandit_svc.domain.numbers import amount, percent
+from bandit_svc.ope.sequences.asymptotic import OPTIMISED_COUNT
 from bandit_svc.ope.uplift.agreement import carry_over as carry_over_of
 from bandit_svc.ope.uplift.agreement import exclusion as exclusion_of
 from bandit_svc.ope.uplift.by_unit import Band, Possible
@@ -134,7 +135,8 @@ def exclusion(experiment: Experiment, sums: Sums) -> Check:
 
 def _possible(experiment: Experiment) -> Possible:
     reward = experiment.definition.reward
-    return Possible(reward.minimum, reward.maximum)
+    at = experiment.definition.planned_decisions or OPTIMISED_COUNT
+    return Possible(reward.minimum, reward.maximum, tightest_at=at)
 
 
 def _are_equal(sums: Sums) -> bool:

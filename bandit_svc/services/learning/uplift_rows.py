@@ -14,6 +14,7 @@ import numpy as np
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import TREATMENT, Definition, UnitHashes
 from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
+from bandit_svc.ope.sequences.asymptotic import OPTIMISED_COUNT
 from bandit_svc.ope.uplift import by_unit
 from bandit_svc.ope.uplift.history_weights import LoggedDraws
 from bandit_svc.ope.uplift.mixture_bets import MixtureDraws
@@ -32,24 +33,34 @@ class Layout(msgspec.Struct, frozen=True, array_like=True):
         minimum: of the declared range of the reward.
         maximum: of that range; None if it is open.
         metrics: names of the declared metrics, in order.
+        planned: decisions at which the boundary is tightest; None for the usual count.
     """
 
     usual: float
     minimum: float
     maximum: float | None
     metrics: tuple[str, ...]
+    planned: int | None = None
 
     @classmethod
     def of(cls, definition: Definition) -> "Layout":
         """Return the layout of a definition."""
         reward = definition.reward
         names = tuple(metric.name for metric in definition.metrics)
-        return cls(reward.default, reward.minimum, reward.maximum, names)
+        planned = definition.planned_decisions
+        return cls(reward.default, reward.minimum, reward.maximum, names, planned)
 
     @property
     def possible(self) -> by_unit.Possible:
         """The declared range of the reward."""
-        return by_unit.Possible(self.minimum, self.maximum)
+        return self.possible_of(self.minimum, self.maximum, 0)
+
+    def possible_of(
+        self, minimum: float, maximum: float | None, value: int
+    ) -> by_unit.Possible:
+        """Return the range of any value, with the boundary of this experiment."""
+        at = self.planned or OPTIMISED_COUNT
+        return by_unit.Possible(minimum, maximum, value, tightest_at=at)
 
     def value(self, metric: str) -> int | None:
         """Return the column of a metric; None if it is not summed up."""

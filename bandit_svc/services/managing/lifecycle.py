@@ -14,6 +14,7 @@ from bandit_svc.domain.json_shape import located
 from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, Span
 from bandit_svc.domain.plain_values import Payload, Spec
 from bandit_svc.errors import Conflict, InvalidInput, NotFound, WayOut
+from bandit_svc.ope.sequences.asymptotic import OPTIMISED_COUNT
 from bandit_svc.services.evaluation.labels import (
     checked_spec,
     field_pointer,
@@ -268,6 +269,14 @@ def _check_revision(experiment: Experiment, seen: int | None) -> None:
 def _check_fixed(old: Definition, new: Definition) -> None:
     if old.key != new.key:
         raise InvalidInput.at("/key", "the key of an experiment can't be changed")
+    if old.planned_decisions != new.planned_decisions:
+        planned = old.planned_decisions or f"left out, and so {OPTIMISED_COUNT:,},"
+        raise InvalidInput.at(
+            "/planned_decisions",
+            f"planned_decisions is {planned} for the life of the experiment: an "
+            "interval that is made tightest after its rewards were seen would be "
+            "peeking; create a new experiment to plan for another number",
+        )
     for name in _FIXED_REWARD:
         before, after = getattr(old.reward, name), getattr(new.reward, name)
         if before != after:

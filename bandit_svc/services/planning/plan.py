@@ -8,6 +8,7 @@ import math
 
 import msgspec
 
+from bandit_svc.domain.experiment import PLANNED
 from bandit_svc.domain.numbers import percent
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.planning.comparison import Comparison
@@ -20,7 +21,6 @@ MOST_HOLDOUT = 0.9
 MOST_REWARD = 1e9
 MOST_VISITS = 1_000.0
 MOST_HORIZON_DAYS = 3_650.0
-LEAST_PLANNED, MOST_PLANNED = 100, 1_000_000_000_000
 BEYOND_REACH = "no number of decisions is enough: the reward varies too much"
 
 
@@ -90,8 +90,9 @@ def plan(asked: PlanRequest) -> Plan:
     _check(asked)
     planned = None
     if asked.horizon is not None:
+        least, most = PLANNED
         wanted = round(asked.traffic * asked.horizon)
-        planned = min(max(wanted, LEAST_PLANNED), MOST_PLANNED)
+        planned = int(min(max(wanted, least), most))
     comparison = Comparison(
         base=asked.base_rate,
         lift=asked.lift,
@@ -103,13 +104,13 @@ def plan(asked: PlanRequest) -> Plan:
         tightest_at=planned or OPTIMISED_COUNT,
     )
     counts = comparison.counts()
-    median, most = (math.ceil(n) if math.isfinite(n) else None for n in counts)
-    days = [None if n is None else n / asked.traffic for n in (median, most)]
+    median, in_80 = (math.ceil(n) if math.isfinite(n) else None for n in counts)
+    days = [None if n is None else n / asked.traffic for n in (median, in_80)]
     return Plan(
         median_days=days[0],
         days_80=days[1],
         decisions_median=median,
-        decisions_80=most,
+        decisions_80=in_80,
         difference=comparison.difference,
         sigma=comparison.deviation,
         design_effect=comparison.design_effect,
@@ -117,7 +118,7 @@ def plan(asked: PlanRequest) -> Plan:
         confidence=CONFIDENCE,
         planned_decisions=planned,
         assumptions=_assumptions(asked),
-        reason=BEYOND_REACH if median is None or most is None else msgspec.UNSET,
+        reason=BEYOND_REACH if median is None or in_80 is None else msgspec.UNSET,
     )
 
 

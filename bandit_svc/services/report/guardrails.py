@@ -71,7 +71,7 @@ def _difference(metric: Metric, compared: Compared) -> Estimated:
     value = compared.layout.value(metric.name)
     if value is None or not compared.has_both:
         return estimated(None, reason=compared.nothing)
-    possible = by_unit.Possible(metric.minimum, metric.maximum, value)
+    possible = compared.layout.possible_of(metric.minimum, metric.maximum, value)
     found = by_unit.absolute(compared.totals, TRAJECTORY, CONFIDENCE, possible)
     return difference(compared, found.now, possible)
 

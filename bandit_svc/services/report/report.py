@@ -13,6 +13,7 @@ from bandit_svc.domain.experiment import Group as GroupName
 from bandit_svc.domain.experiment import Status
 from bandit_svc.services.checks.check import Check
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
+from bandit_svc.services.planning.outlook import Outlook
 from bandit_svc.services.values import (
     NEVER,
     Bounds,
@@ -385,4 +386,5 @@ class Report(msgspec.Struct, frozen=True):
     pending: Pending = Pending()
     policy_choice: PolicyChoice | None = None
     policy_memory: PolicyMemory | None = None
+    outlook: Outlook | None = None
     verdict: str = ""

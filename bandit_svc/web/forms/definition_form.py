@@ -22,6 +22,7 @@ from bandit_svc.services.managing.lifecycle import (
 )
 from bandit_svc.web.forms.form_result import form_result_of
 from bandit_svc.web.forms.number_field import read_number
+from bandit_svc.web.forms.plan_form import PLAN_DEFAULTS, planned_values
 from policies.spec import DEFAULT_KIND, KINDS
 
 Json = dict[str, Any]
@@ -50,6 +51,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "minimum": "0",
         "maximum": "1",
         "default": "0",
+        **PLAN_DEFAULTS,
     }
 )
 _REWARD_NUMBERS = ("window_seconds", "minimum", "maximum", "default")
@@ -162,6 +164,8 @@ def _stand_in(raw: Json, field: str, places: list[int]) -> None:
         for name in _RANGE:
             raw["reward"].pop(name, None)
     else:
+        if field == "horizon_days":
+            raw.pop("planned_decisions", None)
         raw.pop(field, None)
         raw["reward"].pop(field, None)
 
@@ -183,6 +187,7 @@ def _raw(
             None if unbounded else read(name, partial(read_number, name, given[name]))
         )
     raw["carry_over"] = given["carry_over"]
+    raw |= planned_values(given, read)
     settings = read("policy_settings", lambda: _object(given["policy_settings"]))
     raw["policy"] = {"kind": given["policy_kind"], **(settings or {})}
     if given["baseline"].strip():
@@ -230,6 +235,8 @@ def field_of(pointer: str, places: list[int]) -> str:
             return f"variant-{places[int(index)]}-{name}"
         case ["policy", name, *_]:
             return "policy_kind" if name == "kind" else "policy_settings"
+        case ["planned_decisions"]:
+            return "horizon_days"
         case ["reward", name] | [name, *_] if name in {*DEFAULTS, "variants"}:
             return name
     return ""

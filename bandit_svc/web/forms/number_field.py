@@ -17,6 +17,13 @@ EXPECTED: Mapping[str, str] = MappingProxyType(
         "minimum": "Write a reward, such as 0",
         "maximum": "Write a reward, such as 1, or leave it empty for no largest one",
         "default": "Write a reward, such as 0",
+        "traffic": "Write a number of decisions a day, such as 20000",
+        "base_rate": "Write a mean reward, such as 0.05",
+        "smallest_lift": "Write a share, such as 0.1 for 10 %",
+        "horizon_days": "Write a number of days, such as 14, or leave it empty",
+        "visits": "Write a number of decisions, such as 1",
+        "icc": "Write a correlation from 0 to 1, such as 0.2",
+        "reward_sd": "Write a reward, such as 15, or leave it empty",
     }
 )
 """The way out of a message, by the name of the field."""

@@ -28,6 +28,7 @@ from bandit_svc.web.forms.definition_form import (
     unfinished,
 )
 from bandit_svc.web.forms.form_result import form_result_of
+from bandit_svc.web.forms.plan_form import read_plan
 from bandit_svc.web.page_context import PageContext, render
 
 Page = str | tuple[str, int] | Response
@@ -77,11 +78,19 @@ def _create(page_context: PageContext, form: DefinitionForm) -> Page:
 
 
 def _read(page_context: PageContext, form: DefinitionForm) -> Reading:
-    reading = read_form(form)
+    reading = _with_plan(read_form(form), form)
     key = form.values["key"].strip()
     if key in {e.key for e in page_context.storage.experiments.all()}:
         return Reading(None, {**reading.problems, "key": _TAKEN})
     return reading
+
+
+def _with_plan(reading: Reading, form: DefinitionForm) -> Reading:
+    """Return a reading with the problems of the planner's fields, if it has any."""
+    problems = read_plan(form.values).problems
+    if not problems:
+        return reading
+    return Reading(None, {**problems, **reading.problems})
 
 
 def _page(form: DefinitionForm, reading: Reading | None, *, tried: bool = False) -> str:
@@ -91,6 +100,7 @@ def _page(form: DefinitionForm, reading: Reading | None, *, tried: bool = False)
         problems={} if reading is None else reading.problems,
         ready=reading is not None and reading.definition is not None,
         tried=tried,
+        planned=read_plan(form.values).sentence,
         policies=POLICIES,
         settings_hint=settings_hint(form.values["policy_kind"]),
         aggregates=AGGREGATES,

@@ -126,3 +126,18 @@ def test_a_carry_over_is_found_where_there_is_one_and_seldom_elsewhere() -> None
 
     assert found[0] >= 15
     assert false.max() <= 3
+
+
+@pytest.mark.parametrize("tightest_at", [500.0, 50_000.0])
+def test_an_interval_that_is_tight_elsewhere_is_as_seldom_wrong(
+    tightest_at: float,
+) -> None:
+    possible = Possible(0.0, 1.0, tightest_at=tightest_at)
+    wrong = np.zeros(2)
+    for _, totals in logs(Cell("session", 3.0), 5):
+        wrong += [
+            excludes_0(absolute(totals, w, 0.95, possible))
+            for w in (RANDOMISED, TRAJECTORY)
+        ]
+
+    assert wrong.max() <= MOST_WRONG

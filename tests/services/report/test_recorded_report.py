@@ -25,7 +25,7 @@ ADDED = (
     *("/uplift/one_step/", "/health/carry_over/", "/health/exclusion/"),
     *("/health/history/", "/model/policy/scale", "/segment_rule/left_out"),
     *("/health/repeat_visits/design_effect", "/policy_choice", "/pending/"),
-    "/policy_memory",
+    *("/policy_memory", "/outlook/"),
 )
 """Where paths of later versions begin."""
 LATER = ("/reason", "/estimand", "/period/first", "/period/last", "/units")

@@ -1,0 +1,1 @@
+"""What an experiment is worth to whoever runs it, and when it will be decided."""

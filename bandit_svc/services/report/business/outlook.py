@@ -1,0 +1,63 @@
+"""Read the forecast of a running experiment from its report and its sums.
+
+Owns which numbers of a report it starts from; the forecast is services.planning's.
+"""
+
+from datetime import datetime
+
+from bandit_svc.ope.uplift.columns import TRAJECTORY
+from bandit_svc.ope.uplift.sides import sides
+from bandit_svc.services.planning.outlook import (
+    DAY_S,
+    Asked,
+    Known,
+    Outlook,
+    outlook,
+    unknown,
+)
+from bandit_svc.services.report.report import HistoryPoint, Report
+from bandit_svc.services.report.uplift import Compared
+
+
+def outlook_of(report: Report, compared: Compared) -> Outlook:
+    """Return when the uplift of a report will be decided."""
+    lift = compared.experiment.definition.smallest_lift
+    lift_of: Asked = "estimate" if lift is None else "smallest_lift"
+    found = report.uplift.absolute
+    lower, upper = found.interval
+    if found.estimate is None or lower is None or upper is None:
+        reason = found.reason or "there is no interval yet"
+        return unknown(lift_of, reason)
+    two = sides(compared.totals, TRAJECTORY)
+    known = Known(
+        decisions=float(two.decisions),
+        estimate=found.estimate,
+        lower=lower,
+        upper=upper,
+        squared_error=float(two.difference_raw()),
+        tightest_at=compared.possible.tightest_at,
+    )
+    asked = None if lift is None else lift * abs(float(two.means[1]))
+    if report.status != "running":
+        return unknown(lift_of, f"the experiment is {report.status}")
+    if asked == 0:
+        return unknown(lift_of, "the baseline's mean is 0, so that no lift is known")
+    return outlook(known, asked, decisions_a_day(report.history))
+
+
+def decisions_a_day(history: tuple[HistoryPoint, ...]) -> float | None:
+    """Return the rate of the newest half of the decisions that matured.
+
+    None where they are all of one stretch of time.
+    """
+    if not history:
+        return None
+    newest = history[-1]
+    half = [point for point in history if point.joined <= newest.joined / 2]
+    before = half[-1] if half else history[0]
+    span_s = (
+        datetime.fromisoformat(newest.at) - datetime.fromisoformat(before.at)
+    ).total_seconds()
+    if span_s <= 0:
+        return None
+    return (newest.joined - before.joined) / span_s * DAY_S
