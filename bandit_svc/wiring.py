@@ -16,6 +16,8 @@ from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.checks.learner_watch import LearnerWatch
+from bandit_svc.services.people.persons import Persons
+from bandit_svc.services.people.ports import PeoplePorts
 from bandit_svc.services.serving.callers.key_uses import KeyUses
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.metric_names import MetricNames
@@ -87,6 +89,10 @@ class Worker(Backends):
             recent=recent,
             encoder=DecisionEncoder(),
             metric_names=MetricNames(self.storage.facts),
+            persons=Persons(self.storage.units),
+        )
+        self.people = PeoplePorts(
+            log=self.log, facts=self.storage.unit_facts, units=self.storage.units
         )
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from bandit_svc.domain.covariate import Covariate, check_covariate
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
 from bandit_svc.domain.metric import Metric, check_metrics
+from bandit_svc.domain.people.feature import parse_features
 from bandit_svc.domain.variant import KEY_RULE, Variant, check_variants, is_key
 from bandit_svc.errors import FieldError, InvalidInput, NotFound, WayOut
 
@@ -102,6 +103,9 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: tuple[Metric, ...] = ()
     candidates: tuple[dict[str, Any], ...] = ()
     covariate: Covariate | None = None
+    features: dict[str, str] = {}
+    """What the policy reads of a unit's events, by name; see domain/people/feature.py.
+    """
     carry_over: Literal["possible", "none"] = "possible"
     """`none` declares that no decision of a unit changes anything of its later ones."""
     planned_decisions: int | None = None
@@ -188,6 +192,7 @@ def check_definition(definition: Definition) -> None:
     check_reward(definition.reward)
     check_metrics(definition.metrics)
     check_covariate(definition.covariate)
+    parse_features(definition.features)
 
 
 def check_reward(reward: RewardDefinition) -> None:

@@ -29,6 +29,8 @@ PUBLISHABLE = frozenset(
         "decisions.activate_one",
         "rewards.create",
         "rewards.create_batch",
+        "events.create",
+        "events.create_batch",
     }
 )
 _ALLOWED: Mapping[Scope, frozenset[str]] = {
@@ -36,7 +38,8 @@ _ALLOWED: Mapping[Scope, frozenset[str]] = {
     "metrics": DESCRIBED,
 }
 _MAY: Mapping[Scope, str] = {
-    "publishable": "a publishable key may request decisions and report rewards",
+    "publishable": "a publishable key may request decisions, and report rewards and "
+    "events",
     "metrics": "a metrics key may read /metrics, /openapi.json and /docs",
 }
 _SAFE_METHODS = frozenset({"GET", "HEAD"})

@@ -162,14 +162,11 @@ def parse_reward(body: bytes) -> RewardReport:
         InvalidInput: with the pointer to the first invalid field.
     """
     raw = decoded(_reward, body)
-    occurred_at_ms = None
-    if raw.occurred_at is not None:
-        occurred_at_ms = round(raw.occurred_at.timestamp() * 1000)
     return RewardReport(
         decision_id=raw.decision_id,
         value=raw.value,
         reward_id=raw.reward_id,
-        occurred_at_ms=occurred_at_ms,
+        occurred_at_ms=milliseconds(raw.occurred_at),
         metric=raw.metric,
     )
 
@@ -191,12 +188,12 @@ def decision_id_in(body: bytes) -> str | None:
 
 def parse_decision_batch(body: bytes) -> list[msgspec.Raw]:
     """Return the still encoded requests of a batch, at most 1,000."""
-    return _within_limit("/decisions", decoded(_decision_batch, body).decisions)
+    return within_limit("/decisions", decoded(_decision_batch, body).decisions)
 
 
 def parse_reward_batch(body: bytes) -> list[msgspec.Raw]:
     """Return the still encoded rewards of a batch, at most 1,000."""
-    return _within_limit("/rewards", decoded(_reward_batch, body).rewards)
+    return within_limit("/rewards", decoded(_reward_batch, body).rewards)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -273,7 +270,17 @@ def _keys(pointer: str, listed: Sequence[str | Variant]) -> None:
             )
 
 
-def _within_limit(pointer: str, items: list[msgspec.Raw]) -> list[msgspec.Raw]:
+def milliseconds(at: datetime | None) -> int | None:
+    """Return a time of a body in milliseconds since the epoch, or None."""
+    return None if at is None else round(at.timestamp() * 1000)
+
+
+def within_limit(pointer: str, items: list[msgspec.Raw]) -> list[msgspec.Raw]:
+    """Return the entries of a batch.
+
+    Raises:
+        InvalidInput: they are more than 1,000.
+    """
     if len(items) > MAX_BATCH_LENGTH:
         raise InvalidInput.at(
             pointer,

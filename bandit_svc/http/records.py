@@ -82,6 +82,10 @@ class DecisionRecord(msgspec.Struct):
         position: the place in the joined order; null until then.
         trace_id: the caller's own name for the request that it was made by
             (X-Request-Id or traceparent); null where it gave none.
+        unit_id: that the request named.
+        group_id: the oldest id of the same person, which decided the group.
+        unit_unread: what is known of the unit could not be read, so that the choice was
+            made without it.
     """
 
     decision_id: str
@@ -89,6 +93,7 @@ class DecisionRecord(msgspec.Struct):
     revision: int
     state: str
     unit_id: str | None
+    group_id: str | None
     group: Group
     group_chance: float | None
     context: dict[str, Any]
@@ -106,6 +111,7 @@ class DecisionRecord(msgspec.Struct):
     reward: float | None
     position: int | None
     trace_id: str | None
+    unit_unread: bool
 
 
 class ExperimentRecord(Definition, frozen=True, kw_only=True):
@@ -189,7 +195,8 @@ def decision_record(view: DecisionView, definition: Definition) -> DecisionRecor
         experiment=decision.experiment,
         revision=decision.revision,
         state=view.state,
-        unit_id=decision.unit_id,
+        unit_id=decision.asked_unit_id or decision.unit_id,
+        group_id=decision.unit_id,
         group=decision.group,
         group_chance=decision.group_chance,
         context=decision.context,
@@ -207,6 +214,7 @@ def decision_record(view: DecisionView, definition: Definition) -> DecisionRecor
         reward=view.joined_reward,
         position=view.joined_position,
         trace_id=decision.trace_id,
+        unit_unread=decision.unit_unread,
     )
 
 

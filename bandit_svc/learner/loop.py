@@ -12,6 +12,7 @@ import msgspec
 
 from bandit_svc.clock import deadline_in, elapsed_s
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.people.unit_state import MOST_IDS
 from bandit_svc.domain.times import Deadline
 from bandit_svc.learner.partition_watch import PartitionWatch
 from bandit_svc.learner.wakefulness import Sight, Wakefulness
@@ -25,6 +26,7 @@ from bandit_svc.services.learning.join import (
     sum_up,
 )
 from bandit_svc.services.learning.train import Trained, Trainer
+from bandit_svc.services.people.following import Followed, follow
 from bandit_svc.wiring import Backends
 
 # Seconds that an experiment evaluates, and again that it trains, before the others get
@@ -48,7 +50,8 @@ _log = logging.getLogger(__name__)
 class Tick(msgspec.Struct):
     """The work of one tick; `trained` and `evaluated` by experiment key.
 
-    `joined_counts` are counters that the join has raised, by (experiment number, name).
+    `joined_counts` are counters that the join has raised, by (experiment number, name);
+    `followed` are the facts about units that were applied.
     Experiments without work are left out. `unseen` is how many experiments a learner
     that has just begun has still to look at; `stepped` are the numbers of those that
     were evaluated and trained; `behind` is how many joined decisions are still to enter
@@ -62,6 +65,7 @@ class Tick(msgspec.Struct):
     trained: dict[str, Trained] = {}
     evaluated: dict[str, Progress] = {}
     behind: dict[str, int] = {}
+    followed: Followed = msgspec.field(default_factory=Followed)
     unseen: int = 0
     stepped: set[int] = set()
     cut: bool = False
@@ -75,6 +79,7 @@ class Tick(msgspec.Struct):
         return (
             not self.ingested.records
             and not self.joined
+            and not self.followed.facts
             and not self.unseen
             and not self.behind
             and not self.cut
@@ -136,6 +141,7 @@ class Learner:
         if before is None:
             before = self._storage.joins.last_positions()
         ingested = self._ingest(now_ms)
+        followed = self._follow()
         hold |= self._partitions.must_hold(ingested, now_ms)
         joined = NOTHING_JOINED
         if not hold:
@@ -148,7 +154,13 @@ class Learner:
             )
         positions = self._storage.joins.last_positions() if joined.decisions else before
         self._positions = positions
-        tick = Tick(ingested, joined.decisions, joined.counts, cut=joined.more)
+        tick = Tick(
+            ingested,
+            joined.decisions,
+            joined.counts,
+            followed=followed,
+            cut=joined.more or followed.more,
+        )
         versions = self._storage.model_versions.latest_versions()
         time_is_up = deadline_in(TICK_S, self._clock_s)
         for experiment in self._due(versions, before, positions):
@@ -175,6 +187,17 @@ class Learner:
         for damage in ingested.damages:
             _log.warning("%s", damage)
         return ingested
+
+    def _follow(self) -> Followed:
+        """Bring the states of units up to the newest fact; log what was refused."""
+        followed = follow(self._storage.unit_facts, self._storage.units, self._turn())
+        if followed.links_refused:
+            _log.warning(
+                "%d links of units refused: a person would have had over %d ids",
+                followed.links_refused,
+                MOST_IDS,
+            )
+        return followed
 
     def _due(
         self,

@@ -23,13 +23,14 @@ from bandit_svc.http import (
 from bandit_svc.http.counting import count_request
 from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
+from bandit_svc.http.people import events, units
 from bandit_svc.http.planning import plan
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.proxies import Proxies
 from bandit_svc.settings import networks_of
 from bandit_svc.web import dashboard
 
-_METHODS = {m: m for m in ("GET", "HEAD", "POST", "PATCH", "OPTIONS")}
+_METHODS = {m: m for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "OPTIONS")}
 """Another method is free text."""
 
 
@@ -46,7 +47,16 @@ def create_app(request_context: RequestContext) -> Flask:
     headers.register(app, request_context.request_ids)
     exposure.register(app, request_context.worker.settings)
     auth.register(app, request_context)
-    for room in (ops, decisions, rewards, experiments, evaluations, reports):
+    for room in (
+        ops,
+        decisions,
+        rewards,
+        events,
+        units,
+        experiments,
+        evaluations,
+        reports,
+    ):
         room.register(app, request_context)
     plan.register(app)
     document.register(app)

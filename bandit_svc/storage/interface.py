@@ -38,6 +38,7 @@ from bandit_svc.storage.rows import (
     Totals,
     UpliftSums,
 )
+from bandit_svc.storage.units import UnitFacts, Units
 
 NO_SUMS = JoinSums()
 NO_DAMAGES = FoundDamages()
@@ -271,6 +272,8 @@ class Storage(Protocol):
     clock: Clock
     damages: Damages
     overview: Overview
+    unit_facts: UnitFacts
+    units: Units
 
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork.

@@ -9,10 +9,10 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from bandit_svc.domain.events.codec import Fact
 from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.event import Event
 from bandit_svc.domain.events.refusal import REFUSED_FIELDS
 from bandit_svc.domain.experiment import Group
 
@@ -48,7 +48,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     """
 
     logged: bytes
-    event: Event
+    event: Fact
     rule: ClosingRule | None = None
     parts: Mapping[bytes, bytes] | None = None
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.event import encode_event
+from bandit_svc.domain.people.unit_fact import UnitChange, UnitEvent
 from bandit_svc.eventlog.interface import START
 from bandit_svc.wiring import Backends, Worker
 from benchmarks.damage.chain import (
@@ -201,9 +202,11 @@ def _format_1(root: Path) -> Scenario:
         reader, decode = backends.reader, backends.decoder.decode
         lines = {
             partition: [
-                encode_event(decode(record, batch.parts))
+                encode_event(event)
                 for batch in [reader.read(partition, START, _EVERYTHING)]
-                for record in batch.records
+                for event in (decode(record, batch.parts) for record in batch.records)
+                # Format 1 knew no facts about units.
+                if not isinstance(event, UnitChange | UnitEvent)
             ]
             for partition in reader.partitions()
         }

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bandit_svc.domain.events.codec import FactDecoder
+from bandit_svc.domain.events.codec import Fact, FactDecoder
 from bandit_svc.domain.events.decision_id import SECRET_BYTES, DecisionIds
-from bandit_svc.domain.events.event import Event, decode_event
+from bandit_svc.domain.events.event import decode_event
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.interface import START
 
@@ -27,7 +27,7 @@ def test_a_log_of_each_format_is_read_as_it_was_written(
     reader = FileReader(root)
     decoder = FactDecoder(DecisionIds(bytes(range(SECRET_BYTES))))
     (partition,) = reader.partitions()
-    found: list[Event] = []
+    found: list[Fact] = []
     cursor = START
     while cursor < reader.end(partition):
         batch = reader.read(partition, cursor, max_bytes)

@@ -33,6 +33,7 @@ DEFINITION = {
     "baseline": {"kind": "fixed", "variant": "summer-dress"},
     "holdout": 0.3,
     "exploration_floor": 0.3,
+    "features": {"views_7d": "count(viewed, 7d)", "style": "top(viewed.category)"},
     "reward": {"window_seconds": 1800},
     "metrics": [
         {"name": "returns", "minimum": 0, "maximum": 5, "direction": "lower"},
@@ -76,6 +77,7 @@ def recorded(service: WorkerInProcess) -> dict[str, dict[str, Any]]:
     calls = Recording(service)
     calls.call("post /v1/experiments", DEFINITION)
     _live(service)
+    _follow(calls)
     _decide(calls)
     _read(calls)
     version = calls.found["get /v1/experiments/{key}/models"]["answer"]["models"][0]
@@ -105,6 +107,23 @@ def _live(service: WorkerInProcess) -> None:
         if i % 10 == 0:
             service.reward(decided["decision_id"], 1.0, metric="returns")
     service.learn(after_s=1_801)
+
+
+def _follow(calls: Recording) -> None:
+    """Report what a visitor did before she signed in, and who she is."""
+    event = {
+        "unit_id": "anon-7f",
+        "event": "viewed",
+        "properties": {"category": "dress"},
+        "event_id": "e-1",
+    }
+    calls.call("post /v1/events", event)
+    batch = {"events": [event | {"event_id": "e-2"}, event | {"unit_id": ""}]}
+    calls.call("post /v1/events/batch", batch)
+    known = {"traits": {"tier": "gold"}, "consent": "granted", "links": ["anon-7f"]}
+    calls.call("put /v1/units/{unit_id}", known, unit_id="u-81")
+    calls.service.learn()
+    calls.call("get /v1/units/{unit_id}", unit_id="u-81")
 
 
 def _decide(calls: Recording) -> None:

@@ -12,9 +12,9 @@ from typing import Any, TypedDict, Unpack
 import msgspec
 
 from bandit_svc.domain.clock_guard import KeptClock
+from bandit_svc.domain.events.codec import Fact
 from bandit_svc.domain.events.decision import Activation
 from bandit_svc.domain.events.decision_id import ENTROPY_BYTES, SECRET_BYTES
-from bandit_svc.domain.events.event import Event
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion
@@ -195,7 +195,7 @@ class Service:
         rows = self.storage.joins.after(number, 0, 10**6)
         return [row.decision.id for row in rows]
 
-    def logged(self) -> list[Event]:
+    def logged(self) -> list[Fact]:
         """Return every fact of the log."""
         reader, found = self.backends.reader, []
         for partition in reader.partitions():

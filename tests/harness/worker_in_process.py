@@ -15,8 +15,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bandit_svc.domain.clock_guard import KeptClock
+from bandit_svc.domain.events.codec import Fact
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
-from bandit_svc.domain.events.event import Event
 from bandit_svc.eventlog.interface import START
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.learner.loop import Learner
@@ -156,10 +156,10 @@ class WorkerInProcess:
                 found[f"table {table}"] = sorted(map(repr, rows))
         return found
 
-    def logged(self) -> list[Event]:
+    def logged(self) -> list[Fact]:
         """Return every fact of the log that the learner has not stored and deleted."""
         reader, decoder = self.worker.reader, self.worker.decoder
-        found: list[Event] = []
+        found: list[Fact] = []
         for partition in reader.partitions():
             batch = reader.read(partition, START, 10**9)
             found += [decoder.decode(record, batch.parts) for record in batch.records]

@@ -9,7 +9,7 @@ import pytest
 from bandit_svc.http.openapi.operations import OPERATIONS, Operation
 from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
-NAMES = {"key": "hero", "decision_id": "x", "version": 1, "id": "x"}
+NAMES = {"key": "hero", "decision_id": "x", "version": 1, "id": "x", "unit_id": "x"}
 
 each_operation = pytest.mark.parametrize(
     "operation", OPERATIONS, ids=lambda o: f"{o.method.upper()} {o.path}"
@@ -85,7 +85,7 @@ def test_the_cookie_of_the_pages_opens_no_route_of_the_interface(
 ) -> None:
     client = keyed.app.test_client()
     assert client.post("/sign-in", data={"key": keyed.secret}).status_code == 303
-    path = operation.path.format(key="hero", decision_id="x", version=1, id="x")
+    path = operation.path.format(**NAMES)
     answer = client.open(path, method=operation.method)
 
     assert client.get("/").status_code == 200

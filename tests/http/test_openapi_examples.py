@@ -69,7 +69,9 @@ def test_a_value_that_is_not_described_is_a_fault() -> None:
 def test_a_refusal_has_a_described_status(
     service: WorkerInProcess, operation: Operation
 ) -> None:
-    path = operation.path.format(decision_id="no", key="no", version=1, id="no")
+    path = operation.path.format(
+        decision_id="no", key="no", version=1, id="no", unit_id="no"
+    )
     method, allowed = operation.method.upper(), set(described(operation)["responses"])
     publishable = {"Authorization": f"Bearer {service.publishable}"}
     answers = [
@@ -87,7 +89,9 @@ def test_a_refusal_has_a_described_status(
 def test_a_store_that_can_not_be_read_has_a_described_status(
     service: WorkerInProcess, operation: Operation
 ) -> None:
-    path = operation.path.format(decision_id="no", key="no", version=1, id="no")
+    path = operation.path.format(
+        decision_id="no", key="no", version=1, id="no", unit_id="no"
+    )
     (service.folder / "bandit.db").write_bytes(b"no database")
     answer = service.call(operation.method.upper(), path, {})
 

@@ -1,6 +1,7 @@
-"""`bandit-svc replay`: is the model what the log gives?
+"""`bandit-svc replay`: are the model and the states of units what the log gives?
 
-Owns the words of the comparison; services.learning.replay does the work.
+Owns the words of the comparison; services.learning.replay and services.people.rebuild
+do the work.
 """
 
 import click
@@ -11,24 +12,64 @@ from bandit_svc.cli.options import data_option, option
 from bandit_svc.cli.progress import counting
 from bandit_svc.domain.numbers import counted
 from bandit_svc.services.learning.replay import replay as replay_model
+from bandit_svc.services.people.rebuild import rebuild
 
 
 @click.command()
-@click.argument("key")
+@click.argument("key", required=False)
 @data_option
+@option(
+    "units",
+    is_flag=True,
+    show_default=False,
+    help="The states of units in place of a model; without --verify they are replaced.",
+)
 @option(
     "verify",
     is_flag=True,
     show_default=False,
-    help="Exit 1 if the published model differs from the replayed one.",
+    help="Exit 1 if what is kept differs from what the log gives.",
 )
-def replay(key: str, data: str, *, verify: bool) -> None:
+def replay(key: str | None, data: str, *, units: bool, verify: bool) -> None:
     """Build an experiment's model again from the log, and compare the two.
 
-    May run beside a running service; what it publishes meanwhile is left out.
+    With --units, the same of what is known of units. May run beside a running service;
+    what it publishes meanwhile is left out.
 
     Example: bandit-svc replay homepage-hero --verify
     """
+    if (key is None) != units:
+        raise click.UsageError("name either an experiment's KEY or --units")
+    if key is None:
+        _units(data, verify=verify)
+    else:
+        _model(key, data, verify=verify)
+
+
+def _units(data: str, *, verify: bool) -> None:
+    with opened(data) as backends:
+        storage = backends.storage
+        result = rebuild(storage.unit_facts, storage.units, keep=not verify)
+    echo_rows(
+        [
+            ["facts", str(result.facts)],
+            ["ids", str(result.ids)],
+            ["kept sha256", result.kept_sha256],
+            ["rebuilt sha256", result.rebuilt_sha256],
+        ]
+    )
+    if result.matches:
+        click.echo("The states of units are those that the log gives.")
+        return
+    differs = "the states of units are not those that the log gives"
+    if verify:
+        raise click.ClickException(
+            f"{differs}; `bandit-svc replay --units` replaces them"
+        )
+    click.echo(f"Note: {differs}; they were replaced.")
+
+
+def _model(key: str, data: str, *, verify: bool) -> None:
     with opened(data) as backends:
         experiment = backends.storage.experiments.get(key)
         total = backends.storage.joins.last_position(experiment.number)

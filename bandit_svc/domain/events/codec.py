@@ -37,10 +37,15 @@ from bandit_svc.domain.events.record import (
     LINE,
     REFUSAL,
     REWARD,
+    UNIT,
     Record,
 )
 from bandit_svc.domain.events.refusal import REFUSED_FIELDS, Refusal, RefusedField
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
+from bandit_svc.domain.people.unit_fact import UnitFact, decode_unit_fact
+
+Fact = Event | UnitFact
+"""Whatever the event log holds."""
 
 _REWARD: Final = struct.Struct("<30sBdqq")
 _ACTIVATION: Final = struct.Struct("<30sq")
@@ -122,7 +127,7 @@ class FactDecoder:
         self._decisions = DecisionDecoder()
         self._vouched: set[bytes] = set()
 
-    def decode(self, record: Record, parts: Mapping[bytes, bytes]) -> Event:
+    def decode(self, record: Record, parts: Mapping[bytes, bytes]) -> Fact:
         """Return the fact of a record.
 
         Args:
@@ -134,16 +139,16 @@ class FactDecoder:
         """
         return self._decode(record, parts, WHOLE)
 
-    def decode_unparsed(self, record: Record, parts: Mapping[bytes, bytes]) -> Event:
+    def decode_unparsed(self, record: Record, parts: Mapping[bytes, bytes]) -> Fact:
         """Return the same, a decision with its context still in JSON."""
         return self._decode(record, parts, UNPARSED)
 
-    def _decode(
-        self, record: Record, parts: Mapping[bytes, bytes], made: Made
-    ) -> Event:
+    def _decode(self, record: Record, parts: Mapping[bytes, bytes], made: Made) -> Fact:
         if record.kind == LINE:
             return self._line(record.payload)
         payload = record.payload
+        if record.kind == UNIT:
+            return decode_unit_fact(payload)
         self._check_signature(payload[:RAW_ID_BYTES])
         try:
             if record.kind == DECISION:

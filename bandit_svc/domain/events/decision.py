@@ -43,6 +43,10 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", omit_defaults=True):
             a baseline has none.
         trace_id: names the request in the caller's own logs.
         unknown: fields of a newer minor version of the log's format, by number.
+        unit_id: who it was made for: the oldest id of a person with several.
+        asked_unit_id: the id that the request named, where it is another one.
+        unit_unread: what is known of the unit could not be read, so that the choice
+            was made without it.
     """
 
     id: str
@@ -67,6 +71,8 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", omit_defaults=True):
     baseline_pmf: tuple[float, ...] | None = None
     trace_id: str | None = None
     unknown: dict[int, bytes] | None = None
+    asked_unit_id: str | None = None
+    unit_unread: bool = False
 
     @property
     def variant(self) -> str:

@@ -143,6 +143,8 @@ class DecisionDecoder:
             pmf if baseline is SERVED else baseline,
             shared.trace_id,
             shared.unknown,
+            shared.asked_unit_id,
+            shared.unit_unread,
         )
 
     def _with_own(self, own: Mapping[int, bytes], key: bytes, parts: Bodies) -> Shared:

@@ -282,6 +282,18 @@ def _own_fields(
             found.append(field(Field.BASELINE_PMF, packed))
     if decision.trace_id is not None:
         found.append(field(Field.TRACE_ID, decision.trace_id.encode()))
+    if decision.asked_unit_id is not None or decision.unit_unread or decision.unknown:
+        found += _rare_fields(decision)
+    return found
+
+
+def _rare_fields(decision: Decision) -> list[bytes]:
+    """Return the fields that most decisions don't have."""
+    found: list[bytes] = []
+    if decision.asked_unit_id is not None:
+        found.append(field(Field.ASKED_UNIT, decision.asked_unit_id.encode()))
+    if decision.unit_unread:
+        found.append(field(Field.UNIT_UNREAD, b""))
     if decision.unknown:
         found += [field(number, value) for number, value in decision.unknown.items()]
     return found

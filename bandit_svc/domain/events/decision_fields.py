@@ -44,6 +44,8 @@ class Field:
     SLOTS: Final = 17
     ELIGIBLE: Final = 18
     FEATURES: Final = 19
+    ASKED_UNIT: Final = 20
+    UNIT_UNREAD: Final = 21
 
 
 _PMFS: Final = {
@@ -51,8 +53,14 @@ _PMFS: Final = {
     Field.TREATMENT_PMF: "treatment_pmf",
     Field.BASELINE_PMF: "baseline_pmf",
 }
-_TEXTS: Final = {Field.REQUEST_ID: "request_id", Field.TRACE_ID: "trace_id"}
-_READ: Final = frozenset(range(Field.PARTS, Field.TRACE_ID + 1))
+_TEXTS: Final = {
+    Field.REQUEST_ID: "request_id",
+    Field.TRACE_ID: "trace_id",
+    Field.ASKED_UNIT: "asked_unit_id",
+}
+_READ: Final = frozenset(
+    {*range(Field.PARTS, Field.TRACE_ID + 1), Field.ASKED_UNIT, Field.UNIT_UNREAD}
+)
 GROUPS: Final[tuple[Group, ...]] = (TREATMENT, BASELINE)
 
 Pmf = tuple[float, ...]
@@ -91,6 +99,8 @@ class Shared(msgspec.Struct, frozen=True):
     treatment_pmf: Pmf | None
     baseline_pmf: Pmf | None
     trace_id: str | None
+    asked_unit_id: str | None
+    unit_unread: bool
     unknown: dict[int, bytes] | None
 
 
@@ -122,6 +132,8 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
             treatment_pmf=_pmf(fields.get(Field.TREATMENT_PMF), len(variants)),
             baseline_pmf=_pmf(fields.get(Field.BASELINE_PMF), len(variants)),
             trace_id=_text(fields.get(Field.TRACE_ID)),
+            asked_unit_id=_text(fields.get(Field.ASKED_UNIT)),
+            unit_unread=Field.UNIT_UNREAD in fields,
             unknown=unknown or None,
         )
     except (KeyError, IndexError, UnicodeDecodeError, msgspec.DecodeError) as error:
@@ -145,6 +157,8 @@ def with_own(shared: Shared, own: Mapping[int, bytes]) -> Shared | None:
             changes[_TEXTS[number]] = value.decode()
         elif number == Field.DECIDED_AT:
             changes["decided_at_ms"] = read_varint(value, 0)[0]
+        elif number == Field.UNIT_UNREAD:
+            changes["unit_unread"] = True
         else:
             return None
     return replace(shared, **changes)

@@ -14,7 +14,7 @@ DECISION: Final = 16
 REWARD: Final = 17
 ACTIVATION: Final = 18
 UNIT: Final = 19
-"""Reserved for records about units."""
+"""A fact about a unit: domain/people/unit_fact.py."""
 CREDITED_REWARD: Final = 20
 """Reserved for rewards by unit, once they are credited to a decision."""
 OUTBOX_CURSOR: Final = 21

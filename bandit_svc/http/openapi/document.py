@@ -27,6 +27,7 @@ from bandit_svc.http.parsing import (
     RewardBatchBody,
     RewardBody,
 )
+from bandit_svc.http.people import bodies
 from bandit_svc.http.problems import Problem
 from bandit_svc.services.evaluation.evaluate import Evaluation
 from bandit_svc.services.planning.plan import Plan, PlanRequest
@@ -39,10 +40,13 @@ _STRUCTS = (
     RewardAnswer, records.RewardBatchAnswer, Definition, records.ExperimentRecord,
     records.ExperimentList, records.RevisionList, records.ModelList, Report,
     EvaluationBody, EvaluationAnswer, EvaluationList, Evaluation, records.Health,
-    records.Readiness, Problem, Plan,
+    records.Readiness, Problem, Plan, bodies.EventBody, bodies.EventBatchBody,
+    bodies.EventAnswer, bodies.EventBatchAnswer, bodies.UnitBody,
+    bodies.UnitChangeAnswer, bodies.UnitRecord,
 )  # fmt: skip
 _QUERIES = (PlanRequest,)
 """Their fields are the parameters of a query."""
+_BATCHES = (("Decision", "decisions"), ("Reward", "rewards"), ("Event", "events"))
 _TO_WORDS = str.maketrans("/{}.", "    ")
 _PREFIX = "#/components/schemas/"
 
@@ -91,7 +95,7 @@ def _schemas() -> Json:
         "anyOf": [_reference("Evaluation"), {"type": "null"}],
         "description": "Null until the evaluation is done; absent in lists.",
     }
-    for batch, items in (("Decision", "decisions"), ("Reward", "rewards")):
+    for batch, items in _BATCHES:
         # Their entries are decoded one by one, so that a bad one is refused alone.
         properties = schemas[f"{batch}BatchBody"]["properties"]
         properties[items]["items"] = _reference(f"{batch}Body")

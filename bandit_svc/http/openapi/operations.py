@@ -80,6 +80,28 @@ OPERATIONS = (
         202, "publishable", "RewardBatchAnswer", "RewardBatchBody", _BATCH,
     ),
     Operation(
+        "post", "/v1/events",
+        "Report something that a unit did; idempotent by event_id. Durable when "
+        "answered.",
+        202, "publishable", "EventAnswer", "EventBody", (400, 401, 413, 429, 503),
+    ),
+    Operation(
+        "post", "/v1/events/batch",
+        "Report up to 1,000 events; each entry is an answer or a problem, in order.",
+        202, "publishable", "EventBatchAnswer", "EventBatchBody", _BATCH,
+    ),
+    Operation(
+        "put", "/v1/units/{unit_id}",
+        "Change traits, consent and links of a unit; applied within a second.",
+        202, "secret", "UnitChangeAnswer", "UnitBody",
+        (400, 401, 403, 413, 429, 503),
+    ),
+    Operation(
+        "get", "/v1/units/{unit_id}",
+        "Read what is known of a unit, and its features as they are now.",
+        200, "secret", "UnitRecord", None, _READ,
+    ),
+    Operation(
         "post", "/v1/experiments", "Create an experiment.",
         201, "secret", "ExperimentRecord", "Definition",
         (400, 401, 403, 409, 413, 429, 503),

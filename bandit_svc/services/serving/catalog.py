@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from bandit_svc.domain.experiment import Definition, Experiment, unknown_experiment
+from bandit_svc.domain.people.feature import (
+    TrailName,
+    kept_trails,
+    parse_features,
+)
 from bandit_svc.errors import Conflict, FieldError, NotFound
 from bandit_svc.services.serving.callers.key_ring import KeyRing
 from bandit_svc.services.serving.served_experiment import (
@@ -37,6 +42,7 @@ class Catalog:
         self._served: dict[str, ServedExperiment] = {}
         self._keys = KeyRing(())
         self._unloaded: dict[str, str] = {}
+        self._trails: Mapping[TrailName, int] = {}
 
     @property
     def version(self) -> int:
@@ -118,6 +124,11 @@ class Catalog:
         self._look_again()
         return self._keys.find(secret)
 
+    def trails(self) -> Mapping[TrailName, int]:
+        """Return the trails of events that features of any experiment are made of."""
+        self._look_again()
+        return self._trails
+
     def served(self) -> list[ServedExperiment]:
         """Return the experiments that this process has prepared so far."""
         return list(self._served.values())
@@ -171,6 +182,12 @@ class Catalog:
                 if known is None or known.revision != experiment.revision:
                     self._experiments[experiment.key] = experiment
                     self._numbers[experiment.number] = experiment
+            self._trails = kept_trails(
+                feature
+                for experiment in self._experiments.values()
+                if experiment.definition.status != "archived"
+                for feature in parse_features(experiment.definition.features).values()
+            )
             self._keys = KeyRing(self._storage.keys.all())
             # Last, so that another thread never sees the number before the rows.
             self._seen_version = version

@@ -18,15 +18,19 @@ from bandit_svc.domain.experiment import (
     assign_group,
     group_of,
 )
-from bandit_svc.domain.plain_values import Context
+from bandit_svc.domain.plain_values import Context, Payload
 from bandit_svc.domain.variant import Variant
-from bandit_svc.errors import Conflict, FieldError
+from bandit_svc.errors import Conflict, FieldError, InvalidInput
+from bandit_svc.services.people.persons import Person
 from bandit_svc.services.policy_inputs import actions_of
 from bandit_svc.services.serving.eligibility import eligible_variants
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.served_experiment import ServedExperiment
 from policies.base import Action, PolicyError
 from policies.pmf import mix_floor, sample, validate_pmf
+
+UNIT_NAMESPACE = "unit"
+"""Where the declared features of a unit are in the context of its decisions."""
 
 
 class DecisionRequest(msgspec.Struct, frozen=True):
@@ -128,8 +132,8 @@ def _check_same_request(
     differing = [
         name
         for name, same in (
-            ("unit_id", request.unit_id == first.unit_id),
-            ("context", request.context == first.context),
+            ("unit_id", request.unit_id == (first.asked_unit_id or first.unit_id)),
+            ("context", request.context == _as_asked(made_with, first)),
             ("variants", tuple(v.key for v in eligible) == first.variants),
             ("variants", _inline(eligible, request) == first.inline_variants),
         )
@@ -161,15 +165,20 @@ def _decide_new(
         issued: the bytes of the id, where it was just issued at `now_ms`.
     """
     experiment, context = served.experiment, request.context
+    unit_id, unread = request.unit_id, False
+    if unit_id is not None:
+        person = ports.persons.of(unit_id, served.features, now_ms)
+        unit_id, unread = person.unit_id, person.unread
+        context = _with_features(context, served, person)
     holdout = experiment.definition.holdout
     variants, actions = _eligible(served, request)
     keys = served.keys
     if variants is not served.variants:
         keys = tuple(action.key for action in actions)
-    if request.unit_id is None:
+    if unit_id is None:
         group = group_of(uniform_from_id(decision_id, b"group"), holdout)
     else:
-        group = assign_group(experiment.salt, request.unit_id, holdout)
+        group = assign_group(experiment.salt, unit_id, holdout)
     pmfs = _pmfs(served, context, actions, keys, group)
     chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
     # In the order of the struct: names would cost more than the draw.
@@ -187,7 +196,7 @@ def _decide_new(
         pmfs.served[chosen],
         served.policy.version,
         pmfs.source,
-        request.unit_id,
+        unit_id,
         request.defer,
         request.request_id,
         _inline(variants, request),
@@ -195,9 +204,40 @@ def _decide_new(
         pmfs.treatment,
         pmfs.baseline,
         trace_id,
+        None,
+        None if unit_id == request.unit_id else request.unit_id,
+        unread,
     )
     ports.log.append(ports.encoder.encode(decision, served.keys, issued))
     return _answer(experiment.definition, decision, variants[chosen].payload)
+
+
+def _with_features(
+    context: Payload, served: ServedExperiment, person: Person
+) -> Payload:
+    """Return the context with the unit's features, frozen as they are now.
+
+    Raises:
+        InvalidInput: the request has features of its own in their namespace.
+    """
+    if not served.features:
+        return context
+    if UNIT_NAMESPACE in context:
+        raise InvalidInput.at(
+            f"/context/{UNIT_NAMESPACE}",
+            f"{UNIT_NAMESPACE!r} is where the declared features of the unit are put; "
+            "send your own under another name",
+        )
+    if not person.features:
+        return context
+    return {**context, UNIT_NAMESPACE: dict(person.features)}
+
+
+def _as_asked(made_with: Definition, decision: Decision) -> Context:
+    """Return the context of a decision without the features of its unit."""
+    if not made_with.features:
+        return decision.context
+    return {n: v for n, v in decision.context.items() if n != UNIT_NAMESPACE}
 
 
 class _Pmfs(msgspec.Struct, frozen=True):

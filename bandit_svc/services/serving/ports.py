@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.eventlog.interface import EventLogWriter
+from bandit_svc.services.people.persons import Persons
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.recent_requests import RecentRequests
@@ -22,3 +23,4 @@ class ServingPorts(NamedTuple):
     recent: RecentRequests
     encoder: DecisionEncoder
     metric_names: MetricNames
+    persons: Persons

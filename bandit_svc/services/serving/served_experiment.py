@@ -5,12 +5,13 @@ policies want, the served model and the lock around it.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion
+from bandit_svc.domain.people.feature import UnitFeature, parse_features
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
@@ -85,6 +86,7 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     keys: tuple[str, ...]
     policy: LoadedPolicy
     baseline: BaselinePmfs
+    features: Mapping[str, UnitFeature]
 
 
 def load_policy(definition: Definition, published: ModelVersion | None) -> LoadedPolicy:
@@ -112,4 +114,5 @@ def prepared(experiment: Experiment, policy: LoadedPolicy) -> ServedExperiment:
         keys=tuple(v.key for v in variants),
         policy=policy,
         baseline=BaselinePmfs(policy_of(definition, spec), reads_context=reads_context),
+        features=parse_features(definition.features),
     )

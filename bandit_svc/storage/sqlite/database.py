@@ -1,15 +1,17 @@
-"""Connections and transactions of the one SQLite file.
+"""Connections and transactions of a SQLite file.
 
 Owns how the file is opened (WAL, full sync), one connection a thread, the
 translation of SQLite's errors, and when damaged rows that were met are kept. Must not
 know what any table means.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database as UtilsDatabase
 
@@ -30,15 +32,18 @@ class Database:
         self,
         path: Path,
         keep: Callable[[sqlite3.Connection, Sequence[Damage]], None] | None = None,
+        prepare: Callable[[sqlite3.Connection], None] = lambda _: None,
     ) -> None:
         """Describe the file; it is opened later.
 
         Args:
             path: of the file.
             keep: called in a transaction with the damaged rows that were met.
+            prepare: called with each new connection.
         """
         self.path = path
         self._keep = keep
+        self._prepare = prepare
         self._local = threading.local()
         self._lock = threading.Lock()
         self._opened: dict[threading.Thread, sqlite3.Connection] = {}
@@ -69,6 +74,17 @@ class Database:
         with _translated():
             yield UtilsDatabase(self.connection(), execute_plugins=False)
         self._keep_met()
+
+    def row(self, sql: str, parameters: Sequence[bytes]) -> tuple[Any, ...] | None:
+        """Return the first row of one statement, at the least cost; None without any.
+
+        Raises:
+            Unavailable: the file can't be read.
+        """
+        connection = self.connection()
+        with _translated():
+            row: tuple[Any, ...] | None = connection.execute(sql, parameters).fetchone()
+        return row
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -139,6 +155,7 @@ class Database:
             self._opened.pop(thread).close()
 
     def _open(self, found: Callable[[Damage], None]) -> sqlite3.Connection:
+        _create_private(self.path)
         with _translated():
             connection = sqlite3.connect(
                 self.path,
@@ -154,10 +171,25 @@ class Database:
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA foreign_keys = ON")
                 add_functions(connection, found)
+                self._prepare(connection)
             except sqlite3.DatabaseError:
                 connection.close()
                 raise
         return connection
+
+
+def _create_private(path: Path) -> None:
+    """Create the file for its owner alone; SQLite would let everybody read it.
+
+    SQLite gives its neighbours (`-wal`, `-shm`) the same mode.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise Unavailable(
+            f"{path} can't be opened ({error.strerror}); check the disk and the owner "
+            "of the data folder"
+        ) from error
 
 
 @contextmanager

@@ -17,7 +17,9 @@ from bandit_svc.domain.events.short_form import shorten
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
+from bandit_svc.domain.people.unit_fact import UnitFact
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
+from bandit_svc.storage.sqlite.people.unit_facts import keep_unit_facts
 from bandit_svc.storage.sqlite.rows.counters import add_counts
 from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.rows.decisions import (
@@ -130,6 +132,7 @@ class Ingesting:
         activations: list[Activation] = []
         rewards: list[Reward] = []
         refusals: list[Refusal] = []
+        unit_facts: list[tuple[UnitFact, bytes]] = []
         self._orphans = any_orphans(self._connection)
         self._counted_to_ms = counted_to_ms(self._connection)
         for arrival in arrivals:
@@ -144,12 +147,15 @@ class Ingesting:
                 rewards.append(event)
             elif isinstance(event, Refusal):
                 refusals.append(event)
+            else:
+                unit_facts.append((event, arrival.logged))
         self._keep(decisions)
         for activation in sorted(activations, key=lambda a: a.activated_at_ms):
             self._activation(activation)
         self._keep_rewards(rewards)
         self._count_refusals(refusals)
         self._write_counts()
+        keep_unit_facts(self._connection, unit_facts)
         return IngestOutcome(counts=dict(self._counts))
 
     def _ruled(self, arrival: Arrival, decision: Decision, rule: ClosingRule) -> _Ruled:
@@ -204,7 +210,7 @@ class Ingesting:
         else:
             # Two calls less than in the other places, for each decision.
             self._counts[number, _EXPOSED[group]] += 1
-            self._units.count(number, decision.revision, group, decision.unit_id)
+            self._units.count(decision)
         if self._orphans:
             self._attach(decision, rule)
 
@@ -279,7 +285,7 @@ class Ingesting:
         if on_first_reward:
             self._ready_at_first_reward(decision_id)
         self._count_exposed(decision.number, decision.group, 1)
-        self._count_unit(decision)
+        self._units.count(decision)
 
     def _keep_rewards(self, rewards: Sequence[Reward]) -> None:
         """Insert the rewards at once; one by one where some are repeated."""
@@ -378,10 +384,6 @@ class Ingesting:
 
     def _count_exposed(self, number: int, group: Group, change: int) -> None:
         self._counts[number, _EXPOSED[group]] += change
-
-    def _count_unit(self, decision: Decision) -> None:
-        unit_id = decision.unit_id
-        self._units.count(decision.number, decision.revision, decision.group, unit_id)
 
     def _write_counts(self) -> None:
         self._counts.update(self._units.write())

@@ -7,10 +7,12 @@ migration that has been released is never edited; the next change is a new one.
 from sqlite_utils import Database
 
 from bandit_svc.storage.sqlite.migrations.released import migrations
+from bandit_svc.storage.sqlite.people.unit_facts import create_unit_facts
 from bandit_svc.storage.sqlite.rows.checksums import SOUND, check_rows, checked_tables
 from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
 from bandit_svc.storage.sqlite.rows.counts import count_rows
 from bandit_svc.storage.sqlite.rows.orphans import keep_counted_to
+from bandit_svc.storage.sqlite.sums.groups import NEVER_MS
 from bandit_svc.storage.sqlite.sums.uplift import create_method_changes, create_uplift
 
 __all__ = ["LAST_MIGRATION", "migrations"]
@@ -189,4 +191,17 @@ def m029_orphans(db: Database) -> None:
     keep_counted_to(db.conn, newest_ms)
 
 
-LAST_MIGRATION = m029_orphans.__name__
+@migrations()
+def m030_unit_facts(db: Database) -> None:
+    """Create the table of facts about units; keep when a unit had its first decision.
+
+    Of units from before, that is not known.
+    """
+    db.execute(
+        f"ALTER TABLE units ADD COLUMN first_ms INTEGER NOT NULL DEFAULT {NEVER_MS}"
+    )
+    check_rows(db, "units", by_writers=True)
+    create_unit_facts(db)
+
+
+LAST_MIGRATION = m030_unit_facts.__name__

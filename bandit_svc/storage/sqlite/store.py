@@ -37,6 +37,8 @@ from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteEndedSessions, SqliteKeys
 from bandit_svc.storage.sqlite.model_versions import SqliteModelVersions
+from bandit_svc.storage.sqlite.people.unit_facts import SqliteUnitFacts
+from bandit_svc.storage.sqlite.people.units import SqliteUnits
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
 from bandit_svc.storage.sqlite.schema import (
     LAST_MIGRATION,
@@ -46,6 +48,7 @@ from bandit_svc.storage.sqlite.soundness import keep_schema
 from bandit_svc.storage.sqlite.sums.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.sums.overview import SqliteOverview
 from bandit_svc.storage.sqlite.version_file import VersionFile
+from bandit_svc.storage.units import UnitFacts, Units
 
 
 class SqliteStorage:
@@ -71,6 +74,8 @@ class SqliteStorage:
         self.clock: Clock = SqliteClock(self._database)
         self.damages: Damages = SqliteDamages(self._database)
         self.overview: Overview = SqliteOverview(self._database, decisions)
+        self.unit_facts: UnitFacts = SqliteUnitFacts(self._database)
+        self.units: Units = SqliteUnits(folder / "units.db", self.secret)
 
     def migrate(self) -> None:
         """See the interface."""
@@ -82,7 +87,6 @@ class SqliteStorage:
                     f"another process is migrating {self._folder}; try again when it "
                     "is done"
                 )
-            _create_private(self._path)
             with self._database.tables() as tables:
                 self._refuse_newer(tables)
                 if migrations.pending(tables):
@@ -186,6 +190,7 @@ class SqliteStorage:
     def close(self) -> None:
         """See the interface."""
         self._database.close()
+        self.units.close()
         self._version_file.close()
 
 
@@ -195,17 +200,3 @@ def _newer_migrations(tables: UtilsDatabase) -> list[str]:
     empty = UtilsDatabase(memory=True)
     known = {migration.name for migration in migrations.pending(empty)}
     return [m.name for m in migrations.applied(tables) if m.name not in known]
-
-
-def _create_private(path: Path) -> None:
-    """Create the database for its owner alone; SQLite would let everybody read it.
-
-    SQLite gives its neighbours (`-wal`, `-shm`) the same mode.
-    """
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise Unavailable(
-            f"{path} can't be opened ({error.strerror}); check the disk and the owner "
-            "of the data folder"
-        ) from error

@@ -24,7 +24,7 @@ from bandit_svc.domain.events.decision_encoder import SOURCES, DecisionEncoder
 from bandit_svc.domain.events.decision_id import SECRET_BYTES, DecisionIds, raw_id
 from bandit_svc.domain.events.event import UnreadableEvent, encode_event
 from bandit_svc.domain.events.packing import field
-from bandit_svc.domain.events.record import DECISION, LINE, UNIT, Record
+from bandit_svc.domain.events.record import DECISION, LINE, OUTBOX_CURSOR, Record
 from bandit_svc.domain.events.refusal import (
     REFUSED_FIELDS,
     Refusal,
@@ -86,7 +86,7 @@ def decisions(draw: st.DrawFn) -> Decision:
     eligible = tuple(draw(st.lists(keys, min_size=1, max_size=12, unique=True)))
     pmf = draw(pmfs(len(eligible)))
     chosen = draw(st.integers(0, len(eligible) - 1))
-    unknown = st.dictionaries(st.integers(20, 2**20), st.binary(max_size=9), min_size=1)
+    unknown = st.dictionaries(st.integers(22, 2**20), st.binary(max_size=9), min_size=1)
     return Decision(
         id=decision_id,
         experiment=draw(keys),
@@ -110,6 +110,8 @@ def decisions(draw: st.DrawFn) -> Decision:
         baseline_pmf=draw(st.none() | st.just(pmf) | pmfs(len(eligible))),
         trace_id=draw(st.none() | texts),
         unknown=draw(st.none() | unknown),
+        asked_unit_id=draw(st.none() | texts),
+        unit_unread=draw(st.booleans()),
     )
 
 
@@ -326,8 +328,8 @@ def test_a_missing_part_is_named() -> None:
 
 def test_a_kind_of_a_newer_version_is_named() -> None:
     raw = raw_id(decision_of().id)
-    with pytest.raises(UnreadableEvent, match="kind 19"):
-        read(Record(UNIT, raw))
+    with pytest.raises(UnreadableEvent, match="kind 21"):
+        read(Record(OUTBOX_CURSOR, raw))
 
 
 def test_fields_of_a_newer_minor_version_are_kept_in_both_formats() -> None:

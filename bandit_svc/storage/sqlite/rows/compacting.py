@@ -13,7 +13,14 @@ from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS, DEFERRED, JOINED, O
 
 _FACTS = ("decisions", "rewards", "activations", "joined")
 """Tables of which each row holds a fact, or what became of one."""
-BY_WRITERS = ("decisions", "rewards", "joined", "units", "unit_states")
+BY_WRITERS = (
+    "decisions",
+    "rewards",
+    "joined",
+    "units",
+    "unit_states",
+    "unit_facts",
+)
 """Tables of so many rows that triggers would cost too much."""
 _APART = {"snapshots": "state", "evaluations": "state", "reward_models": "state"}
 """Columns of large values that few readers need."""

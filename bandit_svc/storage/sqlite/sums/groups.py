@@ -1,8 +1,8 @@
 """Units, each counted once in the group in which it was first seen.
 
 Owns the tables units, unit_counts and unit_looks. A unit is kept as eight bytes of a
-salted hash, never as itself, with the groups in which it has been seen. The caller owns
-the transaction.
+salted hash, never as itself, with the groups in which it has been seen and the time of
+its first decision. The caller owns the transaction.
 """
 
 import sqlite3
@@ -10,6 +10,7 @@ from collections import Counter
 
 import msgspec
 
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group, UnitHashes
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.counts import add_rows
@@ -24,6 +25,12 @@ _BITS = {TREATMENT: 1, BASELINE: 2}
 """The groups of a unit are a sum of these; 0 is one of a store from before they were
 kept, which gets those that it is seen in from now on."""
 _BOTH = 3
+NEVER_MS = 2**62
+"""The first decision of a unit in a store from before its time was kept."""
+
+
+_Sight = tuple[int, int]
+"""The groups in which a unit was seen, and its first decision in milliseconds."""
 
 
 class _Holdout(msgspec.Struct):
@@ -62,18 +69,18 @@ class Units:
         self._hashes: dict[int, UnitHashes] = {}
         self._since: dict[int, dict[int, int]] = {}
         self._eras: dict[tuple[int, int], _Era] = {}
-        self._seen: list[tuple[int, int, Group, int | None]] = []
+        self._seen: list[tuple[int, int, Group, int | None, int]] = []
 
-    def count(
-        self, number: int, revision: int, group: Group, unit_id: str | None
-    ) -> None:
+    def count(self, decision: Decision) -> None:
         """Count the unit of an exposed decision if it is new, when all are written.
 
         A decision without a unit had its group drawn for itself, so that it counts.
         """
+        number, unit_id = decision.number, decision.unit_id
         hashes = self._hashes.get(number) or self._load(number)
         unit = None if unit_id is None else hashes.of(unit_id)
-        self._seen.append((number, revision, group, unit))
+        seen = number, decision.revision, decision.group, unit, decision.decided_at_ms
+        self._seen.append(seen)
 
     def write(self) -> Counter[tuple[int, str]]:
         """Keep the units and their counts; return the counters that rise."""
@@ -100,14 +107,15 @@ class Units:
 
         Return how many units have now been in both groups, and had not before.
         """
-        came: dict[int, dict[int, int]] = {}
-        for number, _, group, unit in self._seen:
+        came: dict[int, dict[int, _Sight]] = {}
+        for number, _, group, unit, at_ms in self._seen:
             if unit is not None:
-                groups = came.setdefault(number, {})
-                groups[unit] = groups.get(unit, 0) | _BITS[group]
+                sights = came.setdefault(number, {})
+                groups, first_ms = sights.get(unit, (0, at_ms))
+                sights[unit] = (groups | _BITS[group], min(first_ms, at_ms))
         known = {number: self._known(number, units) for number, units in came.items()}
         crossed = self._write_groups(came, known)
-        for number, revision, group, unit in self._seen:
+        for number, revision, group, unit, _ in self._seen:
             if unit is not None:
                 if unit in known[number]:
                     continue
@@ -120,39 +128,44 @@ class Units:
         return crossed
 
     def _write_groups(
-        self, came: dict[int, dict[int, int]], known: dict[int, dict[int, int]]
+        self, came: dict[int, dict[int, _Sight]], known: dict[int, dict[int, _Sight]]
     ) -> Counter[tuple[int, str]]:
         """Keep new units and new groups of known ones; count those now in both."""
         crossed: Counter[tuple[int, str]] = Counter()
-        changed: list[tuple[int, int, int, bytes]] = []
+        changed: list[tuple[int, int, int, int, bytes]] = []
         for number, units in came.items():
             # In the order of the key, so that neighbours are written together.
-            for unit, groups in sorted(units.items()):
-                before = known[number].get(unit)
-                after = groups | (before or 0)
+            for unit, (groups, first_ms) in sorted(units.items()):
+                before = known[number].get(unit, (0, NEVER_MS))
+                after = (groups | before[0], min(first_ms, before[1]))
                 if after == before:
                     continue
-                row = number, unit, after
+                row = number, unit, *after
                 changed.append((*row, row_crc("units", *row)))
-                if after == _BOTH:
+                if after[0] == _BOTH != before[0]:
                     crossed[number, "units_in_both_groups"] += 1
-        add = "INSERT INTO units VALUES (?, ?, ?, ?) ON CONFLICT (number, unit) DO "
+        add = (
+            "INSERT INTO units (number, unit, groups, first_ms, crc)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (number, unit) DO "
+        )
         new = self._connection.executemany(add + "NOTHING", changed).rowcount
         if new < len(changed):
             self._connection.executemany(
-                add + "UPDATE SET groups = excluded.groups, crc = excluded.crc", changed
+                add + "UPDATE SET groups = excluded.groups,"
+                " first_ms = excluded.first_ms, crc = excluded.crc",
+                changed,
             )
         add_rows(self._connection, "units", max(0, new))
         return crossed
 
-    def _known(self, number: int, units: dict[int, int]) -> dict[int, int]:
-        """Return the groups of the units that are in the table already."""
+    def _known(self, number: int, units: dict[int, _Sight]) -> dict[int, _Sight]:
+        """Return what is known of the units that are in the table already."""
         rows = self._connection.execute(
-            "SELECT unit, groups FROM sound_units WHERE number = ?"
+            "SELECT unit, groups, first_ms FROM sound_units WHERE number = ?"
             " AND unit IN (SELECT value FROM json_each(?))",
             (number, msgspec.json.encode(list(units))),
         )
-        return dict(rows.fetchall())
+        return {unit: (groups, first_ms) for unit, groups, first_ms in rows}
 
     def _load(self, number: int) -> UnitHashes:
         """Read the salt, and for each revision since when its holdout has held."""

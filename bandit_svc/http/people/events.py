@@ -1,0 +1,74 @@
+"""Routes of events.
+
+Owns the HTTP shape of reporting what a unit did; the rules are in
+services.people.record_event.
+"""
+
+import msgspec
+from flask import Blueprint, Flask, Response, request
+
+from bandit_svc.errors import BanditError
+from bandit_svc.http import parsing
+from bandit_svc.http.answers import Reply, json_reply
+from bandit_svc.http.people.bodies import (
+    EventAnswer,
+    EventBatchAnswer,
+    parse_event,
+    parse_event_batch,
+)
+from bandit_svc.http.problems import Problem, problem_of, retry_headers
+from bandit_svc.http.request_context import RequestContext
+from bandit_svc.services.people.record_event import record_event
+
+_ID_BYTES = 12
+
+
+def register(app: Flask, request_context: RequestContext) -> None:
+    """Add the routes to the application of one worker."""
+    routes = Blueprint("events", __name__)
+
+    @routes.post("/v1/events")
+    def create() -> Response:
+        return event_one(request_context, parsing.read_body(request)).to_flask()
+
+    @routes.post("/v1/events/batch")
+    def create_batch() -> Response:
+        return event_many(request_context, parsing.read_batch(request)).to_flask()
+
+    app.register_blueprint(routes)
+
+
+def event_one(request_context: RequestContext, body: bytes) -> Reply:
+    """Answer POST /v1/events."""
+    return json_reply(_record(request_context, body), 202)
+
+
+def event_many(request_context: RequestContext, body: bytes) -> Reply:
+    """Answer POST /v1/events/batch."""
+    answers = [
+        _record_one_of_many(request_context, item, f"/events/{index}")
+        for index, item in enumerate(parse_event_batch(body))
+    ]
+    return json_reply(EventBatchAnswer(answers), 202, retry_headers(answers))
+
+
+def _record(request_context: RequestContext, body: bytes) -> EventAnswer:
+    worker = request_context.worker
+    recorded = record_event(
+        worker.people,
+        parse_event(body),
+        worker.catalog.trails(),
+        request_context.now_ms(),
+        request_context.entropy(_ID_BYTES).hex(),
+    )
+    return EventAnswer(*recorded)
+
+
+def _record_one_of_many(
+    request_context: RequestContext, item: msgspec.Raw, prefix: str
+) -> EventAnswer | Problem:
+    try:
+        return _record(request_context, parsing.item_body(item))
+    except BanditError as error:
+        # One bad event of a batch does not fail the others.
+        return problem_of(error, prefix)

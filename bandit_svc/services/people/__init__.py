@@ -1,0 +1,1 @@
+"""One person over time: facts about units, their states, features made of them."""

@@ -1,0 +1,74 @@
+"""Change what is known of a unit: traits, consent, links.
+
+Owns the checks on a change and its append; it is applied by the learner within a tick.
+"""
+
+import msgspec
+
+from bandit_svc.domain.limits import MAX_STRING_LENGTH
+from bandit_svc.domain.people.unit_fact import (
+    Consent,
+    UnitChange,
+    check_links,
+    check_traits,
+    encode_unit_fact,
+)
+from bandit_svc.domain.people.unit_state import MOST_IDS
+from bandit_svc.domain.plain_values import Context
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.people.ports import PeoplePorts
+
+
+class UnitPatch(msgspec.Struct, frozen=True):
+    """What a caller says about a unit; what is left out stays as it is."""
+
+    traits: Context = {}
+    consent: Consent | None = None
+    links: tuple[str, ...] = ()
+
+
+def change_unit(
+    ports: PeoplePorts, unit_id: str, patch: UnitPatch, now_ms: int, new_id: str
+) -> UnitChange:
+    """Append a change durably.
+
+    Raises:
+        InvalidInput: a trait or a link is out of its range, or the person would have
+            over six ids; the pointer names it.
+        Unavailable: it can't be made durable now; nothing was kept.
+    """
+    if not 1 <= len(unit_id) <= MAX_STRING_LENGTH:
+        raise InvalidInput.at(
+            "/unit_id",
+            f"unit_id has {len(unit_id)} characters; it must have between 1 and "
+            f"{MAX_STRING_LENGTH}",
+        )
+    check_traits(patch.traits)
+    check_links(unit_id, patch.links)
+    if patch.links:
+        _check_person(ports, unit_id, patch.links)
+    change = UnitChange(
+        fact_id=new_id,
+        unit_id=unit_id,
+        at_ms=now_ms,
+        traits=patch.traits,
+        consent=patch.consent,
+        links=patch.links,
+    )
+    ports.log.append(encode_unit_fact(change))
+    return change
+
+
+def _check_person(ports: PeoplePorts, unit_id: str, links: tuple[str, ...]) -> None:
+    """Refuse a link that makes a person of too many ids, as far as they are known."""
+    ids: set[str] = set()
+    for index, id_ in enumerate((unit_id, *links)):
+        state = ports.units.state(id_)
+        ids |= {id_} if state is None else set(state.ids)
+        if len(ids) > MOST_IDS:
+            raise InvalidInput.at(
+                f"/links/{max(0, index - 1)}",
+                f"with this link the person would have {len(ids)} ids; at most "
+                f"{MOST_IDS} are allowed. A device or an address that many people "
+                "share is no id of one of them",
+            )

@@ -1,0 +1,58 @@
+"""Facts applied to the states of units, up to the newest.
+
+Owns the learner's step for units: facts in their order, states and position in one
+transaction, so that a kill repeats work and counts nothing twice.
+"""
+
+import msgspec
+
+from bandit_svc.domain.times import Deadline
+from bandit_svc.services.people.unit_states import UnitStates
+from bandit_svc.storage.units import UnitFacts, Units
+
+FACTS_AT_ONCE = 1_000
+
+
+class Followed(msgspec.Struct):
+    """The work of one call; `more` is true if facts may be left."""
+
+    facts: int = 0
+    links_refused: int = 0
+    more: bool = False
+
+
+def follow(
+    facts: UnitFacts,
+    units: Units,
+    time_is_up: Deadline = lambda: False,
+    last: int | None = None,
+) -> Followed:
+    """Apply the facts behind the states' position, until the time is up.
+
+    Args:
+        facts: all of them.
+        units: their states.
+        time_is_up: asked after each round of 1,000 facts.
+        last: the position of the last fact to apply; the newest if None.
+    """
+    done = Followed()
+    position = units.position()
+    while True:
+        rows = facts.after(position, FACTS_AT_ONCE)
+        if last is not None:
+            rows = [row for row in rows if row.position <= last]
+        if not rows:
+            return done
+        states = UnitStates(units)
+        for row in rows:
+            states.apply(row)
+        after, position = position, rows[-1].position
+        if not units.save(states.touched(), after, position):
+            # They were replaced meanwhile; the next call begins where they are now.
+            done.more = True
+            return done
+        done.facts += len(rows)
+        done.links_refused += states.links_refused
+        if time_is_up():
+            done.more = True
+            return done

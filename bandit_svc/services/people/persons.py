@@ -1,0 +1,69 @@
+"""Persons, as a decision sees them.
+
+Owns the one read of a unit's state that a decision makes, only where the experiment or
+a link asks for it. Thread-safe.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from bandit_svc.domain.people.feature import UnitFeature
+from bandit_svc.domain.people.trail import Scalar
+from bandit_svc.domain.people.unit_state import unit_features
+from bandit_svc.errors import Unavailable
+from bandit_svc.storage.units import Units
+
+LOOK_EVERY_MS = 100
+"""How often a process asks whether there are any links."""
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Who a decision is made for.
+
+    Attributes:
+        unit_id: the oldest id of the person, which decides the group.
+        features: those declared, without those of which no event counts.
+        unread: what is known of the unit could not be read.
+    """
+
+    unit_id: str
+    features: Mapping[str, Scalar] = {}
+    unread: bool = False
+
+
+class Persons:
+    """One a process."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+        self._linked = False
+        self._looked_ms: int | None = None
+
+    def of(
+        self, unit_id: str, declared: Mapping[str, UnitFeature], now_ms: int
+    ) -> Person:
+        """Return the person of an id, with the declared features at a time.
+
+        Where the state can't be read, the choice is made without it: the page must not
+        fail for it.
+        """
+        try:
+            if not declared and not self._any_links(now_ms):
+                return Person(unit_id)
+            state = self._units.state(unit_id)
+        except Unavailable:
+            return Person(unit_id, unread=True)
+        if state is None:
+            return Person(unit_id)
+        if not declared or state.consent == "denied":
+            return Person(state.unit_id)
+        return Person(state.unit_id, unit_features(state, declared, now_ms))
+
+    def _any_links(self, now_ms: int) -> bool:
+        """Return whether any ids are linked, as of at most 100 ms ago."""
+        looked_ms = self._looked_ms
+        if looked_ms is None or not 0 <= now_ms - looked_ms < LOOK_EVERY_MS:
+            self._linked = self._units.has_links()
+            self._looked_ms = now_ms
+        return self._linked

@@ -1,0 +1,117 @@
+"""Record something that a unit did.
+
+Owns the checks on an event and its append. What features make of it is in
+domain/people.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from bandit_svc.domain.limits import CLOCK_SKEW_MS, MAX_STRING_LENGTH, MIN_TIME_MS
+from bandit_svc.domain.people.feature import VALUE, TrailName
+from bandit_svc.domain.people.unit_fact import (
+    UnitEvent,
+    check_properties,
+    encode_unit_fact,
+    kept_of,
+)
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.people.ports import PeoplePorts
+
+EventStatus = Literal["accepted", "duplicate", "dropped"]
+
+
+class EventReport(msgspec.Struct, frozen=True):
+    """An event as it is reported; `occurred_at_ms` is when the unit did it."""
+
+    unit_id: str
+    event: str
+    properties: dict[str, Any] = {}
+    value: float | None = None
+    event_id: str | None = None
+    occurred_at_ms: int | None = None
+
+
+class RecordedEvent(NamedTuple):
+    """The answer to an event."""
+
+    event_id: str
+    status: EventStatus
+
+
+def record_event(
+    ports: PeoplePorts,
+    report: EventReport,
+    trails: Mapping[TrailName, int],
+    now_ms: int,
+    new_id: str,
+) -> RecordedEvent:
+    """Append an event durably, with no more of it than features are made of.
+
+    Sending the same event_id of a unit again is safe: the first one counts. An event
+    of a unit that denied consent is not kept.
+
+    Args:
+        ports: of the worker.
+        report: the event.
+        trails: those that features are made of, and how long each is kept, in ms.
+        now_ms: the time.
+        new_id: names the event where the caller did not.
+
+    Raises:
+        InvalidInput: a field is out of its range; the pointer names it.
+        Unavailable: it can't be made durable now; nothing was kept.
+    """
+    _check(report)
+    occurred_at_ms = _occurred_at_ms(report, now_ms)
+    if report.event_id is not None and ports.facts.has(report.unit_id, report.event_id):
+        return RecordedEvent(report.event_id, "duplicate")
+    event_id = report.event_id or new_id
+    state = ports.units.state(report.unit_id)
+    if state is not None and state.consent == "denied":
+        return RecordedEvent(event_id, "dropped")
+    properties = report.properties
+    if report.value is not None:
+        properties = {**properties, VALUE: report.value}
+    event = UnitEvent(
+        fact_id=event_id,
+        unit_id=report.unit_id,
+        at_ms=now_ms,
+        event=report.event,
+        occurred_at_ms=occurred_at_ms,
+        trails=kept_of(report.event, properties, trails),
+    )
+    ports.log.append(encode_unit_fact(event))
+    return RecordedEvent(event_id, "accepted")
+
+
+def _check(report: EventReport) -> None:
+    for name, text in (
+        ("unit_id", report.unit_id),
+        ("event", report.event),
+        ("event_id", report.event_id),
+    ):
+        if text is not None and not 1 <= len(text) <= MAX_STRING_LENGTH:
+            raise InvalidInput.at(
+                f"/{name}",
+                f"{name} has {len(text)} characters; it must have between 1 and "
+                f"{MAX_STRING_LENGTH}",
+            )
+    if report.value is not None and not math.isfinite(report.value):
+        raise InvalidInput.at("/value", f"value is {report.value}; send a number")
+    check_properties(report.properties)
+
+
+def _occurred_at_ms(report: EventReport, now_ms: int) -> int:
+    if report.occurred_at_ms is None:
+        return now_ms
+    if not MIN_TIME_MS <= report.occurred_at_ms <= now_ms + CLOCK_SKEW_MS:
+        raise InvalidInput.at(
+            "/occurred_at",
+            "occurred_at is before the year 2000 or over a minute in the future; "
+            "send the time at which the unit did it, with its offset from UTC",
+        )
+    return report.occurred_at_ms

@@ -1,0 +1,1 @@
+"""Facts about units, and their states, in SQLite."""

@@ -1,0 +1,150 @@
+"""States of units in a SQLite file of their own.
+
+Owns the file: one row an id, under a keyed hash of the id. The row of a person's oldest
+id has the state; those of the other ids name it. See storage.units.Units.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bandit_svc.domain.people.unit_state import (
+    UnitState,
+    decode_state,
+    encode_state,
+)
+from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.units import UnitRows
+
+KEY_BYTES = 16
+_STATE = b"S"
+_LINK = b"L"
+_FIND = "SELECT state FROM units WHERE key = ?"
+_MAPPED_BYTES = 2**30
+"""Of the file, which is read without a system call so far."""
+
+_EXISTS = "SELECT 1 FROM sqlite_schema WHERE name = 'place'"
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS units (key BLOB PRIMARY KEY, state BLOB NOT NULL)
+        WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1),
+        position INTEGER NOT NULL, links INTEGER NOT NULL);
+    INSERT OR IGNORE INTO place VALUES (1, 0, 0);"""
+
+
+class SqliteUnits:
+    """See storage.units.Units. Opens its file at first use; thread-safe."""
+
+    def __init__(self, path: Path, secret: Callable[[], bytes]) -> None:
+        """Describe the file.
+
+        Args:
+            path: of the file.
+            secret: returns the service's, of which the key of the ids' hashes is made.
+        """
+        self._path = path
+        self._database = Database(path, prepare=_prepare)
+        self._secret = secret
+        self._linked = False
+
+    def state(self, unit_id: str) -> UnitState | None:
+        """See the interface."""
+        row = self._database.row(_FIND, (self._key(unit_id),))
+        if row is not None and row[0][:1] == _LINK:
+            row = self._database.row(_FIND, (row[0][1:],))
+        return None if row is None else decode_state(row[0][1:])
+
+    def has_links(self) -> bool:
+        """See the interface."""
+        if not self._linked:
+            # Ids that were linked stay so.
+            self._linked = self._place("links") > 0
+        return self._linked
+
+    def position(self) -> int:
+        """See the interface."""
+        return self._place("position")
+
+    def save(self, states: Iterable[UnitState], after: int, position: int) -> bool:
+        """See the interface."""
+        rows: dict[bytes, bytes] = {}
+        for state in states:
+            first, *others = (self._key(id_) for id_ in state.ids)
+            rows[first] = _STATE + encode_state(state)
+            rows |= dict.fromkeys(others, _LINK + first)
+        links = any(stored[:1] == _LINK for stored in rows.values())
+        with self._database.write() as connection:
+            moved = connection.execute(
+                "UPDATE place SET position = ?, links = max(links, ?)"
+                " WHERE position = ?",
+                (position, links, after),
+            ).rowcount
+            if moved:
+                connection.executemany(
+                    "INSERT INTO units VALUES (?, ?)"
+                    " ON CONFLICT (key) DO UPDATE SET state = excluded.state",
+                    # In the order of the key, so that neighbours are written together.
+                    sorted(rows.items()),
+                )
+        return bool(moved)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[UnitRows]:
+        """See the interface."""
+        with self._database.read() as connection:
+            (position,) = connection.execute("SELECT position FROM place").fetchone()
+            yield UnitRows(
+                position,
+                connection.execute("SELECT key, state FROM units ORDER BY key"),
+            )
+
+    def replace(self, rows: UnitRows) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM units")
+            connection.executemany("INSERT INTO units VALUES (?, ?)", rows.rows)
+            connection.execute(
+                "UPDATE place SET position = ?, links = EXISTS (SELECT 1 FROM units"
+                " WHERE substr(state, 1, 1) = ?)",
+                (rows.position, _LINK),
+            )
+
+    @contextmanager
+    def empty(self) -> Iterator["SqliteUnits"]:
+        """See the interface."""
+        with TemporaryDirectory(dir=self._path.parent, prefix="units-") as folder:
+            fresh = SqliteUnits(Path(folder) / self._path.name, self._secret)
+            try:
+                yield fresh
+            finally:
+                fresh.close()
+
+    def close(self) -> None:
+        """See the interface."""
+        self._database.close()
+
+    def _place(self, column: str) -> int:
+        row = self._database.row(f"SELECT {column} FROM place", ())  # noqa: S608 - our own name
+        return 0 if row is None else int(row[0])
+
+    def _key(self, unit_id: str) -> bytes:
+        hashing = self._keyed.copy()
+        hashing.update(unit_id.encode("utf-8", "surrogatepass"))
+        return hashing.digest()
+
+    @cached_property
+    def _keyed(self) -> hashlib.blake2b:
+        key = hashlib.blake2b(self._secret(), digest_size=32, person=b"unit state")
+        return hashlib.blake2b(digest_size=KEY_BYTES, key=key.digest())
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    # What the loss of power takes is derived again from the facts.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
+    if not connection.execute(_EXISTS).fetchone():
+        connection.executescript(_SCHEMA)

@@ -1,0 +1,88 @@
+"""Units: the facts about them, and the state that follows from these.
+
+Owns the protocols of both. Facts are kept in the order in which they became known; a
+state is derived from them and can be derived again.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from bandit_svc.domain.people.unit_fact import UnitFact
+from bandit_svc.domain.people.unit_state import UnitState
+
+
+class UnitFactRow(msgspec.Struct, frozen=True):
+    """One fact and its place in the order.
+
+    Attributes:
+        first_ms: of a change with links: when each of the ids had its first decision,
+            as far as that was known when the fact was kept.
+    """
+
+    position: int
+    fact: UnitFact
+    first_ms: Mapping[str, int] = {}
+
+
+class UnitRows(NamedTuple):
+    """All that is kept, as bytes in the order of the keys, and the last fact of it."""
+
+    position: int
+    rows: Iterator[tuple[bytes, bytes]]
+
+
+class UnitFacts(Protocol):
+    """Facts about units, as ingested from the event log."""
+
+    def after(self, position: int, limit: int) -> Sequence[UnitFactRow]:
+        """Return the facts behind a position, in order."""
+
+    def last_position(self) -> int:
+        """Return the position of the newest fact; 0 without any."""
+
+    def has(self, unit_id: str, fact_id: str) -> bool:
+        """Return whether a fact of a unit is kept."""
+
+
+class Units(Protocol):
+    """The state of each unit, in a file or a table of its own."""
+
+    def state(self, unit_id: str) -> UnitState | None:
+        """Return the state of a person by any of their ids; None if there is none.
+
+        Raises:
+            Unavailable: it can't be read.
+        """
+
+    def has_links(self) -> bool:
+        """Return whether any two ids are one person."""
+
+    def position(self) -> int:
+        """Return the position of the last fact that the states follow from."""
+
+    def save(self, states: Iterable[UnitState], after: int, position: int) -> bool:
+        """Keep states and the position of their last fact, in one transaction.
+
+        Args:
+            states: each is kept for all of its ids.
+            after: the position that they were read at.
+            position: of the last fact that they follow from.
+
+        Returns:
+            False, and nothing was kept, if the position is not `after` any more.
+        """
+
+    def snapshot(self) -> AbstractContextManager[UnitRows]:
+        """Yield all that is kept at one moment."""
+
+    def replace(self, rows: UnitRows) -> None:
+        """Keep these rows and their position and nothing else, in one transaction."""
+
+    def empty(self) -> AbstractContextManager["Units"]:
+        """Yield a place for states that has none; it is gone at the end."""
+
+    def close(self) -> None:
+        """Let go of files and connections; idempotent."""
