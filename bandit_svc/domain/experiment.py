@@ -15,7 +15,7 @@ from bandit_svc.domain.aggregates import Aggregate
 from bandit_svc.domain.covariate import Covariate, check_covariate
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
-from bandit_svc.domain.metric import Metric, check_metrics
+from bandit_svc.domain.metric import Derived, Metric, check_derived, check_metrics
 from bandit_svc.domain.people.feature import parse_features
 from bandit_svc.domain.variant import KEY_RULE, Variant, check_variants, is_key
 from bandit_svc.errors import FieldError, InvalidInput, NotFound, WayOut
@@ -101,6 +101,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     request_variants: Literal["refuse", "narrow", "replace"] = "narrow"
     reward: RewardDefinition = RewardDefinition()
     metrics: tuple[Metric, ...] = ()
+    derived_metrics: tuple[Derived, ...] = ()
     candidates: tuple[dict[str, Any], ...] = ()
     covariate: Covariate | None = None
     features: dict[str, str] = {}
@@ -191,6 +192,9 @@ def check_definition(definition: Definition) -> None:
         _between("/smallest_lift", definition.smallest_lift, *LIFTS)
     check_reward(definition.reward)
     check_metrics(definition.metrics)
+    check_derived(
+        definition.derived_metrics, definition.metrics, definition.reward.minimum
+    )
     check_covariate(definition.covariate)
     parse_features(definition.features)
 

@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from bandit_svc.domain.experiment import TREATMENT
 from bandit_svc.prose.csv_text import Cell, csv_text
 from bandit_svc.services.checks.check import Check
+from bandit_svc.services.report.metrics.rows import DerivedRow
 from bandit_svc.services.report.report import (
     HistoryPoint,
     Latency,
@@ -61,6 +62,7 @@ def report_rows(report: Report) -> Iterator[Row]:
     yield ("reward_model", "treatment", "r_squared", report.reward_model.r_squared)
     for row in report.metrics:
         yield from _metric(row)
+    yield from _derived_metrics(report)
     for segment in report.segments:
         yield from _segment(segment)
     yield from _latency(report.latency)
@@ -96,6 +98,10 @@ def _uplift(uplift: Uplift) -> Iterator[Row]:
         yield from _estimate("uplift", "former.absolute", uplift.former.absolute)
         yield from _estimate("uplift", "former.relative", uplift.former.relative)
         yield ("uplift", "former", "changed_at", uplift.former.changed_at)
+    if uplift.chance_to_beat:
+        chance = uplift.chance_to_beat.probability
+        yield ("uplift", "chance_to_beat", "probability", chance)
+        yield ("uplift", "chance_to_beat", "prior", uplift.chance_to_beat.prior)
     yield ("uplift", "units", "treatment", uplift.units.treatment)
     yield ("uplift", "units", "baseline", uplift.units.baseline)
     yield ("uplift", "method", "name", uplift.method)
@@ -128,6 +134,31 @@ def _metric(row: MetricRow) -> Iterator[Row]:
         yield ("guardrails", row.metric, "margin", guardrail.margin)
         yield ("guardrails", row.metric, "direction", guardrail.direction)
         yield from _estimate("guardrails", row.metric, guardrail.difference)
+
+
+def _derived_metrics(report: Report) -> Iterator[Row]:
+    for row in report.derived_metrics:
+        yield from _derived(row)
+    for claim in report.claims.metrics if report.claims else ():
+        yield ("claims", claim.metric, "e_value", claim.e_value)
+        yield ("claims", claim.metric, "claimed", str(claim.claimed).lower())
+
+
+def _derived(row: DerivedRow) -> Iterator[Row]:
+    for group in row.groups:
+        name = f"{row.metric}/{group.group}"
+        yield ("derived_metrics", name, "units", group.units)
+        yield ("derived_metrics", name, "mean", group.mean)
+        yield from _ends("derived_metrics", name, group.interval)
+    yield ("derived_metrics", row.metric, "kind", row.kind)
+    yield from _estimate("derived_metrics", row.metric, row.difference)
+    yield ("derived_metrics", row.metric, "relative", row.relative.estimate)
+    lower, upper = row.relative.interval
+    yield ("derived_metrics", row.metric, "relative_lower", lower)
+    yield ("derived_metrics", row.metric, "relative_upper", upper)
+    chance = row.chance_to_beat.probability
+    yield ("derived_metrics", row.metric, "chance_to_beat", chance)
+    yield ("derived_metrics", row.metric, "waiting", row.waiting)
 
 
 def _segment(row: Segment) -> Iterator[Row]:

@@ -21,6 +21,12 @@ from bandit_svc.domain.numbers import (
     points,
 )
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.prose.derived import (
+    chance_sentence,
+    claims_sentence,
+    derived_cells,
+    derived_note,
+)
 from bandit_svc.prose.memory import memory_sentence
 from bandit_svc.prose.periods import during, note_on_times
 from bandit_svc.prose.planned import outlook_sentence
@@ -62,7 +68,9 @@ def page_routes(page_context: PageContext) -> Blueprint:
         routes.add_app_template_filter(write)
     for spell in (pretty, one_line, brief, group_name, with_code, sentence):
         routes.add_app_template_filter(spell)
-    for tell in (during, note_on_times, memory_sentence, outlook_sentence):
+    derived = derived_cells, derived_note, chance_sentence, claims_sentence
+    told = during, note_on_times, memory_sentence, outlook_sentence
+    for tell in (*told, *derived):
         routes.add_app_template_filter(tell)
     routes.add_app_template_global(small_interval)
     routes.add_app_template_global(partial(own, ""), "prefix")

@@ -10,7 +10,8 @@ how often that normal interval was ever wrong when looked at as often. In the se
 `segments` parts of the traffic are compared, in `money` rewards are orders, in
 `trajectories` a choice limits later ones, in `values` a policy seldom shows the
 baseline, in `rare rewards` logs of other systems have few rewards and large weights,
-in `planner` planned durations are held against simulated ones.
+in `planner` planned durations are held against simulated ones, in `metrics` ratios and
+totals a unit are compared, in `claims` many metrics and retention.
 All of it takes about three hours on one core; 1,000 runs are the default.
 """
 
@@ -27,6 +28,8 @@ from benchmarks.truth import live as truth_live
 from benchmarks.truth.asked import is_asked, options
 from benchmarks.truth.mixture import print_mixture
 from benchmarks.truth.money import print_money
+from benchmarks.truth.parts.claims import print_claims
+from benchmarks.truth.parts.metrics import print_metrics
 from benchmarks.truth.parts.planner import print_planner
 from benchmarks.truth.parts.rare_rewards import print_rare_rewards
 from benchmarks.truth.parts.segments import print_segments
@@ -129,6 +132,8 @@ SECTIONS: dict[str, Callable[[int, Sequence[str]], None]] = {
     "trajectories": print_trajectories,
     "rare rewards": print_rare_rewards,
     "planner": print_planner,
+    "metrics": print_metrics,
+    "claims": print_claims,
 }
 """Sections by name; each prints the cells whose names hold one of the texts passed, all
 of its cells if none is. Sections without cells run whole or not at all."""

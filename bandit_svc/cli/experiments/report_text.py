@@ -11,6 +11,7 @@ from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import counted
+from bandit_svc.prose.derived import chance_sentence, claims_sentence, derived_note
 from bandit_svc.prose.memory import memory_sentence
 from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.services.report.report import Group, Report, Segment, VariantRow
@@ -28,13 +29,18 @@ def report_text(report: Report) -> str:
     ahead = outlook_sentence(report.outlook)
     parts = [
         head,
-        "\n".join(filter(None, [_table(_uplift(report)), ahead])),
+        "\n".join(filter(None, [_table(_uplift(report)), *_chance(report), ahead])),
         _table(_groups(report)),
         _table(_variants(report)),
         "\n".join([_table(_policies(report)), *_refused(report), *_notes(report)]),
     ]
     if report.metrics:
         parts.append(_table(_metrics(report)))
+    if report.derived_metrics:
+        notes = [derived_note(row) for row in report.derived_metrics]
+        parts.append("\n".join([_table(_derived(report)), *notes]))
+    if report.claims:
+        parts.append(claims_sentence(report.claims))
     if report.segments:
         parts.append(_table(_segments(report)))
     parts += [f"{_decisions(report)}\nRewards: {report.latency.detail}."]
@@ -99,6 +105,29 @@ def _metrics(report: Report) -> Iterator[Sequence[str]]:
             _number(row.mean, ".4f"),
             row.guardrail.status if row.guardrail else UNKNOWN,
         )
+
+
+def _derived(report: Report) -> Iterator[Sequence[str]]:
+    yield (
+        *("DERIVED METRIC", "UNITS", "BANDIT", "BASELINE", "DIFFERENCE", "INTERVAL"),
+        *("RELATIVE", "CHANCE TO BEAT"),
+    )
+    for row in report.derived_metrics:
+        yield (
+            row.metric,
+            " + ".join(str(group.units) for group in row.groups),
+            *(_number(group.mean, ".4f") for group in row.groups),
+            _number(row.difference.estimate, "+.4f"),
+            _interval(row.difference.interval, "+.4f"),
+            _number(row.relative.estimate, "+.1%"),
+            _number(row.chance_to_beat.probability, ".1%"),
+        )
+
+
+def _chance(report: Report) -> Iterator[str]:
+    sentence = chance_sentence(report.uplift.chance_to_beat or None)
+    if sentence:
+        yield sentence
 
 
 def _both_groups(segment: Segment) -> tuple[str, str]:

@@ -39,9 +39,11 @@ class Columns:
 
     Attributes:
         values: of a decision, at least 1.
+        crossed: pairs of different values whose products are kept too.
     """
 
     values: int = 1
+    crossed: tuple[tuple[int, int], ...] = ()
 
     @property
     def count(self) -> int:
@@ -51,16 +53,16 @@ class Columns:
     @property
     def pairs(self) -> IntArray:
         """The kept products, (P, 2) columns, the smaller one first."""
-        return _pairs(self.values)
+        return _pairs(self.values, self.crossed)
 
     @property
     def pair_index(self) -> IntArray:
         """The place of each product, (count, count); -1 if it is not kept."""
-        return _pair_index(self.values)
+        return _pair_index(self.values, self.crossed)
 
 
 @cache
-def _pairs(values: int) -> IntArray:
+def _pairs(values: int, crossed: tuple[tuple[int, int], ...]) -> IntArray:
     # All products of the weights and the reward: comparisons of two weightings need
     # them as well.
     first = 2 * _PER_FIELD
@@ -71,13 +73,20 @@ def _pairs(values: int) -> IntArray:
             mine = [value_column(weighting, group, value) for group in (0, 1)]
             pairs += [(w, x) for w in weights for x in mine]
             pairs += [(mine[0], mine[0]), (mine[0], mine[1]), (mine[1], mine[1])]
+    for first_value, second_value in crossed:
+        for weighting in range(WEIGHTINGS):
+            one, other = (
+                [value_column(weighting, group, value) for group in (0, 1)]
+                for value in sorted((first_value, second_value))
+            )
+            pairs += [(x, y) for x in one for y in other]
     return np.array(pairs, dtype=np.int64)
 
 
 @cache
-def _pair_index(values: int) -> IntArray:
+def _pair_index(values: int, crossed: tuple[tuple[int, int], ...]) -> IntArray:
     count = (1 + values) * _PER_FIELD
     index = np.full((count, count), -1, dtype=np.int64)
-    for place, (i, j) in enumerate(_pairs(values)):
+    for place, (i, j) in enumerate(_pairs(values, crossed)):
         index[i, j] = index[j, i] = place
     return index

@@ -28,7 +28,8 @@ COUNTS = 5
 TOTAL, SQUARES, ORDERS, LARGEST = 0, 1, 2, 3
 _PLAIN = 4
 _BLOCK = 256
-_VERSION = 2
+_VERSION, _CROSSED_VERSION = 2, 3
+"""Sums with products of different values have the second one, and list the values."""
 _HEAD = struct.Struct("<BBBH")
 _WITHOUT_COVARIATE = 1
 """The third byte; a form that was never released had 2 for sums with a covariate."""
@@ -63,13 +64,18 @@ class Totals:
     heaviest: FloatArray
 
     @classmethod
-    def empty(cls, usual: tuple[float, ...] = (0.0,)) -> "Totals":
+    def empty(
+        cls,
+        usual: tuple[float, ...] = (0.0,),
+        crossed: tuple[tuple[int, int], ...] = (),
+    ) -> "Totals":
         """Return the sums of no decisions.
 
         Args:
             usual: the commonest value of the reward and of each metric.
+            crossed: pairs of different values whose products are kept too.
         """
-        columns = Columns(len(usual))
+        columns = Columns(len(usual), crossed)
         products = len(columns.pairs)
         plain = np.zeros((len(usual), _PLAIN))
         plain[:, LARGEST] = -np.inf
@@ -107,10 +113,19 @@ class Totals:
         return both
 
     def with_values(self, values: int) -> "Totals":
-        """Return the sums with as many values; new ones were 0 so far."""
+        """Return the sums with as many values; new ones were 0 so far.
+
+        Raises:
+            LoggedDataError: products of different values are kept, which come last.
+        """
         more = values - self.columns.values
         if more <= 0:
             return self
+        if self.columns.crossed:
+            raise LoggedDataError(
+                f"{values} values are to be added to {self.columns.values} with "
+                "products of different values; begin the sums anew"
+            )
         columns = Columns(values)
         products = len(columns.pairs) - len(self.columns.pairs)
         # A value that was 0 in each decision: as many, and none of them an order.
@@ -216,7 +231,11 @@ class Totals:
     def to_bytes(self) -> bytes:
         """Return the sums of now as bytes, a function of the numbers alone."""
         values, chances = self.columns.values, len(self.chances)
-        head = _HEAD.pack(_VERSION, values, _WITHOUT_COVARIATE, chances)
+        crossed = bytes(place for pair in self.columns.crossed for place in pair)
+        version = _CROSSED_VERSION if crossed else _VERSION
+        head = _HEAD.pack(version, values, _WITHOUT_COVARIATE, chances)
+        if crossed:
+            head += bytes([len(crossed)]) + crossed
         arrays = (
             *(np.array(self.chances), self.usual, self.counts, self.sums),
             *(self.by_unit, self.by_decision, self.heaviest, self.plain.ravel()),
@@ -230,15 +249,21 @@ class Totals:
         Raises:
             LoggedDataError: the bytes are not such sums.
         """
-        if len(stored) < _HEAD.size or stored[0] != _VERSION:
+        known = (_VERSION, _CROSSED_VERSION)
+        if len(stored) <= _HEAD.size or stored[0] not in known:
             raise LoggedDataError(
-                f"{len(stored)} bytes are no sums of version {_VERSION}"
+                f"{len(stored)} bytes are no sums of version {_VERSION} or "
+                f"{_CROSSED_VERSION}"
             )
-        _, values, _, chances = _HEAD.unpack_from(stored)
-        columns = Columns(values)
+        version, values, _, chances = _HEAD.unpack_from(stored)
+        begin, crossed = _HEAD.size, b""
+        if version == _CROSSED_VERSION:
+            begin += 1 + stored[begin]
+            crossed = stored[_HEAD.size + 1 : begin]
+        columns = Columns(values, tuple(zip(crossed[::2], crossed[1::2], strict=True)))
         products = len(columns.pairs)
         sizes = [chances, values, COUNTS, columns.count, products, products, WEIGHTS]
-        numbers = np.frombuffer(stored, dtype="<f8", offset=_HEAD.size)
+        numbers = np.frombuffer(stored, dtype="<f8", offset=begin)
         if numbers.size != sum(sizes) + values * _PLAIN:
             raise LoggedDataError(
                 f"sums of {values} values hold {numbers.size} numbers; "

@@ -126,7 +126,10 @@ def added(
 
 
 def totals_over(
-    decisions: JoinedDecisions, looks: IntArray, usual: tuple[float, ...] = (0.0,)
+    decisions: JoinedDecisions,
+    looks: IntArray,
+    usual: tuple[float, ...] = (0.0,),
+    crossed: tuple[tuple[int, int], ...] = (),
 ) -> Totals:
     """Return the sums of a log after each of its decisions `looks`.
 
@@ -135,7 +138,8 @@ def totals_over(
     """
     known = int(decisions.unit.max(initial=NO_UNIT)) + 1
     decisions, units = _with_own_units(_checked(decisions, known), known)
-    totals = Totals.empty(usual).with_values(decisions.values.shape[1])
+    usual += (0.0,) * (decisions.values.shape[1] - len(usual))
+    totals = Totals.empty(usual, crossed)
     held = UnitStates(np.zeros((units, 1)), np.zeros((units, totals.columns.count)))
     held, totals = _with_chances(held, totals, decisions.draws)
     rows = _weigh(held, Intervals(totals.chances), decisions, totals.columns.values)

@@ -11,6 +11,12 @@ from typing import Literal
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from bandit_svc.domain.numbers import amount, count, duration, percent
+from bandit_svc.prose.derived import (
+    chance_sentence,
+    claims_sentence,
+    derived_cells,
+    derived_note,
+)
 from bandit_svc.prose.memory import memory_sentence
 from bandit_svc.prose.periods import during, note_on_times
 from bandit_svc.prose.planned import outlook_sentence
@@ -121,7 +127,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    told = during, note_on_times, memory_sentence, outlook_sentence
+    derived = derived_cells, derived_note, chance_sentence, claims_sentence
+    told = during, note_on_times, memory_sentence, outlook_sentence, *derived
     for write in (amount, count, duration, percent, *told):
         environment.filters[write.__name__] = write
     return environment

@@ -12,8 +12,12 @@ import msgspec
 import numpy as np
 
 from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import TREATMENT, Definition, UnitHashes
+from bandit_svc.domain.metric import PerUnit, Retention
+from bandit_svc.domain.metric import Ratio as RatioMetric
 from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
+from bandit_svc.ope.metrics.ratio import EACH, Ratio
 from bandit_svc.ope.sequences.asymptotic import OPTIMISED_COUNT
 from bandit_svc.ope.uplift import by_unit
 from bandit_svc.ope.uplift.history_weights import LoggedDraws
@@ -34,6 +38,10 @@ class Layout(msgspec.Struct, frozen=True, array_like=True):
         maximum: of that range; None if it is open.
         metrics: names of the declared metrics, in order.
         planned: decisions at which the boundary is tightest; None for the usual count.
+        crossed: pairs of values whose products ratios need.
+        firsts: true if a last value is 1 at the first decision of a unit, else 0.
+        returns: of each retention, the milliseconds after a unit's first decision from
+            which and until which a further one counts.
     """
 
     usual: float
@@ -41,6 +49,9 @@ class Layout(msgspec.Struct, frozen=True, array_like=True):
     maximum: float | None
     metrics: tuple[str, ...]
     planned: int | None = None
+    crossed: tuple[tuple[int, int], ...] = ()
+    firsts: bool = False
+    returns: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(cls, definition: Definition) -> "Layout":
@@ -48,7 +59,26 @@ class Layout(msgspec.Struct, frozen=True, array_like=True):
         reward = definition.reward
         names = tuple(metric.name for metric in definition.metrics)
         planned = definition.planned_decisions
-        return cls(reward.default, reward.minimum, reward.maximum, names, planned)
+        layout = cls(reward.default, reward.minimum, reward.maximum, names, planned)
+        derived = definition.derived_metrics
+        ratios = [
+            layout.ratio(one) for one in derived if not isinstance(one, Retention)
+        ]
+        crossed = {
+            (min(pair), max(pair))
+            for one in ratios
+            if EACH not in (pair := (one.numerator, one.denominator))
+        }
+        return msgspec.structs.replace(
+            layout,
+            crossed=tuple(sorted(crossed)),
+            firsts=any(one.by_unit for one in ratios),
+            returns=tuple(
+                (one.after_ms, one.until_ms)
+                for one in derived
+                if isinstance(one, Retention)
+            ),
+        )
 
     @property
     def possible(self) -> by_unit.Possible:
@@ -66,9 +96,28 @@ class Layout(msgspec.Struct, frozen=True, array_like=True):
         """Return the column of a metric; None if it is not summed up."""
         return 1 + self.metrics.index(metric) if metric in self.metrics else None
 
+    @property
+    def values(self) -> int:
+        """The number of values of a decision."""
+        return 1 + len(self.metrics) + self.firsts
+
+    def ratio(self, derived: RatioMetric | PerUnit) -> Ratio:
+        """Return which sums a derived metric divides."""
+        if isinstance(derived, PerUnit):
+            # The value of first decisions comes last.
+            return Ratio(self._part(derived.of), 1 + len(self.metrics), by_unit=True)
+        return Ratio(self._part(derived.numerator), self._part(derived.denominator))
+
+    def _part(self, name: str) -> int:
+        if name == MAIN_METRIC:
+            return 0
+        value = self.value(name)
+        return EACH if value is None else value
+
     def empty(self) -> Totals:
         """Return the sums of no decisions."""
-        return Totals.empty((self.usual, *(0.0 for _ in self.metrics)))
+        rest = (0.0,) * (self.values - 1)
+        return Totals.empty((self.usual, *rest), self.crossed)
 
 
 class Joined(NamedTuple):
@@ -149,8 +198,8 @@ def mixture_of(layout: Layout, joined: Joined, draws: LoggedDraws) -> MixtureDra
 
 
 def values_of(layout: Layout, joined: Joined) -> FloatArray:
-    """Return the values of decisions, (n, values)."""
-    values = np.zeros((len(joined.closed), 1 + len(layout.metrics)))
+    """Return the values of decisions, (n, values); that of first decisions is 0."""
+    values = np.zeros((len(joined.closed), layout.values))
     values[:, 0] = [one.reward for one in joined.closed]
     for row, one in enumerate(joined.closed):
         if one.secondary:

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.ope.arrays import FloatArray, IntArray
+from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
 from bandit_svc.ope.parts.columns import COLUMNS, WHOLE
 from bandit_svc.ope.parts.sums import UnitColumns
 from bandit_svc.ope.uplift.columns import RANDOMISED
@@ -27,6 +27,7 @@ from bandit_svc.ope.uplift.unit_sums import NO_UNIT, JoinedDecisions, added
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.parts.growing import GrowingParts
 from bandit_svc.services.learning.parts.kept import KeptParts, apart, together
+from bandit_svc.services.learning.parts.returns import GrowingReturns
 from bandit_svc.services.learning.uplift_headline import Headline
 from bandit_svc.services.learning.uplift_looks import Look, Looks
 from bandit_svc.services.learning.uplift_rows import (
@@ -54,6 +55,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
             log lacks a pmf or the range is one of money.
         parts: the sums of segments and variants.
         form: of all this and of the units; sums of another one begin anew.
+        returns: units by whether they were seen again; empty without a retention.
     """
 
     position: int
@@ -63,6 +65,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     bets: bytes = b""
     parts: bytes = b""
     form: int = 1
+    returns: bytes = b""
 
     @property
     def sums(self) -> Totals:
@@ -142,11 +145,12 @@ def uplift_with(
     draws = draws_of(definitions, joined)
     units, unit = units_of(definitions.hashes(joined.number), joined)
     stored = joins.unit_states(joined.number, units) if kept else {}
-    growing = _Growing(
-        kept.headline if kept else None, [apart(stored.get(one)) for one in units]
-    )
+    returns = GrowingReturns(layout.returns, kept.returns if kept else b"")
+    seen, rest = returns.apart([stored.get(one) for one in units])
+    growing = _Growing(kept.headline if kept else None, [apart(one) for one in rest])
     y = np.zeros((unit.size, COLUMNS))
     looks = kept.looks if kept else Looks()
+    seen = returns.add(joined, draws, unit, seen)
     # Where one group has no chance there is nothing to compare.
     compared = draws.compared
     rows = np.flatnonzero(compared)
@@ -173,8 +177,9 @@ def uplift_with(
         bets=bets.to_bytes() if bets else b"",
         parts=parts.kept().to_bytes(),
         form=FORM,
+        returns=returns.to_bytes(),
     )
-    states = map(together, growing.states, packed)
+    states = map(bytes.__add__, seen, map(together, growing.states, packed))
     return UpliftSums(
         msgspec.msgpack.encode(after),
         position,
@@ -266,10 +271,13 @@ class _Growing:
         unit = np.full(decisions.unit.size, NO_UNIT)
         unit[~alone] = local
         mine = places.tolist()
+        states = [self.states[place] or None for place in mine]
+        values = decisions.values
+        if self.sums.layout.firsts:
+            values = values.copy()
+            values[:, -1] = _first_of_unit(unit, states)
         after = added(
-            self.sums.totals,
-            [self.states[place] or None for place in mine],
-            JoinedDecisions(unit, decisions.draws, decisions.values),
+            self.sums.totals, states, JoinedDecisions(unit, decisions.draws, values)
         )
         for place, state in zip(mine, after.states, strict=True):
             self.states[place] = state
@@ -282,6 +290,17 @@ class _Growing:
         self._columns.before[places[new]] = before[new][:, WHOLE]
         self._columns.after[places] = after[:, WHOLE]
         self._read[places] = True
+
+
+def _first_of_unit(unit: IntArray, states: Sequence[bytes | None]) -> BoolArray:
+    """Return true for each decision before which its unit has had none."""
+    first: BoolArray = unit == NO_UNIT
+    seen = {place for place, state in enumerate(states) if state is not None}
+    for row, place in enumerate(unit.tolist()):
+        if place != NO_UNIT and place not in seen:
+            seen.add(place)
+            first[row] = True
+    return first
 
 
 def _look(sums: Headline, exposed_at_ms: int) -> Look:

@@ -35,6 +35,9 @@ from bandit_svc.services.report.former_uplift import former_uplift
 from bandit_svc.services.report.guardrails import metrics
 from bandit_svc.services.report.history import history
 from bandit_svc.services.report.latency import latency
+from bandit_svc.services.report.metrics.claims import claims
+from bandit_svc.services.report.metrics.declared import mean_chance, tested_means
+from bandit_svc.services.report.metrics.derived import derived_metrics
 from bandit_svc.services.report.parts import part_mean, part_of
 from bandit_svc.services.report.report import (
     Decisions,
@@ -56,6 +59,7 @@ from bandit_svc.services.report.uplift import (
     compared_groups,
     group_mean,
     group_units,
+    uplift_now,
     uplift_of,
 )
 from bandit_svc.services.report.verdict import verdict
@@ -101,6 +105,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         sums=compared.totals,
         silence=_silence(storage, experiment, now_ms),
     )
+    computed = derived_metrics(compared)
     choice, memory = _served_policy(storage, experiment, model.version)
     report = Report(
         experiment=experiment.key,
@@ -111,6 +116,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         pending=Pending(totals.rewarded, timestamp_or_none(totals.first_ready_at_ms)),
         uplift=replace(
             uplift_of(compared, adjusted_of(compared, storage.joins)),
+            chance_to_beat=mean_chance(compared, uplift_now(compared)),
             former=former_uplift(
                 storage.joins.method_changed_at_ms(number),
                 _moments(main, TREATMENT),
@@ -126,6 +132,8 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         policies=rows,
         reward_model=kept_reward_model(storage, experiment),
         metrics=metrics(compared, tallies),
+        derived_metrics=tuple(one.row for one in computed),
+        claims=claims([*tested_means(compared), *(one.tested for one in computed)]),
         history=history(storage, compared, now_ms),
         segments=parts,
         segment_rule=segment_rule,

@@ -9,6 +9,8 @@ variants and estimates of policies are biased, and no interval holds. Counts sta
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from bandit_svc.services.report.metrics.chance import unknown_chance
+from bandit_svc.services.report.metrics.rows import DerivedRow
 from bandit_svc.services.report.report import (
     Comparison,
     Group,
@@ -35,6 +37,8 @@ def without_biased_numbers(report: Report) -> Report:
         groups=(treatment, baseline),
         variants=tuple(_variant(row) for row in report.variants),
         metrics=tuple(_metric(row) for row in report.metrics),
+        derived_metrics=tuple(_derived(row) for row in report.derived_metrics),
+        claims=None,
         history=(),
         segments=(),
     )
@@ -58,6 +62,7 @@ def _uplift(uplift: Uplift) -> Uplift:
         one_step=UNSET,
         former=UNSET,
         adjusted=adjusted,
+        chance_to_beat=unknown_chance(REASON),
     )
 
 
@@ -76,10 +81,28 @@ def _variant(row: VariantRow) -> VariantRow:
     )
 
 
+def _derived(row: DerivedRow) -> DerivedRow:
+    treatment, baseline = (
+        replace(group, mean=None, interval=UNKNOWN, reason=REASON)
+        for group in row.groups
+    )
+    return replace(
+        row,
+        groups=(treatment, baseline),
+        difference=_NOT_ESTIMATED,
+        relative=_NOT_ESTIMATED,
+        chance_to_beat=unknown_chance(REASON),
+    )
+
+
 def _metric(row: MetricRow) -> MetricRow:
     guardrail = row.guardrail
     if guardrail is not None:
         guardrail = replace(
-            guardrail, status="undecided", difference=_NOT_ESTIMATED, detail=REASON
+            guardrail,
+            status="undecided",
+            difference=_NOT_ESTIMATED,
+            detail=REASON,
+            chance_to_beat=unknown_chance(REASON),
         )
     return replace(row, mean=None, guardrail=guardrail)

@@ -14,6 +14,7 @@ from bandit_svc.domain.numbers import amount
 from bandit_svc.ope.uplift import by_unit
 from bandit_svc.ope.uplift.columns import TRAJECTORY
 from bandit_svc.ope.uplift.moments import Moments
+from bandit_svc.services.report.metrics.declared import mean_chance
 from bandit_svc.services.report.report import Guardrail, GuardrailStatus, MetricRow
 from bandit_svc.services.report.uplift import GROUPS, Compared, difference
 from bandit_svc.services.values import CONFIDENCE, Bounds, Estimated, estimated
@@ -64,6 +65,12 @@ def _guardrail(metric: Metric, compared: Compared) -> Guardrail:
         margin=metric.margin,
         difference=found,
         detail=details[status],
+        chance_to_beat=mean_chance(
+            compared,
+            found,
+            compared.layout.value(metric.name) or 0,
+            higher_is_better=metric.higher_is_better,
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from bandit_svc.domain.experiment import Status
 from bandit_svc.services.checks.check import Check
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.planning.outlook import Outlook
+from bandit_svc.services.report.metrics.rows import Chance, Claims, DerivedRow
 from bandit_svc.services.values import (
     NEVER,
     Bounds,
@@ -122,6 +123,7 @@ class Uplift(msgspec.Struct, frozen=True):
             decisions may matter.
         former: of an experiment that an earlier version has begun; else absent.
         adjusted: by the declared covariate; absent without one.
+        chance_to_beat: that the bandit earns more, at one look, under a stated prior.
     """
 
     absolute: Estimated
@@ -135,6 +137,7 @@ class Uplift(msgspec.Struct, frozen=True):
     one_step: Comparison | msgspec.UnsetType = msgspec.UNSET
     former: FormerUplift | msgspec.UnsetType = msgspec.UNSET
     adjusted: AdjustedUplift | msgspec.UnsetType = msgspec.UNSET
+    chance_to_beat: Chance | msgspec.UnsetType = msgspec.UNSET
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -182,6 +185,7 @@ class Guardrail(msgspec.Struct, frozen=True):
     margin: float
     difference: Estimated
     detail: str
+    chance_to_beat: Chance | msgspec.UnsetType = msgspec.UNSET
 
 
 class MetricRow(msgspec.Struct, frozen=True):
@@ -388,3 +392,5 @@ class Report(msgspec.Struct, frozen=True):
     policy_memory: PolicyMemory | None = None
     outlook: Outlook | None = None
     verdict: str = ""
+    derived_metrics: tuple[DerivedRow, ...] = ()
+    claims: Claims | None = None

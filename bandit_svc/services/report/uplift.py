@@ -21,6 +21,7 @@ from bandit_svc.ope.uplift.sides import MINIMAL_UNITS
 from bandit_svc.ope.uplift.totals import Totals
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift, adjusted
 from bandit_svc.services.learning.parts.kept import GROUP, KeptParts, Part
+from bandit_svc.services.learning.parts.returns import Returns, kept_returns
 from bandit_svc.services.learning.uplift_headline import BETS, Headline
 from bandit_svc.services.learning.uplift_looks import Looks
 from bandit_svc.services.learning.uplift_rows import Layout
@@ -54,6 +55,7 @@ class Compared(NamedTuple):
         behind: joined decisions that are not in the totals yet.
         looks: at the totals of the past.
         parts: the sums of segments and variants.
+        returns: units by whether they were seen again.
     """
 
     experiment: Experiment
@@ -61,6 +63,7 @@ class Compared(NamedTuple):
     behind: int
     looks: Looks
     parts: KeptParts
+    returns: Returns = Returns()
 
     @property
     def totals(self) -> Totals:
@@ -113,7 +116,8 @@ def compared_groups(joins: Joins, experiment: Experiment, joined: int) -> Compar
         return Compared(experiment, nothing, joined, Looks(), KeptParts())
     parts = KeptParts.from_bytes(kept.parts)
     behind = joined - kept.position
-    return Compared(experiment, kept.headline, behind, kept.looks, parts)
+    returns = kept_returns(kept.returns)
+    return Compared(experiment, kept.headline, behind, kept.looks, parts, returns)
 
 
 def uplift_of(compared: Compared, adjusted: AdjustedUplift | None) -> Uplift:

@@ -52,10 +52,23 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "maximum": "1",
         "default": "0",
         **PLAN_DEFAULTS,
+        "metrics": "",
+        "derived_metrics": "",
     }
 )
 _REWARD_NUMBERS = ("window_seconds", "minimum", "maximum", "default")
 _RANGE = ("minimum", "maximum", "default")
+_LISTS = ("metrics", "derived_metrics")
+"""Fields whose text is a list of JSON objects."""
+_TOGETHER: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        **dict.fromkeys(_RANGE, _RANGE),
+        # Derived metrics name others, so they can't stand without them.
+        **dict.fromkeys(_LISTS, _LISTS),
+        "horizon_days": ("horizon_days", "planned_decisions"),
+    }
+)
+"""Names of a definition that go together, by the field that is invalid."""
 _MOST_FAULTS = 2 * MOST_ROWS
 _ROW_FIELDS = ("key", "features", "payload")
 
@@ -160,14 +173,10 @@ def _stand_in(raw: Json, field: str, places: list[int]) -> None:
             raw.pop("baseline", None)
     elif field.startswith("policy_"):
         raw["policy"] = {"kind": DEFAULT_KIND}
-    elif field in _RANGE:
-        for name in _RANGE:
-            raw["reward"].pop(name, None)
     else:
-        if field == "horizon_days":
-            raw.pop("planned_decisions", None)
-        raw.pop(field, None)
-        raw["reward"].pop(field, None)
+        for name in _TOGETHER.get(field, (field,)):
+            raw.pop(name, None)
+            raw["reward"].pop(name, None)
 
 
 def _raw(
@@ -186,6 +195,8 @@ def _raw(
         raw["reward"][name] = (
             None if unbounded else read(name, partial(read_number, name, given[name]))
         )
+    for name in _LISTS:
+        raw[name] = read(name, partial(_list, given[name])) or []
     raw["carry_over"] = given["carry_over"]
     raw |= planned_values(given, read)
     settings = read("policy_settings", lambda: _object(given["policy_settings"]))
@@ -210,6 +221,15 @@ def _object(text: str) -> Json:
             "", 'this must be a JSON object, such as {"category": "dress"}'
         )
     return found or {}
+
+
+def _list(text: str) -> list[Any]:
+    found = _json(text)
+    if found is not None and not isinstance(found, list):
+        raise InvalidInput.at(
+            "", 'this must be a JSON list of objects, such as [{"name": "orders"}]'
+        )
+    return found or []
 
 
 def _json(text: str) -> Any:  # noqa: ANN401 - any JSON

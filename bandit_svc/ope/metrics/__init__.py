@@ -1,0 +1,1 @@
+"""Compare two groups by metrics that are computed from sums by unit."""

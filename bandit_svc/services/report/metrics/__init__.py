@@ -1,0 +1,1 @@
+"""Metrics that a report computes from others, and which of all are claimed."""
