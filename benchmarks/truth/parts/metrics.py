@@ -184,11 +184,6 @@ class Seen(NamedTuple):
     wrong: tuple[bool, bool, bool]
     width: float | None
 
-    @property
-    def is_wrong(self) -> bool:
-        """True if the interval that a report has was ever wrong."""
-        return self.wrong[0 if RATIOS[self.metric].by_unit else 1]
-
 
 def look_at(
     world: World, process: tuple[Process, float], r: np.random.Generator
