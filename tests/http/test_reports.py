@@ -43,7 +43,7 @@ def test_a_report_has_every_field_of_the_contract(earned: dict[str, Any]) -> Non
     )
     assert set(earned["uplift"]) == {
         *("absolute", "relative", "confidence", "method", "anytime_valid"),
-        *("asymptotic", "units", "randomised", "one_step"),
+        *("asymptotic", "units", "randomised", "one_step", "chance_to_beat"),
     }
     assert earned["uplift"]["confidence"] == 0.95
     assert earned["uplift"]["anytime_valid"] is True
