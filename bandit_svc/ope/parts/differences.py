@@ -5,12 +5,12 @@ were found; sequences/discoveries.py has the rule, and uplift/by_unit.py the err
 unit. A part must be told by what came before a decision, never by what followed it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
-from bandit_svc.ope.sequences.asymptotic import boundary
+from bandit_svc.ope.sequences.asymptotic import OPTIMISED_COUNT, boundary
 from bandit_svc.ope.sequences.discoveries import (
     TUNED_FOR,
     count_discoveries,
@@ -87,6 +87,8 @@ def part_differences(
         possible: the reward and its declared range.
     """
     strictest = 1 - risk / max(totals.units.shape[-1], 1)
+    # The e-values are of one mixture, whatever end the experiment is planned to have.
+    possible = replace(possible, tightest_at=OPTIMISED_COUNT)
     found = absolute(totals, weighting, strictest, possible)
     difference = np.nan_to_num(found.estimate)
     n = np.maximum(totals.decisions.sum(axis=-1), 1.0)

@@ -47,6 +47,17 @@ def test_nothing_is_found_among_no_parts() -> None:
     assert differences(once([], [], [], [])).discoveries(RISK) == 0
 
 
+def test_a_planned_end_changes_no_e_value_of_money() -> None:
+    """Parts share one mixture; the planned one is of the whole experiment."""
+    totals = once([900, 4_000], [300, 400], [1_000, 4_000], [200, 380])
+    planned, plain = (
+        part_differences(totals, TRAJECTORY, RISK, Possible(0.0, None, tightest_at=at))
+        for at in (400_000.0, 5_000.0)
+    )
+
+    assert planned.squared_error == pytest.approx(plain.squared_error)
+
+
 def test_exactly_the_intervals_of_discovered_parts_exclude_zero() -> None:
     parts = differences(once(4_000, [400, 520, 700, 410], 1_000, [100] * 4))
 

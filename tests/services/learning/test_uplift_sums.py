@@ -13,6 +13,11 @@ from bandit_svc.storage.rows import UpliftSums
 from tests.harness.service import SECOND_MS, Service
 
 CHANGED_AT = 21
+DERIVED = [
+    {"name": "person", "kind": "per_unit", "of": "reward"},
+    # Some 26 seconds, of the 84 that the log has.
+    {"name": "again", "kind": "retention", "days": 0.0003},
+]
 
 
 def _kept(service: Service) -> Kept:
@@ -88,7 +93,7 @@ def _joined_in_batches(folder: Path, size: int) -> tuple[Kept, dict[int, bytes]]
     """Return the sums of 42 decisions that were joined `size` at a time."""
     service = Service(folder)
     service.start()
-    service.create(holdout=0.3, policy={"kind": "uniform"})
+    service.create(holdout=0.3, policy={"kind": "uniform"}, derived_metrics=DERIVED)
     for first in range(0, 42, size):
         for visit in range(first, first + size):
             service.now_ms += 2 * SECOND_MS
@@ -125,6 +130,25 @@ def test_a_store_without_sums_gets_them_from_its_joined_decisions(
     assert _states(service) == units
     assert sum(row.n for row in drift) == before.position
     assert service.storage.breakdowns.drift(1) == drift
+
+
+def test_sums_of_a_version_without_derived_metrics_are_read_and_go_on(
+    service: Service,
+) -> None:
+    """Write the form of before: a layout of four fields, and no returns at the end."""
+    service.create(holdout=0.5)
+    _visits(service, 40)
+    service.mature()
+    wanted = _kept(service)
+    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(wanted))
+    former = [fields[0], fields[1][:4], *fields[2:7]]
+    service.storage.joins.save_uplift(1, UpliftSums(msgspec.msgpack.encode(former)))
+
+    assert _kept(service) == wanted
+    _visits(service, 3)
+    service.mature()
+    assert _kept(service).position == 43
+    assert _kept(service).sums.units == 10
 
 
 def test_sums_without_segments_and_variants_are_made_anew(service: Service) -> None:
