@@ -54,6 +54,8 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._waiting = b""
         """What was read and may not be parsed yet."""
         self._is_halted = False
+        self._is_behind = False
+        """Whether what waits came behind a request that is being answered."""
         self._is_unread = False
         """Whether the client does not read what was written."""
         self._address = ""
@@ -119,9 +121,11 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
             await super()._handle_connection()
 
     def _arm_keepalive_timer(self) -> None:
-        """Begin to be idle: gunicorn calls this after each of its answers."""
+        """Begin to be idle: gunicorn calls this when it waits for the next request."""
         if self._stage is Stage.ANSWER:
             self._enter(Stage.IDLE)
+        if self._is_behind:
+            self._go_on()
 
     def _on_headers_complete(self) -> bool:
         parser = self._callback_parser
@@ -161,10 +165,14 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
 
         Gunicorn calls this also for what was pipelined behind one of its requests.
         """
-        if self._is_halted:
-            self._waiting += data
-            self._pause_reading()
+        if self._is_halted or self._callback_parser.is_complete:
+            self._hold(data)
             return True
+        if self._is_behind:
+            # Gunicorn goes on with what its parser had kept, and the rest comes then.
+            data += self._waiting
+            self._is_behind, self._waiting = False, b""
+            self._resume_reading()
         for _ in range(MOST_A_TURN):
             if not super()._feed_callback_parser(data[:PIECE_BYTES]):
                 return False
@@ -179,10 +187,24 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
                     break
             elif not data:
                 self._note_what_is_missing()
+            elif self._callback_parser.is_complete:
+                self._stage = Stage.ANSWER
+                self._hold(data)
+                return True
             if not data:
                 return True
         self._halt(data)
         return True
+
+    def _hold(self, data: bytes) -> None:
+        """Keep what came behind a request that gunicorn's own way answers, or is halted.
+
+        Of what it is given, the parser would keep 64 kB, and gunicorn then close the
+        connection.
+        """
+        self._is_behind = not self._is_halted
+        self._waiting += data
+        self._pause_reading()
 
     def _note_what_is_missing(self) -> None:
         """Keep in mind for which part of a request the client is waited for."""
@@ -228,7 +250,7 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
             self.worker.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        self._is_halted = False
+        self._is_halted = self._is_behind = False
         data, self._waiting = self._waiting, b""
         if self._closed:
             return

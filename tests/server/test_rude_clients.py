@@ -63,6 +63,12 @@ SERVED: list[tuple[str, Sent, list[int]]] = [
     ("others first", lambda r: [GET + r.hot * 40 + GET], [200, *[201] * 40, 200]),
     ("a byte at a time", lambda r: in_bytes(r.hot), [201]),
     ("a batch in pieces", lambda r: [r.batch[:200], r.batch[200:]], [200]),
+    ("10 large batches in one piece", lambda r: [r.large * 10], [200] * 10),
+    (
+        "a large batch behind others",
+        lambda r: [GET + r.large + r.hot + r.large + GET + r.on_disk],
+        [200, 200, 201, 200, 200, 201],
+    ),
     (
         "chunks",
         lambda r: [

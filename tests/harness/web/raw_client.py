@@ -93,6 +93,11 @@ class Requests:
         self.on_disk = self.post(json.dumps(again).encode())
         many = {"decisions": [{"experiment": "hero"}] * 300}
         self.batch = self.post(json.dumps(many).encode(), target=b"/v1/decisions/batch")
+        long = {"experiment": "hero", "context": {"a": "x" * 250, "b": "y" * 250}}
+        longer = {"decisions": [long] * 300}
+        self.large = self.post(
+            json.dumps(longer).encode(), target=b"/v1/decisions/batch"
+        )
 
     def head(self, *lines: bytes, target: bytes = b"/v1/decisions") -> bytes:
         """Return a request's head with these lines."""
