@@ -4,7 +4,7 @@ Owns the response shapes of deciding and of reporting a reward; records.py has t
 reading.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ JSON = "application/json"
 _encode = msgspec.json.Encoder().encode
 
 
-class Reply(msgspec.Struct):
+class Reply(msgspec.Struct, gc=False):
     """An answer that no framework has shaped yet.
 
     `headers` has those of this answer alone; headers.py adds those of all answers.
@@ -44,7 +44,21 @@ class Reply(msgspec.Struct):
         return response
 
 
-class DecisionAnswer(msgspec.Struct):
+Steps = Generator[None, None, Reply]
+"""Makes an answer, and pauses after each item of a batch."""
+
+
+def made_at_once(steps: Steps) -> Reply:
+    """Return the answer that the steps make, without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
+
+
+class DecisionAnswer(msgspec.Struct, gc=False):
     """The answer to POST /v1/decisions."""
 
     decision_id: str
@@ -57,7 +71,7 @@ class DecisionAnswer(msgspec.Struct):
     expires_at: str
 
 
-class RewardAnswer(msgspec.Struct):
+class RewardAnswer(msgspec.Struct, gc=False):
     """The answer to POST /v1/rewards: the reward is durable.
 
     Attributes:

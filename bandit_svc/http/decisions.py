@@ -16,8 +16,10 @@ from bandit_svc.http import parsing
 from bandit_svc.http.answers import (
     DecisionAnswer,
     Reply,
+    Steps,
     decision_answer,
     json_reply,
+    made_at_once,
 )
 from bandit_svc.http.auth import check_experiment
 from bandit_svc.http.incoming.caller import Caller, caller_of_request
@@ -47,7 +49,8 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.post("/v1/decisions/batch")
     def create_batch() -> Response:
         body = parsing.read_batch(request)
-        return decide_many(request_context, body, caller_of_request()).to_flask()
+        steps = decide_many(request_context, body, caller_of_request())
+        return made_at_once(steps).to_flask()
 
     @routes.post("/v1/decisions/<decision_id>/activate")
     def activate_one(decision_id: str) -> Response:
@@ -84,13 +87,13 @@ def decide_one(request_context: RequestContext, body: bytes, caller: Caller) -> 
     return reply
 
 
-def decide_many(request_context: RequestContext, body: bytes, caller: Caller) -> Reply:
-    """Answer POST /v1/decisions/batch."""
-    items = parsing.parse_decision_batch(body)
-    answers = [
-        _decide_one_of_many(request_context, item, caller, f"/decisions/{index}")
-        for index, item in enumerate(items)
-    ]
+def decide_many(request_context: RequestContext, body: bytes, caller: Caller) -> Steps:
+    """Answer POST /v1/decisions/batch, item by item."""
+    answers: list[DecisionAnswer | Problem] = []
+    for index, item in enumerate(parsing.parse_decision_batch(body)):
+        place = f"/decisions/{index}"
+        answers.append(_decide_one_of_many(request_context, item, caller, place))
+        yield
     answer = DecisionBatchAnswer(answers)
     return json_reply(answer, 200, retry_headers(answers))
 

@@ -15,7 +15,9 @@ from bandit_svc.http import parsing
 from bandit_svc.http.answers import (
     Reply,
     RewardAnswer,
+    Steps,
     json_reply,
+    made_at_once,
     reward_answer,
 )
 from bandit_svc.http.decisions import check_decision
@@ -39,7 +41,8 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.post("/v1/rewards/batch")
     def create_batch() -> Response:
         body = parsing.read_batch(request)
-        return reward_many(request_context, body, caller_of_request()).to_flask()
+        steps = reward_many(request_context, body, caller_of_request())
+        return made_at_once(steps).to_flask()
 
     app.register_blueprint(routes)
 
@@ -49,13 +52,13 @@ def reward_one(request_context: RequestContext, body: bytes, caller: Caller) -> 
     return json_reply(_record(request_context, body, caller), 202)
 
 
-def reward_many(request_context: RequestContext, body: bytes, caller: Caller) -> Reply:
-    """Answer POST /v1/rewards/batch."""
-    items = parsing.parse_reward_batch(body)
-    answers = [
-        _record_one_of_many(request_context, item, caller, f"/rewards/{index}")
-        for index, item in enumerate(items)
-    ]
+def reward_many(request_context: RequestContext, body: bytes, caller: Caller) -> Steps:
+    """Answer POST /v1/rewards/batch, item by item."""
+    answers: list[RewardAnswer | Problem] = []
+    for index, item in enumerate(parsing.parse_reward_batch(body)):
+        place = f"/rewards/{index}"
+        answers.append(_record_one_of_many(request_context, item, caller, place))
+        yield
     return json_reply(RewardBatchAnswer(answers), 202, retry_headers(answers))
 
 

@@ -18,6 +18,7 @@ from bandit_svc.server.hot_routes import HOT, Hot, PlainHeaders, headers_of
 from bandit_svc.server.hot_routes import plain_headers as read_plain_headers
 from bandit_svc.server.pages import Pages, computes
 from bandit_svc.server.thread_pool import ThreadPool
+from bandit_svc.server.turns import Turns
 from bandit_svc.server.web_process import WebProcess, tune_interpreter
 from bandit_svc.server.wsgi_requests import Answer, call, encoded, environ_of
 
@@ -38,6 +39,7 @@ class Application:
         self.hot_routes = process.hot_routes
         self._pool = ThreadPool(process.settings.threads)
         self._pages = Pages(os.environ)
+        self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's start and end."""
@@ -79,11 +81,14 @@ class Application:
                 environ = environ_of(scope, body)
                 return await self._pool.run(partial(call, self._flask, environ))
             address = (scope.get("client") or ("",))[0]
-            work = partial(self.hot_routes.answer, hot, plain, body, address)
-            if self.hot_routes.fits_in_a_turn(hot, body):
-                reply = work()
-            else:
+            routes = self.hot_routes
+            if routes.waits(body):
+                work = partial(routes.answer, hot, plain, body, address)
                 reply = await self._pool.run(work)
+            elif routes.fits_in_a_turn(hot, body):
+                reply = routes.answer(hot, plain, body, address)
+            else:
+                reply = await self._turns.run(routes.steps(hot, plain, body, address))
         except Unavailable as error:
             named = None if plain is None else plain.request_id
             reply = self.hot_routes.problem(error, named)

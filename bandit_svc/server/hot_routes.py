@@ -20,7 +20,7 @@ from bandit_svc import logs
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
 from bandit_svc.errors import Unavailable
 from bandit_svc.http import headers, problems
-from bandit_svc.http.answers import Reply
+from bandit_svc.http.answers import Reply, Steps, made_at_once
 from bandit_svc.http.auth import check_key, key_in
 from bandit_svc.http.counting import count_request
 from bandit_svc.http.decisions import decide_many, decide_one
@@ -29,9 +29,10 @@ from bandit_svc.http.incoming.caller import Caller
 from bandit_svc.http.incoming.request_ids import HEADER, sent_id
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.http.rewards import reward_many, reward_one
+from bandit_svc.storage.keys import KeyRow
 
-TURN_BYTES = 4_096
-"""A larger batch would hold up the other connections, so it is for a thread."""
+TURN_BYTES = 2_048
+"""A larger batch would hold up the other connections, so it is answered in turns."""
 
 
 class Hot(NamedTuple):
@@ -41,35 +42,31 @@ class Hot(NamedTuple):
         path: its address, which is its label in the counts.
         endpoint: its name in Flask.
         limit: of the body, in bytes.
-        turn_bytes: a larger body takes longer than a turn of the loop may.
-        answer: its function.
+        answer: the function of a route of one thing.
+        steps: that of a batch.
     """
 
     path: str
     endpoint: str
     limit: int
-    turn_bytes: int
-    answer: Callable[[RequestContext, bytes, Caller], Reply]
+    answer: Callable[[RequestContext, bytes, Caller], Reply] | None = None
+    steps: Callable[[RequestContext, bytes, Caller], Steps] | None = None
 
 
 _ROUTES = (
-    Hot(
-        "/v1/decisions", "decisions.create", MAX_BODY_BYTES, MAX_BODY_BYTES, decide_one
-    ),
+    Hot("/v1/decisions", "decisions.create", MAX_BODY_BYTES, decide_one),
     Hot(
         "/v1/decisions/batch",
         "decisions.create_batch",
         MAX_BATCH_BODY_BYTES,
-        TURN_BYTES,
-        decide_many,
+        steps=decide_many,
     ),
-    Hot("/v1/rewards", "rewards.create", MAX_BODY_BYTES, MAX_BODY_BYTES, reward_one),
+    Hot("/v1/rewards", "rewards.create", MAX_BODY_BYTES, reward_one),
     Hot(
         "/v1/rewards/batch",
         "rewards.create_batch",
         MAX_BATCH_BODY_BYTES,
-        TURN_BYTES,
-        reward_many,
+        steps=reward_many,
     ),
 )
 HOT = {hot.path.encode(): hot for hot in _ROUTES}
@@ -150,12 +147,16 @@ class HotRoutes:
         # An append then waits for the disk, and shares that wait with other threads.
         self._waits = settings.fsync == "always"
 
-    def fits_in_a_turn(self, hot: Hot, body: bytes) -> bool:
-        """Return whether the answer may be made between two events of a loop.
+    def waits(self, body: bytes) -> bool:
+        """Return whether an answer has to wait for the disk, so is for a thread.
 
-        A request_id is looked up on the disk.
+        A request_id is looked up there.
         """
-        if self._waits or len(body) > hot.turn_bytes:
+        return self._waits or b'"request_id"' in body
+
+    def fits_in_a_turn(self, hot: Hot, body: bytes) -> bool:
+        """Return whether the answer may be made between two events of a loop."""
+        if self._waits or (hot.steps is not None and len(body) > TURN_BYTES):
             return False
         return b'"request_id"' not in body
 
@@ -173,25 +174,60 @@ class HotRoutes:
         Args:
             address: of the caller, for the limit of each address.
         """
+        if hot.answer is None:
+            return made_at_once(self.steps(hot, sent, body, address))
         began_s = time.perf_counter()
         context, key = self._request_context, None
         try:
-            if self._limits.is_on:
-                self._limits.take_for_address(address)
-            if not self._dev:
-                secret = key_in(sent.authorization.decode("latin-1"))
-                origin = sent.origin.decode("latin-1") if sent.from_page else None
-                key = check_key(context, secret, hot.endpoint, origin)
+            key = self._key_of(hot, sent, address)
             reply = hot.answer(context, body, Caller(key, sent.request_id))
-            if reply.request_id is None:
-                reply.request_id = sent.request_id or context.request_ids.new()
         except Exception as error:  # noqa: BLE001 - as Flask's handler does
             reply = self.problem(error, sent.request_id)
+        return self._finished(hot, sent, reply, key, began_s)
+
+    def steps(
+        self, hot: Hot, sent: PlainHeaders, body: bytes, address: str = ""
+    ) -> Steps:
+        """Answer as `answer` does; pause after each item of a batch."""
+        if hot.steps is None:
+            return self.answer(hot, sent, body, address)
+        began_s = time.perf_counter()
+        context, key = self._request_context, None
+        try:
+            key = self._key_of(hot, sent, address)
+            reply = yield from hot.steps(context, body, Caller(key, sent.request_id))
+        except Exception as error:  # noqa: BLE001 - as Flask's handler does
+            reply = self.problem(error, sent.request_id)
+        return self._finished(hot, sent, reply, key, began_s)
+
+    def _key_of(self, hot: Hot, sent: PlainHeaders, address: str) -> KeyRow | None:
+        """Return the key of a request; None in `--dev`."""
+        if self._limits.is_on:
+            self._limits.take_for_address(address)
+        if self._dev:
+            return None
+        secret = key_in(sent.authorization.decode("latin-1"))
+        origin = sent.origin.decode("latin-1") if sent.from_page else None
+        return check_key(self._request_context, secret, hot.endpoint, origin)
+
+    def _finished(
+        self,
+        hot: Hot,
+        sent: PlainHeaders,
+        reply: Reply,
+        key: KeyRow | None,
+        began_s: float,
+    ) -> Reply:
+        """Name an answer, count it and log it."""
+        if reply.request_id is None:
+            new = self._request_context.request_ids.new
+            reply.request_id = sent.request_id or new()
         count_request(hot.path, reply.status)
         took_s = time.perf_counter() - began_s
-        if context.access_log.wants(reply.status, took_s):
+        access_log = self._request_context.access_log
+        if access_log.wants(reply.status, took_s):
             key_id = None if key is None else key.id
-            context.access_log.write(
+            access_log.write(
                 Answered(
                     *("POST", hot.path, reply.status, took_s, reply.request_id, key_id)
                 )

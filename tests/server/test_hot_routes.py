@@ -272,7 +272,9 @@ def test_the_written_bytes_are_the_status_the_headers_and_the_body(
     assert body == b"{}"
 
 
-def test_what_would_hold_up_a_loop_is_for_a_thread(start_worker: StartWorker) -> None:
+def test_what_would_hold_up_a_loop_is_answered_in_turns_or_by_a_thread(
+    start_worker: StartWorker,
+) -> None:
     service = start_worker()
     context = RequestContext(service.worker, lambda: 0, bytes)
     routes = HotRoutes(context)
@@ -281,5 +283,7 @@ def test_what_would_hold_up_a_loop_is_for_a_thread(start_worker: StartWorker) ->
     assert routes.fits_in_a_turn(one, b" " * one.limit)
     assert routes.fits_in_a_turn(many, b" " * TURN_BYTES)
     assert not routes.fits_in_a_turn(many, b" " * (TURN_BYTES + 1))
+    assert not routes.waits(b" " * (TURN_BYTES + 1))
     assert not routes.fits_in_a_turn(one, b'{"request_id": "r"}')
+    assert routes.waits(b'{"request_id": "r"}')
     service.close()

@@ -25,7 +25,9 @@ class VariantChances(NamedTuple):
     baseline: float | None
 
 
-class Decision(msgspec.Struct, frozen=True, tag="decision", omit_defaults=True):
+class Decision(
+    msgspec.Struct, frozen=True, gc=False, tag="decision", omit_defaults=True
+):
     """A choice, as it was drawn.
 
     Attributes:

@@ -33,7 +33,7 @@ UNIT_NAMESPACE = "unit"
 """Where the declared features of a unit are in the context of its decisions."""
 
 
-class DecisionRequest(msgspec.Struct, frozen=True):
+class DecisionRequest(msgspec.Struct, frozen=True, gc=False):
     """A request for a decision; its context has been checked."""
 
     experiment: str
@@ -45,7 +45,7 @@ class DecisionRequest(msgspec.Struct, frozen=True):
     defer: bool = False
 
 
-class Decided(msgspec.Struct, frozen=True):
+class Decided(msgspec.Struct, frozen=True, gc=False):
     """A logged decision and what its variant carries.
 
     `expires_at_ms` is the end of the reward window; for a deferred decision, the
@@ -209,7 +209,7 @@ def _decide_new(
         unread,
     )
     ports.log.append(ports.encoder.encode(decision, served.keys, issued))
-    return _answer(experiment.definition, decision, variants[chosen].payload)
+    return Decided(decision, variants[chosen].payload, now_ms + served.window_ms)
 
 
 def _with_features(
@@ -240,7 +240,7 @@ def _as_asked(made_with: Definition, decision: Decision) -> Context:
     return {n: v for n, v in decision.context.items() if n != UNIT_NAMESPACE}
 
 
-class _Pmfs(msgspec.Struct, frozen=True):
+class _Pmfs(msgspec.Struct, frozen=True, gc=False):
     """What is drawn from, and what each group would have drawn from."""
 
     served: tuple[float, ...]
@@ -329,10 +329,5 @@ def _answer(
     *,
     repeated: bool = False,
 ) -> Decided:
-    window_ms = definition.reward.window_ms
-    return Decided(
-        decision=decision,
-        payload=payload,
-        expires_at_ms=decision.decided_at_ms + window_ms,
-        repeated=repeated,
-    )
+    ends_at_ms = decision.decided_at_ms + definition.reward.window_ms
+    return Decided(decision, payload, ends_at_ms, repeated)

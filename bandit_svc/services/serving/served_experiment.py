@@ -87,6 +87,8 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     policy: LoadedPolicy
     baseline: BaselinePmfs
     features: Mapping[str, UnitFeature]
+    window_ms: int
+    """Of its rewards, which takes a multiplication to be known."""
 
 
 def load_policy(definition: Definition, published: ModelVersion | None) -> LoadedPolicy:
@@ -115,4 +117,5 @@ def prepared(experiment: Experiment, policy: LoadedPolicy) -> ServedExperiment:
         policy=policy,
         baseline=BaselinePmfs(policy_of(definition, spec), reads_context=reads_context),
         features=parse_features(definition.features),
+        window_ms=definition.reward.window_ms,
     )
