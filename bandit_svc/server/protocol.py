@@ -169,10 +169,7 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
             self._hold(data)
             return True
         if self._is_behind:
-            # Gunicorn goes on with what its parser had kept, and the rest comes then.
-            data += self._waiting
-            self._is_behind, self._waiting = False, b""
-            self._resume_reading()
+            data = self._with_held(data)
         for _ in range(MOST_A_TURN):
             if not super()._feed_callback_parser(data[:PIECE_BYTES]):
                 return False
@@ -196,8 +193,15 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._halt(data)
         return True
 
+    def _with_held(self, data: bytes) -> bytes:
+        """Return what gunicorn's parser had kept, with what was held behind it."""
+        data += self._waiting
+        self._is_behind, self._waiting = False, b""
+        self._resume_reading()
+        return data
+
     def _hold(self, data: bytes) -> None:
-        """Keep what came behind a request that gunicorn's own way answers, or is halted.
+        """Keep what came behind a request that is halted or answered gunicorn's way.
 
         Of what it is given, the parser would keep 64 kB, and gunicorn then close the
         connection.
