@@ -182,16 +182,22 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
                 parser.reset()
                 if self._is_unread:
                     break
-            elif not data:
-                self._note_what_is_missing()
-            elif self._callback_parser.is_complete:
-                self._stage = Stage.ANSWER
-                self._hold(data)
-                return True
+            else:
+                data = self._behind(data)
             if not data:
                 return True
         self._halt(data)
         return True
+
+    def _behind(self, data: bytes) -> bytes:
+        """Return what may be parsed behind a piece that ended no hot request."""
+        if not data:
+            self._note_what_is_missing()
+        elif self._callback_parser.is_complete:
+            self._stage = Stage.ANSWER
+            self._hold(data)
+            return b""
+        return data
 
     def _with_held(self, data: bytes) -> bytes:
         """Return what gunicorn's parser had kept, with what was held behind it."""
