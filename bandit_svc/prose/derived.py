@@ -8,6 +8,9 @@ from bandit_svc.domain.numbers import NOTHING, amount, count, percent
 from bandit_svc.services.report.metrics.rows import Chance, Claims, DerivedRow
 from bandit_svc.services.values import Bounds
 
+LEAST_TOLD = 0.001
+"""A chance nearer to 0 or 1 is told to be under or over it."""
+
 
 def derived_cells(row: DerivedRow) -> tuple[str, ...]:
     """Return the cells of a derived metric, in the order of templates/derived.html."""
@@ -20,7 +23,7 @@ def derived_cells(row: DerivedRow) -> tuple[str, ...]:
         amount(row.difference.estimate, signed=True),
         _range(row.difference.interval),
         percent(row.relative.estimate, signed=True),
-        percent(row.chance_to_beat.probability),
+        chance_text(row.chance_to_beat),
     )
 
 
@@ -36,12 +39,24 @@ def derived_note(row: DerivedRow) -> str:
     return note
 
 
+def chance_text(chance: Chance | None) -> str:
+    """Write a chance as a share, which is never told to be certain."""
+    probability = chance.probability if chance else None
+    if probability is None:
+        return NOTHING
+    if probability > 1 - LEAST_TOLD:
+        return f"over {percent(1 - LEAST_TOLD)}"
+    if probability < LEAST_TOLD:
+        return f"under {percent(LEAST_TOLD)}"
+    return percent(probability)
+
+
 def chance_sentence(chance: Chance | None) -> str:
     """Return the chance that the bandit is better; empty where it is not known."""
     if not chance or chance.probability is None:
         return ""
     return (
-        f"The chance that the bandit is better is {percent(chance.probability)}, with "
+        f"The chance that the bandit is better is {chance_text(chance)}, with "
         f"this prior: {chance.prior}. It is of this one look: unlike the interval, it "
         "misleads who waits until it is large."
     )

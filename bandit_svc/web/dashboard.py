@@ -23,6 +23,7 @@ from bandit_svc.domain.numbers import (
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.prose.derived import (
     chance_sentence,
+    chance_text,
     claims_sentence,
     derived_cells,
     derived_note,
@@ -68,7 +69,7 @@ def page_routes(page_context: PageContext) -> Blueprint:
         routes.add_app_template_filter(write)
     for spell in (pretty, one_line, brief, group_name, with_code, sentence):
         routes.add_app_template_filter(spell)
-    derived = derived_cells, derived_note, chance_sentence, claims_sentence
+    derived = derived_cells, derived_note, chance_text, chance_sentence, claims_sentence
     told = during, note_on_times, memory_sentence, outlook_sentence
     for tell in (*told, *derived):
         routes.add_app_template_filter(tell)

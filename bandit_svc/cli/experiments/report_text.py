@@ -11,7 +11,12 @@ from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import counted
-from bandit_svc.prose.derived import chance_sentence, claims_sentence, derived_note
+from bandit_svc.prose.derived import (
+    chance_sentence,
+    chance_text,
+    claims_sentence,
+    derived_note,
+)
 from bandit_svc.prose.memory import memory_sentence
 from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.services.report.report import Group, Report, Segment, VariantRow
@@ -120,7 +125,7 @@ def _derived(report: Report) -> Iterator[Sequence[str]]:
             _number(row.difference.estimate, "+.4f"),
             _interval(row.difference.interval, "+.4f"),
             _number(row.relative.estimate, "+.1%"),
-            _number(row.chance_to_beat.probability, ".1%"),
+            chance_text(row.chance_to_beat),
         )
 
 

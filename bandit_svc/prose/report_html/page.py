@@ -13,6 +13,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from bandit_svc.domain.numbers import amount, count, duration, percent
 from bandit_svc.prose.derived import (
     chance_sentence,
+    chance_text,
     claims_sentence,
     derived_cells,
     derived_note,
@@ -127,7 +128,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    derived = derived_cells, derived_note, chance_sentence, claims_sentence
+    derived = derived_cells, derived_note, chance_text, chance_sentence, claims_sentence
     told = during, note_on_times, memory_sentence, outlook_sentence, *derived
     for write in (amount, count, duration, percent, *told):
         environment.filters[write.__name__] = write

@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from bandit_svc.domain.numbers import amount, percent
+from bandit_svc.prose.derived import chance_text
+from bandit_svc.services.report.metrics.rows import Chance
 from tests.harness.command import run_command
 from tests.harness.pages import ReadPage
 from tests.harness.worker_in_process import WorkerInProcess
@@ -97,7 +99,7 @@ def test_command_interface_and_page_tell_the_same_numbers(
             amount(difference["estimate"], signed=True),
             f"{amount(lower, signed=True)} to {amount(upper, signed=True)}",
             percent(relative["estimate"], signed=True),
-            percent(chance),
+            chance_text(msgspec.convert(row["chance_to_beat"], Chance)),
         ]
         for shown in (" ".join(page.text.split()), re.sub("<[^>]*>", " ", made)):
             assert " ".join(on_page) in " ".join(shown.split())
