@@ -43,6 +43,16 @@ def check_context(context: Context, pointer: str = "/context") -> None:
         )
 
 
+def value_at(context: Context, key: str) -> object:
+    """Return the value of a key, or of `namespace.key`; None if there is none."""
+    value = context.get(key)
+    if value is None:
+        namespace, _, name = key.partition(".")
+        inside = context.get(namespace)
+        value = inside.get(name) if isinstance(inside, dict) else None
+    return value
+
+
 def check_features(features: Context, pointer: str) -> None:
     """Refuse features that are not one flat level of scalars.
 

@@ -8,6 +8,7 @@ import math
 
 import msgspec
 
+from bandit_svc.domain.context import value_at
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.errors import InvalidInput
 
@@ -31,11 +32,7 @@ class Covariate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def of(self, context: Context) -> float:
         """Return the value on a scale of 0 to 1; NaN if missing or not a number."""
-        value = context.get(self.key)
-        if value is None:
-            namespace, _, name = self.key.partition(".")
-            inside = context.get(namespace)
-            value = inside.get(name) if isinstance(inside, dict) else None
+        value = value_at(context, self.key)
         if not isinstance(value, int | float):
             return math.nan
         clipped = min(max(float(value), self.minimum), self.maximum)

@@ -17,6 +17,7 @@ from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
 from bandit_svc.domain.metric import Derived, Metric, check_derived, check_metrics
 from bandit_svc.domain.people.feature import parse_features
+from bandit_svc.domain.people.sticky import Sticky, check_sticky
 from bandit_svc.domain.variant import KEY_RULE, Variant, check_variants, is_key
 from bandit_svc.errors import FieldError, InvalidInput, NotFound, WayOut
 
@@ -107,6 +108,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: dict[str, str] = {}
     """What the policy reads of a unit's events, by name; see domain/people/feature.py.
     """
+    sticky: Sticky | None = None
     carry_over: Literal["possible", "none"] = "possible"
     """`none` declares that no decision of a unit changes anything of its later ones."""
     planned_decisions: int | None = None
@@ -197,6 +199,7 @@ def check_definition(definition: Definition) -> None:
     )
     check_covariate(definition.covariate)
     parse_features(definition.features)
+    check_sticky(definition.sticky)
 
 
 def check_reward(reward: RewardDefinition) -> None:

@@ -59,7 +59,11 @@ def made_at_once(steps: Steps) -> Reply:
 
 
 class DecisionAnswer(msgspec.Struct, gc=False):
-    """The answer to POST /v1/decisions."""
+    """The answer to POST /v1/decisions.
+
+    Attributes:
+        repeat: the unit keeps what was chosen for it before; left out where not.
+    """
 
     decision_id: str
     experiment: str
@@ -69,6 +73,7 @@ class DecisionAnswer(msgspec.Struct, gc=False):
     group: str
     model_version: int
     expires_at: str
+    repeat: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class RewardAnswer(msgspec.Struct, gc=False):
@@ -99,6 +104,7 @@ def decision_answer(decided: Decided) -> DecisionAnswer:
         decision.group,
         decision.model_version,
         timestamp(decided.expires_at_ms),
+        True if decided.given_again else msgspec.UNSET,
     )
 
 

@@ -38,7 +38,7 @@ from bandit_svc.storage.rows import (
     Totals,
     UpliftSums,
 )
-from bandit_svc.storage.units import UnitFacts, Units
+from bandit_svc.storage.units import StickyChoices, UnitFacts, Units
 
 NO_SUMS = JoinSums()
 NO_DAMAGES = FoundDamages()
@@ -274,6 +274,7 @@ class Storage(Protocol):
     overview: Overview
     unit_facts: UnitFacts
     units: Units
+    sticky: StickyChoices
 
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork.

@@ -35,6 +35,7 @@ class ClosingRule(NamedTuple):
     closes_after_ms: int
     window_ms: int
     on_first_reward: bool
+    sticky: bool = False
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +61,9 @@ COUNTERS = {
     "decisions_ambiguous": "ids under which two different variants were answered",
     "decisions_fallback": "decisions by the baseline because a pmf was not valid",
     "activations_expired": "activations after the reward window of the decision",
+    "repeats_treatment": "decisions of the learning policy that were given again",
+    "repeats_baseline": "decisions of the holdout that were given again",
+    "repeats_orphan": "decisions given again before they were in the store",
     "rewards_accepted": "rewards stored for a decision whose window was open",
     "rewards_duplicate": "rewards sent again with the same value",
     "rewards_conflict": "rewards sent again with another value; the first counts",

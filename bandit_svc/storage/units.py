@@ -47,6 +47,13 @@ class UnitFacts(Protocol):
         """Return whether a fact of a unit is kept."""
 
 
+class StickyChoices(Protocol):
+    """The newest choice of each unit of a sticky experiment."""
+
+    def newest(self, number: int, unit: int) -> str | None:
+        """Return the decision_id by an experiment's number and a unit's hash."""
+
+
 class Units(Protocol):
     """The state of each unit, in a file or a table of its own."""
 

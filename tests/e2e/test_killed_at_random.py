@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -51,6 +52,7 @@ class Load(threading.Thread):
         self.stopped = threading.Event()
         self.decisions: dict[str, tuple[str, float]] = {}
         self.rewards: dict[tuple[str, str], float] = {}
+        self.events: set[tuple[str, str]] = set()
         self.unanswered = 0
 
     def run(self) -> None:
@@ -58,6 +60,8 @@ class Load(threading.Thread):
         count = 0
         while not self.stopped.is_set():
             count += 1
+            if self._rng.random() < 0.5:
+                self._report(f"event-{self.name}-{count}")
             decided = self._decide(count)
             if decided is not None and self._rng.random() < 0.7:
                 self._reward(decided, f"order-{self.name}-{count}")
@@ -85,6 +89,14 @@ class Load(threading.Thread):
                 answer["propensity"],
             )
         return answer
+
+    def _report(self, event_id: str) -> None:
+        """Report what a unit did; a third of the times twice."""
+        unit = f"u{self._rng.randrange(500)}"
+        body = {"unit_id": unit, "event": "viewed", "event_id": event_id}
+        for _ in range(2 if self._rng.random() < 0.3 else 1):
+            if self._post("/v1/events", body, tries=50) is not None:
+                self.events.add((unit, event_id))
 
     def _reward(self, decided: dict[str, Any], reward_id: str) -> None:
         value = float(decided["variant"] == "b")
@@ -129,6 +141,7 @@ def test_every_acknowledged_fact_survives_random_kills_once(
             "variants": [{"key": v} for v in VARIANTS],
             "policy": policy,
             "reward": {"window_seconds": 1.0},
+            "features": {"views": "count(viewed)"},
         }
         assert service.post("/v1/experiments", definition) is not None
     loads = [Load(service.port, SEED + n) for n in range(3)]
@@ -143,6 +156,7 @@ def test_every_acknowledged_fact_survives_random_kills_once(
         load.join()
     decisions = {k: v for load in loads for k, v in load.decisions.items()}
     rewards = {k: v for load in loads for k, v in load.rewards.items()}
+    events = {event for load in loads for event in load.events}
     with closing(Backends(Settings(data=str(service.data)))) as backends:
         _wait_until_learned(service, backends)
     assert service.stop() == 0
@@ -152,8 +166,10 @@ def test_every_acknowledged_fact_survives_random_kills_once(
     assert len(decisions) >= ENOUGH
     assert len(rewards) > 300
     _check_store(service.data, decisions, rewards)
+    _check_units(service.data, events)
     for key in EXPERIMENTS:
         _run(service.data, "replay", key, "--verify")
+    _run(service.data, "replay", "--units", "--verify")
     _run(service.data, "doctor")
 
 
@@ -252,6 +268,25 @@ def _check_store(
     assert {k: values.get(k) for k in rewards} == rewards
     assert joined == distinct == len(kept)
     assert damages == []
+
+
+def _check_units(data: Path, events: set[tuple[str, str]]) -> None:
+    """Require each acknowledged event once, in the facts and in the states."""
+    with closing(Backends(Settings(data=str(data)))) as backends:
+        storage = backends.storage
+        last = storage.unit_facts.last_position()
+        kept = Counter(
+            (row.fact.unit_id, row.fact.fact_id)
+            for row in storage.unit_facts.after(0, last)
+        )
+        states = [storage.units.state(unit) for unit in {unit for unit, _ in kept}]
+        counted = [
+            entry.n for s in states if s is not None for entry in s.trails["viewed."]
+        ]
+    assert len(events) > 300
+    assert events <= kept.keys()
+    assert set(kept.values()) == {1}
+    assert sum(counted) == len(kept) == last
 
 
 def _run(data: Path, *words: str) -> None:

@@ -38,6 +38,7 @@ COUNTS = Decisions(
     rewards_clipped=0,
     rewards_refused=0,
     units_in_both_groups=0,
+    repeats=0,
 )
 MODEL = Model(
     version=3,

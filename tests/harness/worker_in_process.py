@@ -40,14 +40,21 @@ class Answer(TestResponse):
 class WorkerInProcess:
     """A web worker and its caller; `now_ms` is the time that both see."""
 
-    def __init__(self, folder: Path, *, dev: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dev: bool,
+        suffix: str = "ab12",
+        now_ms: int = BEGAN_AT_MS,
+    ) -> None:
         settings = Settings(data=str(folder), dev=dev, fsync="never")
         self.folder = folder
-        self.now_ms = BEGAN_AT_MS
+        self.now_ms = now_ms
         with closing(Backends(settings)) as backends:
             backends.storage.migrate()
             backends.storage.initialise(os.urandom(SECRET_BYTES), self.now_ms)
-        self.worker = Worker(settings, self.now_ms, "ab12")
+        self.worker = Worker(settings, self.now_ms, suffix)
         context = RequestContext(self.worker, lambda: self.now_ms, os.urandom)
         self.app = create_app(context)
         self.client = self.new_client()
@@ -164,6 +171,12 @@ class WorkerInProcess:
             batch = reader.read(partition, START, 10**9)
             found += [decoder.decode(record, batch.parts) for record in batch.records]
         return found
+
+    def beside(self) -> "WorkerInProcess":
+        """Return another worker over the same folder, at the present time."""
+        return WorkerInProcess(
+            self.folder, dev=False, suffix="cd34", now_ms=self.now_ms
+        )
 
     def close(self) -> None:
         self.worker.close()

@@ -106,7 +106,9 @@ def test_answers_have_the_fields_that_are_described(
 ) -> None:
     schemas = document["components"]["schemas"]
     service.create("hero")
-    decided = service.decide("hero")
+    service.create("sticky", sticky={"for_seconds": 60})
+    service.decide("sticky", unit_id="u")
+    decided = service.decide("sticky", unit_id="u")
     body = {"decision_id": decided["decision_id"], "value": 5}
     rewarded = service.post("/v1/rewards", body).json
     problem = service.post("/v1/decisions", {}).json

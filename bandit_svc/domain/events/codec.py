@@ -6,10 +6,10 @@ the chosen variant's entry of the pmf. docs/log-format.md describes every record
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from bandit_svc.domain.events.decision import Activation, Decision
+from bandit_svc.domain.events.decision import Activation, Decision, Repeat
 from bandit_svc.domain.events.decision_decoder import (
     UNPARSED,
     WHOLE,
@@ -36,6 +36,7 @@ from bandit_svc.domain.events.record import (
     DECISION,
     LINE,
     REFUSAL,
+    REPEAT,
     REWARD,
     UNIT,
     Record,
@@ -105,6 +106,16 @@ def encode_refusal(refusal: Refusal) -> Record:
     return Record(REFUSAL, _REFUSAL.pack(raw, field, refusal.received_at_ms))
 
 
+def encode_repeat(repeat: Repeat) -> Record:
+    """Return the record of a decision that was given again.
+
+    Raises:
+        ValueError: its decision_id is no id, or says another experiment number.
+    """
+    raw = _raw_id_of(repeat.decision_id, repeat.number)
+    return Record(REPEAT, _ACTIVATION.pack(raw, repeat.repeated_at_ms))
+
+
 def may_be_retried(record: Record) -> bool:
     """Return whether a record may be a decision made with a request_id."""
     if record.kind == DECISION:
@@ -153,12 +164,9 @@ class FactDecoder:
         try:
             if record.kind == DECISION:
                 return self._decisions.decode(payload, parts, made)
-            if record.kind == REWARD:
-                return _reward(payload)
-            if record.kind == ACTIVATION:
-                return _activation(payload)
-            if record.kind == REFUSAL:
-                return _refusal(payload)
+            read = _READERS.get(record.kind)
+            if read is not None:
+                return read(payload)
         except (Malformed, struct.error, UnicodeDecodeError) as error:
             raise UnreadableEvent(str(error)) from error
         raise UnreadableEvent(
@@ -247,6 +255,12 @@ def _activation(payload: bytes) -> Activation:
     return Activation(text_id(raw), number_of(raw), activated_at_ms)
 
 
+def _repeat(payload: bytes) -> Repeat:
+    raw, repeated_at_ms = _ACTIVATION.unpack_from(payload)
+    read_fields(payload, _ACTIVATION.size)
+    return Repeat(text_id(raw), number_of(raw), repeated_at_ms)
+
+
 def _refusal(payload: bytes) -> Refusal:
     raw, field, received_at_ms = _REFUSAL.unpack_from(payload)
     read_fields(payload, _REFUSAL.size)
@@ -263,3 +277,11 @@ def _read_text(data: bytes, at: int) -> tuple[str, int]:
     if len(text) != length:
         raise Malformed(f"a text of {length} bytes does not fit")
     return text.decode(), at + length
+
+
+_READERS: Final[Mapping[int, Callable[[bytes], Event]]] = {
+    REWARD: _reward,
+    ACTIVATION: _activation,
+    REFUSAL: _refusal,
+    REPEAT: _repeat,
+}

@@ -102,6 +102,14 @@ class LoggedDecision(Decision, frozen=True, tag="decision", gc=False):
     context: msgspec.Raw  # type: ignore[assignment]  # its JSON is the dict's
 
 
+class Repeat(msgspec.Struct, frozen=True, tag="repeat"):
+    """A decision was given again to a unit that came back; nothing was drawn."""
+
+    decision_id: str
+    number: int
+    repeated_at_ms: int
+
+
 class Activation(msgspec.Struct, frozen=True, tag="activation"):
     """The variant of a deferred decision was shown."""
 

@@ -5,15 +5,15 @@ Owns the codec: one JSON document an event, tagged with its type. Pure.
 
 import msgspec
 
-from bandit_svc.domain.events.decision import Activation, Decision
+from bandit_svc.domain.events.decision import Activation, Decision, Repeat
 from bandit_svc.domain.events.refusal import Refusal
 from bandit_svc.domain.events.reward import Reward
 
-Event = Decision | Reward | Activation | Refusal
+Event = Decision | Reward | Activation | Refusal | Repeat
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(
-    Decision | Reward | Activation | Refusal
+    Decision | Reward | Activation | Refusal | Repeat
 )
 _decision_decoder = msgspec.json.Decoder(Decision)
 

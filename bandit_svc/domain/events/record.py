@@ -23,6 +23,7 @@ WATERMARK: Final = 22
 """Reserved for the time up to which a partition is complete."""
 
 REFUSAL: Final = 23
+REPEAT: Final = 24
 
 FIRST_RECORD_KIND: Final = 16
 LAST_RECORD_KIND: Final = 47

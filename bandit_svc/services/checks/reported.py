@@ -15,6 +15,7 @@ from bandit_svc.storage.rows import Totals
 
 CLIPPED: Final = "rewards_clipped"
 REFUSED: Final = "rewards_refused"
+REPEATS: Final = "repeats"
 
 REWARDS_RANGE = CheckKind(
     "rewards_range",
@@ -29,7 +30,7 @@ _UNKNOWN = "orphan"
 
 
 def total_of(totals: Totals, name: str) -> int:
-    """Return a counter of rewards over the groups of their decisions."""
+    """Return a counter over the groups of the decisions that it is about."""
     places = (*_OWNERS, _UNKNOWN)
     return sum(totals.counts.get(f"{name}_{place}", 0) for place in places)
 

@@ -12,7 +12,7 @@ from bandit_svc.domain.events.damage import Damage, DamageKind
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.events.record import LINE
-from bandit_svc.domain.experiment import RewardDefinition
+from bandit_svc.domain.experiment import Definition
 from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.storage.rows import Arrival, ClosingRule
@@ -129,13 +129,15 @@ class Rules:
         if rule is None:
             definition = self._definitions.at(number, revision)
             if definition is not None:
-                rule = self._known[number, revision] = _rule(definition.reward)
+                rule = self._known[number, revision] = _rule(definition)
         return rule
 
 
-def _rule(reward: RewardDefinition) -> ClosingRule:
+def _rule(definition: Definition) -> ClosingRule:
+    reward = definition.reward
     return ClosingRule(
         closes_after_ms=reward.closes_after_ms,
         window_ms=reward.window_ms,
         on_first_reward=reward.closes_at_first_reward,
+        sticky=definition.sticky is not None,
     )

@@ -17,7 +17,7 @@ from bandit_svc.domain.times import timestamp, timestamp_or_none
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.totals import Totals as Sums
 from bandit_svc.services.checks.degraded import Reason, silence
-from bandit_svc.services.checks.reported import CLIPPED, REFUSED, total_of
+from bandit_svc.services.checks.reported import CLIPPED, REFUSED, REPEATS, total_of
 from bandit_svc.services.evaluation.rows import (
     Clustering,
     ips_of_variants,
@@ -165,8 +165,8 @@ def _advised_s(rewards: Latency) -> tuple[float | None, float | None]:
 def _decisions(totals: Totals, main: list[Tally]) -> Decisions:
     counts = totals.counts
     return Decisions(
-        treatment=_moments(main, TREATMENT).n,
-        baseline=_moments(main, BASELINE).n,
+        treatment=_moments(main, TREATMENT).n + counts.get("repeats_treatment", 0),
+        baseline=_moments(main, BASELINE).n + counts.get("repeats_baseline", 0),
         joined=totals.joined,
         pending=totals.pending,
         unexposed=totals.unexposed,
@@ -179,6 +179,7 @@ def _decisions(totals: Totals, main: list[Tally]) -> Decisions:
         rewards_clipped=total_of(totals, CLIPPED),
         rewards_refused=total_of(totals, REFUSED),
         units_in_both_groups=counts.get("units_in_both_groups", 0),
+        repeats=total_of(totals, REPEATS),
     )
 
 

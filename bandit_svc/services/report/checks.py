@@ -15,6 +15,7 @@ from bandit_svc.services.checks import by_unit, drift, loop, reported, stored_lo
 from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.checks.degraded import Reason
 from bandit_svc.services.checks.propensities import CALIBRATION
+from bandit_svc.services.checks.sticky_window import STICKY_WINDOW, sticky_window
 from bandit_svc.services.evaluation import checks as evaluated
 from bandit_svc.services.evaluation.history_watch import HISTORY, history
 from bandit_svc.services.evaluation.rows import CandidateProgress
@@ -94,6 +95,7 @@ REPORT_CHECKS = (
             f.storage, f.experiment, f.evaluations, f.holdout
         ),
     ),
+    ReportCheck(STICKY_WINDOW, lambda f: sticky_window(f.experiment)),
     ReportCheck(HISTORY, lambda f: history(f.storage, f.experiment.number)),
 )
 

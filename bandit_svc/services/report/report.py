@@ -44,6 +44,7 @@ class Decisions(msgspec.Struct, frozen=True):
         rewards_refused: rewards that were answered 400, and count nowhere.
         units_in_both_groups: units that a changed holdout has moved, with decisions in
             each group; a unit's groups of before this was counted are not known.
+        repeats: those of both groups that were a decision given again to its unit.
     """
 
     treatment: int
@@ -60,6 +61,7 @@ class Decisions(msgspec.Struct, frozen=True):
     rewards_clipped: int
     rewards_refused: int
     units_in_both_groups: int
+    repeats: int
 
 
 class Pending(msgspec.Struct, frozen=True):

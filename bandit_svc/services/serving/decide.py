@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.domain.events.decision import Decision, PmfSource
+from bandit_svc.domain.events.codec import encode_repeat
+from bandit_svc.domain.events.decision import Decision, PmfSource, Repeat
 from bandit_svc.domain.events.decision_id import text_id, uniform_from_id
 from bandit_svc.domain.experiment import (
     BASELINE,
     Definition,
+    Experiment,
     Group,
     assign_group,
     group_of,
@@ -49,13 +51,15 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
     """A logged decision and what its variant carries.
 
     `expires_at_ms` is the end of the reward window; for a deferred decision, the
-    last moment at which it can be activated.
+    last moment at which it can be activated. `repeated` is an answer to a request that
+    came again, `given_again` one to a unit that came back.
     """
 
     decision: Decision
     payload: Any
     expires_at_ms: int
     repeated: bool = False
+    given_again: bool = False
 
 
 def decide(
@@ -175,6 +179,11 @@ def _decide_new(
     keys = served.keys
     if variants is not served.variants:
         keys = tuple(action.key for action in actions)
+    sticky = experiment.definition.sticky
+    if sticky is not None and unit_id is not None:
+        first = ports.kept.find(served, sticky, unit_id, context, keys, now_ms)
+        if first is not None and first.deferred == request.defer:
+            return _give_again(ports, experiment, first, now_ms)
     if unit_id is None:
         group = group_of(uniform_from_id(decision_id, b"group"), holdout)
     else:
@@ -209,7 +218,20 @@ def _decide_new(
         unread,
     )
     ports.log.append(ports.encoder.encode(decision, served.keys, issued))
+    if sticky is not None:
+        ports.kept.remember(served, decision)
     return Decided(decision, variants[chosen].payload, now_ms + served.window_ms)
+
+
+def _give_again(
+    ports: ServingPorts, experiment: Experiment, first: Decision, now_ms: int
+) -> Decided:
+    """Log that a unit keeps its variant, and return the first answer."""
+    ports.log.append(encode_repeat(Repeat(first.id, first.number, now_ms)))
+    # Its window and its payloads are those of the revision that decided.
+    made_with = ports.catalog.at_revision(experiment, first.revision)
+    decided = _answer(made_with, first, _payload_of(made_with, first), repeated=True)
+    return msgspec.structs.replace(decided, given_again=True)
 
 
 def _with_features(

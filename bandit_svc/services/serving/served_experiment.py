@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from bandit_svc.domain.experiment import Definition, Experiment
+from bandit_svc.domain.experiment import Definition, Experiment, UnitHashes
 from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.people.feature import UnitFeature, parse_features
 from bandit_svc.domain.plain_values import Context
@@ -89,6 +89,7 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     features: Mapping[str, UnitFeature]
     window_ms: int
     """Of its rewards, which takes a multiplication to be known."""
+    units: UnitHashes
 
 
 def load_policy(definition: Definition, published: ModelVersion | None) -> LoadedPolicy:
@@ -118,4 +119,5 @@ def prepared(experiment: Experiment, policy: LoadedPolicy) -> ServedExperiment:
         baseline=BaselinePmfs(policy_of(definition, spec), reads_context=reads_context),
         features=parse_features(definition.features),
         window_ms=definition.reward.window_ms,
+        units=UnitHashes(experiment.salt),
     )

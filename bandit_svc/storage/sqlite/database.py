@@ -75,7 +75,9 @@ class Database:
             yield UtilsDatabase(self.connection(), execute_plugins=False)
         self._keep_met()
 
-    def row(self, sql: str, parameters: Sequence[bytes]) -> tuple[Any, ...] | None:
+    def row(
+        self, sql: str, parameters: Sequence[bytes | int]
+    ) -> tuple[Any, ...] | None:
         """Return the first row of one statement, at the least cost; None without any.
 
         Raises:

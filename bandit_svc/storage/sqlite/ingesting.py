@@ -9,7 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bandit_svc.domain.events.decision import Activation, Decision, LoggedDecision
+from bandit_svc.domain.events.decision import (
+    Activation,
+    Decision,
+    LoggedDecision,
+    Repeat,
+)
 from bandit_svc.domain.events.decision_id import RAW_ID_BYTES
 from bandit_svc.domain.events.refusal import Refusal
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
@@ -19,6 +24,7 @@ from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.domain.people.unit_fact import UnitFact
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
+from bandit_svc.storage.sqlite.people.sticky import keep_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import keep_unit_facts
 from bandit_svc.storage.sqlite.rows.counters import add_counts
 from bandit_svc.storage.sqlite.rows.counts import add_rows
@@ -34,6 +40,7 @@ from bandit_svc.storage.sqlite.rows.facts import (
     reward_change,
     reward_row,
 )
+from bandit_svc.storage.sqlite.rows.known import KnownDecision, known_decisions
 from bandit_svc.storage.sqlite.rows.orphans import any_orphans, counted_to_ms
 from bandit_svc.storage.sqlite.rows.shared_parts import PartNumbers
 from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS, DEFERRED, JOINED, OPEN
@@ -48,11 +55,6 @@ _INSERT_DECISION = """
 _INSERT_REWARD = """
     INSERT INTO rewards VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (decision_id, metric, reward_id) DO NOTHING"""
-
-_KNOWN = """
-    SELECT id, state, baseline, on_first_reward, at_ms, window_ms, closes_after_ms
-    FROM sound_decisions WHERE id IN ({})"""
-_IDS_AT_ONCE = 500
 
 _WAITING = """SELECT received_at_ms FROM rewards
     WHERE decision_id = ? AND attached = 0"""
@@ -74,27 +76,6 @@ _FIRST_REWARD = """
 _READY_AT_FIRST = decision_change(
     {"ready_at_ms": _FIRST_REWARD}, "id = ?1 AND state = ?2"
 )
-
-
-class _Known(NamedTuple):
-    """What a reward needs to know of its decision."""
-
-    state: int
-    is_baseline: bool
-    on_first_reward: bool
-    exposed_at_ms: int
-    window_ms: int
-    closes_after_ms: int
-
-    @property
-    def group(self) -> Group:
-        """The group of the decision."""
-        return BASELINE if self.is_baseline else TREATMENT
-
-    @property
-    def closes_at_ms(self) -> int:
-        """When its last reward may be received."""
-        return self.exposed_at_ms + self.closes_after_ms
 
 
 class _Ruled(NamedTuple):
@@ -131,7 +112,7 @@ class Ingesting:
         decisions: list[_Ruled] = []
         activations: list[Activation] = []
         rewards: list[Reward] = []
-        refusals: list[Refusal] = []
+        refusals: list[Refusal | Repeat] = []
         unit_facts: list[tuple[UnitFact, bytes]] = []
         self._orphans = any_orphans(self._connection)
         self._counted_to_ms = counted_to_ms(self._connection)
@@ -145,11 +126,12 @@ class Ingesting:
                 activations.append(event)
             elif isinstance(event, Reward):
                 rewards.append(event)
-            elif isinstance(event, Refusal):
+            elif isinstance(event, Refusal | Repeat):
                 refusals.append(event)
             else:
                 unit_facts.append((event, arrival.logged))
         self._keep(decisions)
+        keep_sticky(self._connection, [d for _, d, rule, _ in decisions if rule.sticky])
         for activation in sorted(activations, key=lambda a: a.activated_at_ms):
             self._activation(activation)
         self._keep_rewards(rewards)
@@ -289,7 +271,9 @@ class Ingesting:
 
     def _keep_rewards(self, rewards: Sequence[Reward]) -> None:
         """Insert the rewards at once; one by one where some are repeated."""
-        known = self._known([reward.decision_id for reward in rewards])
+        known = known_decisions(
+            self._connection, [reward.decision_id for reward in rewards]
+        )
         states = {decision_id: one.state for decision_id, one in known.items()}
         rows = [reward_row(r, states.get(r.decision_id)) for r in rewards]
         self._connection.execute("SAVEPOINT rewards")
@@ -313,26 +297,20 @@ class Ingesting:
             "INSERT OR IGNORE INTO metric_names VALUES (?, ?, NULL)", sorted(names)
         )
 
-    def _count_refusals(self, refusals: Sequence[Refusal]) -> None:
-        """Count what was refused, by the group of the decision and by the field."""
-        known = self._known([refusal.decision_id for refusal in refusals])
+    def _count_refusals(self, refusals: Sequence[Refusal | Repeat]) -> None:
+        """Count what was refused or given again, by the group of the decision."""
+        known = known_decisions(
+            self._connection, [refusal.decision_id for refusal in refusals]
+        )
         for refusal in refusals:
             of = _place(known.get(refusal.decision_id))
+            if isinstance(refusal, Repeat):
+                self._counts[refusal.number, f"repeats_{of}"] += 1
+                continue
             self._counts[refusal.number, f"rewards_refused_{of}"] += 1
             self._counts[refusal.number, f"refused_for_{refusal.field}"] += 1
 
-    def _known(self, ids: Sequence[str]) -> dict[str, _Known]:
-        """Return what a reward needs to know of its decision, by id."""
-        stored = [stored_id(decision_id) for decision_id in ids]
-        found: dict[str, _Known] = {}
-        for begin in range(0, len(stored), _IDS_AT_ONCE):
-            some = stored[begin : begin + _IDS_AT_ONCE]
-            marks = ", ".join("?" * len(some))
-            for row in self._connection.execute(_KNOWN.format(marks), some):
-                found[shown_id(row[0])] = _Known(*row[1:])
-        return found
-
-    def _added_reward(self, reward: Reward, known: _Known | None) -> None:
+    def _added_reward(self, reward: Reward, known: KnownDecision | None) -> None:
         """Do what follows from a new reward."""
         if known is not None:
             self._counts[reward.number, f"reported_{known.group}"] += 1
@@ -353,7 +331,7 @@ class Ingesting:
                 self._ready_at_first_reward(reward.decision_id)
         self._counts[reward.number, outcome] += 1
 
-    def _add_latency(self, reward: Reward, known: _Known) -> None:
+    def _add_latency(self, reward: Reward, known: KnownDecision) -> None:
         latency_ms = reward.occurred_at_ms - known.exposed_at_ms
         # In time, behind a first reward that closed the decision: not the window's
         # fault that it does not count.
@@ -391,6 +369,6 @@ class Ingesting:
         add_latencies(self._connection, self._latencies)
 
 
-def _place(known: _Known | None) -> str:
+def _place(known: KnownDecision | None) -> str:
     """Return the last word of a counter: the group, if the decision is known."""
     return "orphan" if known is None else known.group

@@ -7,6 +7,7 @@ migration that has been released is never edited; the next change is a new one.
 from sqlite_utils import Database
 
 from bandit_svc.storage.sqlite.migrations.released import migrations
+from bandit_svc.storage.sqlite.people.sticky import create_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import create_unit_facts
 from bandit_svc.storage.sqlite.rows.checksums import SOUND, check_rows, checked_tables
 from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
@@ -204,4 +205,10 @@ def m030_unit_facts(db: Database) -> None:
     create_unit_facts(db)
 
 
-LAST_MIGRATION = m030_unit_facts.__name__
+@migrations()
+def m031_sticky(db: Database) -> None:
+    """Create the table of the newest choice of each unit of a sticky experiment."""
+    create_sticky(db)
+
+
+LAST_MIGRATION = m031_sticky.__name__

@@ -37,6 +37,7 @@ from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteEndedSessions, SqliteKeys
 from bandit_svc.storage.sqlite.model_versions import SqliteModelVersions
+from bandit_svc.storage.sqlite.people.sticky import SqliteStickyChoices
 from bandit_svc.storage.sqlite.people.unit_facts import SqliteUnitFacts
 from bandit_svc.storage.sqlite.people.units import SqliteUnits
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
@@ -48,7 +49,7 @@ from bandit_svc.storage.sqlite.soundness import keep_schema
 from bandit_svc.storage.sqlite.sums.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.sums.overview import SqliteOverview
 from bandit_svc.storage.sqlite.version_file import VersionFile
-from bandit_svc.storage.units import UnitFacts, Units
+from bandit_svc.storage.units import StickyChoices, UnitFacts, Units
 
 
 class SqliteStorage:
@@ -75,6 +76,7 @@ class SqliteStorage:
         self.damages: Damages = SqliteDamages(self._database)
         self.overview: Overview = SqliteOverview(self._database, decisions)
         self.unit_facts: UnitFacts = SqliteUnitFacts(self._database)
+        self.sticky: StickyChoices = SqliteStickyChoices(self._database)
         self.units: Units = SqliteUnits(folder / "units.db", self.secret)
 
     def migrate(self) -> None:

@@ -109,6 +109,7 @@ def test_its_report_says_what_it_said(run: Run, migrated: Path) -> None:
     # learner has run on the migrated store yet is told.
     same = {n: s for n, s in statuses(early).items() if s != "early"}
     assert same.pop("learner") == "warn"
+    assert same.pop("sticky_window") == "ok"
     assert same.items() <= statuses(before).items()
 
 

@@ -31,10 +31,11 @@ def test_with_no_decision_only_the_definition_can_be_checked(service: Service) -
     statuses = {check.name: check.status for check in checks_of(service)}
 
     assert {name for name, status in statuses.items() if status != "early"} == {
-        "learn_on"
+        "learn_on",
+        "sticky_window",
     }
     assert statuses["learn_on"] == "ok"
-    assert tally(checks_of(service)) == "1 ok, 16 too early"
+    assert tally(checks_of(service)) == "2 ok, 16 too early"
 
 
 def test_a_learner_that_died_while_nothing_waited_is_not_ok(service: Service) -> None:

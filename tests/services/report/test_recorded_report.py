@@ -25,9 +25,9 @@ ADDED = (
     *("/uplift/one_step/", "/health/carry_over/", "/health/exclusion/"),
     *("/health/history/", "/model/policy/scale", "/segment_rule/left_out"),
     *("/health/repeat_visits/design_effect", "/policy_choice", "/pending/"),
-    *("/policy_memory", "/outlook/"),
     *("/derived_metrics", "/claims/", "/uplift/chance_to_beat/"),
     *(f"/metrics/{place}/guardrail/chance_to_beat/" for place in (0, 1)),
+    *("/policy_memory", "/outlook/", "/decisions/repeats", "/health/sticky_window/"),
 )
 """Where paths of later versions begin."""
 LATER = ("/reason", "/estimand", "/period/first", "/period/last", "/units")

@@ -20,6 +20,7 @@ BY_WRITERS = (
     "units",
     "unit_states",
     "unit_facts",
+    "sticky_choices",
 )
 """Tables of so many rows that triggers would cost too much."""
 _APART = {"snapshots": "state", "evaluations": "state", "reward_models": "state"}

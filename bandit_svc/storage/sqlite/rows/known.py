@@ -1,0 +1,51 @@
+"""Decisions as a reward needs to know them.
+
+Owns the reading of many of them at once, in the caller's transaction.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
+from bandit_svc.storage.sqlite.rows.decisions import shown_id, stored_id
+
+_KNOWN = """
+    SELECT id, state, baseline, on_first_reward, at_ms, window_ms, closes_after_ms
+    FROM sound_decisions WHERE id IN ({})"""
+_IDS_AT_ONCE = 500
+
+
+class KnownDecision(NamedTuple):
+    """What a reward needs to know of its decision."""
+
+    state: int
+    is_baseline: bool
+    on_first_reward: bool
+    exposed_at_ms: int
+    window_ms: int
+    closes_after_ms: int
+
+    @property
+    def group(self) -> Group:
+        """The group of the decision."""
+        return BASELINE if self.is_baseline else TREATMENT
+
+    @property
+    def closes_at_ms(self) -> int:
+        """When its last reward may be received."""
+        return self.exposed_at_ms + self.closes_after_ms
+
+
+def known_decisions(
+    connection: sqlite3.Connection, ids: Sequence[str]
+) -> dict[str, KnownDecision]:
+    """Return what a reward needs to know of its decision, by id."""
+    stored = [stored_id(decision_id) for decision_id in ids]
+    found: dict[str, KnownDecision] = {}
+    for begin in range(0, len(stored), _IDS_AT_ONCE):
+        some = stored[begin : begin + _IDS_AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        for row in connection.execute(_KNOWN.format(marks), some):
+            found[shown_id(row[0])] = KnownDecision(*row[1:])
+    return found
