@@ -41,7 +41,10 @@ def report_rows(report: Report) -> Iterator[Row]:
     """Yield one row for each number of a report."""
     yield ("report", report.experiment, "as_of", report.as_of)
     yield ("report", report.experiment, "verdict", report.verdict)
-    for name, value in asdict(report.decisions).items():
+    if report.made is not None:
+        yield ("range", "made", "from", report.made.since or "")
+        yield ("range", "made", "to", report.made.until or "")
+    for name, value in _counts(report).items():
         yield ("decisions", name, "count", value)
     yield from _uplift(report.uplift)
     for group in report.groups:
@@ -58,16 +61,30 @@ def report_rows(report: Report) -> Iterator[Row]:
         yield from _estimates("variants", variant.variant, {"ips": variant.ips})
     for policy in report.policies:
         yield from _policy(policy)
-    yield ("reward_model", "treatment", "n", report.reward_model.n)
-    yield ("reward_model", "treatment", "r_squared", report.reward_model.r_squared)
     for row in report.metrics:
         yield from _metric(row)
     yield from _derived_metrics(report)
     for segment in report.segments:
         yield from _segment(segment)
-    yield from _latency(report.latency)
     for point in report.history:
         yield from _point(point)
+    if report.made is None:
+        yield from _of_the_whole_log(report)
+
+
+def _counts(report: Report) -> dict[str, int]:
+    """Return the counts of decisions; of a range only those that it has."""
+    counts: dict[str, int] = asdict(report.decisions)
+    if report.made is None:
+        return counts
+    return {name: counts[name] for name in ("treatment", "baseline", "joined")}
+
+
+def _of_the_whole_log(report: Report) -> Iterator[Row]:
+    """Yield what a report of a range does not have."""
+    yield ("reward_model", "treatment", "n", report.reward_model.n)
+    yield ("reward_model", "treatment", "r_squared", report.reward_model.r_squared)
+    yield from _latency(report.latency)
     model = report.model
     yield ("model", "served", "version", model.version)
     yield ("model", "served", "learned", model.learned)

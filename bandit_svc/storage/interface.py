@@ -17,6 +17,7 @@ from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
+from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import (
     Arrival,
     ClosedDecision,
@@ -170,8 +171,14 @@ class Joins(Protocol):
         that there are no more.
         """
 
-    def closed_after(self, number: int, position: int, limit: int) -> list[ClosedRow]:
-        """Return joined decisions after a position as they were due, in order."""
+    def closed_after(
+        self, number: int, position: int, limit: int, made: Made = ALWAYS
+    ) -> list[ClosedRow]:
+        """Return joined decisions after a position as they were due, in order.
+
+        Args:
+            made: which of them; all by default.
+        """
 
     def last_position(self, number: int) -> int:
         """Return the last joined position, 0 if there is none."""

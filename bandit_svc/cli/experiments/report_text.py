@@ -19,6 +19,7 @@ from bandit_svc.prose.derived import (
 )
 from bandit_svc.prose.memory import memory_sentence
 from bandit_svc.prose.planned import outlook_sentence
+from bandit_svc.services.report.ranges.asked import ReportRange
 from bandit_svc.services.report.report import Group, Report, Segment, VariantRow
 from bandit_svc.services.values import TRAJECTORY, Bounds
 
@@ -37,8 +38,10 @@ def report_text(report: Report) -> str:
         "\n".join(filter(None, [_table(_uplift(report)), *_chance(report), ahead])),
         _table(_groups(report)),
         _table(_variants(report)),
-        "\n".join([_table(_policies(report)), *_refused(report), *_notes(report)]),
     ]
+    if report.policies:
+        policies = [_table(_policies(report)), *_refused(report), *_notes(report)]
+        parts.append("\n".join(policies))
     if report.metrics:
         parts.append(_table(_metrics(report)))
     if report.derived_metrics:
@@ -48,9 +51,17 @@ def report_text(report: Report) -> str:
         parts.append(claims_sentence(report.claims))
     if report.segments:
         parts.append(_table(_segments(report)))
-    parts += [f"{_decisions(report)}\nRewards: {report.latency.detail}."]
-    parts.append("\n".join(check_lines(report.health)))
+    if report.made:
+        parts.append(_range(report.made))
+    else:
+        parts += [f"{_decisions(report)}\nRewards: {report.latency.detail}."]
+        parts.append("\n".join(check_lines(report.health)))
     return "\n\n".join(parts) + "\n"
+
+
+def _range(made: ReportRange) -> str:
+    missing = "" if made.complete else " Some reward windows are still open."
+    return f"{made.detail}{missing}"
 
 
 def _uplift(report: Report) -> Iterator[Sequence[str]]:

@@ -15,6 +15,17 @@ from bandit_svc.errors import InvalidInput
 T = TypeVar("T", bound=msgspec.Struct)
 
 
+def parse_known(given: MultiDict[str, str], shape: type[T]) -> T:
+    """Return the parameters that a struct has; others are left to other readers.
+
+    Raises:
+        InvalidInput: a parameter is repeated or of another type.
+    """
+    names = {field.encode_name for field in msgspec.structs.fields(shape)}
+    known = [(name, v) for name, v in given.items(multi=True) if name in names]
+    return parse_query(MultiDict(known), shape)
+
+
 def parse_query(given: MultiDict[str, str], shape: type[T]) -> T:
     """Return the parameters as a struct of that shape.
 

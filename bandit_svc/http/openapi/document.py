@@ -31,6 +31,8 @@ from bandit_svc.http.people import bodies
 from bandit_svc.http.problems import Problem
 from bandit_svc.services.evaluation.evaluate import Evaluation
 from bandit_svc.services.planning.plan import Plan, PlanRequest
+from bandit_svc.services.report.ranges.asked import RangeQuery
+from bandit_svc.services.report.ranges.report_json import NOT_IN_A_RANGE
 from bandit_svc.services.report.report import Report
 
 Json = dict[str, Any]
@@ -44,7 +46,7 @@ _STRUCTS = (
     bodies.EventAnswer, bodies.EventBatchAnswer, bodies.UnitBody,
     bodies.UnitChangeAnswer, bodies.UnitRecord,
 )  # fmt: skip
-_QUERIES = (PlanRequest,)
+_QUERIES = (PlanRequest, RangeQuery)
 """Their fields are the parameters of a query."""
 _BATCHES = (("Decision", "decisions"), ("Reward", "rewards"), ("Event", "events"))
 _TO_WORDS = str.maketrans("/{}.", "    ")
@@ -90,6 +92,10 @@ def _schemas() -> Json:
     _, schemas = msgspec.json.schema_components(
         _STRUCTS, schema_hook=_raw, ref_template=_PREFIX + "{name}"
     )
+    # A report of a range has no more than is known of it.
+    for name, missing in NOT_IN_A_RANGE.items():
+        required = schemas[name]["required"]
+        schemas[name]["required"] = [n for n in required if n not in missing]
     schemas["Check"] = _check_of(schemas["Check"])
     schemas["EvaluationAnswer"]["properties"]["result"] = {
         "anyOf": [_reference("Evaluation"), {"type": "null"}],

@@ -126,12 +126,13 @@ OPERATIONS = (
     ),
     Operation(
         "get", "/v1/experiments/{key}/report",
-        "Read groups, variants and uplift with intervals that hold at every look.",
-        200, "secret", "Report", None, _READ,
+        "Read groups, variants and uplift with intervals that hold at every look; "
+        "of the decisions made in a range of time, where one is asked for.",
+        200, "secret", "Report", None, (400, *_READ), query="RangeQuery",
     ),
     Operation(
         "get", "/v1/experiments/{key}/report.csv", "Read the report as CSV.",
-        200, "secret", None, None, _READ, "text/csv",
+        200, "secret", None, None, (400, *_READ), "text/csv", query="RangeQuery",
     ),
     Operation(
         "get", "/v1/experiments/{key}/models", "List the kept model versions.",

@@ -5,26 +5,14 @@ rewards count is domain.events.attribution's.
 """
 
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
-from functools import partial
-from itertools import accumulate
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
-from bandit_svc.domain.events.attribution import (
-    counted_rewards,
-    crowded_out,
-    joined_reward,
-    timing,
-)
-from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
-from bandit_svc.domain.experiment import TREATMENT, Definition, RewardDefinition
 from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.adjusted_uplift import adjusted_after
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.join_sums import calibration_of
-from bandit_svc.services.learning.uplift_rows import Joined
+from bandit_svc.services.learning.parts.closing import close_decision, joined_of
 from bandit_svc.services.learning.uplift_sums import (
     kept_uplift,
     newest_layout,
@@ -34,7 +22,6 @@ from bandit_svc.services.learning.uplift_sums import (
 from bandit_svc.storage.interface import Joins
 from bandit_svc.storage.rows import (
     ClosedDecision,
-    ClosedRow,
     DueDecision,
     JoinSums,
     clipped_counts,
@@ -126,27 +113,13 @@ def sum_up(
         rows = joins.closed_after(number, position, BATCH)
         if not rows:
             return 0
-        joined = _joined(rows, definitions)
+        joined = joined_of(rows, definitions)
         if joined is None:
             return joins.last_position(number) - position
         sums = uplift_with(joins, definitions, kept, layout, joined, rows[-1].position)
         joins.save_uplift(number, sums)
         if time_is_up():
             return max(0, joins.last_position(number) - position - len(rows))
-
-
-def _joined(rows: Sequence[ClosedRow], definitions: Definitions) -> Joined | None:
-    """Return joined decisions as the join closed them, with their reward as it was.
-
-    None where the row of a revision is damaged, so that its rules are unknown.
-    """
-    closed = []
-    for row in rows:
-        definition = definitions.at(row.due.number, row.due.revision)
-        if definition is None:
-            return None
-        closed.append(replace(_close(row.due, definition), reward=row.reward))
-    return Joined(closed, [one.due.decision for one in closed])
 
 
 def _closed(
@@ -163,86 +136,5 @@ def _closed(
         if definition is None:
             lost.append(one.row_id)
         else:
-            closed.append(_close(one, definition))
+            closed.append(close_decision(one, definition))
     return closed, lost
-
-
-def _close(due: DueDecision, definition: Definition) -> ClosedDecision:
-    learnable = due.group == TREATMENT or definition.learn_from_baseline
-    if not due.rewards:
-        return ClosedDecision(due, definition.reward.default, 0, learnable, {}, ())
-    rewards = [_reward(due, row) for row in due.rewards]
-    main = [r for r in rewards if r.metric == MAIN_METRIC]
-    joined = joined_reward(main, due.exposed_at_ms, definition.reward)
-    in_time = counted_rewards(rewards, due.exposed_at_ms, definition.reward)
-    kept = {(r.metric, r.reward_id) for r in in_time}
-    secondary, clipped = _secondary(in_time, definition)
-    return ClosedDecision(
-        due=due,
-        reward=joined.value,
-        counted=joined.counted,
-        learnable=learnable,
-        secondary=secondary,
-        late=tuple(
-            (r.metric, r.reward_id)
-            for r in rewards
-            if (r.metric, r.reward_id) not in kept
-        ),
-        latencies=_latencies(main, kept, due.exposed_at_ms, definition.reward),
-        clipped=joined.clipped + clipped,
-    )
-
-
-def _secondary(
-    rewards: Sequence[Reward], definition: Definition
-) -> tuple[dict[str, float], int]:
-    """Add up each metric that is not learned from, within its declared range.
-
-    Returns:
-        The sums by metric, and how many values the ranges had no room for.
-    """
-    values: dict[str, list[float]] = {}
-    for r in rewards:
-        if r.metric != MAIN_METRIC:
-            value = definition.clip(r.metric, r.value)
-            values.setdefault(r.metric, []).append(value)
-    sums: dict[str, float] = {}
-    clipped = 0
-    for metric, reported in values.items():
-        clip = partial(definition.clip, metric)
-        total = sum(reported)
-        clipped += crowded_out(total, accumulate(reported), clip)
-        sums[metric] = clip(total)
-    return sums, clipped
-
-
-def _latencies(
-    rewards: Sequence[Reward],
-    kept: Container[tuple[str, str]],
-    exposed_at_ms: int,
-    definition: RewardDefinition,
-) -> tuple[tuple[int, bool], ...]:
-    """Return the latencies of rewards, each with whether it counted.
-
-    After a first reward that closes its decision another may be in time and not
-    count: it is no evidence about the window, so it is left out.
-    """
-    latencies = []
-    for r in rewards:
-        counted = (r.metric, r.reward_id) in kept
-        if counted or timing(r, exposed_at_ms, definition) == "late":
-            latencies.append((r.occurred_at_ms - exposed_at_ms, counted))
-    return tuple(latencies)
-
-
-def _reward(due: DueDecision, row: tuple[str, str, float, int, int]) -> Reward:
-    metric, reward_id, value, occurred_at_ms, received_at_ms = row
-    return Reward(
-        decision_id=due.decision_id,
-        number=due.number,
-        value=value,
-        reward_id=reward_id,
-        occurred_at_ms=occurred_at_ms,
-        received_at_ms=received_at_ms,
-        metric=metric,
-    )

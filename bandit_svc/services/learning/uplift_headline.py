@@ -12,7 +12,7 @@ import numpy as np
 
 from bandit_svc.ope.interval import UNBOUNDED, Estimate, Interval, widened_to
 from bandit_svc.ope.uplift import by_unit
-from bandit_svc.ope.uplift.columns import TRAJECTORY
+from bandit_svc.ope.uplift.columns import RANDOMISED, TRAJECTORY
 from bandit_svc.ope.uplift.mixture_bets import MixtureBets, MixtureDraws
 from bandit_svc.ope.uplift.sides import enough_units
 from bandit_svc.ope.uplift.totals import Totals
@@ -22,6 +22,7 @@ from bandit_svc.services.values import CONFIDENCE
 BETS = "betting-cs"
 MIXTURE = "trajectory-mixture"
 MONEY = "money-mover"
+GROUP_ALONE = "randomised"
 
 
 class Headline(NamedTuple):
@@ -29,11 +30,13 @@ class Headline(NamedTuple):
 
     Attributes:
         bets: on each decision of the totals; None where they don't hold.
+        weighting: of the sums by unit; RANDOMISED where histories are not known.
     """
 
     layout: Layout
     totals: Totals
     bets: MixtureBets | None
+    weighting: int = TRAJECTORY
 
     @classmethod
     def beginning(cls, layout: Layout, chance: float) -> "Headline":
@@ -59,20 +62,22 @@ class Headline(NamedTuple):
         if bets is not None and mixture is not None and alone:
             bets.add(mixture)
             alone = bets.n == int(totals.decisions.sum())
-        return Headline(self.layout, totals, bets if alone else None)
+        return self._replace(totals=totals, bets=bets if alone else None)
 
     @property
     def method(self) -> str:
         """The name of the interval's kind."""
         if self.layout.possible.is_money:
             return MONEY
+        if self.weighting == RANDOMISED:
+            return GROUP_ALONE
         return MIXTURE if self.bets is None else BETS
 
     @property
     def absolute(self) -> Estimate:
         """The absolute uplift in reward units, without an interval at first."""
         possible = self.layout.possible
-        band = by_unit.absolute(self.totals, TRAJECTORY, CONFIDENCE, possible).now
+        band = by_unit.absolute(self.totals, self.weighting, CONFIDENCE, possible).now
         if self.bets is None or band.estimate is None or possible.maximum is None:
             return band
         if not enough_units(self.totals):

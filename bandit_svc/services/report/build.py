@@ -101,7 +101,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         lag_s=model.lag_seconds,
         advised_windows_s=_advised_s(rewards),
         evaluations=evaluations,
-        holdout=_moments(main, BASELINE),
+        holdout=moments_of(main, BASELINE),
         sums=compared.totals,
         silence=_silence(storage, experiment, now_ms),
     )
@@ -119,14 +119,14 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
             chance_to_beat=mean_chance(compared, uplift_now(compared)),
             former=former_uplift(
                 storage.joins.method_changed_at_ms(number),
-                _moments(main, TREATMENT),
-                _moments(main, BASELINE),
+                moments_of(main, TREATMENT),
+                moments_of(main, BASELINE),
                 experiment.definition.reward,
             ),
         ),
         groups=(
-            _group(compared, main, TREATMENT),
-            _group(compared, main, BASELINE),
+            group_row(compared, main, TREATMENT),
+            group_row(compared, main, BASELINE),
         ),
         variants=_variants(compared, main, ips_of_variants(rows)),
         policies=rows,
@@ -134,7 +134,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         metrics=metrics(compared, tallies),
         derived_metrics=tuple(one.row for one in computed),
         claims=claims([*tested_means(compared), *(one.tested for one in computed)]),
-        history=history(storage, compared, now_ms),
+        history=history(storage.breakdowns.history(number), compared, now_ms),
         segments=parts,
         segment_rule=segment_rule,
         latency=rewards,
@@ -165,8 +165,8 @@ def _advised_s(rewards: Latency) -> tuple[float | None, float | None]:
 def _decisions(totals: Totals, main: list[Tally]) -> Decisions:
     counts = totals.counts
     return Decisions(
-        treatment=_moments(main, TREATMENT).n + counts.get("repeats_treatment", 0),
-        baseline=_moments(main, BASELINE).n + counts.get("repeats_baseline", 0),
+        treatment=moments_of(main, TREATMENT).n + counts.get("repeats_treatment", 0),
+        baseline=moments_of(main, BASELINE).n + counts.get("repeats_baseline", 0),
         joined=totals.joined,
         pending=totals.pending,
         unexposed=totals.unexposed,
@@ -183,8 +183,9 @@ def _decisions(totals: Totals, main: list[Tally]) -> Decisions:
     )
 
 
-def _group(compared: Compared, main: list[Tally], group: GroupName) -> Group:
-    moments = _moments(main, group)
+def group_row(compared: Compared, main: list[Tally], group: GroupName) -> Group:
+    """Return the row of a group."""
+    moments = moments_of(main, group)
     mean = group_mean(compared, group)
     if mean.estimate is None and moments.n:
         # There is nothing to compare it with, and so no interval by unit either.
@@ -196,7 +197,7 @@ def _group(compared: Compared, main: list[Tally], group: GroupName) -> Group:
         mean.estimate,
         mean.interval,
         mean.reason,
-        _period([tally for tally in main if tally.group == group]),
+        period_of([tally for tally in main if tally.group == group]),
     )
 
 
@@ -228,7 +229,7 @@ def _variants(
                 interval=mean.interval,
                 ips=ips.get(key, NOT_ESTIMATED),
                 reason=mean.reason,
-                period=_period([tally] if tally else []),
+                period=period_of([tally] if tally else []),
             )
         )
     return tuple(rows)
@@ -309,7 +310,8 @@ def _mean(
     return replace(found, estimate=value)
 
 
-def _moments(main: list[Tally], group: str) -> Moments:
+def moments_of(main: list[Tally], group: str) -> Moments:
+    """Return the sums of a group's rewards."""
     total = Moments()
     for tally in main:
         if tally.group == group:
@@ -317,7 +319,7 @@ def _moments(main: list[Tally], group: str) -> Moments:
     return total
 
 
-def _period(tallies: Sequence[Tally]) -> Period:
+def period_of(tallies: Sequence[Tally]) -> Period:
     """Return the period of all decisions in some sums."""
     first = [t.first_ms for t in tallies if t.first_ms is not None]
     last = [t.last_ms for t in tallies if t.last_ms is not None]

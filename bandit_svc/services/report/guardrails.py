@@ -12,7 +12,6 @@ from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.metric import Metric
 from bandit_svc.domain.numbers import amount
 from bandit_svc.ope.uplift import by_unit
-from bandit_svc.ope.uplift.columns import TRAJECTORY
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.report.metrics.declared import mean_chance
 from bandit_svc.services.report.report import Guardrail, GuardrailStatus, MetricRow
@@ -79,7 +78,8 @@ def _difference(metric: Metric, compared: Compared) -> Estimated:
     if value is None or not compared.has_both:
         return estimated(None, reason=compared.nothing)
     possible = compared.layout.possible_of(metric.minimum, metric.maximum, value)
-    found = by_unit.absolute(compared.totals, TRAJECTORY, CONFIDENCE, possible)
+    weighting = compared.headline.weighting
+    found = by_unit.absolute(compared.totals, weighting, CONFIDENCE, possible)
     return difference(compared, found.now, possible)
 
 

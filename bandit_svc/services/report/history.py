@@ -7,6 +7,7 @@ the log.
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import groupby
 
 from bandit_svc.domain.experiment import TREATMENT
@@ -20,7 +21,6 @@ from bandit_svc.services.report.uplift import (
     uplift_now,
 )
 from bandit_svc.services.values import NOT_ESTIMATED, Estimated, Possible, estimated
-from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import HistoryRow
 
 OTHER = "(other)"
@@ -28,7 +28,7 @@ OTHER = "(other)"
 
 
 def history(
-    storage: Storage, compared: Compared, now_ms: int
+    rows: Sequence[HistoryRow], compared: Compared, now_ms: int
 ) -> tuple[HistoryPoint, ...]:
     """Return one point for each stretch of time that had joined decisions.
 
@@ -40,7 +40,6 @@ def history(
     joined = 0
     points: list[HistoryPoint] = []
     course = _Course(compared)
-    rows = storage.breakdowns.history(compared.experiment.number)
     for ends_at_ms, group in groupby(rows, key=lambda row: row.ends_at_ms):
         stretch = list(group)
         matured = sum(row.n for row in stretch)

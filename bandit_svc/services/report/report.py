@@ -15,6 +15,7 @@ from bandit_svc.services.checks.check import Check
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.planning.outlook import Outlook
 from bandit_svc.services.report.metrics.rows import Chance, Claims, DerivedRow
+from bandit_svc.services.report.ranges.asked import ReportRange
 from bandit_svc.services.values import (
     NEVER,
     Bounds,
@@ -393,6 +394,7 @@ class Report(msgspec.Struct, frozen=True):
     policy_choice: PolicyChoice | None = None
     policy_memory: PolicyMemory | None = None
     outlook: Outlook | None = None
+    made: ReportRange | None = msgspec.field(default=None, name="range")
     verdict: str = ""
     derived_metrics: tuple[DerivedRow, ...] = ()
     claims: Claims | None = None

@@ -16,7 +16,7 @@ from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment, Group
 from bandit_svc.domain.numbers import amount, count, percent
 from bandit_svc.ope.interval import UNBOUNDED, Estimate
 from bandit_svc.ope.uplift import by_unit
-from bandit_svc.ope.uplift.columns import ONE_STEP, RANDOMISED, TRAJECTORY
+from bandit_svc.ope.uplift.columns import ONE_STEP, RANDOMISED
 from bandit_svc.ope.uplift.sides import MINIMAL_UNITS
 from bandit_svc.ope.uplift.totals import Totals
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift, adjusted
@@ -126,7 +126,7 @@ def uplift_of(compared: Compared, adjusted: AdjustedUplift | None) -> Uplift:
     headline = compared.headline
     return Uplift(
         absolute=uplift_now(compared),
-        relative=_relative_now(compared, TRAJECTORY),
+        relative=_relative_now(compared, compared.headline.weighting),
         confidence=CONFIDENCE,
         method=headline.method,
         anytime_valid=True,

@@ -12,6 +12,7 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.storage.interface import NO_SUMS
+from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import (
     ClosedDecision,
     ClosedRow,
@@ -51,6 +52,8 @@ _AFTER = """
     SELECT j.position, j.reward, j.learnable, d.row_id, d.at_ms, d.id, d.logged
     FROM sound_joined j JOIN sound_decisions d USING (row_id)
     WHERE j.number = ? AND j.position > ? ORDER BY j.position LIMIT ?"""
+_MADE = "d.at_ms >= ? AND d.at_ms < ? AND j.joined_at_ms <= ?"
+_AFTER_MADE = _AFTER.replace("ORDER", f"AND {_MADE} ORDER")
 _IDS_AT_ONCE = 1_000
 _TallyKey = tuple[int, str, str, str]
 _RewardRow = tuple[str, str, float, int, int]
@@ -160,13 +163,16 @@ class SqliteJoins:
         with self._database.read() as connection:
             return [
                 JoinedRow(row.position, row.reward, bool(row.learnable), row.decision)
-                for row in self._readable_after(connection, number, position, limit)
+                for row in self._readable_after(connection, (number, position, limit))
             ]
 
-    def closed_after(self, number: int, position: int, limit: int) -> list[ClosedRow]:
+    def closed_after(
+        self, number: int, position: int, limit: int, made: Made = ALWAYS
+    ) -> list[ClosedRow]:
         """See the interface."""
+        where = number, position, *made, limit
         with self._database.read() as connection:
-            rows = self._readable_after(connection, number, position, limit)
+            rows = self._readable_after(connection, where, _AFTER_MADE)
             rewards = _rewards(connection, [row.stored for row in rows])
         closed = []
         for row in rows:
@@ -176,11 +182,12 @@ class SqliteJoins:
         return closed
 
     def _readable_after(
-        self, connection: sqlite3.Connection, number: int, position: int, limit: int
+        self, connection: sqlite3.Connection, where: tuple[int, ...], sql: str = _AFTER
     ) -> list[_Readable]:
         """Return the next joined decisions that can be read; none behind the last."""
+        number, position, *rest = where
         while True:
-            rows = connection.execute(_AFTER, [number, position, limit]).fetchall()
+            rows = connection.execute(sql, [number, position, *rest]).fetchall()
             found = [
                 _Readable(reached, reward, learnable, row_id, at_ms, stored, decision)
                 for reached, reward, learnable, row_id, at_ms, stored, logged in rows

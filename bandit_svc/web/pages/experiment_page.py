@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import TREATMENT, Experiment
+from bandit_svc.http.incoming.query import parse_known
 from bandit_svc.prose.report_csv import report_csv
 from bandit_svc.prose.report_html import over_time
 from bandit_svc.prose.report_html.page import (
@@ -19,15 +20,19 @@ from bandit_svc.prose.report_html.page import (
     outcome_of,
     unit_note,
 )
-from bandit_svc.services.checks.check import WORDS, checked_json, tally
+from bandit_svc.services.checks.check import WORDS, tally
 from bandit_svc.services.managing.revision_changes import revision_changes
-from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.deployed import always_shown
+from bandit_svc.services.report.ranges.asked import RangeQuery
+from bandit_svc.services.report.ranges.report_json import report_json
+from bandit_svc.services.report.ranges.whole_or_range import whole_or_range
+from bandit_svc.services.report.report import Report
 from bandit_svc.services.report.who_gets_what import variant_means, who_gets_what
 from bandit_svc.web.access.own_address import own
 from bandit_svc.web.page_context import PageContext, render
 from bandit_svc.web.pages.change_pages import change_notice
 from bandit_svc.web.pretty_json import pretty
+from bandit_svc.web.ranges import query_of, range_links
 from bandit_svc.web.who_figure import who_figure
 
 Json = dict[str, Any]
@@ -62,26 +67,29 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
 
     @routes.get("/experiments/<key>/report.json")
     def experiment_json(key: str) -> Response:
-        report = build_report(
-            page_context.storage, experiments.get(key), page_context.now_ms()
-        )
-        return Response(pretty(checked_json(report)), mimetype="application/json")
+        report = _report(page_context, experiments.get(key))
+        return Response(pretty(report_json(report)), mimetype="application/json")
 
     @routes.get("/experiments/<key>/report.csv")
     def experiment_csv(key: str) -> Response:
-        report = build_report(
-            page_context.storage, experiments.get(key), page_context.now_ms()
-        )
+        report = _report(page_context, experiments.get(key))
         named = {"Content-Disposition": f'attachment; filename="{key}.csv"'}
         return Response(report_csv(report), mimetype="text/csv", headers=named)
 
 
+def _report(page_context: PageContext, experiment: Experiment) -> Report:
+    """Return the report of the range that the address names, of all without one."""
+    asked = parse_known(request.args, RangeQuery)
+    now_ms = page_context.now_ms()
+    return whole_or_range(page_context.storage, experiment, asked, now_ms)
+
+
 def _live(page_context: PageContext, experiment: Experiment) -> Json:
     """Return the values that change with every decision."""
-    report = build_report(page_context.storage, experiment, page_context.now_ms())
+    report = _report(page_context, experiment)
     drawn = figures(report)
     points = variant_means(page_context.storage, experiment)
-    if points:
+    if points and report.made is None:
         drawn["variant_means"] = over_time.variant_means(points)
     return {
         "experiment": experiment,
@@ -133,6 +141,12 @@ def _kept(page_context: PageContext, experiment: Experiment) -> Json:
     metas = page_context.storage.model_versions.metas(experiment.number)
     revisions = page_context.storage.experiments.revisions(experiment.number)
     return {
+        "ranges": range_links(
+            experiment.created_at_ms,
+            page_context.now_ms(),
+            parse_known(request.args, RangeQuery),
+        ),
+        "range_query": query_of(parse_known(request.args, RangeQuery)),
         "notice": change_notice(request.args, revisions, metas, page_context.now_ms()),
         "revisions": revision_changes(revisions),
         "method_changed_at_ms": page_context.storage.joins.method_changed_at_ms(

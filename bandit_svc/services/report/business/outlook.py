@@ -15,7 +15,7 @@ from bandit_svc.services.planning.outlook import (
     outlook,
     unknown,
 )
-from bandit_svc.services.report.report import HistoryPoint, Report
+from bandit_svc.services.report.report import Report
 from bandit_svc.services.report.uplift import Compared
 
 
@@ -42,21 +42,24 @@ def outlook_of(report: Report, compared: Compared) -> Outlook:
         return unknown(lift_of, f"the experiment is {report.status}")
     if asked == 0:
         return unknown(lift_of, "the baseline's mean is 0, so that no lift is known")
-    return outlook(known, asked, decisions_a_day(report.history))
+    return outlook(known, asked, decisions_a_day(report))
 
 
-def decisions_a_day(history: tuple[HistoryPoint, ...]) -> float | None:
+def decisions_a_day(report: Report) -> float | None:
     """Return the rate of the newest half of the decisions that matured.
 
-    None where they are all of one stretch of time.
+    Up to the newest of them, so that it is the same whenever the report is made. None
+    where they are all of one stretch of time.
     """
-    if not history:
+    history = report.history
+    last = [group.period.last for group in report.groups if group.period.last]
+    if not history or not last:
         return None
     newest = history[-1]
     half = [point for point in history if point.joined <= newest.joined / 2]
     before = half[-1] if half else history[0]
     span_s = (
-        datetime.fromisoformat(newest.at) - datetime.fromisoformat(before.at)
+        datetime.fromisoformat(max(last)) - datetime.fromisoformat(before.at)
     ).total_seconds()
     if span_s <= 0:
         return None

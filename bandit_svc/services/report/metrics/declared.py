@@ -10,7 +10,7 @@ import numpy as np
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.ope.uplift import by_unit
 from bandit_svc.ope.uplift.by_unit import Band, Possible
-from bandit_svc.ope.uplift.columns import BASELINE, TRAJECTORY
+from bandit_svc.ope.uplift.columns import BASELINE
 from bandit_svc.ope.uplift.sides import sides
 from bandit_svc.services.report.metrics.chance import chance_to_beat, unknown_chance
 from bandit_svc.services.report.metrics.claims import Tested
@@ -34,7 +34,7 @@ def mean_chance(
     """
     if difference.estimate is None:
         return unknown_chance(difference.reason or "")
-    two = sides(compared.totals, TRAJECTORY, value)
+    two = sides(compared.totals, compared.headline.weighting, value)
     error = float(np.maximum(two.difference_raw(), two.difference_iid()))
     baseline = float(two.means[BASELINE])
     return chance_to_beat(
@@ -62,5 +62,5 @@ def _band(
     if possible is None or not compared.has_both:
         return None
     return lambda confidence: by_unit.absolute(
-        compared.totals, TRAJECTORY, confidence, possible
+        compared.totals, compared.headline.weighting, confidence, possible
     )

@@ -1,0 +1,120 @@
+"""Close a decision: which of its rewards count, and what they come to.
+
+Owns the reward of a closed decision and what else is known of it. Which rewards count
+is domain.events.attribution's. A decision that was joined before is closed the same
+way again, with its reward as it was.
+"""
+
+from collections.abc import Container, Sequence
+from functools import partial
+from itertools import accumulate
+
+from msgspec.structs import replace
+
+from bandit_svc.domain.events.attribution import (
+    counted_rewards,
+    crowded_out,
+    joined_reward,
+    timing,
+)
+from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
+from bandit_svc.domain.experiment import TREATMENT, Definition, RewardDefinition
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.uplift_rows import Joined
+from bandit_svc.storage.rows import ClosedDecision, ClosedRow, DueDecision
+
+
+def joined_of(rows: Sequence[ClosedRow], definitions: Definitions) -> Joined | None:
+    """Return joined decisions as the join closed them, with their reward as it was.
+
+    None where the row of a revision is damaged, so that its rules are unknown.
+    """
+    closed = []
+    for row in rows:
+        definition = definitions.at(row.due.number, row.due.revision)
+        if definition is None:
+            return None
+        closed.append(replace(close_decision(row.due, definition), reward=row.reward))
+    return Joined(closed, [one.due.decision for one in closed])
+
+
+def close_decision(due: DueDecision, definition: Definition) -> ClosedDecision:
+    """Return a decision whose window has closed, with its reward."""
+    learnable = due.group == TREATMENT or definition.learn_from_baseline
+    if not due.rewards:
+        return ClosedDecision(due, definition.reward.default, 0, learnable, {}, ())
+    rewards = [_reward(due, row) for row in due.rewards]
+    main = [r for r in rewards if r.metric == MAIN_METRIC]
+    joined = joined_reward(main, due.exposed_at_ms, definition.reward)
+    in_time = counted_rewards(rewards, due.exposed_at_ms, definition.reward)
+    kept = {(r.metric, r.reward_id) for r in in_time}
+    secondary, clipped = _secondary(in_time, definition)
+    return ClosedDecision(
+        due=due,
+        reward=joined.value,
+        counted=joined.counted,
+        learnable=learnable,
+        secondary=secondary,
+        late=tuple(
+            (r.metric, r.reward_id)
+            for r in rewards
+            if (r.metric, r.reward_id) not in kept
+        ),
+        latencies=_latencies(main, kept, due.exposed_at_ms, definition.reward),
+        clipped=joined.clipped + clipped,
+    )
+
+
+def _secondary(
+    rewards: Sequence[Reward], definition: Definition
+) -> tuple[dict[str, float], int]:
+    """Add up each metric that is not learned from, within its declared range.
+
+    Returns:
+        The sums by metric, and how many values the ranges had no room for.
+    """
+    values: dict[str, list[float]] = {}
+    for r in rewards:
+        if r.metric != MAIN_METRIC:
+            value = definition.clip(r.metric, r.value)
+            values.setdefault(r.metric, []).append(value)
+    sums: dict[str, float] = {}
+    clipped = 0
+    for metric, reported in values.items():
+        clip = partial(definition.clip, metric)
+        total = sum(reported)
+        clipped += crowded_out(total, accumulate(reported), clip)
+        sums[metric] = clip(total)
+    return sums, clipped
+
+
+def _latencies(
+    rewards: Sequence[Reward],
+    kept: Container[tuple[str, str]],
+    exposed_at_ms: int,
+    definition: RewardDefinition,
+) -> tuple[tuple[int, bool], ...]:
+    """Return the latencies of rewards, each with whether it counted.
+
+    After a first reward that closes its decision another may be in time and not
+    count: it is no evidence about the window, so it is left out.
+    """
+    latencies = []
+    for r in rewards:
+        counted = (r.metric, r.reward_id) in kept
+        if counted or timing(r, exposed_at_ms, definition) == "late":
+            latencies.append((r.occurred_at_ms - exposed_at_ms, counted))
+    return tuple(latencies)
+
+
+def _reward(due: DueDecision, row: tuple[str, str, float, int, int]) -> Reward:
+    metric, reward_id, value, occurred_at_ms, received_at_ms = row
+    return Reward(
+        decision_id=due.decision_id,
+        number=due.number,
+        value=value,
+        reward_id=reward_id,
+        occurred_at_ms=occurred_at_ms,
+        received_at_ms=received_at_ms,
+        metric=metric,
+    )

@@ -1,0 +1,1 @@
+"""Reports of the decisions that were made in a range of time."""
