@@ -24,8 +24,8 @@ MONEY = {"maximum": None}
 def lived(service: WorkerInProcess, key: str, **fields: object) -> Json:
     """Return the report of an experiment after two visits of each of 600 units.
 
-    The reward follows the number of the unit alone, and so do the groups if the salt
-    does; an experiment that differs by its plan is told what the first one was.
+    Every third unit of the treatment earns at each visit, and every fourth one of the
+    baseline, so that the numbers hardly depend on who is in which group.
     """
     reward: Json = {"window_seconds": 60} | dict(fields.pop("reward", {}))  # type: ignore[call-overload]
     service.create(
@@ -36,11 +36,13 @@ def lived(service: WorkerInProcess, key: str, **fields: object) -> Json:
         reward=reward,
         **fields,
     )
+    order: dict[str, dict[int, int]] = {"treatment": {}, "baseline": {}}
     for unit in [*range(UNITS)] * VISITS:
         service.now_ms += 60_000
         decided = service.decide(key, unit_id=f"u{unit}")
-        more = 3 if decided["group"] == "treatment" else 4
-        if unit % more == 0:
+        mine = order[decided["group"]]
+        every = 3 if decided["group"] == "treatment" else 4
+        if mine.setdefault(unit, len(mine)) % every == 0:
             service.reward(decided["decision_id"], 1)
     service.learn(after_s=61)
     return dict(service.get(f"/v1/experiments/{key}/report").json)
