@@ -7,6 +7,7 @@ know what any table means.
 
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from bandit_svc.errors import Unavailable
 from bandit_svc.storage.sqlite.rows.checksums import add_functions
 
 BUSY_TIMEOUT_S = 10.0
+
+_PRIVATE = 0o600
 
 
 class Database:
@@ -183,10 +186,14 @@ class Database:
 def _create_private(path: Path) -> None:
     """Create the file for its owner alone; SQLite would let everybody read it.
 
-    SQLite gives its neighbours (`-wal`, `-shm`) the same mode.
+    SQLite gives its neighbours (`-wal`, `-shm`) the same mode. A file that is there is
+    not opened: to close it would drop the locks of every connection of this process,
+    and another process would then delete the `-wal` that they use.
     """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.mknod(path, stat.S_IFREG | _PRIVATE)
+    except FileExistsError:
+        return
     except OSError as error:
         raise Unavailable(
             f"{path} can't be opened ({error.strerror}); check the disk and the owner "
