@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.experiment import BASELINE
-from bandit_svc.domain.numbers import counted
+from bandit_svc.domain.numbers import NOTHING, counted
 from bandit_svc.prose.derived import (
     chance_sentence,
     chance_text,
@@ -136,7 +136,7 @@ def _derived(report: Report) -> Iterator[Sequence[str]]:
             _number(row.difference.estimate, "+.4f"),
             _interval(row.difference.interval, "+.4f"),
             _number(row.relative.estimate, "+.1%"),
-            chance_text(row.chance_to_beat),
+            chance_text(row.chance_to_beat).replace(NOTHING, UNKNOWN),
         )
 
 
