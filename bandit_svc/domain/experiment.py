@@ -27,6 +27,7 @@ Group = Literal["treatment", "baseline"]
 TREATMENT: Group = "treatment"
 BASELINE: Group = "baseline"
 MAX_REWARD = 1e9
+MAX_UNIT_LENGTH = 16
 PLANNED = (100, 1e12)
 """The least and the most decisions that an experiment can be planned for."""
 LIFTS = (1e-6, 100.0)
@@ -51,6 +52,8 @@ class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minimum: float = 0.0
     maximum: float | None = 1.0
     learn_on: Literal["maturity", "first_reward"] = "maturity"
+    unit: str = ""
+    """What a reward of 1 is, such as EUR or click; shown beside amounts."""
 
     @property
     def window_ms(self) -> int:
@@ -209,6 +212,12 @@ def check_reward(reward: RewardDefinition) -> None:
         InvalidInput: with the pointer to the field at fault.
     """
     _between("/reward/window_seconds", reward.window_seconds, 0.001, MAX_WINDOW_S)
+    if len(reward.unit) > MAX_UNIT_LENGTH or not reward.unit.isprintable():
+        raise InvalidInput.at(
+            "/reward/unit",
+            f"unit has {len(reward.unit)} characters; at most {MAX_UNIT_LENGTH} that "
+            "can be printed are allowed, such as EUR",
+        )
     _between("/reward/grace_seconds", reward.grace_seconds, 0.0, MAX_GRACE_S)
     _between("/reward/minimum", reward.minimum, -MAX_REWARD, MAX_REWARD)
     _between("/reward/maximum", reward.upper, -MAX_REWARD, MAX_REWARD)

@@ -29,6 +29,7 @@ from bandit_svc.prose.derived import (
     derived_note,
 )
 from bandit_svc.prose.memory import memory_sentence
+from bandit_svc.prose.money import money_sentences
 from bandit_svc.prose.periods import during, note_on_times
 from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.prose.report_html import page as report_page
@@ -70,7 +71,7 @@ def page_routes(page_context: PageContext) -> Blueprint:
     for spell in (pretty, one_line, brief, group_name, with_code, sentence):
         routes.add_app_template_filter(spell)
     derived = derived_cells, derived_note, chance_text, chance_sentence, claims_sentence
-    told = during, note_on_times, memory_sentence, outlook_sentence
+    told = during, note_on_times, memory_sentence, outlook_sentence, money_sentences
     for tell in (*told, *derived):
         routes.add_app_template_filter(tell)
     routes.add_app_template_global(small_interval)

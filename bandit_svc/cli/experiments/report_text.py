@@ -18,6 +18,7 @@ from bandit_svc.prose.derived import (
     derived_note,
 )
 from bandit_svc.prose.memory import memory_sentence
+from bandit_svc.prose.money import money_sentences
 from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.services.report.ranges.asked import ReportRange
 from bandit_svc.services.report.report import Group, Report, Segment, VariantRow
@@ -42,6 +43,8 @@ def report_text(report: Report) -> str:
     if report.policies:
         policies = [_table(_policies(report)), *_refused(report), *_notes(report)]
         parts.append("\n".join(policies))
+    if report.money:
+        parts.append("\n".join(money_sentences(report.money)))
     if report.metrics:
         parts.append(_table(_metrics(report)))
     if report.derived_metrics:

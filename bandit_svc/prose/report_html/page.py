@@ -19,6 +19,7 @@ from bandit_svc.prose.derived import (
     derived_note,
 )
 from bandit_svc.prose.memory import memory_sentence
+from bandit_svc.prose.money import money_sentences
 from bandit_svc.prose.periods import during, note_on_times
 from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.prose.report_html import compared, over_time
@@ -129,7 +130,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     derived = derived_cells, derived_note, chance_text, chance_sentence, claims_sentence
-    told = during, note_on_times, memory_sentence, outlook_sentence, *derived
+    told = (
+        during,
+        note_on_times,
+        memory_sentence,
+        outlook_sentence,
+        *derived,
+        money_sentences,
+    )
     for write in (amount, count, duration, percent, *told):
         environment.filters[write.__name__] = write
     return environment

@@ -27,6 +27,7 @@ from bandit_svc.services.evaluation.rows import (
 )
 from bandit_svc.services.learning.parts.kept import MOST_VARIANTS, VARIANT, Part
 from bandit_svc.services.policy_inputs import policy_of
+from bandit_svc.services.report.business.money import money_now
 from bandit_svc.services.report.business.outlook import outlook_of
 from bandit_svc.services.report.checks import Facts, report_checks
 from bandit_svc.services.report.deployed import with_deployed_values
@@ -146,7 +147,11 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
     report = with_deployed_values(report, storage, number)
     if experiment.definition.reward.closes_at_first_reward:
         report = without_biased_numbers(report)
-    report = replace(report, outlook=outlook_of(report, compared))
+    report = replace(
+        report,
+        outlook=outlook_of(report, compared),
+        money=money_now(storage, experiment, report),
+    )
     return replace(report, verdict=verdict(report))
 
 

@@ -14,6 +14,7 @@ from bandit_svc.domain.experiment import Status
 from bandit_svc.services.checks.check import Check
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.planning.outlook import Outlook
+from bandit_svc.services.report.business.rows import Money
 from bandit_svc.services.report.metrics.rows import Chance, Claims, DerivedRow
 from bandit_svc.services.report.ranges.asked import ReportRange
 from bandit_svc.services.values import (
@@ -69,8 +70,8 @@ class Pending(msgspec.Struct, frozen=True):
     """What is known of decisions whose reward window is open.
 
     Attributes:
-        rewarded: those with a reward so far; None once decisions have joined, and where
-            too many are pending to look them through.
+        rewarded: those with a reward so far; None once decisions have joined, or too
+            many are pending.
         first_matures_at: when the first of them matures, ISO 8601 in UTC.
     """
 
@@ -79,11 +80,7 @@ class Pending(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """Mean reward of the treatment minus that of the baseline.
-
-    Attributes:
-        relative: as a share of the baseline's mean.
-    """
+    """Mean reward of the treatment minus the baseline's, which `relative` divides."""
 
     absolute: Estimated
     relative: Estimated
@@ -394,6 +391,7 @@ class Report(msgspec.Struct, frozen=True):
     policy_choice: PolicyChoice | None = None
     policy_memory: PolicyMemory | None = None
     outlook: Outlook | None = None
+    money: Money | None = None
     made: ReportRange | None = msgspec.field(default=None, name="range")
     verdict: str = ""
     derived_metrics: tuple[DerivedRow, ...] = ()

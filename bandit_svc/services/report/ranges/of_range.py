@@ -20,6 +20,7 @@ from bandit_svc.ope.uplift.sides import sides
 from bandit_svc.services.learning.parts.kept import KeptParts
 from bandit_svc.services.learning.uplift_looks import Looks
 from bandit_svc.services.report.build import group_row, moments_of, period_of
+from bandit_svc.services.report.business.money import money_of_range
 from bandit_svc.services.report.first_reward import without_biased_numbers
 from bandit_svc.services.report.guardrails import metrics
 from bandit_svc.services.report.history import history
@@ -111,6 +112,7 @@ def range_report(storage: Storage, experiment: Experiment, asked: AskedRange) ->
     )
     if then.definition.reward.closes_at_first_reward:
         report = without_biased_numbers(report)
+    report = replace(report, money=money_of_range(then, report))
     return replace(report, verdict=range_verdict(report))
 
 

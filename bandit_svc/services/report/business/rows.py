@@ -1,0 +1,40 @@
+"""The money of a report, typed.
+
+Owns its shape; what is in it is computed by the other modules of this room.
+"""
+
+import msgspec
+
+from bandit_svc.services.values import Estimated
+
+
+class Worth(msgspec.Struct, frozen=True):
+    """An amount of reward.
+
+    Attributes:
+        so_far: of the matured decisions.
+        a_month: in 30 days at the present rate of the traffic.
+    """
+
+    so_far: Estimated
+    a_month: Estimated
+
+
+class Money(msgspec.Struct, frozen=True):
+    """What an experiment earns and costs, in reward units.
+
+    Attributes:
+        unit: of the rewards, as the definition names it; may be empty.
+        extra: the uplift times the bandit's decisions: what they earned more than the
+            baseline would have.
+        holdout: the uplift times the holdout's decisions: what they did not earn.
+        exploration: what the greedy choice would have earned more a decision of the
+            bandit, of the newest decisions; its interval is for one look.
+        exploration_a_month: that times the bandit's decisions in 30 days.
+    """
+
+    unit: str
+    extra: Worth
+    holdout: Worth
+    exploration: Estimated
+    exploration_a_month: Estimated
