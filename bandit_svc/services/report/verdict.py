@@ -11,6 +11,7 @@ from bandit_svc.domain.experiment import Status
 from bandit_svc.domain.numbers import amount, counted, percent
 from bandit_svc.domain.times import to_the_second
 from bandit_svc.services.checks.check import with_status
+from bandit_svc.services.checks.loop import LEARNER
 from bandit_svc.services.report.first_reward import REASON
 from bandit_svc.services.report.report import Report
 
@@ -36,7 +37,13 @@ def verdict(report: Report) -> str:
     if failed:
         names = ", ".join(check.name for check in failed).replace("_", " ")
         return f"Don't act on these numbers yet: a check fails ({names})."
-    return _uplift(report) + _adjusted(report) + _guardrails(report) + _early(report)
+    return (
+        _uplift(report)
+        + _adjusted(report)
+        + _guardrails(report)
+        + _early(report)
+        + _learner(report)
+    )
 
 
 def _adjusted(report: Report) -> str:
@@ -73,6 +80,14 @@ def _early(report: Report) -> str:
     some = counted(len(early), "check is", "checks are")
     names = ", ".join(check.name for check in early).replace("_", " ")
     return f" {some} too early to test ({names})."
+
+
+def _learner(report: Report) -> str:
+    """Warn where no learner runs, so that waiting changes nothing."""
+    if report.status == "archived":
+        return ""
+    warned = [c for c in with_status(report.health, "warn") if c.name == LEARNER.name]
+    return "".join(f" But look at the learner: {check.detail}." for check in warned)
 
 
 def _uplift(report: Report) -> str:

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from bandit_svc.domain.experiment import Status
 from bandit_svc.prose.report_html.page import outcome_of
+from bandit_svc.services.checks.loop import LEARNER
 from bandit_svc.services.report.report import HistoryPoint, Pending, Report
 from bandit_svc.services.report.verdict import verdict
 from bandit_svc.services.values import NOT_ESTIMATED, UNKNOWN, Estimated
@@ -116,3 +117,15 @@ def test_a_loss_of_a_policy_that_has_learned_little_is_not_advised_against() -> 
     assert "It has learned from 400 decisions only" in verdict(young)
     assert "Pause it" not in verdict(young)
     assert outcome_of(young) == "open"
+
+
+def test_a_learner_that_stands_still_is_named_beside_the_advice() -> None:
+    still = LEARNER.warn("the learner has stored nothing for 61 s")
+    said = verdict(with_uplift(-0.1, 0.3, health=(still,)))
+
+    assert "Wait for more decisions." in said
+    assert said.endswith(
+        "But look at the learner: the learner has stored nothing for 61 s."
+    )
+    archived = with_uplift(-0.1, 0.3, health=(still,), status="archived")
+    assert "learner" not in verdict(archived)

@@ -202,6 +202,25 @@ def test_an_experiment_shows_every_part_of_its_report(
     assert page.tags.count("figure") == 10
 
 
+def test_a_page_of_a_learner_that_stands_still_does_not_say_that_none_waits(
+    service: WorkerInProcess, read_page: ReadPage
+) -> None:
+    service.create("hero", sticky={"for_seconds": 3_600})
+    earn(service)
+    alive = read_page(service, "/experiments/hero").text
+    service.decide("hero", unit_id="u1")
+    service.learn()
+    service.now_ms += 61_000
+    service.decide("hero", unit_id="new")
+    dead = read_page(service, "/experiments/hero").text
+
+    assert "behind" in alive
+    assert "look at the learner" not in alive
+    assert "1 given again to their units" in dead
+    assert "But look at the learner: the learner has stored nothing for 61 s" in dead
+    assert re.search(r"learned from [0-9]+ decisions, and none since", dead)
+
+
 def test_revisions_tell_what_was_before_and_after(
     lived_in: WorkerInProcess, read_page: ReadPage
 ) -> None:
