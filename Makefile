@@ -114,7 +114,7 @@ $(VENV)/.bench-installed: benchmarks/requirements.lock | $(VENV)/.installed
 bench-quality: $(VENV)/.bench-installed  ## learning quality against other bandit libraries
 	$(BIN)/python -m benchmarks.quality
 
-bench-soak: install  ## 24 h of traffic compressed: memory of learner and worker
+bench-soak: install  ## 24 h of traffic compressed: memory, files, time of a decision
 	$(BIN)/python -m benchmarks.soak
 
 bench-truth: install  ## coverage, widths, power of intervals; BENCH_ARGS="--runs 200 --cells units" for some

@@ -3,9 +3,9 @@
     python -m benchmarks.speed [--rounds N] [--seconds S] [--only SCENARIO]
 
 BENCH=full in the environment means more and longer rounds, and adds the pages of the
-dashboard (--only takes them without it). Contestants alternate in
-rounds on one machine; only their ratios within a round are compared with a goal, and no
-absolute time is. Writes benchmarks/results/speed.json and speed.svg.
+dashboard, an overload and other servers (--only takes them without it). Contestants
+alternate in rounds on one machine; only their ratios within a round are compared with a
+goal, and no absolute time is. Writes benchmarks/results/speed.json and speed.svg.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from typing import Any
 from benchmarks.beside import Beside
 from benchmarks.growth.pages import PageGrowth
 from benchmarks.growth.reports import ReportGrowth
+from benchmarks.overload import Overload, Servers
 from benchmarks.speed.evaluation_cost import EvaluationCost
 from benchmarks.speed.group_commit import GroupCommits
 from benchmarks.speed.learning_cost import LearningCost
@@ -45,8 +46,12 @@ SCENARIOS: tuple[Scenario, ...] = (
     EvaluationCost(),
     PagesOpen(),
     PageGrowth(),
+    Overload(),
+    Servers(),
 )
-FULL_ONLY = frozenset({PagesOpen.name, PageGrowth.name})
+FULL_ONLY = frozenset(
+    {PagesOpen.name, PageGrowth.name, Overload.name, Servers.name},
+)
 RESULTS = Path(__file__).parents[1] / "results"
 
 
