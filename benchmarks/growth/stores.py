@@ -72,8 +72,8 @@ _MULTIPLY = """
     UPDATE snapshots SET learned = learned * :times,
         spans = '[[0,' || (SELECT max(position) FROM joined
             WHERE joined.number = snapshots.number) || ']]';
-    INSERT OR IGNORE INTO units SELECT number, unit, 1,
-        row_crc('units', number, unit, 1)
+    INSERT OR IGNORE INTO units (number, unit, groups, first_ms, crc)
+        SELECT number, unit, 1, 1 << 62, row_crc('units', number, unit, 1, 1 << 62)
         FROM (SELECT number, random() AS unit
             FROM joined JOIN lasts USING (number) WHERE position > last
             ORDER BY number, unit LIMIT -1);
