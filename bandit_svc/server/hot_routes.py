@@ -1,4 +1,4 @@
-"""Answer the four hot routes without Flask, whose dispatch costs more than a decision.
+"""Answer the hot routes without Flask, whose dispatch costs more than a decision.
 
 Owns what is answered so, and the bytes of these answers. The functions are those that
 Flask's views call, with the same key check, problems, headers and counts;
@@ -27,6 +27,7 @@ from bandit_svc.http.decisions import decide_many, decide_one
 from bandit_svc.http.incoming.access_log import Answered
 from bandit_svc.http.incoming.caller import Caller
 from bandit_svc.http.incoming.request_ids import HEADER, sent_id
+from bandit_svc.http.people.events import event_many, event_one
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.http.rewards import reward_many, reward_one
 from bandit_svc.storage.keys import KeyRow
@@ -67,6 +68,13 @@ _ROUTES = (
         "rewards.create_batch",
         MAX_BATCH_BODY_BYTES,
         steps=reward_many,
+    ),
+    Hot("/v1/events", "events.create", MAX_BODY_BYTES, event_one),
+    Hot(
+        "/v1/events/batch",
+        "events.create_batch",
+        MAX_BATCH_BODY_BYTES,
+        steps=event_many,
     ),
 )
 HOT = {hot.path.encode(): hot for hot in _ROUTES}

@@ -140,6 +140,7 @@ def still(start_worker: StartWorker) -> Iterator[Still]:
     service.close()
 
 
+EVENT, EVENT_MANY = "/v1/events", "/v1/events/batch"
 HERO = {"experiment": "hero"}
 PLAIN = [
     (DECIDE, HERO),
@@ -160,6 +161,11 @@ PLAIN = [
     (REWARD, {"decision_id": "GOOD", "value": 7.0}),
     (REWARD, {"decision_id": "no", "value": 1.0}),
     (REWARD_MANY, {"rewards": [{"decision_id": "GOOD", "value": 0.5}, {}]}),
+    (EVENT, {"unit_id": "u", "event": "viewed", "event_id": "e"}),
+    (EVENT, {"unit_id": "u", "event": "viewed"}),
+    (EVENT, {"unit_id": "", "event": "viewed"}),
+    (EVENT, b"[]"),
+    (EVENT_MANY, {"events": [{"unit_id": "u", "event": "viewed"}, {}]}),
 ]
 KEYS = [
     {"Authorization": ""},

@@ -9,7 +9,8 @@ from flask import Blueprint, Flask, Response, request
 
 from bandit_svc.errors import BanditError
 from bandit_svc.http import parsing
-from bandit_svc.http.answers import Reply, json_reply
+from bandit_svc.http.answers import Reply, Steps, json_reply, made_at_once
+from bandit_svc.http.incoming.caller import Caller, caller_of_request
 from bandit_svc.http.people.bodies import (
     EventAnswer,
     EventBatchAnswer,
@@ -29,26 +30,31 @@ def register(app: Flask, request_context: RequestContext) -> None:
 
     @routes.post("/v1/events")
     def create() -> Response:
-        return event_one(request_context, parsing.read_body(request)).to_flask()
+        body = parsing.read_body(request)
+        return event_one(request_context, body, caller_of_request()).to_flask()
 
     @routes.post("/v1/events/batch")
     def create_batch() -> Response:
-        return event_many(request_context, parsing.read_batch(request)).to_flask()
+        body = parsing.read_batch(request)
+        steps = event_many(request_context, body, caller_of_request())
+        return made_at_once(steps).to_flask()
 
     app.register_blueprint(routes)
 
 
-def event_one(request_context: RequestContext, body: bytes) -> Reply:
-    """Answer POST /v1/events."""
+def event_one(request_context: RequestContext, body: bytes, caller: Caller) -> Reply:
+    """Answer POST /v1/events; every key that reports events may do so."""
+    del caller
     return json_reply(_record(request_context, body), 202)
 
 
-def event_many(request_context: RequestContext, body: bytes) -> Reply:
-    """Answer POST /v1/events/batch."""
-    answers = [
-        _record_one_of_many(request_context, item, f"/events/{index}")
-        for index, item in enumerate(parse_event_batch(body))
-    ]
+def event_many(request_context: RequestContext, body: bytes, caller: Caller) -> Steps:
+    """Answer POST /v1/events/batch, item by item."""
+    del caller
+    answers: list[EventAnswer | Problem] = []
+    for index, item in enumerate(parse_event_batch(body)):
+        answers.append(_record_one_of_many(request_context, item, f"/events/{index}"))
+        yield
     return json_reply(EventBatchAnswer(answers), 202, retry_headers(answers))
 
 
