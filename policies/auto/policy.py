@@ -66,7 +66,7 @@ REST = 4
 example only; their errors count as ever, so that they can come back."""
 
 
-_FORM = 2
+_FORM = 3
 """Of the state and of what is learned; raise it with either, and models are trained
 from the log again."""
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.auto.columns import MOST_COLUMNS, Floats, Indices
+from policies.auto.squares import take_squares
 
 Singles = npt.NDArray[np.float32]
 
@@ -172,9 +173,7 @@ class Regressions:
         """Make a row's pending updates."""
         count = self._pending_counts[row]
         if count:
-            pending = self._pending[:, row, :count]
-            # A product of a matrix and its own transpose is symmetric to the last bit.
-            self._matrices[:, row] -= np.matmul(pending.transpose(0, 2, 1), pending)
+            take_squares(self._matrices[:, row], self._pending[:, row, :count])
             self._pending_counts[row] = 0
 
     def weights_of(self, columns: Indices) -> Floats:

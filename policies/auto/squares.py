@@ -1,0 +1,38 @@
+"""Products of updates, taken from the matrices that they update.
+
+Owns that the result is the same to the last bit on any number of threads.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Singles = npt.NDArray[np.float32]
+
+MOST_IN_PRODUCT = 64
+"""Columns of a block of a matrix that is one product. OpenBLAS gives a larger product
+to all its threads: they use more CPU than they save time at these sizes, and a sum's
+last bits, and so the model's bytes, would depend on the number of cores."""
+
+
+def take_squares(matrices: Singles, updates: Singles) -> None:
+    """Take the sum of u u' over updates u from matrices, in place.
+
+    Symmetric matrices stay symmetric to the last bit.
+
+    Args:
+        matrices: shape (Q, D, D).
+        updates: shape (Q, m, D).
+    """
+    width = matrices.shape[2]
+    blocks = [
+        slice(start, min(start + MOST_IN_PRODUCT, width))
+        for start in range(0, width, MOST_IN_PRODUCT)
+    ]
+    for place, across in enumerate(blocks):
+        turned = updates[:, :, across].transpose(0, 2, 1)
+        # A product of a matrix and its own transpose is symmetric to the last bit.
+        matrices[:, across, across] -= np.matmul(turned, updates[:, :, across])
+        for down in blocks[place + 1 :]:
+            product = np.matmul(turned, updates[:, :, down])
+            matrices[:, across, down] -= product
+            matrices[:, down, across] -= product.transpose(0, 2, 1)
