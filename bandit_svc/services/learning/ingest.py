@@ -71,7 +71,7 @@ def ingest(
     ends = _ends(reader, partitions, done)
     while True:
         arrivals = Arrivals(reader, decoder, rules)
-        moved = _next_batches(arrivals, cursors, ends, done)
+        moved = _next_batches(reader, arrivals, cursors, ends, done)
         if not moved:
             break
         found = FoundDamages(arrivals.damages, now_ms, arrivals.remains)
@@ -108,7 +108,11 @@ def _ends(
 
 
 def _next_batches(
-    arrivals: Arrivals, cursors: Cursors, ends: dict[str, Cursor], done: Ingested
+    reader: EventLogReader,
+    arrivals: Arrivals,
+    cursors: Cursors,
+    ends: dict[str, Cursor],
+    done: Ingested,
 ) -> Cursors:
     """Read one batch of each partition that has not reached its end.
 
@@ -118,9 +122,13 @@ def _next_batches(
     for partition, end in list(ends.items()):
         cursor = cursors.get(partition, START)
         if cursor >= end:
-            if damage := cut_back(partition, cursor, end):
+            if not cut_back(partition, cursor, end):
+                continue
+            # Its writer may have begun a segment since, or ended.
+            now = _ends(reader, [partition], done)
+            if now and (damage := cut_back(partition, cursor, now[partition])):
                 arrivals.damages.append(damage)
-                moved[partition] = end
+                moved[partition] = ends[partition] = now[partition]
             continue
         try:
             after = arrivals.read(partition, cursor)

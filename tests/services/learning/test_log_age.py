@@ -8,7 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.damage import Damage
+from bandit_svc.eventlog.files.reader import DEFAULT_READ_BYTES, FileReader
+from bandit_svc.eventlog.interface import Batch
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.managing.doctor import examine
@@ -216,3 +219,47 @@ def test_a_store_of_an_earlier_version_begins_with_the_log_s_number(
 
     assert (named(played), found_by_the_learner(played)) == ([], [])
     assert played.storage.facts.released().facts == -7
+
+
+class ReaderBesideAWriter(FileReader):
+    """A reader to whose first look at records something happens before."""
+
+    def __init__(self, root: Path, happens: Callable[[], object]) -> None:
+        super().__init__(root)
+        self._happens: Callable[[], object] | None = happens
+
+    def read(
+        self, partition: str, after: Cursor, max_bytes: int = DEFAULT_READ_BYTES
+    ) -> Batch:
+        happens, self._happens = self._happens, None
+        if happens is not None:
+            happens()
+        return super().read(partition, after, max_bytes)
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_writer_that_goes_on_or_ends_meanwhile_is_no_older_log(
+    service: Service, *, ends: bool
+) -> None:
+    """Its end was asked for before; what was read since lies behind it."""
+    service.create()
+    settings = msgspec.structs.replace(service.settings, segment_bytes=2_000)
+    with closing(Worker(settings, service.now_ms, "cc")) as worker:
+        service.round(worker)
+
+        def happens() -> None:
+            for _ in range(40):
+                service.round(worker)
+            if ends:
+                worker.close()
+
+        done = ingest(
+            service.storage.facts,
+            ReaderBesideAWriter(folder_of(service) / "log", happens),
+            service.backends.decoder,
+            Definitions(service.storage.experiments),
+            service.now_ms,
+        )
+
+    assert done.damages == []
+    assert named(service) == []
