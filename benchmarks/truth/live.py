@@ -1,7 +1,7 @@
 """Measure how often intervals ever miss on logs of the service's own policies.
 
 A section of benchmarks/truth; alone, `python -m benchmarks.truth.live
-[RUNS] [DECISIONS]`. Runs take the four kinds of policies in turn, and two exploration
+[RUNS] [DECISIONS]`. Runs take the kinds of policies in turn, and two exploration
 floors; intervals are looked at after every decision. In `hero` pictures differ, so that
 the policies learn; in the A/A world nothing does, so that whoever claims a winner is
 wrong.

@@ -22,7 +22,8 @@ from simulators.environment import World, baseline_variant, expected_rewards
 FloatArray = npt.NDArray[np.float64]
 
 LOGGING: Mapping[str, Mapping[str, Any]] = {
-    kind: {"kind": kind} for kind in ("vw", "linear", "thompson", "epsilon_greedy")
+    kind: {"kind": kind}
+    for kind in ("vw", "linear", "thompson", "epsilon_greedy", "auto")
 }
 """The kinds that learn, as an experiment has them that names nothing else."""
 CANDIDATE = {"kind": "epsilon_greedy", "epsilon": 0.0}
