@@ -25,6 +25,8 @@ def outlook_of(report: Report, compared: Compared) -> Outlook:
     lift_of: Asked = "estimate" if lift is None else "smallest_lift"
     found = report.uplift.absolute
     lower, upper = found.interval
+    if report.status != "running":
+        return unknown(lift_of, f"the experiment is {report.status}")
     if found.estimate is None or lower is None or upper is None:
         reason = found.reason or "there is no interval yet"
         return unknown(lift_of, reason)
@@ -38,8 +40,6 @@ def outlook_of(report: Report, compared: Compared) -> Outlook:
         tightest_at=compared.possible.tightest_at,
     )
     asked = None if lift is None else lift * abs(float(two.means[1]))
-    if report.status != "running":
-        return unknown(lift_of, f"the experiment is {report.status}")
     if asked == 0:
         return unknown(lift_of, "the baseline's mean is 0, so that no lift is known")
     return outlook(known, asked, decisions_a_day(report))
