@@ -13,9 +13,9 @@ from bandit_svc.domain.people.unit_fact import (
     check_traits,
     encode_unit_fact,
 )
-from bandit_svc.domain.people.unit_state import MOST_IDS
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.errors import InvalidInput
+from bandit_svc.services.people.links import check_person
 from bandit_svc.services.people.ports import PeoplePorts
 
 
@@ -46,7 +46,7 @@ def change_unit(
     check_traits(patch.traits)
     check_links(unit_id, patch.links)
     if patch.links:
-        _check_person(ports, unit_id, patch.links)
+        check_person(ports.units, unit_id, patch.links)
     change = UnitChange(
         fact_id=new_id,
         unit_id=unit_id,
@@ -57,18 +57,3 @@ def change_unit(
     )
     ports.log.append(encode_unit_fact(change))
     return change
-
-
-def _check_person(ports: PeoplePorts, unit_id: str, links: tuple[str, ...]) -> None:
-    """Refuse a link that makes a person of too many ids, as far as they are known."""
-    ids: set[str] = set()
-    for index, id_ in enumerate((unit_id, *links)):
-        state = ports.units.state(id_)
-        ids |= {id_} if state is None else set(state.ids)
-        if len(ids) > MOST_IDS:
-            raise InvalidInput.at(
-                f"/links/{max(0, index - 1)}",
-                f"with this link the person would have {len(ids)} ids; at most "
-                f"{MOST_IDS} are allowed. A device or an address that many people "
-                "share is no id of one of them",
-            )

@@ -10,7 +10,7 @@ import msgspec
 
 from bandit_svc.domain.people.feature import UnitFeature
 from bandit_svc.domain.people.trail import Scalar
-from bandit_svc.domain.people.unit_state import unit_features
+from bandit_svc.domain.people.unit_state import UnitState, linked, unit_features
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.units import Units
 
@@ -36,34 +36,53 @@ class Persons:
     """One a process."""
 
     def __init__(self, units: Units) -> None:
-        self._units = units
+        self.units = units
         self._linked = False
         self._looked_ms: int | None = None
 
     def of(
-        self, unit_id: str, declared: Mapping[str, UnitFeature], now_ms: int
+        self,
+        unit_id: str,
+        declared: Mapping[str, UnitFeature],
+        now_ms: int,
+        links: tuple[str, ...] = (),
     ) -> Person:
         """Return the person of an id, with the declared features at a time.
 
         Where the state can't be read, the choice is made without it: the page must not
         fail for it.
+
+        Args:
+            unit_id: that the request names.
+            declared: the features.
+            now_ms: the time.
+            links: other ids of the person, that the request names too. Where nothing
+                is known of any, the first of them is the oldest.
         """
         try:
-            if not declared and not self._any_links(now_ms):
+            if not declared and not links and not self._any_links(now_ms):
                 return Person(unit_id)
-            state = self._units.state(unit_id)
+            state = self._state((*links, unit_id))
         except Unavailable:
             return Person(unit_id, unread=True)
         if state is None:
-            return Person(unit_id)
+            return Person((*links, unit_id)[0])
         if not declared or state.consent == "denied":
             return Person(state.unit_id)
         return Person(state.unit_id, unit_features(state, declared, now_ms))
+
+    def _state(self, ids: tuple[str, ...]) -> UnitState | None:
+        """Return the state of ids that are one person; None if nothing is known."""
+        found = [state for state in map(self.units.state, ids) if state is not None]
+        known = {state.unit_id: state for state in found}
+        if len(known) < 2:  # noqa: PLR2004 - nothing to link
+            return next(iter(known.values()), None)
+        return linked(sorted(known.values(), key=lambda state: state.first_ms))
 
     def _any_links(self, now_ms: int) -> bool:
         """Return whether any ids are linked, as of at most 100 ms ago."""
         looked_ms = self._looked_ms
         if looked_ms is None or not 0 <= now_ms - looked_ms < LOOK_EVERY_MS:
-            self._linked = self._units.has_links()
+            self._linked = self.units.has_links()
             self._looked_ms = now_ms
         return self._linked

@@ -20,9 +20,11 @@ from bandit_svc.domain.experiment import (
     assign_group,
     group_of,
 )
+from bandit_svc.domain.people.unit_fact import encode_unit_fact
 from bandit_svc.domain.plain_values import Context, Payload
 from bandit_svc.domain.variant import Variant
-from bandit_svc.errors import Conflict, FieldError, InvalidInput
+from bandit_svc.errors import Conflict, FieldError, InvalidInput, Unavailable
+from bandit_svc.services.people.links import links_of_decision
 from bandit_svc.services.people.persons import Person
 from bandit_svc.services.policy_inputs import actions_of
 from bandit_svc.services.serving.eligibility import eligible_variants
@@ -45,6 +47,7 @@ class DecisionRequest(msgspec.Struct, frozen=True, gc=False):
     variants: tuple[str | Variant, ...] | None = None
     request_id: str | None = None
     defer: bool = False
+    links: tuple[str, ...] = ()
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
@@ -170,8 +173,10 @@ def _decide_new(
     """
     experiment, context = served.experiment, request.context
     unit_id, unread = request.unit_id, False
+    if request.links:
+        _link(ports, request, now_ms)
     if unit_id is not None:
-        person = ports.persons.of(unit_id, served.features, now_ms)
+        person = ports.persons.of(unit_id, served.features, now_ms, request.links)
         unit_id, unread = person.unit_id, person.unread
         context = _with_features(context, served, person)
     holdout = experiment.definition.holdout
@@ -221,6 +226,23 @@ def _decide_new(
     if sticky is not None:
         ports.kept.remember(served, decision)
     return Decided(decision, variants[chosen].payload, now_ms + served.window_ms)
+
+
+def _link(ports: ServingPorts, request: DecisionRequest, now_ms: int) -> None:
+    """Log the links of a request, unless they are known already.
+
+    Raises:
+        InvalidInput: they are not valid; nothing was logged.
+    """
+    units = ports.persons.units
+    try:
+        change = links_of_decision(units, request.unit_id, request.links, now_ms)
+    except Unavailable:
+        # The decision says that nothing of the unit could be read; callers bring the
+        # links again with the next one.
+        return
+    if change is not None:
+        ports.log.append(encode_unit_fact(change))
 
 
 def _give_again(

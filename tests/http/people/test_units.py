@@ -278,3 +278,49 @@ def test_a_decision_is_made_without_a_state_that_cannot_be_read(
     record = service.get(f"/v1/decisions/{made['decision_id']}").json
     assert (record["unit_unread"], record["context"]) == (True, {})
     assert record["group_id"] == "u"
+
+
+def test_a_decision_that_brings_links_is_made_in_the_group_of_the_oldest_id(
+    service: WorkerInProcess,
+) -> None:
+    service.create("half", holdout=0.5, features=FEATURES)
+    event(service, "anon-3", "viewed")
+    before = [service.decide("half", unit_id=f"anon-{i}")["group"] for i in range(30)]
+    service.learn()
+    signing_in = [
+        service.decide("half", unit_id=f"u-{i}", links=[f"anon-{i}"]) for i in range(30)
+    ]
+    service.learn()
+    service.now_ms += 1_000
+    later = [service.decide("half", unit_id=f"u-{i}")["group"] for i in range(30)]
+
+    assert [made["group"] for made in signing_in] == later == before
+    record = service.get(f"/v1/decisions/{signing_in[3]['decision_id']}").json
+    assert (record["unit_id"], record["group_id"]) == ("u-3", "anon-3")
+    assert record["context"] == {"unit": {"views_7d": 1}}
+    last = service.worker.storage.unit_facts.last_position()
+    again = {"unit_id": "u-3", "links": ["anon-3"]}
+    assert service.decide("half", **again)["group"] == before[3]
+    service.learn()
+    assert service.worker.storage.unit_facts.last_position() == last
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"links": ["a"]}, "/links"),
+        ({"unit_id": "u", "links": ["u"]}, "/links/0"),
+        ({"unit_id": "u", "links": [""]}, "/links/0"),
+        ({"unit_id": "u", "links": list("abcdef")}, "/links"),
+        ({"unit_id": "u", "links": "abc"}, "/links"),
+    ],
+)
+def test_links_of_a_decision_that_make_no_person_are_refused(
+    service: WorkerInProcess, fields: dict[str, object], pointer: str
+) -> None:
+    before = service.stored()
+    answer = service.post("/v1/decisions", {"experiment": "hero"} | fields)
+
+    assert answer.status_code == 400
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+    assert service.stored() == before
