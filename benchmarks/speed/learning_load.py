@@ -22,7 +22,7 @@ class LearningLoad(OneService):
             "mixed decisions_per_s learner training",
             "mixed decisions_per_s learner idle",
             ">=",
-            0.75,
+            0.85,
         ),
     )
 
