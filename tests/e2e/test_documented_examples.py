@@ -100,7 +100,7 @@ def send(words: list[str], documented: Documented, last: dict[str, Any]) -> Any:
     Raises:
         urllib.error.HTTPError: the service refused it.
     """
-    headers, body, address, method = {}, "", "", "POST"
+    headers, body, address, asked = {}, "", "", ""
     rest = iter(words[1:])
     for word in rest:
         if word == "-H":
@@ -110,10 +110,12 @@ def send(words: list[str], documented: Documented, last: dict[str, Any]) -> Any:
         elif word == "-d":
             body = next(rest).replace("…", last.get("decision_id", ""))
         elif word == "-X":
-            method = next(rest)
+            asked = next(rest)
         elif not word.startswith("-"):
             address = ADDRESS.sub(documented.url, word)
-    request = urllib.request.Request(address, body.encode(), headers, method=method)  # noqa: S310 - loopback
+    sent = body.encode() if body else None
+    method = asked or ("GET" if sent is None else "POST")
+    request = urllib.request.Request(address, sent, headers, method=method)  # noqa: S310 - loopback
     with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
         return json.load(answer)
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -83,12 +84,12 @@ class Process:
 
 
 def children_of(pid: int) -> list[int]:
-    """Return the direct children of a process; none if it is gone."""
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return []
-    return [int(word) for word in text.split()]
+    """Return the direct children of a process, of any thread; none if it is gone."""
+    found: list[int] = []
+    for of_thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, of_thread.read_text().split())
+    return found
 
 
 def command_of(pid: int) -> str:

@@ -31,6 +31,7 @@ from tests.harness.page_addresses import page_addresses
 from tests.harness.process import children_of, is_gone
 from tests.harness.waiting import GENEROUS_S, wait_until
 from tests.harness.web.gunicorn import Gunicorn
+from tests.harness.web.own_loop import in_own_loop
 
 pytestmark = pytest.mark.e2e
 
@@ -113,7 +114,7 @@ def run(
         with closing(pages):
             return await asyncio.wait_for(work(pages), GENEROUS_S)
 
-    return asyncio.run(main())
+    return in_own_loop(main())
 
 
 def test_reports_pages_and_metrics_are_computed_elsewhere(world: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from bandit_svc.errors import Unavailable
 from bandit_svc.server.turns import MOST_WAITING, Turns
+from tests.harness.web.own_loop import in_own_loop
 
 
 def counting(seen: list[int], steps: int) -> Generator[None, None, int]:
@@ -26,7 +27,7 @@ def test_other_work_is_done_between_two_steps() -> None:
             await asyncio.sleep(0)
         return await work, between
 
-    made, between = asyncio.run(main())
+    made, between = in_own_loop(main())
 
     assert made == 20
     # At most one step at a time.
@@ -41,7 +42,7 @@ def test_a_short_turn_holds_all_steps_that_fit() -> None:
         done = len(seen)
         return await work if done == len(seen) else done
 
-    assert asyncio.run(main()) == 20
+    assert in_own_loop(main()) == 20
 
 
 def test_one_piece_of_work_follows_the_other() -> None:
@@ -51,7 +52,7 @@ def test_one_piece_of_work_follows_the_other() -> None:
         await asyncio.gather(*(turns.run(counting(seen, 3)) for _ in range(3)))
         return seen
 
-    assert asyncio.run(main()) == [0, 1, 2] * 3
+    assert in_own_loop(main()) == [0, 1, 2] * 3
 
 
 def test_an_error_ends_the_work_and_not_the_others() -> None:
@@ -65,7 +66,7 @@ def test_an_error_ends_the_work_and_not_the_others() -> None:
             await turns.run(failing())
         return await turns.run(counting([], 2))
 
-    assert asyncio.run(main()) == 2
+    assert in_own_loop(main()) == 2
 
 
 def test_too_much_work_is_refused_at_once() -> None:
@@ -80,7 +81,7 @@ def test_too_much_work_is_refused_at_once() -> None:
             await turns.run(counting([], 1))
         return [await one for one in waiting]
 
-    assert asyncio.run(main()) == [2] * (MOST_WAITING + 1)
+    assert in_own_loop(main()) == [2] * (MOST_WAITING + 1)
 
 
 def test_a_caller_that_hangs_up_does_not_hold_up_the_next() -> None:
@@ -91,4 +92,4 @@ def test_a_caller_that_hangs_up_does_not_hold_up_the_next() -> None:
         gone.cancel()
         return await turns.run(counting([], 2))
 
-    assert asyncio.run(main()) == 2
+    assert in_own_loop(main()) == 2
