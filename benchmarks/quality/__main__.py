@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.quality.contestants import CONTESTANTS, FLOOR
-from benchmarks.quality.data_worlds import WORLDS
+from benchmarks.quality.data_worlds import ALL_WORLDS, WORLDS
 from benchmarks.quality.outcomes import YARDSTICKS, Kept, Outcome, Tables
 from benchmarks.quality.playing import Task, played
 
@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(1, 6)))
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
+    parser.add_argument("--worlds", nargs="+", choices=ALL_WORLDS, default=list(WORLDS))
     parser.add_argument(
         "--contestants",
         nargs="+",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.quality.kept_aside import KEPT_ASIDE
 from benchmarks.quality.site_rounds import SiteRounds
 from benchmarks.quality.site_worlds import SITE_WORLDS, Build, Rng, drawn_rounds
 from policies.base import Action, Context
@@ -111,3 +112,5 @@ WORLDS: Mapping[str, Build] = {
     "hero": _simulated(HeroWorld, 14),
     "artwork": _simulated(ArtworkWorld, 15),
 }
+ALL_WORLDS: Mapping[str, Build] = {**WORLDS, **KEPT_ASIDE}
+"""Those above, and others that are played only if they are named."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from benchmarks.quality.contestants import contestant
-from benchmarks.quality.data_worlds import WORLDS
+from benchmarks.quality.data_worlds import ALL_WORLDS
 from benchmarks.quality.outcomes import Outcome
 from benchmarks.quality.site_rounds import SiteRounds, Yardsticks, play, yardsticks
 
@@ -25,7 +25,7 @@ class Task(NamedTuple):
 def played(task: Task) -> list[Outcome]:
     """Run the contestants of a task on the same rounds."""
     world, seed, horizons, names = task
-    rounds = WORLDS[world](max(horizons), seed)
+    rounds = ALL_WORLDS[world](max(horizons), seed)
     sticks = [yardsticks(rounds, first) for first in horizons]
     found = [
         Outcome(world, seed, "uniform", horizons, _shares(sticks, "uniform")),

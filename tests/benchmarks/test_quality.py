@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.encoder import ActionEncoder, Encoder
+from benchmarks.quality.kept_aside import KEPT_ASIDE
 from benchmarks.quality.libraries import LogisticBootstraps
 from benchmarks.quality.outcomes import Kept, Outcome, Tables
 from benchmarks.quality.playing import Task, played
@@ -15,6 +16,7 @@ from benchmarks.quality.site_worlds import SITE_WORLDS, WINDOW_ROUNDS
 from policies.base import Action, Context
 
 N_ROUNDS = 1_500
+PLAYED = {**SITE_WORLDS, **KEPT_ASIDE}
 
 
 class Recording:
@@ -43,9 +45,9 @@ class Recording:
         self.learned.append((self.decided, reward))
 
 
-@pytest.mark.parametrize("world", SITE_WORLDS)
+@pytest.mark.parametrize("world", PLAYED)
 def test_a_world_is_a_function_of_its_seed(world: str) -> None:
-    one, same, other = (SITE_WORLDS[world](400, seed) for seed in (1, 1, 2))
+    one, same, other = (PLAYED[world](400, seed) for seed in (1, 1, 2))
 
     assert list(one.contexts) == list(same.contexts)
     assert np.array_equal(one.rewards, same.rewards)
