@@ -6,8 +6,6 @@ servers run one worker each, and are compared by CPU time and throughput.
 """
 
 import contextlib
-import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,10 +14,10 @@ from typing import Any
 
 from bandit_svc.settings import Settings
 from benchmarks.speed.processes import (
-    ROOT,
     Listening,
     cpu_seconds,
     drive,
+    driven,
     free_port,
     running,
     wait_for_port,
@@ -63,7 +61,7 @@ class Overload(OneService):
         """Measure both loads."""
         plan = self._running.plan("/v1/decisions", self._bodies) | {"loop": "closed"}
         usual = drive(plan | {"connections": CONNECTIONS, "seconds": 2 * seconds})
-        many = _driven(plan | {"connections": MANY, "seconds": OVERLOADED_S})
+        many = driven(plan | {"connections": MANY, "seconds": OVERLOADED_S})
         return {
             "decisions_per_s usual": usual["decisions_per_s"],
             "p99_ms usual": usual["p99_ms"],
@@ -132,17 +130,3 @@ class Servers:
             figures[f"cpu_us a decision {name}"] = 1e6 * used_s / answered
             figures[f"decisions_per_s {name}"] = got["decisions_per_s"]
         return figures
-
-
-def _driven(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the driver as `drive` does; refused requests are part of the measurement."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.speed.driver"],
-        cwd=ROOT,
-        input=json.dumps(plan),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    measured: dict[str, Any] = json.loads(done.stdout)
-    return measured

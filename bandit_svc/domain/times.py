@@ -1,13 +1,16 @@
 """Instants as text, and deadlines.
 
-Owns the formats of times, RFC 3339 for programs and a short form for sentences, and
-when a pause is over. Pure: the
-caller brings the instant or the clock.
+Owns the formats of times, RFC 3339 for programs and a short form for sentences, when a
+pause is over, and which times of callers are believed. Pure: the caller brings the
+instant or the clock.
 """
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
+
+from bandit_svc.domain.limits import CLOCK_SKEW_MS, MIN_TIME_MS
+from bandit_svc.errors import InvalidInput
 
 Deadline = Callable[[], bool]
 """Return whether time is up; the clock behind it is the caller's."""
@@ -58,3 +61,25 @@ def to_the_second(at: int | str) -> str:
     if isinstance(at, str):
         return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S}"
     return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def occurrence_ms(reported_ms: int | None, now_ms: int, what: str) -> int:
+    """Return when something occurred, as its caller says; now if the caller does not.
+
+    Args:
+        reported_ms: as the caller says.
+        now_ms: the time.
+        what: has occurred, in words: "the user acted".
+
+    Raises:
+        InvalidInput: it is before the year 2000, or over a minute in the future.
+    """
+    if reported_ms is None:
+        return now_ms
+    if not MIN_TIME_MS <= reported_ms <= now_ms + CLOCK_SKEW_MS:
+        raise InvalidInput.at(
+            "/occurred_at",
+            "occurred_at is before the year 2000 or over a minute in the future; "
+            f"send the time at which {what}, with its offset from UTC",
+        )
+    return reported_ms

@@ -145,12 +145,8 @@ def contestant(name: str, folder: Path, settings: Settings) -> Iterator[Listenin
         yield Listening(port, process.pid)
 
 
-def drive(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the driver with a plan, in its own process.
-
-    Raises:
-        RuntimeError: a request failed or got no answer, so the run can't be used.
-    """
+def driven(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the driver with a plan, in its own process; failed requests are counted."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.speed.driver"],
         cwd=ROOT,
@@ -160,6 +156,16 @@ def drive(plan: Mapping[str, Any]) -> dict[str, Any]:
         check=True,
     )
     measured: dict[str, Any] = json.loads(done.stdout)
+    return measured
+
+
+def drive(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the driver with a plan, in its own process.
+
+    Raises:
+        RuntimeError: a request failed or got no answer, so the run can't be used.
+    """
+    measured = driven(plan)
     if measured["failed"] or measured["lost"]:
         raise RuntimeError(
             f"{measured['failed']} answers on {plan['path']} were no success and "

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from bandit_svc.domain.limits import CLOCK_SKEW_MS, MAX_STRING_LENGTH, MIN_TIME_MS
+from bandit_svc.domain.limits import MAX_STRING_LENGTH
 from bandit_svc.domain.people.feature import VALUE, TrailName
 from bandit_svc.domain.people.unit_fact import (
     UnitEvent,
@@ -18,6 +18,7 @@ from bandit_svc.domain.people.unit_fact import (
     encode_unit_fact,
     kept_of,
 )
+from bandit_svc.domain.times import occurrence_ms
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.people.ports import PeoplePorts
 
@@ -66,7 +67,7 @@ def record_event(
         Unavailable: it can't be made durable now; nothing was kept.
     """
     _check(report)
-    occurred_at_ms = _occurred_at_ms(report, now_ms)
+    occurred_at_ms = occurrence_ms(report.occurred_at_ms, now_ms, "the unit did it")
     if report.event_id is not None and ports.facts.has(report.unit_id, report.event_id):
         return RecordedEvent(report.event_id, "duplicate")
     event_id = report.event_id or new_id
@@ -103,15 +104,3 @@ def _check(report: EventReport) -> None:
     if report.value is not None and not math.isfinite(report.value):
         raise InvalidInput.at("/value", f"value is {report.value}; send a number")
     check_properties(report.properties)
-
-
-def _occurred_at_ms(report: EventReport, now_ms: int) -> int:
-    if report.occurred_at_ms is None:
-        return now_ms
-    if not MIN_TIME_MS <= report.occurred_at_ms <= now_ms + CLOCK_SKEW_MS:
-        raise InvalidInput.at(
-            "/occurred_at",
-            "occurred_at is before the year 2000 or over a minute in the future; "
-            "send the time at which the unit did it, with its offset from UTC",
-        )
-    return report.occurred_at_ms

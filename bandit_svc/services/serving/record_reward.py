@@ -13,12 +13,11 @@ from bandit_svc.domain.events.decision_id import DecisionRef
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import MAX_REWARD, Experiment
 from bandit_svc.domain.limits import (
-    CLOCK_SKEW_MS,
     DECISION_LIFETIME_MS,
     MAX_STRING_LENGTH,
-    MIN_TIME_MS,
 )
 from bandit_svc.domain.metric import MAX_METRICS
+from bandit_svc.domain.times import occurrence_ms
 from bandit_svc.domain.variant import is_key
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.serving.ports import ServingPorts
@@ -54,7 +53,7 @@ def record_reward(
     check_not_expired(ref, now_ms)
     experiment = ports.catalog.by_number(ref.experiment_number)
     clipped = _is_clipped(ports, report, experiment)
-    occurred_at_ms = _occurred_at_ms(report, now_ms)
+    occurred_at_ms = occurrence_ms(report.occurred_at_ms, now_ms, "the user acted")
     # In the order of the struct, as names cost time.
     reward = Reward(
         report.decision_id,
@@ -130,19 +129,6 @@ def _check_metric(ports: ServingPorts, name: str, experiment: Experiment) -> Non
             f"metrics takes the first {MAX_METRICS} names. Send one of those, or "
             "declare the ones you need by a PATCH of the experiment's `metrics`.",
         )
-
-
-def _occurred_at_ms(report: RewardReport, now_ms: int) -> int:
-    occurred_at_ms = report.occurred_at_ms
-    if occurred_at_ms is None:
-        return now_ms
-    if not MIN_TIME_MS <= occurred_at_ms <= now_ms + CLOCK_SKEW_MS:
-        raise InvalidInput.at(
-            "/occurred_at",
-            "occurred_at is before the year 2000 or over a minute in the future; "
-            "send the time at which the user acted, with its offset from UTC",
-        )
-    return occurred_at_ms
 
 
 def _reward_id(report: RewardReport) -> str:
