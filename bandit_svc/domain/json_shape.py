@@ -1,14 +1,14 @@
 """Places in a JSON document, and how deep it nests.
 
-Owns RFC 6901 pointers, the one limit on depth, and which values are numbers. Pure, and
-knows no field by name.
+Owns RFC 6901 pointers, the limits on depth and on texts, and which values are numbers.
+Pure, and knows no field by name.
 """
 
 import math
 import re
 from typing import Any, TypeGuard
 
-from bandit_svc.domain.limits import MAX_NESTING
+from bandit_svc.domain.limits import MAX_NESTING, MAX_STRING_LENGTH
 from bandit_svc.errors import InvalidInput
 
 # How msgspec ends a message: " - at `$.a[0].b`". A key of a free object is `[...]`.
@@ -20,6 +20,20 @@ _NAME_LENGTH = 64
 def is_number(value: object) -> TypeGuard[float]:
     """Return whether a value is a number of JSON; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_length(pointer: str, text: str) -> None:
+    """Refuse an empty text, or one of over 256 characters.
+
+    Raises:
+        InvalidInput: with the pointer, whose field the message names.
+    """
+    if not 1 <= len(text) <= MAX_STRING_LENGTH:
+        raise InvalidInput.at(
+            pointer,
+            f"{pointer[1:]} has {len(text)} characters; it must have between 1 and "
+            f"{MAX_STRING_LENGTH}",
+        )
 
 
 def escape_pointer(name: str) -> str:

@@ -16,6 +16,7 @@ from flask import Request
 from bandit_svc.domain.context import MAX_INTEGER, MAX_NUMBER, check_context
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.json_shape import (
+    check_length,
     check_nesting,
     escape_pointer,
     located,
@@ -56,8 +57,8 @@ _LEAST_FEATURE_BYTES = len('"":1,')
 class UsualDecisionBody(DecisionBody, frozen=True, forbid_unknown_fields=True):
     """A body whose limits the decoder itself checks; of most requests.
 
-    Its limits are those of `check_context` and `_short`, which cost more in Python.
-    What it refuses is decoded again, for the message.
+    Its limits are those of `check_context` and `check_length`, which cost more in
+    Python. What it refuses is decoded again, for the message.
     """
 
     experiment: _Named
@@ -142,11 +143,11 @@ def _checked(request: DecisionRequest) -> DecisionRequest:
     Raises:
         InvalidInput: with the pointer to the first one that is not.
     """
-    _short("/experiment", request.experiment)
+    check_length("/experiment", request.experiment)
     if request.unit_id is not None:
-        _short("/unit_id", request.unit_id)
+        check_length("/unit_id", request.unit_id)
     if request.request_id is not None:
-        _short("/request_id", request.request_id)
+        check_length("/request_id", request.request_id)
     check_context(request.context)
     if request.exclude:
         _keys("/exclude", request.exclude)
@@ -244,15 +245,6 @@ def _not_finite(body: bytes) -> str | None:
         return non_finite(json.loads(body))
     except (ValueError, RecursionError):
         return None
-
-
-def _short(pointer: str, text: str) -> None:
-    if not 1 <= len(text) <= MAX_STRING_LENGTH:
-        raise InvalidInput.at(
-            pointer,
-            f"{pointer[1:]} has {len(text)} characters; it must have between 1 and "
-            f"{MAX_STRING_LENGTH}",
-        )
 
 
 def _keys(pointer: str, listed: Sequence[str | Variant]) -> None:

@@ -5,7 +5,7 @@ Owns the checks on a change and its append; it is applied by the learner within 
 
 import msgspec
 
-from bandit_svc.domain.limits import MAX_STRING_LENGTH
+from bandit_svc.domain.json_shape import check_length
 from bandit_svc.domain.people.unit_fact import (
     Consent,
     UnitChange,
@@ -14,7 +14,6 @@ from bandit_svc.domain.people.unit_fact import (
     encode_unit_fact,
 )
 from bandit_svc.domain.plain_values import Context
-from bandit_svc.errors import InvalidInput
 from bandit_svc.services.people.links import check_person
 from bandit_svc.services.people.ports import PeoplePorts
 
@@ -37,12 +36,7 @@ def change_unit(
             over six ids; the pointer names it.
         Unavailable: it can't be made durable now; nothing was kept.
     """
-    if not 1 <= len(unit_id) <= MAX_STRING_LENGTH:
-        raise InvalidInput.at(
-            "/unit_id",
-            f"unit_id has {len(unit_id)} characters; it must have between 1 and "
-            f"{MAX_STRING_LENGTH}",
-        )
+    check_length("/unit_id", unit_id)
     check_traits(patch.traits)
     check_links(unit_id, patch.links)
     if patch.links:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from bandit_svc.domain.limits import MAX_STRING_LENGTH
+from bandit_svc.domain.json_shape import check_length
 from bandit_svc.domain.people.feature import VALUE, TrailName
 from bandit_svc.domain.people.unit_fact import (
     UnitEvent,
@@ -95,12 +95,8 @@ def _check(report: EventReport) -> None:
         ("event", report.event),
         ("event_id", report.event_id),
     ):
-        if text is not None and not 1 <= len(text) <= MAX_STRING_LENGTH:
-            raise InvalidInput.at(
-                f"/{name}",
-                f"{name} has {len(text)} characters; it must have between 1 and "
-                f"{MAX_STRING_LENGTH}",
-            )
+        if text is not None:
+            check_length(f"/{name}", text)
     if report.value is not None and not math.isfinite(report.value):
         raise InvalidInput.at("/value", f"value is {report.value}; send a number")
     check_properties(report.properties)

@@ -12,10 +12,8 @@ from bandit_svc.domain.events.codec import encode_reward
 from bandit_svc.domain.events.decision_id import DecisionRef
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import MAX_REWARD, Experiment
-from bandit_svc.domain.limits import (
-    DECISION_LIFETIME_MS,
-    MAX_STRING_LENGTH,
-)
+from bandit_svc.domain.json_shape import check_length
+from bandit_svc.domain.limits import DECISION_LIFETIME_MS
 from bandit_svc.domain.metric import MAX_METRICS
 from bandit_svc.domain.times import occurrence_ms
 from bandit_svc.domain.variant import is_key
@@ -134,10 +132,5 @@ def _check_metric(ports: ServingPorts, name: str, experiment: Experiment) -> Non
 def _reward_id(report: RewardReport) -> str:
     if report.reward_id is None:
         return ""
-    if not 1 <= len(report.reward_id) <= MAX_STRING_LENGTH:
-        raise InvalidInput.at(
-            "/reward_id",
-            f"reward_id has {len(report.reward_id)} characters; it must have between 1 "
-            f"and {MAX_STRING_LENGTH}",
-        )
+    check_length("/reward_id", report.reward_id)
     return report.reward_id
