@@ -51,8 +51,8 @@ DECISION_SECONDS = Histogram(
 )
 REWARDS = Counter(
     "bandit_rewards_total",
-    "Rewards by outcome: accepted, duplicate, conflict, late, orphan, clipped, refused "
-    "or invalid (no experiment is known).",
+    "Rewards by outcome: accepted, duplicate, conflict, late, orphan, corrected, "
+    "clipped, refused or invalid (no experiment is known).",
     ["experiment", "outcome"],
 )
 REQUESTS = Counter(

@@ -20,6 +20,7 @@ from bandit_svc.services.people.persons import Persons
 from bandit_svc.services.people.ports import PeoplePorts
 from bandit_svc.services.serving.callers.key_uses import KeyUses
 from bandit_svc.services.serving.catalog import Catalog
+from bandit_svc.services.serving.corrections.known_rewards import KnownRewards
 from bandit_svc.services.serving.kept_choices import KeptChoices
 from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.ports import ServingPorts
@@ -92,6 +93,7 @@ class Worker(Backends):
             metric_names=MetricNames(self.storage.facts),
             persons=Persons(self.storage.units),
             kept=KeptChoices(self.storage.sticky, self.storage.facts),
+            known_rewards=KnownRewards(self.reader, self.storage, self.decoder),
         )
         self.people = PeoplePorts(
             log=self.log, facts=self.storage.unit_facts, units=self.storage.units

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from flask import Response, g
 
-from bandit_svc.domain.events.reward import Reward
+from bandit_svc.domain.events.reward import Correction, Reward
 from bandit_svc.domain.times import timestamp
 from bandit_svc.services.serving.decide import Decided
 
@@ -80,6 +80,7 @@ class RewardAnswer(msgspec.Struct, gc=False):
     """The answer to POST /v1/rewards: the reward is durable.
 
     Attributes:
+        status: `duplicate` where a correction changes nothing.
         clipped: the value is outside the declared range, whose end counts in its place.
             Left out where it is within.
     """
@@ -108,12 +109,15 @@ def decision_answer(decided: Decided) -> DecisionAnswer:
     )
 
 
-def reward_answer(reward: Reward) -> RewardAnswer:
-    """Return a reward as its caller gets it."""
+def reward_answer(
+    reward: Reward | Correction, status: str = "accepted"
+) -> RewardAnswer:
+    """Return a reward, or its correction, as its caller gets it."""
     return RewardAnswer(
         decision_id=reward.decision_id,
         metric=reward.metric,
         reward_id=reward.reward_id or None,
+        status=status,
         clipped=True if reward.clipped else msgspec.UNSET,
     )
 

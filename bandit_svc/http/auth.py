@@ -143,6 +143,24 @@ def check_experiment(key: KeyRow | None, experiment: str, pointer: str) -> None:
     raise Forbidden(detail, FieldError(pointer, detail))
 
 
+def check_secret(key: KeyRow | None, pointer: str, purpose: str) -> None:
+    """Refuse what only a secret key may do on a route that others may use.
+
+    Args:
+        key: of the request; None in `--dev`.
+        pointer: to the field that asks for it.
+        purpose: in words: "to correct a reward".
+
+    Raises:
+        Forbidden: the key is not secret.
+    """
+    if key is None or key.scope == "secret":
+        return
+    _count_refused("scope")
+    detail = f"the key {key.id} is {key.scope}; {purpose} needs a secret key"
+    raise Forbidden(detail, FieldError(pointer, detail))
+
+
 def _count_refused(reason: str) -> None:
     count(metrics.REFUSED_KEYS.labels(reason))
 

@@ -74,6 +74,7 @@ class RewardBody(msgspec.Struct, forbid_unknown_fields=True):
     reward_id: str | None = None
     occurred_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     metric: str = MAIN_METRIC
+    correction: bool = False
 
 
 class DecisionBatchBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -169,6 +170,7 @@ def parse_reward(body: bytes) -> RewardReport:
         reward_id=raw.reward_id,
         occurred_at_ms=milliseconds(raw.occurred_at),
         metric=raw.metric,
+        correction=raw.correction,
     )
 
 

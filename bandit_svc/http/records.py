@@ -55,8 +55,10 @@ class RewardRecord(msgspec.Struct):
     """One reward of a decision.
 
     Attributes:
-        value: as it was reported.
+        value: as it was reported, or corrected since.
         conflicts: refused other values.
+        corrected_from: the value that it was reported with; absent where it still has
+            that one.
         clipped: true where an end of the declared range counts in place of the value;
             else absent.
     """
@@ -69,6 +71,7 @@ class RewardRecord(msgspec.Struct):
     late: bool
     conflicts: int
     clipped: bool | msgspec.UnsetType = msgspec.UNSET
+    corrected_from: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class DecisionRecord(msgspec.Struct):
@@ -252,4 +255,7 @@ def _reward_record(reward: RewardRow, definition: Definition) -> RewardRecord:
         late=reward.late,
         conflicts=reward.conflicts,
         clipped=clipped or msgspec.UNSET,
+        corrected_from=(
+            msgspec.UNSET if reward.corrected_from is None else reward.corrected_from
+        ),
     )

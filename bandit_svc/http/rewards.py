@@ -20,12 +20,13 @@ from bandit_svc.http.answers import (
     made_at_once,
     reward_answer,
 )
+from bandit_svc.http.auth import check_secret
 from bandit_svc.http.decisions import check_decision
 from bandit_svc.http.incoming.caller import Caller, caller_of_request
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.records import RewardBatchAnswer
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.services.serving.record_reward import record_reward
+from bandit_svc.services.serving.record_reward import correct_reward, record_reward
 from bandit_svc.services.serving.refuse_reward import refuse_reward
 
 
@@ -69,6 +70,9 @@ def _record(
     try:
         report = parsing.parse_reward(body)
         check_decision(request_context, caller.key, report.decision_id)
+        if report.correction:
+            check_secret(caller.key, "/correction", "to correct a reward")
+            return reward_answer(*correct_reward(ports, report, now_ms))
         return reward_answer(record_reward(ports, report, now_ms))
     except InvalidInput as error:
         decision_id = parsing.decision_id_in(body)

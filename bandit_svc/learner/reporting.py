@@ -47,6 +47,7 @@ OUTCOMES: Mapping[str, str] = {
     "rewards_accepted": "accepted",
     "rewards_duplicate": "duplicate",
     "rewards_conflict": "conflict",
+    "rewards_corrected": "corrected",
     "rewards_late": "late",
     "rewards_orphan": "orphan",
     **{

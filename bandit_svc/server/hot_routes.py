@@ -158,15 +158,15 @@ class HotRoutes:
     def waits(self, body: bytes) -> bool:
         """Return whether an answer has to wait for the disk, so is for a thread.
 
-        A request_id is looked up there.
+        What the request names may be looked up there; see `_is_looked_up`.
         """
-        return self._waits or b'"request_id"' in body
+        return self._waits or _is_looked_up(body)
 
     def fits_in_a_turn(self, hot: Hot, body: bytes) -> bool:
         """Return whether the answer may be made between two events of a loop."""
         if self._waits or (hot.steps is not None and len(body) > TURN_BYTES):
             return False
-        return b'"request_id"' not in body
+        return not _is_looked_up(body)
 
     def refuse(self, hot: Hot, sent: PlainHeaders) -> Reply:
         """Answer a request that an overloaded worker sheds: 503, and try again."""
@@ -251,6 +251,11 @@ class HotRoutes:
         reply = problems.problem_reply(problem, own)
         reply.request_id = request_id
         return reply
+
+
+def _is_looked_up(body: bytes) -> bool:
+    """Return whether a body names what is looked up: a request_id, or a reward."""
+    return b'"request_id"' in body or b'"correction"' in body
 
 
 def headers_of(reply: Reply, *, from_page: bool) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
+from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
@@ -282,6 +283,7 @@ class Storage(Protocol):
     unit_facts: UnitFacts
     units: Units
     sticky: StickyChoices
+    corrections: Corrections
 
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork.

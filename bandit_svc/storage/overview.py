@@ -28,7 +28,7 @@ class SummaryRow(NamedTuple):
 
     number: int
     counts: Mapping[str, int]
-    """See storage.rows.COUNTERS."""
+    """See storage.counters.COUNTERS."""
     joined: int
     model_version: int
     model_at_ms: int | None

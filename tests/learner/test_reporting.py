@@ -34,7 +34,8 @@ from bandit_svc.services.report.report import (
 )
 from bandit_svc.services.values import UNKNOWN, Estimated, PolicyRow
 from bandit_svc.settings import Settings
-from bandit_svc.storage.rows import COUNTERS, FoundDamages
+from bandit_svc.storage.counters import COUNTERS
+from bandit_svc.storage.rows import FoundDamages
 from bandit_svc.wiring import Backends
 from tests.harness.reports import MODEL, UPLIFT, policy_row, report_of
 

@@ -33,6 +33,7 @@ from bandit_svc.domain.events.packing import (
 )
 from bandit_svc.domain.events.record import (
     ACTIVATION,
+    CORRECTION,
     DECISION,
     LINE,
     REFUSAL,
@@ -42,7 +43,7 @@ from bandit_svc.domain.events.record import (
     Record,
 )
 from bandit_svc.domain.events.refusal import REFUSED_FIELDS, Refusal, RefusedField
-from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
+from bandit_svc.domain.events.reward import MAIN_METRIC, Correction, Reward
 from bandit_svc.domain.people.unit_fact import UnitFact, decode_unit_fact
 
 Fact = Event | UnitFact
@@ -63,6 +64,19 @@ def encode_reward(reward: Reward) -> Record:
     Raises:
         ValueError: its decision_id is no id, or says another experiment number.
     """
+    return Record(REWARD, _reward_payload(reward))
+
+
+def encode_correction(correction: Correction) -> Record:
+    """Return the record of a corrected reward.
+
+    Raises:
+        ValueError: its decision_id is no id, or says another experiment number.
+    """
+    return Record(CORRECTION, _reward_payload(correction))
+
+
+def _reward_payload(reward: Reward | Correction) -> bytes:
     flags = 0
     texts = b""
     if reward.reward_id:
@@ -82,7 +96,7 @@ def encode_reward(reward: Reward) -> Record:
         reward.occurred_at_ms,
         reward.received_at_ms,
     )
-    return Record(REWARD, head + texts)
+    return head + texts
 
 
 def encode_activation(activation: Activation) -> Record:
@@ -121,6 +135,11 @@ def may_be_retried(record: Record) -> bool:
     if record.kind == DECISION:
         return is_from_request(record.payload)
     return record.kind == LINE and b'"request_id":' in record.payload
+
+
+def is_reward_of(record: Record, raw: bytes) -> bool:
+    """Return whether a record is a reward, or a correction, of a decision's raw id."""
+    return record.kind in {REWARD, CORRECTION} and record.payload.startswith(raw)
 
 
 def is_about(record: Record, decision_id: str, raw: bytes) -> bool:
@@ -227,6 +246,16 @@ def _raw_id_of(decision_id: str, number: int) -> bytes:
 
 
 def _reward(payload: bytes) -> Reward:
+    return Reward(*_reward_fields(payload))
+
+
+def _correction(payload: bytes) -> Correction:
+    return Correction(*_reward_fields(payload))
+
+
+def _reward_fields(
+    payload: bytes,
+) -> tuple[str, int, float, str, int, int, str, bool]:
     raw, flags, value, occurred_at_ms, received_at_ms = _REWARD.unpack_from(payload)
     at = _REWARD.size
     reward_id, metric = "", MAIN_METRIC
@@ -237,7 +266,7 @@ def _reward(payload: bytes) -> Reward:
     if at != len(payload):
         # A newer minor version may have added fields; they must fit.
         read_fields(payload, at)
-    return Reward(
+    return (
         text_id(raw),
         number_of(raw),
         value,
@@ -284,4 +313,5 @@ _READERS: Final[Mapping[int, Callable[[bytes], Event]]] = {
     ACTIVATION: _activation,
     REFUSAL: _refusal,
     REPEAT: _repeat,
+    CORRECTION: _correction,
 }

@@ -7,13 +7,13 @@ import msgspec
 
 from bandit_svc.domain.events.decision import Activation, Decision, Repeat
 from bandit_svc.domain.events.refusal import Refusal
-from bandit_svc.domain.events.reward import Reward
+from bandit_svc.domain.events.reward import Correction, Reward
 
-Event = Decision | Reward | Activation | Refusal | Repeat
+Event = Decision | Reward | Activation | Refusal | Repeat | Correction
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(
-    Decision | Reward | Activation | Refusal | Repeat
+    Decision | Reward | Activation | Refusal | Repeat | Correction
 )
 _decision_decoder = msgspec.json.Decoder(Decision)
 

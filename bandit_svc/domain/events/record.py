@@ -24,6 +24,7 @@ WATERMARK: Final = 22
 
 REFUSAL: Final = 23
 REPEAT: Final = 24
+CORRECTION: Final = 25
 
 FIRST_RECORD_KIND: Final = 16
 LAST_RECORD_KIND: Final = 47

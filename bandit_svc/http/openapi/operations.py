@@ -72,7 +72,7 @@ OPERATIONS = (
         "post", "/v1/rewards",
         "Report a reward; idempotent by reward_id. Durable when answered.",
         202, "publishable", "RewardAnswer", "RewardBody",
-        (400, 401, 404, 413, 429, 503),
+        (400, 401, 403, 404, 413, 429, 503),
     ),
     Operation(
         "post", "/v1/rewards/batch",

@@ -10,6 +10,7 @@ from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.eventlog.interface import EventLogWriter
 from bandit_svc.services.people.persons import Persons
 from bandit_svc.services.serving.catalog import Catalog
+from bandit_svc.services.serving.corrections.known_rewards import KnownRewards
 from bandit_svc.services.serving.kept_choices import KeptChoices
 from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.recent_requests import RecentRequests
@@ -26,3 +27,4 @@ class ServingPorts(NamedTuple):
     metric_names: MetricNames
     persons: Persons
     kept: KeptChoices
+    known_rewards: KnownRewards

@@ -1,34 +1,48 @@
-"""Record that a reward was reported.
+"""Record that a reward was reported, or that it has another value than was reported.
 
 Owns the checks on a reward and its append. Whether it counts is decided when
 its decision closes (domain.events.attribution).
 """
 
 import math
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from bandit_svc.domain.events.codec import encode_reward
+from bandit_svc.domain.events.codec import encode_correction, encode_reward
 from bandit_svc.domain.events.decision_id import DecisionRef
-from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
+from bandit_svc.domain.events.reward import MAIN_METRIC, Correction, Reward
 from bandit_svc.domain.experiment import MAX_REWARD, Experiment
 from bandit_svc.domain.json_shape import check_length
 from bandit_svc.domain.limits import DECISION_LIFETIME_MS
 from bandit_svc.domain.metric import MAX_METRICS
 from bandit_svc.domain.times import occurrence_ms
 from bandit_svc.domain.variant import is_key
-from bandit_svc.errors import InvalidInput
+from bandit_svc.errors import FieldError, InvalidInput, NotFound
 from bandit_svc.services.serving.ports import ServingPorts
 
 
 class RewardReport(msgspec.Struct, frozen=True):
-    """A reward as it is reported; `occurred_at_ms` is when the user acted."""
+    """A reward as it is reported.
+
+    Attributes:
+        occurred_at_ms: when the user acted.
+        correction: the value replaces that of a reward that was reported before.
+    """
 
     decision_id: str
     value: float
     reward_id: str | None = None
     occurred_at_ms: int | None = None
     metric: str = MAIN_METRIC
+    correction: bool = False
+
+
+class Corrected(NamedTuple):
+    """A correction as it was appended, and whether it changed anything."""
+
+    correction: Correction
+    status: Literal["corrected", "duplicate"]
 
 
 def record_reward(
@@ -65,6 +79,51 @@ def record_reward(
     )
     ports.log.append(encode_reward(reward))
     return reward
+
+
+def correct_reward(
+    ports: ServingPorts,
+    report: RewardReport,
+    now_ms: int,
+) -> Corrected:
+    """Append the new total of a reward durably.
+
+    Sending the same total again is safe: the reward keeps it. What was learned from
+    the reward follows in the learner.
+
+    Raises:
+        InvalidInput: as of `record_reward`.
+        NotFound: no such reward is known; nothing was kept.
+        LogUnreadable: it was not found, and may be in a part that can't be read now.
+        Unavailable: it can't be made durable now; nothing was kept.
+    """
+    ref = ports.ids.read(report.decision_id)
+    check_not_expired(ref, now_ms)
+    experiment = ports.catalog.by_number(ref.experiment_number)
+    correction = Correction(
+        decision_id=report.decision_id,
+        number=ref.experiment_number,
+        value=report.value,
+        reward_id=_reward_id(report),
+        occurred_at_ms=occurrence_ms(report.occurred_at_ms, now_ms, "it changed"),
+        received_at_ms=now_ms,
+        metric=report.metric,
+        clipped=_is_clipped(ports, report, experiment),
+    )
+    known = ports.known_rewards.find(
+        report.decision_id, report.metric, correction.reward_id
+    )
+    if known is None:
+        pointer = "/decision_id" if report.reward_id is None else "/reward_id"
+        detail = (
+            "there is no reward of this decision_id, metric and reward_id to correct; "
+            "report it first, without `correction`"
+        )
+        raise NotFound(detail, FieldError(pointer, detail))
+    # Also where nothing changes: another worker may have been told another total.
+    ports.log.append(encode_correction(correction))
+    same = known.value == report.value
+    return Corrected(correction, "duplicate" if same else "corrected")
 
 
 def check_not_expired(ref: DecisionRef, now_ms: int) -> None:

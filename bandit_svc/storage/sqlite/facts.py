@@ -139,9 +139,10 @@ class SqliteFacts:
             if row is None:
                 return None
             rewards = connection.execute(
-                "SELECT metric, reward_id, value, occurred_at_ms, received_at_ms, late,"
-                " conflicts FROM sound_rewards WHERE decision_id = ?"
-                " ORDER BY received_at_ms, metric, reward_id",
+                "SELECT metric, reward_id, r.value, occurred_at_ms, r.received_at_ms,"
+                " late, conflicts, nullif(first_value, r.value) FROM sound_rewards r"
+                " LEFT JOIN sound_corrections USING (decision_id, metric, reward_id)"
+                " WHERE decision_id = ? ORDER BY r.received_at_ms, metric, reward_id",
                 [stored],
             ).fetchall()
             return self._view(row, [_reward(r) for r in rewards])
@@ -230,7 +231,8 @@ class SqliteFacts:
 
 
 def _reward(row: tuple[Any, ...]) -> RewardRow:
-    metric, reward_id, value, occurred_at_ms, received_at_ms, late, conflicts = row
+    metric, reward_id, value, occurred_at_ms, received_at_ms, late, *rest = row
+    conflicts, corrected_from = rest
     return RewardRow(
         metric=metric,
         reward_id=reward_id,
@@ -239,4 +241,5 @@ def _reward(row: tuple[Any, ...]) -> RewardRow:
         received_at_ms=received_at_ms,
         late=bool(late),
         conflicts=conflicts,
+        corrected_from=corrected_from,
     )

@@ -17,13 +17,14 @@ from bandit_svc.domain.events.decision import (
 )
 from bandit_svc.domain.events.decision_id import RAW_ID_BYTES
 from bandit_svc.domain.events.refusal import Refusal
-from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
+from bandit_svc.domain.events.reward import MAIN_METRIC, Correction, Reward
 from bandit_svc.domain.events.short_form import shorten
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.domain.people.unit_fact import UnitFact
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
+from bandit_svc.storage.sqlite.corrections.kept import is_first_value, keep_corrections
 from bandit_svc.storage.sqlite.people.sticky import keep_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import keep_unit_facts
 from bandit_svc.storage.sqlite.rows.counters import add_counts
@@ -114,6 +115,7 @@ class Ingesting:
         rewards: list[Reward] = []
         refusals: list[Refusal | Repeat] = []
         unit_facts: list[tuple[UnitFact, bytes]] = []
+        corrections: list[Correction] = []
         self._orphans = any_orphans(self._connection)
         self._counted_to_ms = counted_to_ms(self._connection)
         for arrival in arrivals:
@@ -126,6 +128,8 @@ class Ingesting:
                 activations.append(event)
             elif isinstance(event, Reward):
                 rewards.append(event)
+            elif isinstance(event, Correction):
+                corrections.append(event)
             elif isinstance(event, Refusal | Repeat):
                 refusals.append(event)
             else:
@@ -135,6 +139,7 @@ class Ingesting:
         for activation in sorted(activations, key=lambda a: a.activated_at_ms):
             self._activation(activation)
         self._keep_rewards(rewards)
+        self._counts.update(keep_corrections(self._connection, corrections))
         self._count_refusals(refusals)
         self._write_counts()
         keep_unit_facts(self._connection, unit_facts)
@@ -350,6 +355,8 @@ class Ingesting:
                 reward.value,
             ),
         ).rowcount
+        if changed and is_first_value(self._connection, reward):
+            changed = 0
         outcome = "rewards_conflict" if changed else "rewards_duplicate"
         self._counts[reward.number, outcome] += 1
 

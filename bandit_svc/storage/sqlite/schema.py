@@ -6,6 +6,7 @@ migration that has been released is never edited; the next change is a new one.
 
 from sqlite_utils import Database
 
+from bandit_svc.storage.sqlite.corrections.kept import create_corrections
 from bandit_svc.storage.sqlite.migrations.released import migrations
 from bandit_svc.storage.sqlite.people.sticky import create_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import create_unit_facts
@@ -211,4 +212,10 @@ def m031_sticky(db: Database) -> None:
     create_sticky(db)
 
 
-LAST_MIGRATION = m031_sticky.__name__
+@migrations()
+def m032_corrections(db: Database) -> None:
+    """Create the table of corrected rewards."""
+    create_corrections(db)
+
+
+LAST_MIGRATION = m032_corrections.__name__

@@ -16,6 +16,7 @@ from bandit_svc import __version__
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
+from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.interface import (
     Evaluations,
@@ -28,6 +29,7 @@ from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.sqlite.clock import SqliteClock
+from bandit_svc.storage.sqlite.corrections.store import SqliteCorrections
 from bandit_svc.storage.sqlite.damages import SqliteDamages, keep_damaged_rows
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
@@ -77,6 +79,7 @@ class SqliteStorage:
         self.overview: Overview = SqliteOverview(self._database, decisions)
         self.unit_facts: UnitFacts = SqliteUnitFacts(self._database)
         self.sticky: StickyChoices = SqliteStickyChoices(self._database)
+        self.corrections: Corrections = SqliteCorrections(self._database)
         self.units: Units = SqliteUnits(folder / "units.db", self.secret)
 
     def migrate(self) -> None:

@@ -1,0 +1,1 @@
+"""Correct rewards that were reported before."""

@@ -1,0 +1,37 @@
+"""Counters that the store keeps for each experiment, by name.
+
+Owns their names and what each counts.
+"""
+
+from bandit_svc.domain.events.refusal import REFUSED_FIELDS
+
+COUNTERS = {
+    "decisions_treatment": "exposed decisions of the learning policy",
+    "decisions_baseline": "exposed decisions of the holdout",
+    "decisions_repeated": "decisions that were in the log twice, counted once",
+    "decisions_ambiguous": "ids under which two different variants were answered",
+    "decisions_fallback": "decisions by the baseline because a pmf was not valid",
+    "activations_expired": "activations after the reward window of the decision",
+    "repeats_treatment": "decisions of the learning policy that were given again",
+    "repeats_baseline": "decisions of the holdout that were given again",
+    "repeats_orphan": "decisions given again before they were in the store",
+    "rewards_accepted": "rewards stored for a decision whose window was open",
+    "rewards_duplicate": "rewards sent again with the same value",
+    "rewards_conflict": "rewards sent again with another value; the first counts",
+    "rewards_corrected": "new totals of rewards that were reported before",
+    "rewards_late": "rewards that came or occurred after the decision had closed",
+    "rewards_orphan": "rewards whose decision was not known 10 s after they came",
+    "units_in_both_groups": "units with decisions in both groups",
+    "reported_treatment": "rewards for decisions of the learning policy",
+    "reported_baseline": "rewards for decisions of the holdout",
+    "rewards_clipped_treatment": "rewards cut to the range, of the learning policy",
+    "rewards_clipped_baseline": "rewards cut to the range, of the holdout",
+    "rewards_clipped_orphan": "rewards cut to the range, before their decision came",
+    "rewards_refused_treatment": "rewards refused, of the learning policy",
+    "rewards_refused_baseline": "rewards refused, of the holdout",
+    "rewards_refused_orphan": "rewards refused, of decisions not in the store",
+    **{
+        f"refused_for_{field}": f"rewards refused for their field {field}"
+        for field in REFUSED_FIELDS
+    },
+}

@@ -1,0 +1,1 @@
+"""Corrected rewards in SQLite, and what is made anew because of them."""
