@@ -18,6 +18,7 @@ from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.checks.learner_watch import LearnerWatch
 from bandit_svc.services.people.persons import Persons
 from bandit_svc.services.people.ports import PeoplePorts
+from bandit_svc.services.people.pseudonyms import Pseudonyms
 from bandit_svc.services.serving.callers.key_uses import KeyUses
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.corrections.known_rewards import KnownRewards
@@ -95,6 +96,7 @@ class Worker(Backends):
             kept=KeptChoices(self.storage.sticky, self.storage.facts),
             known_rewards=KnownRewards(self.reader, self.storage, self.decoder),
         )
+        self.pseudonyms = Pseudonyms(self.storage.pseudonym_key())
         self.people = PeoplePorts(
             log=self.log, facts=self.storage.unit_facts, units=self.storage.units
         )

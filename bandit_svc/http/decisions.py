@@ -23,6 +23,7 @@ from bandit_svc.http.answers import (
 )
 from bandit_svc.http.auth import check_experiment
 from bandit_svc.http.incoming.caller import Caller, caller_of_request
+from bandit_svc.http.people.unit_names import with_kept_names
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.records import (
     ActivationAnswer,
@@ -119,6 +120,7 @@ def _decide(
 ) -> DecisionAnswer:
     began = time.perf_counter()
     check_experiment(caller.key, parsed.experiment, "/experiment")
+    with_kept_names(request_context, caller, parsed)
     decided = decide(
         request_context.worker.serving,
         parsed,

@@ -314,8 +314,23 @@ class Storage(Protocol):
             Unavailable: the store was never initialised.
         """
 
-    def initialise(self, secret: bytes, now_ms: int) -> bool:
-        """Keep the secret of a new store; False if it has one already."""
+    def initialise(
+        self, secret: bytes, now_ms: int, pseudonym_key: bytes | None = None
+    ) -> bool:
+        """Keep the secret of a new store; False if it has one already.
+
+        Args:
+            pseudonym_key: with which the ids of units are kept as pseudonyms, from the
+                first on; None keeps them as they come. Of a store that has a secret
+                already, nothing changes but that a missing key is replaced.
+        """
+
+    def pseudonym_key(self) -> bytes | None:
+        """Return the key of the pseudonyms; None for a store that keeps plain ids.
+
+        Raises:
+            Unavailable: the store was never initialised, or the key is missing.
+        """
 
     def lease(self, name: str) -> AbstractContextManager[bool]:
         """Hold a name until the block or the process ends; False if another does."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from bandit_svc.services.people.pseudonyms import Pseudonyms
 from bandit_svc.settings import Settings
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, shown_id
@@ -279,6 +280,8 @@ def _check_units(data: Path, events: set[tuple[str, str]]) -> None:
             (row.fact.unit_id, row.fact.fact_id)
             for row in storage.unit_facts.after(0, last)
         )
+        pseudonyms = Pseudonyms(storage.pseudonym_key())
+        events = {(pseudonyms.of(unit), event_id) for unit, event_id in events}
         states = [storage.units.state(unit) for unit in {unit for unit, _ in kept}]
         counted = [
             entry.n for s in states if s is not None for entry in s.trails["viewed."]

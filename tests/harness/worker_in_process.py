@@ -47,13 +47,16 @@ class WorkerInProcess:
         dev: bool,
         suffix: str = "ab12",
         now_ms: int = BEGAN_AT_MS,
+        pseudonym_key: bytes | None = None,
     ) -> None:
         settings = Settings(data=str(folder), dev=dev, fsync="never")
         self.folder = folder
         self.now_ms = now_ms
         with closing(Backends(settings)) as backends:
             backends.storage.migrate()
-            backends.storage.initialise(os.urandom(SECRET_BYTES), self.now_ms)
+            backends.storage.initialise(
+                os.urandom(SECRET_BYTES), self.now_ms, pseudonym_key
+            )
         self.worker = Worker(settings, self.now_ms, suffix)
         context = RequestContext(self.worker, lambda: self.now_ms, os.urandom)
         self.app = create_app(context)

@@ -15,6 +15,7 @@ from bandit_svc.clock import now_ms
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.errors import Conflict
 from bandit_svc.services.managing.issue_keys import ENTROPY_BYTES, issue_key
+from bandit_svc.services.people.pseudonyms import KEY_BYTES
 from bandit_svc.wiring import Backends
 
 
@@ -33,7 +34,11 @@ def init(data: str) -> None:
         make_private(backends.folder)
         backends.reader.check_formats()
         storage.migrate()
-        if not storage.initialise(secrets.token_bytes(SECRET_BYTES), now_ms()):
+        if not storage.initialise(
+            secrets.token_bytes(SECRET_BYTES),
+            now_ms(),
+            secrets.token_bytes(KEY_BYTES),
+        ):
             raise Conflict(
                 f"{backends.folder} is initialised already, and its keys are as "
                 "they were; `bandit-svc keys create` makes another one"

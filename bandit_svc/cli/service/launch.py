@@ -20,6 +20,7 @@ from bandit_svc.cli.service.private_folder import make_private
 from bandit_svc.clock import now_ms
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.errors import Unavailable
+from bandit_svc.services.people.pseudonyms import KEY_BYTES
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
 
@@ -53,10 +54,15 @@ def prepare(settings: Settings) -> None:
         backends.reader.check_formats()
         if settings.dev:
             backends.storage.migrate()
-            backends.storage.initialise(secrets.token_bytes(SECRET_BYTES), now_ms())
+            backends.storage.initialise(
+                secrets.token_bytes(SECRET_BYTES),
+                now_ms(),
+                secrets.token_bytes(KEY_BYTES),
+            )
             return
         backends.storage.secret()
         backends.storage.migrate()
+        backends.storage.pseudonym_key()
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -128,11 +128,15 @@ def parse_unit(body: bytes) -> UnitPatch:
     return UnitPatch(raw.traits, raw.consent, raw.links)
 
 
-def unit_record(known: KnownUnit) -> UnitRecord:
-    """Return a unit as its caller gets it."""
+def unit_record(known: KnownUnit, asked: str) -> UnitRecord:
+    """Return a unit as its caller gets it.
+
+    Args:
+        asked: the id that the caller has sent, which is told to nobody else.
+    """
     state = known.state
     return UnitRecord(
-        unit_id=known.unit_id,
+        unit_id=asked,
         group_id=state.unit_id,
         links=[id_ for id_ in state.ids if id_ != known.unit_id],
         traits=state.traits,

@@ -17,6 +17,7 @@ from bandit_svc.http.people.bodies import (
     parse_event,
     parse_event_batch,
 )
+from bandit_svc.http.people.unit_names import kept_name
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.people.record_event import record_event
@@ -44,25 +45,28 @@ def register(app: Flask, request_context: RequestContext) -> None:
 
 def event_one(request_context: RequestContext, body: bytes, caller: Caller) -> Reply:
     """Answer POST /v1/events; every key that reports events may do so."""
-    del caller
-    return json_reply(_record(request_context, body), 202)
+    return json_reply(_record(request_context, body, caller), 202)
 
 
 def event_many(request_context: RequestContext, body: bytes, caller: Caller) -> Steps:
     """Answer POST /v1/events/batch, item by item."""
-    del caller
     answers: list[EventAnswer | Problem] = []
     for index, item in enumerate(parse_event_batch(body)):
-        answers.append(_record_one_of_many(request_context, item, f"/events/{index}"))
+        place = f"/events/{index}"
+        answers.append(_record_one_of_many(request_context, item, caller, place))
         yield
     return json_reply(EventBatchAnswer(answers), 202, retry_headers(answers))
 
 
-def _record(request_context: RequestContext, body: bytes) -> EventAnswer:
+def _record(
+    request_context: RequestContext, body: bytes, caller: Caller
+) -> EventAnswer:
     worker = request_context.worker
+    sent = parse_event(body)
+    name = kept_name(request_context, caller, sent.unit_id)
     recorded = record_event(
         worker.people,
-        parse_event(body),
+        msgspec.structs.replace(sent, unit_id=name),
         worker.catalog.trails(),
         request_context.now_ms(),
         request_context.entropy(_ID_BYTES).hex(),
@@ -71,10 +75,10 @@ def _record(request_context: RequestContext, body: bytes) -> EventAnswer:
 
 
 def _record_one_of_many(
-    request_context: RequestContext, item: msgspec.Raw, prefix: str
+    request_context: RequestContext, item: msgspec.Raw, caller: Caller, prefix: str
 ) -> EventAnswer | Problem:
     try:
-        return _record(request_context, parsing.item_body(item))
+        return _record(request_context, parsing.item_body(item), caller)
     except BanditError as error:
         # One bad event of a batch does not fail the others.
         return problem_of(error, prefix)

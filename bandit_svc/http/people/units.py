@@ -4,11 +4,14 @@ Owns the HTTP shape of what is said and known about a unit; the rules are in
 services.people.
 """
 
+import msgspec
 from flask import Blueprint, Flask, Response, request
 
 from bandit_svc.http import parsing
 from bandit_svc.http.answers import json_reply
+from bandit_svc.http.incoming.caller import caller_of_request
 from bandit_svc.http.people.bodies import UnitChangeAnswer, parse_unit, unit_record
+from bandit_svc.http.people.unit_names import kept_links, kept_name
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.people.change_unit import change_unit
 from bandit_svc.services.people.look_up_unit import look_up_unit
@@ -24,10 +27,12 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.put("/v1/units/<unit_id>")
     def change(unit_id: str) -> Response:
         patch = parse_unit(parsing.read_body(request))
+        caller = caller_of_request()
+        links = kept_links(request_context, caller, patch.links)
         change_unit(
             worker.people,
-            unit_id,
-            patch,
+            kept_name(request_context, caller, unit_id),
+            msgspec.structs.replace(patch, links=links),
             request_context.now_ms(),
             request_context.entropy(_ID_BYTES).hex(),
         )
@@ -38,9 +43,9 @@ def register(app: Flask, request_context: RequestContext) -> None:
         known = look_up_unit(
             worker.storage.units,
             worker.catalog.all(),
-            unit_id,
+            kept_name(request_context, caller_of_request(), unit_id),
             request_context.now_ms(),
         )
-        return json_reply(unit_record(known)).to_flask()
+        return json_reply(unit_record(known, unit_id)).to_flask()
 
     app.register_blueprint(routes)

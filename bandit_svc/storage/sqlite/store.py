@@ -28,6 +28,7 @@ from bandit_svc.storage.interface import (
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
+from bandit_svc.storage.pseudonym_key import make_key, read_key
 from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.corrections.store import SqliteCorrections
 from bandit_svc.storage.sqlite.damages import SqliteDamages, keep_damaged_rows
@@ -159,17 +160,37 @@ class SqliteStorage:
             )
         return bytes.fromhex(sound[0])
 
-    def initialise(self, secret: bytes, now_ms: int) -> bool:
+    def initialise(
+        self, secret: bytes, now_ms: int, pseudonym_key: bytes | None = None
+    ) -> bool:
         """See the interface."""
         with self._database.write() as connection:
+            kept = {n for (n,) in connection.execute("SELECT name FROM meta")}
+            if pseudonym_key is not None and (
+                "pseudonyms" in kept or "secret" not in kept
+            ):
+                make_key(self._folder, pseudonym_key)
             added = connection.execute(
                 "INSERT OR IGNORE INTO meta VALUES ('secret', ?, NULL)", [secret.hex()]
             ).rowcount
+            if added and pseudonym_key is not None:
+                connection.execute(
+                    "INSERT INTO meta VALUES ('pseudonyms', 'blake2b-96', NULL)"
+                )
             connection.execute(
                 "INSERT OR IGNORE INTO meta VALUES ('created_at_ms', ?, NULL)",
                 [str(now_ms)],
             )
         return bool(added)
+
+    def pseudonym_key(self) -> bytes | None:
+        """See the interface."""
+        self.secret()
+        with self._database.read() as connection:
+            used = connection.execute(
+                "SELECT 1 FROM meta WHERE name = 'pseudonyms'"
+            ).fetchone()
+        return None if used is None else read_key(self._folder)
 
     @contextmanager
     def lease(self, name: str) -> Iterator[bool]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bandit_svc.errors import Unavailable
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
@@ -86,3 +87,36 @@ def test_a_folder_that_is_a_file_is_a_sentence(run: Run, tmp_path: Path) -> None
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
     assert "Traceback" not in result.output
+
+
+def test_a_new_store_has_a_key_of_pseudonyms_that_its_owner_alone_reads(
+    initialised: Path,
+) -> None:
+    key = initialised / "pseudonym.key"
+    with closing(Backends(Settings(data=str(initialised)))) as backends:
+        assert backends.storage.pseudonym_key() == bytes.fromhex(key.read_text())
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert len(bytes.fromhex(key.read_text())) == 32
+
+
+def test_without_its_key_a_store_is_not_served_until_init_makes_a_new_one(
+    run: Run, initialised: Path
+) -> None:
+    key = initialised / "pseudonym.key"
+    before = key.read_text()
+    key.unlink()
+    with closing(Backends(Settings(data=str(initialised)))) as backends:
+        with pytest.raises(Unavailable, match=r"pseudonym\.key.*restore it"):
+            backends.storage.pseudonym_key()
+        assert run("init", "--data", initialised).exit_code == 1
+        assert backends.storage.pseudonym_key() is not None
+    assert key.read_text() != before
+
+
+def test_a_store_of_before_keeps_ids_as_they_come(run: Run, data: Path) -> None:
+    with closing(Backends(Settings(data=str(data)))) as backends:
+        backends.storage.migrate()
+        backends.storage.initialise(bytes(32), 0)
+        run("init", "--data", data)
+        assert backends.storage.pseudonym_key() is None
+    assert not (data / "pseudonym.key").exists()
