@@ -165,6 +165,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     learner_tick_ms: Annotated[
         int, About("Milliseconds between learner ticks.", 1, 60_000)
     ] = 150
+    learner_nice: Annotated[
+        int,
+        About(
+            "How far the learner gives way to the web workers where they need the same "
+            "cores (0: not at all; 10: it gets a tenth of a worker's share).",
+            0,
+            19,
+        ),
+    ] = 10
     learner_silent_s: Annotated[
         int,
         About(

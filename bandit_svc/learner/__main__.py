@@ -40,6 +40,7 @@ def main() -> int:
         sys.stderr.write(f"Error: {error.message}\n")
         return WRONG_USAGE
     logs.configure(settings.log_level, "learner", settings.log_lines)
+    os.nice(settings.learner_nice)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     supervisor = os.environ.get("BANDIT_SUPERVISOR_PID")

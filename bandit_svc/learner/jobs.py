@@ -25,7 +25,8 @@ DONE = 0
 FAILED = 1
 BUSY = 3
 # Choices and training come first.
-NICENESS = 10
+NICENESS = 5
+"""More than the learner's, which starts them."""
 
 # `__name__` is "__main__" here.
 _log = logging.getLogger("bandit_svc.learner.jobs")

@@ -13,7 +13,7 @@ from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.asgi.protocol import ASGIProtocol
 
 from bandit_svc.http.counting import count_ended
-from bandit_svc.server.deadlines import Patience, Stage
+from bandit_svc.server.deadlines import HOLD_BACK_S, STALE_S, Patience, Stage
 from bandit_svc.server.hot_routes import (
     HOT,
     Hot,
@@ -58,6 +58,9 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         """Whether what waits came behind a request that is being answered."""
         self._is_unread = False
         """Whether the client does not read what was written."""
+        self._is_held_back = False
+        """Whether it was refused just now, by an overloaded worker."""
+        self._stale_until_s = 0.0
         self._address = ""
         self._patience: Patience = worker.patience
         self._stage = Stage.SILENT
@@ -101,6 +104,8 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         """Go on with what the client had sent meanwhile."""
         super().resume_writing()
         self._is_unread = False
+        if self._is_held_back:
+            return
         if self._is_halted:
             self.worker.loop.call_soon(self._go_on)
         else:
@@ -180,7 +185,7 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
                 parser = self._callback_parser
                 data = parser.remaining() + data
                 parser.reset()
-                if self._is_unread:
+                if self._is_unread or self._is_held_back:
                     break
             else:
                 data = self._behind(data)
@@ -237,9 +242,15 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         if hot is None or sent is None:
             return False
         worker = self.worker
-        # The loop's own time is that at which this turn began.
+        shedding = worker.shedding
+        if not shedding.is_in_turn:
+            # What is called soon is called when all that could be read was read.
+            worker.loop.call_soon(shedding.end_turn)
         now_s = time.monotonic()
-        if worker.shedding.is_due(now_s - worker.loop.time(), now_s):
+        is_stale, self._stale_until_s = now_s < self._stale_until_s, 0.0
+        if shedding.is_due(now_s) or is_stale:
+            # Callers that come again at once would cost more than they get.
+            self._is_held_back = not is_stale
             reply = self._routes.refuse(hot, sent)
         else:
             reply = self._routes.answer(hot, sent, body, self._address)
@@ -256,8 +267,18 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._is_halted = True
         self._waiting = data
         self._pause_reading()
+        loop = self.worker.loop
+        if self._is_held_back:
+            loop.call_later(HOLD_BACK_S, self._let_in)
+        elif not self._is_unread:
+            loop.call_soon(self._go_on)
+
+    def _let_in(self) -> None:
+        """Read again from a client that was held back."""
+        self._is_held_back = False
+        self._stale_until_s = time.monotonic() + STALE_S
         if not self._is_unread:
-            self.worker.loop.call_soon(self._go_on)
+            self._go_on()
 
     def _go_on(self) -> None:
         self._is_halted = self._is_behind = False

@@ -14,6 +14,7 @@ from bandit_svc.clock import GuardedClock, now_ms
 from bandit_svc.errors import BanditError
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metrics import DEGRADED, FOREIGN_CHANGES, FSYNC_FAILURES
+from bandit_svc.scheduling import run_soon
 from bandit_svc.server.app import create_app
 from bandit_svc.server.hot_routes import HotRoutes
 from bandit_svc.server.repeating import Repeating
@@ -101,6 +102,7 @@ class WebProcess:
 def tune_interpreter() -> None:
     """Set what makes a process that only serves answer evenly; call it once."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    run_soon()
     # These objects live as long as the process; a collection that walks through them
     # would delay a request.
     gc.freeze()

@@ -22,6 +22,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from bandit_svc.scheduling import run_soon
+
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _DECISION_ID = re.compile(rb'"decision_id": ?"([^"]+)"')
 _IS_REWARD = b"POST /v1/rewards"
@@ -271,6 +273,8 @@ def _percentile_ms(latencies: list[float], share: float) -> float:
 
 def main(read: Callable[[], str] = sys.stdin.read) -> None:
     """Run the plan of standard input."""
+    # A caller on a machine of its own would not wait for ours.
+    run_soon()
     json.dump(run(json.loads(read())), sys.stdout)
 
 

@@ -20,9 +20,12 @@ COMMAND = str(Path(sys.executable).with_name("bandit-svc"))
 
 
 def plain_environment(**variables: str) -> dict[str, str]:
-    """Return this process's environment without settings of the service."""
+    """Return this process's environment without settings of the service.
+
+    Tests keep all cores busy; the learner does not give way to them.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("BANDIT_")}
-    return kept | variables
+    return kept | {"BANDIT_LEARNER_NICE": "0"} | variables
 
 
 class Process:

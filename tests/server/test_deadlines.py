@@ -4,8 +4,10 @@ import pytest
 
 from bandit_svc.server.deadlines import (
     FORGET_AFTER_S,
+    IN_TIME_S,
+    LEAST_ANSWERED,
+    LONG_TURN_ASKED,
     OVERLOADED_AFTER_S,
-    TURN_S,
     Patience,
     Shedding,
     Stage,
@@ -33,26 +35,60 @@ def test_our_own_answer_may_take_any_time() -> None:
     assert PATIENCE.left_s(Stage.ANSWER, 1e9) > 0
 
 
-def test_one_long_turn_sheds_nothing() -> None:
+def turn(shedding: Shedding, began_s: float, asked: int, each_s: float) -> list[bool]:
+    """Reach so many requests in one turn; return which are refused."""
+    due = [shedding.is_due(began_s + n * each_s) for n in range(asked)]
+    shedding.end_turn()
+    return due
+
+
+def long_turns(shedding: Shedding, count: int) -> list[bool]:
+    """Take so many turns of 20 ms in a row; return whether each refuses anything."""
+    return [any(turn(shedding, 100 + n / 50, 200, 1e-4)) for n in range(count)]
+
+
+def test_one_long_turn_refuses_nothing() -> None:
     shedding = Shedding()
 
-    assert not any(shedding.is_due(TURN_S + n / 100, 100 + n / 100) for n in range(90))
+    assert not any(turn(shedding, 100.0, 1_000, 0.01))
 
 
-def test_after_a_second_of_long_turns_what_comes_late_in_its_turn_is_shed() -> None:
+def test_after_a_row_of_long_turns_what_is_reached_late_is_refused() -> None:
     shedding = Shedding()
-    steps = [n / 10 for n in range(21)]
-    late = [shedding.is_due(2 * TURN_S, 100 + step) for step in steps]
-    early = shedding.is_due(TURN_S / 2, 102.0)
+    refuses = long_turns(shedding, 30)
+    in_order = turn(shedding, 100.6, 200, 1e-4)
 
-    assert late == [step >= OVERLOADED_AFTER_S for step in steps]
-    assert not early
+    assert refuses.index(True) == round(OVERLOADED_AFTER_S / 0.02)
+    assert not any(in_order[: round(IN_TIME_S / 1e-4)])
+    assert all(in_order[round(IN_TIME_S / 1e-4) + 1 :])
 
 
-def test_an_overload_is_over_when_no_turn_is_long_for_a_while() -> None:
+def test_few_requests_that_take_long_are_no_overload() -> None:
     shedding = Shedding()
-    for step in range(30):
-        shedding.is_due(TURN_S, 100 + step / 10)
-    later_s = 102.9 + FORGET_AFTER_S + 0.01
 
-    assert not shedding.is_due(TURN_S, later_s)
+    assert not any(
+        any(turn(shedding, 100 + n, LONG_TURN_ASKED - 1, 0.01)) for n in range(20)
+    )
+
+
+def test_a_short_turn_between_long_ones_shows_that_nothing_waits() -> None:
+    shedding = Shedding()
+    for n in range(60):
+        assert not any(turn(shedding, 100 + n / 10, 200, 1e-4))
+        assert not any(turn(shedding, 100.05 + n / 10, 1, 1e-4))
+
+
+def test_an_overload_is_over_when_nothing_comes_late_for_a_while() -> None:
+    shedding = Shedding()
+    assert long_turns(shedding, 30)[-1]
+    short = [turn(shedding, 100.6 + n / 10, 20, 1e-4) for n in range(10)]
+
+    assert not any(any(due) for due in short)
+    assert not any(turn(shedding, 101.6 + FORGET_AFTER_S, 200, 1e-4))
+
+
+def test_the_first_few_of_a_turn_are_answered_however_long_they_take() -> None:
+    shedding = Shedding()
+    long_turns(shedding, 30)
+
+    assert not any(turn(shedding, 100.6, LEAST_ANSWERED, 0.01))

@@ -40,7 +40,14 @@ _WEB_SETTINGS = (
     "slow_request_ms",
 )
 _LEARNER_SETTINGS = (
-    *("data", "learner_tick_ms", "publish_every_ms", "log_level", "log_lines"),
+    *(
+        "data",
+        "learner_tick_ms",
+        "learner_nice",
+        "publish_every_ms",
+        "log_level",
+        "log_lines",
+    ),
 )
 
 
