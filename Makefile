@@ -114,8 +114,9 @@ $(VENV)/.bench-installed: benchmarks/requirements.lock | $(VENV)/.installed
 bench-quality: $(VENV)/.bench-installed  ## learning quality against other bandit libraries
 	$(BIN)/python -m benchmarks.quality
 
-bench-soak: install  ## 24 h of traffic compressed: memory, files, time of a decision
+bench-soak: install  ## 24 h of traffic compressed, then the running service: memory, files, time
 	$(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m benchmarks.soak_served
 
 bench-truth: install  ## coverage, widths, power of intervals; BENCH_ARGS="--runs 200 --cells units" for some
 	$(BIN)/python -m benchmarks.truth $(BENCH_ARGS)
