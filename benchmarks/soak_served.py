@@ -126,7 +126,9 @@ def _sample(found: Service, seconds: float, rate: float) -> Sample:
     for pid, kind in _processes(found):
         with contextlib.suppress(OSError):
             mib[kind] = mib.get(kind, 0.0) + _memory(pid)
-            files[kind] = files.get(kind, 0.0) + len(os.listdir(f"/proc/{pid}/fd"))
+            files[kind] = files.get(kind, 0.0) + len(
+                list(Path(f"/proc/{pid}/fd").iterdir())
+            )
     return Sample(mib, files, got["p50_ms"], got["failed"] + got["lost"])
 
 
