@@ -154,8 +154,8 @@ def _growing(samples: list[Sample]) -> Iterator[str]:
     before, later = samples[tenth : 2 * tenth], samples[2 * tenth :]
     for kind in before[0].mib:
         grown = {
-            "memory": _peak(later, "mib", kind) / _peak(before, "mib", kind),
-            "files": _peak(later, "files", kind) / _peak(before, "files", kind),
+            "memory": _peak(_mib(later), kind) / _peak(_mib(before), kind),
+            "files": _peak(_files(later), kind) / _peak(_files(before), kind),
         }
         for what, ratio in grown.items():
             print(f"{kind}, {what}: {ratio:.3f} of the second tenth")
@@ -167,8 +167,16 @@ def _growing(samples: list[Sample]) -> Iterator[str]:
         yield "latency"
 
 
-def _peak(samples: list[Sample], what: str, kind: str) -> float:
-    return max(getattr(sample, what).get(kind, 0.0) for sample in samples)
+def _mib(samples: list[Sample]) -> list[dict[str, float]]:
+    return [sample.mib for sample in samples]
+
+
+def _files(samples: list[Sample]) -> list[dict[str, float]]:
+    return [sample.files for sample in samples]
+
+
+def _peak(held: list[dict[str, float]], kind: str) -> float:
+    return max(by_kind.get(kind, 0.0) for by_kind in held)
 
 
 def _latency(samples: list[Sample]) -> float:
