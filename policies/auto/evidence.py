@@ -57,6 +57,7 @@ class Evidence(msgspec.Struct):
         squares: discounted sum of the served average's squared errors.
         examples: discounted number of examples in `squares`.
         shares: sum of the squared shares of those examples.
+        resting: of each group of models, whether it learns from few examples.
     """
 
     losses: list[float]
@@ -67,11 +68,12 @@ class Evidence(msgspec.Struct):
     squares: float = 0.0
     examples: float = 0.0
     shares: float = 0.0
+    resting: list[bool] = []
 
     @classmethod
-    def of(cls, models: int) -> Self:
+    def of(cls, models: int, groups: int = 1) -> Self:
         """Return the evidence for so many models before any example."""
-        return cls([0.0] * models, [0.0] * models)
+        return cls([0.0] * models, [0.0] * models, resting=[False] * groups)
 
     @property
     def count(self) -> int:
@@ -131,14 +133,16 @@ class Evidence(msgspec.Struct):
             found.append((mean, (mean - Z95 * error, mean + Z95 * error)))
         return found
 
-    def hopeless(self, models: Sequence[int], log_priors: Sequence[float]) -> bool:
-        """Return whether each of some models is far from being served."""
+    def send_to_rest(
+        self, groups: Sequence[slice], log_priors: Sequence[float]
+    ) -> None:
+        """Let those groups of models rest that are all far from being served."""
         ahead = [
             prior - LEARNING_RATE * loss
             for prior, loss in zip(log_priors, self.losses, strict=True)
         ]
         least = max(ahead) - HOPELESS
-        return all(ahead[model] < least for model in models)
+        self.resting = [max(ahead[models]) < least for models in groups]
 
     def add(
         self,

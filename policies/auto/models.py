@@ -70,15 +70,16 @@ STACKS = (
 def log_priors() -> list[float]:
     """Return the logarithm of each model's share before any evidence."""
     priors = [stack.log_prior for stack in STACKS for _ in stack.priors]
-    return [*priors, 0.0]
+    return [*priors, 0.0, 0.0]
 
 
 def model_names() -> list[str]:
     """Return the name of each model, in the order of their weights."""
-    return [*(name for stack in STACKS for name in stack.priors), "shared"]
+    names = [name for stack in STACKS for name in stack.priors]
+    return [*names, "shared", "Vowpal Wabbit"]
 
 
 def forgetting_rates() -> list[float]:
     """Return how fast each model forgets: times the deviation of its constant."""
     priors = [prior for stack in STACKS for prior in stack.priors.values()]
-    return [*(prior.forgetting * prior.intercept for prior in priors), 0.0]
+    return [*(prior.forgetting * prior.intercept for prior in priors), 0.0, 0.0]

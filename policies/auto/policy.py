@@ -1,9 +1,9 @@
 """The policy that chooses among models of the reward by itself.
 
-Owns the kind `auto`: eight models side by side, their average by the evidence for each,
+Owns the kind `auto`: nine models side by side, their average by the evidence for each,
 and inverse-gap weighting on that average. The arithmetic of the models is in
-`regressions` and `shared`, the way from a context to columns in `columns`, the weights
-in `evidence`, what is kept between two predictions in `served`.
+`regressions`, `shared` and `vw.rewards`, the way from a context to columns in
+`columns`, the weights in `evidence`, what is kept between predictions in `served`.
 
 State is a function of the learned examples in order; a pmf follows from it alone.
 """
@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from policies.auto.clock import Clock
-from policies.auto.columns import MOST_PAIRS, ColumnReader, Columns, Row
+from policies.auto.columns import MOST_PAIRS, ColumnReader, Columns, Floats, Row
 from policies.auto.evidence import Evidence
 from policies.auto.exploration import inverse_gap
 from policies.auto.models import (
@@ -50,9 +50,11 @@ from policies.change.settings import (
 )
 from policies.change.typical import Typical
 from policies.envelope import seal, spec_digest, unseal
+from policies.examples import Example
 from policies.features import Named
 from policies.kind import PolicyKind, Search
 from policies.settings import Number
+from policies.vw.rewards import RewardModel
 
 MOST_ACTIONS_PAIRED = 49
 """With more actions than this, products of features are left out for good: nothing was
@@ -63,10 +65,14 @@ LARGEST = 1e100
 
 REST = 4
 """Models of the same columns that are all far from being served learn from every fourth
-example only; their errors count as ever, so that they can come back."""
+example only. Its squared errors count for all four, so that they can come back. Who
+rests is decided after such an example, so that none of the four counts twice."""
+
+OF_RESTING = math.sqrt(REST)
+"""By which an error is multiplied that counts for all four."""
 
 
-_FORM = 3
+_FORM = 4
 """Of the state and of what is learned; raise it with either, and models are trained
 from the log again."""
 
@@ -79,6 +85,7 @@ class _State(msgspec.Struct, frozen=True):
     evidence: Evidence
     stacks: list[Packed]
     shared: PackedShared
+    vw: bytes
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -100,16 +107,19 @@ class AutoPolicy:
             for end, stack in zip(ends, STACKS, strict=True)
         ]
         self._log_priors = log_priors()
-        self._typical = Typical()
+        vw = len(self._log_priors) - 1
+        self._groups = (*self._slices, slice(vw, vw + 1))
+        self._typical, self._vw = Typical(), RewardModel()
         self._begin(Clock())
 
     def _begin(self, clock: Clock) -> None:
         """Begin with nothing learned, but for the count and what rewards are usual."""
-        evidence = Evidence.of(self._slices[-1].stop + 1)
+        evidence = Evidence.of(len(self._log_priors), len(self._groups))
         evidence.clock = clock
         stacks = [stack.untrained() for stack in STACKS]
         self._falls = Falls()
-        self._restore(Columns(), Rows(), evidence, stacks, SharedRegression())
+        models = stacks, SharedRegression(), RewardModel()
+        self._restore(Columns(), Rows(), evidence, *models)
 
     def _restore(
         self,
@@ -118,33 +128,49 @@ class AutoPolicy:
         evidence: Evidence,
         stacks: list[Regressions],
         shared: SharedRegression,
+        vw: RewardModel,
     ) -> None:
         self._columns, self._reader = columns, ColumnReader(columns)
         self._rows, self._evidence = rows, evidence
         self._stacks, self._shared = stacks, shared
         self._served = Served(stacks, shared)
+        self._vw.finish()
+        self._vw = vw
         self._weigh()
 
     def _weigh(self) -> None:
         self._weights = self._evidence.weights(self._log_priors)
-        weights = np.array(self._weights)
-        last = self._slices[-1].stop
-        self._shares = [weights[where] for where in (*self._slices, slice(last, None))]
+        self._shares: list[Floats] = []
+
+    def _weights_by_stack(self) -> list[Floats]:
+        """Return the weights of the models of each stack, then of the shared one."""
+        # Made on the first prediction: a learner learns many examples for each.
+        if not self._shares:
+            weights = np.array(self._weights)
+            shared = self._slices[-1].stop
+            self._shares = [weights[where] for where in self._slices]
+            self._shares.append(weights[shared : shared + 1])
+        return self._shares
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Return the explorer's probabilities from the served average."""
         check_actions(len(actions))
         # Products that carry no weight would add 0 to each mean.
-        row = self._reader.row(context, products=bool(self._shares[PAIRS].any()))
+        shares = self._weights_by_stack()
+        row = self._reader.row(context, products=bool(shares[PAIRS].any()))
         clock = self._evidence.clock
         means = self._served.means(
             row,
             actions,
             self._rows.by_key,
-            self._shares,
+            shares,
             self._columns.used,
             clock.time,
         )
+        share = self._weights[-1]
+        if share > 0.0:
+            # The others predict rewards less the mean; a constant moves no gap.
+            means += share * np.array(self._vw.expected(context, actions))
         return inverse_gap(means, self._evidence.noise, clock.age, self._gamma_scale)
 
     def learn(
@@ -165,30 +191,42 @@ class AutoPolicy:
         # Not its share of the range, so that a declared maximum changes no bit.
         whole = min(reward - self._reward_range.minimum, LARGEST)
         # All features are read first, so that a refused one changes nothing.
-        row = self._reader.row(context)
+        row = self._row(context)
         own = own_features(actions[chosen])
+        self._vw.read(actions)
         if self._typical.learn(whole):
             self._begin(self._evidence.clock.begun_again())
-            row = self._reader.row(context)
+            row = self._row(context)
         if self._columns.pairing and len(actions) > MOST_ACTIONS_PAIRED:
             self._stop_pairing()
-            row = self._reader.row(context)
+            row = self._row(context)
         if not row.complete:
             self._reader.admit(context, self._most_pairs())
-            row = self._reader.row(context)
+            row = self._row(context)
         bounded = self._typical.bounded(whole)
-        target = bounded - self._evidence.mean
-        errors, new_row = self._learned(row, actions, chosen, own, target)
+        example = Example(context, tuple(actions), chosen, propensity, bounded)
+        errors, new_row = self._learned(row, own, example)
         self._reader.learn(row)
         self._take_in(bounded, errors)
         self._weigh()
         self._served.learned(new_row=new_row)
+
+    def _row(self, context: Context) -> Row:
+        """Read a context that is learned; without products where they rest."""
+        rest = self._evidence.resting[PAIRS] and self._may_rest()
+        return self._reader.row(context, products=not rest)
+
+    def _may_rest(self) -> bool:
+        """Return whether the next example is none that resting models learn from."""
+        return (self._evidence.count + 1) % REST != 0
 
     def _take_in(self, reward: float, errors: Sequence[float]) -> None:
         """Add an example to the evidence, and begin again where a change is due."""
         evidence, rules = self._evidence, self._rules
         noise = evidence.noise
         error = evidence.add(reward, errors, self._weights, self._horizon, rules.memory)
+        if evidence.count % REST == 0:
+            evidence.send_to_rest(self._groups, self._log_priors)
         if rules.reset_every and evidence.count % rules.reset_every == 0:
             self._begin(evidence.clock.begun_again())
         elif rules.detects and noise > 0.0 and self._falls.add(error / noise):
@@ -196,29 +234,38 @@ class AutoPolicy:
             evidence.change()
 
     def _learned(
-        self,
-        row: Row,
-        actions: Sequence[Action],
-        chosen: int,
-        own: Sequence[Named],
-        target: float,
+        self, row: Row, own: Sequence[Named], example: Example
     ) -> tuple[list[float], bool]:
-        """Let each model learn; return their errors, and if the action is new."""
-        count, time = self._evidence.count + 1, self._evidence.clock.time
-        at, new_row = self._row_of(actions, chosen, count)
+        """Let each model learn; return their errors, and if the action is new.
+
+        Args:
+            row: of the context.
+            own: features of the action.
+            example: with a reward that is bounded.
+        """
+        evidence = self._evidence
+        count, time = evidence.count + 1, evidence.clock.time
+        target = example.reward - evidence.mean
+        at, new_row = self._row_of(example.actions, example.chosen, count)
+        may_rest = self._may_rest()
         errors: list[float] = []
         ends = row.plain, row.hats, len(row.columns)
-        for stack, where, end in zip(self._stacks, self._slices, ends, strict=True):
-            models = range(where.start, where.stop)
+        places = zip(self._stacks, self._slices, ends, evidence.resting, strict=False)
+        for stack, where, end, rests in places:
+            if (rests and may_rest) or evidence.losses[where.start] == math.inf:
+                errors += [0.0] * (where.stop - where.start)
+                continue
             columns, values = row.columns[:end], row.values[:end]
-            if self._evidence.losses[where.start] == math.inf:
-                errors += [0.0] * len(models)
-            elif count % REST and self._evidence.hopeless(models, self._log_priors):
-                errors += stack.errors(at, columns, values, target).tolist()
-            else:
-                errors += stack.learn(at, columns, values, target, time).tolist()
+            found = stack.learn(at, columns, values, target, time)
+            errors += (found * OF_RESTING if rests else found).tolist()
         columns, values = row.columns[: row.plain], row.values[: row.plain]
         errors.append(self._shared.learn(at, own, columns, values, target))
+        rests = evidence.resting[-1]
+        if rests and may_rest:
+            errors.append(0.0)
+        else:
+            error = example.reward - self._vw.learn(*example)
+            errors.append(error * OF_RESTING if rests else error)
         return errors, new_row
 
     def _row_of(
@@ -278,6 +325,7 @@ class AutoPolicy:
             self._evidence,
             [stack.packed() for stack in self._stacks],
             self._shared.packed(),
+            self._vw.dump(),
         )
         return seal(self._digest, _encode(state))
 
@@ -288,14 +336,13 @@ class AutoPolicy:
             stack.unpacked(packed)
             for packed, stack in zip(loaded.stacks, STACKS, strict=True)
         ]
-        self._typical, self._falls = loaded.typical, loaded.falls
-        self._restore(
-            loaded.columns,
-            loaded.rows,
-            loaded.evidence,
+        models = (
             stacks,
             SharedRegression.unpacked(loaded.shared),
+            RewardModel.loaded(loaded.vw),
         )
+        self._typical, self._falls = loaded.typical, loaded.falls
+        self._restore(loaded.columns, loaded.rows, loaded.evidence, *models)
 
 
 KIND = PolicyKind(

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.auto.columns import MOST_COLUMNS, Floats, Indices
-from policies.auto.squares import take_squares
+from policies.auto.products import take_squares, times_rows
 
 Singles = npt.NDArray[np.float32]
 
@@ -81,7 +81,7 @@ def room_for(needed: int, least: int) -> int:
 
 
 class Regressions:
-    """Shapes: Q models, R rows (actions), D columns, with spare room in R and D."""
+    """Shapes: R rows (actions), Q models, D columns, with spare room in R and D."""
 
     def __init__(self, priors: Sequence[Prior], most_columns: int) -> None:
         self._priors = tuple(priors)
@@ -95,10 +95,10 @@ class Regressions:
         # The place of a column of the contexts; -1 for those that the models lack.
         self._places = np.full(MOST_COLUMNS, -1)
         self._times: list[float] = []
-        self._weights: Floats = np.zeros((len(priors), 0, 0))
-        self._matrices: Singles = np.zeros((len(priors), 0, 0, 0), np.float32)
+        self._weights: Floats = np.zeros((0, len(priors), 0))
+        self._matrices: Singles = np.zeros((0, len(priors), 0, 0), np.float32)
         # A row's matrix is the stored one less the sum of u u' over its pending u.
-        self._pending: Singles = np.zeros((len(priors), 0, MOST_PENDING, 0), np.float32)
+        self._pending: Singles = np.zeros((0, len(priors), MOST_PENDING, 0), np.float32)
         self._pending_counts: list[int] = []
 
     @property
@@ -132,48 +132,37 @@ class Regressions:
             places, values = places[inside], values[inside]
         if row >= len(self._times) or self._room < len(self._columns):
             self._make_room(row)
-        weights = self._weights[:, row]
+        weights = self._weights[row]
         self._forget(row, weights, time)
-        errors = target - weights[:, places] @ values
+        # `take` is twice as fast as an index of the same places.
+        errors: Floats = target - weights.take(places, 1) @ values
         gains = self._gains(row, places, values)
         # With x the values and P the matrix, P becomes P - (P x)(P x)' / (1 + x' P x).
-        spreads = 1.0 + np.maximum(gains[:, places] @ values, 0.0)
+        spreads = 1.0 + np.maximum(gains.take(places, 1) @ values, 0.0)
         weights += gains * (errors / spreads)[:, None]
         pending = self._pending_counts[row]
-        self._pending[:, row, pending] = gains / np.sqrt(spreads)[:, None]
+        self._pending[row, :, pending] = gains / np.sqrt(spreads)[:, None]
         self._pending_counts[row] = pending + 1
         if pending + 1 == MOST_PENDING:
             self._settle(row)
         return errors
 
-    def errors(
-        self, row: int, columns: Indices, values: Floats, target: float
-    ) -> Floats:
-        """Return the error of each model on an example; nothing is learned."""
-        places = self._places[columns]
-        if row >= len(self._times) or not self._columns:
-            return np.full(len(self._priors), target)
-        inside = places >= 0
-        weights = self._weights[:, row]
-        found: Floats = target - weights[:, places[inside]] @ values[inside]
-        return found
-
     def _gains(self, row: int, places: Indices, values: Floats) -> Singles:
         """Return P x for each model, shape (Q, D)."""
         singles = values.astype(np.float32)
-        gains: Singles = np.einsum(
-            "qnd,n->qd", self._matrices[:, row][:, places], singles
-        )
-        pending = self._pending[:, row, : self._pending_counts[row]]
-        inner = np.einsum("qmn,n->qm", pending[:, :, places], singles)
-        gains -= np.einsum("qmd,qm->qd", pending, inner)
+        gains = times_rows(singles, self._matrices[row].take(places, 1))
+        count = self._pending_counts[row]
+        if count:
+            pending = self._pending[row, :, :count]
+            inner = pending.take(places, 2) @ singles
+            gains -= (inner[:, None, :] @ pending)[:, 0]
         return gains
 
     def _settle(self, row: int) -> None:
         """Make a row's pending updates."""
         count = self._pending_counts[row]
         if count:
-            take_squares(self._matrices[:, row], self._pending[:, row, :count])
+            take_squares(self._matrices[row], self._pending[row, :, :count])
             self._pending_counts[row] = 0
 
     def weights_of(self, columns: Indices) -> Floats:
@@ -211,7 +200,7 @@ class Regressions:
         for model, share in enumerate(shares.tolist()):
             if share > 0.0:
                 kept = np.sqrt(self._kept(model, times, time)) * share
-                part += kept[:, None] * self._weights[model][at]
+                part += kept[:, None] * self._weights[at[0], model, at[1]]
         folded[learned[:, None], inside] = part
         return folded
 
@@ -253,8 +242,8 @@ class Regressions:
         """Reset a row to the prior: its action went and another one takes it."""
         if row < len(self._times):
             self._times[row], self._pending_counts[row] = NEVER, 0
-            self._weights[:, row] = 0.0
-            self._matrices[:, row] = self._prior_matrices(self._matrices.shape[2])
+            self._weights[row] = 0.0
+            self._matrices[row] = self._prior_matrices(self._matrices.shape[2])
 
     def _joined(self, columns: Indices, places: Indices) -> Indices:
         """Assign a place to each column that has none, as long as there is room."""
@@ -267,7 +256,7 @@ class Regressions:
         return found
 
     def _make_room(self, row: int) -> None:
-        _, rows, width = self._weights.shape
+        rows, _, width = self._weights.shape
         self._room = room_for(len(self._columns), LEAST_COLUMNS)
         self._times += [NEVER] * (row + 1 - len(self._times))
         self._pending_counts += [0] * (row + 1 - len(self._pending_counts))
@@ -276,15 +265,13 @@ class Regressions:
         if (rows, width) == (more_rows, more_width):
             return
         models = len(self._priors)
-        weights = np.zeros((models, more_rows, more_width))
-        matrices = np.empty(
-            (models, more_rows, more_width, more_width), dtype=np.float32
-        )
-        matrices[:] = self._prior_matrices(more_width)[:, None]
-        weights[:, :rows, :width] = self._weights
-        matrices[:, :rows, :width, :width] = self._matrices
-        pending = np.zeros((models, more_rows, MOST_PENDING, more_width), np.float32)
-        pending[:, :rows, :, :width] = self._pending
+        weights = np.zeros((more_rows, models, more_width))
+        matrices = np.empty((more_rows, models, more_width, more_width), np.float32)
+        matrices[:] = self._prior_matrices(more_width)
+        weights[:rows, :, :width] = self._weights
+        matrices[:rows, :, :width, :width] = self._matrices
+        pending = np.zeros((more_rows, models, MOST_PENDING, more_width), np.float32)
+        pending[:rows, :, :, :width] = self._pending
         self._weights, self._matrices, self._pending = weights, matrices, pending
 
     def _prior_matrices(self, width: int) -> Singles:
@@ -321,7 +308,7 @@ class Regressions:
         # Not the spare columns: those that are in use later must begin with the prior
         # to the last bit, as they do after a load.
         width = len(self._columns)
-        matrices = self._matrices[:, row, :width, :width]
+        matrices = self._matrices[row, :, :width, :width]
         kept = np.exp(-self._squares * passed)
         # A weight scales like a deviation, so that weight and covariance shrink to the
         # prior (mean 0, its own variance) together.
@@ -335,14 +322,14 @@ class Regressions:
         """Return the stack for a dump, without spare room."""
         rows, width = len(self._times), len(self._columns)
         upper = np.triu_indices(width)
-        triangles = self._matrices[:, :rows, :width, :width][:, :, *upper]
+        triangles = self._matrices[:rows, :, :width, :width][:, :, *upper]
         return Packed(
             columns=self._columns,
             times=self._times,
-            weights=self._weights[:, :rows, :width].astype("<f8").tobytes(),
+            weights=self._weights[:rows, :, :width].astype("<f8").tobytes(),
             matrices=triangles.astype("<f4").tobytes(),
             pending=[
-                self._pending[:, row, :count, :width].astype("<f4").tobytes()
+                self._pending[row, :, :count, :width].astype("<f4").tobytes()
                 for row, count in enumerate(self._pending_counts)
             ],
         )
@@ -361,14 +348,14 @@ class Regressions:
         new._make_room(rows - 1)
         new._times = list(packed.times)
         models = len(priors)
-        weights = np.frombuffer(packed.weights, "<f8").reshape(models, rows, width)
-        new._weights[:, :rows, :width] = weights
-        triangles = np.frombuffer(packed.matrices, "<f4").reshape(models, rows, -1)
+        weights = np.frombuffer(packed.weights, "<f8").reshape(rows, models, width)
+        new._weights[:rows, :, :width] = weights
+        triangles = np.frombuffer(packed.matrices, "<f4").reshape(rows, models, -1)
         one, other = np.triu_indices(width)
-        new._matrices[:, :rows, one, other] = triangles
-        new._matrices[:, :rows, other, one] = triangles
+        new._matrices[:rows, :, one, other] = triangles
+        new._matrices[:rows, :, other, one] = triangles
         for row, updates in enumerate(packed.pending):
             pending = np.frombuffer(updates, "<f4").reshape(models, -1, width)
             new._pending_counts[row] = pending.shape[1]
-            new._pending[:, row, : pending.shape[1], :width] = pending
+            new._pending[row, :, : pending.shape[1], :width] = pending
         return new

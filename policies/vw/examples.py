@@ -100,6 +100,14 @@ class ExampleWriter:
         """Render the part of an example that its actions are."""
         return "\n".join(self._action_lines(actions))
 
+    def read(self, actions: Sequence[Action]) -> None:
+        """Render actions that are learned next.
+
+        Raises:
+            PolicyError: a feature is refused.
+        """
+        self._parts(actions)
+
     def labelled(
         self,
         shared: str,

@@ -214,6 +214,15 @@ def command_line(spec: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def default_command_line() -> list[str]:
+    """Return the arguments of the regression that the defaults have."""
+    settings = (EXPLORER, CB_TYPE, INTERACTION, SCALE)
+    learner = [setting for setting, _ in LEARNER_SETTINGS]
+    return command_line(
+        {setting.name: setting.default for setting in (*settings, *learner)}
+    )
+
+
 def is_running(spec: Mapping[str, Any]) -> bool:
     """Return whether rewards and numbers are scaled by running moments."""
     return bool(spec.get(SCALE.name, RANGE) == RUNNING)

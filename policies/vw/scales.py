@@ -107,6 +107,11 @@ class RunningScale:
         self._rewards = Moments()
         self._numbers: dict[str, Moments] = {}
 
+    @property
+    def rewards(self) -> tuple[float, float]:
+        """The running mean and deviation of the rewards."""
+        return self._rewards.mean, self._rewards.deviation
+
     def learned(self, context: Context, reward: float) -> tuple[str, float]:
         """Add the reward and the numbers; return the line and the label."""
         self._range.scaled(reward)
@@ -129,7 +134,7 @@ class RunningScale:
         state = _encode(_State(self._rewards, self._numbers))
         return _LENGTH.pack(len(state)) + state
 
-    def loaded(self, payload: bytes) -> tuple[bytes, Scale]:
+    def loaded(self, payload: bytes) -> tuple[bytes, "RunningScale"]:
         """Return the bytes behind the moments, and a scale with these moments."""
         try:
             (length,) = _LENGTH.unpack_from(payload)

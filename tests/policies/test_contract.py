@@ -215,6 +215,22 @@ def test_feature_that_is_no_finite_scalar_is_refused_and_nothing_learned(
     assert policy.dump() == before
 
 
+def test_refused_feature_of_any_action_changes_nothing(
+    spec: Spec, log: Log, actions: Sequence[Action], trained: Train
+) -> None:
+    """Also of one that was not chosen; kinds that don't read it may learn."""
+    policy = trained(spec, log[:20])
+    before = policy.dump()
+    broken = (*actions, Action("scarf", {"price": math.nan}))
+
+    try:
+        policy.learn(log[0].context, broken, 0, 0.5, 1.0)
+    except PolicyError:
+        assert policy.dump() == before
+    else:
+        assert spec["kind"] not in {"vw", "auto"}
+
+
 def test_empty_list_of_actions_is_refused(spec: Spec) -> None:
     policy = build_policy(spec)
 

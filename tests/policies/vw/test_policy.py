@@ -11,7 +11,8 @@ import pytest
 from policies.base import Action, PolicyError, RewardRange
 from policies.spec import build_policy, normalise_spec
 from policies.vw.explorers import command_line, resumes_exactly
-from policies.vw.policy import distribution, without_predictions
+from policies.vw.model import without_predictions
+from policies.vw.policy import distribution
 
 ACTIONS = (Action("boots"), Action("coat"))
 EXACT = {

@@ -1,7 +1,4 @@
-"""Products of updates, taken from the matrices that they update.
-
-Owns that the result is the same to the last bit on any number of threads.
-"""
+"""Products of matrices that are the same to the last bit on any number of threads."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +9,28 @@ MOST_IN_PRODUCT = 64
 """Columns of a block of a matrix that is one product. OpenBLAS gives a larger product
 to all its threads: they use more CPU than they save time at these sizes, and a sum's
 last bits, and so the model's bytes, would depend on the number of cores."""
+
+MOST_IN_SUM = 8192
+"""Entries of a matrix up to which a vector's product with it is OpenBLAS's. It gives
+larger ones to all its threads too."""
+
+
+def times_rows(values: Singles, matrices: Singles) -> Singles:
+    """Return the products of a vector and each of Q matrices.
+
+    Args:
+        values: shape (n,).
+        matrices: shape (Q, n, D).
+
+    Returns:
+        Shape (Q, D).
+    """
+    _, rows, width = matrices.shape
+    if rows * width <= MOST_IN_SUM:
+        products: Singles = np.matmul(values, matrices)
+    else:
+        products = np.einsum("qnd,n->qd", matrices, values)
+    return products
 
 
 def take_squares(matrices: Singles, updates: Singles) -> None:
