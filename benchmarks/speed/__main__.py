@@ -23,6 +23,7 @@ from benchmarks.beside import Beside
 from benchmarks.growth.pages import PageGrowth
 from benchmarks.growth.reports import ReportGrowth
 from benchmarks.overload import Overload, Servers
+from benchmarks.people import People
 from benchmarks.speed.evaluation_cost import EvaluationCost
 from benchmarks.speed.group_commit import GroupCommits
 from benchmarks.speed.learning_cost import LearningCost
@@ -42,6 +43,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     LearningLoad(),
     LearningCost(),
     RewardToPolicy(),
+    People(),
     ReportGrowth(),
     EvaluationCost(),
     PagesOpen(),

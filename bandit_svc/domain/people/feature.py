@@ -11,6 +11,7 @@ for example `count(viewed, 7d)`, `sum(purchased.value, 30d)`, `top(viewed.catego
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
@@ -66,6 +67,16 @@ class UnitFeature(msgspec.Struct, frozen=True):
         """The trail that the feature is made of."""
         return TrailName(self.event, self.field, self.function == "top")
 
+    @property
+    def trail_text(self) -> str:
+        """The text of that trail's name."""
+        return _trail_text(self.event, self.field, self.function == "top")
+
+    @property
+    def unless_text(self) -> str:
+        """The text of the trail whose events begin it anew."""
+        return _trail_text(self.unless, "", False)  # noqa: FBT003 - cached by position
+
 
 class TrailName(NamedTuple):
     """What a trail keeps: an event, and one of its properties."""
@@ -78,7 +89,12 @@ class TrailName(NamedTuple):
     @property
     def text(self) -> str:
         """The name as one text, under which facts and states have the trail."""
-        return f"{self.event}.{self.field}{'#' if self.as_text else ''}"
+        return _trail_text(self.event, self.field, self.as_text)
+
+
+@lru_cache(maxsize=4_096)
+def _trail_text(event: str, field: str, as_text: bool) -> str:  # noqa: FBT001 - cached by position
+    return f"{event}.{field}{'#' if as_text else ''}"
 
 
 def kept_trails(features: Iterable[UnitFeature]) -> dict[TrailName, int]:

@@ -130,11 +130,10 @@ def feature_of(
         now_ms: the time of the decision.
     """
     from_ms = now_ms - feature.window_ms
-    begun_ms = unless[-1].at_ms if unless else None
+    if unless:
+        from_ms = max(from_ms, unless[-1].at_ms + 1)
     counted = [
-        e.since(from_ms if begun_ms is None else max(from_ms, begun_ms + 1))
-        for e in trail
-        if e.at_ms >= from_ms and (begun_ms is None or e.at_ms > begun_ms)
+        e if e.span_ms == 0 else e.since(from_ms) for e in trail if e.at_ms >= from_ms
     ]
     if not counted:
         return None

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from bandit_svc.domain.people.feature import TrailName, UnitFeature
+from bandit_svc.domain.people.feature import UnitFeature
 from bandit_svc.domain.people.trail import (
     MOST_ENTRIES,
     Entry,
@@ -149,12 +149,12 @@ def unit_features(
     """Return the declared features at a time; those of no event are absent."""
     found: dict[str, Scalar] = {}
     for name, feature in declared.items():
-        trail = state.trails.get(feature.trail.text)
+        trail = state.trails.get(feature.trail_text)
         if trail is None:
             continue
         unless: tuple[Entry, ...] = ()
         if feature.unless:
-            unless = state.trails.get(TrailName(feature.unless).text, ())
+            unless = state.trails.get(feature.unless_text, ())
         value = feature_of(feature, trail, unless, now_ms)
         if value is not None:
             found[name] = value

@@ -87,8 +87,13 @@ class Database:
             Unavailable: the file can't be read.
         """
         connection = self.connection()
-        with _translated():
-            row: tuple[Any, ...] | None = connection.execute(sql, parameters).fetchone()
+        row: tuple[Any, ...] | None
+        # A context manager would cost as much as a third of the statement.
+        try:
+            row = connection.execute(sql, parameters).fetchone()
+        except sqlite3.DatabaseError:
+            with _translated():
+                raise
         return row
 
     @contextmanager
