@@ -11,7 +11,8 @@ how often that normal interval was ever wrong when looked at as often. In the se
 `trajectories` a choice limits later ones, in `values` a policy seldom shows the
 baseline, in `rare rewards` logs of other systems have few rewards and large weights,
 in `planner` planned durations are held against simulated ones, in `metrics` ratios and
-totals a unit are compared, in `claims` many metrics and retention.
+totals a unit are compared, in `claims` many metrics and retention, in `people` the
+service itself plays a site whose visitors sign in.
 All of it takes about three hours on one core; 1,000 runs are the default.
 """
 
@@ -30,6 +31,7 @@ from benchmarks.truth.mixture import print_mixture
 from benchmarks.truth.money import print_money
 from benchmarks.truth.parts.claims import print_claims
 from benchmarks.truth.parts.metrics import print_metrics
+from benchmarks.truth.parts.people import print_people
 from benchmarks.truth.parts.planner import print_planner
 from benchmarks.truth.parts.rare_rewards import print_rare_rewards
 from benchmarks.truth.parts.segments import print_segments
@@ -134,6 +136,7 @@ SECTIONS: dict[str, Callable[[int, Sequence[str]], None]] = {
     "planner": print_planner,
     "metrics": print_metrics,
     "claims": print_claims,
+    "people": print_people,
 }
 """Sections by name; each prints the cells whose names hold one of the texts passed, all
 of its cells if none is. Sections without cells run whole or not at all."""
