@@ -49,3 +49,14 @@ def advance(spans: tuple[Span, ...], position: int) -> tuple[Span, ...]:
     if not spans:
         return ((0, position),)
     return (*spans[:-1], (spans[-1][0], position))
+
+
+def is_beginning(spans: tuple[Span, ...], whole: tuple[Span, ...]) -> bool:
+    """Return whether a model of some spans can go on to those of another one."""
+    if not spans:
+        return True
+    *done, (first, last) = spans
+    if tuple(done) != whole[: len(done)] or len(whole) <= len(done):
+        return False
+    begins, ends = whole[len(done)]
+    return first == begins and last <= ends

@@ -10,13 +10,14 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.evaluation.evaluate import evaluate
+from bandit_svc.services.managing.corrections.rebuild import rebuild
 from bandit_svc.services.managing.jobs import (
     JobKind,
     OnProgress,
     estimand_of,
 )
 from bandit_svc.storage.interface import Storage
-from bandit_svc.storage.jobs import EVALUATION
+from bandit_svc.storage.jobs import CORRECTION, EVALUATION
 
 
 def evaluation(
@@ -33,4 +34,4 @@ def evaluation(
     return checked_json(found)
 
 
-JOB_KINDS: Mapping[str, JobKind] = {EVALUATION: evaluation}
+JOB_KINDS: Mapping[str, JobKind] = {EVALUATION: evaluation, CORRECTION: rebuild}

@@ -15,6 +15,7 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.people.unit_state import MOST_IDS
 from bandit_svc.domain.times import Deadline
 from bandit_svc.learner.partition_watch import PartitionWatch
+from bandit_svc.learner.relearning import Relearning
 from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
@@ -125,6 +126,7 @@ class Learner:
         self._definitions = Definitions(backends.storage.experiments)
         self._partitions = PartitionWatch(backends.storage.damages)
         self._trainers: dict[int, tuple[ProgressiveEvaluator, Trainer]] = {}
+        self._relearning = Relearning(backends.storage, self._definitions)
         self._wakefulness = Wakefulness(self._settings.publish_every_ms)
         self._experiments: list[Experiment] = []
         self._experiments_version = _NEVER
@@ -161,6 +163,11 @@ class Learner:
             followed=followed,
             cut=joined.more or followed.more,
         )
+        relearned = self._relearning.look(self._all(), now_ms, self._turn)
+        for number in relearned.taken:
+            # What it knows was learned from the former rewards.
+            self._trainers.pop(number, None)
+        tick.cut |= relearned.behind
         versions = self._storage.model_versions.latest_versions()
         time_is_up = deadline_in(TICK_S, self._clock_s)
         for experiment in self._due(versions, before, positions):

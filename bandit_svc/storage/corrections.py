@@ -2,11 +2,17 @@
 
 Owns the records and the protocol that every backend implements; see storage.interface
 for the words that hold of all protocols. Corrections are kept with the other facts
-(`Facts.ingest`); those of decisions that were joined before are *pending* until sums
-and models were made anew with them.
+(`Facts.ingest`). Each one of a decision that was joined before has a number in the
+order of its experiment, and is *pending* until joined rewards, sums and model were made
+anew with it. That is done in a store of its own beside this one (`Storage.beside`),
+which is taken over as a whole.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
+
+from bandit_svc.domain.model_version import ModelVersion
+from bandit_svc.storage.rows import ClosedRow
 
 
 class KnownReward(NamedTuple):
@@ -24,16 +30,78 @@ class CorrectionSums(NamedTuple):
     """What the corrections of an experiment's main metric come to.
 
     Attributes:
-        rewards: rewards that have another value than they were reported with.
+        rewards: those that have another value than they were reported with.
         change: the sum of the differences, in reward units.
         newest_ms: when the newest correction was received; None without one.
-        pending: corrected rewards that sums and models do not follow yet.
+        pending: corrections, of any metric, that sums and model do not follow yet.
     """
 
     rewards: int = 0
     change: float = 0.0
     newest_ms: int | None = None
     pending: int = 0
+
+
+class CorrectionState(NamedTuple):
+    """How far an experiment follows its corrections.
+
+    Attributes:
+        number: of the experiment.
+        wanted: the number of the newest correction.
+        learned: up to which one sums and model follow.
+        learned_at_ms: when that was last changed; None if never.
+        took_ms: how long it took to make them anew the last time.
+    """
+
+    number: int
+    wanted: int = 0
+    learned: int = 0
+    learned_at_ms: int | None = None
+    took_ms: int = 0
+
+
+class JoinedChange(NamedTuple):
+    """The reward of a joined decision, and of how many reports it is, as corrected."""
+
+    position: int
+    reward: float
+    counted: int
+
+
+class Remade(NamedTuple):
+    """A model version that was made anew.
+
+    Attributes:
+        version: older ones that have seen the position were learned from other rewards.
+        position: the first joined one whose reward was corrected.
+    """
+
+    version: int
+    position: int
+
+
+class TakeOver(NamedTuple):
+    """What replaces the sums, the candidates and the model of an experiment.
+
+    Attributes:
+        number: of the experiment.
+        name: of the store beside this one that has the sums and the candidates.
+        learned: up to which correction they follow.
+        changes: the corrected decisions.
+        model: to be published with them; None where there is none.
+        parent_version: the newest version that is known; 0 for none.
+        now_ms: the time.
+        took_ms: how long all this has taken.
+    """
+
+    number: int
+    name: str
+    learned: int
+    changes: Sequence[JoinedChange]
+    model: ModelVersion | None
+    parent_version: int
+    now_ms: int
+    took_ms: int
 
 
 class Corrections(Protocol):
@@ -46,3 +114,26 @@ class Corrections(Protocol):
 
     def sums(self, number: int) -> CorrectionSums:
         """Return what the corrections of an experiment come to."""
+
+    def state(self, number: int) -> CorrectionState:
+        """Return how far an experiment follows its corrections."""
+
+    def waiting(self) -> list[CorrectionState]:
+        """Return the experiments with pending corrections; costs one look-up."""
+
+    def corrected(self, state: CorrectionState) -> list[ClosedRow]:
+        """Return the joined decisions with pending corrections, in the joined order."""
+
+    def remade(self, number: int) -> list[Remade]:
+        """Return the model versions that were made anew, oldest first."""
+
+    def learn_again(self, number: int) -> None:
+        """Make all corrections of an experiment pending."""
+
+    def take_over(self, taken: TakeOver) -> bool:
+        """Replace sums, candidates, joined rewards and model in one transaction.
+
+        Returns:
+            False, and nothing was changed, if the newest model version is not
+            `parent_version`: somebody restored another model meanwhile.
+        """

@@ -145,25 +145,8 @@ class Facts(Protocol):
         """Return one sentence for each fault in the stored facts."""
 
 
-class Joins(Protocol):
-    """Matured decisions with their reward, in a recorded order."""
-
-    def due(self, now_ms: int, limit: int) -> list[DueDecision]:
-        """Return open decisions that are ready, by readiness and id.
-
-        Those that are damaged are left out, and kept as damages.
-        """
-
-    def set_aside(self, row_ids: Sequence[int]) -> None:
-        """Take open decisions that can't be joined out of those that are due."""
-
-    def close(
-        self,
-        closed: Sequence[ClosedDecision],
-        now_ms: int,
-        sums: JoinSums = NO_SUMS,
-    ) -> None:
-        """Append to the joined order, mark as joined and add to the sums."""
+class JoinedOrder(Protocol):
+    """Matured decisions with their reward, as they are read in a recorded order."""
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         """Return joined decisions of one experiment after a position, in order.
@@ -183,6 +166,33 @@ class Joins(Protocol):
 
     def last_position(self, number: int) -> int:
         """Return the last joined position, 0 if there is none."""
+
+
+class Joins(JoinedOrder, Protocol):
+    """The same, as it is written, and the sums that follow it."""
+
+    def due(self, now_ms: int, limit: int) -> list[DueDecision]:
+        """Return open decisions that are ready, by readiness and id.
+
+        Those that are damaged are left out, and kept as damages.
+        """
+
+    def set_aside(self, row_ids: Sequence[int]) -> None:
+        """Take open decisions that can't be joined out of those that are due."""
+
+    def close(
+        self,
+        closed: Sequence[ClosedDecision],
+        now_ms: int,
+        sums: JoinSums = NO_SUMS,
+    ) -> None:
+        """Append to the joined order, mark as joined and add to the sums."""
+
+    def add_sums(self, closed: Sequence[ClosedDecision], sums: JoinSums) -> None:
+        """Add decisions to the sums of their rewards alone, in their joined order.
+
+        The sums of their times and of their logged chances stay as they are.
+        """
 
     def last_positions(self) -> Mapping[int, int]:
         """Return the last joined position of each experiment that has one."""
@@ -334,6 +344,18 @@ class Storage(Protocol):
 
     def lease(self, name: str) -> AbstractContextManager[bool]:
         """Hold a name until the block or the process ends; False if another does."""
+
+    def beside(self, name: str) -> "Storage":
+        """Return a store of its own beside this one, in which to make something anew.
+
+        It is opened at first use, and created by `migrate`.
+        """
+
+    def is_beside(self, name: str) -> bool:
+        """Return whether there is a store of that name beside this one."""
+
+    def forget_beside(self, name: str) -> None:
+        """Delete the store of that name beside this one, if there is one."""
 
     def size_bytes(self) -> int:
         """Return the size of the store's files in bytes."""

@@ -13,6 +13,8 @@ from bandit_svc.domain.plain_values import Payload
 
 EVALUATION = "evaluation"
 """The kind of job that estimates what policies would have earned."""
+CORRECTION = "correction"
+"""The kind of job that makes anew what was learned from rewards that were corrected."""
 JobStatus = Literal["queued", "running", "done", "failed"]
 
 

@@ -20,17 +20,25 @@ from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.variant import Variant
 from bandit_svc.eventlog.interface import START
+from bandit_svc.learner.job_kinds import JOB_KINDS
 from bandit_svc.learner.loop import BUDGET_S, Learner, Tick
 from bandit_svc.services.learning.replay import Replayed, replay
 from bandit_svc.services.managing import lifecycle
+from bandit_svc.services.managing.jobs import run_job
 from bandit_svc.services.serving.activate import activate
 from bandit_svc.services.serving.decide import Decided, DecisionRequest, decide
-from bandit_svc.services.serving.record_reward import RewardReport, record_reward
+from bandit_svc.services.serving.record_reward import (
+    Corrected,
+    RewardReport,
+    correct_reward,
+    record_reward,
+)
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker
 
 T0_MS = 1_790_000_000_000
 SECOND_MS = 1000
+MOST_RELEARNED = 10
 VARIANTS = [{"key": "a"}, {"key": "b"}, {"key": "c"}]
 
 
@@ -144,6 +152,30 @@ class Service:
         worker = worker or self.worker
         report = RewardReport(decided.decision.id, value, **fields)
         return record_reward(worker.serving, report, self.now_ms)
+
+    def correct(
+        self,
+        decided: Decided,
+        value: float,
+        worker: Worker | None = None,
+        **fields: Unpack[RewardFields],
+    ) -> Corrected:
+        """Correct a reward of a decision."""
+        worker = worker or self.worker
+        report = RewardReport(decided.decision.id, value, correction=True, **fields)
+        return correct_reward(worker.serving, report, self.now_ms)
+
+    def relearn(self) -> None:
+        """Let the learner follow all corrections, with the jobs that it queues."""
+        for _ in range(MOST_RELEARNED):
+            self.now_ms += 60 * SECOND_MS
+            self.learner_lives()
+            self.learner.tick()
+            if not self.storage.corrections.waiting():
+                return
+            while run_job(self.storage, JOB_KINDS, lambda: self.now_ms):
+                pass
+        raise AssertionError("corrections are still pending")
 
     def activate(self, decided: Decided, worker: Worker | None = None) -> Activation:
         worker = worker or self.worker

@@ -7,6 +7,7 @@ alone when it is due.
 """
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
@@ -25,7 +26,7 @@ from bandit_svc.services.evaluation.labels import evaluated_specs
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictors
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
-from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.interface import Evaluations, JoinedOrder
 from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import PolicyError
 
@@ -51,12 +52,24 @@ class Progress(msgspec.Struct):
     faults: tuple[str, ...] = ()
 
 
+class Evaluated(Protocol):
+    """What is read of a store."""
+
+    @property
+    def joins(self) -> JoinedOrder:
+        """The decisions."""
+
+    @property
+    def evaluations(self) -> Evaluations:
+        """The states of their candidates."""
+
+
 class ProgressiveEvaluator:
     """Evaluates one experiment's candidates. The caller holds the learner's lease."""
 
     def __init__(
         self,
-        storage: Storage,
+        storage: Evaluated,
         definitions: Definitions,
         number: int,
         *,

@@ -12,7 +12,7 @@ from bandit_svc.domain.model_version import Span
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.policy_inputs import actions_of, policy_of
-from bandit_svc.storage.interface import Joins
+from bandit_svc.storage.interface import JoinedOrder
 from bandit_svc.storage.rows import JoinedRow
 from policies.base import Action, Policy, PolicyError
 
@@ -23,7 +23,9 @@ ELIGIBLE_KEPT = 1_000
 class JoinedExamples:
     """Teaches policies the joined decisions of one experiment."""
 
-    def __init__(self, joins: Joins, definitions: Definitions, number: int) -> None:
+    def __init__(
+        self, joins: JoinedOrder, definitions: Definitions, number: int
+    ) -> None:
         self._joins = joins
         self._definitions = definitions
         self._number = number

@@ -20,6 +20,7 @@ from bandit_svc.services.evaluation.labels import (
     field_pointer,
     normalised_candidates,
 )
+from bandit_svc.services.managing.corrections.outdated import is_outdated
 from bandit_svc.services.managing.rehearsal import check_rehearsal
 from bandit_svc.storage.interface import Storage
 from policies.spec import named_variants
@@ -111,7 +112,8 @@ def restore(
     """Serve an older model again, and learn on from now on top of it.
 
     What the newer models had learned since is left out for good, so that a model
-    spoilt by bad rewards stays out. A changed spec goes back with its model.
+    spoilt by bad rewards stays out. A changed spec goes back with its model. One that
+    has learned rewards which were corrected since is made anew with them.
 
     Args:
         revision: the one that the caller has seen; None takes the current one.
@@ -147,6 +149,8 @@ def restore(
         if storage.model_versions.publish(
             restored, newest.meta.version, KEEP_ON_RESTORE
         ):
+            if is_outdated(old.meta, storage.corrections.remade(number)):
+                storage.corrections.learn_again(number)
             return meta
     raise Conflict("the learner published a model at the same moment; repeat")
 

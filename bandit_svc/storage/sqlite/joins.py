@@ -6,11 +6,9 @@ Owns the tables joined and tallies; see storage.interface.Joins.
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
-from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.storage.interface import NO_SUMS
 from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import (
@@ -30,11 +28,17 @@ from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
 from bandit_svc.storage.sqlite.rows.due import DueRow, due_rows, join_rows
 from bandit_svc.storage.sqlite.rows.facts import decision_change, reward_change
+from bandit_svc.storage.sqlite.rows.joined import (
+    ReadableRow,
+    due_decision,
+    rewards_of,
+)
 from bandit_svc.storage.sqlite.rows.just_joined import JustJoined
 from bandit_svc.storage.sqlite.rows.states import OPEN, SET_ASIDE
 from bandit_svc.storage.sqlite.sums.calibration import add_calibration
 from bandit_svc.storage.sqlite.sums.history import add_history
 from bandit_svc.storage.sqlite.sums.latencies import add_latencies, latencies_of
+from bandit_svc.storage.sqlite.sums.tallies import add_tallies
 from bandit_svc.storage.sqlite.sums.uplift import (
     keep_uplift,
     method_changed_at_ms_of,
@@ -44,41 +48,24 @@ from bandit_svc.storage.sqlite.sums.uplift import (
 
 _SET_ASIDE = decision_change({"state": "?2"}, "row_id = ?1 AND state = ?3")
 _LATE = reward_change({"late": "1"}, "decision_id = ? AND metric = ? AND reward_id = ?")
-_REWARDS = """
-    SELECT decision_id, metric, reward_id, value, occurred_at_ms, received_at_ms
-    FROM sound_rewards WHERE decision_id IN ({})
-    ORDER BY decision_id, metric, reward_id"""
 _AFTER = """
     SELECT j.position, j.reward, j.learnable, d.row_id, d.at_ms, d.id, d.logged
     FROM sound_joined j JOIN sound_decisions d USING (row_id)
     WHERE j.number = ? AND j.position > ? ORDER BY j.position LIMIT ?"""
 _MADE = "d.at_ms >= ? AND d.at_ms < ? AND j.joined_at_ms <= ?"
 _AFTER_MADE = _AFTER.replace("ORDER", f"AND {_MADE} ORDER")
-_IDS_AT_ONCE = 1_000
-_TallyKey = tuple[int, str, str, str]
-_RewardRow = tuple[str, str, float, int, int]
-
-
-class _Readable(NamedTuple):
-    """A joined decision; `stored` is its id as the store keeps it."""
-
-    position: int
-    reward: float
-    learnable: int
-    row_id: int
-    at_ms: int
-    stored: bytes
-    decision: Decision
 
 
 class SqliteJoins:
     """See storage.interface.Joins."""
 
-    def __init__(self, database: Database, decisions: StoredDecisions) -> None:
+    def __init__(
+        self, database: Database, decisions: StoredDecisions, just_joined: JustJoined
+    ) -> None:
         self._database = database
         self._decisions = decisions
         self._due_rows: dict[int, DueRow] = {}
-        self._just_joined = JustJoined()
+        self._just_joined = just_joined
 
     def due(self, now_ms: int, limit: int) -> list[DueDecision]:
         """See the interface."""
@@ -94,14 +81,14 @@ class SqliteJoins:
         unreadable: list[int] = []
         with self._database.read() as connection:
             found = due_rows(connection, now_ms, limit, self._database.found)
-            rewards = _rewards(connection, [row.stored for row in found])
+            rewards = rewards_of(connection, [row.stored for row in found])
             for row in found:
                 decision = self._decoded(row.stored, row.logged)
                 if decision is None:
                     unreadable.append(row.row_id)
                 else:
                     mine = rewards.get(row.stored, ())
-                    due.append(_due_decision(decision, row.row_id, row.at_ms, mine))
+                    due.append(due_decision(decision, row.row_id, row.at_ms, mine))
         self._due_rows = {row.row_id: row for row in found}
         return due, unreadable
 
@@ -141,20 +128,17 @@ class SqliteJoins:
             )
             add_counts(connection, _late_counts(closed))
             add_counts(connection, clipped_counts(closed))
-            _add_tallies(connection, closed)
-            for number, mine in _by_number(closed).items():
-                add_history(connection, number, mine)
+            _add_sums(connection, closed, sums)
             add_latencies(connection, latencies_of(closed))
             add_calibration(connection, sums.calibration)
-            connection.executemany(
-                "INSERT OR REPLACE INTO adjusted VALUES (?, ?, NULL)",
-                sums.adjusted.items(),
-            )
-            for number, uplift in sums.uplift.items():
-                keep_uplift(connection, number, uplift)
         self._due_rows = {}
         for number, rows in _joined_rows(closed, positions).items():
             self._just_joined.add(number, rows)
+
+    def add_sums(self, closed: Sequence[ClosedDecision], sums: JoinSums) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            _add_sums(connection, closed, sums)
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         """See the interface."""
@@ -173,23 +157,23 @@ class SqliteJoins:
         where = number, position, *made, limit
         with self._database.read() as connection:
             rows = self._readable_after(connection, where, _AFTER_MADE)
-            rewards = _rewards(connection, [row.stored for row in rows])
+            rewards = rewards_of(connection, [row.stored for row in rows])
         closed = []
         for row in rows:
             mine = rewards.get(row.stored, ())
-            due = _due_decision(row.decision, row.row_id, row.at_ms, mine)
+            due = due_decision(row.decision, row.row_id, row.at_ms, mine)
             closed.append(ClosedRow(row.position, row.reward, due))
         return closed
 
     def _readable_after(
         self, connection: sqlite3.Connection, where: tuple[int, ...], sql: str = _AFTER
-    ) -> list[_Readable]:
+    ) -> list[ReadableRow]:
         """Return the next joined decisions that can be read; none behind the last."""
         number, position, *rest = where
         while True:
             rows = connection.execute(sql, [number, position, *rest]).fetchall()
             found = [
-                _Readable(reached, reward, learnable, row_id, at_ms, stored, decision)
+                ReadableRow(reached, reward, learnable, row_id, at_ms, stored, decision)
                 for reached, reward, learnable, row_id, at_ms, stored, logged in rows
                 if (decision := self._decoded(stored, logged)) is not None
             ]
@@ -274,37 +258,18 @@ class SqliteJoins:
             return unit_states_of(connection, number, units)
 
 
-def _due_decision(
-    decision: Decision, row_id: int, at_ms: int, rewards: Iterable[_RewardRow]
-) -> DueDecision:
-    return DueDecision(
-        row_id,
-        decision.id,
-        decision.number,
-        decision.revision,
-        decision.group,
-        decision.variant,
-        at_ms,
-        tuple(rewards),
-        decision,
+def _add_sums(
+    connection: sqlite3.Connection, closed: Sequence[ClosedDecision], sums: JoinSums
+) -> None:
+    """Add decisions to the sums of their rewards; see Joins.add_sums."""
+    add_tallies(connection, closed)
+    for number, mine in _by_number(closed).items():
+        add_history(connection, number, mine)
+    connection.executemany(
+        "INSERT OR REPLACE INTO adjusted VALUES (?, ?, NULL)", sums.adjusted.items()
     )
-
-
-def _rewards(
-    connection: sqlite3.Connection, ids: Sequence[bytes]
-) -> dict[bytes, list[_RewardRow]]:
-    """Return the rewards of some decisions, in the order of their keys."""
-    found: dict[bytes, list[_RewardRow]] = {}
-    for begin in range(0, len(ids), _IDS_AT_ONCE):
-        some = ids[begin : begin + _IDS_AT_ONCE]
-        for stored, *row in connection.execute(
-            _REWARDS.format(", ".join("?" * len(some))), some
-        ):
-            metric, reward_id, value, occurred_at_ms, received_at_ms = row
-            found.setdefault(stored, []).append(
-                (metric, reward_id, value, occurred_at_ms, received_at_ms)
-            )
-    return found
+    for number, uplift in sums.uplift.items():
+        keep_uplift(connection, number, uplift)
 
 
 def _late_counts(closed: Iterable[ClosedDecision]) -> Counter[tuple[int, str]]:
@@ -371,30 +336,3 @@ def _append(
     connection.executemany("INSERT INTO joined VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     add_rows(connection, "joined", len(rows))
     return [row[1] for row in rows]
-
-
-def _add_tallies(
-    connection: sqlite3.Connection, closed: Iterable[ClosedDecision]
-) -> None:
-    sums: dict[_TallyKey, list[float]] = {}
-    for c in closed:
-        at_ms = c.due.exposed_at_ms
-        for metric, value in ((MAIN_METRIC, c.reward), *c.secondary.items()):
-            key = (c.due.number, c.due.group, c.due.variant, metric)
-            entry = sums.setdefault(key, [0, 0.0, 0.0, at_ms, at_ms])
-            entry[0] += 1
-            entry[1] += value
-            entry[2] += value * value
-            if at_ms < entry[3]:
-                entry[3] = at_ms
-            elif at_ms > entry[4]:
-                entry[4] = at_ms
-    connection.executemany(
-        "INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
-        " ON CONFLICT (number, grp, variant, metric) DO UPDATE SET"
-        " n = n + excluded.n, total = total + excluded.total,"
-        " total_squares = total_squares + excluded.total_squares,"
-        " first_ms = min(coalesce(first_ms, excluded.first_ms), excluded.first_ms),"
-        " last_ms = max(coalesce(last_ms, excluded.last_ms), excluded.last_ms)",
-        [(*key, *entry) for key, entry in sums.items()],
-    )

@@ -3,6 +3,7 @@
 Owns the table snapshots; see storage.interface.ModelVersions.
 """
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,27 +65,9 @@ class SqliteModelVersions:
         """See the interface."""
         meta = published.meta
         with self._database.write() as connection:
-            (newest,) = connection.execute(
-                "SELECT coalesce(max(version), 0) FROM snapshots WHERE number = ?",
-                [meta.number],
-            ).fetchone()
-            if newest != parent_version:
+            if newest_version(connection, meta.number) != parent_version:
                 return False
-            connection.execute(
-                f"INSERT INTO snapshots ({_META}, state)"  # noqa: S608 - a constant
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    meta.number,
-                    meta.version,
-                    msgspec.json.encode(meta.policy).decode(),
-                    msgspec.json.encode(meta.spans).decode(),
-                    meta.learned,
-                    meta.sha256,
-                    meta.created_at_ms,
-                    meta.restored_from,
-                    published.state,
-                ],
-            )
+            insert_version(connection, published)
             connection.execute(
                 "DELETE FROM snapshots WHERE number = ? AND version <= ?",
                 [meta.number, meta.version - keep],
@@ -105,6 +88,34 @@ class SqliteModelVersions:
         # learner builds the model again from the log.
         state = row[_META_COUNT] or b""
         return ModelVersion(meta=_meta(row[:_META_COUNT]), state=state)
+
+
+def newest_version(connection: sqlite3.Connection, number: int) -> int:
+    """Return the newest model version of an experiment, 0 for none."""
+    (newest,) = connection.execute(
+        "SELECT coalesce(max(version), 0) FROM snapshots WHERE number = ?", [number]
+    ).fetchone()
+    return int(newest)
+
+
+def insert_version(connection: sqlite3.Connection, published: ModelVersion) -> None:
+    """Keep a model version, in the caller's transaction."""
+    meta = published.meta
+    connection.execute(
+        f"INSERT INTO snapshots ({_META}, state)"  # noqa: S608 - a constant
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            meta.number,
+            meta.version,
+            msgspec.json.encode(meta.policy).decode(),
+            msgspec.json.encode(meta.spans).decode(),
+            meta.learned,
+            meta.sha256,
+            meta.created_at_ms,
+            meta.restored_from,
+            published.state,
+        ],
+    )
 
 
 def _meta(row: tuple[Any, ...]) -> ModelVersionMeta:

@@ -7,6 +7,7 @@ migration that has been released is never edited; the next change is a new one.
 from sqlite_utils import Database
 
 from bandit_svc.storage.sqlite.corrections.kept import create_corrections
+from bandit_svc.storage.sqlite.corrections.states import create_correction_states
 from bandit_svc.storage.sqlite.migrations.released import migrations
 from bandit_svc.storage.sqlite.people.sticky import create_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import create_unit_facts
@@ -218,4 +219,10 @@ def m032_corrections(db: Database) -> None:
     create_corrections(db)
 
 
-LAST_MIGRATION = m032_corrections.__name__
+@migrations()
+def m033_correction_states(db: Database) -> None:
+    """Keep how far experiments follow their corrections."""
+    create_correction_states(db)
+
+
+LAST_MIGRATION = m033_correction_states.__name__

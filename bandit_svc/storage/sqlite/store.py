@@ -6,6 +6,7 @@ nouns together; see storage.interface.Storage.
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from bandit_svc.storage.interface import (
     Facts,
     Joins,
     ModelVersions,
+    Storage,
 )
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
@@ -44,6 +46,7 @@ from bandit_svc.storage.sqlite.people.sticky import SqliteStickyChoices
 from bandit_svc.storage.sqlite.people.unit_facts import SqliteUnitFacts
 from bandit_svc.storage.sqlite.people.units import SqliteUnits
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
+from bandit_svc.storage.sqlite.rows.just_joined import JustJoined
 from bandit_svc.storage.sqlite.schema import (
     LAST_MIGRATION,
     migrations,
@@ -54,13 +57,17 @@ from bandit_svc.storage.sqlite.sums.overview import SqliteOverview
 from bandit_svc.storage.sqlite.version_file import VersionFile
 from bandit_svc.storage.units import StickyChoices, UnitFacts, Units
 
+DATABASE = "bandit.db"
+BESIDE = "anew"
+"""The folder of the stores in which something is made anew."""
+
 
 class SqliteStorage:
     """See storage.interface.Storage. Opens its files at first use."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = folder / "bandit.db"
+        self._path = folder / DATABASE
         self._database = Database(self._path, keep_damaged_rows)
         decisions = StoredDecisions(self._database)
         self._version_file = VersionFile(folder / "definitions.version")
@@ -70,7 +77,8 @@ class SqliteStorage:
         self.keys: Keys = SqliteKeys(self._database, self._version_file)
         self.ended_sessions: EndedSessions = SqliteEndedSessions(self._database)
         self.facts: Facts = SqliteFacts(self._database, decisions)
-        self.joins: Joins = SqliteJoins(self._database, decisions)
+        just_joined = JustJoined()
+        self.joins: Joins = SqliteJoins(self._database, decisions, just_joined)
         self.breakdowns: Breakdowns = SqliteBreakdowns(self._database)
         self.model_versions: ModelVersions = SqliteModelVersions(self._database)
         self.evaluations: Evaluations = SqliteEvaluations(self._database)
@@ -80,7 +88,12 @@ class SqliteStorage:
         self.overview: Overview = SqliteOverview(self._database, decisions)
         self.unit_facts: UnitFacts = SqliteUnitFacts(self._database)
         self.sticky: StickyChoices = SqliteStickyChoices(self._database)
-        self.corrections: Corrections = SqliteCorrections(self._database)
+        self.corrections: Corrections = SqliteCorrections(
+            self._database,
+            decisions,
+            just_joined,
+            lambda name: self._beside(name) / DATABASE,
+        )
         self.units: Units = SqliteUnits(folder / "units.db", self.secret)
 
     def migrate(self) -> None:
@@ -207,6 +220,22 @@ class SqliteStorage:
                 yield True
         finally:
             os.close(descriptor)
+
+    def beside(self, name: str) -> Storage:
+        """See the interface."""
+        return SqliteStorage(self._beside(name))
+
+    def is_beside(self, name: str) -> bool:
+        """See the interface."""
+        return (self._beside(name) / DATABASE).exists()
+
+    def forget_beside(self, name: str) -> None:
+        """See the interface."""
+        if self._beside(name).exists():
+            shutil.rmtree(self._beside(name))
+
+    def _beside(self, name: str) -> Path:
+        return self._folder / BESIDE / name
 
     def size_bytes(self) -> int:
         """See the interface."""

@@ -15,6 +15,7 @@ from sqlite_utils import Database as UtilsDatabase
 
 from bandit_svc.domain.events.reward import Correction, Reward
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Definition
+from bandit_svc.storage.sqlite.corrections.states import next_sequence
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
 from bandit_svc.storage.sqlite.rows.decisions import stored_id
 from bandit_svc.storage.sqlite.rows.facts import reward_change
@@ -127,9 +128,8 @@ def _apply(
     connection.execute(_SET_VALUE, (*key, kept.value))
     if is_joined:
         connection.execute(
-            "UPDATE corrections SET sequence ="  # noqa: S608 - a constant
-            f" (SELECT 1 + max(sequence) FROM corrections) WHERE {_KEY}",
-            key,
+            f"UPDATE corrections SET sequence = ?4 WHERE {_KEY}",  # noqa: S608 - a constant
+            (*key, next_sequence(connection, kept.number)),
         )
     change = _clipped_change(connection, kept, key[1], before)
     if change:

@@ -1,9 +1,24 @@
 """Corrected rewards, as they are read; see storage.corrections.Corrections."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.events.reward import MAIN_METRIC
-from bandit_svc.storage.corrections import CorrectionSums, KnownReward
+from bandit_svc.storage.corrections import (
+    CorrectionState,
+    CorrectionSums,
+    KnownReward,
+    Remade,
+    TakeOver,
+)
+from bandit_svc.storage.rows import ClosedRow
+from bandit_svc.storage.sqlite.corrections.states import state_of, waiting_states
+from bandit_svc.storage.sqlite.corrections.taking_over import take_over
 from bandit_svc.storage.sqlite.database import Database
-from bandit_svc.storage.sqlite.rows.decisions import stored_id
+from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
+from bandit_svc.storage.sqlite.rows.joined import due_decision, rewards_of
+from bandit_svc.storage.sqlite.rows.just_joined import JustJoined
 
 _KNOWN = """
     SELECT r.value, coalesce(c.received_at_ms, 0) FROM sound_rewards r
@@ -11,16 +26,41 @@ _KNOWN = """
     WHERE r.decision_id = ? AND r.metric = ? AND r.reward_id = ?"""
 _SUMS = """
     SELECT coalesce(sum(value <> first_value), 0),
-        coalesce(sum(value - first_value), 0.0), max(received_at_ms)
+        coalesce(sum(value - first_value), 0.0), max(received_at_ms),
+        (SELECT count(*) FROM corrections c WHERE c.number = ?1
+            AND c.sequence > coalesce((SELECT learned FROM correction_states s
+                WHERE s.number = ?1), 0))
     FROM sound_corrections
-    WHERE number = ? AND metric = ? AND first_value IS NOT NULL"""
+    WHERE number = ?1 AND metric = ?2 AND first_value IS NOT NULL"""
+_CORRECTED = """
+    SELECT j.position, j.reward, d.row_id, d.at_ms, d.id, d.logged
+    FROM (SELECT DISTINCT decision_id FROM sound_corrections
+        WHERE number = ? AND sequence > ? AND sequence <= ?) c
+    JOIN sound_decisions d ON d.id = c.decision_id JOIN sound_joined j USING (row_id)
+    ORDER BY j.position"""
 
 
 class SqliteCorrections:
-    """See storage.corrections.Corrections."""
+    """See storage.corrections.Corrections.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: of the store.
+        decisions: of the store.
+        just_joined: forgotten when joined rewards change.
+        path: of the file of a store beside this one, by its name.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        decisions: StoredDecisions,
+        just_joined: JustJoined,
+        path: Callable[[str], Path],
+    ) -> None:
         self._database = database
+        self._decisions = decisions
+        self._just_joined = just_joined
+        self._path = path
 
     def known_reward(
         self, decision_id: str, metric: str, reward_id: str
@@ -36,3 +76,53 @@ class SqliteCorrections:
         with self._database.read() as connection:
             row = connection.execute(_SUMS, (number, MAIN_METRIC)).fetchone()
         return CorrectionSums(*row)
+
+    def state(self, number: int) -> CorrectionState:
+        """See the interface."""
+        with self._database.read() as connection:
+            return state_of(connection, number)
+
+    def waiting(self) -> list[CorrectionState]:
+        """See the interface."""
+        with self._database.read() as connection:
+            return waiting_states(connection)
+
+    def corrected(self, state: CorrectionState) -> list[ClosedRow]:
+        """See the interface."""
+        span = state.number, state.learned, state.wanted
+        with self._database.read() as connection:
+            rows = connection.execute(_CORRECTED, span).fetchall()
+            rewards = rewards_of(connection, [row[-2] for row in rows])
+            found = []
+            for position, reward, row_id, at_ms, stored, logged in rows:
+                try:
+                    decision = self._decisions.decode(stored, logged)
+                except UnreadableEvent:
+                    continue
+                mine = rewards.get(stored, ())
+                due = due_decision(decision, row_id, at_ms, mine)
+                found.append(ClosedRow(position, reward, due))
+        return found
+
+    def remade(self, number: int) -> list[Remade]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT version, position FROM sound_remade_models WHERE number = ?"
+                " ORDER BY version",
+                [number],
+            ).fetchall()
+        return [Remade(*row) for row in rows]
+
+    def learn_again(self, number: int) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE correction_states SET learned = 0 WHERE number = ?", [number]
+            )
+
+    def take_over(self, taken: TakeOver) -> bool:
+        """See the interface."""
+        done = take_over(self._database, self._path(taken.name), taken)
+        self._just_joined.forget(taken.number)
+        return done

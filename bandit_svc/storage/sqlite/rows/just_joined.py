@@ -2,7 +2,7 @@
 
 Owns what is kept between a join and the learning behind it, in the same tick: without
 it each decision would be read, checked and decoded once more. Rows of the joined order
-never change.
+change with a correction alone, which makes them forgotten.
 """
 
 from collections.abc import Sequence
@@ -35,3 +35,7 @@ class JustJoined:
             return []
         begin = position + 1 - mine[0].position
         return mine[begin : begin + limit] if 0 <= begin < len(mine) else []
+
+    def forget(self, number: int) -> None:
+        """Forget the rows of an experiment."""
+        self._rows.pop(number, None)

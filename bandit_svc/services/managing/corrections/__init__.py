@@ -1,0 +1,1 @@
+"""Make anew what was learned from rewards that were corrected since."""
