@@ -12,10 +12,14 @@ from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.eventlog.bounded import BoundedLog, Limits, Room, measured_room
+from bandit_svc.eventlog.erasing import erase_from_log
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.checks.learner_watch import LearnerWatch
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.join import sum_up
+from bandit_svc.services.managing.privacy.ports import PrivacyPorts
 from bandit_svc.services.people.persons import Persons
 from bandit_svc.services.people.ports import PeoplePorts
 from bandit_svc.services.people.pseudonyms import Pseudonyms
@@ -47,10 +51,32 @@ class Backends:
         """Reads the log's records, and refuses those of another service."""
         return FactDecoder(DecisionIds(self.storage.secret()))
 
+    @cached_property
+    def pseudonyms(self) -> Pseudonyms:
+        """Makes the names under which units are kept.
+
+        Raises:
+            Unavailable: the store's key is missing.
+        """
+        return Pseudonyms(self.storage.pseudonym_key())
+
     @property
     def opener(self) -> Callable[[], Storage]:
         """Return a function that opens the store anew; it can be pickled."""
         return partial(open_storage, self.folder)
+
+    @property
+    def privacy(self) -> PrivacyPorts:
+        """The ports of telling and erasing what is stored of a unit."""
+        return PrivacyPorts(
+            storage=self.storage,
+            decoder=self.decoder,
+            erase_from_log=partial(erase_from_log, log_folder(self.settings)),
+            sum_up=partial(
+                sum_up, self.storage.joins, Definitions(self.storage.experiments)
+            ),
+            folder=self.folder,
+        )
 
     def close(self) -> None:
         """Let go of files and connections; idempotent."""
@@ -81,6 +107,8 @@ class Worker(Backends):
         )
         self.log = BoundedLog(files, log_limits(settings), partial(log_room, settings))
         self.ids = DecisionIds(self.storage.secret())
+        # A worker that can't name units does not begin to serve.
+        _ = self.pseudonyms
         self.catalog = Catalog(self.storage)
         self.learner_watch = LearnerWatch(self.storage, self.reader)
         self.key_uses = KeyUses(self.storage.keys)
@@ -96,7 +124,6 @@ class Worker(Backends):
             kept=KeptChoices(self.storage.sticky, self.storage.facts),
             known_rewards=KnownRewards(self.reader, self.storage, self.decoder),
         )
-        self.pseudonyms = Pseudonyms(self.storage.pseudonym_key())
         self.people = PeoplePorts(
             log=self.log, facts=self.storage.unit_facts, units=self.storage.units
         )

@@ -20,6 +20,7 @@ from bandit_svc.cli.planning.plan import plan
 from bandit_svc.cli.service.doctor import doctor
 from bandit_svc.cli.service.init import init
 from bandit_svc.cli.service.keys import keys
+from bandit_svc.cli.service.privacy import privacy
 from bandit_svc.cli.service.replay import replay
 from bandit_svc.cli.service.serve import learner, serve, web
 
@@ -55,6 +56,7 @@ for command in (
     features,
     replay,
     export,
+    privacy,
     simulate,
     doctor,
 ):

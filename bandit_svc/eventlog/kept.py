@@ -15,7 +15,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bandit_svc.eventlog.files.segments import KEPT, MANIFESTS, PRIVATE_FOLDER, created
+from bandit_svc.eventlog.files.segments import (
+    KEPT,
+    MANIFESTS,
+    PRIVATE_FOLDER,
+    SEGMENT,
+    created,
+)
 
 BLOCK_BYTES = 65_536
 SUMS = "SHA256SUMS"
@@ -109,6 +115,27 @@ def kept_faults(root: Path) -> Iterator[str]:
                 continue
             if found != digest:
                 yield f"{place} is damaged; {_way_out(place)}"
+
+
+def kept_segments(folder: Path) -> list[Path]:
+    """Return the kept segments of all partitions, compressed."""
+    return sorted(folder.glob(f"w*/*{SEGMENT}.gz"))
+
+
+def replace_kept(path: Path, content: bytes) -> None:
+    """Replace what a kept file holds, and its sum.
+
+    A kill in between leaves a sum that does not fit, until the next call.
+    """
+    unfinished = path.with_suffix(".part")
+    with os.fdopen(created(unfinished), "wb") as file:
+        for at in range(0, len(content), BLOCK_BYTES):
+            file.write(gzip.compress(content[at : at + BLOCK_BYTES], mtime=0))
+        file.flush()
+        os.fsync(file.fileno())
+    digest = _digest(unfinished)
+    unfinished.rename(path)
+    _write_sums(path.parent, _sums(path.parent) | {path.name: digest})
 
 
 def _way_out(place: str) -> str:

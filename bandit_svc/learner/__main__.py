@@ -20,7 +20,8 @@ from bandit_svc.learner.jobs_child import JobsChild
 from bandit_svc.learner.loop import GC_THRESHOLD, Learner
 from bandit_svc.learner.reporting import Reporting
 from bandit_svc.services.checks.degraded import LEARNER
-from bandit_svc.settings import settings_from
+from bandit_svc.services.managing.privacy.erase_unit import erase_unit
+from bandit_svc.settings import Settings, settings_from
 from bandit_svc.signals import StopSignal
 from bandit_svc.wiring import Backends
 
@@ -96,7 +97,9 @@ class Process:
     def _tick_for_ever(self, backends: Backends) -> None:
         while not self._wait(0.0):
             try:
-                self._tick_until_stopped(backends)
+                # What is in memory of the store begins anew, too.
+                with closing(Backends(backends.settings)) as own:
+                    self._tick_until_stopped(own, self._agreed_time(backends))
             except Exception:  # noqa: BLE001 - logged, and begun anew
                 # A full disk, a damaged row or a fault of ours: whatever it was,
                 # the store holds the last good state, and the next try starts there.
@@ -105,8 +108,8 @@ class Process:
                 backends.close()
                 self._wait(PAUSE_AFTER_FAULT_S)
 
-    def _tick_until_stopped(self, backends: Backends) -> None:
-        time = self._agreed_time(backends)
+    def _tick_until_stopped(self, backends: Backends, time: AgreedTime) -> None:
+        """Tick until told to stop, or until a unit was erased."""
         reporting = Reporting(
             backends.storage,
             backends.reader,
@@ -118,17 +121,33 @@ class Process:
         pause_s = backends.settings.learner_tick_ms / 1000
         stopped = False
         while not stopped:
+            # Before the tick, which then ingests what was acknowledged before.
+            erasing = backends.storage.privacy.waiting() is not None
             tick = learner.tick()
             time.worked()
             metrics.DEGRADED.labels(LEARNER).set(0)
             reporting.count(tick)
             reporting.refresh(time.now_ms())
+            if erasing:
+                self._erase(backends.settings, time.now_ms)
+                return
             self._jobs.look(backends.storage.jobs)
             # The next tick begins at once for a changed policy that has not caught up.
             # What candidates and the served model left at the end of their budget
             # waits for the pause.
             behind = any(trained.behind for trained in tick.trained.values())
             stopped = self._wait(0.0 if behind or tick.cut else pause_s)
+
+    def _erase(self, settings: Settings, now_ms: Callable[[], int]) -> None:
+        """Erase the unit that waits for it, between two learners."""
+        # Jobs read what is blanked; they begin anew.
+        self._jobs.stop()
+        with closing(Backends(settings)) as fresh:
+            done = erase_unit(fresh.privacy, now_ms, os.urandom, self._beat)
+        if done is not None and done.step == "done":
+            _log.info("erasure %s is done", done.id)
+        elif self._wait(PAUSE_AFTER_FAULT_S):
+            _log.info("an erasure is not done; the next learner ends it")
 
     def _agreed_time(self, backends: Backends) -> AgreedTime:
         """Return the one clock of this process, which outlives a failed tick."""

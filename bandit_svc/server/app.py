@@ -23,14 +23,14 @@ from bandit_svc.http import (
 from bandit_svc.http.counting import count_request
 from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
-from bandit_svc.http.people import events, units
+from bandit_svc.http.people import erasures, events, units
 from bandit_svc.http.planning import plan
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.proxies import Proxies
 from bandit_svc.settings import networks_of
 from bandit_svc.web import dashboard
 
-_METHODS = {m: m for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "OPTIONS")}
+_METHODS = {m: m for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 """Another method is free text."""
 
 
@@ -53,6 +53,7 @@ def create_app(request_context: RequestContext) -> Flask:
         rewards,
         events,
         units,
+        erasures,
         experiments,
         evaluations,
         reports,

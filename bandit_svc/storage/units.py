@@ -82,6 +82,12 @@ class Units(Protocol):
             False, and nothing was kept, if the position is not `after` any more.
         """
 
+    def forget(self, ids: Iterable[str]) -> int:
+        """Delete what is kept for some ids; return how many rows that were."""
+
+    def scrub(self) -> bool:
+        """Leave nothing deleted in the bytes of the file; see Privacy.scrub."""
+
     def snapshot(self) -> AbstractContextManager[UnitRows]:
         """Yield all that is kept at one moment."""
 

@@ -25,7 +25,7 @@ def test_every_command_is_in_the_readme_and_no_other() -> None:
 
 
 def test_every_route_is_in_the_readme_and_no_other() -> None:
-    listed = set(re.findall(r"`((?:GET|POST|PUT|PATCH) /[^`]*)`", README))
+    listed = set(re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`]*)`", README))
 
     assert listed == {f"{o.method.upper()} {o.path}" for o in OPERATIONS}
 

@@ -124,6 +124,8 @@ def _follow(calls: Recording) -> None:
     calls.call("put /v1/units/{unit_id}", known, unit_id="u-81")
     calls.service.learn()
     calls.call("get /v1/units/{unit_id}", unit_id="u-81")
+    asked = calls.call("delete /v1/units/{unit_id}", unit_id="u-99")
+    calls.call("get /v1/erasures/{id}", id=asked["id"])
 
 
 def _decide(calls: Recording) -> None:

@@ -27,7 +27,7 @@ from bandit_svc.http.parsing import (
     RewardBatchBody,
     RewardBody,
 )
-from bandit_svc.http.people import bodies
+from bandit_svc.http.people import bodies, erasures
 from bandit_svc.http.problems import Problem
 from bandit_svc.services.evaluation.evaluate import Evaluation
 from bandit_svc.services.planning.plan import Plan, PlanRequest
@@ -44,7 +44,7 @@ _STRUCTS = (
     EvaluationBody, EvaluationAnswer, EvaluationList, Evaluation, records.Health,
     records.Readiness, Problem, Plan, bodies.EventBody, bodies.EventBatchBody,
     bodies.EventAnswer, bodies.EventBatchAnswer, bodies.UnitBody,
-    bodies.UnitChangeAnswer, bodies.UnitRecord,
+    bodies.UnitChangeAnswer, bodies.UnitRecord, erasures.ErasureAnswer,
 )  # fmt: skip
 _QUERIES = (PlanRequest, RangeQuery)
 """Their fields are the parameters of a query."""

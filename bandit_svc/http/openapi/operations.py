@@ -102,6 +102,16 @@ OPERATIONS = (
         200, "secret", "UnitRecord", None, _READ,
     ),
     Operation(
+        "delete", "/v1/units/{unit_id}",
+        "Erase a unit and its linked ids; Location says where to read how far it is.",
+        202, "secret", "ErasureAnswer", None, (400, 401, 403, 429, 503),
+    ),
+    Operation(
+        "get", "/v1/erasures/{id}",
+        "Read how far an erasure is, and what went.",
+        200, "secret", "ErasureAnswer", None, _READ,
+    ),
+    Operation(
         "post", "/v1/experiments", "Create an experiment.",
         201, "secret", "ExperimentRecord", "Definition",
         (400, 401, 403, 409, 413, 429, 503),

@@ -38,6 +38,9 @@ class UnitStates:
     def apply(self, row: UnitFactRow) -> None:
         """Apply one fact."""
         fact = row.fact
+        if not fact.unit_id:
+            # Erased; see domain/people/erasing.py.
+            return
         if isinstance(fact, UnitChange):
             if fact.links:
                 self._link(fact, row.first_ms)

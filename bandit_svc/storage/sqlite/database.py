@@ -132,6 +132,25 @@ class Database:
                     connection.execute("COMMIT")
         self._keep_met()
 
+    def scrub(self) -> bool:
+        """Write the file anew, and empty its log of changes (`-wal`).
+
+        So nothing is left of rows that were deleted or changed.
+
+        Returns:
+            False while a reader still needs the log of changes.
+
+        Raises:
+            Unavailable: the file is locked for over ten seconds, or full.
+        """
+        connection = self.connection()
+        with _translated():
+            connection.execute("VACUUM")
+            (busy, _, _) = connection.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            ).fetchone()
+        return not busy
+
     def found(self, damage: Damage) -> None:
         """Take note of damage; it is kept when the present transaction ends."""
         self.connection()

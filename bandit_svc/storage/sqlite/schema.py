@@ -11,6 +11,7 @@ from bandit_svc.storage.sqlite.corrections.states import create_correction_state
 from bandit_svc.storage.sqlite.migrations.released import migrations
 from bandit_svc.storage.sqlite.people.sticky import create_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import create_unit_facts
+from bandit_svc.storage.sqlite.privacy.erasures import create_erasures
 from bandit_svc.storage.sqlite.rows.checksums import SOUND, check_rows, checked_tables
 from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
 from bandit_svc.storage.sqlite.rows.counts import count_rows
@@ -225,4 +226,10 @@ def m033_correction_states(db: Database) -> None:
     create_correction_states(db)
 
 
-LAST_MIGRATION = m033_correction_states.__name__
+@migrations()
+def m034_erasures(db: Database) -> None:
+    """Create the tables of erasures, and of the hashes of erased units."""
+    create_erasures(db)
+
+
+LAST_MIGRATION = m034_erasures.__name__

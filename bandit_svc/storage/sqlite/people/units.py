@@ -92,6 +92,20 @@ class SqliteUnits:
                 )
         return bool(moved)
 
+    def forget(self, ids: Iterable[str]) -> int:
+        """See the interface."""
+        with self._database.write() as connection:
+            return sum(
+                connection.execute(
+                    "DELETE FROM units WHERE key = ?", (self._key(id_),)
+                ).rowcount
+                for id_ in ids
+            )
+
+    def scrub(self) -> bool:
+        """See the interface."""
+        return self._database.scrub()
+
     @contextmanager
     def snapshot(self) -> Iterator[UnitRows]:
         """See the interface."""

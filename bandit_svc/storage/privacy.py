@@ -1,0 +1,87 @@
+"""What is stored of a unit, and its erasure.
+
+Owns the record of an erasure and the protocol of what backends do for one; see
+storage.interface for the words that hold of all protocols. services.managing.erasing
+puts the steps in order.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from bandit_svc.domain.people.unit_fact import UnitFact
+
+ErasureStep = Literal["asked", "blanked", "forgotten", "done"]
+
+
+class Erasure(msgspec.Struct, frozen=True):
+    """The erasure of a person; each step may be begun again.
+
+    Attributes:
+        unit_id: one of the person's ids, "" once the ids are forgotten.
+        step: that was done last.
+        ids: all of the person's ids, from the step `blanked` until `forgotten`.
+        tokens: what stands in place of an id.
+        numbers: of experiments whose learned decisions have lost values.
+        counts: rows and records that went, by what they were.
+        deleted: files that went, by their place in the data folder.
+    """
+
+    id: str
+    unit_id: str
+    asked_at_ms: int
+    step: ErasureStep = "asked"
+    ids: tuple[str, ...] = ()
+    tokens: Mapping[str, str] = {}
+    numbers: tuple[int, ...] = ()
+    counts: Mapping[str, int] = {}
+    deleted: tuple[str, ...] = ()
+    finished_at_ms: int | None = None
+
+
+class KeptOfUnit(NamedTuple):
+    """What the store has of ids: decisions by their id, and facts in their order."""
+
+    decision_ids: Sequence[str]
+    facts: Sequence[UnitFact]
+    sticky: Sequence[tuple[int, str]]
+    """Newest choices that are kept: experiment number, decision id."""
+
+
+class Privacy(Protocol):
+    """Erasures and what they need of the store."""
+
+    def ask(self, erasure: Erasure) -> None:
+        """Queue an erasure."""
+
+    def get(self, erasure_id: str) -> Erasure | None:
+        """Return an erasure, None if there is none of this id."""
+
+    def waiting(self) -> Erasure | None:
+        """Return the oldest erasure that is not done; costs one look-up."""
+
+    def kept_of(self, ids: Sequence[str]) -> KeptOfUnit:
+        """Return what is stored under some ids."""
+
+    def blank(self, erasure: Erasure, ids: Sequence[str], entropy: bytes) -> Erasure:
+        """Blank what is stored under some ids, in one transaction.
+
+        Args:
+            erasure: at the step `asked`.
+            ids: of the person.
+            entropy: of which tokens are made.
+
+        Returns:
+            The erasure as it is now, at the step `blanked`.
+        """
+
+    def keep(self, erasure: Erasure) -> None:
+        """Keep how far an erasure has come."""
+
+    def scrub(self) -> bool:
+        """Rewrite the store's files, so that nothing deleted is left in their bytes.
+
+        Returns:
+            False if readers of before still hold the old bytes; call again later.
+        """

@@ -1,0 +1,128 @@
+"""Erasures in SQLite: the queue, what they say of themselves, and their tombstones.
+
+Owns the tables erasures and tombstones; see storage.privacy.Privacy. What an erasure
+does to the other tables is blanking.py's.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import msgspec
+from sqlite_utils import Database as UtilsDatabase
+
+from bandit_svc.storage.privacy import Erasure, KeptOfUnit
+from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.privacy.blanking import Blanking
+from bandit_svc.storage.sqlite.privacy.finding import kept_of
+from bandit_svc.storage.sqlite.rows.checksums import check_rows
+from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
+
+_HASH_BYTES = 16
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Erasure).decode
+
+
+def create_erasures(db: UtilsDatabase) -> None:
+    """Create the tables, in the transaction of a migration."""
+    db.execute(
+        "CREATE TABLE erasures (sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+        " done INTEGER NOT NULL, body TEXT NOT NULL)"
+    )
+    db.execute("CREATE INDEX erasures_waiting ON erasures (sequence) WHERE done = 0")
+    db.execute(
+        "CREATE TABLE tombstones (unit BLOB PRIMARY KEY, at_ms INTEGER NOT NULL)"
+        " WITHOUT ROWID"
+    )
+    for table in ("erasures", "tombstones"):
+        check_rows(db, table)
+
+
+class SqlitePrivacy:
+    """See storage.privacy.Privacy."""
+
+    def __init__(
+        self,
+        database: Database,
+        decisions: StoredDecisions,
+        secret: Callable[[], bytes],
+    ) -> None:
+        self._database = database
+        self._decisions = decisions
+        self._secret = secret
+
+    def ask(self, erasure: Erasure) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO erasures (id, done, body) VALUES (?, 0, ?)",
+                (erasure.id, _encode(erasure).decode()),
+            )
+
+    def get(self, erasure_id: str) -> Erasure | None:
+        """See the interface."""
+        return self._one("id = ?", [erasure_id])
+
+    def waiting(self) -> Erasure | None:
+        """See the interface."""
+        return self._one("done = 0 ORDER BY sequence LIMIT 1", [])
+
+    def kept_of(self, ids: Sequence[str]) -> KeptOfUnit:
+        """See the interface."""
+        with self._database.read() as connection:
+            return kept_of(connection, self._decisions, frozenset(ids))
+
+    def blank(self, erasure: Erasure, ids: Sequence[str], entropy: bytes) -> Erasure:
+        """See the interface."""
+        with self._database.write() as connection:
+            blanking = Blanking(connection, self._decisions, ids, entropy)
+            blanking.run()
+            after = msgspec.structs.replace(
+                erasure,
+                step="blanked",
+                ids=tuple(ids),
+                tokens=blanking.tokens,
+                numbers=tuple(sorted(blanking.changed)),
+                counts=dict(blanking.counts),
+            )
+            connection.executemany(
+                "INSERT OR IGNORE INTO tombstones VALUES (?, ?, NULL)",
+                [(self._hash(id_), erasure.asked_at_ms) for id_ in ids],
+            )
+            _keep(connection, after)
+        return after
+
+    def keep(self, erasure: Erasure) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            _keep(connection, erasure)
+
+    def scrub(self) -> bool:
+        """See the interface."""
+        return self._database.scrub()
+
+    def _one(self, where: str, parameters: list[str]) -> Erasure | None:
+        with self._database.read() as connection:
+            row = connection.execute(
+                f"SELECT body FROM sound_erasures WHERE {where}",  # noqa: S608 - constants
+                parameters,
+            ).fetchone()
+        return None if row is None else _decode(row[0])
+
+    def _hash(self, unit_id: str) -> bytes:
+        hashing = self._keyed.copy()
+        hashing.update(unit_id.encode("utf-8", "surrogatepass"))
+        return hashing.digest()
+
+    @cached_property
+    def _keyed(self) -> hashlib.blake2b:
+        key = hashlib.blake2b(self._secret(), digest_size=32, person=b"tombstone")
+        return hashlib.blake2b(digest_size=_HASH_BYTES, key=key.digest())
+
+
+def _keep(connection: sqlite3.Connection, erasure: Erasure) -> None:
+    connection.execute(
+        "UPDATE erasures SET body = ?, done = ? WHERE id = ?",
+        (_encode(erasure).decode(), int(erasure.step == "done"), erasure.id),
+    )
