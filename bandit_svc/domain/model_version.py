@@ -1,15 +1,25 @@
 """One published state of a learning policy.
 
-Owns the record of a model version and the spans of joined decisions that it has
-learned from. Pure.
+Owns the record of a model version, the spans of joined decisions that it has learned
+from, and which versions of the past are kept: many of the last minute, few of long ago,
+so that one from shortly before any moment is near. Pure.
 """
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 Span = tuple[int, int]
 """Positions first < p <= last of the joined order, as (first, last)."""
+
+
+_MINUTE_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
+_STEPS = ((_MINUTE_MS, 1), (_HOUR_MS, _MINUTE_MS), (_DAY_MS, _HOUR_MS))
+"""Up to which age, one version in how many milliseconds; beyond, one a day."""
+_ALL = 1
+"""So many milliseconds that no two versions fall together."""
+_COARSEST_MS = 64 * _DAY_MS
 
 
 class ModelVersionMeta(msgspec.Struct, frozen=True):
@@ -60,3 +70,50 @@ def is_beginning(spans: tuple[Span, ...], whole: tuple[Span, ...]) -> bool:
         return False
     begins, ends = whole[len(done)]
     return first == begins and last <= ends
+
+
+class VersionAge(NamedTuple):
+    """A kept version and when it was made."""
+
+    version: int
+    created_at_ms: int
+
+
+def outdated_versions(kept: Sequence[VersionAge], now_ms: int, most: int) -> set[int]:
+    """Return the versions to drop.
+
+    All of the last minute stay, the first in each minute of the last hour, in each hour
+    of the last day, and in each day. Where those are more than `most`, stretches are
+    twice as long, until they are few enough. The newest always stays.
+
+    Args:
+        kept: in any order.
+        now_ms: the time.
+        most: versions that may stay; at least 1.
+    """
+    least_ms = _ALL
+    while True:
+        staying = _staying(kept, now_ms, least_ms)
+        if len(staying) <= most or least_ms > _COARSEST_MS:
+            break
+        least_ms *= 2
+    newest_first = sorted(staying, reverse=True)
+    return {one.version for one in kept} - set(newest_first[:most])
+
+
+def _staying(kept: Iterable[VersionAge], now_ms: int, least_ms: int) -> set[int]:
+    """Return the versions that stay where no stretch is shorter than `least_ms`."""
+    firsts: dict[tuple[int, int], VersionAge] = {}
+    newest = 0
+    for one in sorted(kept):
+        newest = one.version
+        width_ms = max(_width_ms(now_ms - one.created_at_ms), least_ms)
+        firsts.setdefault((width_ms, one.created_at_ms // width_ms), one)
+    return {one.version for one in firsts.values()} | {newest}
+
+
+def _width_ms(age_ms: int) -> int:
+    for until_ms, width_ms in _STEPS:
+        if age_ms <= until_ms:
+            return width_ms
+    return _DAY_MS

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta
+from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, VersionAge
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.corrections import Corrections
@@ -236,6 +236,9 @@ class ModelVersions(Protocol):
     def get(self, number: int, version: int) -> ModelVersion | None:
         """Return one model version, or None if it was never published or is pruned."""
 
+    def ages(self, number: int) -> list[VersionAge]:
+        """Return when each kept version was made; costs less than their metas."""
+
     def metas(self, number: int) -> list[ModelVersionMeta]:
         """Return the kept versions without their bytes, newest first."""
 
@@ -243,12 +246,13 @@ class ModelVersions(Protocol):
         self,
         published: ModelVersion,
         parent_version: int,
-        keep: int,
+        drop: Collection[int] = (),
         evaluations: EvaluationChanges | None = None,
     ) -> bool:
-        """Keep a model as the newest, and prune all but the newest `keep`.
+        """Keep a model as the newest, and drop older ones.
 
         Args:
+            drop: the versions that are kept no longer.
             evaluations: kept in the same transaction, as `Evaluations.save` would.
 
         Returns:

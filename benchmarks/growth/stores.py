@@ -184,7 +184,7 @@ def trained(
                     published.meta, number=other.number, version=1, spans=()
                 )
                 one = msgspec.structs.replace(published, meta=meta)
-                storage.model_versions.publish(one, 0, 1)
+                storage.model_versions.publish(one, 0)
 
 
 def with_events(folder: Path, events: int) -> None:

@@ -151,12 +151,12 @@ def test_readyz_is_degraded_while_the_newest_model_can_not_be_loaded(
     damaged = ModelVersion(
         msgspec.structs.replace(good.meta, version=2), good.state[:-10]
     )
-    assert service.worker.storage.model_versions.publish(damaged, 1, 50)
+    assert service.worker.storage.model_versions.publish(damaged, 1)
     with pytest.raises(PolicyError):
         service.worker.catalog.refresh_models()
     (old,) = model_sentences(service)
     whole = ModelVersion(msgspec.structs.replace(good.meta, version=3), good.state)
-    assert service.worker.storage.model_versions.publish(whole, 2, 50)
+    assert service.worker.storage.model_versions.publish(whole, 2)
     service.worker.catalog.refresh_models()
 
     assert "the newest model of 'hero' can't be loaded, and an older or" in old

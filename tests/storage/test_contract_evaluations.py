@@ -95,7 +95,9 @@ def test_reward_models_are_replaced_together_or_left_alone(storage: Storage) -> 
 def test_a_model_and_its_evaluations_are_kept_together_or_not_at_all(
     storage: Storage, parent_version: int
 ) -> None:
-    published = storage.model_versions.publish(first_version(), parent_version, 9, BOTH)
+    published = storage.model_versions.publish(
+        first_version(), parent_version, (), BOTH
+    )
 
     assert published == (parent_version == 0)
     assert storage.evaluations.all(1) == ([SHADOW, UNIFORM] if published else [])

@@ -13,7 +13,13 @@ from typing import Any, Protocol
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment
-from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, advance
+from bandit_svc.domain.model_version import (
+    ModelVersion,
+    ModelVersionMeta,
+    VersionAge,
+    advance,
+    outdated_versions,
+)
 from bandit_svc.domain.times import Deadline, has_passed
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
@@ -23,7 +29,7 @@ from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import Action, PolicyError
 
-KEEP_MODEL_VERSIONS, LEAST_MODEL_VERSIONS = 50, 5
+MOST_MODEL_VERSIONS, LEAST_MODEL_VERSIONS = 250, 5
 MOST_MODEL_BYTES = 50_000_000
 """Of the versions that are kept of one experiment; large models are kept fewer times,
 but not fewer than LEAST_MODEL_VERSIONS."""
@@ -292,10 +298,13 @@ class Trainer:
         )
         newest = ModelVersion(meta=meta, state=state)
         changes = self._unsaved.changes(now_ms, publishing=True)
-        kept = versions_kept(len(state))
-        if not self._storage.model_versions.publish(
-            newest, self._version, kept, changes
-        ):
+        versions = self._storage.model_versions
+        drop = outdated_versions(
+            [*versions.ages(self._number), VersionAge(meta.version, now_ms)],
+            now_ms,
+            versions_kept(len(state)),
+        )
+        if not versions.publish(newest, self._version, drop, changes):
             # A restore came between: what was learned on top of the discarded
             # model is dropped, and learned again on top of the restored one.
             self._model = None
@@ -312,7 +321,7 @@ class Trainer:
 def versions_kept(state_bytes: int) -> int:
     """Return how many model versions are kept where the newest has so many bytes."""
     affordable = MOST_MODEL_BYTES // max(state_bytes, 1)
-    return min(max(affordable, LEAST_MODEL_VERSIONS), KEEP_MODEL_VERSIONS)
+    return min(max(affordable, LEAST_MODEL_VERSIONS), MOST_MODEL_VERSIONS)
 
 
 def round_trip_fault(

@@ -146,9 +146,7 @@ def restore(
         newest = storage.model_versions.latest(number) or old
         meta = _restored(old.meta, newest.meta, now_ms)
         restored = ModelVersion(meta=meta, state=old.state)
-        if storage.model_versions.publish(
-            restored, newest.meta.version, KEEP_ON_RESTORE
-        ):
+        if storage.model_versions.publish(restored, newest.meta.version):
             if is_outdated(old.meta, storage.corrections.remade(number)):
                 storage.corrections.learn_again(number)
             return meta
@@ -157,8 +155,6 @@ def restore(
 
 # A learner publishes a few times a second, and may do so between two steps of ours.
 RESTORE_TRIES = 5
-# The learner prunes at its next publication; a restore drops nothing.
-KEEP_ON_RESTORE = 1_000_000
 
 
 def _restored(

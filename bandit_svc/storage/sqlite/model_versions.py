@@ -4,12 +4,12 @@ Owns the table snapshots; see storage.interface.ModelVersions.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 
-from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta
+from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, VersionAge
 from bandit_svc.storage.rows import EvaluationChanges
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.evaluations import save_evaluations
@@ -45,6 +45,15 @@ class SqliteModelVersions:
         """See the interface."""
         return self._one("number = ? AND version = ?", [number, version])
 
+    def ages(self, number: int) -> list[VersionAge]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT version, created_at_ms FROM snapshots WHERE number = ?",
+                [number],
+            ).fetchall()
+        return [VersionAge(*row) for row in rows]
+
     def metas(self, number: int) -> list[ModelVersionMeta]:
         """See the interface."""
         with self._database.read() as connection:
@@ -59,7 +68,7 @@ class SqliteModelVersions:
         self,
         published: ModelVersion,
         parent_version: int,
-        keep: int,
+        drop: Collection[int] = (),
         evaluations: EvaluationChanges | None = None,
     ) -> bool:
         """See the interface."""
@@ -68,9 +77,9 @@ class SqliteModelVersions:
             if newest_version(connection, meta.number) != parent_version:
                 return False
             insert_version(connection, published)
-            connection.execute(
-                "DELETE FROM snapshots WHERE number = ? AND version <= ?",
-                [meta.number, meta.version - keep],
+            connection.executemany(
+                "DELETE FROM snapshots WHERE number = ? AND version = ?",
+                [(meta.number, version) for version in drop],
             )
             if evaluations is not None:
                 save_evaluations(connection, meta.number, evaluations)

@@ -243,7 +243,7 @@ def test_a_damaged_model_is_built_again_from_the_log(service: Service) -> None:
     damaged = ModelVersion(
         msgspec.structs.replace(good.meta, version=2), good.state[:-9]
     )
-    service.storage.model_versions.publish(damaged, 1, 50)
+    service.storage.model_versions.publish(damaged, 1)
     tick = service.new_learner().tick()
     repaired = service.model()
 
@@ -263,7 +263,7 @@ def test_an_experiment_whose_model_can_not_be_built_stops_no_other_one(
     good = service.model()
     # Of a policy that this version does not have.
     meta = msgspec.structs.replace(good.meta, version=2, policy={"kind": "future"})
-    service.storage.model_versions.publish(ModelVersion(meta, good.state), 1, 50)
+    service.storage.model_versions.publish(ModelVersion(meta, good.state), 1)
     service.rounds(10, experiment="other")
     tick = service.mature_only()
 
@@ -280,7 +280,7 @@ def test_what_fails_again_and_again_is_tried_less_and_less_often(
     service.mature()
     good = service.model()
     meta = msgspec.structs.replace(good.meta, version=2, policy={"kind": "future"})
-    service.storage.model_versions.publish(ModelVersion(meta, good.state), 1, 50)
+    service.storage.model_versions.publish(ModelVersion(meta, good.state), 1)
     faults = []
     begun_ms = service.now_ms
     while service.now_ms < begun_ms + 600_000:
@@ -320,7 +320,7 @@ def test_the_served_policy_learns_on_while_a_changed_one_can_not_be_trained(
 
 @pytest.mark.parametrize(
     ("state_bytes", "versions"),
-    [(0, 50), (1_000_000, 50), (2_000_000, 25), (5_000_000, 10), (80_000_000, 5)],
+    [(0, 250), (1_000_000, 50), (2_000_000, 25), (5_000_000, 10), (80_000_000, 5)],
 )
 def test_versions_of_large_models_take_bounded_room(
     state_bytes: int, versions: int

@@ -273,7 +273,7 @@ def test_a_damaged_model_does_not_keep_a_worker_from_deciding(
     damaged = ModelVersion(
         msgspec.structs.replace(good.meta, version=2), good.state[:-10]
     )
-    service.storage.model_versions.publish(damaged, 1, 50)
+    service.storage.model_versions.publish(damaged, 1)
     late_worker = service.new_worker("cc")
 
     assert service.decide(late_worker).decision.source == "policy"

@@ -117,7 +117,7 @@ class Anew:
             versions = self._beside.model_versions
             newest = versions.latest(self._number)
             kept = 0 if newest is None else newest.meta.version
-            versions.publish(self.model_version(kept + 1, 0), kept, 1)
+            versions.publish(self.model_version(kept + 1, 0), kept, {kept})
 
     @property
     def model(self) -> Model | None:
