@@ -166,7 +166,11 @@ def learn_again(
         created_at_ms=now_ms,
         restored_from=None,
     )
-    storage.model_versions.publish(ModelVersion(newest, state), meta.version, keep=1)
+    versions = storage.model_versions
+    drop = {one.version for one in versions.ages(number)}
+    versions.publish(ModelVersion(newest, state), meta.version, drop)
+    # What is made anew for a correction has read the log as it was.
+    storage.forget_beside(name_of(number))
     return 1
 
 
