@@ -210,10 +210,11 @@ class ColumnReader:
         """Add the products that have a column; return whether no more may get one."""
         first, second = _each_two(len(columns) - 1)
         others, factors = columns[1:], values[1:]
-        products = self._products[others[first], others[second]]
-        factors = factors[first] * factors[second]
+        # `take` is twice as fast as an index of the same places.
+        products = self._products[others.take(first), others.take(second)]
+        factors = factors.take(first) * factors.take(second)
         complete = True
-        if products.min() < 0:
+        if np.minimum.reduce(products) < 0:
             complete = len(self.columns.pairs) >= self.columns.most_pairs
             known = products >= 0
             products, factors = products[known], factors[known]

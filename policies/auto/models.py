@@ -6,6 +6,7 @@ curved numbers; products of features for what only counts together.
 """
 
 from collections.abc import Mapping
+from enum import IntEnum
 
 import msgspec
 
@@ -15,15 +16,25 @@ from policies.auto.regressions import Packed, Prior, Regressions
 _PLAIN = 1 + SHARED_COLUMNS + MOST_PLAIN
 
 
+class Reads(IntEnum):
+    """Which columns of a row models read; the later ones include those before."""
+
+    PLAIN = 0
+    HATS = 1
+    PRODUCTS = 2
+
+
 class Stack(msgspec.Struct, frozen=True):
     """Models of the same columns.
 
     Attributes:
+        reads: of a row.
         most_columns: the most columns of the contexts that its models have.
         priors: by the name of the model.
         log_prior: logarithm of the share of each model before any evidence.
     """
 
+    reads: Reads
     most_columns: int
     priors: Mapping[str, Prior]
     log_prior: float = 0.0
@@ -38,11 +49,9 @@ class Stack(msgspec.Struct, frozen=True):
         return Regressions.unpacked(packed, priors, self.most_columns)
 
 
-PAIRS = 2
-"""The place of the stack whose models have products of features."""
-
-STACKS = (
+STACKS: tuple[Stack, ...] = (
     Stack(
+        Reads.PLAIN,
         _PLAIN,
         {
             "nearly context-free": Prior(0.1, 0.03, 3.0),
@@ -52,19 +61,18 @@ STACKS = (
         },
     ),
     Stack(
+        Reads.HATS,
         _PLAIN + MOST_HATS,
         {"curves": Prior(0.3, 0.2, 3.0)},
     ),
-    Stack(
-        256,
-        {
-            "pairs": Prior(0.3, 0.1, 3.0),
-            "pairs, free": Prior(1.0, 1.0, 3.0),
-        },
-        # Products are many and most worlds have no use for them.
-        log_prior=-2.0,
-    ),
+    # Products are many and most worlds have no use for them. One model a stack: their
+    # matrices are wide, and where one serves, the other mostly rests.
+    Stack(Reads.PRODUCTS, 256, {"pairs": Prior(0.3, 0.1, 3.0)}, log_prior=-2.0),
+    Stack(Reads.PRODUCTS, 256, {"pairs, free": Prior(1.0, 1.0, 3.0)}, log_prior=-2.0),
 )
+
+PAIRED = slice(2, 4)
+"""The places of the stacks whose models have products of features."""
 
 
 def log_priors() -> list[float]:

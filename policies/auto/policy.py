@@ -20,7 +20,7 @@ from policies.auto.columns import MOST_PAIRS, ColumnReader, Columns, Floats, Row
 from policies.auto.evidence import Evidence
 from policies.auto.exploration import inverse_gap
 from policies.auto.models import (
-    PAIRS,
+    PAIRED,
     STACKS,
     forgetting_rates,
     log_priors,
@@ -64,15 +64,15 @@ LARGEST = 1e100
 """The largest reward that is learned as it is; its square is a finite float."""
 
 REST = 4
-"""Models of the same columns that are all far from being served learn from every fourth
-example only. Its squared errors count for all four, so that they can come back. Who
+"""Models of the same columns that are all far from being served learn from one example
+in four only. Its squared errors count for all four, so that they can come back. Who
 rests is decided after such an example, so that none of the four counts twice."""
 
 OF_RESTING = math.sqrt(REST)
 """By which an error is multiplied that counts for all four."""
 
 
-_FORM = 4
+_FORM = 5
 """Of the state and of what is learned; raise it with either, and models are trained
 from the log again."""
 
@@ -157,7 +157,8 @@ class AutoPolicy:
         check_actions(len(actions))
         # Products that carry no weight would add 0 to each mean.
         shares = self._weights_by_stack()
-        row = self._reader.row(context, products=bool(shares[PAIRS].any()))
+        products = any(weights.any() for weights in shares[PAIRED])
+        row = self._reader.row(context, products=products)
         clock = self._evidence.clock
         means = self._served.means(
             row,
@@ -213,19 +214,16 @@ class AutoPolicy:
 
     def _row(self, context: Context) -> Row:
         """Read a context that is learned; without products where they rest."""
-        rest = self._evidence.resting[PAIRS] and self._may_rest()
-        return self._reader.row(context, products=not rest)
-
-    def _may_rest(self) -> bool:
-        """Return whether the next example is none that resting models learn from."""
-        return (self._evidence.count + 1) % REST != 0
+        evidence = self._evidence
+        products = is_for_all(evidence.count + 1) or not all(evidence.resting[PAIRED])
+        return self._reader.row(context, products=products)
 
     def _take_in(self, reward: float, errors: Sequence[float]) -> None:
         """Add an example to the evidence, and begin again where a change is due."""
         evidence, rules = self._evidence, self._rules
         noise = evidence.noise
         error = evidence.add(reward, errors, self._weights, self._horizon, rules.memory)
-        if evidence.count % REST == 0:
+        if is_for_all(evidence.count):
             evidence.send_to_rest(self._groups, self._log_priors)
         if rules.reset_every and evidence.count % rules.reset_every == 0:
             self._begin(evidence.clock.begun_again())
@@ -247,11 +245,12 @@ class AutoPolicy:
         count, time = evidence.count + 1, evidence.clock.time
         target = example.reward - evidence.mean
         at, new_row = self._row_of(example.actions, example.chosen, count)
-        may_rest = self._may_rest()
+        may_rest = not is_for_all(count)
         errors: list[float] = []
         ends = row.plain, row.hats, len(row.columns)
-        places = zip(self._stacks, self._slices, ends, evidence.resting, strict=False)
-        for stack, where, end, rests in places:
+        places = zip(self._stacks, self._slices, evidence.resting, strict=False)
+        for number, (stack, where, rests) in enumerate(places):
+            end = ends[STACKS[number].reads]
             if (rests and may_rest) or evidence.losses[where.start] == math.inf:
                 errors += [0.0] * (where.stop - where.start)
                 continue
@@ -281,7 +280,7 @@ class AutoPolicy:
 
     def _most_pairs(self) -> int:
         """Return the number of products that may have a column."""
-        stack = self._stacks[PAIRS]
+        stack = self._stacks[PAIRED.start]
         rows = len(self._rows.learned_at)
         room = stack.most_columns(rows) - stack.width
         return min(MOST_PAIRS, len(self._columns.pairs) + max(room, 0))
@@ -309,10 +308,9 @@ class AutoPolicy:
 
     def _stop_pairing(self) -> None:
         self._reader.stop_pairing()
-        where = self._slices[PAIRS]
-        models = range(where.start, where.stop)
-        self._evidence.leave_out(models)
-        self._stacks[PAIRS] = STACKS[PAIRS].untrained()
+        for where in self._slices[PAIRED]:
+            self._evidence.leave_out(range(where.start, where.stop))
+        self._stacks[PAIRED] = [stack.untrained() for stack in STACKS[PAIRED]]
         self._weigh()
 
     def dump(self) -> bytes:
@@ -343,6 +341,15 @@ class AutoPolicy:
         )
         self._typical, self._falls = loaded.typical, loaded.falls
         self._restore(loaded.columns, loaded.rows, loaded.evidence, *models)
+
+
+def is_for_all(count: int) -> bool:
+    """Return whether resting models learn the example of this count: one in REST.
+
+    By multiples of the golden ratio (Weyl 1916): evenly spread, and without a period
+    that decisions could have as well.
+    """
+    return (count * 0x9E3779B1 & 0xFFFFFFFF) * REST < 1 << 32
 
 
 KIND = PolicyKind(

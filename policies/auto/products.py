@@ -6,7 +6,7 @@ import numpy.typing as npt
 Singles = npt.NDArray[np.float32]
 
 MOST_IN_PRODUCT = 64
-"""Columns of a block of a matrix that is one product. OpenBLAS gives a larger product
+"""Rows of a block of a matrix that is one product. OpenBLAS gives a larger product
 to all its threads: they use more CPU than they save time at these sizes, and a sum's
 last bits, and so the model's bytes, would depend on the number of cores."""
 
@@ -43,15 +43,12 @@ def take_squares(matrices: Singles, updates: Singles) -> None:
         updates: shape (Q, m, D).
     """
     width = matrices.shape[2]
-    blocks = [
-        slice(start, min(start + MOST_IN_PRODUCT, width))
-        for start in range(0, width, MOST_IN_PRODUCT)
-    ]
-    for place, across in enumerate(blocks):
-        turned = updates[:, :, across].transpose(0, 2, 1)
+    for start in range(0, width, MOST_IN_PRODUCT):
+        end = min(start + MOST_IN_PRODUCT, width)
+        turned = updates[:, :, start:end].transpose(0, 2, 1)
         # A product of a matrix and its own transpose is symmetric to the last bit.
-        matrices[:, across, across] -= np.matmul(turned, updates[:, :, across])
-        for down in blocks[place + 1 :]:
-            product = np.matmul(turned, updates[:, :, down])
-            matrices[:, across, down] -= product
-            matrices[:, down, across] -= product.transpose(0, 2, 1)
+        matrices[:, start:end, start:end] -= np.matmul(turned, updates[:, :, start:end])
+        if end < width:
+            right = matrices[:, start:end, end:]
+            right -= np.matmul(turned, updates[:, :, end:])
+            matrices[:, end:, start:end] = right.transpose(0, 2, 1)

@@ -126,7 +126,7 @@ class Regressions:
             Shape (Q,): the error of each model before it learned.
         """
         places = self._places[columns]
-        if places.min() < 0:
+        if np.minimum.reduce(places) < 0:
             places = self._joined(columns, places)
             inside = places >= 0
             places, values = places[inside], values[inside]
@@ -186,23 +186,36 @@ class Regressions:
         Returns:
             Shape (K, n); 0 for columns that the models lack.
         """
-        folded = np.zeros((len(rows), len(columns)))
-        places = self._places[columns]
-        inside = np.flatnonzero(places >= 0)
-        learned = np.flatnonzero((rows >= 0) & (rows < len(self._times)))
-        if not (len(inside) and len(learned)):
-            return folded
-        at = rows[learned][:, None], places[inside]
-        times = np.array(self._times)[rows[learned]]
-        part = np.zeros((len(learned), len(inside)))
-        # One model after the other and entry by entry: an entry has the same bits
-        # whatever other columns and rows are asked for.
-        for model, share in enumerate(shares.tolist()):
-            if share > 0.0:
-                kept = np.sqrt(self._kept(model, times, time)) * share
-                part += kept[:, None] * self._weights[at[0], model, at[1]]
-        folded[learned[:, None], inside] = part
+        if not (self._times and self._columns):
+            return np.zeros((len(rows), len(columns)))
+        places = self._places.take(columns)
+        factors = self._factors(shares, rows, time)
+        _, models, width = self._weights.shape
+        firsts = rows[:, None] * models + np.arange(models)
+        # Entry by entry, and one model after the other in the sum: an entry has the
+        # same bits whatever other columns and rows are asked for. The place of a row
+        # or column that is not there is clipped to one whose share is 0 then.
+        at = firsts[:, :, None] * width + places
+        weights = self._weights.ravel().take(at, mode="clip")
+        weights *= factors[:, :, None]
+        folded: Floats = np.add.reduce(weights, axis=1)
+        if np.minimum.reduce(places) < 0:
+            folded[:, places < 0] = 0.0
         return folded
+
+    def _factors(self, shares: Floats, rows: Indices, time: float) -> Floats:
+        """Return what a weight of each row and model counts, shape (K, Q)."""
+        known = self._times
+        # A row that never forgot has an infinite time: nothing has passed since.
+        since = [
+            known[row] if 0 <= row < len(known) else NEVER for row in rows.tolist()
+        ]
+        passed = np.maximum(time - np.array(since), 0.0)
+        factors: Floats = np.exp(np.multiply.outer(passed, -0.5 * self._squares))
+        factors *= shares
+        if np.minimum.reduce(rows) < 0 or np.maximum.reduce(rows) >= len(known):
+            factors[(rows < 0) | (rows >= len(known))] = 0.0
+        return factors
 
     def variances(
         self, rows: Indices, columns: Indices, values: Floats, time: float
