@@ -49,7 +49,10 @@ from bandit_svc.web.pretty_json import brief, one_line, pretty
 
 def register(app: Flask, request_context: RequestContext) -> None:
     """Add the pages to the application of one worker, after the parts of the API."""
-    routes = page_routes(PageContext(request_context.worker, request_context.now_ms))
+    page_context = PageContext(
+        request_context.worker, request_context.now_ms, request_context.entropy
+    )
+    routes = page_routes(page_context)
     access = page_access.register(app, request_context)
     sign_in.register(routes, request_context, access)
     page_errors.register(app, routes)

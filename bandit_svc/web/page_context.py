@@ -5,6 +5,7 @@ the catalog, not the writer: no page holds what a request for a decision holds. 
 the filters that are made for templates alone.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ class PageContext(NamedTuple):
 
     backends: Backends
     now_ms: Callable[[], int]
+    entropy: Callable[[int], bytes] = os.urandom
+    """Returns so many random bytes."""
 
     @property
     def storage(self) -> Storage:

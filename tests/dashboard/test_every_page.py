@@ -48,6 +48,8 @@ def paths(shop: Shop, start_worker: StartWorker) -> list[str]:
     assert made.decision_id is not None
     hero = {"key": "homepage-hero", "decision_id": made.decision_id}
     hero["version"] = ANY_VERSION
+    hero["unit_id"] = "u1"
+    hero["erasure_id"] = shop.erase("nobody")
     situations = [{"key": "untouched"}, *({**hero, "name": name} for name in ACTIONS)]
     return page_addresses(start_worker().app.url_map, situations) + QUESTIONS
 

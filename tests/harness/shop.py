@@ -3,12 +3,14 @@
 Owns `Shop`: what an analyst's browser looks at.
 """
 
+import json
 import re
 import subprocess
 import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 from bandit_svc.client import BanditClient, BanditClientError
 from simulators.traffic import simulate
@@ -75,6 +77,13 @@ class Shop(Served):
             return bool(self.client.experiment(key))
         except BanditClientError:
             return False
+
+    def erase(self, unit_id: str) -> str:
+        """Ask for the erasure of a unit; return its id."""
+        asked = Request(f"{self.url}/v1/units/{unit_id}", method="DELETE")
+        asked.add_header("Authorization", f"Bearer {self.secret}")
+        with urlopen(asked, timeout=GENEROUS_S) as answer:
+            return str(json.load(answer)["id"])
 
     def close(self) -> None:
         """Send the visitors home, and end the service."""

@@ -53,6 +53,8 @@ class World:
             "name": "status",
             "id": "1",
             "version": 1,
+            "unit_id": "u-1",
+            "erasure_id": "1",
         }
         settings = Settings(data=str(self.service.data), port=self.service.port)
         self.environment = {**os.environ, **settings.environment()}

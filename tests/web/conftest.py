@@ -41,6 +41,7 @@ def live(service: WorkerInProcess) -> None:
     service.create(
         "hero",
         description=SCRIPT,
+        features={"views": "count(viewed)"},
         holdout=0.3,
         variants=[{"key": "a", "payload": {"title": SCRIPT}}, {"key": "b"}],
         reward={"window_seconds": 60},
@@ -65,6 +66,9 @@ def live(service: WorkerInProcess) -> None:
         if (d["variant"] == "a") == (n % 3 > 0)
     ]
     service.post("/v1/rewards/batch", {"rewards": rewards})
+    hostile = {"traits": {"name": SCRIPT}, "links": [f"link-{WORDS}"]}
+    service.call("PUT", "/v1/units/u2", hostile)
+    service.post("/v1/events", {"unit_id": "u3", "event": "viewed"})
     service.learn(after_s=61)
     service.patch("/v1/experiments/hero", {"description": WORDS, "holdout": 0.2})
     deferred = service.decide("hero", defer=True, request_id=SCRIPT)
@@ -89,8 +93,11 @@ def pages(lived_in: WorkerInProcess) -> list[str]:
     overview = lived_in.worker.storage.overview
     states: tuple[RecentState, ...] = ("open", "joined", "deferred")
     ids = [overview.recent(1, state, 1)[0].decision.id for state in states]
+    asked = lived_in.call("DELETE", "/v1/units/u599").json
     situations = [
         *({"key": key, "name": name} for key in KEYS for name in ACTIONS),
+        *({"unit_id": unit} for unit in ("u1", "u2", "u3")),
+        {"erasure_id": str(asked["id"])},
         *({"key": "hero", "decision_id": one, "version": "1"} for one in ids),
     ]
     return page_addresses(lived_in.app.url_map, situations)
