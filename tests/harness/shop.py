@@ -8,9 +8,10 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 from bandit_svc.client import BanditClient, BanditClientError
 from simulators.traffic import simulate
@@ -80,10 +81,11 @@ class Shop(Served):
 
     def erase(self, unit_id: str) -> str:
         """Ask for the erasure of a unit; return its id."""
-        asked = Request(f"{self.url}/v1/units/{unit_id}", method="DELETE")
-        asked.add_header("Authorization", f"Bearer {self.secret}")
-        with urlopen(asked, timeout=GENEROUS_S) as answer:
-            return str(json.load(answer)["id"])
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=GENEROUS_S)
+        with closing(connection):
+            headers = {"Authorization": f"Bearer {self.secret}"}
+            connection.request("DELETE", f"/v1/units/{unit_id}", headers=headers)
+            return str(json.load(connection.getresponse())["id"])
 
     def close(self) -> None:
         """Send the visitors home, and end the service."""

@@ -51,7 +51,7 @@ def visitor(service: WorkerInProcess) -> Visitor:
 
 
 def test_a_unit_is_found_by_its_raw_id_and_its_address_does_not_tell_it(
-    service: WorkerInProcess, visitor: Visitor
+    visitor: Visitor,
 ) -> None:
     sent = visitor.confirm("/units", id=RAW)
 
