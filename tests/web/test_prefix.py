@@ -30,7 +30,8 @@ def served(service: WorkerInProcess) -> WorkerInProcess:
     """A service with an experiment that has learned."""
     service.create("hero", holdout=0.3, reward={"window_seconds": 1})
     for number in range(60):
-        made = service.decide("hero", unit_id=f"u{number}", context={"device": "m"})
+        unit = f"u{number % 5}"
+        made = service.decide("hero", unit_id=unit, context={"device": "m"})
         service.reward(made["decision_id"], number % 2)
     service.learn(after_s=3)
     return service
