@@ -153,6 +153,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             2**50,
         ),
     ] = 1_073_741_824
+    quarantine_days: Annotated[
+        int,
+        About(
+            "Days for which a reward of a unit waits for a decision that it can be "
+            "credited to.",
+            1,
+            90,
+        ),
+    ] = 7
     keep_log_days: Annotated[
         int,
         About(

@@ -123,10 +123,18 @@ class Worker(Backends):
             persons=Persons(self.storage.units),
             kept=KeptChoices(self.storage.sticky, self.storage.facts),
             known_rewards=KnownRewards(self.reader, self.storage, self.decoder),
+            credits=self.storage.credits,
         )
         self.people = PeoplePorts(
-            log=self.log, facts=self.storage.unit_facts, units=self.storage.units
+            log=self.log,
+            facts=self.storage.unit_facts,
+            units=self.storage.units,
+            credits=self.storage.credits,
         )
+
+    def all_is_stored(self) -> bool:
+        """Return whether the store has all that was appended to the log so far."""
+        return not self.reader.backlog_bytes(self.storage.facts.cursors())
 
     def close(self) -> None:
         """Flush the log and let go of everything; idempotent."""

@@ -22,6 +22,7 @@ from bandit_svc.cli.service.init import init
 from bandit_svc.cli.service.keys import keys
 from bandit_svc.cli.service.privacy import privacy
 from bandit_svc.cli.service.replay import replay
+from bandit_svc.cli.service.rewards import rewards
 from bandit_svc.cli.service.serve import learner, serve, web
 
 
@@ -48,6 +49,7 @@ for command in (
     learner,
     experiment,
     keys,
+    rewards,
     plan,
     report,
     evaluate,

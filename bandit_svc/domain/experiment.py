@@ -16,6 +16,7 @@ from bandit_svc.domain.covariate import Covariate, check_covariate
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
 from bandit_svc.domain.metric import Derived, Metric, check_derived, check_metrics
+from bandit_svc.domain.people.credit import Credit, CreditRule, check_credit
 from bandit_svc.domain.people.feature import parse_features
 from bandit_svc.domain.people.sticky import Sticky, check_sticky
 from bandit_svc.domain.variant import KEY_RULE, Variant, check_variants, is_key
@@ -54,6 +55,25 @@ class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learn_on: Literal["maturity", "first_reward"] = "maturity"
     unit: str = ""
     """What a reward of 1 is, such as EUR or click; shown beside amounts."""
+    event: str | None = None
+    """The name of an event of a unit that is a reward of its decisions."""
+    value: str = "value"
+    """Where the event has its number: `value`, or `properties.NAME`."""
+    credit: Credit | None = None
+    """Which decisions of a unit a reward goes to that names none: `last_exposed`, or
+    `all`, which share it equally. None: such rewards are refused, unless `event` is
+    declared, which goes to the last one."""
+    within_seconds: float | None = None
+    """How far back credit looks; None for the window."""
+
+    @property
+    def credit_rule(self) -> CreditRule | None:
+        """Return how rewards of a unit are credited; None where they are refused."""
+        if self.event is None and self.credit is None:
+            return None
+        within = self.within_seconds
+        within_ms = self.window_ms if within is None else round(within * 1000)
+        return CreditRule(within_ms, self.credit == "all")
 
     @property
     def window_ms(self) -> int:
@@ -112,6 +132,9 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the policy reads of a unit's events, by name; see domain/people/feature.py.
     """
     sticky: Sticky | None = None
+    expose_within_seconds: float | None = None
+    """How long after a deferred decision it may be activated; None for the window. One
+    that is activated later never counts."""
     carry_over: Literal["possible", "none"] = "possible"
     """`none` declares that no decision of a unit changes anything of its later ones."""
     planned_decisions: int | None = None
@@ -125,6 +148,12 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def active_variants(self) -> tuple[Variant, ...]:
         """The variants that can be chosen, in order."""
         return tuple(v for v in self.variants if not v.retired)
+
+    @property
+    def expose_within_ms(self) -> int:
+        """Return how long after a deferred decision it may be activated, in ms."""
+        within = self.expose_within_seconds
+        return self.reward.window_ms if within is None else round(within * 1000)
 
     def clip(self, metric: str, value: float) -> float:
         """Bring a value of a metric into its declared range, if it has one."""
@@ -195,6 +224,13 @@ def check_definition(definition: Definition) -> None:
         _between("/planned_decisions", definition.planned_decisions, *PLANNED)
     if definition.smallest_lift is not None:
         _between("/smallest_lift", definition.smallest_lift, *LIFTS)
+    if definition.expose_within_seconds is not None:
+        _between(
+            "/expose_within_seconds",
+            definition.expose_within_seconds,
+            0.001,
+            MAX_WINDOW_S,
+        )
     check_reward(definition.reward)
     check_metrics(definition.metrics)
     check_derived(
@@ -227,6 +263,7 @@ def check_reward(reward: RewardDefinition) -> None:
             f"maximum is {reward.maximum}; it must be above minimum, {reward.minimum}",
         )
     _between("/reward/default", reward.default, reward.minimum, reward.upper)
+    check_credit(reward.event, reward.value, reward.within_seconds)
 
 
 def _between(pointer: str, value: float, low: float, high: float) -> None:

@@ -3,6 +3,7 @@
 Owns the limits and nothing else.
 """
 
+DAY_MS = 86_400_000
 MAX_BODY_BYTES = 64 * 1024
 MAX_BATCH_BODY_BYTES = 8 * 1024 * 1024
 MAX_BATCH_LENGTH = 1_000

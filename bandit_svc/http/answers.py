@@ -80,12 +80,14 @@ class RewardAnswer(msgspec.Struct, gc=False):
     """The answer to POST /v1/rewards: the reward is durable.
 
     Attributes:
-        status: `duplicate` where a correction changes nothing.
+        decision_id: null for a reward of a unit that has no decision yet.
+        status: what the store says of it now; `duplicate` also where a correction
+            changes nothing.
         clipped: the value is outside the declared range, whose end counts in its place.
             Left out where it is within.
     """
 
-    decision_id: str
+    decision_id: str | None
     metric: str
     reward_id: str | None
     status: str = "accepted"

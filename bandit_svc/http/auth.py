@@ -27,6 +27,7 @@ PUBLISHABLE = frozenset(
         "decisions.create",
         "decisions.create_batch",
         "decisions.activate_one",
+        "decisions.activate_batch",
         "rewards.create",
         "rewards.create_batch",
         "events.create",

@@ -27,6 +27,7 @@ from bandit_svc.http.people.unit_names import with_kept_names
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.records import (
     ActivationAnswer,
+    ActivationBatchAnswer,
     DecisionBatchAnswer,
     decision_record,
 )
@@ -55,16 +56,22 @@ def register(app: Flask, request_context: RequestContext) -> None:
 
     @routes.post("/v1/decisions/<decision_id>/activate")
     def activate_one(decision_id: str) -> Response:
-        worker = request_context.worker
         _check_issued(request_context, decision_id)
-        check_decision(request_context, caller_of_request().key, decision_id)
-        activation = activate(
-            worker.serving,
-            decision_id,
-            request_context.now_ms(),
-        )
-        at = timestamp(activation.activated_at_ms)
-        return json_reply(ActivationAnswer(decision_id, at), 202).to_flask()
+        answer = _activate(request_context, decision_id, caller_of_request())
+        return json_reply(answer, 202).to_flask()
+
+    @routes.post("/v1/activations/batch")
+    def activate_batch() -> Response:
+        ids = parsing.parse_activation_batch(parsing.read_batch(request))
+        caller = caller_of_request()
+        answers = [
+            _activate_one_of_many(
+                request_context, decision_id, caller, f"/decision_ids/{index}"
+            )
+            for index, decision_id in enumerate(ids)
+        ]
+        answer = ActivationBatchAnswer(answers)
+        return json_reply(answer, 202, retry_headers(answers)).to_flask()
 
     @routes.get("/v1/decisions/<decision_id>")
     def show(decision_id: str) -> Response:
@@ -147,6 +154,25 @@ def _decide_one_of_many(
     except BanditError as error:
         # One bad request of a batch does not fail the others.
         return problem_of(error, prefix)
+
+
+def _activate(
+    request_context: RequestContext, decision_id: str, caller: Caller
+) -> ActivationAnswer:
+    check_decision(request_context, caller.key, decision_id)
+    serving, now_ms = request_context.worker.serving, request_context.now_ms()
+    activation = activate(serving, decision_id, now_ms)
+    return ActivationAnswer(decision_id, timestamp(activation.activated_at_ms))
+
+
+def _activate_one_of_many(
+    request_context: RequestContext, decision_id: str, caller: Caller, place: str
+) -> ActivationAnswer | Problem:
+    try:
+        return _activate(request_context, decision_id, caller)
+    except BanditError as error:
+        # One bad id of a batch does not fail the others; it is the whole item.
+        return problem_of(error, place)
 
 
 def _check_issued(request_context: RequestContext, decision_id: str) -> None:

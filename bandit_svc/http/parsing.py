@@ -8,7 +8,7 @@ import contextlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from flask import Request
@@ -32,6 +32,7 @@ from bandit_svc.domain.limits import (
 )
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import FieldError, InvalidInput, TooLarge
+from bandit_svc.services.people.record_unit_reward import UnitRewardReport
 from bandit_svc.services.serving.decide import DecisionRequest
 from bandit_svc.services.serving.record_reward import RewardReport
 
@@ -67,10 +68,20 @@ class UsualDecisionBody(DecisionBody, frozen=True, forbid_unknown_fields=True):
 
 
 class RewardBody(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /v1/rewards."""
+    """POST /v1/rewards; of a decision, or of a unit.
 
-    decision_id: str
+    Attributes:
+        unit_id: in place of `decision_id`: the reward is credited to decisions of the
+            unit, as their experiments declare.
+        event: only experiments that are rewarded by it get the reward of a unit.
+        experiment: only this one gets it.
+    """
+
     value: float
+    decision_id: str | None = None
+    unit_id: str | None = None
+    event: str | None = None
+    experiment: str | None = None
     reward_id: str | None = None
     occurred_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     metric: str = MAIN_METRIC
@@ -81,6 +92,12 @@ class DecisionBatchBody(msgspec.Struct, forbid_unknown_fields=True):
     """POST /v1/decisions/batch."""
 
     decisions: list[msgspec.Raw]
+
+
+class ActivationBatchBody(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /v1/activations/batch."""
+
+    decision_ids: list[str]
 
 
 class RewardBatchBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -94,6 +111,7 @@ _usual_decision = msgspec.json.Decoder(UsualDecisionBody).decode
 _reward = msgspec.json.Decoder(RewardBody).decode
 _decision_batch = msgspec.json.Decoder(DecisionBatchBody).decode
 _reward_batch = msgspec.json.Decoder(RewardBatchBody).decode
+_activation_batch = msgspec.json.Decoder(ActivationBatchBody).decode
 _any_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -157,13 +175,33 @@ def _checked(request: DecisionRequest) -> DecisionRequest:
     return request
 
 
-def parse_reward(body: bytes) -> RewardReport:
-    """Parse one reward report.
+class UnitRewardBody(NamedTuple):
+    """A reward of a unit, and the experiment that alone shall get it, if any."""
+
+    report: UnitRewardReport
+    experiment: str | None
+
+
+def parse_reward(body: bytes) -> RewardReport | UnitRewardBody:
+    """Parse one reward report; the unit_id is as it was sent.
 
     Raises:
         InvalidInput: with the pointer to the first invalid field.
     """
     raw = decoded(_reward, body)
+    if raw.unit_id is not None:
+        return _unit_reward(raw, raw.unit_id)
+    if raw.decision_id is None:
+        raise InvalidInput.at(
+            "/decision_id",
+            "a reward names its decision; send the decision_id, or the unit_id",
+        )
+    for name in ("event", "experiment"):
+        if getattr(raw, name) is not None:
+            raise InvalidInput.at(
+                f"/{name}",
+                f"{name} is for rewards of a unit; the decision_id says it already",
+            )
     return RewardReport(
         decision_id=raw.decision_id,
         value=raw.value,
@@ -172,6 +210,28 @@ def parse_reward(body: bytes) -> RewardReport:
         metric=raw.metric,
         correction=raw.correction,
     )
+
+
+def _unit_reward(raw: RewardBody, unit_id: str) -> UnitRewardBody:
+    if raw.decision_id is not None:
+        raise InvalidInput.at(
+            "/unit_id", "send the decision_id or the unit_id of a reward, not both"
+        )
+    if raw.correction:
+        raise InvalidInput.at(
+            "/correction",
+            "a correction names the decision; GET /v1/rewards/{reward_id} tells those "
+            "that the reward went to",
+        )
+    report = UnitRewardReport(
+        unit_id=unit_id,
+        value=raw.value,
+        reward_id=raw.reward_id,
+        event=raw.event,
+        occurred_at_ms=milliseconds(raw.occurred_at),
+        metric=raw.metric,
+    )
+    return UnitRewardBody(report, raw.experiment)
 
 
 def decision_id_in(body: bytes) -> str | None:
@@ -197,6 +257,11 @@ def parse_decision_batch(body: bytes) -> list[msgspec.Raw]:
 def parse_reward_batch(body: bytes) -> list[msgspec.Raw]:
     """Return the still encoded rewards of a batch, at most 1,000."""
     return within_limit("/rewards", decoded(_reward_batch, body).rewards)
+
+
+def parse_activation_batch(body: bytes) -> list[str]:
+    """Return the ids of deferred decisions that were shown, at most 1,000."""
+    return within_limit("/decision_ids", decoded(_activation_batch, body).decision_ids)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -269,7 +334,7 @@ def milliseconds(at: datetime | None) -> int | None:
     return None if at is None else round(at.timestamp() * 1000)
 
 
-def within_limit(pointer: str, items: list[msgspec.Raw]) -> list[msgspec.Raw]:
+def within_limit(pointer: str, items: list[T]) -> list[T]:
     """Return the entries of a batch.
 
     Raises:

@@ -27,6 +27,12 @@ class RewardBatchAnswer(msgspec.Struct):
     rewards: Sequence[Any]
 
 
+class ActivationBatchAnswer(msgspec.Struct):
+    """The answer to POST /v1/activations/batch: an answer or a problem each."""
+
+    activations: Sequence[Any]
+
+
 class ActivationAnswer(msgspec.Struct):
     """The answer to an activation: it is durable."""
 
@@ -56,6 +62,8 @@ class RewardRecord(msgspec.Struct):
 
     Attributes:
         value: as it was reported, or corrected since.
+        source: what its report named: the decision, or a unit whose decision it was
+            credited to (`unit`, or `event`).
         conflicts: refused other values.
         corrected_from: the value that it was reported with; absent where it still has
             that one.
@@ -69,6 +77,7 @@ class RewardRecord(msgspec.Struct):
     occurred_at: str
     received_at: str
     late: bool
+    source: str
     conflicts: int
     clipped: bool | msgspec.UnsetType = msgspec.UNSET
     corrected_from: float | msgspec.UnsetType = msgspec.UNSET
@@ -253,6 +262,7 @@ def _reward_record(reward: RewardRow, definition: Definition) -> RewardRecord:
         occurred_at=timestamp(reward.occurred_at_ms),
         received_at=timestamp(reward.received_at_ms),
         late=reward.late,
+        source=reward.source,
         conflicts=reward.conflicts,
         clipped=clipped or msgspec.UNSET,
         corrected_from=(

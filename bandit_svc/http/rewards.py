@@ -23,9 +23,11 @@ from bandit_svc.http.answers import (
 from bandit_svc.http.auth import check_secret
 from bandit_svc.http.decisions import check_decision
 from bandit_svc.http.incoming.caller import Caller, caller_of_request
+from bandit_svc.http.people.unit_rewards import reward_of_unit
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.records import RewardBatchAnswer
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.services.serving.outcomes.reward_status import reward_status
 from bandit_svc.services.serving.record_reward import correct_reward, record_reward
 from bandit_svc.services.serving.refuse_reward import refuse_reward
 
@@ -69,11 +71,14 @@ def _record(
     ports, now_ms = request_context.worker.serving, request_context.now_ms()
     try:
         report = parsing.parse_reward(body)
+        if isinstance(report, parsing.UnitRewardBody):
+            return reward_of_unit(request_context, report, caller)
         check_decision(request_context, caller.key, report.decision_id)
         if report.correction:
             check_secret(caller.key, "/correction", "to correct a reward")
             return reward_answer(*correct_reward(ports, report, now_ms))
-        return reward_answer(record_reward(ports, report, now_ms))
+        reward = record_reward(ports, report, now_ms)
+        return reward_answer(reward, reward_status(ports, reward))
     except InvalidInput as error:
         decision_id = parsing.decision_id_in(body)
         # A key that is not for the experiment leaves nothing behind in it either.

@@ -12,6 +12,7 @@ import msgspec
 
 from bandit_svc.clock import deadline_in, elapsed_s
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.limits import DAY_MS
 from bandit_svc.domain.people.unit_state import MOST_IDS
 from bandit_svc.domain.times import Deadline
 from bandit_svc.learner.partition_watch import PartitionWatch
@@ -26,6 +27,7 @@ from bandit_svc.services.learning.join import (
     join,
     sum_up,
 )
+from bandit_svc.services.learning.parts.quarantine import tend_quarantine
 from bandit_svc.services.learning.train import Trained, Trainer
 from bandit_svc.services.people.following import Followed, follow
 from bandit_svc.wiring import Backends
@@ -189,6 +191,9 @@ class Learner:
             now_ms,
             self._on_batch,
         )
+        keep_ms = self._settings.quarantine_days * DAY_MS
+        for key, count in tend_quarantine(self._storage, now_ms, keep_ms).items():
+            ingested.counts[key] = ingested.counts.get(key, 0) + count
         if ingested.torn:
             _log.warning("%d torn last records of dead workers skipped", ingested.torn)
         for damage in ingested.damages:

@@ -50,6 +50,7 @@ OUTCOMES: Mapping[str, str] = {
     "rewards_corrected": "corrected",
     "rewards_late": "late",
     "rewards_orphan": "orphan",
+    "rewards_quarantined": "quarantined",
     **{
         f"rewards_{outcome}_{of}": outcome
         for outcome in ("clipped", "refused")

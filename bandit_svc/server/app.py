@@ -23,7 +23,7 @@ from bandit_svc.http import (
 from bandit_svc.http.counting import count_request
 from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
-from bandit_svc.http.people import erasures, events, units
+from bandit_svc.http.people import erasures, events, unit_rewards, units
 from bandit_svc.http.planning import plan
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.proxies import Proxies
@@ -52,6 +52,7 @@ def create_app(request_context: RequestContext) -> Flask:
         decisions,
         rewards,
         events,
+        unit_rewards,
         units,
         erasures,
         experiments,

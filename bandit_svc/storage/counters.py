@@ -21,6 +21,8 @@ COUNTERS = {
     "rewards_corrected": "new totals of rewards that were reported before",
     "rewards_late": "rewards that came or occurred after the decision had closed",
     "rewards_orphan": "rewards whose decision was not known 10 s after they came",
+    "rewards_quarantined": "rewards of units that found no decision within 10 s",
+    "rewards_given_up": "rewards of units that found no decision in the time allowed",
     "units_in_both_groups": "units with decisions in both groups",
     "reported_treatment": "rewards for decisions of the learning policy",
     "reported_baseline": "rewards for decisions of the holdout",

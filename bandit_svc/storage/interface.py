@@ -14,6 +14,7 @@ from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, Vers
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.corrections import Corrections
+from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
@@ -300,6 +301,7 @@ class Storage(Protocol):
     sticky: StickyChoices
     corrections: Corrections
     privacy: Privacy
+    credits: Credits
 
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork.

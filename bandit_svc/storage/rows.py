@@ -14,6 +14,7 @@ from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import Group
+from bandit_svc.domain.people.credit import CreditRule
 
 DecisionState = Literal["deferred", "open", "joined", "ambiguous"]
 
@@ -35,6 +36,9 @@ class ClosingRule(NamedTuple):
     window_ms: int
     on_first_reward: bool
     sticky: bool = False
+    credit: CreditRule | None = None
+    expose_within_ms: int | None = None
+    """How long after a deferred decision it may be activated; None for the window."""
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
@@ -92,6 +96,8 @@ class RewardRow(msgspec.Struct, frozen=True):
     conflicts: int
     corrected_from: float | None = None
     """The value that it was reported with, where it has another one now."""
+    source: Literal["decision", "unit", "event"] = "decision"
+    """What its report named: the decision, or a unit that it was credited by."""
 
 
 class DecisionView(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.event import encode_event
-from bandit_svc.domain.people.unit_fact import UnitChange, UnitEvent
+from bandit_svc.domain.people.unit_fact import UnitChange, UnitEvent, UnitReward
 from bandit_svc.eventlog.interface import START
 from bandit_svc.wiring import Backends, Worker
 from benchmarks.damage.chain import (
@@ -206,7 +206,7 @@ def _format_1(root: Path) -> Scenario:
                 for batch in [reader.read(partition, START, _EVERYTHING)]
                 for event in (decode(record, batch.parts) for record in batch.records)
                 # Format 1 knew no facts about units.
-                if not isinstance(event, UnitChange | UnitEvent)
+                if not isinstance(event, UnitChange | UnitEvent | UnitReward)
             ]
             for partition in reader.partitions()
         }

@@ -34,7 +34,7 @@ DEFINITION = {
     "holdout": 0.3,
     "exploration_floor": 0.3,
     "features": {"views_7d": "count(viewed, 7d)", "style": "top(viewed.category)"},
-    "reward": {"window_seconds": 1800},
+    "reward": {"window_seconds": 1800, "event": "purchased"},
     "metrics": [
         {"name": "returns", "minimum": 0, "maximum": 5, "direction": "lower"},
     ],
@@ -137,8 +137,10 @@ def _decide(calls: Recording) -> None:
     reward = {"decision_id": first, "value": 1.0, "reward_id": "order-5512"}
     calls.call("post /v1/rewards", reward)
     calls.call("post /v1/rewards/batch", {"rewards": [reward, reward | {"value": -1}]})
+    calls.call("post /v1/activations/batch", {"decision_ids": [deferred, "d-1"]})
     calls.service.learn()
     calls.call("get /v1/decisions/{decision_id}", decision_id=first)
+    calls.call("get /v1/rewards/{reward_id}", reward_id="order-5512")
 
 
 def _read(calls: Recording) -> None:

@@ -9,7 +9,14 @@ import pytest
 from bandit_svc.http.openapi.operations import OPERATIONS, Operation
 from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
-NAMES = {"key": "hero", "decision_id": "x", "version": 1, "id": "x", "unit_id": "x"}
+NAMES = {
+    "key": "hero",
+    "decision_id": "x",
+    "version": 1,
+    "id": "x",
+    "unit_id": "x",
+    "reward_id": "no",
+}
 
 each_operation = pytest.mark.parametrize(
     "operation", OPERATIONS, ids=lambda o: f"{o.method.upper()} {o.path}"

@@ -70,7 +70,7 @@ def test_a_refusal_has_a_described_status(
     service: WorkerInProcess, operation: Operation
 ) -> None:
     path = operation.path.format(
-        decision_id="no", key="no", version=1, id="no", unit_id="no"
+        decision_id="no", key="no", version=1, id="no", unit_id="no", reward_id="no"
     )
     method, allowed = operation.method.upper(), set(described(operation)["responses"])
     publishable = {"Authorization": f"Bearer {service.publishable}"}
@@ -90,7 +90,7 @@ def test_a_store_that_can_not_be_read_has_a_described_status(
     service: WorkerInProcess, operation: Operation
 ) -> None:
     path = operation.path.format(
-        decision_id="no", key="no", version=1, id="no", unit_id="no"
+        decision_id="no", key="no", version=1, id="no", unit_id="no", reward_id="no"
     )
     (service.folder / "bandit.db").write_bytes(b"no database")
     answer = service.call(operation.method.upper(), path, {})

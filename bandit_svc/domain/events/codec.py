@@ -44,9 +44,13 @@ from bandit_svc.domain.events.record import (
 )
 from bandit_svc.domain.events.refusal import REFUSED_FIELDS, Refusal, RefusedField
 from bandit_svc.domain.events.reward import MAIN_METRIC, Correction, Reward
-from bandit_svc.domain.people.unit_fact import UnitFact, decode_unit_fact
+from bandit_svc.domain.people.unit_fact import (
+    UnitFact,
+    UnitReward,
+    decode_logged_fact,
+)
 
-Fact = Event | UnitFact
+Fact = Event | UnitFact | UnitReward
 """Whatever the event log holds."""
 
 _REWARD: Final = struct.Struct("<30sBdqq")
@@ -142,6 +146,16 @@ def is_reward_of(record: Record, raw: bytes) -> bool:
     return record.kind in {REWARD, CORRECTION} and record.payload.startswith(raw)
 
 
+def may_name_reward(record: Record, reward_id: str) -> bool:
+    """Return whether a record may be a reward of an id, or an event of it."""
+    if record.kind not in {REWARD, UNIT, LINE}:
+        return False
+    # An id that JSON escapes can't be looked for in its bytes.
+    plain = reward_id.isascii() and reward_id.isprintable()
+    sought = reward_id.encode("utf-8", "surrogatepass")
+    return not plain or set('"\\') & set(reward_id) != set() or sought in record.payload
+
+
 def is_about(record: Record, decision_id: str, raw: bytes) -> bool:
     """Return whether a record may be the decision of an id, given in both forms."""
     if record.kind == DECISION:
@@ -178,7 +192,7 @@ class FactDecoder:
             return self._line(record.payload)
         payload = record.payload
         if record.kind == UNIT:
-            return decode_unit_fact(payload)
+            return decode_logged_fact(payload)
         self._check_signature(payload[:RAW_ID_BYTES])
         try:
             if record.kind == DECISION:

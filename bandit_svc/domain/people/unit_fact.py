@@ -12,6 +12,7 @@ import msgspec
 from bandit_svc.domain.context import MAX_NUMBER, check_features
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.events.record import UNIT, Record
+from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.json_shape import escape_pointer, is_number
 from bandit_svc.domain.limits import MAX_STRING_LENGTH
 from bandit_svc.domain.people.feature import TrailName
@@ -57,6 +58,17 @@ class KeptValue(msgspec.Struct, array_like=True, frozen=True):
     value: Scalar | None = None
 
 
+class UnitValue(msgspec.Struct, array_like=True, frozen=True):
+    """What a reward of a unit is worth to an experiment.
+
+    Attributes:
+        clipped: the value is outside the declared range, whose end counts in its place.
+    """
+
+    value: float
+    clipped: bool = False
+
+
 class UnitEvent(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):
     """Something that a unit did.
 
@@ -69,6 +81,7 @@ class UnitEvent(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):
         at_ms: when it became known.
         occurred_at_ms: when the unit did it, as the caller says.
         trails: what each trail takes of it, by the text of the trail's name.
+        rewards: its value by the number of each experiment that it is a reward of.
     """
 
     fact_id: str
@@ -77,17 +90,51 @@ class UnitEvent(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):
     event: str
     occurred_at_ms: int
     trails: dict[str, KeptValue] = {}
+    rewards: dict[int, UnitValue] = {}
+
+
+class UnitReward(msgspec.Struct, frozen=True, tag="reward", omit_defaults=True):
+    """A reward that names its unit and no decision.
+
+    Attributes:
+        reward_id: the caller's; one that comes again changes nothing.
+        at_ms: when it became known.
+        occurred_at_ms: when the unit acted, as the caller says.
+        rewards: its value by the number of each experiment that it is for.
+    """
+
+    reward_id: str
+    unit_id: str
+    at_ms: int
+    occurred_at_ms: int
+    rewards: dict[int, UnitValue]
+    metric: str = MAIN_METRIC
 
 
 UnitFact = UnitChange | UnitEvent
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[UnitFact] = msgspec.json.Decoder(UnitChange | UnitEvent)
+_logged: msgspec.json.Decoder[UnitFact | UnitReward] = msgspec.json.Decoder(
+    UnitChange | UnitEvent | UnitReward
+)
 
 
-def encode_unit_fact(fact: UnitFact) -> Record:
+def encode_unit_fact(fact: UnitFact | UnitReward) -> Record:
     """Return the record of a fact about a unit."""
     return Record(UNIT, _encoder.encode(fact))
+
+
+def decode_logged_fact(payload: bytes) -> UnitFact | UnitReward:
+    """Return the fact of a record's payload, or a reward of a unit.
+
+    Raises:
+        UnreadableEvent: it is damaged, or of a newer version.
+    """
+    try:
+        return _logged.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableEvent(str(error)) from error
 
 
 def decode_unit_fact(payload: bytes) -> UnitFact:

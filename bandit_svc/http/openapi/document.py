@@ -22,12 +22,13 @@ from bandit_svc.http.evaluations import (
 )
 from bandit_svc.http.openapi.operations import DOCUMENT, OPERATIONS, PATCH, Operation
 from bandit_svc.http.parsing import (
+    ActivationBatchBody,
     DecisionBatchBody,
     DecisionBody,
     RewardBatchBody,
     RewardBody,
 )
-from bandit_svc.http.people import bodies, erasures
+from bandit_svc.http.people import bodies, erasures, unit_rewards
 from bandit_svc.http.problems import Problem
 from bandit_svc.services.evaluation.evaluate import Evaluation
 from bandit_svc.services.planning.plan import Plan, PlanRequest
@@ -38,13 +39,15 @@ from bandit_svc.services.report.report import Report
 Json = dict[str, Any]
 _STRUCTS = (
     DecisionBody, DecisionBatchBody, DecisionAnswer, records.DecisionBatchAnswer,
-    records.ActivationAnswer, records.DecisionRecord, RewardBody, RewardBatchBody,
+    records.ActivationAnswer, ActivationBatchBody, records.ActivationBatchAnswer,
+    records.DecisionRecord, RewardBody, RewardBatchBody,
     RewardAnswer, records.RewardBatchAnswer, Definition, records.ExperimentRecord,
     records.ExperimentList, records.RevisionList, records.ModelList, Report,
     EvaluationBody, EvaluationAnswer, EvaluationList, Evaluation, records.Health,
     records.Readiness, Problem, Plan, bodies.EventBody, bodies.EventBatchBody,
     bodies.EventAnswer, bodies.EventBatchAnswer, bodies.UnitBody,
     bodies.UnitChangeAnswer, bodies.UnitRecord, erasures.ErasureAnswer,
+    unit_rewards.RewardRecords,
 )  # fmt: skip
 _QUERIES = (PlanRequest, RangeQuery)
 """Their fields are the parameters of a query."""
@@ -108,6 +111,9 @@ def _schemas() -> Json:
         answers = schemas[f"{batch}BatchAnswer"]["properties"]
         entry = [_reference(f"{batch}Answer"), _reference("Problem")]
         answers[items] = {"type": "array", "items": {"anyOf": entry}}
+    entry = [_reference("ActivationAnswer"), _reference("Problem")]
+    activations = schemas["ActivationBatchAnswer"]["properties"]
+    activations["activations"] = {"type": "array", "items": {"anyOf": entry}}
     schemas[PATCH] = _patch_of(schemas["Definition"])
     schemas[DOCUMENT] = {
         "title": DOCUMENT,

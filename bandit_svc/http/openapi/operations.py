@@ -64,13 +64,19 @@ OPERATIONS = (
         202, "publishable", "ActivationAnswer", None, (401, 404, 409, 429, 503),
     ),
     Operation(
+        "post", "/v1/activations/batch",
+        "Activate up to 1,000 deferred decisions; each entry an answer or a problem.",
+        202, "publishable", "ActivationBatchAnswer", "ActivationBatchBody", _BATCH,
+    ),
+    Operation(
         "get", "/v1/decisions/{decision_id}",
         "Read one decision with its rewards and its state.",
         200, "secret", "DecisionRecord", None, _READ,
     ),
     Operation(
         "post", "/v1/rewards",
-        "Report a reward; idempotent by reward_id. Durable when answered.",
+        "Report a reward of a decision or, with a secret key, of a unit; idempotent by "
+        "reward_id. Durable when answered.",
         202, "publishable", "RewardAnswer", "RewardBody",
         (400, 401, 403, 404, 413, 429, 503),
     ),
@@ -78,6 +84,11 @@ OPERATIONS = (
         "post", "/v1/rewards/batch",
         "Report up to 1,000 rewards; each entry is an answer or a problem, in order.",
         202, "publishable", "RewardBatchAnswer", "RewardBatchBody", _BATCH,
+    ),
+    Operation(
+        "get", "/v1/rewards/{reward_id}",
+        "Read what became of a reward, in every decision that it went to.",
+        200, "secret", "RewardRecords", None, _READ,
     ),
     Operation(
         "post", "/v1/events",

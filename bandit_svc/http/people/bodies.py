@@ -19,13 +19,18 @@ from bandit_svc.services.people.record_event import EventReport, EventStatus
 
 
 class EventBody(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /v1/events."""
+    """POST /v1/events.
+
+    Attributes:
+        decision_id: that the event is a reward of, with its value; any key will do.
+    """
 
     unit_id: str
     event: str
     properties: dict[str, Any] = {}
     value: float | None = None
     event_id: str | None = None
+    decision_id: str | None = None
     occurred_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
@@ -109,6 +114,7 @@ def parse_event(body: bytes) -> EventReport:
         properties=raw.properties,
         value=raw.value,
         event_id=raw.event_id,
+        decision_id=raw.decision_id,
         occurred_at_ms=parsing.milliseconds(raw.occurred_at),
     )
 

@@ -18,6 +18,7 @@ from bandit_svc.http.people.bodies import (
     parse_event_batch,
 )
 from bandit_svc.http.people.unit_names import kept_name
+from bandit_svc.http.people.unit_rewards import reward_of_event, values_of_event
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.people.record_event import record_event
@@ -64,12 +65,13 @@ def _record(
     worker = request_context.worker
     sent = parse_event(body)
     name = kept_name(request_context, caller, sent.unit_id)
+    now_ms = request_context.now_ms()
+    new_id = request_context.entropy(_ID_BYTES).hex()
+    event = msgspec.structs.replace(sent, unit_id=name)
+    rewarded = reward_of_event(request_context, event, caller, new_id)
+    rewards = values_of_event(request_context, event, caller, rewarded)
     recorded = record_event(
-        worker.people,
-        msgspec.structs.replace(sent, unit_id=name),
-        worker.catalog.trails(),
-        request_context.now_ms(),
-        request_context.entropy(_ID_BYTES).hex(),
+        worker.people, event, worker.catalog.trails(), now_ms, new_id, rewards
     )
     return EventAnswer(*recorded)
 

@@ -140,4 +140,6 @@ def _rule(definition: Definition) -> ClosingRule:
         window_ms=reward.window_ms,
         on_first_reward=reward.closes_at_first_reward,
         sticky=definition.sticky is not None,
+        credit=reward.credit_rule,
+        expose_within_ms=definition.expose_within_ms,
     )

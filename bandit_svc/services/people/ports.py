@@ -6,6 +6,7 @@ Owns the one bundle of ports that a request about a unit takes.
 from typing import NamedTuple
 
 from bandit_svc.eventlog.interface import EventLogWriter
+from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.units import UnitFacts, Units
 
 
@@ -15,3 +16,4 @@ class PeoplePorts(NamedTuple):
     log: EventLogWriter
     facts: UnitFacts
     units: Units
+    credits: Credits

@@ -6,7 +6,7 @@ domain/people.
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,7 @@ from bandit_svc.domain.json_shape import check_length
 from bandit_svc.domain.people.feature import VALUE, TrailName
 from bandit_svc.domain.people.unit_fact import (
     UnitEvent,
+    UnitValue,
     check_properties,
     encode_unit_fact,
     kept_of,
@@ -22,11 +23,17 @@ from bandit_svc.domain.times import occurrence_ms
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.people.ports import PeoplePorts
 
+NO_REWARDS: Final[Mapping[int, UnitValue]] = {}
 EventStatus = Literal["accepted", "duplicate", "dropped"]
 
 
 class EventReport(msgspec.Struct, frozen=True):
-    """An event as it is reported; `occurred_at_ms` is when the unit did it."""
+    """An event as it is reported.
+
+    Attributes:
+        occurred_at_ms: when the unit did it.
+        decision_id: that it is a reward of, if it says so.
+    """
 
     unit_id: str
     event: str
@@ -34,6 +41,7 @@ class EventReport(msgspec.Struct, frozen=True):
     value: float | None = None
     event_id: str | None = None
     occurred_at_ms: int | None = None
+    decision_id: str | None = None
 
 
 class RecordedEvent(NamedTuple):
@@ -49,6 +57,7 @@ def record_event(
     trails: Mapping[TrailName, int],
     now_ms: int,
     new_id: str,
+    rewards: Mapping[int, UnitValue] = NO_REWARDS,
 ) -> RecordedEvent:
     """Append an event durably, with no more of it than features are made of.
 
@@ -61,6 +70,7 @@ def record_event(
         trails: those that features are made of, and how long each is kept, in ms.
         now_ms: the time.
         new_id: names the event where the caller did not.
+        rewards: what the event is worth, by the number of an experiment.
 
     Raises:
         InvalidInput: a field is out of its range; the pointer names it.
@@ -84,6 +94,7 @@ def record_event(
         event=report.event,
         occurred_at_ms=occurred_at_ms,
         trails=kept_of(report.event, properties, trails),
+        rewards=dict(rewards),
     )
     ports.log.append(encode_unit_fact(event))
     return RecordedEvent(event_id, "accepted")

@@ -18,7 +18,7 @@ def activate(
 
     Raises:
         InvalidInput: this service did not issue the id.
-        Conflict: the decision was not deferred, or its window has run out.
+        Conflict: the decision was not deferred, or its time to be shown has run out.
         Unavailable: it can't be made durable now; nothing was kept.
     """
     ref = ports.ids.read(decision_id)
@@ -31,11 +31,17 @@ def activate(
     # An id made from a request_id does not tell its time; the learner looks there.
     if (
         ref.issued_at_ms is not None
-        and now_ms > ref.issued_at_ms + definition.reward.window_ms
+        and now_ms > ref.issued_at_ms + definition.expose_within_ms
     ):
+        within_s = definition.expose_within_seconds
+        limit = (
+            f"the reward window of {definition.reward.window_seconds:g} s"
+            if within_s is None
+            else f"{within_s:g} s (expose_within_seconds)"
+        )
         raise _conflict(
-            "the decision has expired: it must be activated within the reward window "
-            f"of {definition.reward.window_seconds:g} s. Ask for a new decision."
+            f"the decision has expired: it must be activated within {limit}, and never "
+            "counts now. Ask for a new decision."
         )
     activation = Activation(
         decision_id=decision_id,

@@ -6,7 +6,7 @@ request); models are swapped in behind the requests' back by `refresh_models`.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from bandit_svc.domain.experiment import Definition, Experiment, unknown_experiment
@@ -43,6 +43,7 @@ class Catalog:
         self._keys = KeyRing(())
         self._unloaded: dict[str, str] = {}
         self._trails: Mapping[TrailName, int] = {}
+        self._crediting: Sequence[Experiment] = ()
 
     @property
     def version(self) -> int:
@@ -113,6 +114,11 @@ class Catalog:
         """Return every current definition, oldest experiment first."""
         self._look_again()
         return list(self._experiments.values())
+
+    def crediting(self) -> Sequence[Experiment]:
+        """Return the experiments that take rewards of units, but for archived ones."""
+        self._look_again()
+        return self._crediting
 
     def key(self, secret: str, now_ms: int) -> KeyRow | None:
         """Return the row of a key that is valid now, or None."""
@@ -188,6 +194,12 @@ class Catalog:
                 if experiment.definition.status != "archived"
                 for feature in parse_features(experiment.definition.features).values()
             )
+            self._crediting = [
+                experiment
+                for experiment in self._experiments.values()
+                if experiment.definition.status != "archived"
+                and experiment.definition.reward.credit_rule is not None
+            ]
             self._keys = KeyRing(self._storage.keys.all())
             # Last, so that another thread never sees the number before the rows.
             self._seen_version = version

@@ -14,6 +14,7 @@ from bandit_svc.services.serving.corrections.known_rewards import KnownRewards
 from bandit_svc.services.serving.kept_choices import KeptChoices
 from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.recent_requests import RecentRequests
+from bandit_svc.storage.credits import Credits
 
 
 class ServingPorts(NamedTuple):
@@ -28,3 +29,4 @@ class ServingPorts(NamedTuple):
     persons: Persons
     kept: KeptChoices
     known_rewards: KnownRewards
+    credits: Credits

@@ -79,7 +79,7 @@ class Database:
         self._keep_met()
 
     def row(
-        self, sql: str, parameters: Sequence[bytes | int]
+        self, sql: str, parameters: Sequence[bytes | int | str]
     ) -> tuple[Any, ...] | None:
         """Return the first row of one statement, at the least cost; None without any.
 

@@ -27,6 +27,7 @@ from bandit_svc.storage.rows import (
 from bandit_svc.storage.sqlite.damages import add_damages
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.ingesting import Ingesting
+from bandit_svc.storage.sqlite.people.credit_tables import SOURCES
 from bandit_svc.storage.sqlite.rows.decisions import (
     StoredDecisions,
     shown_id,
@@ -140,8 +141,10 @@ class SqliteFacts:
                 return None
             rewards = connection.execute(
                 "SELECT metric, reward_id, r.value, occurred_at_ms, r.received_at_ms,"
-                " late, conflicts, nullif(first_value, r.value) FROM sound_rewards r"
+                " late, conflicts, nullif(first_value, r.value), source"
+                " FROM sound_rewards r"
                 " LEFT JOIN sound_corrections USING (decision_id, metric, reward_id)"
+                " LEFT JOIN sound_credits USING (decision_id, metric, reward_id)"
                 " WHERE decision_id = ? ORDER BY r.received_at_ms, metric, reward_id",
                 [stored],
             ).fetchall()
@@ -232,7 +235,7 @@ class SqliteFacts:
 
 def _reward(row: tuple[Any, ...]) -> RewardRow:
     metric, reward_id, value, occurred_at_ms, received_at_ms, late, *rest = row
-    conflicts, corrected_from = rest
+    conflicts, corrected_from, source = rest
     return RewardRow(
         metric=metric,
         reward_id=reward_id,
@@ -242,4 +245,5 @@ def _reward(row: tuple[Any, ...]) -> RewardRow:
         late=bool(late),
         conflicts=conflicts,
         corrected_from=corrected_from,
+        source="decision" if source is None else SOURCES[source],
     )

@@ -7,7 +7,6 @@ activation does. The caller owns the transaction.
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from bandit_svc.domain.events.decision import (
     Activation,
@@ -22,9 +21,10 @@ from bandit_svc.domain.events.short_form import shorten
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
-from bandit_svc.domain.people.unit_fact import UnitFact
+from bandit_svc.domain.people.unit_fact import UnitFact, UnitReward
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
 from bandit_svc.storage.sqlite.corrections.kept import is_first_value, keep_corrections
+from bandit_svc.storage.sqlite.people.crediting import Crediting
 from bandit_svc.storage.sqlite.people.sticky import keep_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import keep_unit_facts
 from bandit_svc.storage.sqlite.rows.counters import add_counts
@@ -35,7 +35,9 @@ from bandit_svc.storage.sqlite.rows.decisions import (
     shown_id,
     stored_id,
 )
+from bandit_svc.storage.sqlite.rows.exposure import last_exposure_ms
 from bandit_svc.storage.sqlite.rows.facts import (
+    Ruled,
     decision_change,
     decision_row,
     reward_change,
@@ -79,17 +81,6 @@ _READY_AT_FIRST = decision_change(
 )
 
 
-class _Ruled(NamedTuple):
-    """A decision that is new to the store, or seems so."""
-
-    stored: bytes
-    """Its id, as it is stored."""
-    decision: Decision
-    rule: ClosingRule
-    logged: bytes
-    """What the row keeps of it."""
-
-
 class Ingesting:
     """The work of one transaction."""
 
@@ -105,16 +96,18 @@ class Ingesting:
         self._counts: Counter[tuple[int, str]] = Counter()
         self._latencies: Latencies = Counter()
         self._units = Units(connection)
+        self._crediting = Crediting(connection)
         self._orphans = True
         self._counted_to_ms = 0
 
     def run(self, arrivals: Sequence[Arrival]) -> IngestOutcome:
         """Keep every arrival: decisions first, so that fewer rewards are orphans."""
-        decisions: list[_Ruled] = []
+        decisions: list[Ruled] = []
         activations: list[Activation] = []
         rewards: list[Reward] = []
         refusals: list[Refusal | Repeat] = []
         unit_facts: list[tuple[UnitFact, bytes]] = []
+        unit_rewards: list[UnitReward] = []
         corrections: list[Correction] = []
         self._orphans = any_orphans(self._connection)
         self._counted_to_ms = counted_to_ms(self._connection)
@@ -132,29 +125,44 @@ class Ingesting:
                 corrections.append(event)
             elif isinstance(event, Refusal | Repeat):
                 refusals.append(event)
+            elif isinstance(event, UnitReward):
+                unit_rewards.append(event)
             else:
                 unit_facts.append((event, arrival.logged))
+        crediting = self._crediting
+        crediting.decided((d, rule) for _, d, rule, _ in decisions)
         self._keep(decisions)
         keep_sticky(self._connection, [d for _, d, rule, _ in decisions if rule.sticky])
         for activation in sorted(activations, key=lambda a: a.activated_at_ms):
             self._activation(activation)
         self._keep_rewards(rewards)
+        crediting.link(fact for fact, _ in unit_facts)
+        crediting.report((*(fact for fact, _ in unit_facts), *unit_rewards))
+        self._credit()
         self._counts.update(keep_corrections(self._connection, corrections))
         self._count_refusals(refusals)
         self._write_counts()
         keep_unit_facts(self._connection, unit_facts)
         return IngestOutcome(counts=dict(self._counts))
 
-    def _ruled(self, arrival: Arrival, decision: Decision, rule: ClosingRule) -> _Ruled:
+    def _credit(self) -> None:
+        """Credit rewards of units to their decisions."""
+        settled = self._crediting.settle()
+        self._counts.update(settled.counts)
+        self._keep_rewards(settled.rewards)
+        for decision_id in settled.left:
+            self._ready_at_first_reward(decision_id)
+
+    def _ruled(self, arrival: Arrival, decision: Decision, rule: ClosingRule) -> Ruled:
         """Return what a row keeps of a record, and keep the parts that it needs."""
         logged = arrival.logged
         if arrival.parts is None or not isinstance(decision, LoggedDecision):
-            return _Ruled(stored_id(decision.id), decision, rule, LINE + logged)
+            return Ruled(stored_id(decision.id), decision, rule, LINE + logged)
         self._parts.keep(logged, arrival.parts)
         short = shorten(logged, decision, self._parts)
-        return _Ruled(logged[:RAW_ID_BYTES], decision, rule, short)
+        return Ruled(logged[:RAW_ID_BYTES], decision, rule, short)
 
-    def _keep(self, decisions: Sequence[_Ruled]) -> None:
+    def _keep(self, decisions: Sequence[Ruled]) -> None:
         """Insert the decisions that are new at once, and do what follows from each."""
         (last,) = self._connection.execute(
             "SELECT coalesce(max(row_id), 0) FROM decisions"
@@ -257,15 +265,15 @@ class Ingesting:
     def _expose(self, decision_id: str, at_ms: int) -> None:
         """Open a deferred decision, if it is known and its time has not run out."""
         found = self._connection.execute(
-            "SELECT at_ms + window_ms, on_first_reward, id, logged"
+            "SELECT window_ms, on_first_reward, id, logged"
             " FROM sound_decisions WHERE id = ? AND state = ?",
             (stored_id(decision_id), DEFERRED),
         ).fetchone()
         if found is None:
             return
-        last_ms, on_first_reward, *kept = found
+        window_ms, on_first_reward, *kept = found
         decision = self._decisions.decode(*kept)
-        if at_ms > last_ms:
+        if at_ms > last_exposure_ms(self._connection, decision, window_ms):
             self._counts[decision.number, "activations_expired"] += 1
             return
         self._connection.execute(_EXPOSE, (stored_id(decision_id), OPEN, at_ms))
@@ -273,6 +281,7 @@ class Ingesting:
             self._ready_at_first_reward(decision_id)
         self._count_exposed(decision.number, decision.group, 1)
         self._units.count(decision)
+        self._crediting.exposed(decision, at_ms)
 
     def _keep_rewards(self, rewards: Sequence[Reward]) -> None:
         """Insert the rewards at once; one by one where some are repeated."""

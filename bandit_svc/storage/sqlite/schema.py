@@ -9,6 +9,8 @@ from sqlite_utils import Database
 from bandit_svc.storage.sqlite.corrections.kept import create_corrections
 from bandit_svc.storage.sqlite.corrections.states import create_correction_states
 from bandit_svc.storage.sqlite.migrations.released import migrations
+from bandit_svc.storage.sqlite.people.credit_tables import create_credit
+from bandit_svc.storage.sqlite.people.crediting import link_known
 from bandit_svc.storage.sqlite.people.sticky import create_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import create_unit_facts
 from bandit_svc.storage.sqlite.privacy.erasures import create_erasures
@@ -232,4 +234,11 @@ def m034_erasures(db: Database) -> None:
     create_erasures(db)
 
 
-LAST_MIGRATION = m034_erasures.__name__
+@migrations()
+def m035_credit(db: Database) -> None:
+    """Create the tables of rewards that name a unit; links of before are known."""
+    create_credit(db)
+    link_known(db.conn)
+
+
+LAST_MIGRATION = m035_credit.__name__

@@ -18,6 +18,7 @@ from bandit_svc.errors import Unavailable
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.corrections import Corrections
+from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.interface import (
     Evaluations,
@@ -42,6 +43,7 @@ from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteEndedSessions, SqliteKeys
 from bandit_svc.storage.sqlite.model_versions import SqliteModelVersions
+from bandit_svc.storage.sqlite.people.credits import SqliteCredits
 from bandit_svc.storage.sqlite.people.sticky import SqliteStickyChoices
 from bandit_svc.storage.sqlite.people.unit_facts import SqliteUnitFacts
 from bandit_svc.storage.sqlite.people.units import SqliteUnits
@@ -97,6 +99,7 @@ class SqliteStorage:
             lambda name: self._beside(name) / DATABASE,
         )
         self.privacy: Privacy = SqlitePrivacy(self._database, decisions, self.secret)
+        self.credits: Credits = SqliteCredits(self._database)
         self.units: Units = SqliteUnits(folder / "units.db", self.secret)
 
     def migrate(self) -> None:

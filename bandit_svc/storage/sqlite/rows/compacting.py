@@ -21,6 +21,7 @@ BY_WRITERS = (
     "unit_states",
     "unit_facts",
     "sticky_choices",
+    "creditable",
 )
 """Tables of so many rows that triggers would cost too much."""
 _APART = {"snapshots": "state", "evaluations": "state", "reward_models": "state"}

@@ -5,6 +5,7 @@ checksums, since it would cost more than the row.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.reward import Reward
@@ -22,6 +23,17 @@ _REWARD = (
     *("decision_id", "CAST(metric AS BLOB)", "CAST(reward_id AS BLOB)", "number"),
     *("value", "occurred_at_ms", "received_at_ms", "attached", "late", "conflicts"),
 )
+
+
+class Ruled(NamedTuple):
+    """A decision that is new to the store, or seems so."""
+
+    stored: bytes
+    """Its id, as it is stored."""
+    decision: Decision
+    rule: ClosingRule
+    logged: bytes
+    """What the row keeps of it."""
 
 
 def decision_change(changes: Mapping[str, str], where: str) -> str:

@@ -1,0 +1,124 @@
+"""Record a reward that names a unit and no decision.
+
+Owns the checks on it, its append, and what is known of it at once. Which decisions get
+it is found by the learner.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from bandit_svc.domain.events.reward import MAIN_METRIC
+from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.json_shape import check_length
+from bandit_svc.domain.people.unit_fact import UnitReward, encode_unit_fact
+from bandit_svc.domain.times import occurrence_ms
+from bandit_svc.errors import InvalidInput
+from bandit_svc.services.people.credit_values import credits_of_reward
+from bandit_svc.services.people.ports import PeoplePorts
+
+UnitRewardStatus = Literal["accepted", "duplicate", "conflict", "late", "quarantined"]
+
+
+class UnitRewardReport(msgspec.Struct, frozen=True):
+    """A reward of a unit as it is reported.
+
+    Attributes:
+        event: only experiments that are rewarded by it get the reward.
+        occurred_at_ms: when the unit acted.
+    """
+
+    unit_id: str
+    value: float
+    reward_id: str | None = None
+    event: str | None = None
+    occurred_at_ms: int | None = None
+    metric: str = MAIN_METRIC
+
+
+class RecordedUnitReward(NamedTuple):
+    """The answer to a reward of a unit; `decision_id` where it has one already."""
+
+    reward: UnitReward
+    status: UnitRewardStatus
+    decision_id: str | None
+    clipped: bool
+
+
+def record_unit_reward(
+    ports: PeoplePorts,
+    report: UnitRewardReport,
+    experiments: Iterable[Experiment],
+    all_is_stored: Callable[[], bool],
+    now_ms: int,
+) -> RecordedUnitReward:
+    """Append a reward durably.
+
+    Sending the same reward_id again is safe: the first one counts.
+
+    Args:
+        ports: of the worker.
+        report: the reward.
+        experiments: that may get it.
+        all_is_stored: asked whether the store has the whole log, so that what it does
+            not know is not there.
+        now_ms: the time.
+
+    Raises:
+        InvalidInput: a field is out of its range; the pointer names it.
+        Unavailable: it can't be made durable now; nothing was kept.
+    """
+    if report.reward_id is None:
+        raise InvalidInput.at(
+            "/reward_id",
+            "a reward of a unit needs a reward_id, by which it counts once; send one "
+            "that your system has for it, such as the number of the order",
+        )
+    check_length("/reward_id", report.reward_id)
+    if report.event is not None:
+        check_length("/event", report.event)
+    values = credits_of_reward(experiments, report.event, report.metric, report.value)
+    reward = UnitReward(
+        reward_id=report.reward_id,
+        unit_id=report.unit_id,
+        at_ms=now_ms,
+        occurred_at_ms=occurrence_ms(report.occurred_at_ms, now_ms, "the unit acted"),
+        rewards=values,
+        metric=report.metric,
+    )
+    status, decision_id = _known(ports, reward, report.value, all_is_stored)
+    ports.log.append(encode_unit_fact(reward))
+    clipped = any(value.clipped for value in values.values())
+    return RecordedUnitReward(reward, status, decision_id, clipped)
+
+
+def _known(
+    ports: PeoplePorts,
+    reward: UnitReward,
+    value: float,
+    all_is_stored: Callable[[], bool],
+) -> tuple[UnitRewardStatus, str | None]:
+    """Return what the store says of a reward that is about to be kept."""
+    numbers = list(reward.rewards)
+    stored = ports.credits.reported_of_units(numbers, reward.metric, reward.reward_id)
+    if len(stored) == len(numbers):
+        decisions = {one.decision_id for one in stored if one.decision_id is not None}
+        same = all(value in {one.value, one.first_value} for one in stored)
+        return (
+            "duplicate" if same else "conflict",
+            decisions.pop() if len(decisions) == 1 else None,
+        )
+    # Read first: what is in the store then is not missed below.
+    complete = all_is_stored()
+    found = [
+        decision
+        for number in numbers
+        for decision in ports.credits.decisions_for(
+            number, reward.unit_id, reward.occurred_at_ms, reward.at_ms
+        )
+    ]
+    if found:
+        late = all(map(ports.credits.is_joined, found))
+        return ("late" if late else "accepted"), None
+    return ("quarantined" if complete else "accepted"), None

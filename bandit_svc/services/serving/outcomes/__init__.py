@@ -1,0 +1,1 @@
+"""What becomes of a reward: what is known at once, and what later."""
