@@ -22,7 +22,7 @@ COUNTERS = {
     "rewards_late": "rewards that came or occurred after the decision had closed",
     "rewards_orphan": "rewards whose decision was not known 10 s after they came",
     "rewards_quarantined": "rewards of units that found no decision within 10 s",
-    "rewards_given_up": "rewards of units that found no decision in the time allowed",
+    "quarantine_given_up": "rewards of units that found no decision in days",
     "units_in_both_groups": "units with decisions in both groups",
     "reported_treatment": "rewards for decisions of the learning policy",
     "reported_baseline": "rewards for decisions of the holdout",

@@ -54,6 +54,7 @@ class Load(threading.Thread):
         self.decisions: dict[str, tuple[str, float]] = {}
         self.rewards: dict[tuple[str, str], float] = {}
         self.events: set[tuple[str, str]] = set()
+        self.orders: dict[str, float] = {}
         self.unanswered = 0
 
     def run(self) -> None:
@@ -64,6 +65,8 @@ class Load(threading.Thread):
             if self._rng.random() < 0.5:
                 self._report(f"event-{self.name}-{count}")
             decided = self._decide(count)
+            if self._rng.random() < 0.4:
+                self._buy(f"unit-{self.name}-{count}")
             if decided is not None and self._rng.random() < 0.7:
                 self._reward(decided, f"order-{self.name}-{count}")
         self._disconnect()
@@ -98,6 +101,19 @@ class Load(threading.Thread):
         for _ in range(2 if self._rng.random() < 0.3 else 1):
             if self._post("/v1/events", body, tries=50) is not None:
                 self.events.add((unit, event_id))
+
+    def _buy(self, reward_id: str) -> None:
+        """Report what a unit bought, and no decision; a third of the times twice."""
+        value = float(self._rng.randrange(2))
+        body = {
+            "unit_id": f"u{self._rng.randrange(500)}",
+            "experiment": self._rng.choice(list(EXPERIMENTS)),
+            "value": value,
+            "reward_id": reward_id,
+        }
+        for _ in range(2 if self._rng.random() < 0.3 else 1):
+            if self._post("/v1/rewards", body, tries=50) is not None:
+                self.orders[reward_id] = value
 
     def _reward(self, decided: dict[str, Any], reward_id: str) -> None:
         value = float(decided["variant"] == "b")
@@ -141,7 +157,11 @@ def test_every_acknowledged_fact_survives_random_kills_once(
             "key": key,
             "variants": [{"key": v} for v in VARIANTS],
             "policy": policy,
-            "reward": {"window_seconds": 1.0},
+            "reward": {
+                "window_seconds": 1.0,
+                "credit": "last_exposed",
+                "within_seconds": 600.0,
+            },
             "features": {"views": "count(viewed)"},
         }
         assert service.post("/v1/experiments", definition) is not None
@@ -158,6 +178,7 @@ def test_every_acknowledged_fact_survives_random_kills_once(
     decisions = {k: v for load in loads for k, v in load.decisions.items()}
     rewards = {k: v for load in loads for k, v in load.rewards.items()}
     events = {event for load in loads for event in load.events}
+    orders = {k: v for load in loads for k, v in load.orders.items()}
     with closing(Backends(Settings(data=str(service.data)))) as backends:
         _wait_until_learned(service, backends)
     assert service.stop() == 0
@@ -168,6 +189,7 @@ def test_every_acknowledged_fact_survives_random_kills_once(
     assert len(rewards) > 300
     _check_store(service.data, decisions, rewards)
     _check_units(service.data, events)
+    _check_credits(service.data, orders)
     for key in EXPERIMENTS:
         _run(service.data, "replay", key, "--verify")
     _run(service.data, "replay", "--units", "--verify")
@@ -290,6 +312,33 @@ def _check_units(data: Path, events: set[tuple[str, str]]) -> None:
     assert events <= kept.keys()
     assert set(kept.values()) == {1}
     assert sum(counted) == len(kept) == last
+
+
+def _check_credits(data: Path, orders: dict[str, float]) -> None:
+    """Require each acknowledged order once, in one decision or in quarantine."""
+    database = Database(data / "bandit.db")
+    with closing(database), database.read() as store:
+        kept = dict(store.execute("SELECT reward_id, value FROM unit_rewards"))
+        (count,) = store.execute("SELECT count(*) FROM unit_rewards").fetchone()
+        credited = store.execute(
+            "SELECT reward_id, r.value FROM rewards r"
+            " JOIN credits USING (decision_id, metric, reward_id)"
+        ).fetchall()
+        alone = store.execute(
+            "SELECT reward_id FROM unit_rewards WHERE state <> 2"
+        ).fetchall()
+        missed = store.execute(
+            "SELECT count(*) FROM unit_rewards u JOIN creditable c USING (unit, number)"
+            " WHERE u.state <> 2 AND c.exposed_at_ms <= u.occurred_at_ms"
+        ).fetchone()
+    assert len(orders) > 300
+    assert count == len(kept)
+    assert {k: kept.get(k) for k in orders} == orders
+    assert len(credited) > 100
+    assert len({reward_id for reward_id, _ in credited}) == len(credited)
+    assert all(kept[reward_id] == value for reward_id, value in credited)
+    assert len(credited) + len(alone) == len(kept)
+    assert missed == (0,)
 
 
 def _run(data: Path, *words: str) -> None:

@@ -21,6 +21,7 @@ from bandit_svc.domain.people.unit_fact import (
 )
 from bandit_svc.domain.variant import Variant
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.privacy import Erasure
 from bandit_svc.storage.rows import Arrival, ClosingRule, RewardRow
 from bandit_svc.storage.sqlite.store import SqliteStorage
 
@@ -227,3 +228,21 @@ def test_any_cut_and_any_order_of_the_facts_give_the_same_credits(
     assert found[0] == found[1] == found[2]
     assert sum(map(len, found[0][0].values())) > 5
     assert found[0][2] == []
+
+
+def test_an_erased_unit_has_no_rewards_that_wait(
+    storage: Storage, new_decision: NewDecision
+) -> None:
+    decision = new_decision(unit_id="p_1", decided_at_ms=50)
+    waits = unit_reward("p_1", at_ms=10, reward_id="waits")
+    storage.facts.ingest(arrivals([decision, unit_reward("p_1"), waits]), {})
+    erasure = Erasure("e", "p_1", 0)
+    storage.privacy.ask(erasure)
+    erased = storage.privacy.blank(erasure, ["p_1"], bytes(32))
+    storage.facts.ingest(arrivals([unit_reward("p_1")]), {})
+
+    assert erased.counts["quarantined_rewards"] == 1
+    assert storage.credits.quarantined(9) == []
+    assert rewards_of(storage, "d") == [("r", 1.0)]
+    assert counts_of(storage)["rewards_duplicate"] == 1
+    assert storage.facts.check() == []

@@ -6,6 +6,7 @@ that are one person). Ids stand in them as hashes under a salt of the store.
 """
 
 import sqlite3
+from collections.abc import Mapping
 
 from sqlite_utils import Database
 
@@ -13,6 +14,7 @@ from bandit_svc.domain.experiment import UnitHashes
 from bandit_svc.domain.people.credit import Creditable
 from bandit_svc.storage.credits import Source
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
+from bandit_svc.storage.sqlite.rows.counts import add_rows
 
 NEW, QUARANTINED, CREDITED, ELSEWHERE = range(4)
 """States of a reward: not credited yet, counted as quarantined, credited, credited in
@@ -114,3 +116,33 @@ def any_rows(connection: sqlite3.Connection, table: str) -> bool:
     """Return whether a table has rows."""
     found = connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()  # noqa: S608 - our own name
     return found is not None
+
+
+def forget_units(connection: sqlite3.Connection, tokens: Mapping[str, str]) -> int:
+    """Forget to whom rewards and decisions belong, in the caller's transaction.
+
+    Rewards that went to a decision stay, so that one that comes again counts once.
+
+    Args:
+        connection: in the transaction.
+        tokens: what stands in place of each id.
+
+    Returns:
+        How many rewards waited for a decision and are gone.
+    """
+    hashes = unit_hashes(connection)
+    waited = 0
+    for id_, token in tokens.items():
+        unit = hashes.of(id_)
+        gone = connection.execute(
+            "DELETE FROM creditable WHERE unit = ?", (unit,)
+        ).rowcount
+        add_rows(connection, "creditable", -gone)
+        connection.execute("DELETE FROM credit_persons WHERE unit = ?", (unit,))
+        waited += connection.execute(
+            "DELETE FROM unit_rewards WHERE unit = ? AND state <> ?", (unit, CREDITED)
+        ).rowcount
+        connection.execute(
+            "UPDATE unit_rewards SET unit = ? WHERE unit = ?", (hashes.of(token), unit)
+        )
+    return waited

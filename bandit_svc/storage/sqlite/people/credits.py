@@ -238,7 +238,7 @@ def _give_up(
         (before_ms,),
     ).fetchall():
         if state == QUARANTINED:
-            counts[number, "rewards_given_up"] += n
+            counts[number, "quarantine_given_up"] += n
     connection.execute(
         f"DELETE FROM unit_rewards WHERE state <> {CREDITED} AND received_at_ms <= ?",  # noqa: S608 - a number
         (before_ms,),

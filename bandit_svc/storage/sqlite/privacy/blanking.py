@@ -21,6 +21,7 @@ from bandit_svc.domain.people.erasing import (
     token_of,
 )
 from bandit_svc.domain.people.unit_fact import encode_unit_fact
+from bandit_svc.storage.sqlite.people.credit_tables import forget_units
 from bandit_svc.storage.sqlite.privacy.finding import (
     FoundDecision,
     decisions_of,
@@ -78,6 +79,8 @@ class Blanking:
             self._decisions_of(number, mine)
         self._facts()
         self._hashed()
+        waited = forget_units(self._connection, self.tokens)
+        self.counts["quarantined_rewards"] += waited
         self._damages()
         for table in _DERIVED:
             for number in self.changed:
