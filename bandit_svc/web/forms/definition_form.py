@@ -54,12 +54,16 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         **PLAN_DEFAULTS,
         "metrics": "",
         "derived_metrics": "",
+        "features": "",
+        "sticky": "",
     }
 )
 _REWARD_NUMBERS = ("window_seconds", "minimum", "maximum", "default")
 _RANGE = ("minimum", "maximum", "default")
 _LISTS = ("metrics", "derived_metrics")
 """Fields whose text is a list of JSON objects."""
+_OBJECTS = ("features", "sticky")
+"""Fields whose text is a JSON object."""
 _TOGETHER: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         **dict.fromkeys(_RANGE, _RANGE),
@@ -197,6 +201,9 @@ def _raw(
         )
     for name in _LISTS:
         raw[name] = read(name, partial(_list, given[name])) or []
+    for name in _OBJECTS:
+        if found := read(name, partial(_object, given[name])):
+            raw[name] = found
     raw["carry_over"] = given["carry_over"]
     raw |= planned_values(given, read)
     settings = read("policy_settings", lambda: _object(given["policy_settings"]))

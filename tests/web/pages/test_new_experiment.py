@@ -70,6 +70,24 @@ def test_a_form_makes_an_experiment_with_the_defaults_of_the_interface(
         assert made[name] == same[name], name
 
 
+def test_features_of_a_unit_and_kept_choices_are_fields_of_the_form(
+    service: WorkerInProcess, visitor: Visitor
+) -> None:
+    features = '{"views": "count(viewed, 7d)"}'
+    sticky = '{"for_seconds": 60, "break_when": ["model"]}'
+    sent = visitor.send(filled(features=features, sticky=sticky))
+
+    assert sent.status_code == 303
+    made = service.get("/v1/experiments/hero").json
+    assert made["features"] == {"views": "count(viewed, 7d)"}
+    assert made["sticky"]["for_seconds"] == 60
+    wrong = {"features": '{"views": "views()"}', "sticky": '{"for_seconds": 0}'}
+    answer = visitor.send(filled(key="other", **wrong))
+    told = field_problems(answer.text)
+    assert answer.status_code == 400
+    assert set(told) == {"features", "sticky"}
+
+
 @pytest.mark.parametrize(
     "kind", [k for k in KINDS.values() if not k.needs_settings], ids=lambda k: k.name
 )
