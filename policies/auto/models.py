@@ -16,6 +16,13 @@ from policies.auto.regressions import Packed, Prior, Regressions
 _PLAIN = 1 + SHARED_COLUMNS + MOST_PLAIN
 
 
+PRODUCTS_LOG_PRIOR = -2.0
+"""Products are many and most worlds have no use for them: they have to earn more."""
+
+VW_LOG_PRIOR = -2.0
+"""The same of Vowpal Wabbit's model, whose weights are free until they have learned."""
+
+
 class Reads(IntEnum):
     """Which columns of a row models read; the later ones include those before."""
 
@@ -65,10 +72,20 @@ STACKS: tuple[Stack, ...] = (
         _PLAIN + MOST_HATS,
         {"curves": Prior(0.3, 0.2, 3.0)},
     ),
-    # Products are many and most worlds have no use for them. One model a stack: their
-    # matrices are wide, and where one serves, the other mostly rests.
-    Stack(Reads.PRODUCTS, 256, {"pairs": Prior(0.3, 0.1, 3.0)}, log_prior=-2.0),
-    Stack(Reads.PRODUCTS, 256, {"pairs, free": Prior(1.0, 1.0, 3.0)}, log_prior=-2.0),
+    # One model a stack: their matrices are wide, and where one serves, the other mostly
+    # rests.
+    Stack(
+        Reads.PRODUCTS,
+        256,
+        {"pairs": Prior(0.3, 0.1, 3.0)},
+        log_prior=PRODUCTS_LOG_PRIOR,
+    ),
+    Stack(
+        Reads.PRODUCTS,
+        256,
+        {"pairs, free": Prior(1.0, 1.0, 3.0)},
+        log_prior=PRODUCTS_LOG_PRIOR,
+    ),
 )
 
 PAIRED = slice(2, 4)
@@ -78,7 +95,7 @@ PAIRED = slice(2, 4)
 def log_priors() -> list[float]:
     """Return the logarithm of each model's share before any evidence."""
     priors = [stack.log_prior for stack in STACKS for _ in stack.priors]
-    return [*priors, 0.0, 0.0]
+    return [*priors, 0.0, VW_LOG_PRIOR]
 
 
 def model_names() -> list[str]:

@@ -72,7 +72,7 @@ OF_RESTING = math.sqrt(REST)
 """By which an error is multiplied that counts for all four."""
 
 
-_FORM = 5
+_FORM = 6
 """Of the state and of what is learned; raise it with either, and models are trained
 from the log again."""
 
