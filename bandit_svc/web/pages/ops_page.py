@@ -6,7 +6,8 @@ the key.
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, redirect
+from werkzeug.wrappers import Response
 
 from bandit_svc import __version__
 from bandit_svc.eventlog.bounded import shortages
@@ -15,12 +16,15 @@ from bandit_svc.services.checks.check import WORDS
 from bandit_svc.services.checks.degraded import damage_reasons
 from bandit_svc.services.checks.operations import Measured, operation_checks
 from bandit_svc.storage.overview import SummaryRow
+from bandit_svc.web.access.own_address import own
 from bandit_svc.web.counters import Counters, read_counters
 from bandit_svc.web.page_context import PageContext, render
 from bandit_svc.wiring import log_folder, log_limits, log_room
 
 Json = dict[str, Any]
 MOST_LISTED = 50
+MOST_WAITING = 20
+"""Rewards in quarantine that are listed."""
 
 
 def register(routes: Blueprint, page_context: PageContext) -> None:
@@ -50,7 +54,30 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
             keys=storage.keys.all()[-MOST_LISTED:],
             counters=counters,
             per_minute=sum(storage.overview.rates(now_ms).values()),
+            quarantined=_quarantined(page_context, keys),
+            quarantined_count=storage.credits.count_quarantined(),
+            is_looking=storage.credits.redrive_is_asked(),
         )
+
+    @routes.post("/ops/redrive")
+    def redrive() -> Response:
+        page_context.storage.credits.ask_to_redrive()
+        return redirect(own("/ops#h-quarantine"), 303)
+
+
+def _quarantined(page_context: PageContext, keys: dict[int, str]) -> list[Json]:
+    """Return the newest rewards that wait for a decision."""
+    return [
+        {
+            "received_at_ms": one.received_at_ms,
+            "reward_id": one.reward_id,
+            "experiment": keys.get(one.number, ""),
+            "metric": one.metric,
+            "value": one.value,
+            "names": "a decision" if one.decision_id else "a unit",
+        }
+        for one in page_context.storage.credits.quarantined(MOST_WAITING)
+    ]
 
 
 def _measured(

@@ -27,9 +27,10 @@ from bandit_svc.wiring import Backends, Worker
 from benchmarks.truth.asked import is_asked, options
 from simulators.worlds.people import PersonVisit, true_mean, visits
 
-PEOPLE = 1_000
+PEOPLE = 340
 LOOKS = 20
-HOLDOUT = 0.1
+HOLDOUT = 0.3
+"""So that few people make the 50 units of the baseline that an interval needs."""
 MOST_RUNS = 100
 """A run takes seconds: the whole service plays it."""
 SEED = 83
