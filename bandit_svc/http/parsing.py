@@ -217,12 +217,6 @@ def _unit_reward(raw: RewardBody, unit_id: str) -> UnitRewardBody:
         raise InvalidInput.at(
             "/unit_id", "send the decision_id or the unit_id of a reward, not both"
         )
-    if raw.correction:
-        raise InvalidInput.at(
-            "/correction",
-            "a correction names the decision; GET /v1/rewards/{reward_id} tells those "
-            "that the reward went to",
-        )
     report = UnitRewardReport(
         unit_id=unit_id,
         value=raw.value,
@@ -230,6 +224,7 @@ def _unit_reward(raw: RewardBody, unit_id: str) -> UnitRewardBody:
         event=raw.event,
         occurred_at_ms=milliseconds(raw.occurred_at),
         metric=raw.metric,
+        correction=raw.correction,
     )
     return UnitRewardBody(report, raw.experiment)
 

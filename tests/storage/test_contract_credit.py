@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from itertools import permutations
 from pathlib import Path
 
 import msgspec
@@ -175,6 +176,37 @@ def test_a_reward_of_a_joined_decision_is_late_and_stays(
     assert [r.late for r in rows_of(storage, "d")] == [True]
     assert rewards_of(storage, "e") == []
     assert counts_of(storage) == {"rewards_late": 1}
+
+
+@pytest.mark.parametrize("credit", [LAST, ALL])
+def test_corrections_hold_in_whichever_order_they_come(
+    tmp_path: Path, new_decision: NewDecision, credit: CreditRule
+) -> None:
+    decided = [new_decision(f"d{n}", unit_id="u", decided_at_ms=n) for n in range(2)]
+    facts: list[Fact] = [
+        *decided,
+        unit_reward(value=8.0),
+        unit_reward(at_ms=200, value=4.0, correction=True),
+        unit_reward(at_ms=300, value=2.0, correction=True),
+    ]
+    found = []
+    for place, order in enumerate(permutations(facts)):
+        if place % 10:
+            continue
+        storage = SqliteStorage(tmp_path / str(place))
+        storage.migrate()
+        storage.initialise(bytes(32), 0)
+        hero = Definition(key="hero", variants=(Variant("a"), Variant("b")))
+        storage.experiments.create(hero, "salt", 0)
+        for fact in order:
+            storage.facts.ingest(arrivals([fact], credit), {})
+        found.append([rewards_of(storage, d.id) for d in decided])
+        assert storage.facts.check() == []
+        storage.close()
+
+    last: list[object] = [[], [("r", 2.0)]]
+    assert found[0] == (last if credit is LAST else [[("r", 1.0)]] * 2)
+    assert all(one == found[0] for one in found)
 
 
 @pytest.mark.parametrize("seed", range(6))

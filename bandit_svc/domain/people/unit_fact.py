@@ -94,13 +94,14 @@ class UnitEvent(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):
 
 
 class UnitReward(msgspec.Struct, frozen=True, tag="reward", omit_defaults=True):
-    """A reward that names its unit and no decision.
+    """A reward that names its unit and no decision, or a new total of one.
 
     Attributes:
         reward_id: the caller's; one that comes again changes nothing.
         at_ms: when it became known.
         occurred_at_ms: when the unit acted, as the caller says.
         rewards: its value by the number of each experiment that it is for.
+        correction: the value replaces that of the reward of this id.
     """
 
     reward_id: str
@@ -109,6 +110,7 @@ class UnitReward(msgspec.Struct, frozen=True, tag="reward", omit_defaults=True):
     occurred_at_ms: int
     rewards: dict[int, UnitValue]
     metric: str = MAIN_METRIC
+    correction: bool = False
 
 
 UnitFact = UnitChange | UnitEvent

@@ -3,12 +3,14 @@
 Owns the HTTP shape of both; the rules are in services.people.
 """
 
+from contextlib import suppress
+
 import msgspec
 from flask import Blueprint, Flask, Response
 
 from bandit_svc.domain.people.credit import value_in
 from bandit_svc.domain.people.unit_fact import UnitValue
-from bandit_svc.errors import InvalidInput
+from bandit_svc.errors import InvalidInput, NotFound
 from bandit_svc.http.answers import RewardAnswer, json_reply
 from bandit_svc.http.auth import check_experiment, check_secret
 from bandit_svc.http.decisions import check_decision
@@ -18,7 +20,10 @@ from bandit_svc.http.people.unit_names import kept_name
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.people.credit_values import credits_of_event
 from bandit_svc.services.people.record_event import EventReport
-from bandit_svc.services.people.record_unit_reward import record_unit_reward
+from bandit_svc.services.people.record_unit_reward import (
+    correct_unit_reward,
+    record_unit_reward,
+)
 from bandit_svc.services.serving.outcomes.look_up_reward import look_up_reward
 from bandit_svc.services.serving.record_reward import RewardReport, record_reward
 
@@ -86,13 +91,20 @@ def reward_of_unit(
         allowed = caller.key.experiments
         experiments = [one for one in experiments if one.key in allowed]
     name = kept_name(request_context, caller, body.report.unit_id)
-    recorded = record_unit_reward(
-        worker.people,
-        msgspec.structs.replace(body.report, unit_id=name),
-        experiments,
-        worker.all_is_stored,
-        request_context.now_ms(),
-    )
+    report = msgspec.structs.replace(body.report, unit_id=name)
+    now_ms = request_context.now_ms()
+    if report.correction:
+        recorded = correct_unit_reward(
+            worker.people,
+            report,
+            experiments,
+            lambda reward_id: _known(request_context, reward_id, report.metric),
+            now_ms,
+        )
+    else:
+        recorded = record_unit_reward(
+            worker.people, report, experiments, worker.all_is_stored, now_ms
+        )
     return RewardAnswer(
         decision_id=recorded.decision_id,
         metric=recorded.reward.metric,
@@ -100,6 +112,20 @@ def reward_of_unit(
         status=recorded.status,
         clipped=True if recorded.clipped else msgspec.UNSET,
     )
+
+
+def _known(
+    request_context: RequestContext, reward_id: str, metric: str
+) -> dict[int, float]:
+    """Return the value of a reward of a unit by experiment; shares are added up."""
+    worker = request_context.worker
+    ports = worker.storage, worker.reader, worker.decoder
+    found: dict[int, float] = {}
+    with suppress(NotFound):
+        for one in look_up_reward(*ports, reward_id):
+            if one.metric == metric and one.source != "decision":
+                found[one.number] = found.get(one.number, 0.0) + one.value
+    return found
 
 
 def reward_of_event(

@@ -4,7 +4,7 @@ Owns the checks on it, its append, and what is known of it at once. Which decisi
 it is found by the learner.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -14,11 +14,13 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.json_shape import check_length
 from bandit_svc.domain.people.unit_fact import UnitReward, encode_unit_fact
 from bandit_svc.domain.times import occurrence_ms
-from bandit_svc.errors import InvalidInput
+from bandit_svc.errors import FieldError, InvalidInput, NotFound
 from bandit_svc.services.people.credit_values import credits_of_reward
 from bandit_svc.services.people.ports import PeoplePorts
 
-UnitRewardStatus = Literal["accepted", "duplicate", "conflict", "late", "quarantined"]
+UnitRewardStatus = Literal[
+    "accepted", "duplicate", "conflict", "late", "quarantined", "corrected"
+]
 
 
 class UnitRewardReport(msgspec.Struct, frozen=True):
@@ -27,6 +29,7 @@ class UnitRewardReport(msgspec.Struct, frozen=True):
     Attributes:
         event: only experiments that are rewarded by it get the reward.
         occurred_at_ms: when the unit acted.
+        correction: the value replaces that of a reward that was reported before.
     """
 
     unit_id: str
@@ -35,6 +38,7 @@ class UnitRewardReport(msgspec.Struct, frozen=True):
     event: str | None = None
     occurred_at_ms: int | None = None
     metric: str = MAIN_METRIC
+    correction: bool = False
 
 
 class RecordedUnitReward(NamedTuple):
@@ -69,6 +73,58 @@ def record_unit_reward(
         InvalidInput: a field is out of its range; the pointer names it.
         Unavailable: it can't be made durable now; nothing was kept.
     """
+    reward = _checked(report, experiments, now_ms)
+    status, decision_id = _known(ports, reward, report.value, all_is_stored)
+    ports.log.append(encode_unit_fact(reward))
+    return RecordedUnitReward(reward, status, decision_id, _is_clipped(reward))
+
+
+def correct_unit_reward(
+    ports: PeoplePorts,
+    report: UnitRewardReport,
+    experiments: Iterable[Experiment],
+    known: Callable[[str], Mapping[int, float]],
+    now_ms: int,
+) -> RecordedUnitReward:
+    """Append a new total of a reward durably, in every experiment that got it.
+
+    Args:
+        ports: of the worker.
+        report: the new total.
+        experiments: that may have got it.
+        known: returns the value of a reward_id by experiment, wherever it is on its
+            way.
+        now_ms: the time.
+
+    Raises:
+        InvalidInput: as of `record_unit_reward`.
+        NotFound: no such reward of a unit is known; nothing was kept.
+        Unavailable: it can't be made durable now; nothing was kept.
+    """
+    reward = _checked(report, experiments, now_ms)
+    before = known(reward.reward_id)
+    values = {n: worth for n, worth in reward.rewards.items() if n in before}
+    if not values:
+        detail = (
+            "there is no reward of a unit of this reward_id and metric to correct; "
+            "report it first, without `correction`"
+        )
+        raise NotFound(detail, FieldError("/reward_id", detail))
+    reward = msgspec.structs.replace(reward, rewards=values)
+    ports.log.append(encode_unit_fact(reward))
+    same = all(before[number] == report.value for number in values)
+    status: UnitRewardStatus = "duplicate" if same else "corrected"
+    return RecordedUnitReward(reward, status, None, _is_clipped(reward))
+
+
+def _checked(
+    report: UnitRewardReport, experiments: Iterable[Experiment], now_ms: int
+) -> UnitReward:
+    """Return the fact of a report whose fields are within their limits.
+
+    Raises:
+        InvalidInput: with the pointer to the first one that is not.
+    """
     if report.reward_id is None:
         raise InvalidInput.at(
             "/reward_id",
@@ -79,18 +135,19 @@ def record_unit_reward(
     if report.event is not None:
         check_length("/event", report.event)
     values = credits_of_reward(experiments, report.event, report.metric, report.value)
-    reward = UnitReward(
+    return UnitReward(
         reward_id=report.reward_id,
         unit_id=report.unit_id,
         at_ms=now_ms,
         occurred_at_ms=occurrence_ms(report.occurred_at_ms, now_ms, "the unit acted"),
         rewards=values,
         metric=report.metric,
+        correction=report.correction,
     )
-    status, decision_id = _known(ports, reward, report.value, all_is_stored)
-    ports.log.append(encode_unit_fact(reward))
-    clipped = any(value.clipped for value in values.values())
-    return RecordedUnitReward(reward, status, decision_id, clipped)
+
+
+def _is_clipped(reward: UnitReward) -> bool:
+    return any(worth.clipped for worth in reward.rewards.values())
 
 
 def _known(

@@ -139,6 +139,7 @@ class Ingesting:
         crediting.link(fact for fact, _ in unit_facts)
         crediting.report((*(fact for fact, _ in unit_facts), *unit_rewards))
         self._credit()
+        corrections += crediting.corrections.apply()
         self._counts.update(keep_corrections(self._connection, corrections))
         self._count_refusals(refusals)
         self._write_counts()

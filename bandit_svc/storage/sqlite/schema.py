@@ -9,7 +9,10 @@ from sqlite_utils import Database
 from bandit_svc.storage.sqlite.corrections.kept import create_corrections
 from bandit_svc.storage.sqlite.corrections.states import create_correction_states
 from bandit_svc.storage.sqlite.migrations.released import migrations
-from bandit_svc.storage.sqlite.people.credit_tables import create_credit
+from bandit_svc.storage.sqlite.people.credit_tables import (
+    add_corrections,
+    create_credit,
+)
 from bandit_svc.storage.sqlite.people.crediting import link_known
 from bandit_svc.storage.sqlite.people.sticky import create_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import create_unit_facts
@@ -241,4 +244,10 @@ def m035_credit(db: Database) -> None:
     link_known(db.conn)
 
 
-LAST_MIGRATION = m035_credit.__name__
+@migrations()
+def m036_corrected_units(db: Database) -> None:
+    """Keep when a reward of a unit was corrected last."""
+    add_corrections(db)
+
+
+LAST_MIGRATION = m036_corrected_units.__name__

@@ -205,7 +205,6 @@ def test_a_reward_for_one_experiment_goes_to_no_other(
         ({"metric": "margin"}, "/metric"),
         ({"decision_id": "d"}, "/unit_id"),
         ({"unit_id": None}, "/decision_id"),
-        ({"correction": True}, "/correction"),
         ({"occurred_at": "1970-01-01T00:00:00Z"}, "/occurred_at"),
         ({"value": "84"}, "/value"),
     ],
@@ -271,6 +270,30 @@ def test_a_reward_of_a_decision_is_answered_with_what_is_known_of_it(
     assert first == "accepted"
     assert after == ["duplicate", "conflict", "accepted"]
     assert send(other, 1) == "late"
+
+
+def test_a_refund_corrects_the_reward_of_a_unit(service: WorkerInProcess) -> None:
+    shop(service)
+    decided = service.decide("hero", unit_id="u")
+    buy(service)
+    early = buy(service, value=50, correction=True)
+    service.learn()
+    refunded = buy(service, value=0, correction=True)
+    again = buy(service, value=0, correction=True)
+    service.learn()
+    same = buy(service, value=0, correction=True)
+    unknown = buy(service, reward_id="order-2", correction=True)
+    service.learn(after_s=HOUR_S + 1)
+
+    statuses = [one.json["status"] for one in (early, refunded, again, same)]
+    assert statuses == ["corrected", "corrected", "corrected", "duplicate"]
+    assert unknown.status_code == 404
+    assert unknown.json["errors"][0]["pointer"] == "/reward_id"
+    record = service.get(f"/v1/decisions/{decided['decision_id']}").json
+    (reward,) = record["rewards"]
+    assert (reward["value"], reward["corrected_from"]) == (0.0, 84.0)
+    assert record["reward"] == 0.0
+    assert [one["status"] for one in outcomes(service)] == ["corrected"]
 
 
 def test_another_worker_credits_what_one_has_decided(service: WorkerInProcess) -> None:

@@ -16,9 +16,9 @@ from bandit_svc.storage.credits import Source
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
 from bandit_svc.storage.sqlite.rows.counts import add_rows
 
-NEW, QUARANTINED, CREDITED, ELSEWHERE = range(4)
+NEW, QUARANTINED, CREDITED, ELSEWHERE, AHEAD = range(5)
 """States of a reward: not credited yet, counted as quarantined, credited, credited in
-another experiment alone."""
+another experiment alone; a correction that has come before its reward."""
 UNIT, EVENT = range(2)
 SOURCES: tuple[Source, ...] = ("unit", "event")
 """Its sources, by number."""
@@ -74,6 +74,14 @@ def create_credit(db: Database) -> None:
         "INSERT OR IGNORE INTO meta VALUES (?, lower(hex(randomblob(16))), NULL)",
         [_SALT],
     )
+
+
+def add_corrections(db: Database) -> None:
+    """Keep when a reward was corrected last, in the transaction of a migration."""
+    db.execute(
+        "ALTER TABLE unit_rewards ADD COLUMN corrected_ms INTEGER NOT NULL DEFAULT 0"
+    )
+    check_rows(db, "unit_rewards", 1)
 
 
 def unit_hashes(connection: sqlite3.Connection) -> UnitHashes:

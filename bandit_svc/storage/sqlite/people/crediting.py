@@ -6,7 +6,6 @@ whichever order they came; only a decision that was joined keeps what it has. Th
 owns the transaction.
 """
 
-import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -27,6 +26,7 @@ from bandit_svc.domain.people.unit_fact import (
 from bandit_svc.domain.people.unit_state import MOST_IDS
 from bandit_svc.storage.rows import ClosingRule
 from bandit_svc.storage.sqlite.people.credit_tables import (
+    AHEAD,
     CREDITED,
     EVENT,
     NEW,
@@ -37,6 +37,10 @@ from bandit_svc.storage.sqlite.people.credit_tables import (
     person_ids,
     unit_hashes,
 )
+from bandit_svc.storage.sqlite.people.unit_corrections import (
+    UnitCorrections,
+    reward_key,
+)
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.rows.decisions import shown_id, stored_id
@@ -45,7 +49,6 @@ from bandit_svc.storage.sqlite.rows.states import JOINED
 
 Counts = Counter[tuple[int, str]]
 
-_KEY_BYTES = 16
 _KEY = "decision_id = ?1 AND metric = ?2 AND reward_id = ?3"
 _SET_VALUE = reward_change({"value": "?4"}, _KEY)
 _ADD_DECISION = """
@@ -56,12 +59,13 @@ _EXPOSE = (
     " crc = excluded.crc"
 )
 _ADD_REWARD = """
-    INSERT INTO unit_rewards VALUES
-    (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL)
-    ON CONFLICT (key) DO NOTHING"""
+    INSERT INTO unit_rewards (key, unit, number, metric, reward_id, value, clipped,
+        occurred_at_ms, received_at_ms, source, state, conflicts)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (key) DO NOTHING"""
 _REWARD = """
     SELECT position, unit, number, metric, reward_id, value, clipped, occurred_at_ms,
-        received_at_ms, source FROM sound_unit_rewards WHERE position = ?"""
+        received_at_ms, source FROM sound_unit_rewards
+    WHERE position = ?1 AND state <> ?2"""
 _HAS = """
     SELECT c.decision_id, r.value, d.state, d.baseline, d.on_first_reward
     FROM sound_credits c JOIN sound_rewards r USING (decision_id, metric, reward_id)
@@ -117,6 +121,7 @@ class Crediting:
         self._positions: set[int] = set()
         self._settled = Settled([], [], Counter())
         self._creditable: bool | None = None
+        self.corrections = UnitCorrections(connection, self._hash)
 
     def decided(self, decisions: Iterable[tuple[Decision, ClosingRule]]) -> None:
         """Keep the decisions that a reward of their unit may go to."""
@@ -166,14 +171,16 @@ class Crediting:
     def report(self, facts: Iterable[UnitFact | UnitReward]) -> None:
         """Keep the rewards in facts about units; one that comes again counts once."""
         for fact in facts:
-            if isinstance(fact, UnitReward):
+            if isinstance(fact, UnitReward) and fact.correction:
+                self.corrections.add(fact)
+            elif isinstance(fact, UnitReward):
                 for number, value in fact.rewards.items():
-                    key = _key(UNIT, number, fact.metric, fact.reward_id)
+                    key = reward_key(UNIT, number, fact.metric, fact.reward_id)
                     named = (fact.metric, fact.reward_id)
                     self._report(key, fact, number, named, value)
             elif isinstance(fact, UnitEvent):
                 for number, value in fact.rewards.items():
-                    key = _key(EVENT, number, fact.unit_id, fact.fact_id)
+                    key = reward_key(EVENT, number, fact.unit_id, fact.fact_id)
                     named = ("reward", fact.fact_id)
                     self._report(key, fact, number, named, value)
 
@@ -193,7 +200,7 @@ class Crediting:
                     )
                     self._positions.update(position for (position,) in rows)
         for position in sorted(self._positions):
-            row = self._connection.execute(_REWARD, (position,)).fetchone()
+            row = self._connection.execute(_REWARD, (position, AHEAD)).fetchone()
             if row is not None:
                 self._settle(_Kept(*row))
         return self._settled
@@ -264,7 +271,7 @@ class Crediting:
     def _take(self, reward: _Kept, credit: _Credit) -> None:
         """Take a reward from a decision; a later one has turned up."""
         key = credit.decision_id, reward.metric, reward.reward_id
-        for table in ("rewards", "credits"):
+        for table in ("rewards", "credits", "corrections"):
             self._connection.execute(f"DELETE FROM {table} WHERE {_KEY}", key)  # noqa: S608 - our own names
         add_rows(self._connection, "rewards", -1)
         group = BASELINE if credit.is_baseline else TREATMENT
@@ -290,9 +297,10 @@ class Crediting:
             *(fact.occurred_at_ms, fact.at_ms),
             *(EVENT if isinstance(fact, UnitEvent) else UNIT, NEW),
         )
-        new = self._connection.execute(_ADD_REWARD, row)
-        if new.rowcount:
-            self._positions.add(int(new.lastrowid or 0))
+        if self._insert(row):
+            return
+        if isinstance(fact, UnitReward) and self.corrections.came(key, fact, number):
+            self._insert(row)
             return
         changed = self._connection.execute(
             "UPDATE unit_rewards SET conflicts = conflicts + 1"
@@ -301,6 +309,13 @@ class Crediting:
         ).rowcount
         outcome = "rewards_conflict" if changed else "rewards_duplicate"
         self._settled.counts[number, outcome] += 1
+
+    def _insert(self, row: tuple[object, ...]) -> bool:
+        """Keep a reward that is new; return whether it is."""
+        new = self._connection.execute(_ADD_REWARD, row)
+        if new.rowcount:
+            self._positions.add(int(new.lastrowid or 0))
+        return bool(new.rowcount)
 
     def _link(self, ids: Sequence[int]) -> None:
         persons = {id_: person_ids(self._connection, id_) for id_ in ids}
@@ -342,12 +357,3 @@ def link_known(connection: sqlite3.Connection) -> None:
     crediting = Crediting(connection)
     rows = connection.execute("SELECT body FROM sound_unit_facts ORDER BY position")
     crediting.link(decode_unit_fact(body) for (body,) in rows.fetchall())
-
-
-def _key(*parts: object) -> bytes:
-    """Return what a reward is known by: its experiment, and its id."""
-    hashed = hashlib.blake2b(digest_size=_KEY_BYTES, person=b"unit reward")
-    for part in parts:
-        encoded = str(part).encode("utf-8", "surrogatepass")
-        hashed.update(len(encoded).to_bytes(4, "big") + encoded)
-    return hashed.digest()
