@@ -93,7 +93,12 @@ class Moments(msgspec.Struct, array_like=True):
         Returns:
             A value in [-bound, bound]; 0 while the deviation is 0.
         """
-        deviation = max(math.sqrt(self.variance), least)
+        deviation = math.sqrt(self.variance)
+        # Comparisons, as in `learn`.
+        deviation = max(deviation, least)
         if deviation == 0.0:
             return 0.0
-        return min(max((value - self.mean) / deviation, -bound), bound)
+        distance = (value - self.mean) / deviation
+        if distance > bound:
+            return bound
+        return max(-bound, distance)

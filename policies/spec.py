@@ -8,7 +8,7 @@ the reference page and the search of settings follow.
 from collections.abc import Mapping
 from typing import Any
 
-from policies.auto import policy as auto
+from policies.auto import kind as auto
 from policies.base import Policy, PolicyError, RewardRange
 from policies.change.settings import LATER, rules_of
 from policies.context_free import epsilon_greedy, fixed, thompson

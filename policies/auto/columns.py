@@ -9,6 +9,7 @@ and products are left out.
 
 import zlib
 from collections.abc import Sequence
+from enum import IntEnum
 from functools import lru_cache
 
 import msgspec
@@ -29,6 +30,14 @@ MOST_PLAIN, MOST_HATS, MOST_PAIRS = 111, 96, 224
 MOST_COLUMNS = 1 + SHARED_COLUMNS + MOST_PLAIN + MOST_HATS + MOST_PAIRS
 LEAST_PAIRED, MOST_PAIRED = 2, 19
 """A context with fewer or more features, hats included, has no products."""
+
+
+class Reads(IntEnum):
+    """Which columns of a context are read; each kind includes those before it."""
+
+    PLAIN = 0
+    HATS = 1
+    PRODUCTS = 2
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -118,33 +127,31 @@ class ColumnReader:
         self._texts: dict[tuple[str, str], int] = {}
         self._numbers: dict[str, Number] = {}
 
-    def row(self, context: Context, *, products: bool = True) -> Row:
+    def row(self, context: Context, reads: Reads = Reads.PRODUCTS) -> Row:
         """Return the columns and values of a context; nothing is assigned.
 
         Args:
-            products: False leaves out those of features.
+            reads: of the columns.
 
         Raises:
             PolicyError: a feature is refused.
         """
         columns, numbers, complete = self._read(context)
         values = [1.0] * len(columns)
-        hats: list[int] = []
-        shares: list[float] = []
         for number, value in numbers:
             columns.append(number.column)
             values.append(number.standardised(value))
-            if number.hats:
-                at, share = number.between(value)
-                hats += number.hats[at : at + 2]
-                shares += (1.0 - share, share)
         plain = len(columns)
-        columns += hats
-        values += shares
+        if reads >= Reads.HATS:
+            for number, value in numbers:
+                if number.hats:
+                    at, share = number.between(value)
+                    columns += number.hats[at : at + 2]
+                    values += (1.0 - share, share)
         given = np.array(columns), np.array(values)
         ends = plain, len(columns)
         few = LEAST_PAIRED <= len(columns) - 1 <= MOST_PAIRED
-        if products and few and self.columns.pairing:
+        if reads == Reads.PRODUCTS and few and self.columns.pairing:
             given, all_known = self._with_products(*given)
             complete = complete and all_known
         return Row(*given, *ends, numbers, complete)
@@ -239,7 +246,7 @@ class ColumnReader:
             else:
                 state.known[name] = state.assign()
         state.most_pairs = most_pairs
-        row = self.row(context, products=False)
+        row = self.row(context, Reads.HATS)
         if state.pairing and LEAST_PAIRED <= row.hats - 1 <= MOST_PAIRED:
             self._admit_pairs(row.columns[1 : row.hats])
 

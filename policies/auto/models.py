@@ -6,11 +6,10 @@ curved numbers; products of features for what only counts together.
 """
 
 from collections.abc import Mapping
-from enum import IntEnum
 
 import msgspec
 
-from policies.auto.columns import MOST_HATS, MOST_PLAIN, SHARED_COLUMNS
+from policies.auto.columns import MOST_HATS, MOST_PLAIN, SHARED_COLUMNS, Reads
 from policies.auto.regressions import Packed, Prior, Regressions
 
 _PLAIN = 1 + SHARED_COLUMNS + MOST_PLAIN
@@ -21,14 +20,6 @@ PRODUCTS_LOG_PRIOR = -2.0
 
 VW_LOG_PRIOR = -2.0
 """The same of Vowpal Wabbit's model, whose weights are free until they have learned."""
-
-
-class Reads(IntEnum):
-    """Which columns of a row models read; the later ones include those before."""
-
-    PLAIN = 0
-    HATS = 1
-    PRODUCTS = 2
 
 
 class Stack(msgspec.Struct, frozen=True):

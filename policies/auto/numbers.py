@@ -48,9 +48,12 @@ class Number(msgspec.Struct):
         is 1 - share, that of the next knot is the share: a broken line.
         """
         knots = self.knots
-        inside = max(knots[0], min(knots[-1], value))
-        at = min(bisect_right(knots, inside) - 1, len(knots) - 2)
-        return at, (inside - knots[at]) / (knots[at + 1] - knots[at])
+        if value <= knots[0]:
+            return 0, 0.0
+        if value >= knots[-1]:
+            return len(knots) - 2, 1.0
+        at = bisect_right(knots, value) - 1
+        return at, (value - knots[at]) / (knots[at + 1] - knots[at])
 
     def learn(self, value: float) -> bool:
         """Take in a value, and return whether the knots are known with it."""

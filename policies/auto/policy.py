@@ -1,7 +1,7 @@
 """The policy that chooses among models of the reward by itself.
 
-Owns the kind `auto`: nine models side by side, their average by the evidence for each,
-and inverse-gap weighting on that average. The arithmetic of the models is in
+Owns the policy of kind `auto`: nine models side by side, their average by the evidence
+for each, and inverse-gap weighting on that average. The arithmetic of the models is in
 `regressions`, `shared` and `vw.rewards`, the way from a context to columns in
 `columns`, the weights in `evidence`, what is kept between predictions in `served`.
 
@@ -16,7 +16,14 @@ import msgspec
 import numpy as np
 
 from policies.auto.clock import Clock
-from policies.auto.columns import MOST_PAIRS, ColumnReader, Columns, Floats, Row
+from policies.auto.columns import (
+    MOST_PAIRS,
+    ColumnReader,
+    Columns,
+    Floats,
+    Reads,
+    Row,
+)
 from policies.auto.evidence import Evidence
 from policies.auto.exploration import inverse_gap
 from policies.auto.models import (
@@ -41,19 +48,12 @@ from policies.base import (
 )
 from policies.change.falls import Falls
 from policies.change.settings import (
-    CHANGE,
-    DETECT,
-    IGNORE,
-    MEMORY,
-    RESET_EVERY,
     rules_of,
 )
 from policies.change.typical import Typical
 from policies.envelope import seal, spec_digest, unseal
 from policies.examples import Example
 from policies.features import Named
-from policies.kind import PolicyKind, Search
-from policies.settings import Number
 from policies.vw.rewards import RewardModel
 
 MOST_ACTIONS_PAIRED = 49
@@ -141,6 +141,7 @@ class AutoPolicy:
     def _weigh(self) -> None:
         self._weights = self._evidence.weights(self._log_priors)
         self._shares: list[Floats] = []
+        self._served_reads = Reads.PLAIN
 
     def _weights_by_stack(self) -> list[Floats]:
         """Return the weights of the models of each stack, then of the shared one."""
@@ -150,15 +151,20 @@ class AutoPolicy:
             shared = self._slices[-1].stop
             self._shares = [weights[where] for where in self._slices]
             self._shares.append(weights[shared : shared + 1])
+            reads = (
+                stack.reads
+                for stack, shares in zip(STACKS, self._shares, strict=False)
+                if shares.any()
+            )
+            self._served_reads = max(reads, default=Reads.PLAIN)
         return self._shares
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """Return the explorer's probabilities from the served average."""
         check_actions(len(actions))
-        # Products that carry no weight would add 0 to each mean.
+        # Columns of models without weight would add 0 to each mean.
         shares = self._weights_by_stack()
-        products = any(weights.any() for weights in shares[PAIRED])
-        row = self._reader.row(context, products=products)
+        row = self._reader.row(context, self._served_reads)
         clock = self._evidence.clock
         means = self._served.means(
             row,
@@ -213,10 +219,13 @@ class AutoPolicy:
         self._served.learned(new_row=new_row)
 
     def _row(self, context: Context) -> Row:
-        """Read a context that is learned; without products where they rest."""
+        """Read a context that is learned; without what only resting models read."""
         evidence = self._evidence
-        products = is_for_all(evidence.count + 1) or not all(evidence.resting[PAIRED])
-        return self._reader.row(context, products=products)
+        if is_for_all(evidence.count + 1):
+            return self._reader.row(context)
+        rests = zip(STACKS, evidence.resting, strict=False)
+        reads = [stack.reads for stack, rests in rests if not rests]
+        return self._reader.row(context, max(reads, default=Reads.PLAIN))
 
     def _take_in(self, reward: float, errors: Sequence[float]) -> None:
         """Add an example to the evidence, and begin again where a change is due."""
@@ -350,48 +359,3 @@ def is_for_all(count: int) -> bool:
     that decisions could have as well.
     """
     return (count * 0x9E3779B1 & 0xFFFFFFFF) * REST < 1 << 32
-
-
-KIND = PolicyKind(
-    name="auto",
-    summary="chooses among models by itself: rare rewards, money, raw numbers, change",
-    build=AutoPolicy,
-    settings=(
-        Number(
-            "gamma_scale",
-            3.0,
-            "scale of SquareCB's gamma; a larger one explores less",
-            0.0,
-            1e6,
-        ),
-        Number(
-            "horizon",
-            500.0,
-            "examples that the evidence for a model reaches back at least; fewer "
-            "follow a change sooner",
-            10.0,
-            1e6,
-        ),
-        msgspec.structs.replace(CHANGE, default=DETECT),
-        MEMORY,
-        RESET_EVERY,
-    ),
-    examples=(
-        {"kind": "auto"},
-        {"kind": "auto", "gamma_scale": 10, "horizon": 100, "change": IGNORE},
-        {"kind": "auto", "memory": 100},
-        {"kind": "auto", "reset_every": 50},
-    ),
-    search=Search(
-        grid={"gamma_scale": [3.0]},
-        wide={
-            "gamma_scale": [0.75, 1.5, 3.0, 6.0],
-            "horizon": [100.0, 500.0, 2_500.0],
-            "change": [DETECT, IGNORE],
-            "memory": [0, 2_000, 20_000],
-        },
-        scaled=("gamma_scale",),
-        changed=({"change": IGNORE}, {"memory": 5_000}),
-    ),
-    scales_itself=lambda _spec: True,
-)
