@@ -237,6 +237,9 @@ class ModelVersions(Protocol):
     def get(self, number: int, version: int) -> ModelVersion | None:
         """Return one model version, or None if it was never published or is pruned."""
 
+    def newest(self, number: int) -> ModelVersionMeta | None:
+        """Return the newest version without its bytes, or None."""
+
     def ages(self, number: int) -> list[VersionAge]:
         """Return when each kept version was made; costs less than their metas."""
 

@@ -53,6 +53,7 @@ class Load(threading.Thread):
         self.stopped = threading.Event()
         self.decisions: dict[str, tuple[str, float]] = {}
         self.rewards: dict[tuple[str, str], float] = {}
+        self.corrected: set[tuple[str, str]] = set()
         self.events: set[tuple[str, str]] = set()
         self.orders: dict[str, float] = {}
         self.unanswered = 0
@@ -69,6 +70,8 @@ class Load(threading.Thread):
                 self._buy(f"unit-{self.name}-{count}")
             if decided is not None and self._rng.random() < 0.7:
                 self._reward(decided, f"order-{self.name}-{count}")
+            if self.rewards and self._rng.random() < 0.2:
+                self._correct(*self._rng.choice(list(self.rewards)))
         self._disconnect()
 
     def _disconnect(self) -> None:
@@ -126,6 +129,20 @@ class Load(threading.Thread):
         for _ in range(2 if self._rng.random() < 0.3 else 1):
             if self._post("/v1/rewards", body, tries=50) is not None:
                 self.rewards[decided["decision_id"], reward_id] = value
+
+    def _correct(self, decision_id: str, reward_id: str) -> None:
+        """Change a reward, often of a decision that was learned from; once or twice."""
+        value = self._rng.choice([0.0, 0.25, 0.5, 1.0])
+        body = {
+            "decision_id": decision_id,
+            "value": value,
+            "reward_id": reward_id,
+            "correction": True,
+        }
+        for _ in range(2 if self._rng.random() < 0.3 else 1):
+            if self._post("/v1/rewards", body, tries=50) is not None:
+                self.rewards[decision_id, reward_id] = value
+                self.corrected.add((decision_id, reward_id))
 
     def _post(self, path: str, body: dict[str, Any], tries: int) -> Any:
         for _ in range(tries):
@@ -187,6 +204,7 @@ def test_every_acknowledged_fact_survives_random_kills_once(
     assert all(kills[kind] for kind in ("worker", "learner", "master", "supervisor"))
     assert len(decisions) >= ENOUGH
     assert len(rewards) > 300
+    assert sum(len(load.corrected) for load in loads) > 100
     _check_store(service.data, decisions, rewards)
     _check_units(service.data, events)
     _check_credits(service.data, orders)
@@ -249,6 +267,8 @@ def _wait_until_learned(service: Served, backends: Backends) -> None:
     def learned() -> bool:
         if backends.reader.backlog_bytes(backends.storage.facts.cursors()):
             return False
+        if backends.storage.corrections.waiting():
+            return False
         for key in EXPERIMENTS:
             report = service.get(f"/v1/experiments/{key}/report")
             if report is None:
@@ -285,11 +305,18 @@ def _check_store(
         (joined, distinct) = store.execute(
             "SELECT count(*), count(DISTINCT row_id) FROM joined"
         ).fetchone()
+        earned = store.execute(
+            "SELECT number, sum(reward) FROM joined GROUP BY number"
+        ).fetchall()
+        tallied = store.execute(
+            "SELECT number, sum(total) FROM tallies GROUP BY number"
+        ).fetchall()
         damages = store.execute("SELECT partition, what FROM damages").fetchall()
     clear = {k: v for k, v in decisions.items() if k not in ambiguous}
     assert {k: kept.get(k) for k in clear} == clear
     assert {k: values.get(k) for k in rewards} == rewards
     assert joined == distinct == len(kept)
+    assert earned == tallied
     assert damages == []
 
 

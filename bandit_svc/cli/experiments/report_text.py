@@ -11,6 +11,7 @@ from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import NOTHING, counted
+from bandit_svc.prose.corrections import corrections_sentence
 from bandit_svc.prose.derived import (
     chance_sentence,
     chance_text,
@@ -229,7 +230,8 @@ def _decisions(report: Report) -> str:
         f"Model version {model.version}, learned from "
         f"{counted(model.learned, 'decision')}, {age} s old, "
         f"{model.lag_seconds:.1f} s behind{catching_up}. "
-        f"{memory_sentence(report.policy_memory)}"
+        f"{memory_sentence(report.policy_memory)}\n"
+        f"{corrections_sentence(report.corrections)}"
     ).rstrip()
 
 

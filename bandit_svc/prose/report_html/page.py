@@ -11,6 +11,7 @@ from typing import Literal
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from bandit_svc.domain.numbers import amount, count, duration, percent
+from bandit_svc.prose.corrections import corrections_sentence
 from bandit_svc.prose.derived import (
     chance_sentence,
     chance_text,
@@ -137,6 +138,7 @@ def _environment() -> Environment:
         outlook_sentence,
         *derived,
         money_sentences,
+        corrections_sentence,
     )
     for write in (amount, count, duration, percent, *told):
         environment.filters[write.__name__] = write

@@ -78,13 +78,16 @@ def queue_trajectories(
 
     Returns:
         None if one waits, or if the log has not grown to GROWTH times that of the last
-        one: so the work stays in proportion to the log.
+        one: so the work stays in proportion to the log. Rewards that were corrected
+        since are another log.
     """
     joined = storage.joins.last_position(experiment.number)
+    corrected_ms = storage.corrections.state(experiment.number).learned_at_ms or 0
     for row in storage.jobs.all(experiment.number, EVALUATION):
         if is_kept(row.request):
             waits = row.status in {"queued", "running"}
-            if waits or joined < GROWTH * row.request["joined"]:
+            same = row.created_at_ms >= corrected_ms
+            if waits or (same and joined < GROWTH * row.request["joined"]):
                 return None
             break
     specs = asked_specs(experiment.definition, ())

@@ -27,6 +27,7 @@ from bandit_svc.services.evaluation.rows import (
 )
 from bandit_svc.services.learning.parts.kept import MOST_VARIANTS, VARIANT, Part
 from bandit_svc.services.policy_inputs import policy_of
+from bandit_svc.services.report.business.corrections import corrected_rewards
 from bandit_svc.services.report.business.money import money_now
 from bandit_svc.services.report.business.outlook import outlook_of
 from bandit_svc.services.report.checks import Facts, report_checks
@@ -88,9 +89,8 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
     tallies = storage.joins.tallies(number)
     totals = storage.facts.totals(number)
     compared = compared_groups(storage.joins, experiment, totals.joined)
-    metas = storage.model_versions.metas(number)
     main = [t for t in tallies if t.metric == MAIN_METRIC]
-    model = _model(storage, experiment, metas[0] if metas else None, now_ms)
+    model = _model(storage, experiment, storage.model_versions.newest(number), now_ms)
     evaluations = kept_evaluations(storage, experiment, totals.joined)
     rows = policies(experiment, evaluations, Clustering.of(compared.totals))
     parts, segment_rule = segments(compared)
@@ -151,6 +151,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         report,
         outlook=outlook_of(report, compared),
         money=money_now(storage, experiment, report),
+        corrections=corrected_rewards(storage.corrections, number),
     )
     return replace(report, verdict=verdict(report))
 

@@ -14,6 +14,7 @@ from bandit_svc.domain.experiment import Status
 from bandit_svc.services.checks.check import Check
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.planning.outlook import Outlook
+from bandit_svc.services.report.business.corrections import CorrectedRewards
 from bandit_svc.services.report.business.rows import Money
 from bandit_svc.services.report.metrics.rows import Chance, Claims, DerivedRow
 from bandit_svc.services.report.ranges.asked import ReportRange
@@ -396,3 +397,4 @@ class Report(msgspec.Struct, frozen=True):
     verdict: str = ""
     derived_metrics: tuple[DerivedRow, ...] = ()
     claims: Claims | None = None
+    corrections: CorrectedRewards = CorrectedRewards()

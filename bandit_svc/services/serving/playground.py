@@ -111,8 +111,8 @@ class Playground:
 
     def _running(self, experiment: Experiment) -> ServedExperiment:
         number = experiment.number
-        metas = self._storage.model_versions.metas(number)
-        version = metas[0].version if metas else 0
+        newest = self._storage.model_versions.newest(number)
+        version = 0 if newest is None else newest.version
         wanted = (number, experiment.revision, version)
         kept = self._loaded
         if kept is None or kept[0] != wanted:

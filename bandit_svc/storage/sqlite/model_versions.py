@@ -16,6 +16,7 @@ from bandit_svc.storage.sqlite.evaluations import save_evaluations
 
 _META = "number, version, policy, spans, learned, sha256, created_at_ms, restored_from"
 _META_COUNT = 8
+_ALL = -1
 
 
 class SqliteModelVersions:
@@ -54,13 +55,20 @@ class SqliteModelVersions:
             ).fetchall()
         return [VersionAge(*row) for row in rows]
 
+    def newest(self, number: int) -> ModelVersionMeta | None:
+        """See the interface."""
+        return next(iter(self._metas(number, 1)), None)
+
     def metas(self, number: int) -> list[ModelVersionMeta]:
         """See the interface."""
+        return self._metas(number, _ALL)
+
+    def _metas(self, number: int, limit: int) -> list[ModelVersionMeta]:
         with self._database.read() as connection:
             rows = connection.execute(
                 f"SELECT {_META} FROM sound_snapshots WHERE number = ?"  # noqa: S608 - a constant
-                " ORDER BY version DESC",
-                [number],
+                " ORDER BY version DESC LIMIT ?",
+                [number, limit],
             ).fetchall()
         return [_meta(row) for row in rows]
 

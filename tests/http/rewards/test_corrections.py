@@ -1,5 +1,6 @@
 """A reward of before gets another value: a refund, or a corrected order."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -146,3 +147,24 @@ def test_a_correction_beyond_the_range_is_clipped_and_counted_and_one_back_is_no
         clipped.append(report["decisions"]["rewards_clipped"])
 
     assert clipped == [1, 1, 0]
+
+
+def test_the_report_says_what_was_corrected_and_when(
+    service: WorkerInProcess, decision_id: str, correct: Callable[..., Answer]
+) -> None:
+    service.reward(decision_id, 84, reward_id="order-1")
+    service.learn(after_s=61)
+    before = service.get("/v1/experiments/hero/report").json["corrections"]
+    assert correct(30).status_code == 202
+    service.learn()
+    pending = service.get("/v1/experiments/hero/report").json["corrections"]
+    page = service.get("/experiments/hero").text
+
+    assert before == {"count": 0, "change": 0, "newest_at": None, "pending": 0}
+    at = pending.pop("newest_at")
+    assert pending == {"count": 1, "change": -54, "pending": 1}
+    assert at == "2027-01-15T08:01:01.000Z"
+    assert re.search(
+        "1 reward has been corrected, by .54[.0]* in total, the last one at", page
+    )
+    assert "1 correction is not in these numbers yet." in page

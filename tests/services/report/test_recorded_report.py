@@ -25,7 +25,7 @@ ADDED = (
     *("/uplift/one_step/", "/health/carry_over/", "/health/exclusion/"),
     *("/health/history/", "/model/policy/scale", "/segment_rule/left_out"),
     *("/health/repeat_visits/design_effect", "/policy_choice", "/pending/"),
-    *("/derived_metrics", "/claims/", "/uplift/chance_to_beat/"),
+    *("/derived_metrics", "/claims/", "/uplift/chance_to_beat/", "/corrections/"),
     *(f"/metrics/{place}/guardrail/chance_to_beat/" for place in (0, 1)),
     *("/policy_memory", "/outlook/", "/decisions/repeats", "/health/sticky_window/"),
     *("/range", "/money/"),
