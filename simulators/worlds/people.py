@@ -3,7 +3,8 @@
 Owns the visits of this world and what is true of it. A person comes some 20 times, a
 few far more often; anonymous on one or two devices until they sign in at a visit of
 their own. Buyers buy several times as often as others and sign in more often, so that
-whoever loses people at the sign-in loses buyers.
+whoever loses people at the sign-in loses buyers. Some purchases are refunded later, of
+buyers less often: what is true of the rewards is known before and after refunds.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ DENIES = 0.1
 VIEWS = {True: 0.6, False: 0.3}
 """The chance that a visit views something, which is an event."""
 BUY_CHANCE = {True: 0.20, False: 0.03}
+REFUNDS = {True: 0.15, False: 0.45}
+"""The chance that a purchase of a buyer, or of another, is refunded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class PersonVisit:
         views: something is viewed before the choice.
         buys: uniform in [0, 1); the person buys if it is below the chance.
         is_buyer: of those who buy often.
+        refunds: a purchase at this visit is refunded, some days later.
     """
 
     person: int
@@ -48,16 +52,24 @@ class PersonVisit:
     views: bool
     buys: float
     is_buyer: bool
+    refunds: bool = False
 
     def chance(self, lift: float) -> float:
         """Return the chance of a purchase where a variant lifts it by a share."""
         return BUY_CHANCE[self.is_buyer] * (1.0 + lift)
 
 
-def true_mean(lift: float = 0.0) -> float:
-    """Return the mean purchases a visit where every visit has the same lift."""
-    buyers = BUYERS * BUY_CHANCE[True] + (1 - BUYERS) * BUY_CHANCE[False]
-    return buyers * (1.0 + lift)
+def true_mean(lift: float = 0.0, *, net: bool = False) -> float:
+    """Return the mean purchases a visit where every visit has the same lift.
+
+    Args:
+        lift: as a share.
+        net: purchases that are refunded don't count.
+    """
+    shares = {True: BUYERS, False: 1 - BUYERS}
+    kept = {who: 1.0 - REFUNDS[who] * net for who in shares}
+    bought = sum(shares[who] * BUY_CHANCE[who] * kept[who] for who in shares)
+    return bought * (1.0 + lift)
 
 
 def visits(
@@ -71,6 +83,8 @@ def visits(
     order = np.repeat(np.arange(people), [plan.visits for plan in plans])
     rng.shuffle(order)
     come = np.zeros(people, dtype=int)
+    # Of their own, so that the visits of a seed are those of before there were any.
+    (refunds,) = rng.spawn(1)
     for person in order.tolist():
         plan, at = plans[person], int(come[person])
         come[person] += 1
@@ -88,6 +102,7 @@ def visits(
             views=bool(view < VIEWS[plan.is_buyer]),
             buys=float(buys),
             is_buyer=plan.is_buyer,
+            refunds=bool(refunds.random() < REFUNDS[plan.is_buyer]),
         )
 
 

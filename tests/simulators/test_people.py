@@ -1,10 +1,13 @@
 """People who sign in: the service keeps them in one group, and its uplift is true."""
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import pytest
 
+from bandit_svc.learner.job_kinds import JOB_KINDS
+from bandit_svc.services.managing.jobs import run_job
 from simulators.worlds.people import MEAN_VISITS, PersonVisit, true_mean, visits
 from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
@@ -17,8 +20,8 @@ EVERY = 150
 
 def played(
     service: WorkerInProcess, people: int, seed: int, *, lift: float
-) -> list[tuple[PersonVisit, str]]:
-    """Let people visit an experiment of two variants; return each visit's group."""
+) -> list[tuple[PersonVisit, dict[str, Any]]]:
+    """Let people visit an experiment of two variants; return each visit's decision."""
     service.create(
         "hero",
         holdout=0.4,
@@ -38,9 +41,10 @@ def played(
             service.post("/v1/events", body)
         made = service.decide("hero", unit_id=visit.unit_id)
         shown_lift = lift if made["variant"] == "b" else 0.0
-        if visit.buys < visit.chance(shown_lift):
+        bought = visit.buys < visit.chance(shown_lift)
+        if bought:
             service.reward(made["decision_id"], 1.0)
-        found.append((visit, made["group"]))
+        found.append((visit, made | {"bought": bought}))
         if visit.signs_in:
             links = {"links": [visit.unit_id]}
             service.call("PUT", f"/v1/units/{visit.account}", links)
@@ -53,6 +57,22 @@ def played(
     return found
 
 
+def refunded(service: WorkerInProcess, found: list[tuple[PersonVisit, Any]]) -> int:
+    """Refund what is refunded after all was learned, and let the learner follow."""
+    count = 0
+    for visit, made in found:
+        if made["bought"] and visit.refunds:
+            one = {"decision_id": made["decision_id"], "value": 0, "correction": True}
+            assert service.post("/v1/rewards", one).json["status"] == "corrected"
+            count += 1
+    service.learn()
+    storage = service.worker.storage
+    while run_job(storage, JOB_KINDS, lambda: service.now_ms):
+        service.learn()
+    assert not storage.corrections.waiting()
+    return count
+
+
 def test_people_come_as_often_and_buy_as_much_as_the_world_says() -> None:
     # Some 40,000 visits of 2,000 people; the tail has an infinite third moment.
     drawn = list(visits(2_000, np.random.default_rng(3)))
@@ -62,6 +82,8 @@ def test_people_come_as_often_and_buy_as_much_as_the_world_says() -> None:
 
     assert len(drawn) / 2_000 == pytest.approx(MEAN_VISITS, rel=0.15)
     assert np.mean(buys) == pytest.approx(true_mean(), rel=0.15)
+    kept = [bought and not v.refunds for bought, v in zip(buys, drawn, strict=True)]
+    assert np.mean(kept) == pytest.approx(true_mean(net=True), rel=0.15)
     assert len(signed) / len(buyers) == pytest.approx(0.8, abs=0.1)
     for visit in drawn:
         assert (visit.unit_id == visit.account) or visit.unit_id.startswith("anon-")
@@ -80,7 +102,8 @@ def test_nobody_changes_the_group_after_signing_in_and_the_uplift_is_true(
     first: dict[str, str] = {}
     after: defaultdict[int, set[str]] = defaultdict(set)
     linked: dict[int, str] = {}
-    for visit, group in found:
+    for visit, made in found:
+        group = made["group"]
         first.setdefault(visit.unit_id, group)
         if visit.signs_in:
             linked[visit.person] = first[visit.unit_id]
@@ -95,3 +118,21 @@ def test_nobody_changes_the_group_after_signing_in_and_the_uplift_is_true(
         low, high = one["interval"]
         assert low <= truth <= high
     assert uplift["units"]["baseline"] > 40
+
+    count = refunded(service, found)
+    report = service.get("/v1/experiments/hero/report").json
+    uplift, corrections = report["uplift"], report["corrections"]
+    truth = true_mean(LIFT, net=True) - true_mean(net=True)
+    for one in (uplift["absolute"], uplift["randomised"]["absolute"]):
+        low, high = one["interval"]
+        assert low <= truth <= high
+    means = {
+        group: np.mean(
+            [m["bought"] and not v.refunds for v, m in found if m["group"] == group]
+        )
+        for group in ("treatment", "baseline")
+    }
+    assert {g["group"]: g["mean"] for g in report["groups"]} == pytest.approx(means)
+    assert count > 50
+    assert (corrections["count"], corrections["change"]) == (count, -count)
+    assert corrections["pending"] == 0
