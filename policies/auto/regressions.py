@@ -261,6 +261,8 @@ class Regressions:
     def _joined(self, columns: Indices, places: Indices) -> Indices:
         """Assign a place to each column that has none, as long as there is room."""
         most = min(self._most_columns, self.most_columns(len(self._times)))
+        if len(self._columns) >= most:
+            return places
         for column in columns[places < 0].tolist():
             if len(self._columns) < most and self._places[column] < 0:
                 self._places[column] = len(self._columns)
