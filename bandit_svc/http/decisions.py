@@ -134,6 +134,7 @@ def _decide(
         request_context.now_ms(),
         request_context.entropy(ENTROPY_BYTES),
         caller.request_id,
+        opted_out=caller.opted_out,
     )
     decision = decided.decision
     if not decided.repeated:

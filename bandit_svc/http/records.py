@@ -98,6 +98,8 @@ class DecisionRecord(msgspec.Struct):
         group_id: the oldest id of the same person, which decided the group.
         unit_unread: what is known of the unit could not be read, so that the choice was
             made without it.
+        without_consent: the unit or its browser denied consent; nothing of the unit
+            was kept, and the decision is reported apart.
     """
 
     decision_id: str
@@ -124,6 +126,7 @@ class DecisionRecord(msgspec.Struct):
     position: int | None
     trace_id: str | None
     unit_unread: bool
+    without_consent: bool
 
 
 class ExperimentRecord(Definition, frozen=True, kw_only=True):
@@ -227,6 +230,7 @@ def decision_record(view: DecisionView, definition: Definition) -> DecisionRecor
         position=view.joined_position,
         trace_id=decision.trace_id,
         unit_unread=decision.unit_unread,
+        without_consent=decision.without_consent,
     )
 
 

@@ -22,12 +22,16 @@ from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEval
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import Ingested, ingest
 from bandit_svc.services.learning.join import (
+    MARGIN_MS,
     MOST_AT_ONCE,
     NOTHING_JOINED,
     join,
     sum_up,
 )
 from bandit_svc.services.learning.parts.quarantine import tend_quarantine
+from bandit_svc.services.learning.parts.without_consent import (
+    close_without_consent,
+)
 from bandit_svc.services.learning.train import Trained, Trainer
 from bandit_svc.services.people.following import Followed, follow
 from bandit_svc.wiring import Backends
@@ -155,6 +159,12 @@ class Learner:
                 now_ms,
                 self._on_batch,
                 most=MOST_AT_ONCE,
+            )
+            close_without_consent(
+                self._storage.apart,
+                self._definitions,
+                now_ms - MARGIN_MS,
+                self._turn(),
             )
         positions = self._storage.joins.last_positions() if joined.decisions else before
         self._positions = positions

@@ -91,6 +91,7 @@ _PLAIN_HOST = re.compile(rb"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _ODD = frozenset({b"expect", b"upgrade", b"transfer-encoding"})
 _READ = _ODD | {
     *(b"authorization", b"host", b"origin", b"x-request-id", b"traceparent"),
+    b"sec-gpc",
 }
 _LAST_HEADERS = [
     *headers.ALWAYS.items(),
@@ -109,9 +110,13 @@ class PlainHeaders(NamedTuple):
     origin: bytes = b""
     request_id: str | None = None
     """The caller's own name for the request."""
+    opted_out: bool = False
+    """Whether the browser asks for privacy: `Sec-GPC: 1`."""
 
 
-def plain_headers(sent: Iterable[tuple[bytes, bytes]]) -> PlainHeaders | None:
+def plain_headers(  # noqa: C901 - a loop over few names: calls cost more
+    sent: Iterable[tuple[bytes, bytes]],
+) -> PlainHeaders | None:
     """Return what is read of a request's headers; None for one that is not plain.
 
     Args:
@@ -120,7 +125,7 @@ def plain_headers(sent: Iterable[tuple[bytes, bytes]]) -> PlainHeaders | None:
     authorization = host = None
     from_page = False
     origin = b""
-    request_id = trace = None
+    request_id = trace = privacy = None
     for name, value in sent:
         if name not in _READ:
             continue
@@ -134,6 +139,8 @@ def plain_headers(sent: Iterable[tuple[bytes, bytes]]) -> PlainHeaders | None:
             request_id = value
         elif name == b"traceparent" and trace is None:
             trace = value
+        elif name == b"sec-gpc" and privacy is None:
+            privacy = value
         else:
             return None
     if host is None or not _is_plain_host(host):
@@ -141,7 +148,8 @@ def plain_headers(sent: Iterable[tuple[bytes, bytes]]) -> PlainHeaders | None:
     named = None
     if request_id is not None or trace is not None:
         named = sent_id(request_id, trace)
-    return PlainHeaders(authorization or b"", from_page, origin, named)
+    opted_out = privacy == b"1"
+    return PlainHeaders(authorization or b"", from_page, origin, named, opted_out)
 
 
 class HotRoutes:
@@ -188,7 +196,8 @@ class HotRoutes:
         context, key = self._request_context, None
         try:
             key = self._key_of(hot, sent, address)
-            reply = hot.answer(context, body, Caller(key, sent.request_id))
+            caller = Caller(key, sent.request_id, sent.opted_out)
+            reply = hot.answer(context, body, caller)
         except Exception as error:  # noqa: BLE001 - as Flask's handler does
             reply = self.problem(error, sent.request_id)
         return self._finished(hot, sent, reply, key, began_s)
@@ -203,7 +212,8 @@ class HotRoutes:
         context, key = self._request_context, None
         try:
             key = self._key_of(hot, sent, address)
-            reply = yield from hot.steps(context, body, Caller(key, sent.request_id))
+            caller = Caller(key, sent.request_id, sent.opted_out)
+            reply = yield from hot.steps(context, body, caller)
         except Exception as error:  # noqa: BLE001 - as Flask's handler does
             reply = self.problem(error, sent.request_id)
         return self._finished(hot, sent, reply, key, began_s)

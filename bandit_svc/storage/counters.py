@@ -11,6 +11,8 @@ COUNTERS = {
     "decisions_repeated": "decisions that were in the log twice, counted once",
     "decisions_ambiguous": "ids under which two different variants were answered",
     "decisions_fallback": "decisions by the baseline because a pmf was not valid",
+    "decisions_apart_treatment": "decisions without consent of the learning policy",
+    "decisions_apart_baseline": "decisions without consent of the holdout",
     "activations_expired": "activations after the reward window of the decision",
     "repeats_treatment": "decisions of the learning policy that were given again",
     "repeats_baseline": "decisions of the holdout that were given again",

@@ -19,7 +19,7 @@ from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
-from bandit_svc.storage.privacy import Privacy
+from bandit_svc.storage.privacy import Apart, Privacy
 from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import (
     Arrival,
@@ -305,6 +305,7 @@ class Storage(Protocol):
     corrections: Corrections
     privacy: Privacy
     credits: Credits
+    apart: Apart
 
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork.

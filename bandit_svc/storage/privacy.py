@@ -10,7 +10,9 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.people.unit_fact import UnitFact
+from bandit_svc.storage.rows import ClosedDecision, DueDecision
 
 ErasureStep = Literal["asked", "blanked", "forgotten", "done"]
 
@@ -85,3 +87,25 @@ class Privacy(Protocol):
         Returns:
             False if readers of before still hold the old bytes; call again later.
         """
+
+
+class ApartRow(NamedTuple):
+    """Rewards of the matured decisions of a group that were made without consent."""
+
+    group: Group
+    n: int
+    total: float
+    total_squares: float
+
+
+class Apart(Protocol):
+    """Decisions without consent: no other reader of the store sees their rewards."""
+
+    def due(self, now_ms: int, limit: int) -> list[DueDecision]:
+        """Return those whose window has closed, by readiness and id."""
+
+    def close(self, closed: Sequence[ClosedDecision]) -> None:
+        """Add closed ones to the sums of their groups, in one transaction."""
+
+    def sums(self, number: int) -> list[ApartRow]:
+        """Return the sums of an experiment, by group."""

@@ -64,8 +64,11 @@ class Units(Protocol):
             Unavailable: it can't be read.
         """
 
-    def has_links(self) -> bool:
-        """Return whether any two ids are one person."""
+    def must_be_read(self) -> bool:
+        """Return whether each decision must read the state of its unit.
+
+        So it is once any two ids are one person, or a unit has denied consent.
+        """
 
     def position(self) -> int:
         """Return the position of the last fact that the states follow from."""

@@ -21,6 +21,7 @@ from bandit_svc.domain.numbers import (
     points,
 )
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.prose.consent import consent_sentence
 from bandit_svc.prose.corrections import corrections_sentence
 from bandit_svc.prose.derived import (
     chance_sentence,
@@ -76,7 +77,7 @@ def page_routes(page_context: PageContext) -> Blueprint:
         routes.add_app_template_filter(spell)
     derived = derived_cells, derived_note, chance_text, chance_sentence, claims_sentence
     told = during, note_on_times, memory_sentence, outlook_sentence, money_sentences
-    for tell in (*told, *derived, corrections_sentence):
+    for tell in (*told, *derived, consent_sentence, corrections_sentence):
         routes.add_app_template_filter(tell)
     routes.add_app_template_global(small_interval)
     routes.add_app_template_global(partial(own, ""), "prefix")

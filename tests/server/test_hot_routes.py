@@ -197,6 +197,19 @@ def test_a_page_of_another_origin_gets_the_headers_that_flask_gives(
     assert still.at_once(DECIDE, HERO, origin) == by_flask
 
 
+@pytest.mark.parametrize("sent", ["1", "0", ""])
+@pytest.mark.parametrize(("path", "body"), PLAIN)
+def test_a_browser_that_asks_for_privacy_gets_the_bytes_that_flask_gives(
+    still: Still, path: str, body: object, sent: str
+) -> None:
+    privacy = {"Sec-GPC": sent}
+    if b"request_id" in json.dumps(body, default=str).encode():
+        still.at_once(path, body, privacy)
+    by_flask = still.by_flask(path, body, privacy)
+
+    assert still.at_once(path, body, privacy) == by_flask
+
+
 @pytest.mark.parametrize("path", [path.decode() for path in HOT])
 @pytest.mark.parametrize("key", KEYS)
 def test_a_request_without_a_valid_key_gets_the_bytes_that_flask_gives(

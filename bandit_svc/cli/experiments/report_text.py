@@ -11,6 +11,7 @@ from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import NOTHING, counted
+from bandit_svc.prose.consent import consent_sentence
 from bandit_svc.prose.corrections import corrections_sentence
 from bandit_svc.prose.derived import (
     chance_sentence,
@@ -55,6 +56,8 @@ def report_text(report: Report) -> str:
         parts.append(claims_sentence(report.claims))
     if report.segments:
         parts.append(_table(_segments(report)))
+    if report.without_consent:
+        parts.append(consent_sentence(report))
     if report.made:
         parts.append(_range(report.made))
     else:

@@ -49,6 +49,8 @@ class Decision(
         asked_unit_id: the id that the request named, where it is another one.
         unit_unread: what is known of the unit could not be read, so that the choice
             was made without it.
+        without_consent: the unit has denied consent, or its browser asked for privacy:
+            neither the unit nor the context of the request was used or kept.
     """
 
     id: str
@@ -75,6 +77,7 @@ class Decision(
     unknown: dict[int, bytes] | None = None
     asked_unit_id: str | None = None
     unit_unread: bool = False
+    without_consent: bool = False
 
     @property
     def variant(self) -> str:

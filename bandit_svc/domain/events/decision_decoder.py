@@ -145,6 +145,7 @@ class DecisionDecoder:
             shared.unknown,
             shared.asked_unit_id,
             shared.unit_unread,
+            shared.without_consent,
         )
 
     def _with_own(self, own: Mapping[int, bytes], key: bytes, parts: Bodies) -> Shared:

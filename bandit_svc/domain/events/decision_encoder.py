@@ -282,7 +282,12 @@ def _own_fields(
             found.append(field(Field.BASELINE_PMF, packed))
     if decision.trace_id is not None:
         found.append(field(Field.TRACE_ID, decision.trace_id.encode()))
-    if decision.asked_unit_id is not None or decision.unit_unread or decision.unknown:
+    if (
+        decision.asked_unit_id is not None
+        or decision.unit_unread
+        or decision.without_consent
+        or decision.unknown
+    ):
         found += _rare_fields(decision)
     return found
 
@@ -294,6 +299,8 @@ def _rare_fields(decision: Decision) -> list[bytes]:
         found.append(field(Field.ASKED_UNIT, decision.asked_unit_id.encode()))
     if decision.unit_unread:
         found.append(field(Field.UNIT_UNREAD, b""))
+    if decision.without_consent:
+        found.append(field(Field.WITHOUT_CONSENT, b""))
     if decision.unknown:
         found += [field(number, value) for number, value in decision.unknown.items()]
     return found

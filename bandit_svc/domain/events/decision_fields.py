@@ -46,6 +46,7 @@ class Field:
     FEATURES: Final = 19
     ASKED_UNIT: Final = 20
     UNIT_UNREAD: Final = 21
+    WITHOUT_CONSENT: Final = 22
 
 
 _PMFS: Final = {
@@ -58,8 +59,15 @@ _TEXTS: Final = {
     Field.TRACE_ID: "trace_id",
     Field.ASKED_UNIT: "asked_unit_id",
 }
+_FLAGS: Final = {
+    Field.UNIT_UNREAD: "unit_unread",
+    Field.WITHOUT_CONSENT: "without_consent",
+}
 _READ: Final = frozenset(
-    {*range(Field.PARTS, Field.TRACE_ID + 1), Field.ASKED_UNIT, Field.UNIT_UNREAD}
+    {
+        *range(Field.PARTS, Field.TRACE_ID + 1),
+        *range(Field.ASKED_UNIT, Field.WITHOUT_CONSENT + 1),
+    }
 )
 GROUPS: Final[tuple[Group, ...]] = (TREATMENT, BASELINE)
 
@@ -101,6 +109,7 @@ class Shared(msgspec.Struct, frozen=True):
     trace_id: str | None
     asked_unit_id: str | None
     unit_unread: bool
+    without_consent: bool
     unknown: dict[int, bytes] | None
 
 
@@ -134,6 +143,7 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
             trace_id=_text(fields.get(Field.TRACE_ID)),
             asked_unit_id=_text(fields.get(Field.ASKED_UNIT)),
             unit_unread=Field.UNIT_UNREAD in fields,
+            without_consent=Field.WITHOUT_CONSENT in fields,
             unknown=unknown or None,
         )
     except (KeyError, IndexError, UnicodeDecodeError, msgspec.DecodeError) as error:
@@ -157,8 +167,8 @@ def with_own(shared: Shared, own: Mapping[int, bytes]) -> Shared | None:
             changes[_TEXTS[number]] = value.decode()
         elif number == Field.DECIDED_AT:
             changes["decided_at_ms"] = read_varint(value, 0)[0]
-        elif number == Field.UNIT_UNREAD:
-            changes["unit_unread"] = True
+        elif number in _FLAGS:
+            changes[_FLAGS[number]] = True
         else:
             return None
     return replace(shared, **changes)

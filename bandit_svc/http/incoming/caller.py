@@ -4,7 +4,7 @@ Owns what the functions of the hot routes get to know of it, whichever way it ca
 """
 
 import msgspec
-from flask import g
+from flask import g, request
 
 from bandit_svc.storage.keys import KeyRow
 
@@ -15,12 +15,15 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         key: that it was accepted with; None in `--dev`.
         request_id: its own name for the request; None if it gave none.
+        opted_out: its browser asks for privacy (Sec-GPC: 1).
     """
 
     key: KeyRow | None = None
     request_id: str | None = None
+    opted_out: bool = False
 
 
 def caller_of_request() -> Caller:
     """Return the sender of the present request of Flask."""
-    return Caller(g.get("key"), g.get("sent_id"))
+    opted_out = request.headers.get("Sec-GPC") == "1"
+    return Caller(g.get("key"), g.get("sent_id"), opted_out)

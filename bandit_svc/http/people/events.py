@@ -71,7 +71,13 @@ def _record(
     rewarded = reward_of_event(request_context, event, caller, new_id)
     rewards = values_of_event(request_context, event, caller, rewarded)
     recorded = record_event(
-        worker.people, event, worker.catalog.trails(), now_ms, new_id, rewards
+        worker.people,
+        event,
+        worker.catalog.trails(),
+        now_ms,
+        new_id,
+        rewards,
+        opted_out=caller.opted_out,
     )
     return EventAnswer(*recorded)
 

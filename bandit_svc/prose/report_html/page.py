@@ -11,6 +11,7 @@ from typing import Literal
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from bandit_svc.domain.numbers import amount, count, duration, percent
+from bandit_svc.prose.consent import consent_sentence
 from bandit_svc.prose.corrections import corrections_sentence
 from bandit_svc.prose.derived import (
     chance_sentence,
@@ -136,6 +137,7 @@ def _environment() -> Environment:
         note_on_times,
         memory_sentence,
         outlook_sentence,
+        consent_sentence,
         *derived,
         money_sentences,
         corrections_sentence,

@@ -38,6 +38,8 @@ def links_of_decision(
 ) -> UnitChange | None:
     """Return the fact that the links of a decision make; None where all are known.
 
+    Of a unit that has denied consent none is kept.
+
     Raises:
         InvalidInput: a link is none, is one too many, or links nobody.
         Unavailable: the states can't be read.
@@ -49,7 +51,9 @@ def links_of_decision(
     check_links(unit_id, links)
     check_person(units, unit_id, links)
     state = units.state(unit_id)
-    if state is not None and set(links) <= set(state.ids):
+    if state is not None and (
+        state.consent == "denied" or set(links) <= set(state.ids)
+    ):
         return None
     # The same links make the same fact, which counts once.
     digest = hashlib.blake2b("\0".join(links).encode(), digest_size=_ID_BYTES)

@@ -15,7 +15,7 @@ from bandit_svc.errors import Unavailable
 from bandit_svc.storage.units import Units
 
 LOOK_EVERY_MS = 100
-"""How often a process asks whether there are any links."""
+"""How often a process asks whether states must be read."""
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -25,11 +25,13 @@ class Person(msgspec.Struct, frozen=True):
         unit_id: the oldest id of the person, which decides the group.
         features: those declared, without those of which no event counts.
         unread: what is known of the unit could not be read.
+        denied: consent is, by any of the ids.
     """
 
     unit_id: str
     features: Mapping[str, Scalar] = {}
     unread: bool = False
+    denied: bool = False
 
 
 class Persons:
@@ -37,7 +39,7 @@ class Persons:
 
     def __init__(self, units: Units) -> None:
         self.units = units
-        self._linked = False
+        self._must_be_read = False
         self._looked_ms: int | None = None
 
     def of(
@@ -60,14 +62,16 @@ class Persons:
                 is known of any, the first of them is the oldest.
         """
         try:
-            if not declared and not links and not self._any_links(now_ms):
+            if not declared and not links and not self._are_read(now_ms):
                 return Person(unit_id)
             state = self._state((*links, unit_id))
         except Unavailable:
             return Person(unit_id, unread=True)
         if state is None:
             return Person((*links, unit_id)[0])
-        if not declared or state.consent == "denied":
+        if state.consent == "denied":
+            return Person(state.unit_id, denied=True)
+        if not declared:
             return Person(state.unit_id)
         return Person(state.unit_id, unit_features(state, declared, now_ms))
 
@@ -79,10 +83,10 @@ class Persons:
             return next(iter(known.values()), None)
         return linked(sorted(known.values(), key=lambda state: state.first_ms))
 
-    def _any_links(self, now_ms: int) -> bool:
-        """Return whether any ids are linked, as of at most 100 ms ago."""
+    def _are_read(self, now_ms: int) -> bool:
+        """Return whether states must be read, as of at most 100 ms ago."""
         looked_ms = self._looked_ms
         if looked_ms is None or not 0 <= now_ms - looked_ms < LOOK_EVERY_MS:
-            self._linked = self.units.has_links()
+            self._must_be_read = self.units.must_be_read()
             self._looked_ms = now_ms
-        return self._linked
+        return self._must_be_read

@@ -58,6 +58,8 @@ def record_event(
     now_ms: int,
     new_id: str,
     rewards: Mapping[int, UnitValue] = NO_REWARDS,
+    *,
+    opted_out: bool = False,
 ) -> RecordedEvent:
     """Append an event durably, with no more of it than features are made of.
 
@@ -71,6 +73,7 @@ def record_event(
         now_ms: the time.
         new_id: names the event where the caller did not.
         rewards: what the event is worth, by the number of an experiment.
+        opted_out: the browser asks for privacy, as if the unit had denied consent.
 
     Raises:
         InvalidInput: a field is out of its range; the pointer names it.
@@ -81,6 +84,8 @@ def record_event(
     if report.event_id is not None and ports.facts.has(report.unit_id, report.event_id):
         return RecordedEvent(report.event_id, "duplicate")
     event_id = report.event_id or new_id
+    if opted_out:
+        return RecordedEvent(event_id, "dropped")
     state = ports.units.state(report.unit_id)
     if state is not None and state.consent == "denied":
         return RecordedEvent(event_id, "dropped")

@@ -30,6 +30,7 @@ from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.report.business.corrections import corrected_rewards
 from bandit_svc.services.report.business.money import money_now
 from bandit_svc.services.report.business.outlook import outlook_of
+from bandit_svc.services.report.business.without_consent import without_consent
 from bandit_svc.services.report.checks import Facts, report_checks
 from bandit_svc.services.report.deployed import with_deployed_values
 from bandit_svc.services.report.first_reward import without_biased_numbers
@@ -114,6 +115,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         status=experiment.definition.status,
         revision=experiment.revision,
         decisions=_decisions(totals, main),
+        without_consent=without_consent(storage.apart, number, totals),
         pending=Pending(totals.rewarded, timestamp_or_none(totals.first_ready_at_ms)),
         uplift=replace(
             uplift_of(compared, adjusted_of(compared, storage.joins)),

@@ -15,7 +15,7 @@ from bandit_svc.services.checks.check import Check
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.planning.outlook import Outlook
 from bandit_svc.services.report.business.corrections import CorrectedRewards
-from bandit_svc.services.report.business.rows import Money
+from bandit_svc.services.report.business.rows import Money, WithoutConsent
 from bandit_svc.services.report.metrics.rows import Chance, Claims, DerivedRow
 from bandit_svc.services.report.ranges.asked import ReportRange
 from bandit_svc.services.values import (
@@ -42,8 +42,7 @@ class Decisions(msgspec.Struct, frozen=True):
         unexposed: deferred decisions that were never activated.
         ambiguous: ids under which two variants went out.
         fallback: decisions by the baseline because a pmf was not valid.
-        rewards_clipped: rewards of which the end of the declared range counts, or the
-            part that the range of the decision's sum had room for.
+        rewards_clipped: rewards cut to the range, or to the room that a sum had in it.
         rewards_refused: rewards that were answered 400, and count nowhere.
         units_in_both_groups: units that a changed holdout has moved, with decisions in
             each group; a unit's groups of before this was counted are not known.
@@ -393,6 +392,7 @@ class Report(msgspec.Struct, frozen=True):
     policy_memory: PolicyMemory | None = None
     outlook: Outlook | None = None
     money: Money | None = None
+    without_consent: tuple[WithoutConsent, ...] = ()
     made: ReportRange | None = msgspec.field(default=None, name="range")
     verdict: str = ""
     derived_metrics: tuple[DerivedRow, ...] = ()

@@ -71,12 +71,15 @@ def decide(
     now_ms: int,
     entropy: bytes,
     trace_id: str | None = None,
+    *,
+    opted_out: bool = False,
 ) -> Decided:
     """Choose, log durably, and answer; a repeated request gets its first answer.
 
     Args:
         entropy: 9 random bytes, which become part of the id.
         trace_id: the caller's own name for the request, kept with the decision.
+        opted_out: the browser asks for privacy, as if the unit had denied consent.
 
     Raises:
         NotFound: there is no such experiment.
@@ -88,12 +91,16 @@ def decide(
         Unavailable: the choice can't be made durable, so there is none.
     """
     if request.request_id is not None:
-        return _decide_once(ports, request, request.request_id, now_ms, trace_id)
+        return _decide_once(
+            ports, request, request.request_id, now_ms, trace_id, opted_out=opted_out
+        )
     served = ports.catalog.running(request.experiment)
     raw = ports.ids.issue_raw(
         served.experiment.number, now_ms, entropy, deferred=request.defer
     )
-    return _decide_new(ports, served, request, text_id(raw), now_ms, trace_id, raw)
+    return _decide_new(
+        ports, served, request, text_id(raw), now_ms, trace_id, raw, opted_out=opted_out
+    )
 
 
 def _decide_once(
@@ -102,6 +109,8 @@ def _decide_once(
     request_id: str,
     now_ms: int,
     trace_id: str | None,
+    *,
+    opted_out: bool,
 ) -> Decided:
     """Return the first answer of a request_id, also while the experiment is paused."""
     experiment = ports.catalog.experiment(request.experiment)
@@ -119,7 +128,9 @@ def _decide_once(
             payload = _payload_of(made_with, first)
             return _answer(made_with, first, payload, repeated=True)
         served = ports.catalog.running(request.experiment)
-        decided = _decide_new(ports, served, request, decision_id, now_ms, trace_id)
+        decided = _decide_new(
+            ports, served, request, decision_id, now_ms, trace_id, opted_out=opted_out
+        )
         ports.recent.remember(decided.decision)
         return decided
 
@@ -144,7 +155,8 @@ def _check_same_request(
             ("variants", tuple(v.key for v in eligible) == first.variants),
             ("variants", _inline(eligible, request) == first.inline_variants),
         )
-        if not same
+        # Of a decision without consent neither unit nor context is kept.
+        if not (same or (first.without_consent and name in {"unit_id", "context"}))
     ]
     if differing:
         raise Conflict(
@@ -157,7 +169,7 @@ def _check_same_request(
         )
 
 
-def _decide_new(
+def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     ports: ServingPorts,
     served: ServedExperiment,
     request: DecisionRequest,
@@ -165,6 +177,8 @@ def _decide_new(
     now_ms: int,
     trace_id: str | None,
     issued: bytes | None = None,
+    *,
+    opted_out: bool,
 ) -> Decided:
     """Choose and log.
 
@@ -172,14 +186,23 @@ def _decide_new(
         issued: the bytes of the id, where it was just issued at `now_ms`.
     """
     experiment, context = served.experiment, request.context
-    unit_id, unread = request.unit_id, False
-    if request.links:
+    unit_id, unread, apart = request.unit_id, False, opted_out
+    if request.links and not opted_out:
         _link(ports, request, now_ms)
     if unit_id is not None:
         person = ports.persons.of(unit_id, served.features, now_ms, request.links)
         unit_id, unread = person.unit_id, person.unread
+        apart = opted_out or person.denied
         context = _with_features(context, served, person)
     holdout = experiment.definition.holdout
+    if unit_id is None:
+        group = group_of(uniform_from_id(decision_id, b"group"), holdout)
+    else:
+        group = assign_group(experiment.salt, unit_id, holdout)
+    if apart:
+        # The group alone is of the unit; nothing else is used or kept.
+        request = msgspec.structs.replace(request, unit_id=None, request_id=None)
+        unit_id, trace_id, context = None, None, {}
     variants, actions = _eligible(served, request)
     keys = served.keys
     if variants is not served.variants:
@@ -189,10 +212,6 @@ def _decide_new(
         first = ports.kept.find(served, sticky, unit_id, context, keys, now_ms)
         if first is not None and first.deferred == request.defer:
             return _give_again(ports, experiment, first, now_ms)
-    if unit_id is None:
-        group = group_of(uniform_from_id(decision_id, b"group"), holdout)
-    else:
-        group = assign_group(experiment.salt, unit_id, holdout)
     pmfs = _pmfs(served, context, actions, keys, group)
     chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
     # In the order of the struct: names would cost more than the draw.
@@ -221,6 +240,7 @@ def _decide_new(
         None,
         None if unit_id == request.unit_id else request.unit_id,
         unread,
+        apart,
     )
     ports.log.append(ports.encoder.encode(decision, served.keys, issued))
     if sticky is not None:

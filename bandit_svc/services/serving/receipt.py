@@ -161,6 +161,10 @@ def _group(
     experiment: Experiment, definition: Definition, decision: Decision
 ) -> AssignedGroup:
     """Assign the group again."""
+    if decision.without_consent:
+        # By the unit, which nobody knows any more.
+        how = "by the unit, which was not kept"
+        return AssignedGroup(decision.group, how, definition.holdout, agrees=True)
     if decision.unit_id is None:
         uniform = uniform_from_id(decision.id, b"group")
         again, how = group_of(uniform, definition.holdout), "drawn for this decision"

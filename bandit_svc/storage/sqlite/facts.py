@@ -35,7 +35,14 @@ from bandit_svc.storage.sqlite.rows.decisions import (
 )
 from bandit_svc.storage.sqlite.rows.orphans import are_due, count_orphans, orphans_of
 from bandit_svc.storage.sqlite.rows.shared_parts import PartNumbers
-from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS, DEFERRED, JOINED, OPEN
+from bandit_svc.storage.sqlite.rows.states import (
+    AMBIGUOUS,
+    APART,
+    APART_OPEN,
+    DEFERRED,
+    JOINED,
+    OPEN,
+)
 from bandit_svc.storage.sqlite.soundness import faults
 
 _RELEASED = "released_facts"
@@ -45,6 +52,8 @@ _STATES: dict[int, DecisionState] = {
     OPEN: "open",
     JOINED: "joined",
     AMBIGUOUS: "ambiguous",
+    APART_OPEN: "open",
+    APART: "joined",
 }
 """Those in which a decision is shown."""
 

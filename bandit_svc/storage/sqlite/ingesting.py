@@ -46,7 +46,13 @@ from bandit_svc.storage.sqlite.rows.facts import (
 from bandit_svc.storage.sqlite.rows.known import KnownDecision, known_decisions
 from bandit_svc.storage.sqlite.rows.orphans import any_orphans, counted_to_ms
 from bandit_svc.storage.sqlite.rows.shared_parts import PartNumbers
-from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS, DEFERRED, JOINED, OPEN
+from bandit_svc.storage.sqlite.rows.states import (
+    AMBIGUOUS,
+    APART,
+    DEFERRED,
+    JOINED,
+    OPEN,
+)
 from bandit_svc.storage.sqlite.sums.groups import Units
 from bandit_svc.storage.sqlite.sums.latencies import Latencies, add_latencies
 
@@ -201,7 +207,9 @@ class Ingesting:
         number, group = decision.number, decision.group
         if decision.source == "fallback":
             self._counts[number, "decisions_fallback"] += 1
-        if decision.deferred:
+        if decision.without_consent:
+            self._counts[number, f"decisions_apart_{group}"] += 1
+        elif decision.deferred:
             self._earlier_activation(decision)
         else:
             # Two calls less than in the other places, for each decision.
@@ -218,7 +226,8 @@ class Ingesting:
             return
         self._connection.execute(_ATTACH, id_)
         number = decision.number
-        self._counts[number, f"reported_{decision.group}"] += len(received_ms)
+        if not decision.without_consent:
+            self._counts[number, f"reported_{decision.group}"] += len(received_ms)
         # Those that waited for longer were counted as orphans.
         soon = sum(at_ms > self._counted_to_ms for (at_ms,) in received_ms)
         if soon:
@@ -327,7 +336,7 @@ class Ingesting:
 
     def _added_reward(self, reward: Reward, known: KnownDecision | None) -> None:
         """Do what follows from a new reward."""
-        if known is not None:
+        if known is not None and not known.is_apart:
             self._counts[reward.number, f"reported_{known.group}"] += 1
         if reward.clipped:
             self._counts[reward.number, f"rewards_clipped_{_place(known)}"] += 1
@@ -337,7 +346,7 @@ class Ingesting:
             if reward.received_at_ms > self._counted_to_ms:
                 return
             outcome = "rewards_orphan"
-        elif known.state == JOINED:
+        elif known.state in {JOINED, APART}:
             outcome = "rewards_late"
             self._add_latency(reward, known)
         else:
@@ -348,11 +357,11 @@ class Ingesting:
 
     def _add_latency(self, reward: Reward, known: KnownDecision) -> None:
         latency_ms = reward.occurred_at_ms - known.exposed_at_ms
-        # In time, behind a first reward that closed the decision: not the window's
-        # fault that it does not count.
+        # In time, behind a first reward that closed it: not the window's fault.
         in_window = latency_ms <= known.window_ms
         second = in_window and reward.received_at_ms <= known.closes_at_ms
-        if reward.metric == MAIN_METRIC and latency_ms >= -CLOCK_SKEW_MS and not second:
+        out = second or known.is_apart
+        if reward.metric == MAIN_METRIC and latency_ms >= -CLOCK_SKEW_MS and not out:
             self._latencies[reward.number, bin_of(latency_ms), False] += 1
 
     def _repeated_reward(self, reward: Reward) -> None:

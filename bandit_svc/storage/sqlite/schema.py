@@ -16,6 +16,7 @@ from bandit_svc.storage.sqlite.people.credit_tables import (
 from bandit_svc.storage.sqlite.people.crediting import link_known
 from bandit_svc.storage.sqlite.people.sticky import create_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import create_unit_facts
+from bandit_svc.storage.sqlite.privacy.apart import create_apart
 from bandit_svc.storage.sqlite.privacy.erasures import create_erasures
 from bandit_svc.storage.sqlite.rows.checksums import SOUND, check_rows, checked_tables
 from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
@@ -250,4 +251,10 @@ def m036_corrected_units(db: Database) -> None:
     add_corrections(db)
 
 
-LAST_MIGRATION = m036_corrected_units.__name__
+@migrations()
+def m037_apart(db: Database) -> None:
+    """Create the table of the sums of decisions without consent."""
+    create_apart(db)
+
+
+LAST_MIGRATION = m037_apart.__name__

@@ -31,7 +31,7 @@ from bandit_svc.storage.interface import (
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
-from bandit_svc.storage.privacy import Privacy
+from bandit_svc.storage.privacy import Apart, Privacy
 from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.corrections.store import SqliteCorrections
 from bandit_svc.storage.sqlite.damages import SqliteDamages, keep_damaged_rows
@@ -47,6 +47,7 @@ from bandit_svc.storage.sqlite.people.credits import SqliteCredits
 from bandit_svc.storage.sqlite.people.sticky import SqliteStickyChoices
 from bandit_svc.storage.sqlite.people.unit_facts import SqliteUnitFacts
 from bandit_svc.storage.sqlite.people.units import SqliteUnits
+from bandit_svc.storage.sqlite.privacy.apart import SqliteApart
 from bandit_svc.storage.sqlite.privacy.erasures import SqlitePrivacy
 from bandit_svc.storage.sqlite.privacy.pseudonym_key import make_key, read_key
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
@@ -98,6 +99,7 @@ class SqliteStorage:
             just_joined,
             lambda name: self._beside(name) / DATABASE,
         )
+        self.apart: Apart = SqliteApart(self._database, decisions)
         self.privacy: Privacy = SqlitePrivacy(self._database, decisions, self.secret)
         self.credits: Credits = SqliteCredits(self._database)
         self.units: Units = SqliteUnits(folder / "units.db", self.secret)

@@ -86,7 +86,7 @@ def decisions(draw: st.DrawFn) -> Decision:
     eligible = tuple(draw(st.lists(keys, min_size=1, max_size=12, unique=True)))
     pmf = draw(pmfs(len(eligible)))
     chosen = draw(st.integers(0, len(eligible) - 1))
-    unknown = st.dictionaries(st.integers(22, 2**20), st.binary(max_size=9), min_size=1)
+    unknown = st.dictionaries(st.integers(23, 2**20), st.binary(max_size=9), min_size=1)
     return Decision(
         id=decision_id,
         experiment=draw(keys),
@@ -112,6 +112,7 @@ def decisions(draw: st.DrawFn) -> Decision:
         unknown=draw(st.none() | unknown),
         asked_unit_id=draw(st.none() | texts),
         unit_unread=draw(st.booleans()),
+        without_consent=draw(st.booleans()),
     )
 
 

@@ -146,7 +146,7 @@ def test_the_older_decision_makes_an_id_the_older_one(storage: Storage) -> None:
 
     assert state is not None
     assert state.ids == ("x", "y", "u-1")
-    assert storage.units.has_links()
+    assert storage.units.must_be_read()
 
 
 def test_an_event_of_a_person_counts_under_each_id(storage: Storage) -> None:

@@ -5,6 +5,7 @@ Owns its shape; what is in it is computed by the other modules of this room.
 
 import msgspec
 
+from bandit_svc.domain.experiment import Group
 from bandit_svc.services.values import Estimated
 
 
@@ -38,3 +39,18 @@ class Money(msgspec.Struct, frozen=True):
     holdout: Worth
     exploration: Estimated
     exploration_a_month: Estimated
+
+
+class WithoutConsent(msgspec.Struct, frozen=True):
+    """Decisions of a group that were made without consent.
+
+    Attributes:
+        decisions: all of them.
+        n: those that have matured.
+        mean: of their rewards; null where none has matured.
+    """
+
+    group: Group
+    decisions: int
+    n: int
+    mean: float | None

@@ -49,7 +49,7 @@ class SqliteUnits:
         self._path = path
         self._database = Database(path, prepare=_prepare)
         self._secret = secret
-        self._linked = False
+        self._read = False
 
     def state(self, unit_id: str) -> UnitState | None:
         """See the interface."""
@@ -58,12 +58,12 @@ class SqliteUnits:
             row = self._database.row(_FIND, (row[0][1:],))
         return None if row is None else decode_state(row[0][1:])
 
-    def has_links(self) -> bool:
+    def must_be_read(self) -> bool:
         """See the interface."""
-        if not self._linked:
-            # Ids that were linked stay so.
-            self._linked = self._place("links") > 0
-        return self._linked
+        if not self._read:
+            # Ids that were linked stay so; who may grant consent again is read on.
+            self._read = self._place("links") > 0
+        return self._read
 
     def position(self) -> int:
         """See the interface."""
@@ -72,11 +72,12 @@ class SqliteUnits:
     def save(self, states: Iterable[UnitState], after: int, position: int) -> bool:
         """See the interface."""
         rows: dict[bytes, bytes] = {}
+        links = False
         for state in states:
             first, *others = (self._key(id_) for id_ in state.ids)
             rows[first] = _STATE + encode_state(state)
             rows |= dict.fromkeys(others, _LINK + first)
-        links = any(stored[:1] == _LINK for stored in rows.values())
+            links |= bool(others) or state.consent == "denied"
         with self._database.write() as connection:
             moved = connection.execute(
                 "UPDATE place SET position = ?, links = max(links, ?)"
@@ -123,8 +124,9 @@ class SqliteUnits:
             connection.executemany("INSERT INTO units VALUES (?, ?)", rows.rows)
             connection.execute(
                 "UPDATE place SET position = ?, links = EXISTS (SELECT 1 FROM units"
-                " WHERE substr(state, 1, 1) = ?)",
-                (rows.position, _LINK),
+                # A state that has the word elsewhere is read once too often.
+                " WHERE substr(state, 1, 1) = ? OR instr(state, ?))",
+                (rows.position, _LINK, b"denied"),
             )
 
     @contextmanager

@@ -13,7 +13,7 @@ from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.storage.rows import ClosingRule
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.decisions import stored_id
-from bandit_svc.storage.sqlite.rows.states import DEFERRED, JOINED, OPEN
+from bandit_svc.storage.sqlite.rows.states import APART_OPEN, DEFERRED, JOINED, OPEN
 
 DECISION = (
     *("row_id", "id", "number", "baseline", "state", "at_ms", "ready_at_ms"),
@@ -68,12 +68,16 @@ def decision_row(
 ) -> tuple[object, ...]:
     """Return the row of a decision that is new; `stored` is its id, as it is stored."""
     at_ms, deferred = decision.decided_at_ms, decision.deferred
+    state = DEFERRED if deferred else OPEN
+    if decision.without_consent:
+        # It counts from the choice on, deferred or not.
+        state, deferred = APART_OPEN, False
     values = (
         row_id,
         stored,
         decision.number,
         int(decision.group == BASELINE),
-        DEFERRED if deferred else OPEN,
+        state,
         at_ms,
         None if deferred else at_ms + rule.closes_after_ms,
         rule.closes_after_ms,

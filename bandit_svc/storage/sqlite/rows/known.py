@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.storage.sqlite.rows.decisions import shown_id, stored_id
+from bandit_svc.storage.sqlite.rows.states import APART, APART_OPEN
 
 _KNOWN = """
     SELECT id, state, baseline, on_first_reward, at_ms, window_ms, closes_after_ms
@@ -30,6 +31,11 @@ class KnownDecision(NamedTuple):
     def group(self) -> Group:
         """The group of the decision."""
         return BASELINE if self.is_baseline else TREATMENT
+
+    @property
+    def is_apart(self) -> bool:
+        """True if it was made without consent."""
+        return self.state in {APART_OPEN, APART}
 
     @property
     def closes_at_ms(self) -> int:

@@ -1,0 +1,111 @@
+"""Decisions without consent in SQLite: those that are due, and their sums.
+
+Owns the table apart_sums; see storage.privacy.Apart. These decisions are in no joined
+order and in no other sum.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from sqlite_utils import Database as UtilsDatabase
+
+from bandit_svc.domain.events.event import UnreadableEvent
+from bandit_svc.storage.privacy import ApartRow
+from bandit_svc.storage.rows import ClosedDecision, DueDecision
+from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.rows.checksums import check_rows
+from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
+from bandit_svc.storage.sqlite.rows.facts import decision_change
+from bandit_svc.storage.sqlite.rows.states import APART, APART_OPEN, SET_ASIDE
+
+_DUE = f"""
+    SELECT row_id, id, at_ms, logged FROM sound_decisions
+    WHERE state = {APART_OPEN} AND ready_at_ms <= ? ORDER BY ready_at_ms, id LIMIT ?"""  # noqa: S608 - our own number
+_REWARDS = (
+    "SELECT metric, reward_id, value, occurred_at_ms, received_at_ms"
+    " FROM sound_rewards WHERE decision_id = ? ORDER BY metric, reward_id"
+)
+_SET_STATE = decision_change({"state": "?2"}, "row_id = ?1")
+_ADD = (
+    "INSERT INTO apart_sums VALUES (?, ?, 1, ?, ?, NULL)"
+    " ON CONFLICT (number, grp) DO UPDATE SET n = n + 1,"
+    " total = total + excluded.total,"
+    " total_squares = total_squares + excluded.total_squares"
+)
+
+
+def create_apart(db: UtilsDatabase) -> None:
+    """Create the table and the index, in the transaction of a migration."""
+    db.execute(
+        """CREATE TABLE apart_sums (
+            number INTEGER NOT NULL, grp TEXT NOT NULL, n INTEGER NOT NULL,
+            total REAL NOT NULL, total_squares REAL NOT NULL,
+            PRIMARY KEY (number, grp)) WITHOUT ROWID"""
+    )
+    check_rows(db, "apart_sums")
+    db.execute(
+        "CREATE INDEX decisions_apart ON decisions (ready_at_ms, id)"
+        f" WHERE state = {APART_OPEN}"
+    )
+
+
+class SqliteApart:
+    """See storage.privacy.Apart."""
+
+    def __init__(self, database: Database, decisions: StoredDecisions) -> None:
+        self._database = database
+        self._decisions = decisions
+
+    def due(self, now_ms: int, limit: int) -> list[DueDecision]:
+        """See the interface."""
+        due, lost = [], []
+        with self._database.read() as connection:
+            for row in connection.execute(_DUE, (now_ms, limit)).fetchall():
+                one = self._due(connection, row)
+                if one is None:
+                    lost.append(row[0])
+                else:
+                    due.append(one)
+        if lost:
+            with self._database.write() as connection:
+                connection.executemany(_SET_STATE, [(one, SET_ASIDE) for one in lost])
+        return due
+
+    def _due(
+        self, connection: sqlite3.Connection, row: tuple[int, bytes, int, bytes]
+    ) -> DueDecision | None:
+        """Return a decision with its rewards; None where a part of it is damaged."""
+        row_id, stored, at_ms, logged = row
+        try:
+            decision = self._decisions.decode(stored, logged)
+        except UnreadableEvent:
+            return None
+        return DueDecision(
+            row_id,
+            decision.id,
+            decision.number,
+            decision.revision,
+            decision.group,
+            decision.variant,
+            at_ms,
+            tuple(connection.execute(_REWARDS, (stored,)).fetchall()),
+            decision,
+        )
+
+    def close(self, closed: Sequence[ClosedDecision]) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            for one in closed:
+                connection.execute(_SET_STATE, (one.due.row_id, APART))
+                sums = (one.reward + 0.0, one.reward * one.reward)
+                connection.execute(_ADD, (one.due.number, one.due.group, *sums))
+
+    def sums(self, number: int) -> list[ApartRow]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT grp, n, total, total_squares FROM sound_apart_sums"
+                " WHERE number = ? ORDER BY grp",
+                (number,),
+            ).fetchall()
+        return [ApartRow(*row) for row in rows]
