@@ -68,18 +68,6 @@ class JoinedChange(NamedTuple):
     counted: int
 
 
-class Remade(NamedTuple):
-    """A model version that was made anew.
-
-    Attributes:
-        version: older ones that have seen the position were learned from other rewards.
-        position: the first joined one whose reward was corrected.
-    """
-
-    version: int
-    position: int
-
-
 class TakeOver(NamedTuple):
     """What replaces the sums, the candidates and the model of an experiment.
 
@@ -124,8 +112,8 @@ class Corrections(Protocol):
     def corrected(self, state: CorrectionState) -> list[ClosedRow]:
         """Return the joined decisions with pending corrections, in the joined order."""
 
-    def remade(self, number: int) -> list[Remade]:
-        """Return the model versions that were made anew, oldest first."""
+    def outdated(self, number: int) -> set[int]:
+        """Return the versions that have learned rewards that were corrected since."""
 
     def learn_again(self, number: int) -> None:
         """Make all corrections of an experiment pending."""

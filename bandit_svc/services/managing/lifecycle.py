@@ -20,7 +20,6 @@ from bandit_svc.services.evaluation.labels import (
     field_pointer,
     normalised_candidates,
 )
-from bandit_svc.services.managing.corrections.outdated import is_outdated
 from bandit_svc.services.managing.rehearsal import check_rehearsal
 from bandit_svc.storage.interface import Storage
 from policies.spec import named_variants
@@ -147,7 +146,7 @@ def restore(
         meta = _restored(old.meta, newest.meta, now_ms)
         restored = ModelVersion(meta=meta, state=old.state)
         if storage.model_versions.publish(restored, newest.meta.version):
-            if is_outdated(old.meta, storage.corrections.remade(number)):
+            if version in storage.corrections.outdated(number):
                 storage.corrections.learn_again(number)
             return meta
     raise Conflict("the learner published a model at the same moment; repeat")

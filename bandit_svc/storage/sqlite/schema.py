@@ -7,7 +7,10 @@ migration that has been released is never edited; the next change is a new one.
 from sqlite_utils import Database
 
 from bandit_svc.storage.sqlite.corrections.kept import create_corrections
-from bandit_svc.storage.sqlite.corrections.states import create_correction_states
+from bandit_svc.storage.sqlite.corrections.states import (
+    create_correction_states,
+    create_outdated_versions,
+)
 from bandit_svc.storage.sqlite.migrations.released import migrations
 from bandit_svc.storage.sqlite.people.credit_tables import (
     add_corrections,
@@ -257,4 +260,10 @@ def m037_apart(db: Database) -> None:
     create_apart(db)
 
 
-LAST_MIGRATION = m037_apart.__name__
+@migrations()
+def m038_outdated_versions(db: Database) -> None:
+    """Keep which model versions have learned rewards that were corrected since."""
+    create_outdated_versions(db)
+
+
+LAST_MIGRATION = m038_outdated_versions.__name__

@@ -31,7 +31,6 @@ from bandit_svc.services.learning.uplift_sums import (
     uplift_with,
 )
 from bandit_svc.services.managing.corrections.corrected_order import CorrectedOrder
-from bandit_svc.services.managing.corrections.outdated import is_outdated
 from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.storage.interface import Evaluations, JoinedOrder, Storage
 from bandit_svc.storage.rows import JoinSums
@@ -221,10 +220,10 @@ class Anew:
     def _base(self, newest: ModelVersionMeta) -> ModelVersion | None:
         """Return the last model that has seen no corrected decision, None without."""
         first, versions = self._order.first, self._storage.model_versions
-        remade = self._storage.corrections.remade(self._number)
+        outdated = self._storage.corrections.outdated(self._number)
         for meta in versions.metas(self._number):
             if (
-                not is_outdated(meta, remade)
+                meta.version not in outdated
                 and (first is None or meta.cursor < first)
                 and meta.policy == newest.policy
                 and is_beginning(meta.spans, newest.spans)

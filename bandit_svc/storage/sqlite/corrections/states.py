@@ -1,6 +1,7 @@
 """How far experiments follow their corrections, in SQLite.
 
-Owns the tables correction_states and remade_models. The caller owns the transaction.
+Owns the tables correction_states and outdated_versions. The caller owns the
+transaction.
 """
 
 import sqlite3
@@ -11,6 +12,7 @@ from bandit_svc.storage.corrections import CorrectionState
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
 
 _STATE = "number, wanted, learned, learned_at_ms, took_ms"
+_CURSOR = "json_extract(s.spans, '$[#-1][1]')"
 _WANT = (
     "INSERT INTO correction_states (number, wanted, learned, took_ms)"
     " VALUES (?, 1, 0, 0)"
@@ -72,17 +74,52 @@ def keep_learned(
     )
 
 
-def keep_remade(
+def create_outdated_versions(db: UtilsDatabase) -> None:
+    """Create the table of outdated versions, in the transaction of a migration.
+
+    Before, it was kept from which position on versions before another were outdated.
+    """
+    db.execute(
+        "CREATE TABLE outdated_versions (number INTEGER NOT NULL,"
+        " version INTEGER NOT NULL, PRIMARY KEY (number, version)) WITHOUT ROWID"
+    )
+    db.execute(
+        "INSERT INTO outdated_versions SELECT DISTINCT s.number, s.version"  # noqa: S608 - a constant
+        " FROM snapshots s JOIN remade_models r USING (number)"
+        f" WHERE s.version < r.version AND {_CURSOR} >= r.position"
+    )
+    db.execute("DROP VIEW sound_remade_models")
+    db.execute("DROP TABLE remade_models")
+    db.execute("DELETE FROM row_counts WHERE name = 'remade_models'")
+    check_rows(db, "outdated_versions")
+
+
+def keep_outdated(
     connection: sqlite3.Connection, number: int, version: int, position: int
 ) -> None:
-    """Keep from which joined position on older model versions have other rewards.
+    """Keep which versions have learned rewards that were corrected since.
 
-    What an earlier note says of a later position, this one says too.
+    Args:
+        connection: in the transaction.
+        number: of the experiment.
+        version: that was made anew with the corrected rewards.
+        position: the first joined one with another reward.
     """
     connection.execute(
-        "DELETE FROM remade_models WHERE number = ? AND position >= ?",
-        (number, position),
+        "DELETE FROM outdated_versions WHERE number = ?1 AND version NOT IN"
+        " (SELECT version FROM snapshots WHERE number = ?1)",
+        (number,),
     )
     connection.execute(
-        "INSERT INTO remade_models VALUES (?, ?, ?, NULL)", (number, version, position)
+        "INSERT OR IGNORE INTO outdated_versions SELECT number, version, NULL"  # noqa: S608 - a constant
+        f" FROM snapshots s WHERE number = ? AND version < ? AND {_CURSOR} >= ?",
+        (number, version, position),
     )
+
+
+def outdated_of(connection: sqlite3.Connection, number: int) -> set[int]:
+    """Return the versions that have learned rewards that were corrected since."""
+    rows = connection.execute(
+        "SELECT version FROM sound_outdated_versions WHERE number = ?", (number,)
+    ).fetchall()
+    return {version for (version,) in rows}

@@ -9,11 +9,14 @@ from bandit_svc.storage.corrections import (
     CorrectionState,
     CorrectionSums,
     KnownReward,
-    Remade,
     TakeOver,
 )
 from bandit_svc.storage.rows import ClosedRow
-from bandit_svc.storage.sqlite.corrections.states import state_of, waiting_states
+from bandit_svc.storage.sqlite.corrections.states import (
+    outdated_of,
+    state_of,
+    waiting_states,
+)
 from bandit_svc.storage.sqlite.corrections.taking_over import take_over
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
@@ -104,15 +107,10 @@ class SqliteCorrections:
                 found.append(ClosedRow(position, reward, due))
         return found
 
-    def remade(self, number: int) -> list[Remade]:
+    def outdated(self, number: int) -> set[int]:
         """See the interface."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT version, position FROM sound_remade_models WHERE number = ?"
-                " ORDER BY version",
-                [number],
-            ).fetchall()
-        return [Remade(*row) for row in rows]
+            return outdated_of(connection, number)
 
     def learn_again(self, number: int) -> None:
         """See the interface."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bandit_svc.storage.corrections import JoinedChange, TakeOver
-from bandit_svc.storage.sqlite.corrections.states import keep_learned, keep_remade
+from bandit_svc.storage.sqlite.corrections.states import keep_learned, keep_outdated
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.model_versions import insert_version, newest_version
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
@@ -47,7 +47,7 @@ def take_over(database: Database, path: Path, taken: TakeOver) -> bool:
             if taken.model is not None and taken.changes:
                 version = taken.model.meta.version
                 position = min(change.position for change in taken.changes)
-                keep_remade(connection, taken.number, version, position)
+                keep_outdated(connection, taken.number, version, position)
     finally:
         connection.execute("DETACH DATABASE anew")
     return True
