@@ -173,7 +173,10 @@ def _activate_one_of_many(
         return _activate(request_context, decision_id, caller)
     except BanditError as error:
         # One bad id of a batch does not fail the others; it is the whole item.
-        return problem_of(error, place)
+        problem = problem_of(error)
+        for field in problem.errors:
+            field["pointer"] = place
+        return problem
 
 
 def _check_issued(request_context: RequestContext, decision_id: str) -> None:

@@ -47,7 +47,7 @@ LEARN_ON = CheckKind(
     "Rewards are complete before they count",
     "Set learn_on to maturity in a new experiment, unless rewards must count at once.",
 )
-_REWARDS = ("accepted", "duplicate", "conflict", "late", "orphan")
+_REWARDS = ("accepted", "duplicate", "conflict", "late", "orphan", "quarantined")
 
 
 def late_rewards(
@@ -80,13 +80,27 @@ def late_rewards(
 
 
 def orphan_rewards(totals: Totals) -> Check:
-    """Warn while rewards wait for decisions that the store does not have."""
+    """Warn while rewards wait for decisions that the store does not have.
+
+    Those of units are told, and no reason to warn: people buy who were shown nothing.
+    """
+    found_none = totals.counts.get("rewards_quarantined", 0)
+    of_units = (
+        f"; {counted(found_none, 'reward')} of units found no decision within 10 s "
+        "(`bandit-svc rewards quarantine` lists those that still wait)"
+        if found_none
+        else ""
+    )
     if totals.orphans:
         waiting = counted(totals.orphans, "reward waits", "rewards wait")
-        return ORPHAN_REWARDS.warn(f"{waiting} for a decision that is not in the store")
+        return ORPHAN_REWARDS.warn(
+            f"{waiting} for a decision that is not in the store{of_units}"
+        )
     if not any(totals.counts.get(f"rewards_{name}", 0) for name in _REWARDS):
         return ORPHAN_REWARDS.early("not tested: no reward has been reported yet")
-    return ORPHAN_REWARDS.ok("no reward waits for a decision that is not in the store")
+    return ORPHAN_REWARDS.ok(
+        f"no reward waits for a decision that is not in the store{of_units}"
+    )
 
 
 def ambiguous_decisions(totals: Totals) -> Check:

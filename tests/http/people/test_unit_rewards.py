@@ -167,6 +167,81 @@ def test_a_reward_of_an_unknown_unit_waits_in_quarantine(
     assert rewards(service, anonymous) == [("order-2", 84.0, "unit")]
 
 
+def test_the_owner_of_an_experiment_sees_what_found_no_decision(
+    service: WorkerInProcess,
+) -> None:
+    shop(service)
+    shop(service, "other")
+    service.decide("other", unit_id="u")
+    buy(service)
+    buy(service, unit_id="nobody", reward_id="order-2", experiment="hero")
+    service.learn()
+    service.learn(after_s=11)
+    service.learn(after_s=11)
+
+    def detail(key: str) -> str:
+        health = service.get(f"/v1/experiments/{key}/report").json["health"]
+        found = {check["check"]: check for check in health}
+        assert found["orphan_rewards"]["status"] == "ok"
+        return str(found["orphan_rewards"]["detail"])
+
+    assert "1 reward of units found no decision within 10 s" in detail("hero")
+    assert "of units" not in detail("other")
+    # order-1 found one in the other experiment.
+    (waiting,) = service.worker.storage.credits.quarantined(9)
+    assert waiting.reward_id == "order-2"
+
+
+def test_a_reward_waits_for_the_days_that_are_set(service: WorkerInProcess) -> None:
+    shop(service)
+    buy(service)
+    service.learn()
+    service.learn(after_s=7 * 24 * HOUR_S - 1)
+    before = service.worker.storage.credits.count_quarantined()
+    service.learn(after_s=2)
+
+    assert (before, service.worker.storage.credits.count_quarantined()) == (1, 0)
+    counts = service.worker.storage.facts.totals(1).counts
+    assert counts["quarantine_given_up"] == 1
+    assert service.worker.storage.facts.check() == []
+
+
+def test_many_decisions_are_activated_at_once_for_as_long_as_is_declared(
+    service: WorkerInProcess,
+) -> None:
+    service.create(
+        "hero",
+        holdout=0.0,
+        reward={"window_seconds": 60},
+        expose_within_seconds=12 * HOUR_S,
+    )
+    decided = [service.decide("hero", defer=True)["decision_id"] for _ in range(3)]
+    plain = service.decide("hero")["decision_id"]
+    service.now_ms += round(11 * HOUR_S * 1_000)
+    answer = service.post(
+        "/v1/activations/batch", {"decision_ids": [*decided[:2], plain, "x"]}
+    )
+    service.now_ms += 30_000
+    service.reward(decided[0], 1.0)
+    service.now_ms += round(HOUR_S * 1_000)
+    late = service.post("/v1/activations/batch", {"decision_ids": decided[2:]})
+    service.learn(after_s=70)
+    many = service.post("/v1/activations/batch", {"decision_ids": ["x"] * 1_001})
+
+    items = answer.json["activations"]
+    assert answer.status_code == 202
+    assert [one["status"] for one in items] == ["accepted", "accepted", 409, 400]
+    assert items[0]["decision_id"] == decided[0]
+    assert items[3]["errors"][0]["pointer"] == "/decision_ids/3"
+    (expired,) = late.json["activations"]
+    assert expired["status"] == 409
+    assert "expose_within_seconds" in expired["detail"]
+    assert many.status_code == 400
+    records = [service.get(f"/v1/decisions/{id_}").json for id_ in decided]
+    assert [one["state"] for one in records] == ["joined", "joined", "deferred"]
+    assert records[0]["reward"] == 1.0
+
+
 def test_a_reward_after_the_decision_was_learned_is_late(
     service: WorkerInProcess,
 ) -> None:

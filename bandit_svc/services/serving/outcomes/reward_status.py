@@ -5,6 +5,7 @@ Owns the words of the answer. What becomes of it is decided by the learner.
 
 from typing import Literal
 
+from bandit_svc.domain.events.decision_id import raw_id, ref_of
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.services.serving.ports import ServingPorts
 
@@ -21,7 +22,7 @@ def reward_status(ports: ServingPorts, reward: Reward) -> RewardStatus:
     known = ports.credits.reported(reward.decision_id, reward.metric, reward.reward_id)
     if known is not None:
         return "duplicate" if reward.value in known else "conflict"
-    issued_at_ms = ports.ids.read(reward.decision_id).issued_at_ms
+    issued_at_ms = ref_of(raw_id(reward.decision_id)).issued_at_ms
     definition = ports.catalog.by_number(reward.number).definition.reward
     young_ms = definition.closes_after_ms
     if issued_at_ms is not None and reward.received_at_ms - issued_at_ms < young_ms:

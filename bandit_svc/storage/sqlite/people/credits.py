@@ -29,9 +29,8 @@ from bandit_svc.storage.sqlite.rows.states import JOINED, OPEN
 _AT_ONCE = 10_000
 """Rows that one transaction lets go of."""
 _KEY = "decision_id = ? AND metric = ? AND reward_id = ?"
-_REPORTED = f"""
-    SELECT r.value, coalesce(c.first_value, r.value) FROM rewards r
-    LEFT JOIN corrections c USING (decision_id, metric, reward_id) WHERE {_KEY}"""  # noqa: S608 - a constant
+_REPORTED = f"SELECT value FROM rewards WHERE {_KEY}"  # noqa: S608 - a constant
+_FIRST = f"SELECT first_value FROM corrections WHERE {_KEY}"  # noqa: S608 - a constant
 _ALONE = f"""
     state <> {CREDITED} AND NOT EXISTS (SELECT 1 FROM unit_rewards s
         WHERE s.reward_id = u.reward_id AND s.unit = u.unit AND s.source = u.source
@@ -57,9 +56,14 @@ class SqliteCredits:
         self, decision_id: str, metric: str, reward_id: str
     ) -> tuple[float, float] | None:
         """See the interface."""
-        return self._database.row(
-            _REPORTED, (stored_id(decision_id), metric, reward_id)
-        )
+        key = stored_id(decision_id), metric, reward_id
+        row = self._database.row(_REPORTED, key)
+        if row is None:
+            # So it is for nearly all.
+            return None
+        first = self._database.row(_FIRST, key)
+        value = float(row[0])
+        return value, value if first is None or first[0] is None else float(first[0])
 
     def is_joined(self, decision_id: str) -> bool:
         """See the interface."""
