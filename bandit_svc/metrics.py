@@ -65,6 +65,10 @@ CONNECTIONS_ENDED = Counter(
     "refused: too many were open.",
     ["reason"],
 )
+UNITS_FORGOTTEN = Counter(
+    "bandit_units_forgotten_total",
+    "Units whose state was forgotten, since they were not seen for keep_unit_days.",
+)
 REFUSED_KEYS = Counter(
     "bandit_keys_refused_total",
     "Requests refused for their key, by reason: missing, unknown (also revoked), "

@@ -162,6 +162,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             90,
         ),
     ] = 7
+    keep_unit_days: Annotated[
+        int,
+        About(
+            "Days after a unit was last seen for which its state is kept: traits, "
+            "links, and what features are made of; 0 means for ever.",
+            0,
+            36_500,
+        ),
+    ] = 400
     keep_log_days: Annotated[
         int,
         About(

@@ -34,6 +34,7 @@ from bandit_svc.services.learning.parts.without_consent import (
 )
 from bandit_svc.services.learning.train import Trained, Trainer
 from bandit_svc.services.people.following import Followed, follow
+from bandit_svc.services.people.retention import Retention
 from bandit_svc.wiring import Backends
 
 # Seconds that an experiment evaluates, and again that it trains, before the others get
@@ -132,6 +133,11 @@ class Learner:
         self._definitions = Definitions(backends.storage.experiments)
         self._partitions = PartitionWatch(backends.storage.damages)
         self._trainers: dict[int, tuple[ProgressiveEvaluator, Trainer]] = {}
+        self._retention = Retention(
+            backends.storage.units,
+            backends.storage.privacy,
+            self._settings.keep_unit_days * DAY_MS,
+        )
         self._relearning = Relearning(backends.storage, self._definitions)
         self._wakefulness = Wakefulness(self._settings.publish_every_ms)
         self._experiments: list[Experiment] = []
@@ -150,6 +156,7 @@ class Learner:
             before = self._storage.joins.last_positions()
         ingested = self._ingest(now_ms)
         followed = self._follow()
+        followed.forgotten = self._retention.step(now_ms)
         hold |= self._partitions.must_hold(ingested, now_ms)
         joined = NOTHING_JOINED
         if not hold:

@@ -112,6 +112,7 @@ class Reporting:
         """
         self._happened |= {number for number, _ in tick.ingested.counts}
         self._happened |= tick.stepped
+        metrics.UNITS_FORGOTTEN.inc(tick.followed.forgotten)
         metrics.DAMAGED_FACTS.inc(sum(damage.facts for damage in tick.ingested.damages))
         for counts in (tick.ingested.counts, tick.joined_counts):
             for (number, name), count in counts.items():

@@ -5,7 +5,7 @@ storage.interface for the words that hold of all protocols. services.managing.er
 puts the steps in order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -51,6 +51,20 @@ class KeptOfUnit(NamedTuple):
     """Newest choices that are kept: experiment number, decision id."""
 
 
+class SeenUnits(NamedTuple):
+    """Units of a slice of the stored decisions.
+
+    Attributes:
+        row_id: the place behind the slice.
+        ids: that decisions newer than some time name.
+        is_last: nothing is stored behind the slice.
+    """
+
+    row_id: int
+    ids: frozenset[str]
+    is_last: bool
+
+
 class Privacy(Protocol):
     """Erasures and what they need of the store."""
 
@@ -77,6 +91,18 @@ class Privacy(Protocol):
         Returns:
             The erasure as it is now, at the step `blanked`.
         """
+
+    def seen_after(self, row_id: int, at_ms: int, limit: int) -> SeenUnits:
+        """Return the units of the next stored decisions that were made after a time.
+
+        Args:
+            row_id: the place behind the slice before; 0 for the first.
+            at_ms: decisions of before don't count.
+            limit: of the slice, in decisions.
+        """
+
+    def forget_facts(self, ids: Collection[str]) -> None:
+        """Blank the facts about units, so that no state follows from them."""
 
     def keep(self, erasure: Erasure) -> None:
         """Keep how far an erasure has come."""

@@ -85,6 +85,9 @@ class Units(Protocol):
             False, and nothing was kept, if the position is not `after` any more.
         """
 
+    def last_seen_before(self, at_ms: int, limit: int) -> list[UnitState]:
+        """Return states whose newest fact is older, without those that deny consent."""
+
     def forget(self, ids: Iterable[str]) -> int:
         """Delete what is kept for some ids; return how many rows that were."""
 

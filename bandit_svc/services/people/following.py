@@ -14,10 +14,14 @@ FACTS_AT_ONCE = 1_000
 
 
 class Followed(msgspec.Struct):
-    """The work of one call; `more` is true if facts may be left."""
+    """The work of one call; `more` is true if facts may be left.
+
+    `forgotten` are the persons whose state has become too old.
+    """
 
     facts: int = 0
     links_refused: int = 0
+    forgotten: int = 0
     more: bool = False
 
 

@@ -93,6 +93,20 @@ class SqliteUnits:
                 )
         return bool(moved)
 
+    def last_seen_before(self, at_ms: int, limit: int) -> list[UnitState]:
+        """See the interface."""
+        found: list[UnitState] = []
+        with self._database.read() as connection:
+            for (stored,) in connection.execute("SELECT state FROM units"):
+                if stored[:1] == _LINK:
+                    continue
+                state = decode_state(stored[1:])
+                if state.last_ms < at_ms and state.consent != "denied":
+                    found.append(state)
+                    if len(found) == limit:
+                        break
+        return found
+
     def forget(self, ids: Iterable[str]) -> int:
         """See the interface."""
         with self._database.write() as connection:

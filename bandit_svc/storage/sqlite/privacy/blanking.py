@@ -24,6 +24,7 @@ from bandit_svc.domain.people.unit_fact import encode_unit_fact
 from bandit_svc.storage.sqlite.people.credit_tables import forget_units
 from bandit_svc.storage.sqlite.privacy.finding import (
     FoundDecision,
+    FoundFact,
     decisions_of,
     facts_of,
     unit_hashes,
@@ -145,19 +146,9 @@ class Blanking:
         return found.fetchone() is not None
 
     def _facts(self) -> None:
-        """Blank facts in their places, since positions count and ids come again."""
-        body = encode_unit_fact(ERASED_FACT).payload
-        for position, _ in facts_of(self._connection, self._ids):
-            (key,) = self._connection.execute(
-                "SELECT fact FROM unit_facts WHERE position = ?", (position,)
-            ).fetchone()
-            row = position, key, body, None
-            self._connection.execute(
-                "UPDATE unit_facts SET body = ?, first_ms = NULL, crc = ?"
-                " WHERE position = ?",
-                (body, row_crc("unit_facts", *row), position),
-            )
-            self.counts["unit_facts"] += 1
+        found = facts_of(self._connection, self._ids)
+        blank_facts(self._connection, found)
+        self.counts["unit_facts"] += len(found)
 
     def _hashed(self) -> None:
         """Put the tokens' hashes in place of the ids', and forget kept choices."""
@@ -199,3 +190,18 @@ class Blanking:
                 "UPDATE damages SET remains = NULL WHERE instr(remains, ?)",
                 (id_.encode("utf-8", "surrogatepass"),),
             ).rowcount
+
+
+def blank_facts(connection: sqlite3.Connection, found: Sequence[FoundFact]) -> None:
+    """Blank facts in their places, since positions count and ids come again."""
+    body = encode_unit_fact(ERASED_FACT).payload
+    for position, _ in found:
+        (key,) = connection.execute(
+            "SELECT fact FROM unit_facts WHERE position = ?", (position,)
+        ).fetchone()
+        crc = row_crc("unit_facts", position, key, body, None)
+        connection.execute(
+            "UPDATE unit_facts SET body = ?, first_ms = NULL, crc = ?"
+            " WHERE position = ?",
+            (body, crc, position),
+        )

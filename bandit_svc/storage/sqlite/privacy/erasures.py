@@ -4,18 +4,20 @@ Owns the tables erasures and tombstones; see storage.privacy.Privacy. What an er
 does to the other tables is blanking.py's.
 """
 
+import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 
 import msgspec
 from sqlite_utils import Database as UtilsDatabase
 
-from bandit_svc.storage.privacy import Erasure, KeptOfUnit
+from bandit_svc.domain.events.event import UnreadableEvent
+from bandit_svc.storage.privacy import Erasure, KeptOfUnit, SeenUnits
 from bandit_svc.storage.sqlite.database import Database
-from bandit_svc.storage.sqlite.privacy.blanking import Blanking
-from bandit_svc.storage.sqlite.privacy.finding import kept_of
+from bandit_svc.storage.sqlite.privacy.blanking import Blanking, blank_facts
+from bandit_svc.storage.sqlite.privacy.finding import facts_among, ids_of, kept_of
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
 
@@ -92,6 +94,27 @@ class SqlitePrivacy:
             )
             _keep(connection, after)
         return after
+
+    def seen_after(self, row_id: int, at_ms: int, limit: int) -> SeenUnits:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT row_id, id, at_ms, logged FROM sound_decisions"
+                " WHERE row_id > ? ORDER BY row_id LIMIT ?",
+                (row_id, limit),
+            ).fetchall()
+            ids: set[str] = set()
+            for _, stored, made_ms, logged in rows:
+                if made_ms >= at_ms:
+                    with contextlib.suppress(UnreadableEvent):
+                        ids |= ids_of(self._decisions.decode(stored, logged))
+        last = rows[-1][0] if rows else row_id
+        return SeenUnits(last, frozenset(ids), len(rows) < limit)
+
+    def forget_facts(self, ids: Collection[str]) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            blank_facts(connection, facts_among(connection, frozenset(ids)))
 
     def keep(self, erasure: Erasure) -> None:
         """See the interface."""
