@@ -146,7 +146,8 @@ class Ingesting:
         crediting.report((*(fact for fact, _ in unit_facts), *unit_rewards))
         self._credit()
         corrections += crediting.corrections.apply()
-        self._counts.update(keep_corrections(self._connection, corrections))
+        kept = keep_corrections(self._connection, self._decisions, corrections)
+        self._counts.update(kept)
         self._count_refusals(refusals)
         self._write_counts()
         keep_unit_facts(self._connection, unit_facts)
@@ -374,9 +375,8 @@ class Ingesting:
                 reward.value,
             ),
         ).rowcount
-        if changed and is_first_value(self._connection, reward):
-            changed = 0
-        outcome = "rewards_conflict" if changed else "rewards_duplicate"
+        conflicts = changed and not is_first_value(self._connection, reward)
+        outcome = "rewards_conflict" if conflicts else "rewards_duplicate"
         self._counts[reward.number, outcome] += 1
 
     def _ready_at_first_reward(self, decision_id: str) -> None:

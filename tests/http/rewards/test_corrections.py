@@ -168,3 +168,22 @@ def test_the_report_says_what_was_corrected_and_when(
         "1 reward has been corrected, by .54[.0]* in total, the last one at", page
     )
     assert "1 correction is not in these numbers yet." in page
+
+
+def test_a_decision_without_consent_is_corrected_in_its_own_sums(
+    service: WorkerInProcess, correct: Callable[..., Answer]
+) -> None:
+    body = {"experiment": "hero"}
+    made = service.post("/v1/decisions", body, {"Sec-GPC": "1"}).json
+    for value, reward_id in ((84, "order-1"), (6, "order-2")):
+        service.reward(made["decision_id"], value, reward_id=reward_id)
+    service.learn(after_s=61)
+    means = []
+    for value in (30, 30, 0):
+        service.now_ms += 1
+        assert correct(value, decision_id=made["decision_id"]).status_code == 202
+        service.learn()
+        report = service.get("/v1/experiments/hero/report").json
+        means += [row["mean"] for row in report["without_consent"] if row["n"]]
+
+    assert means == [36, 36, 6]

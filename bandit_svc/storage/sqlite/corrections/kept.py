@@ -13,13 +13,14 @@ from typing import NamedTuple
 import msgspec
 from sqlite_utils import Database as UtilsDatabase
 
-from bandit_svc.domain.events.reward import Correction, Reward
+from bandit_svc.domain.events.reward import MAIN_METRIC, Correction, Reward
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Definition
+from bandit_svc.storage.sqlite.corrections.apart import correct_apart
 from bandit_svc.storage.sqlite.corrections.states import next_sequence
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
-from bandit_svc.storage.sqlite.rows.decisions import stored_id
+from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
 from bandit_svc.storage.sqlite.rows.facts import reward_change
-from bandit_svc.storage.sqlite.rows.states import JOINED
+from bandit_svc.storage.sqlite.rows.states import APART, JOINED
 
 Counts = Counter[tuple[int, str]]
 _Key = tuple[bytes, str, str]
@@ -33,7 +34,8 @@ _KEEP = (
     " WHERE excluded.received_at_ms >= received_at_ms"
 )
 _REWARD = f"""
-    SELECT r.value, r.attached AND NOT r.late AND d.state = {JOINED}, d.baseline
+    SELECT r.value, r.attached AND NOT r.late AND d.state = {JOINED}, d.baseline,
+        d.state = {APART}
     FROM sound_rewards r LEFT JOIN decisions d ON d.id = r.decision_id
     WHERE r.decision_id = ?1 AND r.metric = ?2 AND r.reward_id = ?3"""  # noqa: S608 - our own number
 
@@ -67,7 +69,9 @@ class _Kept(NamedTuple):
 
 
 def keep_corrections(
-    connection: sqlite3.Connection, corrections: Sequence[Correction]
+    connection: sqlite3.Connection,
+    decisions: StoredDecisions,
+    corrections: Sequence[Correction],
 ) -> Counts:
     """Keep the corrections of a batch, and apply all whose reward is there.
 
@@ -85,7 +89,7 @@ def keep_corrections(
         " WHERE first_value IS NULL"
     ).fetchall()
     for key in [*touched, *(key for key in waiting if key not in touched)]:
-        _apply(connection, key, touched.get(key, 1), counts)
+        _apply(connection, decisions, key, touched.get(key, 1), counts)
     return counts
 
 
@@ -104,7 +108,11 @@ def key_of(reward: Reward) -> _Key:
 
 
 def _apply(
-    connection: sqlite3.Connection, key: _Key, sent: int, counts: Counts
+    connection: sqlite3.Connection,
+    decisions: StoredDecisions,
+    key: _Key,
+    sent: int,
+    counts: Counts,
 ) -> None:
     """Store the newest value of a reward that is there; count what was sent."""
     row = connection.execute(
@@ -115,7 +123,7 @@ def _apply(
     if row is None or found is None:
         return
     kept = _Kept(*row)
-    before, is_joined, is_baseline = found
+    before, is_joined, is_baseline, is_apart = found
     if kept.first_value is None:
         connection.execute(
             f"UPDATE corrections SET first_value = ?4 WHERE {_KEY}",  # noqa: S608 - a constant
@@ -125,6 +133,8 @@ def _apply(
         counts[kept.number, "rewards_duplicate"] += sent
         return
     counts[kept.number, "rewards_corrected"] += sent
+    if is_apart and key[1] == MAIN_METRIC:
+        correct_apart(connection, decisions, key[0], key[2], kept.value)
     connection.execute(_SET_VALUE, (*key, kept.value))
     if is_joined:
         connection.execute(
