@@ -150,24 +150,28 @@ def test_actions_that_come_again_get_the_pmf_of_actions_seen_first(
     assert kept.dump() == parsed.dump()
 
 
-def test_workspaces_and_examples_are_given_back(long_log: Log) -> None:
+@pytest.mark.parametrize("kind", ["vw", "auto"])
+def test_workspaces_and_examples_are_given_back(kind: str, long_log: Log) -> None:
     """Two hundred policies and 30,000 calls cost less than 30 MB.
 
     A workspace that isn't finished costs 1 MB, an example that isn't 190 kB: a leak
     of either would be 200 MB or more.
     """
-    churn(long_log, policies=5)
+    churn(kind, long_log, policies=5)
     before = resident_bytes()
 
-    churn(long_log, policies=200)
+    churn(kind, long_log, policies=200)
 
     assert resident_bytes() - before < 30e6
 
 
-def churn(log: Log, policies: int) -> None:
-    state = build_policy({"kind": "vw"}).dump()
+def churn(kind: str, log: Log, policies: int) -> None:
+    taught = build_policy({"kind": kind})
+    for example in log[50:60]:
+        taught.learn(*example)
+    state = taught.dump()
     for _ in range(policies):
-        policy = build_policy({"kind": "vw"})
+        policy = build_policy({"kind": kind})
         policy.load(state)
         for example in log[:50]:
             policy.pmf(example[0], example[1])
