@@ -122,9 +122,15 @@ class Conflict(BanditError):
 
 
 class Unprocessable(BanditError):
-    """Every field is valid, but no variant is left to choose."""
+    """Every field is valid, but there is nothing to choose from or to read."""
 
     code = "unprocessable"
+
+
+class NothingEligible(Unprocessable):
+    """No variant may be shown: the request or the variants' conditions left none."""
+
+    code = "nothing_eligible"
 
 
 class Unavailable(BanditError):

@@ -1,13 +1,16 @@
 """Variants: what a decision chooses from.
 
-Owns the variant and the rules of a list of variants. Pure.
+Owns the variant, when it is in season, and the rules of a list of variants. Pure.
 """
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from bandit_svc.domain.context import check_features
 from bandit_svc.domain.json_shape import check_nesting
@@ -18,6 +21,7 @@ from bandit_svc.domain.limits import (
 )
 from bandit_svc.errors import InvalidInput
 
+MAX_TAGS = 20
 KEY_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 KEY_RULE = (
     "a key has 1 to 128 characters: a-z, A-Z, 0-9, '.', '_' or '-'; the first one is "
@@ -31,12 +35,49 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `features` is what the policy learns from, one flat level; `payload` is any
     JSON, handed back untouched; a `retired` variant is never chosen again and
     stays in the history.
+
+    Attributes:
+        when: a condition over the context, in the language of rules; elsewhere the
+            variant is not eligible.
+        from_: RFC 3339, the first instant at which it is eligible.
+        until: RFC 3339, the first instant at which it no longer is.
+        tags: words by which callers group variants.
     """
 
     key: str
     features: dict[str, Any] = {}
     payload: Any = None
     retired: bool = False
+    when: str | UnsetType = UNSET
+    from_: str | UnsetType = msgspec.field(name="from", default=UNSET)
+    until: str | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+
+    @property
+    def is_conditional(self) -> bool:
+        """Return whether it is not always eligible."""
+        return not self.when is self.from_ is self.until is UNSET
+
+    def out_of_season(self, now_ms: int) -> str | None:
+        """Return the limit that keeps it out at a time, None if it is in season."""
+        if self.from_ is not UNSET and now_ms < instant_ms(self.from_):
+            return f"from: {self.from_}"
+        if self.until is not UNSET and now_ms >= instant_ms(self.until):
+            return f"until: {self.until}"
+        return None
+
+
+@lru_cache(maxsize=4_096)
+def instant_ms(text: str) -> int:
+    """Return an instant of RFC 3339 in milliseconds since the epoch.
+
+    Raises:
+        ValueError: it can't be read, or has no offset from UTC.
+    """
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None or "T" not in text.upper():
+        raise ValueError(text)
+    return round(found.timestamp() * 1000)
 
 
 def is_key(text: str) -> bool:
@@ -64,6 +105,42 @@ def check_variants(variants: Sequence[Variant], pointer: str = "/variants") -> N
                     f"the payload has {size} bytes; at most {MAX_PAYLOAD_BYTES} are "
                     "allowed. Send a reference to larger content.",
                 )
+        _check_season(variant, f"{pointer}/{index}")
+        _check_tags(variant, f"{pointer}/{index}/tags")
+
+
+def _check_season(variant: Variant, pointer: str) -> None:
+    ends: list[int] = []
+    for name, text in (("from", variant.from_), ("until", variant.until)):
+        if text is UNSET:
+            continue
+        try:
+            ends.append(instant_ms(text))
+        except (ValueError, OverflowError) as error:
+            raise InvalidInput.at(
+                f"{pointer}/{name}",
+                f"{text[:64]!r} is no instant; write RFC 3339 with an offset, such as "
+                "2026-12-01T08:00:00Z",
+            ) from error
+    if len(ends) > 1 and ends[0] >= ends[1]:
+        raise InvalidInput.at(
+            f"{pointer}/until",
+            f"until is {variant.until}; it must be after from, {variant.from_}",
+        )
+
+
+def _check_tags(variant: Variant, pointer: str) -> None:
+    tags = () if variant.tags is UNSET else variant.tags
+    if len(tags) > MAX_TAGS:
+        raise InvalidInput.at(
+            pointer, f"there are {len(tags)} tags; at most {MAX_TAGS} are allowed"
+        )
+    for index, tag in enumerate(tags):
+        if not is_key(tag):
+            raise InvalidInput.at(
+                f"{pointer}/{index}",
+                f"{tag[:128]!r} is no tag; it is written like the key of a variant",
+            )
 
 
 def check_listing(variants: Sequence[Variant], pointer: str = "/variants") -> None:

@@ -63,6 +63,8 @@ class DecisionAnswer(msgspec.Struct, gc=False):
 
     Attributes:
         repeat: the unit keeps what was chosen for it before; left out where not.
+        ineligible: the variants that their own conditions kept out, each with the
+            reason; left out where there is none.
     """
 
     decision_id: str
@@ -74,6 +76,7 @@ class DecisionAnswer(msgspec.Struct, gc=False):
     model_version: int
     expires_at: str
     repeat: bool | msgspec.UnsetType = msgspec.UNSET
+    ineligible: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RewardAnswer(msgspec.Struct, gc=False):
@@ -108,6 +111,7 @@ def decision_answer(decided: Decided) -> DecisionAnswer:
         decision.model_version,
         timestamp(decided.expires_at_ms),
         True if decided.given_again else msgspec.UNSET,
+        decided.ineligible or msgspec.UNSET,
     )
 
 

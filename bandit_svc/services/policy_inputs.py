@@ -10,7 +10,7 @@ from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.domain.variant import Variant
 from policies.base import Action, Policy, RewardRange
-from policies.spec import build_policy
+from policies.spec import build_policy, fixed_weights, named_variants
 
 
 def reward_range(definition: Definition) -> RewardRange:
@@ -37,6 +37,17 @@ def policy_of(definition: Definition, spec: Spec, state: bytes | None = None) ->
 def actions_of(variants: Sequence[Variant]) -> tuple[Action, ...]:
     """Return variants as the actions that policies choose from, in order."""
     return tuple(Action(v.key, v.features) for v in variants)
+
+
+def is_restricted(definition: Definition, eligible: Sequence[str]) -> bool:
+    """Return whether a variant that the baseline shows was not eligible."""
+    spec = baseline_spec(definition)
+    if spec["kind"] == "fixed":
+        # Most are; this runs for every decision.
+        return spec["variant"] not in eligible
+    shown = {key for _, key in named_variants(spec)}
+    shown |= {key for key, weight in (fixed_weights(spec) or {}).items() if weight}
+    return not shown.issubset(eligible)
 
 
 def baseline_spec(definition: Definition) -> Spec:

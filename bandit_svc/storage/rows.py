@@ -153,6 +153,24 @@ class ClosedDecision(msgspec.Struct, frozen=True, gc=False):
     """(milliseconds from exposure to reward, whether it counted)"""
     clipped: int = 0
     """Rewards that took the decision's sum out of the range, each within it itself."""
+    restricted: bool = False
+    """Whether a variant of the baseline was not eligible."""
+
+    @property
+    def forced(self) -> bool:
+        """Return whether its variant was the only eligible one."""
+        return len(self.due.decision.variants) == 1
+
+
+def closing_counts(closed: Iterable[ClosedDecision]) -> Counter[tuple[int, str]]:
+    """Return the counters that rise by what is known of decisions once they close."""
+    counts = clipped_counts(closed)
+    for c in closed:
+        if c.forced:
+            counts[c.due.number, f"forced_{c.due.group}"] += 1
+        if c.restricted:
+            counts[c.due.number, f"restricted_{c.due.group}"] += 1
+    return counts
 
 
 def clipped_counts(closed: Iterable[ClosedDecision]) -> Counter[tuple[int, str]]:

@@ -5,9 +5,9 @@ Owns one whose every part is known; a test replaces the parts that it is about.
 
 from msgspec.structs import replace
 
+from bandit_svc.services.report.counts.decisions import Decisions
 from bandit_svc.services.report.report import (
     Comparison,
-    Decisions,
     Group,
     Latency,
     Model,
@@ -39,6 +39,8 @@ COUNTS = Decisions(
     rewards_refused=0,
     units_in_both_groups=0,
     repeats=0,
+    forced=0,
+    restricted=0,
 )
 MODEL = Model(
     version=3,

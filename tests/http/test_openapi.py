@@ -106,7 +106,8 @@ def test_answers_have_the_fields_that_are_described(
 ) -> None:
     schemas = document["components"]["schemas"]
     service.create("hero")
-    service.create("sticky", sticky={"for_seconds": 60})
+    limited = [{"key": "a"}, {"key": "b", "when": "hour > 9"}]
+    service.create("sticky", sticky={"for_seconds": 60}, variants=limited)
     service.decide("sticky", unit_id="u")
     decided = service.decide("sticky", unit_id="u")
     body = {"decision_id": decided["decision_id"], "value": 5}

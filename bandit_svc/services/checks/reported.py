@@ -16,6 +16,8 @@ from bandit_svc.storage.rows import Totals
 CLIPPED: Final = "rewards_clipped"
 REFUSED: Final = "rewards_refused"
 REPEATS: Final = "repeats"
+FORCED: Final = "forced"
+RESTRICTED: Final = "restricted"
 
 REWARDS_RANGE = CheckKind(
     "rewards_range",

@@ -21,6 +21,7 @@ from bandit_svc.services.evaluation.labels import (
     normalised_candidates,
 )
 from bandit_svc.services.managing.rehearsal import check_rehearsal
+from bandit_svc.services.serving.conditions import check_conditions
 from bandit_svc.storage.interface import Storage
 from policies.spec import named_variants
 
@@ -218,6 +219,7 @@ def checked_definition(definition: Definition) -> Definition:
         InvalidInput: a field is out of its range; the pointer names it.
     """
     check_definition(definition)
+    check_conditions(definition.variants)
     definition = msgspec.structs.replace(
         definition,
         policy=checked_spec(definition.policy, "/policy"),

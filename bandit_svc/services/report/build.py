@@ -17,7 +17,14 @@ from bandit_svc.domain.times import timestamp, timestamp_or_none
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.ope.uplift.totals import Totals as Sums
 from bandit_svc.services.checks.degraded import Reason, silence
-from bandit_svc.services.checks.reported import CLIPPED, REFUSED, REPEATS, total_of
+from bandit_svc.services.checks.reported import (
+    CLIPPED,
+    FORCED,
+    REFUSED,
+    REPEATS,
+    RESTRICTED,
+    total_of,
+)
 from bandit_svc.services.evaluation.rows import (
     Clustering,
     ips_of_variants,
@@ -32,6 +39,7 @@ from bandit_svc.services.report.business.money import money_now
 from bandit_svc.services.report.business.outlook import outlook_of
 from bandit_svc.services.report.business.without_consent import without_consent
 from bandit_svc.services.report.checks import Facts, report_checks
+from bandit_svc.services.report.counts.decisions import Decisions, Pending
 from bandit_svc.services.report.deployed import with_deployed_values
 from bandit_svc.services.report.first_reward import without_biased_numbers
 from bandit_svc.services.report.former_uplift import former_uplift
@@ -43,12 +51,10 @@ from bandit_svc.services.report.metrics.declared import mean_chance, tested_mean
 from bandit_svc.services.report.metrics.derived import derived_metrics
 from bandit_svc.services.report.parts import part_mean, part_of
 from bandit_svc.services.report.report import (
-    Decisions,
     Group,
     Latency,
     Model,
     ModelEvidenceRow,
-    Pending,
     PolicyChoice,
     PolicyMemory,
     Report,
@@ -188,6 +194,8 @@ def _decisions(totals: Totals, main: list[Tally]) -> Decisions:
         rewards_refused=total_of(totals, REFUSED),
         units_in_both_groups=counts.get("units_in_both_groups", 0),
         repeats=total_of(totals, REPEATS),
+        forced=total_of(totals, FORCED),
+        restricted=total_of(totals, RESTRICTED),
     )
 
 

@@ -16,6 +16,7 @@ from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.planning.outlook import Outlook
 from bandit_svc.services.report.business.corrections import CorrectedRewards
 from bandit_svc.services.report.business.rows import Money, WithoutConsent
+from bandit_svc.services.report.counts.decisions import Decisions, Pending
 from bandit_svc.services.report.metrics.rows import Chance, Claims, DerivedRow
 from bandit_svc.services.report.ranges.asked import ReportRange
 from bandit_svc.services.values import (
@@ -29,54 +30,6 @@ from bandit_svc.services.values import (
 )
 
 GuardrailStatus = Literal["ok", "undecided", "breached"]
-
-
-class Decisions(msgspec.Struct, frozen=True):
-    """Counts of decisions and rewards.
-
-    Attributes:
-        treatment: exposed decisions of the learning policy that have matured.
-        baseline: those of the holdout.
-        joined: those of both.
-        pending: decisions whose reward window is open.
-        unexposed: deferred decisions that were never activated.
-        ambiguous: ids under which two variants went out.
-        fallback: decisions by the baseline because a pmf was not valid.
-        rewards_clipped: rewards cut to the range, or to the room that a sum had in it.
-        rewards_refused: rewards that were answered 400, and count nowhere.
-        units_in_both_groups: units that a changed holdout has moved, with decisions in
-            each group; a unit's groups of before this was counted are not known.
-        repeats: those of both groups that were a decision given again to its unit.
-    """
-
-    treatment: int
-    baseline: int
-    joined: int
-    pending: int
-    unexposed: int
-    ambiguous: int
-    fallback: int
-    late_rewards: int
-    duplicate_rewards: int
-    conflicting_rewards: int
-    orphan_rewards: int
-    rewards_clipped: int
-    rewards_refused: int
-    units_in_both_groups: int
-    repeats: int
-
-
-class Pending(msgspec.Struct, frozen=True):
-    """What is known of decisions whose reward window is open.
-
-    Attributes:
-        rewarded: those with a reward so far; None once decisions have joined, or too
-            many are pending.
-        first_matures_at: when the first of them matures, ISO 8601 in UTC.
-    """
-
-    rewarded: int | None = None
-    first_matures_at: str | None = None
 
 
 class Comparison(msgspec.Struct, frozen=True):

@@ -5,18 +5,18 @@ Touches no database; the one write is the append. Takes the clock and the
 entropy; the draw's seed is the decision's id.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from bandit_svc.domain.events.codec import encode_repeat
-from bandit_svc.domain.events.decision import Decision, PmfSource, Repeat
+from bandit_svc.domain.events.decision import Decision, Repeat
 from bandit_svc.domain.events.decision_id import text_id, uniform_from_id
 from bandit_svc.domain.experiment import (
     BASELINE,
     Definition,
     Experiment,
-    Group,
     assign_group,
     group_of,
 )
@@ -27,11 +27,12 @@ from bandit_svc.errors import Conflict, FieldError, InvalidInput, Unavailable
 from bandit_svc.services.people.links import links_of_decision
 from bandit_svc.services.people.persons import Person
 from bandit_svc.services.policy_inputs import actions_of
+from bandit_svc.services.serving.conditions import NONE_OUT, ineligible
 from bandit_svc.services.serving.eligibility import eligible_variants
 from bandit_svc.services.serving.ports import ServingPorts
-from bandit_svc.services.serving.served_experiment import ServedExperiment
-from policies.base import Action, PolicyError
-from policies.pmf import mix_floor, sample, validate_pmf
+from bandit_svc.services.serving.served_experiment import ServedExperiment, pmfs_of
+from policies.base import Action
+from policies.pmf import sample
 
 UNIT_NAMESPACE = "unit"
 """Where the declared features of a unit are in the context of its decisions."""
@@ -55,7 +56,8 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
 
     `expires_at_ms` is the end of the reward window; for a deferred decision, the
     last moment at which it can be activated. `repeated` is an answer to a request that
-    came again, `given_again` one to a unit that came back.
+    came again, `given_again` one to a unit that came back. `ineligible` are the
+    variants that their own conditions kept out, with the reasons.
     """
 
     decision: Decision
@@ -63,6 +65,7 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
     expires_at_ms: int
     repeated: bool = False
     given_again: bool = False
+    ineligible: Mapping[str, str] = NONE_OUT
 
 
 def decide(
@@ -87,7 +90,7 @@ def decide(
             or its `request_id` was answered for another unit, context or variants.
         InvalidInput: the request's own variants are not allowed or not valid, or it
             excludes what is no variant.
-        Unprocessable: no variant is left to choose from.
+        NothingEligible: no variant is left to choose from.
         Unavailable: the choice can't be made durable, so there is none.
     """
     if request.request_id is not None:
@@ -146,7 +149,9 @@ def _check_same_request(
     Raises:
         Conflict: the unit, the context or the variants differ from the first's.
     """
-    eligible = eligible_variants(made_with, request.variants, request.exclude)
+    eligible = eligible_variants(
+        made_with, request.variants, request.exclude, first.context, first.decided_at_ms
+    )
     differing = [
         name
         for name, same in (
@@ -203,7 +208,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         # The group alone is of the unit; nothing else is used or kept.
         request = msgspec.structs.replace(request, unit_id=None, request_id=None)
         unit_id, trace_id, context = None, None, {}
-    variants, actions = _eligible(served, request)
+    variants, actions = _eligible(served, request, context, now_ms)
     keys = served.keys
     if variants is not served.variants:
         keys = tuple(action.key for action in actions)
@@ -212,7 +217,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         first = ports.kept.find(served, sticky, unit_id, context, keys, now_ms)
         if first is not None and first.deferred == request.defer:
             return _give_again(ports, experiment, first, now_ms)
-    pmfs = _pmfs(served, context, actions, keys, group)
+    pmfs = pmfs_of(served, context, actions, keys, group)
     chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
     # In the order of the struct: names would cost more than the draw.
     decision = Decision(
@@ -245,7 +250,17 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     ports.log.append(ports.encoder.encode(decision, served.keys, issued))
     if sticky is not None:
         ports.kept.remember(served, decision)
-    return Decided(decision, variants[chosen].payload, now_ms + served.window_ms)
+    out = (
+        ineligible(experiment.definition, decision) if served.conditional else NONE_OUT
+    )
+    return Decided(
+        decision,
+        variants[chosen].payload,
+        now_ms + served.window_ms,
+        False,  # noqa: FBT003 - names would cost time
+        False,  # noqa: FBT003
+        out,
+    )
 
 
 def _link(ports: ServingPorts, request: DecisionRequest, now_ms: int) -> None:
@@ -304,71 +319,17 @@ def _as_asked(made_with: Definition, decision: Decision) -> Context:
     return {n: v for n, v in decision.context.items() if n != UNIT_NAMESPACE}
 
 
-class _Pmfs(msgspec.Struct, frozen=True, gc=False):
-    """What is drawn from, and what each group would have drawn from."""
-
-    served: tuple[float, ...]
-    source: PmfSource
-    treatment: tuple[float, ...]
-    baseline: tuple[float, ...] | None
-
-
-def _pmfs(
-    served: ServedExperiment,
-    context: Context,
-    actions: tuple[Action, ...],
-    keys: tuple[str, ...],
-    group: Group,
-) -> _Pmfs:
-    """Return the pmf of a group, and those of both for the log.
-
-    The other group's is what tells later how likely the choice was in either. It must
-    not fail the page: the policy's falls back in the holdout too, and a baseline that
-    has none is left out.
-    """
-    if group == BASELINE:
-        baseline = served.baseline.of(context, actions, keys)
-        treatment, _ = _treatment_pmf(served, context, actions, keys)
-        return _Pmfs(baseline, "baseline", treatment, baseline)
-    treatment, source = _treatment_pmf(served, context, actions, keys)
-    try:
-        reference = served.baseline.of(context, actions, keys)
-    except PolicyError:
-        return _Pmfs(treatment, source, treatment, None)
-    return _Pmfs(treatment, source, treatment, reference)
-
-
-def _treatment_pmf(
-    served: ServedExperiment,
-    context: Context,
-    actions: tuple[Action, ...],
-    keys: tuple[str, ...],
-) -> tuple[tuple[float, ...], PmfSource]:
-    """Return the pmf that the treatment is drawn from, and its source.
-
-    A policy that fails must not fail the page: the baseline's pmf serves, with
-    the same floor, and is logged as what it is.
-    """
-    floor = served.experiment.definition.exploration_floor
-    try:
-        pmf = mix_floor(served.policy.pmf(context, actions), floor)
-        validate_pmf(pmf, len(actions), floor)
-    except PolicyError:
-        pmf = mix_floor(served.baseline.of(context, actions, keys), floor)
-        validate_pmf(pmf, len(actions), floor)
-        return tuple(pmf), "fallback"
-    return tuple(pmf), "policy"
-
-
 def _eligible(
-    served: ServedExperiment, request: DecisionRequest
+    served: ServedExperiment, request: DecisionRequest, context: Context, now_ms: int
 ) -> tuple[tuple[Variant, ...], tuple[Action, ...]]:
     """Return the eligible variants, and what the policy reads of them."""
-    if request.variants is None and not request.exclude:
+    if request.variants is None and not request.exclude and not served.conditional:
         return served.variants, served.actions
     variants = eligible_variants(
-        served.experiment.definition, request.variants, request.exclude
+        served.experiment.definition, request.variants, request.exclude, context, now_ms
     )
+    if variants == served.variants:
+        return served.variants, served.actions
     return variants, actions_of(variants)
 
 
@@ -394,4 +355,10 @@ def _answer(
     repeated: bool = False,
 ) -> Decided:
     ends_at_ms = decision.decided_at_ms + definition.reward.window_ms
-    return Decided(decision, payload, ends_at_ms, repeated)
+    return Decided(
+        decision,
+        payload,
+        ends_at_ms,
+        repeated,
+        ineligible=ineligible(definition, decision),
+    )

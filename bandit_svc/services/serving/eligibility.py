@@ -1,30 +1,34 @@
 """Which variants a request may be shown.
 
-Owns what a request's `variants` and `exclude` leave of an experiment's variants, and
-what is refused of them.
+Owns what a request's `variants` and `exclude`, and the variants' own conditions, leave
+of an experiment's variants, and what is refused of them.
 """
 
 from collections.abc import Sequence
 from typing import assert_never
 
 from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant, check_listing, check_variants
-from bandit_svc.errors import InvalidInput, Unprocessable
+from bandit_svc.errors import InvalidInput, NothingEligible
+from bandit_svc.services.serving.conditions import without_those_out
 
 
 def eligible_variants(
     definition: Definition,
     asked: Sequence[str | Variant] | None,
     exclude: Sequence[str],
+    context: Context,
+    now_ms: int,
 ) -> tuple[Variant, ...]:
-    """Return the active variants, or those of the request, without the excluded.
+    """Return the active variants, or those of the request, that may be shown.
 
     A retired variant may be excluded: callers keep lists of what was dismissed.
 
     Raises:
         InvalidInput: a variant of the request is not allowed or not valid, or an
             exclusion names no variant.
-        Unprocessable: none is left.
+        NothingEligible: none is left.
     """
     variants = definition.active_variants
     if asked is not None:
@@ -33,10 +37,15 @@ def eligible_variants(
         _check_exclusions(definition, variants, exclude)
         excluded = frozenset(exclude)
         variants = tuple(v for v in variants if v.key not in excluded)
+    asked_for = len(variants)
+    variants = without_those_out(variants, context, now_ms)
     if not variants:
-        raise Unprocessable(
-            f"no variant of {definition.key!r} is left after `variants` and "
-            "`exclude`; show your own default"
+        left = "`variants` and `exclude`"
+        if asked_for:
+            left = f"the conditions of its variants (`when`, `from`, `until`; {left})"
+        raise NothingEligible(
+            f"no variant of {definition.key!r} is left after {left}; show your own "
+            "default"
         )
     return variants
 
@@ -81,11 +90,7 @@ def _request_variants(
                     "this experiment takes keys of its own variants only; set its "
                     "request_variants to 'replace' to bring whole variants",
                 )
-            if item.retired:
-                raise InvalidInput.at(
-                    f"/variants/{index}/retired",
-                    "a retired variant is never chosen; leave it out of the request",
-                )
+            _check_whole(item, f"/variants/{index}")
             variants.append(item)
         elif item in known:
             variants.append(known[item])
@@ -101,6 +106,20 @@ def _request_variants(
         # Their contents were checked when the experiment was defined.
         check_listing(variants)
     return tuple(variants)
+
+
+def _check_whole(variant: Variant, pointer: str) -> None:
+    if variant.retired:
+        raise InvalidInput.at(
+            f"{pointer}/retired",
+            "a retired variant is never chosen; leave it out of the request",
+        )
+    if variant.is_conditional:
+        raise InvalidInput.at(
+            pointer,
+            "a request says itself which of its variants may be shown; leave out "
+            "`when`, `from` and `until`",
+        )
 
 
 def _listed(definition: Definition) -> str:

@@ -19,6 +19,7 @@ from bandit_svc.domain.experiment import (
 )
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
+from bandit_svc.services.serving.conditions import ineligible
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
     load_policy,
@@ -145,12 +146,13 @@ def _left_out(definition: Definition, decision: Decision) -> list[LeftOut]:
         if decision.inline_variants
         else "the request left it out, by `exclude` or by its list of `variants`"
     )
+    out = ineligible(definition, decision)
     return [
         LeftOut(
             variant.key,
             f"retired before revision {decision.revision + 1}"
             if variant.retired
-            else request,
+            else out.get(variant.key, request),
         )
         for variant in definition.variants
         if variant.key not in decision.variants

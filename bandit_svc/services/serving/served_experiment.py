@@ -1,7 +1,7 @@
 """An experiment as this process serves it.
 
 Owns the immutable view that a request reads: the definition in the forms that
-policies want, the served model and the lock around it.
+policies want, the served model and the lock around it, and the pmf of each group.
 """
 
 import threading
@@ -9,14 +9,21 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from bandit_svc.domain.experiment import Definition, Experiment, UnitHashes
+from bandit_svc.domain.events.decision import PmfSource
+from bandit_svc.domain.experiment import (
+    BASELINE,
+    Definition,
+    Experiment,
+    Group,
+    UnitHashes,
+)
 from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.people.feature import UnitFeature, parse_features
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
-from policies.base import Action, Policy
-from policies.pmf import validate_pmf
+from policies.base import Action, Policy, PolicyError
+from policies.pmf import mix_floor, validate_pmf
 from policies.spec import fixed_weights, normalise_spec
 
 MOST_ELIGIBLE_SETS = 1_000
@@ -90,6 +97,65 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     window_ms: int
     """Of its rewards, which takes a multiplication to be known."""
     units: UnitHashes
+    conditional: bool
+    """Whether a variant has a condition, so that not each of them is always eligible.
+    """
+
+
+class Pmfs(msgspec.Struct, frozen=True, gc=False):
+    """What is drawn from, and what each group would have drawn from."""
+
+    served: tuple[float, ...]
+    source: PmfSource
+    treatment: tuple[float, ...]
+    baseline: tuple[float, ...] | None
+
+
+def pmfs_of(
+    served: ServedExperiment,
+    context: Context,
+    actions: tuple[Action, ...],
+    keys: tuple[str, ...],
+    group: Group,
+) -> Pmfs:
+    """Return the pmf of a group, and those of both for the log.
+
+    The other group's is what tells later how likely the choice was in either. It must
+    not fail the page: the policy's falls back in the holdout too, and a baseline that
+    has none is left out.
+    """
+    if group == BASELINE:
+        baseline = served.baseline.of(context, actions, keys)
+        treatment, _ = _treatment_pmf(served, context, actions, keys)
+        return Pmfs(baseline, "baseline", treatment, baseline)
+    treatment, source = _treatment_pmf(served, context, actions, keys)
+    try:
+        reference = served.baseline.of(context, actions, keys)
+    except PolicyError:
+        return Pmfs(treatment, source, treatment, None)
+    return Pmfs(treatment, source, treatment, reference)
+
+
+def _treatment_pmf(
+    served: ServedExperiment,
+    context: Context,
+    actions: tuple[Action, ...],
+    keys: tuple[str, ...],
+) -> tuple[tuple[float, ...], PmfSource]:
+    """Return the pmf that the treatment is drawn from, and its source.
+
+    A policy that fails must not fail the page: the baseline's pmf serves, with
+    the same floor, and is logged as what it is.
+    """
+    floor = served.experiment.definition.exploration_floor
+    try:
+        pmf = mix_floor(served.policy.pmf(context, actions), floor)
+        validate_pmf(pmf, len(actions), floor)
+    except PolicyError:
+        pmf = mix_floor(served.baseline.of(context, actions, keys), floor)
+        validate_pmf(pmf, len(actions), floor)
+        return tuple(pmf), "fallback"
+    return tuple(pmf), "policy"
 
 
 def load_policy(definition: Definition, published: ModelVersion | None) -> LoadedPolicy:
@@ -120,4 +186,5 @@ def prepared(experiment: Experiment, policy: LoadedPolicy) -> ServedExperiment:
         features=parse_features(definition.features),
         window_ms=definition.reward.window_ms,
         units=UnitHashes(experiment.salt),
+        conditional=any(v.is_conditional for v in variants),
     )

@@ -19,7 +19,7 @@ from bandit_svc.storage.rows import (
     JoinSums,
     Tally,
     UpliftSums,
-    clipped_counts,
+    closing_counts,
 )
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
@@ -127,7 +127,7 @@ class SqliteJoins:
                 late,
             )
             add_counts(connection, _late_counts(closed))
-            add_counts(connection, clipped_counts(closed))
+            add_counts(connection, closing_counts(closed))
             _add_sums(connection, closed, sums)
             add_latencies(connection, latencies_of(closed))
             add_calibration(connection, sums.calibration)

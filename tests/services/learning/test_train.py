@@ -184,25 +184,30 @@ def test_old_decisions_are_learned_with_the_features_that_they_were_made_with(
     service: Service,
 ) -> None:
     sizes = {1: 1.0, 2: -5.0}
-    service.create(holdout=0.0, variants=[{"key": "a", "features": {"s": sizes[1]}}])
+    other = {"key": "b"}
+    service.create(
+        holdout=0.0, variants=[{"key": "a", "features": {"s": sizes[1]}}, other]
+    )
     decisions = [service.decide(unit_id=f"u{i}").decision for i in range(20)]
-    service.change(variants=[{"key": "a", "features": {"s": sizes[2]}}])
+    service.change(variants=[{"key": "a", "features": {"s": sizes[2]}}, other])
     service.now_ms += 1
     decisions += [service.decide(unit_id=f"u{i}").decision for i in range(20)]
     service.mature()
     # Learned by hand, in the order of maturity; nobody reported a reward.
     by_hand = build_policy(service.model().meta.policy)
     for d in sorted(decisions, key=lambda d: (d.decided_at_ms, d.id)):
-        by_hand.learn({}, [Action("a", {"s": sizes[d.revision]})], 0, 1.0, 0.0)
+        actions = [Action("a", {"s": sizes[d.revision]}), Action("b", {})]
+        by_hand.learn({}, actions, d.chosen, d.propensity, 0.0)
 
-    assert {d.propensity for d in decisions} == {1.0}
+    assert {d.revision for d in decisions} == {1, 2}
     assert service.model().state == by_hand.dump()
 
 
 def test_a_learner_that_saw_every_revision_and_one_that_saw_the_last_agree(
     service: Service,
 ) -> None:
-    service.create(holdout=0.0, variants=[{"key": "a", "features": {"s": 1}}])
+    variants = [{"key": "a", "features": {"s": 1}}, {"key": "b"}]
+    service.create(holdout=0.0, variants=variants)
     for size in (2, 3, 4):
         service.rounds(20)
         service.mature()

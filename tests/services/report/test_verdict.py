@@ -6,7 +6,8 @@ from msgspec.structs import replace
 from bandit_svc.domain.experiment import Status
 from bandit_svc.prose.report_html.page import outcome_of
 from bandit_svc.services.checks.loop import LEARNER
-from bandit_svc.services.report.report import HistoryPoint, Pending, Report
+from bandit_svc.services.report.counts.decisions import Pending
+from bandit_svc.services.report.report import HistoryPoint, Report
 from bandit_svc.services.report.verdict import verdict
 from bandit_svc.services.values import NOT_ESTIMATED, UNKNOWN, Estimated
 from tests.harness.reports import COUNTS, MODEL, UPLIFT, report_of

@@ -17,10 +17,12 @@ from bandit_svc.domain.events.attribution import (
     joined_reward,
     timing,
 )
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import TREATMENT, Definition, RewardDefinition
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.uplift_rows import Joined
+from bandit_svc.services.policy_inputs import is_restricted
 from bandit_svc.storage.rows import ClosedDecision, ClosedRow, DueDecision
 
 
@@ -40,9 +42,11 @@ def joined_of(rows: Sequence[ClosedRow], definitions: Definitions) -> Joined | N
 
 def close_decision(due: DueDecision, definition: Definition) -> ClosedDecision:
     """Return a decision whose window has closed, with its reward."""
-    learnable = due.group == TREATMENT or definition.learn_from_baseline
+    learnable = is_learnable(due.decision, definition)
+    restricted = is_restricted(definition, due.decision.variants)
     if not due.rewards:
-        return ClosedDecision(due, definition.reward.default, 0, learnable, {}, ())
+        default = definition.reward.default
+        return ClosedDecision(due, default, 0, learnable, {}, (), restricted=restricted)
     rewards = [_reward(due, row) for row in due.rewards]
     main = [r for r in rewards if r.metric == MAIN_METRIC]
     joined = joined_reward(main, due.exposed_at_ms, definition.reward)
@@ -62,7 +66,18 @@ def close_decision(due: DueDecision, definition: Definition) -> ClosedDecision:
         ),
         latencies=_latencies(main, kept, due.exposed_at_ms, definition.reward),
         clipped=joined.clipped + clipped,
+        restricted=restricted,
     )
+
+
+def is_learnable(decision: Decision, definition: Definition) -> bool:
+    """Return whether a joined decision is learned from.
+
+    One whose variant was the only eligible one was no choice.
+    """
+    if len(decision.variants) == 1:
+        return False
+    return decision.group == TREATMENT or definition.learn_from_baseline
 
 
 def _secondary(

@@ -21,6 +21,7 @@ from bandit_svc.services.learning.parts.kept import KeptParts
 from bandit_svc.services.learning.uplift_looks import Looks
 from bandit_svc.services.report.build import group_row, moments_of, period_of
 from bandit_svc.services.report.business.money import money_of_range
+from bandit_svc.services.report.counts.decisions import Decisions
 from bandit_svc.services.report.first_reward import without_biased_numbers
 from bandit_svc.services.report.guardrails import metrics
 from bandit_svc.services.report.history import history
@@ -34,7 +35,6 @@ from bandit_svc.services.report.ranges.sums import (
 )
 from bandit_svc.services.report.ranges.verdict import range_verdict
 from bandit_svc.services.report.report import (
-    Decisions,
     Latency,
     Model,
     Report,
@@ -150,6 +150,8 @@ def _decisions(main: list[Tally]) -> Decisions:
         rewards_refused=0,
         units_in_both_groups=0,
         repeats=0,
+        forced=0,
+        restricted=0,
     )
 
 

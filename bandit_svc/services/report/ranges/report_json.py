@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.services.checks.check import checked_json
-from bandit_svc.services.report.report import Decisions, Report, VariantRow
+from bandit_svc.services.report.counts.decisions import Decisions
+from bandit_svc.services.report.report import Report, VariantRow
 
 _NOT_OF_A_RANGE = frozenset(
     {
