@@ -19,7 +19,7 @@ from bandit_svc.services.people.credit_values import credits_of_reward
 from bandit_svc.services.people.ports import PeoplePorts
 
 UnitRewardStatus = Literal[
-    "accepted", "duplicate", "conflict", "late", "quarantined", "corrected"
+    "accepted", "duplicate", "conflict", "late", "quarantined", "corrected", "dropped"
 ]
 
 
@@ -59,7 +59,8 @@ def record_unit_reward(
 ) -> RecordedUnitReward:
     """Append a reward durably.
 
-    Sending the same reward_id again is safe: the first one counts.
+    Sending the same reward_id again is safe: the first one counts. A reward of a unit
+    that denied consent is not kept: nothing may say what the unit did.
 
     Args:
         ports: of the worker.
@@ -74,6 +75,9 @@ def record_unit_reward(
         Unavailable: it can't be made durable now; nothing was kept.
     """
     reward = _checked(report, experiments, now_ms)
+    state = ports.units.state(report.unit_id)
+    if state is not None and state.consent == "denied":
+        return RecordedUnitReward(reward, "dropped", None, _is_clipped(reward))
     status, decision_id = _known(ports, reward, report.value, all_is_stored)
     ports.log.append(encode_unit_fact(reward))
     return RecordedUnitReward(reward, status, decision_id, _is_clipped(reward))

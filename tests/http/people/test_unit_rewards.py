@@ -258,6 +258,20 @@ def test_a_reward_after_the_decision_was_learned_is_late(
     assert service.get(f"/v1/decisions/{decided['decision_id']}").json["reward"] == 0
 
 
+def test_a_reward_of_a_unit_without_consent_is_not_kept(
+    service: WorkerInProcess,
+) -> None:
+    shop(service)
+    service.call("PUT", "/v1/units/u", {"consent": "denied"})
+    service.learn()
+    before = service.stored()
+    answer = buy(service)
+
+    assert (answer.status_code, answer.json["status"]) == (202, "dropped")
+    assert service.stored() == before
+    assert service.get("/v1/rewards/order-1").status_code == 404
+
+
 def test_a_reward_for_one_experiment_goes_to_no_other(
     service: WorkerInProcess,
 ) -> None:
