@@ -170,16 +170,23 @@ def _known(
             "duplicate" if same else "conflict",
             decisions.pop() if len(decisions) == 1 else None,
         )
-    # Read first: what is in the store then is not missed below.
-    complete = all_is_stored()
-    found = [
+    found = _decisions_for(ports, reward)
+    if not found:
+        if not all_is_stored():
+            return "accepted", None
+        # The learner may have moved it between the two looks.
+        found = _decisions_for(ports, reward)
+    if not found:
+        return "quarantined", None
+    late = all(map(ports.credits.is_joined, found))
+    return ("late" if late else "accepted"), None
+
+
+def _decisions_for(ports: PeoplePorts, reward: UnitReward) -> list[str]:
+    """Return the decisions that the store would credit with a reward now."""
+    of = reward.unit_id, reward.occurred_at_ms, reward.at_ms
+    return [
         decision
-        for number in numbers
-        for decision in ports.credits.decisions_for(
-            number, reward.unit_id, reward.occurred_at_ms, reward.at_ms
-        )
+        for number in reward.rewards
+        for decision in ports.credits.decisions_for(number, *of)
     ]
-    if found:
-        late = all(map(ports.credits.is_joined, found))
-        return ("late" if late else "accepted"), None
-    return ("quarantined" if complete else "accepted"), None
