@@ -28,6 +28,7 @@ PUBLISHABLE = frozenset(
         "decisions.create_batch",
         "decisions.activate_one",
         "decisions.activate_batch",
+        "ofrep.evaluate_one",
         "rewards.create",
         "rewards.create_batch",
         "events.create",

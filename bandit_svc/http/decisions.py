@@ -34,7 +34,7 @@ from bandit_svc.http.records import (
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metric_counts import observe
 from bandit_svc.services.serving.activate import activate
-from bandit_svc.services.serving.decide import DecisionRequest, decide
+from bandit_svc.services.serving.decide import Decided, DecisionRequest, decide
 from bandit_svc.services.serving.look_up import look_up
 from bandit_svc.storage.keys import KeyRow
 
@@ -122,9 +122,20 @@ def check_decision(
     check_experiment(key, experiment.key, "/decision_id")
 
 
-def _decide(
+def decided_for(
     request_context: RequestContext, parsed: DecisionRequest, caller: Caller
-) -> DecisionAnswer:
+) -> Decided:
+    """Decide for a caller, by whichever protocol it asks; counted and timed.
+
+    Args:
+        request_context: of the worker.
+        parsed: the request, with the id of the unit as it was sent.
+        caller: who sent it.
+
+    Raises:
+        Forbidden: the key is not for the experiment.
+        BanditError: as `services.serving.decide`.
+    """
     began = time.perf_counter()
     check_experiment(caller.key, parsed.experiment, "/experiment")
     with_kept_names(request_context, caller, parsed)
@@ -140,7 +151,13 @@ def _decide(
     if not decided.repeated:
         request_context.decision_counter.count(decision)
     observe(metrics.DECISION_SECONDS, time.perf_counter() - began)
-    return decision_answer(decided)
+    return decided
+
+
+def _decide(
+    request_context: RequestContext, parsed: DecisionRequest, caller: Caller
+) -> DecisionAnswer:
+    return decision_answer(decided_for(request_context, parsed, caller))
 
 
 def _decide_one_of_many(

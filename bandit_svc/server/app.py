@@ -21,6 +21,7 @@ from bandit_svc.http import (
     rewards,
 )
 from bandit_svc.http.counting import count_request
+from bandit_svc.http.doors import ofrep
 from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
 from bandit_svc.http.people import erasures, events, unit_rewards, units
@@ -50,6 +51,7 @@ def create_app(request_context: RequestContext) -> Flask:
     for room in (
         ops,
         decisions,
+        ofrep,
         rewards,
         events,
         unit_rewards,

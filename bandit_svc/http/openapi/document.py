@@ -15,12 +15,19 @@ from bandit_svc import __version__
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.http import records
 from bandit_svc.http.answers import DecisionAnswer, RewardAnswer, json_reply
+from bandit_svc.http.doors import ofrep_bodies
 from bandit_svc.http.evaluations import (
     EvaluationAnswer,
     EvaluationBody,
     EvaluationList,
 )
-from bandit_svc.http.openapi.operations import DOCUMENT, OPERATIONS, PATCH, Operation
+from bandit_svc.http.openapi.operations import (
+    DOCUMENT,
+    OPERATIONS,
+    PATCH,
+    PROBLEM,
+    Operation,
+)
 from bandit_svc.http.parsing import (
     ActivationBatchBody,
     DecisionBatchBody,
@@ -47,13 +54,15 @@ _STRUCTS = (
     records.Readiness, Problem, Plan, bodies.EventBody, bodies.EventBatchBody,
     bodies.EventAnswer, bodies.EventBatchAnswer, bodies.UnitBody,
     bodies.UnitChangeAnswer, bodies.UnitRecord, erasures.ErasureAnswer,
-    unit_rewards.RewardRecords,
+    unit_rewards.RewardRecords, ofrep_bodies.FlagEvaluationBody,
+    ofrep_bodies.FlagEvaluation, ofrep_bodies.FlagEvaluationFailure,
 )  # fmt: skip
 _QUERIES = (PlanRequest, RangeQuery)
 """Their fields are the parameters of a query."""
 _BATCHES = (("Decision", "decisions"), ("Reward", "rewards"), ("Event", "events"))
 _TO_WORDS = str.maketrans("/{}.", "    ")
 _PREFIX = "#/components/schemas/"
+PROBLEM_MEDIA = "application/problem+json"
 
 
 def register(app: Flask) -> None:
@@ -132,9 +141,10 @@ def _operation(operation: Operation) -> Json:
     answer["content"] = _content(operation.media, schema, recorded.get("answer"))
     responses = {str(operation.status): answer}
     for status in (*operation.problems, 500):
+        media = "application/json" if operation.failure != PROBLEM else PROBLEM_MEDIA
         responses[str(status)] = {
             "description": _PROBLEMS[status],
-            "content": {"application/problem+json": {"schema": _reference("Problem")}},
+            "content": {media: {"schema": _reference(operation.failure)}},
         }
     described: Json = {
         "summary": operation.summary,

@@ -8,6 +8,7 @@ them with the routes that exist.
 from typing import Literal, NamedTuple
 
 Access = Literal["publishable", "secret", "open"]
+PROBLEM = "Problem"
 
 
 class Operation(NamedTuple):
@@ -19,6 +20,7 @@ class Operation(NamedTuple):
         problems: the statuses of problems that the route can answer, but for 500.
         media: the media type of the answer.
         query: the name of the schema of the parameters of the query; None for none.
+        failure: the name of the schema of what the route answers in place of `answer`.
     """
 
     method: str
@@ -31,6 +33,7 @@ class Operation(NamedTuple):
     problems: tuple[int, ...] = ()
     media: str = "application/json"
     query: str | None = None
+    failure: str = PROBLEM
 
     @property
     def name(self) -> str:
@@ -100,6 +103,13 @@ OPERATIONS = (
         "post", "/v1/events/batch",
         "Report up to 1,000 events; each entry is an answer or a problem, in order.",
         202, "publishable", "EventBatchAnswer", "EventBatchBody", _BATCH,
+    ),
+    Operation(
+        "post", "/ofrep/v1/evaluate/flags/{key}",
+        "Evaluate an experiment as a feature flag (OFREP): a decision, which counts as "
+        "shown.",
+        200, "publishable", "FlagEvaluation", "FlagEvaluationBody",
+        (400, 401, 403, 404, 413, 429, 503), failure="FlagEvaluationFailure",
     ),
     Operation(
         "put", "/v1/units/{unit_id}",

@@ -57,11 +57,8 @@ class Catalog:
             NotFound: there is no experiment of that key.
             Conflict: it is paused or archived.
         """
-        experiment = self.experiment(key)
-        served = self._served.get(key)
-        if served is None or served.experiment is not experiment:
-            served = self._prepare(experiment)
-        match experiment.definition.status:
+        served = self.prepared(key)
+        match served.experiment.definition.status:
             case "running":
                 return served
             case "paused":
@@ -75,7 +72,19 @@ class Catalog:
                     "or ask for another experiment"
                 )
             case _:
-                assert_never(experiment.definition.status)
+                assert_never(served.experiment.definition.status)
+
+    def prepared(self, key: str) -> ServedExperiment:
+        """Return an experiment of any status, ready to decide.
+
+        Raises:
+            NotFound: there is no experiment of that key.
+        """
+        experiment = self.experiment(key)
+        served = self._served.get(key)
+        if served is None or served.experiment is not experiment:
+            served = self._prepare(experiment)
+        return served
 
     def experiment(self, key: str) -> Experiment:
         """Return the current definition, as fresh as the store.

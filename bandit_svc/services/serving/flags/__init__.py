@@ -1,0 +1,1 @@
+"""Experiments as feature flags: what a stopped one shows, what an evaluation keeps."""
