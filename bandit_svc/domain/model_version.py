@@ -19,6 +19,8 @@ _STEPS = ((_MINUTE_MS, 1), (_HOUR_MS, _MINUTE_MS), (_DAY_MS, _HOUR_MS))
 """Up to which age, one version in how many milliseconds; beyond, one a day."""
 _ALL = 1
 """So many milliseconds that no two versions fall together."""
+_SHORTEST_MS = 500
+"""Versions come hardly closer than that."""
 _COARSEST_MS = 64 * _DAY_MS
 
 
@@ -96,7 +98,7 @@ def outdated_versions(kept: Sequence[VersionAge], now_ms: int, most: int) -> set
         staying = _staying(kept, now_ms, least_ms)
         if len(staying) <= most or least_ms > _COARSEST_MS:
             break
-        least_ms *= 2
+        least_ms = max(2 * least_ms, _SHORTEST_MS)
     newest_first = sorted(staying, reverse=True)
     return {one.version for one in kept} - set(newest_first[:most])
 

@@ -187,3 +187,23 @@ def test_a_decision_without_consent_is_corrected_in_its_own_sums(
         means += [row["mean"] for row in report["without_consent"] if row["n"]]
 
     assert means == [36, 36, 6]
+
+
+def test_a_reward_of_a_unit_that_is_sent_again_after_a_refund_is_no_conflict(
+    service: WorkerInProcess,
+) -> None:
+    reward = {"window_seconds": 60, "credit": "last_exposed", "maximum": 100}
+    service.create("shop", reward=reward)
+    service.decide("shop", unit_id="u")
+    body = {"unit_id": "u", "value": 84, "reward_id": "order-9", "experiment": "shop"}
+    answers = []
+    for fields in ({}, {"value": 0, "correction": True}, {}):
+        answers.append(service.post(PATH, body | fields))
+        service.learn(after_s=1)
+    decisions = service.get("/v1/experiments/shop/report").json["decisions"]
+
+    assert [one.json["status"] for one in answers] == [
+        *("accepted", "corrected", "duplicate"),
+    ]
+    assert decisions["conflicting_rewards"] == 0
+    assert decisions["duplicate_rewards"] == 1

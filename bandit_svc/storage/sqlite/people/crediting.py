@@ -304,7 +304,8 @@ class Crediting:
             return
         changed = self._connection.execute(
             "UPDATE unit_rewards SET conflicts = conflicts + 1"
-            " WHERE key = ? AND value <> ?",
+            # What was corrected since comes again with its former value.
+            " WHERE key = ? AND value <> ? AND corrected_ms = 0",
             (key, value.value),
         ).rowcount
         outcome = "rewards_conflict" if changed else "rewards_duplicate"

@@ -42,7 +42,11 @@ _STORED = """
     LEFT JOIN sound_credits c USING (decision_id, metric, reward_id)
     LEFT JOIN sound_corrections k USING (decision_id, metric, reward_id)"""
 _WAITING = """
-    SELECT NULL, u.number, u.metric, u.value, u.value, 0, u.source
+    SELECT NULL, u.number, u.metric, u.value,
+        -- Of one that was corrected, each decision has its share of the former value.
+        coalesce((SELECT sum(k.first_value) FROM sound_credits c
+            JOIN sound_corrections k USING (decision_id, metric, reward_id)
+            WHERE c.position = u.position), u.value), 0, u.source
     FROM sound_unit_rewards u"""
 
 
