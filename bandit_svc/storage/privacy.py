@@ -42,6 +42,17 @@ class Erasure(msgspec.Struct, frozen=True):
     finished_at_ms: int | None = None
 
 
+class WaitingReward(NamedTuple):
+    """A reward of a unit that has no decision yet."""
+
+    number: int
+    metric: str
+    reward_id: str
+    value: float
+    occurred_at_ms: int
+    received_at_ms: int
+
+
 class KeptOfUnit(NamedTuple):
     """What the store has of ids: decisions by their id, and facts in their order."""
 
@@ -49,6 +60,8 @@ class KeptOfUnit(NamedTuple):
     facts: Sequence[UnitFact]
     sticky: Sequence[tuple[int, str]]
     """Newest choices that are kept: experiment number, decision id."""
+    waiting: Sequence[WaitingReward] = ()
+    """Rewards that name the unit and have no decision."""
 
 
 class SeenUnits(NamedTuple):

@@ -8,6 +8,7 @@ from bandit_svc.domain.people.unit_state import UnitState
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.times import timestamp
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.privacy import WaitingReward
 from bandit_svc.storage.rows import DecisionView, RewardRow
 
 
@@ -63,6 +64,7 @@ class UnitExport(msgspec.Struct, frozen=True):
     facts: list[UnitFact]
     decisions: list[ExportedDecision]
     kept_choices: list[KeptChoice]
+    waiting_rewards: list[WaitingReward]
 
 
 def export_unit(storage: Storage, unit_id: str) -> UnitExport:
@@ -88,6 +90,7 @@ def export_unit(storage: Storage, unit_id: str) -> UnitExport:
             for number, decision_id in kept.sticky
             if number in keys
         ],
+        waiting_rewards=list(kept.waiting),
     )
 
 

@@ -18,7 +18,8 @@ from bandit_svc.domain.people.unit_fact import (
     UnitFact,
     decode_unit_fact,
 )
-from bandit_svc.storage.privacy import KeptOfUnit
+from bandit_svc.storage.privacy import KeptOfUnit, WaitingReward
+from bandit_svc.storage.sqlite.people import credit_tables
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, shown_id
 
 
@@ -119,7 +120,24 @@ def kept_of(
         [one.decision.id for one in decisions_of(connection, decisions, ids)],
         [one.fact for one in facts_of(connection, ids)],
         sticky,
+        _waiting(connection, ids),
     )
+
+
+def _waiting(
+    connection: sqlite3.Connection, ids: frozenset[str]
+) -> list[WaitingReward]:
+    """Return the rewards of units that have no decision."""
+    hashes = credit_tables.unit_hashes(connection)
+    found = []
+    for id_ in sorted(ids):
+        rows = connection.execute(
+            "SELECT number, metric, reward_id, value, occurred_at_ms, received_at_ms"
+            " FROM sound_unit_rewards WHERE unit = ? AND state <> ? ORDER BY position",
+            (hashes.of(id_), credit_tables.CREDITED),
+        )
+        found += [WaitingReward(*row) for row in rows]
+    return found
 
 
 def _in_json(id_: str) -> bytes:
