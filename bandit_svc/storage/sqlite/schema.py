@@ -15,6 +15,7 @@ from bandit_svc.storage.sqlite.migrations.released import migrations
 from bandit_svc.storage.sqlite.people.credit_tables import (
     add_corrections,
     create_credit,
+    order_alone,
 )
 from bandit_svc.storage.sqlite.people.crediting import link_known
 from bandit_svc.storage.sqlite.people.sticky import create_sticky
@@ -266,4 +267,10 @@ def m038_outdated_versions(db: Database) -> None:
     create_outdated_versions(db)
 
 
-LAST_MIGRATION = m038_outdated_versions.__name__
+@migrations()
+def m039_rewards_alone(db: Database) -> None:
+    """Find rewards of units that have no decision by their state."""
+    order_alone(db)
+
+
+LAST_MIGRATION = m039_rewards_alone.__name__

@@ -84,6 +84,15 @@ def add_corrections(db: Database) -> None:
     check_rows(db, "unit_rewards", 1)
 
 
+def order_alone(db: Database) -> None:
+    """Find rewards without a decision by state, in the transaction of a migration."""
+    db.execute("DROP INDEX unit_rewards_alone")
+    db.execute(
+        "CREATE INDEX unit_rewards_alone ON unit_rewards (state, received_at_ms)"
+        f" WHERE state <> {CREDITED}"
+    )
+
+
 def unit_hashes(connection: sqlite3.Connection) -> UnitHashes:
     """Return the hashes of ids in these tables."""
     (salt,) = connection.execute(

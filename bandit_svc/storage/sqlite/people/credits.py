@@ -11,6 +11,7 @@ from bandit_svc.storage.credits import QuarantinedReward, ReportedReward, Source
 from bandit_svc.storage.rows import IngestOutcome
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.people.credit_tables import (
+    AHEAD,
     CREDITED,
     ELSEWHERE,
     NEW,
@@ -35,6 +36,12 @@ _ALONE = f"""
     state <> {CREDITED} AND NOT EXISTS (SELECT 1 FROM unit_rewards s
         WHERE s.reward_id = u.reward_id AND s.unit = u.unit AND s.source = u.source
         AND s.state = {CREDITED})"""  # noqa: S608 - a number
+_NEW = f"state <> {CREDITED} AND state = {NEW} AND received_at_ms <= ?"
+_OLD = (
+    f"state <> {CREDITED} AND state IN ({NEW}, {QUARANTINED}, {ELSEWHERE}, {AHEAD})"
+    " AND received_at_ms <= ?"
+)
+"""Both as the index of those without a decision has them."""
 _STORED = """
     SELECT r.decision_id, r.number, r.metric, r.value,
         coalesce(k.first_value, r.value), r.late, c.source
@@ -204,10 +211,8 @@ def _reported(row: tuple[Any, ...]) -> ReportedReward:
 def _is_due(connection: sqlite3.Connection, now_ms: int, keep_ms: int) -> bool:
     """Return whether `age` has anything to do."""
     found = connection.execute(
-        f"SELECT EXISTS (SELECT 1 FROM unit_rewards WHERE state = {NEW}"  # noqa: S608 - numbers
-        "  AND received_at_ms <= ?)"
-        " OR EXISTS (SELECT 1 FROM unit_rewards"
-        f"  WHERE state <> {CREDITED} AND received_at_ms <= ?)"
+        f"SELECT EXISTS (SELECT 1 FROM unit_rewards WHERE {_NEW})"  # noqa: S608 - constants
+        f" OR EXISTS (SELECT 1 FROM unit_rewards WHERE {_OLD})"
         " OR EXISTS (SELECT 1 FROM creditable WHERE gone_ms <= ?)",
         (now_ms - ORPHAN_AFTER_MS, now_ms - keep_ms, now_ms),
     ).fetchone()
@@ -219,17 +224,16 @@ def _count_alone(
 ) -> Counter[tuple[int, str]]:
     """Count each reward that has waited for too long, once."""
     counts: Counter[tuple[int, str]] = Counter()
-    waited = f"state = {NEW} AND received_at_ms <= ?"
     before = (now_ms - ORPHAN_AFTER_MS,)
     for number, n in connection.execute(
-        f"SELECT number, count(*) FROM unit_rewards u WHERE {waited} AND {_ALONE}"  # noqa: S608 - constants
+        f"SELECT number, count(*) FROM unit_rewards u WHERE {_NEW} AND {_ALONE}"  # noqa: S608 - constants
         " GROUP BY number",
         before,
     ).fetchall():
         counts[number, "rewards_quarantined"] = n
     connection.execute(
         f"UPDATE unit_rewards AS u SET state = iif({_ALONE}, {QUARANTINED},"  # noqa: S608 - constants
-        f" {ELSEWHERE}) WHERE {waited}",
+        f" {ELSEWHERE}) WHERE {_NEW}",
         before,
     )
     return counts
@@ -242,13 +246,13 @@ def _give_up(
     counts: Counter[tuple[int, str]] = Counter()
     for number, state, n in connection.execute(
         "SELECT number, state, count(*) FROM unit_rewards"  # noqa: S608 - a number
-        f" WHERE state <> {CREDITED} AND received_at_ms <= ? GROUP BY number, state",
+        f" WHERE {_OLD} GROUP BY number, state",
         (before_ms,),
     ).fetchall():
         if state == QUARANTINED:
             counts[number, "quarantine_given_up"] += n
     connection.execute(
-        f"DELETE FROM unit_rewards WHERE state <> {CREDITED} AND received_at_ms <= ?",  # noqa: S608 - a number
+        f"DELETE FROM unit_rewards WHERE {_OLD}",  # noqa: S608 - constants
         (before_ms,),
     )
     return counts
