@@ -27,10 +27,10 @@ from bandit_svc.wiring import Backends, Worker
 from benchmarks.truth.asked import is_asked, options
 from simulators.worlds.people import PersonVisit, true_mean, visits
 
-PEOPLE = 500
+PEOPLE = 1_000
 LOOKS = 10
 HOLDOUT = 0.3
-"""So that few people make the 50 units of the baseline that an interval needs."""
+"""With it 1,000 people are worth the 50 units of the baseline that an interval needs."""
 MOST_RUNS = 100
 """A run takes seconds: the whole service plays it."""
 SEED = 83
