@@ -18,6 +18,7 @@ from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
 from bandit_svc.domain.metric import Derived, Metric, check_derived, check_metrics
 from bandit_svc.domain.people.credit import Credit, CreditRule, check_credit
 from bandit_svc.domain.people.feature import parse_features
+from bandit_svc.domain.people.field_policy import Declared, check_fields
 from bandit_svc.domain.people.sticky import Sticky, check_sticky
 from bandit_svc.domain.variant import KEY_RULE, Variant, check_variants, is_key
 from bandit_svc.errors import FieldError, InvalidInput, NotFound, WayOut
@@ -131,6 +132,12 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: dict[str, str] = {}
     """What the policy reads of a unit's events, by name; see domain/people/feature.py.
     """
+    fields: dict[str, Declared] = {}
+    """What is kept of each key of a context; see domain/people/field_policy.py."""
+    features_strict: bool = False
+    """Whether an undeclared key that looks like a fact of a person is refused."""
+    opt_out: str = ""
+    """What a person who asks why is told of the way out: a sentence or an address."""
     sticky: Sticky | None = None
     expose_within_seconds: float | None = None
     """How long after a deferred decision it may be activated; None for the window. One
@@ -239,6 +246,9 @@ def check_definition(definition: Definition) -> None:
     check_covariate(definition.covariate)
     parse_features(definition.features)
     check_sticky(definition.sticky)
+    check_fields(definition.fields)
+    if len(definition.opt_out) > 1_000:  # noqa: PLR2004 - said in the message
+        raise InvalidInput.at("/opt_out", "at most 1000 characters are allowed")
 
 
 def check_reward(reward: RewardDefinition) -> None:

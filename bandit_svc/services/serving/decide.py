@@ -30,7 +30,11 @@ from bandit_svc.services.policy_inputs import actions_of
 from bandit_svc.services.serving.conditions import NONE_OUT, ineligible
 from bandit_svc.services.serving.eligibility import eligible_variants
 from bandit_svc.services.serving.ports import ServingPorts
-from bandit_svc.services.serving.served_experiment import ServedExperiment, pmfs_of
+from bandit_svc.services.serving.served_experiment import (
+    ServedExperiment,
+    field_policies,
+    pmfs_of,
+)
 from policies.base import Action
 from policies.pmf import sample
 
@@ -127,6 +131,10 @@ def _decide_once(
         if first is not None:
             # Its window and its payloads are those of the revision that decided.
             made_with = ports.catalog.at_revision(experiment, first.revision)
+            fields = field_policies(experiment, made_with)
+            if fields is not None:
+                kept = fields.kept(request.context)
+                request = msgspec.structs.replace(request, context=kept)
             _check_same_request(made_with, first, request)
             payload = _payload_of(made_with, first)
             return _answer(made_with, first, payload, repeated=True)
@@ -191,6 +199,8 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         issued: the bytes of the id, where it was just issued at `now_ms`.
     """
     experiment, context = served.experiment, request.context
+    if served.fields is not None:
+        context = served.fields.kept(context)
     unit_id, unread, apart = request.unit_id, False, opted_out
     if request.links and not opted_out:
         _link(ports, request, now_ms)

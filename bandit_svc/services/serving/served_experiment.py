@@ -19,6 +19,7 @@ from bandit_svc.domain.experiment import (
 )
 from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.people.feature import UnitFeature, parse_features
+from bandit_svc.domain.people.field_policy import FieldPolicies
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
@@ -97,6 +98,8 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     window_ms: int
     """Of its rewards, which takes a multiplication to be known."""
     units: UnitHashes
+    fields: FieldPolicies | None
+    """What is done to the context of a request; None for nothing."""
     conditional: bool
     """Whether a variant has a condition, so that not each of them is always eligible.
     """
@@ -158,6 +161,14 @@ def _treatment_pmf(
     return tuple(pmf), "policy"
 
 
+def field_policies(
+    experiment: Experiment, definition: Definition
+) -> FieldPolicies | None:
+    """Return what one revision does to the context of a request; None for nothing."""
+    strict = definition.features_strict
+    return FieldPolicies(definition.fields, experiment.salt, strict=strict) or None
+
+
 def load_policy(definition: Definition, published: ModelVersion | None) -> LoadedPolicy:
     """Build the model of a model version, or an untrained one where there is none.
 
@@ -186,5 +197,6 @@ def prepared(experiment: Experiment, policy: LoadedPolicy) -> ServedExperiment:
         features=parse_features(definition.features),
         window_ms=definition.reward.window_ms,
         units=UnitHashes(experiment.salt),
+        fields=field_policies(experiment, definition),
         conditional=any(v.is_conditional for v in variants),
     )
