@@ -33,6 +33,7 @@ PUBLISHABLE = frozenset(
         "rewards.create_batch",
         "events.create",
         "events.create_batch",
+        "why.show",
     }
 )
 _ALLOWED: Mapping[Scope, frozenset[str]] = {
@@ -40,8 +41,8 @@ _ALLOWED: Mapping[Scope, frozenset[str]] = {
     "metrics": DESCRIBED,
 }
 _MAY: Mapping[Scope, str] = {
-    "publishable": "a publishable key may request decisions, and report rewards and "
-    "events",
+    "publishable": "a publishable key may request decisions, ask why one was made, and "
+    "report rewards and events",
     "metrics": "a metrics key may read /metrics, /openapi.json and /docs",
 }
 _SAFE_METHODS = frozenset({"GET", "HEAD"})

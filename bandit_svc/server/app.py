@@ -24,7 +24,7 @@ from bandit_svc.http.counting import count_request
 from bandit_svc.http.doors import ofrep
 from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
-from bandit_svc.http.people import erasures, events, unit_rewards, units
+from bandit_svc.http.people import erasures, events, unit_rewards, units, why_shown
 from bandit_svc.http.planning import plan
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.proxies import Proxies
@@ -57,6 +57,7 @@ def create_app(request_context: RequestContext) -> Flask:
         unit_rewards,
         units,
         erasures,
+        why_shown,
         experiments,
         evaluations,
         reports,

@@ -142,6 +142,7 @@ def _decide(calls: Recording) -> None:
     calls.call("post /ofrep/v1/evaluate/flags/{key}", evaluated, key=KEY)
     calls.service.learn()
     calls.call("get /v1/decisions/{decision_id}", decision_id=first)
+    calls.call("get /v1/why/{decision_id}", decision_id=first)
     calls.call("get /v1/rewards/{reward_id}", reward_id="order-5512")
 
 

@@ -101,12 +101,12 @@ def test_a_store_that_can_not_be_read_has_a_described_status(
 def test_a_key_that_may_not_is_refused_with_a_described_status() -> None:
     for operation in OPERATIONS:
         described_statuses = set(described(operation)["responses"])
-        # A publishable key may report a reward, and not correct one; flags name the
-        # experiment in their path, which a key may not be for.
+        # A publishable key may report a reward, and not correct one; flags and ids name
+        # an experiment in their path, which a key may not be for.
         may_not = (
             operation.access == "secret"
             or operation.path == "/v1/rewards"
-            or operation.path.startswith("/ofrep/")
+            or operation.path.startswith(("/ofrep/", "/v1/why/"))
         )
         assert ("403" in described_statuses) == may_not
         assert ("401" in described_statuses) == (operation.access != "open")

@@ -9,7 +9,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal, assert_never
+from typing import Final, Literal, assert_never
 
 import msgspec
 
@@ -139,7 +139,7 @@ class FieldPolicies:
             self._refuse(context)
         if not self._changing:
             return context
-        found: dict[str, Any] = {}
+        found: Payload = {}
         for name, value in context.items():
             if isinstance(value, dict):
                 inner = self._level(value, f"{name}.")
@@ -149,7 +149,7 @@ class FieldPolicies:
                 found |= self._level({name: value}, "")
         return found
 
-    def _level(self, values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    def _level(self, values: Payload, prefix: str) -> Payload:
         found = {}
         for name, value in values.items():
             one = self._changing.get(prefix + name)

@@ -35,7 +35,7 @@ from bandit_svc.http.parsing import (
     RewardBatchBody,
     RewardBody,
 )
-from bandit_svc.http.people import bodies, erasures, unit_rewards
+from bandit_svc.http.people import bodies, erasures, unit_rewards, why_shown
 from bandit_svc.http.problems import Problem
 from bandit_svc.services.evaluation.evaluate import Evaluation
 from bandit_svc.services.planning.plan import Plan, PlanRequest
@@ -56,6 +56,7 @@ _STRUCTS = (
     bodies.UnitChangeAnswer, bodies.UnitRecord, erasures.ErasureAnswer,
     unit_rewards.RewardRecords, ofrep_bodies.FlagEvaluationBody,
     ofrep_bodies.FlagEvaluation, ofrep_bodies.FlagEvaluationFailure,
+    why_shown.WhyAnswer,
 )  # fmt: skip
 _QUERIES = (PlanRequest, RangeQuery)
 """Their fields are the parameters of a query."""

@@ -77,6 +77,11 @@ OPERATIONS = (
         200, "secret", "DecisionRecord", None, _READ,
     ),
     Operation(
+        "get", "/v1/why/{decision_id}",
+        "Tell a person why a variant was shown, in declared words.",
+        200, "publishable", "WhyAnswer", None, (401, 403, 404, 429, 503),
+    ),
+    Operation(
         "post", "/v1/rewards",
         "Report a reward of a decision or, with a secret key, of a unit; idempotent by "
         "reward_id. Durable when answered.",

@@ -20,6 +20,7 @@ from bandit_svc.domain.experiment import (
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from bandit_svc.services.serving.conditions import ineligible
+from bandit_svc.services.serving.outcomes.asked_model import SAME, AskedModel, KeyEffect
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
     load_policy,
@@ -29,8 +30,6 @@ from bandit_svc.storage.rows import DecisionView
 from policies.base import Action, PolicyError
 from policies.pmf import mix_floor, sample
 
-SAME = 1e-9
-"""Chances that differ by less are the same ones."""
 MOST_KEYS = 12
 
 
@@ -65,28 +64,6 @@ class AssignedGroup(NamedTuple):
     how: str
     holdout: float
     agrees: bool
-
-
-class KeyEffect(NamedTuple):
-    """How the chances change when one context key is left out.
-
-    Attributes:
-        moved: the total variation distance between the two distributions.
-        chosen: what the key adds to the chance of the chosen variant.
-    """
-
-    key: str
-    moved: float
-    chosen: float
-
-
-class AskedModel(NamedTuple):
-    """The model of that moment, asked again; `kept` is false if it can't be."""
-
-    version: int
-    kept: bool
-    agrees: bool = False
-    effects: tuple[KeyEffect, ...] = ()
 
 
 class Receipt(NamedTuple):

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from bandit_svc.services.serving.receipt import AskedModel, Receipt, receipt
+from bandit_svc.services.serving.outcomes.asked_model import AskedModel
+from bandit_svc.services.serving.receipt import Receipt, receipt
 from bandit_svc.storage.rows import DecisionView
 from tests.harness.service import Service
 

@@ -1,0 +1,65 @@
+"""Why a person was shown a variant, in words that were declared for it.
+
+Owns which reasons are named: labelled features alone, those that made the variant
+likelier, and never a sensitive one. Pure.
+"""
+
+from typing import Final, NamedTuple
+
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.people.field_policy import policies_of
+from bandit_svc.services.serving.outcomes.asked_model import SAME, AskedModel
+
+MOST_REASONS: Final = 3
+AT_RANDOM: Final = "chosen at random, to learn"
+FOR_COMPARISON: Final = "not chosen for you, but for a comparison"
+ONLY_ONE: Final = "nothing else could be shown"
+
+
+class Why(NamedTuple):
+    """Why one variant was shown.
+
+    Attributes:
+        because: the reasons, the strongest first.
+        personalised: whether the context changed how likely it was.
+        opt_out: a sentence or an address; None if the experiment has none.
+    """
+
+    because: tuple[str, ...]
+    personalised: bool
+    opt_out: str | None
+
+
+def why(definition: Definition, decision: Decision, model: AskedModel) -> Why:
+    """Return why a variant was shown.
+
+    Args:
+        definition: the newest one, so that what is declared sensitive later is not
+            named either.
+        decision: as it was logged.
+        model: of its receipt.
+    """
+    opt_out = definition.opt_out or None
+    if decision.source != "policy":
+        return Why((FOR_COMPARISON,), personalised=False, opt_out=opt_out)
+    if len(decision.variants) == 1:
+        return Why((ONLY_ONE,), personalised=False, opt_out=opt_out)
+    effects = model.effects
+    # Without the model of that moment nobody can tell: a context may have mattered.
+    personalised = bool(decision.context) and (
+        not model.kept or any(one.moved > SAME for one in effects)
+    )
+    if decision.propensity < max(decision.pmf) - SAME or len(set(decision.pmf)) == 1:
+        return Why((AT_RANDOM,), personalised, opt_out)
+    declared = policies_of(definition.fields)
+    labels = [
+        declared[one.key].label
+        for one in sorted(effects, key=lambda one: -one.chosen)
+        if one.chosen > SAME
+        and one.key in declared
+        and not declared[one.key].sensitive
+        and declared[one.key].label
+    ]
+    because = tuple(dict.fromkeys(labels))[:MOST_REASONS]
+    return Why(because, personalised, opt_out)
