@@ -30,7 +30,7 @@ from simulators.worlds.people import PersonVisit, true_mean, visits
 PEOPLE = 1_000
 LOOKS = 10
 HOLDOUT = 0.3
-"""With it 1,000 people are worth the 50 units of the baseline that an interval needs."""
+"""With it 1,000 people are the worth of the 50 units that an interval needs."""
 MOST_RUNS = 100
 """A run takes seconds: the whole service plays it."""
 SEED = 83
