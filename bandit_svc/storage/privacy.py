@@ -5,7 +5,7 @@ storage.interface for the words that hold of all protocols. services.managing.er
 puts the steps in order.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -93,13 +93,20 @@ class Privacy(Protocol):
     def kept_of(self, ids: Sequence[str]) -> KeptOfUnit:
         """Return what is stored under some ids."""
 
-    def blank(self, erasure: Erasure, ids: Sequence[str], entropy: bytes) -> Erasure:
+    def blank(
+        self,
+        erasure: Erasure,
+        ids: Sequence[str],
+        entropy: bytes,
+        beat: Callable[[], None] = lambda: None,
+    ) -> Erasure:
         """Blank what is stored under some ids, in one transaction.
 
         Args:
             erasure: at the step `asked`.
             ids: of the person.
             entropy: of which tokens are made.
+            beat: called meanwhile, which may be for long; it must not raise.
 
         Returns:
             The erasure as it is now, at the step `blanked`.
@@ -120,8 +127,11 @@ class Privacy(Protocol):
     def keep(self, erasure: Erasure) -> None:
         """Keep how far an erasure has come."""
 
-    def scrub(self) -> bool:
+    def scrub(self, beat: Callable[[], None]) -> bool:
         """Rewrite the store's files, so that nothing deleted is left in their bytes.
+
+        Args:
+            beat: called meanwhile, as that of `blank`.
 
         Returns:
             False if readers of before still hold the old bytes; call again later.

@@ -4,7 +4,7 @@ Owns the protocols of both. Facts are kept in the order in which they became kno
 state is derived from them and can be derived again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -91,7 +91,7 @@ class Units(Protocol):
     def forget(self, ids: Iterable[str]) -> int:
         """Delete what is kept for some ids; return how many rows that were."""
 
-    def scrub(self) -> bool:
+    def scrub(self, beat: Callable[[], None]) -> bool:
         """Leave nothing deleted in the bytes of the file; see Privacy.scrub."""
 
     def snapshot(self) -> AbstractContextManager[UnitRows]:

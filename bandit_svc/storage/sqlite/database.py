@@ -23,6 +23,8 @@ from bandit_svc.storage.sqlite.rows.checksums import add_functions
 BUSY_TIMEOUT_S = 10.0
 
 _PRIVATE = 0o600
+_STEPS_A_BEAT = 100_000
+"""Of SQLite's virtual machine, which does some 20 million a second."""
 
 
 class Database:
@@ -132,10 +134,23 @@ class Database:
                     connection.execute("COMMIT")
         self._keep_met()
 
-    def scrub(self) -> bool:
+    @contextmanager
+    def beating(self, beat: Callable[[], None]) -> Iterator[None]:
+        """Call a function during long statements of this thread, every few ms."""
+        connection = self.connection()
+        connection.set_progress_handler(beat, _STEPS_A_BEAT)
+        try:
+            yield
+        finally:
+            connection.set_progress_handler(None, 0)
+
+    def scrub(self, beat: Callable[[], None] = lambda: None) -> bool:
         """Write the file anew, and empty its log of changes (`-wal`).
 
         So nothing is left of rows that were deleted or changed.
+
+        Args:
+            beat: called meanwhile; a large file takes longer than a sign of life may.
 
         Returns:
             False while a reader still needs the log of changes.
@@ -144,7 +159,7 @@ class Database:
             Unavailable: the file is locked for over ten seconds, or full.
         """
         connection = self.connection()
-        with _translated():
+        with _translated(), self.beating(beat):
             connection.execute("VACUUM")
             (busy, _, _) = connection.execute(
                 "PRAGMA wal_checkpoint(TRUNCATE)"

@@ -73,7 +73,7 @@ def _next(
         case "blanked":
             return _forgotten(ports, erasure, now_ms, on_batch)
         case "forgotten":
-            return _scrubbed(ports.storage, erasure, now_ms)
+            return _scrubbed(ports.storage, erasure, now_ms, on_batch)
         case "done":
             return erasure
         case _:
@@ -87,14 +87,19 @@ def _blanked(
     follow(storage.unit_facts, storage.units)
     state = storage.units.state(erasure.unit_id)
     ids = (erasure.unit_id,) if state is None else state.ids
-    after = storage.privacy.blank(erasure, ids, entropy)
+    after = storage.privacy.blank(erasure, ids, entropy, on_batch)
     on_batch()
     return after
 
 
-def _scrubbed(storage: Storage, erasure: Erasure, now_ms: Callable[[], int]) -> Erasure:
+def _scrubbed(
+    storage: Storage,
+    erasure: Erasure,
+    now_ms: Callable[[], int],
+    on_batch: Callable[[], None],
+) -> Erasure:
     """Write the files of the store anew."""
-    if not (storage.privacy.scrub() and storage.units.scrub()):
+    if not (storage.privacy.scrub(on_batch) and storage.units.scrub(on_batch)):
         return erasure
     done = msgspec.structs.replace(erasure, step="done", finished_at_ms=now_ms())
     storage.privacy.keep(done)

@@ -117,9 +117,9 @@ class SqliteUnits:
                 for id_ in ids
             )
 
-    def scrub(self) -> bool:
+    def scrub(self, beat: Callable[[], None]) -> bool:
         """See the interface."""
-        return self._database.scrub()
+        return self._database.scrub(beat)
 
     @contextmanager
     def snapshot(self) -> Iterator[UnitRows]:

@@ -75,9 +75,15 @@ class SqlitePrivacy:
         with self._database.read() as connection:
             return kept_of(connection, self._decisions, frozenset(ids))
 
-    def blank(self, erasure: Erasure, ids: Sequence[str], entropy: bytes) -> Erasure:
+    def blank(
+        self,
+        erasure: Erasure,
+        ids: Sequence[str],
+        entropy: bytes,
+        beat: Callable[[], None] = lambda: None,
+    ) -> Erasure:
         """See the interface."""
-        with self._database.write() as connection:
+        with self._database.beating(beat), self._database.write() as connection:
             blanking = Blanking(connection, self._decisions, ids, entropy)
             blanking.run()
             after = msgspec.structs.replace(
@@ -121,9 +127,9 @@ class SqlitePrivacy:
         with self._database.write() as connection:
             _keep(connection, erasure)
 
-    def scrub(self) -> bool:
+    def scrub(self, beat: Callable[[], None]) -> bool:
         """See the interface."""
-        return self._database.scrub()
+        return self._database.scrub(beat)
 
     def _one(self, where: str, parameters: list[str]) -> Erasure | None:
         with self._database.read() as connection:
