@@ -77,7 +77,7 @@ REPORT_CHECKS = (
     ReportCheck(loop.FALLBACK_DECISIONS, lambda f: loop.fallback_decisions(f.totals)),
     ReportCheck(loop.LEARNER, lambda f: loop.learner(f.totals, f.lag_s, f.silence)),
     ReportCheck(loop.LEARN_ON, lambda f: loop.learn_on(f.experiment)),
-    ReportCheck(STICKY_WINDOW, lambda f: sticky_window(f.experiment)),
+    ReportCheck(STICKY_WINDOW, lambda f: sticky_window(f.experiment, f.totals)),
     ReportCheck(
         stored_log.MISSING_REWARDS,
         lambda f: stored_log.missing_rewards(f.storage, f.experiment),

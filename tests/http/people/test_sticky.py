@@ -64,6 +64,19 @@ def test_a_choice_that_was_given_again_is_one_decision_and_is_counted(
     assert report["uplift"]["units"]["treatment"] * 3 == counts["treatment"]
 
 
+def test_the_report_says_what_the_kept_choices_cost(service: WorkerInProcess) -> None:
+    sticky(service)
+    for i in range(120):
+        service.decide("hero", unit_id=f"u-{i % 30}")
+    service.learn(after_s=HOUR_S + 1)
+    report = service.get("/v1/experiments/hero/report").json
+    (row,) = (c for c in report["health"] if c["check"] == "sticky_window")
+
+    assert "90 of 120 visits (75.0 %)" in row["detail"]
+    assert "up to 2 times as wide" in row["detail"]
+    assert (row["repeats_share"], row["wider_at_most"]) == (0.75, 2.0)
+
+
 def test_a_reward_goes_to_the_first_choice(service: WorkerInProcess) -> None:
     sticky(service)
     first = service.decide("hero", unit_id="u")

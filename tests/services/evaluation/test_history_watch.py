@@ -1,6 +1,7 @@
 """Histories that depend on earlier choices are recognised, and twins are not."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,29 @@ def test_a_cap_is_recognised_by_the_eligible_set(service: Service) -> None:
 
     assert found.status == "warn"
     assert "whether `popup` may be shown" in found.detail
+
+
+def test_a_schedule_is_no_dependence(service: Service) -> None:
+    """The pop-up is there on two of six visits, whatever was shown before."""
+    begins = datetime.fromtimestamp(service.now_ms / 1000 + 1.5, UTC)
+    ends = begins + timedelta(seconds=2)
+    scheduled: Json = {
+        "key": "popup",
+        "from": begins.isoformat(),
+        "until": ends.isoformat(),
+        "when": "visit != 3",
+    }
+    variants = [{"key": "none"}, {"key": "other"}, scheduled]
+    service.create(
+        holdout=0.1,
+        **POPUP | {"variants": variants, "policy": {"kind": "uniform"}},
+    )
+    play(service, visits=6, context=lambda visit, _: {"visit": visit})
+    report = report_of(service)
+
+    assert report.decisions.forced == 0
+    assert 0 < report.variants[-1].n < report.decisions.treatment / 4
+    assert check_of(service).status == "ok"
 
 
 def test_a_twin_without_a_cap_is_ok(service: Service) -> None:
