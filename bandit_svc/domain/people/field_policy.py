@@ -22,17 +22,28 @@ Keeping = Literal["keep", "hash", "bucket", "drop"]
 
 HASH_BYTES: Final = 8
 _SALT_BYTES: Final = 64
+_HEALTH_AND_FAITH: Final = (
+    r"health|diagnosis|disease|illness|medication|pregnan(?:t|cy)|disabilit(?:y|ies)|"
+    r"disabled|hiv|cancer|diabet(?:es|ic)|depression|religion|religious|faith|church|"
+    r"confession|christian|catholic|protestant|muslim|jewish|hindu|buddhist|atheist"
+)
 _NAMES: Final = re.compile(
-    r"(?:^|[._-])(?:e-?mail|phone|mobile_number|ssn|passport|iban|(?:user|customer|"
-    r"client|account|visitor|patient)_?id|(?:first|last|full|sur)_?name|birth_?(?:day|"
-    r"date)|health|diagnosis|disease|illness|medication|pregnan\w*|disabilit\w*|"
-    r"religion|religious|faith|church|confession)(?:$|[._-])",
+    r"(?:^|[._-])(?:e-?mail(?:[_-]?addr(?:ess)?)?|phone(?:_?number)?|mobile_number|ssn|"
+    r"passport|iban|uuid|guid|ip(?:_?addr(?:ess)?)?|"
+    r"(?:user|customer|client|account|visitor|patient|person|member|session|device|"
+    r"cookie)_?id|(?:first|last|full|sur)_?name|birth_?(?:day|date)|"
+    rf"{_HEALTH_AND_FAITH})(?:$|[._-])"
+    r"|^id$",
     re.IGNORECASE,
 )
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _VALUES: Final = re.compile(
-    r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"
+    r"(?:.*\s)?[^@\s]+@[^@\s]+\.[A-Za-z]{2,}(?:\W.*)?"
     r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
-    r"|[+]?\d(?:[ ()/-]?\d){8,}",
+    r"|[+]?\d(?:[ ()/-]?\d){8,}"
+    r"|\d{1,3}(?:\.\d{1,3}){3}"
+    r"|[a-z]{2}\d{2}(?: ?[a-z0-9]{4}){3,7}(?: ?[a-z0-9]{1,3})?"
+    rf"|{_HEALTH_AND_FAITH}",
     re.IGNORECASE,
 )
 
@@ -142,17 +153,29 @@ class FieldPolicies:
         found: Payload = {}
         for name, value in context.items():
             if isinstance(value, dict):
-                inner = self._level(value, f"{name}.")
+                inner = self._level(value, f"{name}.", self._changing.get(name))
                 if inner or not value:
                     found[name] = inner
             else:
-                found |= self._level({name: value}, "")
+                found |= self._level({name: value}, "", None)
         return found
 
-    def _level(self, values: Payload, prefix: str) -> Payload:
+    def _level(
+        self, values: Payload, prefix: str, usual: FieldPolicy | None
+    ) -> Payload:
+        """Return what is kept of one level.
+
+        Args:
+            values: of the level.
+            prefix: of their names.
+            usual: the policy of the namespace, for keys without one of their own.
+        """
         found = {}
         for name, value in values.items():
-            one = self._changing.get(prefix + name)
+            key = prefix + name
+            one = self._changing.get(key)
+            if one is None and key not in self._declared:
+                one = usual
             new = value if one is None else self._changed(one, value)
             if new is not None or one is None:
                 found[name] = new
@@ -190,8 +213,9 @@ def suspects(
 ) -> Iterator[tuple[str, str]]:
     """Yield the undeclared keys that look like a fact of a person, with a pointer.
 
-    By their name, or by a text that looks like an e-mail address, an id or a phone
-    number.
+    By their name, or by a text that looks like an e-mail address, an id, a phone
+    number, an address of a device, or is a word of health or religion. What is declared
+    of a namespace is so of all in it.
     """
     for name, value in context.items():
         place = escape_pointer(name)
@@ -200,8 +224,8 @@ def suspects(
             key = f"{name}.{inner}" if inner else name
             pointer = f"{place}/{escape_pointer(inner)}" if inner else place
             is_text = isinstance(feature, str)
-            if key not in declared and (
-                _NAMES.search(key)
+            if not (key in declared or name in declared) and (
+                _NAMES.search(_CAMEL.sub("_", key))
                 or (is_text and _VALUES.fullmatch(feature.strip()) is not None)
             ):
                 yield key, pointer

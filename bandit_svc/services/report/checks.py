@@ -14,6 +14,10 @@ from bandit_svc.ope.uplift.totals import Totals as Sums
 from bandit_svc.services.checks import by_unit, drift, loop, reported, stored_log
 from bandit_svc.services.checks.check import Check, CheckKind
 from bandit_svc.services.checks.degraded import Reason
+from bandit_svc.services.checks.personal_fields import (
+    PERSONAL_FIELDS,
+    personal_fields,
+)
 from bandit_svc.services.checks.propensities import CALIBRATION
 from bandit_svc.services.checks.sticky_window import STICKY_WINDOW, sticky_window
 from bandit_svc.services.evaluation import checks as evaluated
@@ -78,6 +82,7 @@ REPORT_CHECKS = (
     ReportCheck(loop.LEARNER, lambda f: loop.learner(f.totals, f.lag_s, f.silence)),
     ReportCheck(loop.LEARN_ON, lambda f: loop.learn_on(f.experiment)),
     ReportCheck(STICKY_WINDOW, lambda f: sticky_window(f.experiment, f.totals)),
+    ReportCheck(PERSONAL_FIELDS, lambda f: personal_fields(f.storage, f.experiment)),
     ReportCheck(
         stored_log.MISSING_REWARDS,
         lambda f: stored_log.missing_rewards(f.storage, f.experiment),

@@ -35,7 +35,7 @@ def test_with_no_decision_only_the_definition_can_be_checked(service: Service) -
         "sticky_window",
     }
     assert statuses["learn_on"] == "ok"
-    assert tally(checks_of(service)) == "2 ok, 16 too early"
+    assert tally(checks_of(service)) == "2 ok, 17 too early"
 
 
 def test_a_learner_that_died_while_nothing_waited_is_not_ok(service: Service) -> None:

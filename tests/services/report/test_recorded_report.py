@@ -28,7 +28,7 @@ ADDED = (
     *("/derived_metrics", "/claims/", "/uplift/chance_to_beat/", "/corrections/"),
     *(f"/metrics/{place}/guardrail/chance_to_beat/" for place in (0, 1)),
     *("/policy_memory", "/outlook/", "/decisions/repeats", "/health/sticky_window/"),
-    *("/range", "/money/", "/without_consent"),
+    *("/health/personal_fields/", "/range", "/money/", "/without_consent"),
     *("/decisions/forced", "/decisions/restricted"),
 )
 """Where paths of later versions begin."""
