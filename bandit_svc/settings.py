@@ -153,6 +153,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             2**50,
         ),
     ] = 1_073_741_824
+    ofrep_cache_seconds: Annotated[
+        int,
+        About(
+            "Seconds for which an evaluation of all flags (OFREP) gives the same unit, "
+            "context and model the same decisions; 0 makes new ones each time.",
+            0,
+            3_600,
+        ),
+    ] = 60
     quarantine_days: Annotated[
         int,
         About(

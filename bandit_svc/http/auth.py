@@ -29,6 +29,7 @@ PUBLISHABLE = frozenset(
         "decisions.activate_one",
         "decisions.activate_batch",
         "ofrep.evaluate_one",
+        "ofrep.evaluate_all",
         "rewards.create",
         "rewards.create_batch",
         "events.create",

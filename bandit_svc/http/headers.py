@@ -27,7 +27,7 @@ BY_ORIGIN = {"Vary": "Origin"}
 """Of the routes that pages of other origins call: their answers differ by it."""
 ANY_ORIGIN = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": f"Retry-After, {HEADER}",
+    "Access-Control-Expose-Headers": f"ETag, Retry-After, {HEADER}",
 }
 
 
@@ -55,7 +55,8 @@ def _preflight() -> Response | None:
             "Allow": "POST, OPTIONS",
             "Access-Control-Allow-Methods": "POST",
             "Access-Control-Allow-Headers": (
-                f"Authorization, Content-Type, {HEADER}, traceparent"
+                "Authorization, Content-Encoding, Content-Type, If-None-Match, "
+                f"{HEADER}, traceparent"
             ),
             "Access-Control-Max-Age": str(_PREFLIGHT_SECONDS),
         }

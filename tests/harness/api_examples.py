@@ -140,6 +140,7 @@ def _decide(calls: Recording) -> None:
     calls.call("post /v1/activations/batch", {"decision_ids": [deferred, "d-1"]})
     evaluated = {"context": {"targetingKey": "u-84", "device": "mobile"}}
     calls.call("post /ofrep/v1/evaluate/flags/{key}", evaluated, key=KEY)
+    calls.call("post /ofrep/v1/evaluate/flags", evaluated)
     calls.service.learn()
     calls.call("get /v1/decisions/{decision_id}", decision_id=first)
     calls.call("get /v1/why/{decision_id}", decision_id=first)

@@ -89,7 +89,7 @@ def test_each_operation_has_its_own_id_and_the_parameters_of_its_path(
         in_path = [p for p in parameters if p["in"] == "path"]
         assert [p["name"] for p in in_path] == re.findall(r"\{(\w+)\}", path)
         assert all(p["required"] for p in in_path)
-        assert {p["in"] for p in parameters} <= {"path", "query"}
+        assert {p["in"] for p in parameters} <= {"path", "query", "header"}
 
 
 def test_every_reference_leads_to_a_schema_and_every_schema_is_referred_to(

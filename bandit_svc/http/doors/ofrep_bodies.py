@@ -76,6 +76,16 @@ class FlagEvaluationFailure(msgspec.Struct, omit_defaults=True):
     key: str = ""
 
 
+class FlagEvaluations(msgspec.Struct):
+    """The answer to POST /ofrep/v1/evaluate/flags.
+
+    Attributes:
+        flags: a FlagEvaluation, or a FlagEvaluationFailure, for each experiment.
+    """
+
+    flags: list[Any]
+
+
 class Asked(msgspec.Struct, frozen=True):
     """For whom flags are evaluated, and what is known of the moment.
 

@@ -6,14 +6,14 @@ what the protocol knows as a bad request only.
 
 from flask import Blueprint, Response, request
 
-from bandit_svc.errors import InvalidInput, NotFound
+from bandit_svc.errors import BanditError, InvalidInput, NotFound
 from bandit_svc.http.answers import json_reply
 from bandit_svc.http.doors.ofrep_bodies import (
     TARGETING_POINTER,
     ErrorCode,
     FlagEvaluationFailure,
 )
-from bandit_svc.http.problems import translated
+from bandit_svc.http.problems import cut, translated
 
 _BAD_REQUEST = 400
 _NOTHING_LEFT = 422
@@ -22,6 +22,16 @@ _NOTHING_LEFT = 422
 def register(routes: Blueprint) -> None:
     """Answer every error of the routes as the protocol has it."""
     routes.register_error_handler(Exception, _answer)
+
+
+def failure_of(error: BanditError, key: str) -> FlagEvaluationFailure:
+    """Return why a flag was not evaluated.
+
+    Args:
+        error: what was raised.
+        key: of the flag; empty where none was asked for.
+    """
+    return FlagEvaluationFailure(_code_of(error), cut(error.message), key)
 
 
 def _answer(error: Exception) -> Response:

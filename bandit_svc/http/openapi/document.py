@@ -55,7 +55,8 @@ _STRUCTS = (
     bodies.EventAnswer, bodies.EventBatchAnswer, bodies.UnitBody,
     bodies.UnitChangeAnswer, bodies.UnitRecord, erasures.ErasureAnswer,
     unit_rewards.RewardRecords, ofrep_bodies.FlagEvaluationBody,
-    ofrep_bodies.FlagEvaluation, ofrep_bodies.FlagEvaluationFailure,
+    ofrep_bodies.FlagEvaluations, ofrep_bodies.FlagEvaluation,
+    ofrep_bodies.FlagEvaluationFailure,
     why_shown.WhyAnswer,
 )  # fmt: skip
 _QUERIES = (PlanRequest, RangeQuery)
@@ -124,6 +125,9 @@ def _schemas() -> Json:
     entry = [_reference("ActivationAnswer"), _reference("Problem")]
     activations = schemas["ActivationBatchAnswer"]["properties"]
     activations["activations"] = {"type": "array", "items": {"anyOf": entry}}
+    entry = [_reference("FlagEvaluation"), _reference("FlagEvaluationFailure")]
+    evaluated = schemas["FlagEvaluations"]["properties"]
+    evaluated["flags"] = {"type": "array", "items": {"anyOf": entry}}
     schemas[PATCH] = _patch_of(schemas["Definition"])
     schemas[DOCUMENT] = {
         "title": DOCUMENT,
@@ -141,6 +145,9 @@ def _operation(operation: Operation) -> Json:
     schema = _reference(operation.answer) if operation.answer else {"type": "string"}
     answer["content"] = _content(operation.media, schema, recorded.get("answer"))
     responses = {str(operation.status): answer}
+    if operation.has_tag:
+        answer["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        responses["304"] = {"description": "Nothing has changed since that ETag."}
     for status in (*operation.problems, 500):
         media = "application/json" if operation.failure != PROBLEM else PROBLEM_MEDIA
         responses[str(status)] = {
@@ -157,7 +164,8 @@ def _operation(operation: Operation) -> Json:
             for part in operation.path.split("/")
             if part.startswith("{")
         ]
-        + _query(operation.query),
+        + _query(operation.query)
+        + ([_IF_NONE_MATCH] if operation.has_tag else []),
     }
     if operation.body:
         described["requestBody"] = {
@@ -169,6 +177,12 @@ def _operation(operation: Operation) -> Json:
     return described
 
 
+_IF_NONE_MATCH: Json = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+}
 _PROBLEMS = {
     400: "The request is invalid; `errors` has a pointer to each invalid field.",
     401: "No valid key was sent.",

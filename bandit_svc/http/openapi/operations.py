@@ -20,6 +20,7 @@ class Operation(NamedTuple):
         problems: the statuses of problems that the route can answer, but for 500.
         media: the media type of the answer.
         query: the name of the schema of the parameters of the query; None for none.
+        has_tag: its answer has an ETag, and is 304 where If-None-Match names it.
         failure: the name of the schema of what the route answers in place of `answer`.
     """
 
@@ -34,6 +35,7 @@ class Operation(NamedTuple):
     media: str = "application/json"
     query: str | None = None
     failure: str = PROBLEM
+    has_tag: bool = False
 
     @property
     def name(self) -> str:
@@ -115,6 +117,13 @@ OPERATIONS = (
         "shown.",
         200, "publishable", "FlagEvaluation", "FlagEvaluationBody",
         (400, 401, 403, 404, 413, 429, 503), failure="FlagEvaluationFailure",
+    ),
+    Operation(
+        "post", "/ofrep/v1/evaluate/flags",
+        "Evaluate all experiments as feature flags (OFREP): deferred decisions, which "
+        "count once they are activated or rewarded.",
+        200, "publishable", "FlagEvaluations", "FlagEvaluationBody",
+        (400, 401, 403, 413, 429, 503), failure="FlagEvaluationFailure", has_tag=True,
     ),
     Operation(
         "put", "/v1/units/{unit_id}",

@@ -9,7 +9,12 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from bandit_svc.domain.events.codec import encode_correction, encode_reward
+from bandit_svc.domain.events.codec import (
+    encode_activation,
+    encode_correction,
+    encode_reward,
+)
+from bandit_svc.domain.events.decision import Activation
 from bandit_svc.domain.events.decision_id import DecisionRef
 from bandit_svc.domain.events.reward import MAIN_METRIC, Correction, Reward
 from bandit_svc.domain.experiment import MAX_REWARD, Experiment
@@ -54,7 +59,8 @@ def record_reward(
 
     Sending the same reward_id again is safe: the first one counts. Without one,
     a decision has one reward for each metric. A value outside the declared range is
-    kept as it is and marked; the end of the range counts in its place.
+    kept as it is and marked; the end of the range counts in its place. A deferred
+    decision is activated by it.
 
     Raises:
         InvalidInput: the id was not issued here or is expired, the metric is not one
@@ -77,6 +83,11 @@ def record_reward(
         report.metric,
         clipped,
     )
+    if ref.deferred:
+        # What was acted on was seen: the window begins by then, if it has not begun.
+        shown_ms = max(min(occurred_at_ms, now_ms), ref.issued_at_ms or 0)
+        shown = Activation(report.decision_id, ref.experiment_number, shown_ms)
+        ports.log.append(encode_activation(shown))
     ports.log.append(encode_reward(reward))
     return reward
 
