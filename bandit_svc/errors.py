@@ -97,6 +97,12 @@ class TooLarge(InvalidInput):
     code = "too_large"
 
 
+class UnsupportedEncoding(InvalidInput):
+    """The body is compressed in a way that is not read; gzip is."""
+
+    code = "unsupported_encoding"
+
+
 class Unauthenticated(BanditError):
     """There is no key, or one that was never issued or is revoked."""
 

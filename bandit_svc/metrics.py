@@ -75,6 +75,12 @@ REFUSED_KEYS = Counter(
     "expired, scope, origin, experiment.",
     ["reason"],
 )
+COMPRESSED_BODIES = Counter(
+    "bandit_compressed_bodies_total",
+    "Request bodies with a Content-Encoding, by outcome: read, too_large (once "
+    "decompressed), damaged, unsupported.",
+    ["outcome"],
+)
 BUILD = Gauge(
     "bandit_build_info",
     "Constant 1; the label tells the version.",

@@ -10,6 +10,7 @@ from prometheus_client import Counter
 
 from bandit_svc import metrics
 from bandit_svc.domain.events.decision import Decision
+from bandit_svc.http.incoming.encodings import OUTCOMES
 from bandit_svc.metric_counts import count
 from bandit_svc.services.serving.catalog import Catalog
 
@@ -65,6 +66,8 @@ def begin_counts() -> None:
         metrics.CONNECTIONS_ENDED.labels(reason)
     for reason in _REFUSED:
         metrics.REFUSED_KEYS.labels(reason)
+    for outcome in OUTCOMES:
+        metrics.COMPRESSED_BODIES.labels(outcome)
 
 
 def count_request(route: str, status: int) -> None:

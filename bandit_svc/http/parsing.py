@@ -32,6 +32,7 @@ from bandit_svc.domain.limits import (
 )
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import FieldError, InvalidInput, TooLarge
+from bandit_svc.http.incoming.encodings import plain_body
 from bandit_svc.services.people.record_unit_reward import UnitRewardReport
 from bandit_svc.services.serving.decide import DecisionRequest
 from bandit_svc.services.serving.record_reward import RewardReport
@@ -116,11 +117,18 @@ _any_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
-    """Return the body; no more than `limit` bytes are read.
+    """Return the body, decompressed; no more than `limit` bytes are read or made.
 
     Raises:
         TooLarge: the body is larger.
+        UnsupportedEncoding: it is compressed by another way than gzip.
     """
+    body = _read(request, limit)
+    encoding = request.headers.get("Content-Encoding")
+    return body if encoding is None else plain_body(body, encoding, limit)
+
+
+def _read(request: Request, limit: int) -> bytes:
     length = request.content_length
     if length is not None and length > limit:
         raise _too_large(length, limit)

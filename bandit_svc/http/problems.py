@@ -22,6 +22,7 @@ from bandit_svc.errors import (
     Unauthenticated,
     Unavailable,
     Unprocessable,
+    UnsupportedEncoding,
     places_of,
 )
 from bandit_svc.http.answers import Reply
@@ -33,6 +34,7 @@ RETRY_AFTER_S = 1
 
 STATUS: dict[type[BanditError], tuple[int, str]] = {
     TooLarge: (413, "Too large"),
+    UnsupportedEncoding: (415, "Unsupported encoding"),
     InvalidInput: (400, "Invalid input"),
     Unauthenticated: (401, "Not authenticated"),
     Forbidden: (403, "Forbidden"),
@@ -116,6 +118,9 @@ def _bandit_error(error: BanditError) -> tuple[Problem, dict[str, str]]:
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="bandit_svc"'
+    if isinstance(error, UnsupportedEncoding):
+        # RFC 7694: which one would have been read.
+        headers["Accept-Encoding"] = "gzip"
     return problem_of(error), headers
 
 

@@ -3,8 +3,8 @@
 Owns what is answered so, and the bytes of these answers. The functions are those that
 Flask's views call, with the same key check, problems, headers and counts;
 tests/server/test_hot_routes.py compares the bytes. A request that is not plain (another
-method, a query, a chunked or oversized body, an upgrade, an odd host) is for Flask,
-which remains the definition of the answers.
+method, a query, a chunked, compressed or oversized body, an upgrade, an odd host) is
+for Flask, which remains the definition of the answers.
 """
 
 import re
@@ -88,7 +88,7 @@ _SHED = problems.problem_reply(
     )
 )
 _PLAIN_HOST = re.compile(rb"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
-_ODD = frozenset({b"expect", b"upgrade", b"transfer-encoding"})
+_ODD = frozenset({b"expect", b"upgrade", b"transfer-encoding", b"content-encoding"})
 _READ = _ODD | {
     *(b"authorization", b"host", b"origin", b"x-request-id", b"traceparent"),
     b"sec-gpc",

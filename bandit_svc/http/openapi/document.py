@@ -148,7 +148,8 @@ def _operation(operation: Operation) -> Json:
     if operation.has_tag:
         answer["headers"] = {"ETag": {"schema": {"type": "string"}}}
         responses["304"] = {"description": "Nothing has changed since that ETag."}
-    for status in (*operation.problems, 500):
+    compressed = (415,) if operation.body else ()
+    for status in (*operation.problems, *compressed, 500):
         media = "application/json" if operation.failure != PROBLEM else PROBLEM_MEDIA
         responses[str(status)] = {
             "description": _PROBLEMS[status],
@@ -190,6 +191,7 @@ _PROBLEMS = {
     404: "The route, experiment, decision, model or evaluation does not exist.",
     409: "The request contradicts what is stored.",
     413: "The body is too large.",
+    415: "The body is compressed in another way than gzip; see `Accept-Encoding`.",
     422: "No variant is left to choose.",
     429: "A limit of requests a second that the operator has set; see `Retry-After`.",
     500: "An unexpected error; the service's log says where it occurred.",
