@@ -197,8 +197,8 @@ def test_the_end_is_the_same_as_without_an_interruption(
     for key in ("hero", "quick"):
         state = state_of(calm, key)
         assert state_of(killed, key) == state
-        # 40 of the 200 decisions on `hero` were deferred, 20 of them activated, and some
-        # of the others by a reward.
+        # 40 of the 200 decisions on `hero` were deferred, 20 of them activated, and
+        # some of the others by a reward.
         joined = len(state[0])
         assert joined == 200 if key == "quick" else 180 < joined < 200
         # uniform, baseline, three fixed variants, the two that are named, what the
