@@ -34,6 +34,7 @@ from bandit_svc.http.records import (
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metric_counts import observe
 from bandit_svc.services.serving.activate import activate
+from bandit_svc.services.serving.conditions import ineligible
 from bandit_svc.services.serving.decide import Decided, DecisionRequest, decide
 from bandit_svc.services.serving.look_up import look_up
 from bandit_svc.storage.keys import KeyRow
@@ -81,7 +82,11 @@ def register(app: Flask, request_context: RequestContext) -> None:
             worker.storage.facts, worker.reader, worker.decoder, decision_id
         )
         experiment = worker.storage.experiments.get(found.decision.experiment)
-        return json_reply(decision_record(found, experiment.definition)).to_flask()
+        revision = found.decision.revision
+        made_with = worker.catalog.at_revision(experiment, revision)
+        out = ineligible(made_with, found.decision)
+        record = decision_record(found, experiment.definition, out)
+        return json_reply(record).to_flask()
 
     app.register_blueprint(routes)
 

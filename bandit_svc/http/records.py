@@ -4,7 +4,7 @@ Owns the structs of decisions, experiments, models and evaluations as callers ge
 them, the lists of them, and the answers of batches. openapi.py describes them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -100,6 +100,8 @@ class DecisionRecord(msgspec.Struct):
             made without it.
         without_consent: the unit or its browser denied consent; nothing of the unit
             was kept, and the decision is reported apart.
+        ineligible: the variants that their own conditions kept out, each with the
+            reason; absent where there is none.
     """
 
     decision_id: str
@@ -127,6 +129,7 @@ class DecisionRecord(msgspec.Struct):
     trace_id: str | None
     unit_unread: bool
     without_consent: bool
+    ineligible: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ExperimentRecord(Definition, frozen=True, kw_only=True):
@@ -197,12 +200,15 @@ class Readiness(msgspec.Struct):
     reasons: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
-def decision_record(view: DecisionView, definition: Definition) -> DecisionRecord:
+def decision_record(
+    view: DecisionView, definition: Definition, out: Mapping[str, str]
+) -> DecisionRecord:
     """Return a logged decision as its caller gets it.
 
     Args:
         view: of the decision.
         definition: of its experiment, for the ranges of rewards.
+        out: why variants were not eligible.
     """
     decision = view.decision
     return DecisionRecord(
@@ -231,6 +237,7 @@ def decision_record(view: DecisionView, definition: Definition) -> DecisionRecor
         trace_id=decision.trace_id,
         unit_unread=decision.unit_unread,
         without_consent=decision.without_consent,
+        ineligible=out or msgspec.UNSET,
     )
 
 

@@ -61,7 +61,7 @@ def test_a_condition_leaves_a_variant_out_and_says_why(
     assert decided["propensity"] == pytest.approx(1 / 3)
 
 
-def test_the_log_and_the_store_have_the_set_that_was_used(
+def test_a_look_up_has_the_set_that_was_used_and_why(
     service: WorkerInProcess,
 ) -> None:
     create(service, {"key": "a"}, {"key": "b"}, VOUCHER)
@@ -72,6 +72,7 @@ def test_the_log_and_the_store_have_the_set_that_was_used(
     in_store = service.get(path).json
 
     for record in (in_log, in_store):
+        assert record["ineligible"] == answer["ineligible"]
         assert [one["variant"] for one in record["variants"]] == ["a", "b"]
 
 
