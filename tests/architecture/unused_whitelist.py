@@ -14,6 +14,10 @@ reward_batch
 patch_experiment
 is_fallback
 
+# A provider for the SDK of OpenFeature, which calls `track`.
+BanditProvider
+track
+
 # Only in quoted annotations, imported for the type checker.
 FileDescriptorLike
 StartResponse

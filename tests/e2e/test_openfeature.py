@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 from openfeature import api
@@ -11,7 +12,9 @@ from openfeature.contrib.provider.ofrep import OFREPProvider
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
+from openfeature.track import TrackingEventDetails
 
+from bandit_svc.client.openfeature import BanditProvider
 from tests.harness.served import Served, StartServed
 
 pytestmark = pytest.mark.e2e
@@ -113,3 +116,35 @@ def test_a_stopped_experiment_keeps_its_baseline(
     assert (details.value, details.variant) == ("b", "b")
     assert details.reason == Reason.DISABLED
     assert json.dumps(details.flag_metadata) == '{"experiment": "old"}'
+
+
+def test_a_tracked_event_rewards_the_decision_that_it_names(served: Served) -> None:
+    api.set_provider(BanditProvider(served.url, timeout=60.0))
+    client, someone = api.get_client(), EvaluationContext("u-1")
+    body = {"key": "buy", "variants": [{"key": "a"}, {"key": "b"}]}
+    served.post("/v1/experiments", body | {"reward": {"event": "bought"}})
+    told = client.get_string_details("buy", "mine", someone).flag_metadata
+    attributes: dict[str, Any] = {
+        "decisionId": told["decisionId"],
+        "eventId": "e-1",
+        "item": "boots",
+    }
+    for _ in range(2):
+        client.track("bought", someone, TrackingEventDetails(1.0, attributes))
+    client.track("bought", EvaluationContext(), TrackingEventDetails(1.0, attributes))
+
+    def rewards() -> list[dict[str, object]]:
+        seen = served.get(f"/v1/decisions/{told['decisionId']}")
+        return list(seen["rewards"]) if seen else []
+
+    (kept,) = served.wait_for(rewards, "the reward known")
+    assert (kept["value"], kept["reward_id"]) == (1.0, "e-1")
+    api.shutdown()
+    api.clear_providers()
+
+
+def test_tracking_never_raises_into_the_program() -> None:
+    provider = BanditProvider("http://127.0.0.1:9", timeout=60.0)
+
+    provider.track("bought", EvaluationContext("u-1"))
+    provider.track("bought")
