@@ -105,7 +105,8 @@ def _visit(workers: Sequence[Worker], turn: int, now_ms: int) -> str:
 def _follow(worker: Worker, decided: Decided, turn: int, now_ms: int) -> None:
     """Report what the visitor does next."""
     decision_id = decided.decision.id
-    if decided.decision.deferred:
+    deferred = decided.decision.deferred
+    if deferred:
         for _ in range(_TRIES):
             try:
                 activate(worker.serving, decision_id, now_ms)
@@ -113,9 +114,10 @@ def _follow(worker: Worker, decided: Decided, turn: int, now_ms: int) -> None:
             except Unavailable:
                 continue
     reports = []
-    if turn % 2:
+    # A reward shows a deferred decision too: it would make up for a lost activation.
+    if turn % 2 and not deferred:
         reports.append(RewardReport(decision_id, float(turn % 3 > 0), reward_id="r1"))
-    if turn % 5 == 0 and not decided.decision.deferred:
+    if turn % 5 == 0 and not deferred:
         reports.append(RewardReport(decision_id, 0.5, metric="revenue"))
     for report in reports:
         for _ in range(_TRIES):

@@ -71,9 +71,10 @@ def live(service: WorkerInProcess) -> None:
     service.post("/v1/events", {"unit_id": "u3", "event": "viewed"})
     service.learn(after_s=61)
     service.patch("/v1/experiments/hero", {"description": WORDS, "holdout": 0.2})
-    deferred = service.decide("hero", defer=True, request_id=SCRIPT)
+    service.decide("hero", defer=True)
+    shown = service.decide("hero", defer=True, request_id=SCRIPT)
     service.decide("hero", exclude=["a"], context={"device": WORDS})
-    service.reward(deferred["decision_id"], 1.0, reward_id=SCRIPT)
+    service.reward(shown["decision_id"], 1.0, reward_id=SCRIPT)
     service.learn()
 
 
