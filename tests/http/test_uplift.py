@@ -58,7 +58,8 @@ def test_a_changed_holdout_under_a_moving_level_makes_no_winner(
     plain = [row["mean"] for row in report["variants"]]
 
     assert report["decisions"]["joined"] == 6_000
-    assert min(plain) > 0.1
+    # Some 0.11; variants are drawn, which moves a mean by 0.007 (one deviation).
+    assert min(plain) > 0.09
     # What both groups show alike counts for both: nothing is left to chance.
     assert uplift["absolute"]["estimate"] == pytest.approx(0, abs=1e-9)
     lower, upper = uplift["randomised"]["absolute"]["interval"]
