@@ -33,13 +33,13 @@ from bandit_svc.services.serving.decide import DecisionRequest, decide
 from bandit_svc.services.serving.record_reward import RewardReport, record_reward
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker
+from benchmarks.flatness import growth, memory_mib, open_files
 from simulators.worlds.registry import world
 
 START_MS = 1_790_000_000_000
 DAY_MS = 86_400_000
 WINDOW_MS = 1_800_000
 SAMPLES = 100
-ALLOWED_GROWTH = 1.05
 # The worker waits when the learner is this far behind, as a day of real traffic
 # would not leave it.
 MAX_BACKLOG_BYTES = 8 * 1024 * 1024
@@ -183,40 +183,27 @@ def _verify(settings: Settings, key: str) -> tuple[int, bool]:
     return kept, same
 
 
-def _memory(pid: int) -> float:
-    """Return the resident memory of a process in MiB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 def _sample(done: int, learner_pid: int, took_ns: list[int]) -> Sample:
     pid = os.getpid()
     return Sample(
         done,
-        _memory(pid),
-        _memory(learner_pid),
-        _files(pid),
-        _files(learner_pid),
+        memory_mib(pid),
+        memory_mib(learner_pid),
+        open_files(pid),
+        open_files(learner_pid),
         statistics.median(took_ns) / 1000,
     )
 
 
-def _files(pid: int) -> int:
-    """Return how many descriptors a process has open."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
 def _is_flat(samples: list[Sample], what: str) -> bool:
-    tenth = len(samples) // 10
     values = [getattr(sample, what) for sample in samples]
-    # Peaks would be of one tenth here and of eight there, and peaks of more are higher.
-    tenths = [statistics.median(values[n * tenth :][:tenth]) for n in range(10)]
-    reference, reached = tenths[1], max(tenths[2:])
+    grown = growth(values)
+    peak = max(values[len(samples) // 10 :])
     print(
-        f"{what}: median {reference:.1f} in the second tenth, at most {reached:.1f} in "
-        f"a later one ({reached / reference:.3f}); peak {max(values[tenth:]):.1f}"
+        f"{what}: median {grown.reference:.1f} in the second tenth, at most "
+        f"{grown.reached:.1f} in a later one ({grown.ratio:.3f}); peak {peak:.1f}"
     )
-    return bool(reached <= ALLOWED_GROWTH * reference)
+    return grown.is_flat
 
 
 def _print(samples: list[Sample], took_s: float) -> None:

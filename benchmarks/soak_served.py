@@ -13,8 +13,6 @@ import argparse
 import contextlib
 import http.client
 import json
-import os
-import statistics
 import sys
 import tempfile
 import threading
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bandit_svc.settings import Settings
+from benchmarks.flatness import growth, memory_mib, open_files
 from benchmarks.speed.processes import driven, end_on_sigterm
 from benchmarks.speed.service import (
     EXPERIMENT,
@@ -32,7 +31,6 @@ from benchmarks.speed.service import (
     service,
 )
 
-ALLOWED_GROWTH = 1.05
 REWARD_SHARE = 0.3
 CONNECTIONS = 16
 REPORT_EVERY_S = 2.0
@@ -125,10 +123,8 @@ def _sample(found: Service, seconds: float, rate: float) -> Sample:
     files: dict[str, float] = {}
     for pid, kind in _processes(found):
         with contextlib.suppress(OSError):
-            mib[kind] = mib.get(kind, 0.0) + _memory(pid)
-            files[kind] = files.get(kind, 0.0) + len(
-                list(Path(f"/proc/{pid}/fd").iterdir())
-            )
+            mib[kind] = mib.get(kind, 0.0) + memory_mib(pid)
+            files[kind] = files.get(kind, 0.0) + open_files(pid)
     return Sample(mib, files, got["p50_ms"], got["failed"] + got["lost"])
 
 
@@ -143,26 +139,19 @@ def _processes(found: Service) -> Iterator[tuple[int, str]]:
                 yield int(entry.name), kind
 
 
-def _memory(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 def _growing(samples: list[Sample]) -> Iterator[str]:
     """Yield what is above its bound."""
     values = {"latency, ms": [sample.p50_ms for sample in samples]}
     for kind in samples[-1].mib:
         values[f"memory of {kind}, MiB"] = [s.mib.get(kind, 0.0) for s in samples]
         values[f"files of {kind}"] = [s.files.get(kind, 0.0) for s in samples]
-    tenth = len(samples) // 10
     for what, found in values.items():
-        tenths = [statistics.median(found[n * tenth :][:tenth]) for n in range(10)]
-        reference, reached = tenths[1], max(tenths[2:])
+        grown = growth(found)
         print(
-            f"{what}: median {reference:.2f} in the second tenth, at most "
-            f"{reached:.2f} in a later one ({reached / reference:.3f})"
+            f"{what}: median {grown.reference:.2f} in the second tenth, at most "
+            f"{grown.reached:.2f} in a later one ({grown.ratio:.3f})"
         )
-        if reached > ALLOWED_GROWTH * reference:
+        if not grown.is_flat:
             yield what
 
 

@@ -4,7 +4,6 @@ Owns the table apart_sums; see storage.privacy.Apart. These decisions are in no 
 order and in no other sum.
 """
 
-import sqlite3
 from collections.abc import Sequence
 
 from sqlite_utils import Database as UtilsDatabase
@@ -16,15 +15,12 @@ from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
 from bandit_svc.storage.sqlite.rows.facts import decision_change
+from bandit_svc.storage.sqlite.rows.joined import due_decision, rewards_of
 from bandit_svc.storage.sqlite.rows.states import APART, APART_OPEN, SET_ASIDE
 
 _DUE = f"""
     SELECT row_id, id, at_ms, logged FROM sound_decisions
     WHERE state = {APART_OPEN} AND ready_at_ms <= ? ORDER BY ready_at_ms, id LIMIT ?"""  # noqa: S608 - our own number
-_REWARDS = (
-    "SELECT metric, reward_id, value, occurred_at_ms, received_at_ms"
-    " FROM sound_rewards WHERE decision_id = ? ORDER BY metric, reward_id"
-)
 _SET_STATE = decision_change({"state": "?2"}, "row_id = ?1")
 _ADD = (
     "INSERT INTO apart_sums VALUES (?, ?, 1, ?, ?, NULL)"
@@ -60,37 +56,20 @@ class SqliteApart:
         """See the interface."""
         due, lost = [], []
         with self._database.read() as connection:
-            for row in connection.execute(_DUE, (now_ms, limit)).fetchall():
-                one = self._due(connection, row)
-                if one is None:
-                    lost.append(row[0])
-                else:
-                    due.append(one)
+            rows = connection.execute(_DUE, (now_ms, limit)).fetchall()
+            rewards = rewards_of(connection, [stored for _, stored, _, _ in rows])
+            for row_id, stored, at_ms, logged in rows:
+                try:
+                    decision = self._decisions.decode(stored, logged)
+                except UnreadableEvent:
+                    lost.append(row_id)
+                    continue
+                mine = rewards.get(stored, ())
+                due.append(due_decision(decision, row_id, at_ms, mine))
         if lost:
             with self._database.write() as connection:
                 connection.executemany(_SET_STATE, [(one, SET_ASIDE) for one in lost])
         return due
-
-    def _due(
-        self, connection: sqlite3.Connection, row: tuple[int, bytes, int, bytes]
-    ) -> DueDecision | None:
-        """Return a decision with its rewards; None where a part of it is damaged."""
-        row_id, stored, at_ms, logged = row
-        try:
-            decision = self._decisions.decode(stored, logged)
-        except UnreadableEvent:
-            return None
-        return DueDecision(
-            row_id,
-            decision.id,
-            decision.number,
-            decision.revision,
-            decision.group,
-            decision.variant,
-            at_ms,
-            tuple(connection.execute(_REWARDS, (stored,)).fetchall()),
-            decision,
-        )
 
     def close(self, closed: Sequence[ClosedDecision]) -> None:
         """See the interface."""
