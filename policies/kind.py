@@ -13,6 +13,7 @@ import msgspec
 from policies.base import Policy, PolicyError, RewardRange
 from policies.change.settings import MEMORY
 from policies.settings import Choice, Setting, normalised
+from policies.shares.settings import MAX_SHARES
 
 Spec = Mapping[str, Any]
 NamedVariant = tuple[str, str]
@@ -172,8 +173,9 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
             settings = tuple(s for s in settings if s != self.former.setting)
         if self.explorers is not None:
             settings = (*self.explorers.settings_of(spec), *settings)
-        result = normalised(self.name, spec, (*settings, *self.later))
-        for setting in self.later:
+        later = (*self.later, MAX_SHARES)
+        result = normalised(self.name, spec, (*settings, *later))
+        for setting in later:
             if result[setting.name] == setting.default:
                 del result[setting.name]
         # Combinations are checked last, when every value and default is known.

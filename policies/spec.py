@@ -16,6 +16,8 @@ from policies.kind import NamedVariant, PolicyKind
 from policies.linear import kind as linear
 from policies.restarting.policy import RestartingPolicy
 from policies.rules import policy as rules
+from policies.shares.policy import LimitedPolicy
+from policies.shares.settings import NAME as MAX_SHARES
 from policies.unbounded import ScaledByLargest
 from policies.vw import kind as vw
 
@@ -85,11 +87,11 @@ def fixed_weights(spec: Mapping[str, Any]) -> Mapping[str, float] | None:
         spec: normalised.
 
     Returns:
-        None for a kind that reads the context, learns or is unknown. Without any
-        weight the distribution is uniform.
+        None for a kind that reads the context, learns or is unknown, and where shares
+        are limited. Without any weight the distribution is uniform.
     """
     kind = KINDS.get(spec["kind"])
-    if kind is None or kind.fixed_weights is None:
+    if kind is None or kind.fixed_weights is None or MAX_SHARES in spec:
         return None
     return kind.fixed_weights(spec)
 
@@ -110,6 +112,9 @@ def build_policy(
     """
     checked = normalise_spec(spec)
     bounds = reward_range or RewardRange()
+    if MAX_SHARES in checked:
+        own = {name: value for name, value in checked.items() if name != MAX_SHARES}
+        return LimitedPolicy(build_policy(own, bounds), checked, bounds)
     kind = KINDS[checked["kind"]]
     if kind.later and rules_of(checked).acts:
         own = {name: value for name, value in checked.items() if name not in LATER}

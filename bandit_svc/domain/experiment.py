@@ -20,7 +20,13 @@ from bandit_svc.domain.people.credit import Credit, CreditRule, check_credit
 from bandit_svc.domain.people.feature import parse_features
 from bandit_svc.domain.people.field_policy import Declared, check_fields
 from bandit_svc.domain.people.sticky import Sticky, check_sticky
-from bandit_svc.domain.variant import KEY_RULE, Variant, check_variants, is_key
+from bandit_svc.domain.variant import (
+    KEY_RULE,
+    Variant,
+    check_max_shares,
+    check_variants,
+    is_key,
+)
 from bandit_svc.errors import FieldError, InvalidInput, NotFound, WayOut
 
 Status = Literal["running", "paused", "archived"]
@@ -227,6 +233,7 @@ def check_definition(definition: Definition) -> None:
         raise InvalidInput.at("/description", "at most 1000 characters are allowed")
     _between("/holdout", definition.holdout, 0.0, 0.9)
     _between("/exploration_floor", definition.exploration_floor, 0.0, 1.0)
+    check_max_shares(definition.variants, definition.exploration_floor)
     if definition.planned_decisions is not None:
         _between("/planned_decisions", definition.planned_decisions, *PLANNED)
     if definition.smallest_lift is not None:

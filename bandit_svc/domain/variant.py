@@ -1,8 +1,10 @@
 """Variants: what a decision chooses from.
 
-Owns the variant, when it is in season, and the rules of a list of variants. Pure.
+Owns the variant, when it is in season, the limit on its share, and the rules of a list
+of variants. Pure.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,6 +24,7 @@ from bandit_svc.domain.limits import (
 from bandit_svc.errors import InvalidInput
 
 MAX_TAGS = 20
+_SUM_TOLERANCE = 1e-9
 KEY_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 KEY_RULE = (
     "a key has 1 to 128 characters: a-z, A-Z, 0-9, '.', '_' or '-'; the first one is "
@@ -42,6 +45,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         from_: RFC 3339, the first instant at which it is eligible.
         until: RFC 3339, the first instant at which it no longer is.
         tags: words by which callers group variants.
+        max_share: the largest share of the policy's decisions that it gets on average.
     """
 
     key: str
@@ -52,6 +56,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     from_: str | UnsetType = msgspec.field(name="from", default=UNSET)
     until: str | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
+    max_share: float | UnsetType = UNSET
 
     @property
     def is_conditional(self) -> bool:
@@ -140,6 +145,47 @@ def _check_tags(variant: Variant, pointer: str) -> None:
             raise InvalidInput.at(
                 f"{pointer}/{index}",
                 f"{tag[:128]!r} is no tag; it is written like the key of a variant",
+            )
+
+
+def check_max_shares(variants: Sequence[Variant], floor: float) -> None:
+    """Refuse limits on shares that no choice among the active variants can keep.
+
+    Args:
+        variants: of a definition, the retired ones included.
+        floor: the exploration floor.
+
+    Raises:
+        InvalidInput: a limit is not above 0 and at most 1, or under what the floor
+            gives, or every active variant has one and their sum is under 1.
+    """
+    active = [v for v in variants if not v.retired]
+    limits: list[float] = []
+    for index, variant in enumerate(variants):
+        limit, pointer = variant.max_share, f"/variants/{index}/max_share"
+        if limit is UNSET:
+            continue
+        # A NaN fails the comparison too.
+        if not 0.0 < limit <= 1.0:
+            raise InvalidInput.at(
+                pointer, f"max_share is {limit}; it must be above 0 and at most 1"
+            )
+        if variant.retired:
+            continue
+        limits.append(limit)
+        if limit < floor / len(active):
+            raise InvalidInput.at(
+                pointer,
+                f"max_share is {limit:g}, under the {floor / len(active):.4g} that the "
+                f"exploration floor of {floor:g} gives each of {len(active)} variants; "
+                "raise it, or lower exploration_floor",
+            )
+        if len(limits) == len(active) and math.fsum(limits) < 1.0 - _SUM_TOLERANCE:
+            raise InvalidInput.at(
+                pointer,
+                "each active variant has a max_share, and together they are "
+                f"{math.fsum(limits):.4g}; they must be at least 1, or one variant "
+                "must have none",
             )
 
 

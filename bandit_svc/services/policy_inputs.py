@@ -6,10 +6,13 @@ spec and a stored state to a policy. Pure.
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.domain.variant import Variant
 from policies.base import Action, Policy, RewardRange
+from policies.shares.settings import NAME as MAX_SHARES
 from policies.spec import build_policy, fixed_weights, named_variants
 
 
@@ -37,6 +40,25 @@ def policy_of(definition: Definition, spec: Spec, state: bytes | None = None) ->
 def actions_of(variants: Sequence[Variant]) -> tuple[Action, ...]:
     """Return variants as the actions that policies choose from, in order."""
     return tuple(Action(v.key, v.features) for v in variants)
+
+
+def with_limits(definition: Definition, spec: Spec) -> Spec:
+    """Return a policy's spec with the limits that the variants have on their shares.
+
+    Limits that the spec brings are replaced: `max_share` of the variants counts.
+    """
+    own = {name: value for name, value in spec.items() if name != MAX_SHARES}
+    shares = {
+        v.key: v.max_share
+        for v in definition.active_variants
+        # A share of 1 is no limit.
+        if v.max_share is not UNSET and v.max_share < 1.0
+    }
+    if not shares:
+        return own
+    return own | {
+        MAX_SHARES: {"floor": definition.exploration_floor, "shares": shares}
+    }
 
 
 def is_restricted(definition: Definition, eligible: Sequence[str]) -> bool:

@@ -39,6 +39,7 @@ KIND = PolicyKind(
         {"kind": "auto", "gamma_scale": 10, "horizon": 100, "change": IGNORE},
         {"kind": "auto", "memory": 100},
         {"kind": "auto", "reset_every": 50},
+        {"kind": "auto", "max_shares": {"floor": 0.02, "shares": {"boots": 0.3}}},
     ),
     search=Search(
         grid={"gamma_scale": [3.0]},

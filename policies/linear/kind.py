@@ -84,6 +84,11 @@ KIND = PolicyKind(
         {"kind": "linear", "forgetting": 0, "dimensions": 16, "regressions": ONE},
         {"kind": "linear", "change": "detect", "memory": 100},
         {"kind": "linear", "regressions": ONE, "reset_every": 50},
+        {
+            "kind": "linear",
+            "memory": 100,
+            "max_shares": {"floor": 0.1, "shares": {"boots": 0.4, "sandals": 0.2}},
+        },
     ),
     search=Search(
         grid={"regressions": [PARALLEL]},

@@ -27,6 +27,11 @@ class Recent:
         """Return the last so many examples, or as many as there are."""
         return self._examples[-count:] if count else []
 
+    @property
+    def all(self) -> Sequence[Example]:
+        """The examples, the newest last."""
+        return self._examples
+
     def packed(self) -> str:
         """Return the examples for a dump, as JSON."""
         places: dict[str, int] = {}

@@ -90,6 +90,7 @@ KIND = PolicyKind(
         ),
         {"kind": "vw", "change": "detect"},
         {"kind": "vw", "memory": 100, "explorer": "bag"},
+        {"kind": "vw", "max_shares": {"floor": 0.0, "shares": {"sandals": 0.1}}},
     ),
     search=_SEARCH,
 )

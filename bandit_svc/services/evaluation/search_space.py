@@ -19,6 +19,7 @@ from bandit_svc.domain.plain_values import Spec
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.labels import default_name
 from policies.base import PolicyError
+from policies.shares.settings import NAME as MAX_SHARES
 from policies.spec import KIND_OF_SETTINGS, KINDS, normalise_spec
 
 Space = Mapping[str, Mapping[str, Sequence[Any]]]
@@ -171,7 +172,9 @@ def _refuse(kind: str, name: str, value: object, error: PolicyError | None) -> N
 def _with_base(kind: str, given: Spec, incumbent: Spec) -> Spec:
     """Add the incumbent's values; drop the settings of other explorers."""
     same = incumbent["kind"] == kind
-    base = dict(incumbent) if same else {}
+    # Limits on shares are of the experiment, whatever the kind.
+    limits = {name: incumbent[name] for name in (MAX_SHARES,) if name in incumbent}
+    base = dict(incumbent) if same else limits
     spec = {**base, **given, "kind": kind}
     own = _OWN.get(kind, {})
     if not own:

@@ -21,8 +21,10 @@ from bandit_svc.services.evaluation.labels import (
     normalised_candidates,
 )
 from bandit_svc.services.managing.rehearsal import check_rehearsal
+from bandit_svc.services.policy_inputs import with_limits
 from bandit_svc.services.serving.conditions import check_conditions
 from bandit_svc.storage.interface import Storage
+from policies.shares.settings import NAME as MAX_SHARES
 from policies.spec import named_variants
 
 SALT_BYTES = 8
@@ -136,10 +138,10 @@ def restore(
                 page="its page lists those that are kept",
             ),
         )
-    if experiment.definition.policy != old.meta.policy:
-        definition = msgspec.structs.replace(
-            experiment.definition, policy=old.meta.policy
-        )
+    definition = experiment.definition
+    policy = _checked_policy(definition, old.meta.policy)
+    if definition.policy != policy:
+        definition = msgspec.structs.replace(definition, policy=policy)
         note = f"restore: model version {version} and the policy that it was made by"
         storage.experiments.revise(experiment, definition, now_ms, note)
     for _ in range(RESTORE_TRIES):
@@ -222,7 +224,7 @@ def checked_definition(definition: Definition) -> Definition:
     check_conditions(definition.variants)
     definition = msgspec.structs.replace(
         definition,
-        policy=checked_spec(definition.policy, "/policy"),
+        policy=_checked_policy(definition, definition.policy),
         candidates=normalised_candidates(definition),
     )
     _check_named(definition, definition.policy, "/policy")
@@ -235,6 +237,12 @@ def checked_definition(definition: Definition) -> Definition:
     return msgspec.structs.replace(definition, baseline=baseline)
 
 
+def _checked_policy(definition: Definition, spec: Spec) -> Spec:
+    """Return the spec of a policy, with its variants' limits on their shares."""
+    checked_spec(spec, "/policy")
+    return checked_spec(with_limits(definition, spec), "/policy")
+
+
 def _check_baseline(definition: Definition, baseline: Spec) -> None:
     """The holdout is a fixed reference: it neither learns nor names the retired."""
     if baseline["kind"] not in {"fixed", "uniform", "weighted", "rules"}:
@@ -242,6 +250,11 @@ def _check_baseline(definition: Definition, baseline: Spec) -> None:
             "/baseline/kind",
             f"the baseline is {baseline['kind']!r}; a reference does not learn, so it "
             "must be fixed, uniform, weighted or rules",
+        )
+    if MAX_SHARES in baseline:
+        raise InvalidInput.at(
+            f"/baseline/{MAX_SHARES}",
+            f"a reference learns nothing, so it can't keep {MAX_SHARES}; leave it out",
         )
     _check_named(definition, baseline, "/baseline")
 

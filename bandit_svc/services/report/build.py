@@ -82,6 +82,7 @@ from bandit_svc.services.values import (
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Tally, Totals
 from policies.base import Choosing, Memory, Policy, Remembering
+from policies.shares.policy import without_limits
 from policies.spec import learns
 
 _NOT_SHOWN = "no decision with it has matured yet"
@@ -275,7 +276,9 @@ def _served_policy(
     published = storage.model_versions.get(experiment.number, version)
     if published is None or not learns(published.meta.policy):
         return None, None
-    policy = policy_of(experiment.definition, published.meta.policy, published.state)
+    policy = without_limits(
+        policy_of(experiment.definition, published.meta.policy, published.state)
+    )
     learned = published.meta.learned
     # A policy that says nothing of its memory forgets nothing.
     known = Memory(learned, float(learned), 0, None)

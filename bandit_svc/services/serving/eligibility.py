@@ -7,6 +7,8 @@ of an experiment's variants, and what is refused of them.
 from collections.abc import Sequence
 from typing import assert_never
 
+from msgspec import UNSET
+
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant, check_listing, check_variants
@@ -119,6 +121,12 @@ def _check_whole(variant: Variant, pointer: str) -> None:
             pointer,
             "a request says itself which of its variants may be shown; leave out "
             "`when`, `from` and `until`",
+        )
+    if variant.max_share is not UNSET:
+        raise InvalidInput.at(
+            f"{pointer}/max_share",
+            "max_share is of the experiment's own variants, over all of its decisions; "
+            "leave it out of the request",
         )
 
 

@@ -1,0 +1,1 @@
+"""Limits on the share of the decisions that a variant gets."""
