@@ -56,9 +56,7 @@ def with_limits(definition: Definition, spec: Spec) -> Spec:
     }
     if not shares:
         return own
-    return own | {
-        MAX_SHARES: {"floor": definition.exploration_floor, "shares": shares}
-    }
+    return own | {MAX_SHARES: {"floor": definition.exploration_floor, "shares": shares}}
 
 
 def is_restricted(definition: Definition, eligible: Sequence[str]) -> bool:

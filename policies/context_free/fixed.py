@@ -171,14 +171,7 @@ FIXED = PolicyKind(
             _checked_variant,
         ),
     ),
-    examples=(
-        {"kind": "fixed", "variant": "boots"},
-        {
-            "kind": "fixed",
-            "variant": "boots",
-            "max_shares": {"floor": 0.02, "shares": {"boots": 0.4}},
-        },
-    ),
+    examples=({"kind": "fixed", "variant": "boots"},),
     named_variants=lambda spec: [("variant", spec["variant"])],
     fixed_weights=lambda spec: {spec["variant"]: 1.0},
 )

@@ -171,6 +171,11 @@ KIND = PolicyKind(
             "rules": [{"when": "device in ['mobile']", "then": "sandals"}],
             "otherwise": {"boots": 3, "sandals": 1},
         },
+        {
+            "kind": "rules",
+            "rules": [{"when": "hour > 9", "then": "boots"}],
+            "max_shares": {"floor": 0.02, "shares": {"boots": 0.4}},
+        },
     ),
     named_variants=named_variants,
 )

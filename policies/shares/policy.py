@@ -1,7 +1,7 @@
 """A policy of any kind whose variants have limits on their shares.
 
-Owns where the prices come in, and the last learned decisions, whose contexts they are
-solved for: what the policy would choose there now, on average, is kept under the limits.
+Owns where the prices come in, and the last learned decisions, for whose contexts they
+are solved: the mean of what the policy would choose there now is kept under the limits.
 The policy within learns as it would alone.
 """
 

@@ -82,9 +82,7 @@ class Prices:
             among = math.fsum(p for i, p in enumerate(smooth) if i not in full)
             scale = left / among
             over = {
-                i
-                for i, p in enumerate(smooth)
-                if i not in full and scale * p > most[i]
+                i for i, p in enumerate(smooth) if i not in full and scale * p > most[i]
             }
             if not over:
                 return [

@@ -23,6 +23,7 @@ from bandit_svc.services.report.checks import REPORT_CHECKS
 from bandit_svc.settings import SETTINGS
 from policies.kind import PolicyKind
 from policies.settings import Setting
+from policies.shares.settings import MAX_SHARES
 from policies.spec import DEFAULT_KIND, KIND_OF_SETTINGS, KINDS
 from tests.architecture.python_reference import python_page
 
@@ -45,7 +46,10 @@ It is the `policy`, the `baseline` or one of the `candidates` of an experiment, 
 `bandit-svc evaluate --policy` takes. Without `kind`, an empty object is
 `{DEFAULT_KIND}`, and settings are those of `{KIND_OF_SETTINGS}`.
 A setting that is left out has its default; one that the kind does not have is refused.
-Both limits of a number are included."""
+Both limits of a number are included.
+
+Every kind also has `{MAX_SHARES.name}`: {MAX_SHARES.help}.
+It is {MAX_SHARES.limits}."""
 
 
 def policies_page() -> str:

@@ -138,7 +138,8 @@ def test_what_a_policy_without_limits_earns_is_estimated_right() -> None:
     target = build_policy({"kind": "rules"} | BEST)
     terms = np.array(
         [
-            one.reward * target.pmf(one.context, one.actions)[one.chosen]
+            one.reward
+            * target.pmf(one.context, one.actions)[one.chosen]
             / one.propensity
             for one in log
         ]
