@@ -8,6 +8,7 @@ services.managing.lifecycle's.
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -74,7 +75,7 @@ _TOGETHER: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Names of a definition that go together, by the field that is invalid."""
 _MOST_FAULTS = 2 * MOST_ROWS
-_ROW_FIELDS = ("key", "features", "payload")
+_ROW_FIELDS = ("key", "features", "payload", "max_share")
 
 
 def settings_hint(kind_name: str) -> str:
@@ -94,6 +95,7 @@ class Row(NamedTuple):
     key: str = ""
     features: str = ""
     payload: str = ""
+    max_share: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -128,7 +130,7 @@ def form_of(sent: MultiDict[str, str]) -> DefinitionForm:
     """Return the form that a browser sent."""
     values = {name: sent.get(name, text) for name, text in DEFAULTS.items()}
     columns = [sent.getlist(f"variant_{name}") for name in _ROW_FIELDS]
-    rows = tuple(Row(*texts) for texts in zip(*columns, strict=False))
+    rows = tuple(Row(*texts) for texts in zip_longest(*columns, fillvalue=""))
     return DefinitionForm(values, rows).with_rows(rows)
 
 
@@ -218,7 +220,11 @@ def _variant(
 ) -> Json:
     features = read(f"variant-{place}-features", lambda: _object(row.features))
     payload = read(f"variant-{place}-payload", lambda: _json(row.payload))
-    return {"key": row.key.strip(), "features": features or {}, "payload": payload}
+    raw = {"key": row.key.strip(), "features": features or {}, "payload": payload}
+    if row.max_share.strip():
+        read_share = partial(read_number, "max_share", row.max_share)
+        raw["max_share"] = read(f"variant-{place}-max_share", read_share)
+    return raw
 
 
 def _object(text: str) -> Json:

@@ -185,6 +185,9 @@ def test_an_empty_largest_reward_is_none(
         ({"variant_features": ["{}", '{"a": {}}']}, {"variant-1-features"}),
         ({"variant_payload": ["", "plain"]}, {"variant-1-payload"}),
         ({"variant_payload": ["[" * 90_000, ""]}, {"variant-0-payload"}),
+        ({"variant_max_share": ["half", ""]}, {"variant-0-max_share"}),
+        ({"variant_max_share": ["", "1.5"]}, {"variant-1-max_share"}),
+        ({"variant_max_share": ["0.4", "0.5"]}, {"variant-1-max_share"}),
         ({"description": "x" * 1001}, {"description"}),
         (
             {"variant_key": ["", ""], "variant_features": ["", ""]},
@@ -215,6 +218,17 @@ def test_a_fault_is_told_at_its_field_and_nothing_is_stored(
     assert set(told) == problems
     assert "The experiment was not created" in page.text
     assert service.stored() == before
+
+
+def test_a_form_limits_the_share_of_a_variant(
+    service: WorkerInProcess, visitor: Visitor
+) -> None:
+    visitor.send(filled(variant_max_share=["0.4", " "]))
+    found = service.get("/v1/experiments/hero").json
+
+    assert found["variants"][0]["max_share"] == 0.4
+    assert "max_share" not in found["variants"][1]
+    assert found["policy"]["max_shares"]["shares"] == {"a": 0.4}
 
 
 def test_a_taken_key_is_told_at_the_key(
