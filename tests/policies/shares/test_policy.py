@@ -106,7 +106,7 @@ def test_no_variant_gets_more_than_its_share_in_a_moving_world(
 @pytest.mark.statistical
 @pytest.mark.parametrize("kind", ["auto", "vw", "linear", "thompson", "fixed", "rules"])
 def test_a_wanted_variant_gets_its_whole_share(kind: str) -> None:
-    """Of the last 1,500 decisions of a world that stays; a policy alone has over .6."""
+    """Serve a world that stays; a policy without limits gives a over .5."""
     world = served(spec_of(kind, {"a": 0.4}), drift=False, narrowed=False)
 
     assert world.shares[-1_500:, 0].mean() == pytest.approx(0.4, abs=0.02)

@@ -91,6 +91,15 @@ def test_settings_of_one_explorer_are_not_given_to_another() -> None:
     ]
 
 
+def test_limits_on_shares_are_those_of_the_experiment_for_every_kind() -> None:
+    limits = {"floor": 0.02, "shares": {"a": 0.4}}
+    incumbent = normalise_spec(AUTO | {"max_shares": limits})
+    specs = tried(None, incumbent)
+
+    assert {spec["kind"] for spec in specs} == {"auto", "vw", "linear"}
+    assert all(spec["max_shares"] == limits for spec in specs)
+
+
 def test_a_combination_that_no_policy_takes_is_passed_over() -> None:
     raw = {"explorer": ["squarecb", "softmax"], "cb_type": ["mtr", "dr"]}
 
