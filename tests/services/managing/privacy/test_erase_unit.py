@@ -35,7 +35,9 @@ class Cut(Exception):
 @pytest.fixture
 def world(service: Service) -> Service:
     """Return a service with a unit of three ids, among others, all joined."""
-    service.create(policy={"kind": "linear"})
+    # The model of a limited policy holds the contexts of the last decisions.
+    limited = [{"key": "a", "max_share": 0.6}, {"key": "b"}, {"key": "c"}]
+    service.create(policy={"kind": "linear"}, variants=limited)
     service.create("plain", policy={"kind": "vw"})
     change = UnitChange("f-1", "ü-erika", service.now_ms, {"tier": "gold-trait"})
     change = msgspec.structs.replace(change, links=("anon-erika", "e"))
