@@ -6,14 +6,17 @@ Pure, and knows no field by name.
 
 import math
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, TypeGuard
 
 from bandit_svc.domain.limits import MAX_NESTING, MAX_STRING_LENGTH
+from bandit_svc.domain.plain_values import Payload
 from bandit_svc.errors import InvalidInput
 
 # How msgspec ends a message: " - at `$.a[0].b`". A key of a free object is `[...]`.
 _PATH = re.compile(r" - at `\$([\w.\[\]]*)`\Z")
 _FIELD = re.compile(r"(?:missing required|contains unknown) field `(.*)`\Z", re.DOTALL)
+_ANY_KEY = "[...]"
 _NAME_LENGTH = 64
 
 
@@ -48,14 +51,74 @@ def located(message: str) -> tuple[str, str]:
     a missing or unknown field is named by the pointer too. Below a free object
     msgspec names no key, so the pointer ends at that object.
     """
+    free, _, text = _parted(message)
+    return free, text
+
+
+def located_in(
+    document: Any,  # noqa: ANN401 - any JSON
+    message: str,
+    message_of: Callable[[Any], str | None],
+) -> tuple[str, str]:
+    """Split msgspec's sentence as `located` does, with the key of a free object.
+
+    Args:
+        document: that was refused.
+        message: why.
+        message_of: returns why another document is refused; None where it is not.
+    """
+    free, below, text = _parted(message)
+    names = free.split("/")[1:]
+    keys = [] if below is None else list(_at(document, names))
+    while len(keys) > 1:
+        half = keys[: len(keys) // 2]
+        same = message_of(_with_keys(document, names, half)) == message
+        keys = half if same else keys[len(half) :]
+    if not keys:
+        return free, text
+    return f"{free}/{escape_pointer(keys[0])}{below}", text
+
+
+def _parted(message: str) -> tuple[str, str | None, str]:
+    """Return the pointer to the first free object, the one below its key, the rest.
+
+    Where no free object is on the way, the first is all of the pointer.
+    """
     path = _PATH.search(message)
-    text = message if path is None else message[: path.start()]
-    steps = "" if path is None else path.group(1).partition("[...]")[0]
+    if path is None:
+        return _pointer("", message), None, message
+    text = message[: path.start()]
+    free, free_key, below = path[1].partition(_ANY_KEY)
+    if not free_key:
+        return _pointer(free, text), None, text
+    return _pointer(free), _pointer(below.partition(_ANY_KEY)[0], text), text
+
+
+def _pointer(steps: str, text: str = "") -> str:
+    """Return the pointer of msgspec's steps, and of the field that its text names."""
     pointer = steps.replace("[", ".").replace("]", "").replace(".", "/")
     field = _FIELD.search(text)
-    if field:
-        pointer = f"{pointer}/{escape_pointer(field.group(1))}"
-    return pointer, text
+    return f"{pointer}/{escape_pointer(field.group(1))}" if field else pointer
+
+
+def _at(document: Any, names: Iterable[str]) -> Payload:  # noqa: ANN401 - any JSON
+    """Return the object at a place; an empty one where there is none."""
+    for name in names:
+        document = dict(_members(document)).get(name)
+    return document if isinstance(document, dict) else {}
+
+
+def _with_keys(document: Any, names: list[str], keys: list[str]) -> Any:  # noqa: ANN401 - any JSON
+    """Return a document whose object at a place has no more than these keys."""
+    if not names:
+        return {key: document[key] for key in keys}
+    name, *rest = names
+    if isinstance(document, list):
+        return [
+            _with_keys(child, rest, keys) if str(index) == name else child
+            for index, child in enumerate(document)
+        ]
+    return document | {name: _with_keys(document[name], rest, keys)}
 
 
 def check_nesting(value: Any, pointer: str = "") -> None:  # noqa: ANN401 - any JSON

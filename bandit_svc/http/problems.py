@@ -5,6 +5,7 @@ Owns the table of statuses. No view catches an error; the handlers here do.
 
 import logging
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
 import msgspec
 from flask import Flask, Response, g
@@ -52,6 +53,15 @@ _ROUTING = {
     405: "the route does not take this method; the header Allow lists those it takes",
 }
 
+# Where the parser of connections refuses what it reads. Its own texts may quote it.
+_CONNECTION = {
+    400: "what was sent is not HTTP/1.1; the connection is closed",
+    408: "the request did not come in time; send it again",
+    414: "the request line is too long; an id in a path has at most 256 characters",
+    431: "the headers are too many or too long; send fewer or shorter ones",
+    501: "the transfer coding is not known; send `chunked` or a Content-Length",
+}
+
 
 class Problem(msgspec.Struct, omit_defaults=True):
     """An `application/problem+json` body."""
@@ -83,6 +93,13 @@ def problem_reply(problem: Problem, headers: Mapping[str, str] | None = None) ->
     """Return a problem as an answer."""
     body = msgspec.json.encode(problem)
     return Reply(problem.status, body, "application/problem+json", headers)
+
+
+def unread_reply(status: int) -> Reply:
+    """Return the answer to what could not be read as a request."""
+    title = HTTPStatus(status).phrase
+    detail = _CONNECTION.get(status, title)
+    return problem_reply(Problem("about:blank", title, status, detail))
 
 
 def retry_headers(answers: Sequence[object]) -> dict[str, str] | None:

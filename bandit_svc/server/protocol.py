@@ -7,12 +7,14 @@ ways share the parser, which is gunicorn's. Owns too how long a client may take.
 """
 
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.asgi.protocol import ASGIProtocol
 
 from bandit_svc.http.counting import count_ended
+from bandit_svc.http.problems import unread_reply
 from bandit_svc.server.deadlines import HOLD_BACK_S, STALE_S, Patience, Stage
 from bandit_svc.server.hot_routes import (
     HOT,
@@ -310,6 +312,24 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         if self._stage in {Stage.HEAD, Stage.BODY}:
             self._send_error_response(408, "Request Timeout")
         self._end()
+
+    def _send_error_response(
+        self,
+        status: int,
+        _message: str,
+        extra_headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Answer what is no readable request with a problem, like every other error."""
+        reply = unread_reply(status)
+        lines = [
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+            f"Content-Type: {reply.mimetype}",
+            f"Content-Length: {len(reply.body)}",
+            *(f"{name}: {value}" for name, value in extra_headers),
+            "Connection: close",
+        ]
+        head = "\r\n".join(lines) + "\r\n\r\n"
+        self._safe_write(head.encode("latin-1") + reply.body)
 
     def _end(self) -> None:
         self._close_transport()

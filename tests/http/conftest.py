@@ -44,6 +44,8 @@ def crowded(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
     service.create("hero")
     service.create("own", request_variants="refuse")
     service.create("open", request_variants="replace")
+    bought = {"event": "purchased", "maximum": None}
+    service.create("people", features={"views": "count(viewed)"}, reward=bought)
     for key, status in (("paused", "paused"), ("archived", "archived")):
         service.create(key)
         service.patch(f"/v1/experiments/{key}", {"status": status})
@@ -55,11 +57,13 @@ def crowded(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
 def named_ids(crowded: WorkerInProcess) -> dict[str, str]:
     """Return decision ids by the words that stand for them in a test's request."""
     good = crowded.decide("hero")["decision_id"]
+    credited = crowded.decide("people")["decision_id"]
     ids, now_ms = crowded.worker.ids, crowded.now_ms
     entropy = os.urandom(ENTROPY_BYTES)
     others = DecisionIds(os.urandom(SECRET_BYTES))
     return {
         "GOOD": good,
+        "CREDITED": credited,
         "FORGED": good[:-1] + ("0" if good[-1] != "0" else "1"),
         "OTHER": others.issue(1, now_ms, entropy, deferred=False),
         "EXPIRED": ids.issue(1, now_ms - 91 * DAY_MS, entropy, deferred=False),

@@ -150,10 +150,13 @@ def test_a_connection_that_can_not_go_on_is_answered_and_closed(
     with connected(service.port) as client:
         for piece in sent(requests):
             client.send(piece)
-        got, headers, _ = client.answer()
+        got, headers, body = client.answer()
         rest = client.rest()
 
     assert got.startswith(status)
+    if got.split()[1] > "201":
+        assert headers["content-type"] == "application/problem+json"
+        assert json.loads(body)["status"] == int(got.split()[1])
     assert rest == b""
     assert headers.get("connection", "close") == "close"
 

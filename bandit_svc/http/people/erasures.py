@@ -14,7 +14,7 @@ from bandit_svc.domain.times import timestamp, timestamp_or_none
 from bandit_svc.errors import FieldError, NotFound
 from bandit_svc.http.answers import json_reply
 from bandit_svc.http.incoming.caller import caller_of_request
-from bandit_svc.http.people.unit_names import kept_name
+from bandit_svc.http.people.unit_names import kept_name_in_path
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.managing.privacy.ask_erasure import ID_BYTES, ask_erasure
 from bandit_svc.storage.privacy import Erasure, ErasureStep
@@ -53,7 +53,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
     def ask(unit_id: str) -> Response:
         erasure = ask_erasure(
             worker.storage,
-            kept_name(request_context, caller_of_request(), unit_id),
+            kept_name_in_path(request_context, caller_of_request(), unit_id),
             request_context.entropy(ID_BYTES),
             request_context.now_ms(),
         )

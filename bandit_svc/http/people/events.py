@@ -21,7 +21,7 @@ from bandit_svc.http.people.unit_names import kept_name
 from bandit_svc.http.people.unit_rewards import reward_of_event, values_of_event
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.services.people.record_event import record_event
+from bandit_svc.services.people.record_event import check_event, record_event
 
 _ID_BYTES = 12
 
@@ -68,6 +68,9 @@ def _record(
     now_ms = request_context.now_ms()
     new_id = request_context.entropy(_ID_BYTES).hex()
     event = msgspec.structs.replace(sent, unit_id=name)
+    if event.decision_id is not None:
+        # Of an event that is refused, its reward is not kept either.
+        check_event(event, now_ms)
     rewarded = reward_of_event(request_context, event, caller, new_id)
     rewards = values_of_event(request_context, event, caller, rewarded)
     recorded = record_event(

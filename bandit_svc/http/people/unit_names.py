@@ -6,11 +6,13 @@ sent, and an answer repeats it to its sender alone.
 
 import msgspec
 
+from bandit_svc.errors import InvalidInput
 from bandit_svc.http.incoming.caller import Caller
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.people.pseudonyms import PREFIX
 from bandit_svc.services.serving.decide import DecisionRequest
 
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
 _set = msgspec.structs.force_setattr
 
 
@@ -32,6 +34,24 @@ def kept_name(
         return pseudonyms.of(unit_id, pointer=pointer)
     trusted = caller.key is None or caller.key.scope == "secret"
     return pseudonyms.of(unit_id, trusted=trusted, pointer=pointer)
+
+
+def kept_name_in_path(
+    request_context: RequestContext, caller: Caller, unit_id: str
+) -> str:
+    """Return the name of the unit that the path of a request names.
+
+    Raises:
+        InvalidInput: as of `kept_name`; or the path was not UTF-8, of which Flask makes
+            one and the same sign, so that many units would become one.
+    """
+    if _REPLACED in unit_id:
+        raise InvalidInput.at(
+            "/unit_id",
+            "the unit in the path is not UTF-8, or has the sign U+FFFD; percent-encode "
+            "the UTF-8 of its id, or send its pseudonym",
+        )
+    return kept_name(request_context, caller, unit_id)
 
 
 def kept_links(

@@ -11,7 +11,7 @@ from bandit_svc.http import parsing
 from bandit_svc.http.answers import json_reply
 from bandit_svc.http.incoming.caller import caller_of_request
 from bandit_svc.http.people.bodies import UnitChangeAnswer, parse_unit, unit_record
-from bandit_svc.http.people.unit_names import kept_links, kept_name
+from bandit_svc.http.people.unit_names import kept_links, kept_name_in_path
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.people.change_unit import change_unit
 from bandit_svc.services.people.look_up_unit import look_up_unit
@@ -31,7 +31,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
         links = kept_links(request_context, caller, patch.links)
         change_unit(
             worker.people,
-            kept_name(request_context, caller, unit_id),
+            kept_name_in_path(request_context, caller, unit_id),
             msgspec.structs.replace(patch, links=links),
             request_context.now_ms(),
             request_context.entropy(_ID_BYTES).hex(),
@@ -43,7 +43,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
         known = look_up_unit(
             worker.storage.units,
             worker.catalog.all(),
-            kept_name(request_context, caller_of_request(), unit_id),
+            kept_name_in_path(request_context, caller_of_request(), unit_id),
             request_context.now_ms(),
         )
         return json_reply(unit_record(known, unit_id)).to_flask()

@@ -79,8 +79,7 @@ def record_event(
         InvalidInput: a field is out of its range; the pointer names it.
         Unavailable: it can't be made durable now; nothing was kept.
     """
-    _check(report)
-    occurred_at_ms = occurrence_ms(report.occurred_at_ms, now_ms, "the unit did it")
+    occurred_at_ms = check_event(report, now_ms)
     if report.event_id is not None and ports.facts.has(report.unit_id, report.event_id):
         return RecordedEvent(report.event_id, "duplicate")
     event_id = report.event_id or new_id
@@ -105,7 +104,12 @@ def record_event(
     return RecordedEvent(event_id, "accepted")
 
 
-def _check(report: EventReport) -> None:
+def check_event(report: EventReport, now_ms: int) -> int:
+    """Return when an event occurred, in milliseconds since the epoch.
+
+    Raises:
+        InvalidInput: a field is out of its range; the pointer names it.
+    """
     for name, text in (
         ("unit_id", report.unit_id),
         ("event", report.event),
@@ -116,3 +120,4 @@ def _check(report: EventReport) -> None:
     if report.value is not None and not math.isfinite(report.value):
         raise InvalidInput.at("/value", f"value is {report.value}; send a number")
     check_properties(report.properties)
+    return occurrence_ms(report.occurred_at_ms, now_ms, "the unit did it")

@@ -20,13 +20,16 @@ from bandit_svc.domain.experiment import (
     assign_group,
     group_of,
 )
-from bandit_svc.domain.people.unit_fact import encode_unit_fact
-from bandit_svc.domain.plain_values import Context, Payload
+from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant
-from bandit_svc.errors import Conflict, FieldError, InvalidInput, Unavailable
-from bandit_svc.services.people.links import links_of_decision
-from bandit_svc.services.people.persons import Person
+from bandit_svc.errors import Conflict, FieldError
 from bandit_svc.services.policy_inputs import actions_of
+from bandit_svc.services.serving.callers.visits import (
+    UNIT_NAMESPACE,
+    Asked,
+    Visit,
+    visit_of,
+)
 from bandit_svc.services.serving.conditions import NONE_OUT, ineligible
 from bandit_svc.services.serving.eligibility import eligible_variants
 from bandit_svc.services.serving.ports import ServingPorts
@@ -37,9 +40,6 @@ from bandit_svc.services.serving.served_experiment import (
 )
 from policies.base import Action
 from policies.pmf import sample
-
-UNIT_NAMESPACE = "unit"
-"""Where the declared features of a unit are in the context of its decisions."""
 
 
 class DecisionRequest(msgspec.Struct, frozen=True, gc=False):
@@ -198,17 +198,14 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     Args:
         issued: the bytes of the id, where it was just issued at `now_ms`.
     """
-    experiment, context = served.experiment, request.context
-    if served.fields is not None:
-        context = served.fields.kept(context)
-    unit_id, unread, apart = request.unit_id, False, opted_out
-    if request.links and not opted_out:
-        _link(ports, request, now_ms)
-    if unit_id is not None:
-        person = ports.persons.of(unit_id, served.features, now_ms, request.links)
-        unit_id, unread = person.unit_id, person.unread
-        apart = opted_out or person.denied
-        context = _with_features(context, served, person)
+    experiment = served.experiment
+    visit = visit_of(
+        ports,
+        served,
+        Asked(request.unit_id, request.context, request.links, opted_out),
+        now_ms,
+    )
+    unit_id, context, apart = visit.unit_id, visit.context, visit.apart
     holdout = experiment.definition.holdout
     if unit_id is None:
         group = group_of(uniform_from_id(decision_id, b"group"), holdout)
@@ -226,6 +223,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     if sticky is not None and unit_id is not None:
         first = ports.kept.find(served, sticky, unit_id, context, keys, now_ms)
         if first is not None and first.deferred == request.defer:
+            _append_links(ports, visit)
             return _give_again(ports, experiment, first, now_ms)
     pmfs = pmfs_of(served, context, actions, keys, group)
     chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
@@ -254,9 +252,10 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         trace_id,
         None,
         None if unit_id == request.unit_id else request.unit_id,
-        unread,
+        visit.unread,
         apart,
     )
+    _append_links(ports, visit)
     ports.log.append(ports.encoder.encode(decision, served.keys, issued))
     if sticky is not None:
         ports.kept.remember(served, decision)
@@ -273,21 +272,10 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     )
 
 
-def _link(ports: ServingPorts, request: DecisionRequest, now_ms: int) -> None:
-    """Log the links of a request, unless they are known already.
-
-    Raises:
-        InvalidInput: they are not valid; nothing was logged.
-    """
-    units = ports.persons.units
-    try:
-        change = links_of_decision(units, request.unit_id, request.links, now_ms)
-    except Unavailable:
-        # The decision says that nothing of the unit could be read; callers bring the
-        # links again with the next one.
-        return
-    if change is not None:
-        ports.log.append(encode_unit_fact(change))
+def _append_links(ports: ServingPorts, visit: Visit) -> None:
+    """Log new links, with the decision: of a refused request nothing is kept."""
+    if visit.linking is not None:
+        ports.log.append(visit.linking)
 
 
 def _give_again(
@@ -299,27 +287,6 @@ def _give_again(
     made_with = ports.catalog.at_revision(experiment, first.revision)
     decided = _answer(made_with, first, _payload_of(made_with, first), repeated=True)
     return msgspec.structs.replace(decided, given_again=True)
-
-
-def _with_features(
-    context: Payload, served: ServedExperiment, person: Person
-) -> Payload:
-    """Return the context with the unit's features, frozen as they are now.
-
-    Raises:
-        InvalidInput: the request has features of its own in their namespace.
-    """
-    if not served.features:
-        return context
-    if UNIT_NAMESPACE in context:
-        raise InvalidInput.at(
-            f"/context/{UNIT_NAMESPACE}",
-            f"{UNIT_NAMESPACE!r} is where the declared features of the unit are put; "
-            "send your own under another name",
-        )
-    if not person.features:
-        return context
-    return {**context, UNIT_NAMESPACE: dict(person.features)}
 
 
 def _as_asked(made_with: Definition, decision: Decision) -> Context:

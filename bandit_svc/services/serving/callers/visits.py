@@ -1,0 +1,92 @@
+"""Who a decision is made for, and what it may use of them.
+
+Owns what of a request and of the state of its unit goes into a decision: the group's
+id, the context as it is kept with the features as they are now, new links, and whether
+consent lets any of it be used.
+"""
+
+from typing import NamedTuple
+
+from bandit_svc.domain.events.record import Record
+from bandit_svc.domain.people.unit_fact import encode_unit_fact
+from bandit_svc.domain.plain_values import Payload
+from bandit_svc.errors import InvalidInput, Unavailable
+from bandit_svc.services.people.links import links_of_decision
+from bandit_svc.services.serving.ports import ServingPorts
+from bandit_svc.services.serving.served_experiment import ServedExperiment
+from bandit_svc.storage.units import Units
+
+UNIT_NAMESPACE = "unit"
+"""Where the declared features of a unit are in the context of its decisions."""
+
+
+class Asked(NamedTuple):
+    """What a request says of its unit."""
+
+    unit_id: str | None
+    context: Payload
+    links: tuple[str, ...]
+    opted_out: bool
+
+
+class Visit(NamedTuple):
+    """Who a decision is made for, and what it may use of them.
+
+    Attributes:
+        unit_id: the oldest id of the person, which decides the group.
+        apart: consent is denied, so that the group alone is of the unit.
+        unread: what is known of the unit could not be read.
+        linking: links that the decision brings and that are not known yet.
+    """
+
+    unit_id: str | None
+    context: Payload
+    apart: bool
+    unread: bool = False
+    linking: Record | None = None
+
+
+def visit_of(
+    ports: ServingPorts, served: ServedExperiment, asked: Asked, now_ms: int
+) -> Visit:
+    """Return who a request is for, with the unit's features, frozen as they are now.
+
+    Raises:
+        InvalidInput: a link is not valid, or the context has what may not be in it.
+    """
+    unit_id, context, links, opted_out = asked
+    linking = None
+    if served.fields is not None:
+        context = served.fields.kept(context)
+    if served.features and UNIT_NAMESPACE in context:
+        raise InvalidInput.at(
+            f"/context/{UNIT_NAMESPACE}",
+            f"{UNIT_NAMESPACE!r} is where the declared features of the unit are put; "
+            "send your own under another name",
+        )
+    if links and not opted_out:
+        linking = _linking(ports.persons.units, unit_id, links, now_ms)
+    if unit_id is None:
+        return Visit(None, context, opted_out)
+    person = ports.persons.of(unit_id, served.features, now_ms, links)
+    if person.features:
+        context = {**context, UNIT_NAMESPACE: dict(person.features)}
+    apart = opted_out or person.denied
+    return Visit(person.unit_id, context, apart, person.unread, linking)
+
+
+def _linking(
+    units: Units, unit_id: str | None, links: tuple[str, ...], now_ms: int
+) -> Record | None:
+    """Return the record of the links of a request; None where they are known already.
+
+    Raises:
+        InvalidInput: they are not valid.
+    """
+    try:
+        change = links_of_decision(units, unit_id, links, now_ms)
+    except Unavailable:
+        # The decision says that nothing of the unit could be read; callers bring the
+        # links again with the next one.
+        return None
+    return None if change is None else encode_unit_fact(change)
