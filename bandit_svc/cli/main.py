@@ -24,6 +24,7 @@ from bandit_svc.cli.service.privacy import privacy
 from bandit_svc.cli.service.replay import replay
 from bandit_svc.cli.service.rewards import rewards
 from bandit_svc.cli.service.serve import learner, serve, web
+from bandit_svc.cli.service.webhook import webhook
 
 
 @click.group(
@@ -49,6 +50,7 @@ for command in (
     learner,
     experiment,
     keys,
+    webhook,
     rewards,
     plan,
     report,

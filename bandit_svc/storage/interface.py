@@ -16,6 +16,7 @@ from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
+from bandit_svc.storage.doors.sources import Sources
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
@@ -290,6 +291,7 @@ class Storage(Protocol):
     experiments: Experiments
     keys: Keys
     ended_sessions: EndedSessions
+    sources: Sources
     facts: Facts
     joins: Joins
     breakdowns: Breakdowns

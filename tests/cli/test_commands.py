@@ -28,6 +28,7 @@ def test_the_commands_are_those_of_the_contract_and_what_keys_are_worth() -> Non
         *(f"experiment {w}" for w in ("create", "list", "show")),
         *(f"experiment {w}" for w in ("pause", "resume", "archive")),
         *(f"keys {w}" for w in ("create", "list", "revoke")),
+        *(f"webhook {w}" for w in ("add", "list", "rotate", "remove")),
         *(f"rewards {w}" for w in ("quarantine", "redrive")),
         *(f"privacy {w}" for w in ("export", "erase")),
     }

@@ -17,6 +17,7 @@ from bandit_svc.domain.people.feature import (
 )
 from bandit_svc.errors import Conflict, FieldError, NotFound
 from bandit_svc.services.serving.callers.key_ring import KeyRing
+from bandit_svc.services.serving.callers.source_ring import SourceRing
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
     ServedExperiment,
@@ -41,6 +42,7 @@ class Catalog:
         self._numbers: dict[int, Experiment] = {}
         self._served: dict[str, ServedExperiment] = {}
         self._keys = KeyRing(())
+        self._sources = SourceRing(())
         self._unloaded: dict[str, str] = {}
         self._trails: Mapping[TrailName, int] = {}
         self._crediting: Sequence[Experiment] = ()
@@ -139,6 +141,11 @@ class Catalog:
         self._look_again()
         return self._keys.find(secret)
 
+    def sources(self) -> SourceRing:
+        """Return the sources of webhooks."""
+        self._look_again()
+        return self._sources
+
     def trails(self) -> Mapping[TrailName, int]:
         """Return the trails of events that features of any experiment are made of."""
         self._look_again()
@@ -210,6 +217,7 @@ class Catalog:
                 and experiment.definition.reward.credit_rule is not None
             ]
             self._keys = KeyRing(self._storage.keys.all())
+            self._sources = SourceRing(self._storage.sources.all())
             # Last, so that another thread never sees the number before the rows.
             self._seen_version = version
 

@@ -11,6 +11,7 @@ from bandit_svc.storage.sqlite.corrections.states import (
     create_correction_states,
     create_outdated_versions,
 )
+from bandit_svc.storage.sqlite.doors.sources import create_sources
 from bandit_svc.storage.sqlite.migrations.released import migrations
 from bandit_svc.storage.sqlite.people.credit_tables import (
     add_corrections,
@@ -273,4 +274,10 @@ def m039_rewards_alone(db: Database) -> None:
     order_alone(db)
 
 
-LAST_MIGRATION = m039_rewards_alone.__name__
+@migrations()
+def m040_webhook_sources(db: Database) -> None:
+    """Create the table of the sources of webhooks."""
+    create_sources(db)
+
+
+LAST_MIGRATION = m040_webhook_sources.__name__
