@@ -11,17 +11,15 @@ from flask import Flask, Request, g, request
 from bandit_svc import metrics
 from bandit_svc.domain.times import moment
 from bandit_svc.errors import FieldError, Forbidden, Unauthenticated
+from bandit_svc.http.doors import client_module
 from bandit_svc.http.exposure import DESCRIBED, PAGES, is_near
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metric_counts import count
 from bandit_svc.storage.keys import KeyRow, Scope
 
-OPEN = frozenset(
-    {
-        "ops.healthz",
-        "ops.readyz",
-    }
-)
+OPEN = frozenset({"ops.healthz", "ops.readyz", *client_module.ENDPOINTS})
+KEY_IN_BODY = frozenset({"outcomes.create"})
+"""Their views read the key, and check it."""
 PUBLISHABLE = frozenset(
     {
         "decisions.create",
@@ -34,6 +32,7 @@ PUBLISHABLE = frozenset(
         "rewards.create_batch",
         "events.create",
         "events.create_batch",
+        "outcomes.create",
         "why.show",
     }
 )
@@ -67,6 +66,8 @@ def register(app: Flask, request_context: RequestContext) -> None:
             return
         if dev:
             check_origin(request)
+            return
+        if endpoint in KEY_IN_BODY:
             return
         if endpoint in DESCRIBED and is_near(request, settings):
             return

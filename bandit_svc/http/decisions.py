@@ -66,7 +66,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
         ids = parsing.parse_activation_batch(parsing.read_batch(request))
         caller = caller_of_request()
         answers = [
-            _activate_one_of_many(
+            activate_one_of_many(
                 request_context, decision_id, caller, f"/decision_ids/{index}"
             )
             for index, decision_id in enumerate(ids)
@@ -188,9 +188,10 @@ def _activate(
     return ActivationAnswer(decision_id, timestamp(activation.activated_at_ms))
 
 
-def _activate_one_of_many(
+def activate_one_of_many(
     request_context: RequestContext, decision_id: str, caller: Caller, place: str
 ) -> ActivationAnswer | Problem:
+    """Answer for one activation of a batch; `place` is the pointer to its id."""
     try:
         return _activate(request_context, decision_id, caller)
     except BanditError as error:

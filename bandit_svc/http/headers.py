@@ -10,6 +10,7 @@ from flask import Flask, Response, g, request
 
 from bandit_svc import logs
 from bandit_svc.http.auth import PUBLISHABLE
+from bandit_svc.http.doors import client_module
 from bandit_svc.http.incoming.request_ids import HEADER, RequestIds, sent_id
 
 # Files of this service alone, nothing inline, and no frame around a page.
@@ -23,6 +24,7 @@ _PREFLIGHT_SECONDS = 86_400
 ALWAYS = {"X-Content-Type-Options": "nosniff"}
 # Each call makes a new decision, and reports change with each tick.
 NEVER_KEPT = {"Cache-Control": "no-store"}
+_KEPT = frozenset({"pages.static", *client_module.ENDPOINTS})
 BY_ORIGIN = {"Vary": "Origin"}
 """Of the routes that pages of other origins call: their answers differ by it."""
 ANY_ORIGIN = {
@@ -81,7 +83,7 @@ def _finish(response: Response) -> Response:
     headers = response.headers
     headers.update(ALWAYS)
     endpoint = request.endpoint
-    if endpoint != "pages.static":
+    if endpoint not in _KEPT or "Cache-Control" not in headers:
         headers.update(NEVER_KEPT)
     if endpoint in PUBLISHABLE:
         headers.update(BY_ORIGIN)

@@ -60,7 +60,7 @@ def reward_many(request_context: RequestContext, body: bytes, caller: Caller) ->
     answers: list[RewardAnswer | Problem] = []
     for index, item in enumerate(parsing.parse_reward_batch(body)):
         place = f"/rewards/{index}"
-        answers.append(_record_one_of_many(request_context, item, caller, place))
+        answers.append(reward_one_of_many(request_context, item, caller, place))
         yield
     return json_reply(RewardBatchAnswer(answers), 202, retry_headers(answers))
 
@@ -91,12 +91,13 @@ def _record(
         raise
 
 
-def _record_one_of_many(
+def reward_one_of_many(
     request_context: RequestContext,
     item: msgspec.Raw,
     caller: Caller,
     prefix: str,
 ) -> RewardAnswer | Problem:
+    """Answer for one reward of a batch; `prefix` is the pointer to it."""
     try:
         return _record(request_context, parsing.item_body(item), caller)
     except BanditError as error:

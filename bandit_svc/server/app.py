@@ -21,7 +21,7 @@ from bandit_svc.http import (
     rewards,
 )
 from bandit_svc.http.counting import count_request
-from bandit_svc.http.doors import ofrep
+from bandit_svc.http.doors import client_module, ofrep, outcomes
 from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
 from bandit_svc.http.people import erasures, events, unit_rewards, units, why_shown
@@ -54,6 +54,7 @@ def create_app(request_context: RequestContext) -> Flask:
         ofrep,
         rewards,
         events,
+        outcomes,
         unit_rewards,
         units,
         erasures,
@@ -63,6 +64,7 @@ def create_app(request_context: RequestContext) -> Flask:
         reports,
     ):
         room.register(app, request_context)
+    client_module.register(app)
     plan.register(app)
     document.register(app)
     dashboard.register(app, request_context)

@@ -4,26 +4,16 @@ A page that says anything on the console, fails to load something or breaks the
 Content-Security-Policy fails the test that opened it.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Unpack
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.harness.shop import Shop
+from tests.harness.web.chromium import chromium
 from tests.harness.window import OpenWindow, Window, WindowOptions
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -39,17 +29,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Return Chromium; fail with a reason on a machine without it."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.fail(
-            "chromium is missing, so the pages can't be tested: "
-            "apt-get install chromium"
-        )
-    with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    """Return Chromium."""
+    with chromium() as one:
         yield one
-        one.close()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from bandit_svc.http.doors.client_module import newest_module
 from bandit_svc.http.openapi.operations import OPERATIONS
 from bandit_svc.learner.job_kinds import JOB_KINDS
 from bandit_svc.services.managing.jobs import run_job
@@ -90,7 +91,15 @@ def recorded(service: WorkerInProcess) -> dict[str, dict[str, Any]]:
     calls.call("patch /v1/experiments/{key}", {"exploration_floor": 0.2}, key=KEY)
     calls.call("get /v1/experiments/{key}/revisions", key=KEY)
     calls.call("get /v1/plan", query="?traffic=20000&base_rate=0.05&lift=0.1")
-    for path in ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"):
+    calls.call("get /client/{release}.js", release=newest_module().version)
+    for path in (
+        "/client.js",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/docs",
+        "/openapi.json",
+    ):
         calls.call(f"get {path}")
     return calls.found
 
@@ -138,6 +147,7 @@ def _decide(calls: Recording) -> None:
     calls.call("post /v1/rewards", reward)
     calls.call("post /v1/rewards/batch", {"rewards": [reward, reward | {"value": -1}]})
     calls.call("post /v1/activations/batch", {"decision_ids": [deferred, "d-1"]})
+    _tell_as_a_page(calls, first)
     evaluated = {"context": {"targetingKey": "u-84", "device": "mobile"}}
     calls.call("post /ofrep/v1/evaluate/flags/{key}", evaluated, key=KEY)
     calls.call("post /ofrep/v1/evaluate/flags", evaluated)
@@ -145,6 +155,16 @@ def _decide(calls: Recording) -> None:
     calls.call("get /v1/decisions/{decision_id}", decision_id=first)
     calls.call("get /v1/why/{decision_id}", decision_id=first)
     calls.call("get /v1/rewards/{reward_id}", reward_id="order-5512")
+
+
+def _tell_as_a_page(calls: Recording, decision_id: str) -> None:
+    deferred = calls.service.decide(KEY, unit_id="u-85", defer=True)["decision_id"]
+    reward = {"decision_id": decision_id, "value": 1.0, "reward_id": "order-5513"}
+    event = {"unit_id": "u-85", "event": "viewed", "event_id": "e-3"}
+    told = {"rewards": [reward], "events": [event], "decision_ids": [deferred]}
+    calls.call("post /v1/outcomes", {"key": calls.service.publishable} | told)
+    sent = calls.found["post /v1/outcomes"]["request"]
+    sent["key"] = "bpk_YOUR_PUBLISHABLE_KEY"
 
 
 def _read(calls: Recording) -> None:

@@ -12,6 +12,7 @@ from contextlib import closing
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 from bandit_svc.client import BanditClient, BanditClientError
 from simulators.traffic import simulate
@@ -19,6 +20,7 @@ from tests.harness.process import COMMAND, plain_environment
 from tests.harness.served import Served
 from tests.harness.waiting import GENEROUS_S
 
+OK = 200
 SEEN_FIRST = 800
 """Decisions that the shop has made before a test looks."""
 
@@ -78,6 +80,16 @@ class Shop(Served):
             return bool(self.client.experiment(key))
         except BanditClientError:
             return False
+
+    def look_up(self, decision_id: str) -> Any:
+        """Return what is known of a decision; None where it is not known yet."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=GENEROUS_S)
+        with closing(connection):
+            headers = {"Authorization": f"Bearer {self.secret}"}
+            connection.request("GET", f"/v1/decisions/{decision_id}", headers=headers)
+            answer = connection.getresponse()
+            found = json.load(answer)
+        return found if answer.status == OK else None
 
     def erase(self, unit_id: str) -> str:
         """Ask for the erasure of a unit; return its id."""

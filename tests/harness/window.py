@@ -12,15 +12,11 @@ from playwright.sync_api import (
     Page,
     Request,
     ViewportSize,
-    expect,
 )
 
 from tests.harness.waiting import GENEROUS_S
 
 Scheme = Literal["light", "dark"]
-
-# Playwright's own expectations wait as long as everything else.
-expect.set_options(timeout=GENEROUS_S * 1000)
 
 
 class WindowOptions(TypedDict, total=False):

@@ -15,6 +15,7 @@ NAMES = {
     "version": 1,
     "id": "x",
     "unit_id": "x",
+    "release": "no",
     "reward_id": "no",
 }
 

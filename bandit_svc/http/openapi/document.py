@@ -4,6 +4,7 @@ Owns the document: schemas of the structs that bodies and answers are, and an ex
 of each. The examples were recorded from real calls (examples.json).
 """
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -15,7 +16,7 @@ from bandit_svc import __version__
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.http import records
 from bandit_svc.http.answers import DecisionAnswer, RewardAnswer, json_reply
-from bandit_svc.http.doors import ofrep_bodies
+from bandit_svc.http.doors import ofrep_bodies, outcomes
 from bandit_svc.http.evaluations import (
     EvaluationAnswer,
     EvaluationBody,
@@ -57,7 +58,7 @@ _STRUCTS = (
     unit_rewards.RewardRecords, ofrep_bodies.FlagEvaluationBody,
     ofrep_bodies.FlagEvaluations, ofrep_bodies.FlagEvaluation,
     ofrep_bodies.FlagEvaluationFailure,
-    why_shown.WhyAnswer,
+    why_shown.WhyAnswer, outcomes.OutcomesBody, outcomes.OutcomesAnswer,
 )  # fmt: skip
 _QUERIES = (PlanRequest, RangeQuery)
 """Their fields are the parameters of a query."""
@@ -125,6 +126,7 @@ def _schemas() -> Json:
     entry = [_reference("ActivationAnswer"), _reference("Problem")]
     activations = schemas["ActivationBatchAnswer"]["properties"]
     activations["activations"] = {"type": "array", "items": {"anyOf": entry}}
+    _describe_outcomes(schemas)
     entry = [_reference("FlagEvaluation"), _reference("FlagEvaluationFailure")]
     evaluated = schemas["FlagEvaluations"]["properties"]
     evaluated["flags"] = {"type": "array", "items": {"anyOf": entry}}
@@ -137,6 +139,19 @@ def _schemas() -> Json:
         "required": ["openapi", "paths"],
     }
     return schemas
+
+
+def _describe_outcomes(schemas: Json) -> None:
+    """Fill in what the items of a page's body are, and their answers."""
+    sent = schemas["OutcomesBody"]["properties"]
+    answered = schemas["OutcomesAnswer"]["properties"]
+    sent["rewards"]["items"] = _reference("RewardBody")
+    sent["events"]["items"] = _reference("EventBody")
+    for items, kind in (
+        ("rewards", "Reward"), ("events", "Event"), ("activations", "Activation"),
+    ):  # fmt: skip
+        entry = [_reference(f"{kind}Answer"), _reference("Problem")]
+        answered[items] = {"type": "array", "items": {"anyOf": entry}}
 
 
 def _operation(operation: Operation) -> Json:
@@ -161,9 +176,7 @@ def _operation(operation: Operation) -> Json:
         "operationId": _operation_id(operation),
         "security": [] if operation.access == "open" else [{"key": []}],
         "parameters": [
-            _parameter(part[1:-1])
-            for part in operation.path.split("/")
-            if part.startswith("{")
+            _parameter(name) for name in re.findall(r"{(\w+)}", operation.path)
         ]
         + _query(operation.query)
         + ([_IF_NONE_MATCH] if operation.has_tag else []),

@@ -112,6 +112,12 @@ OPERATIONS = (
         202, "publishable", "EventBatchAnswer", "EventBatchBody", _BATCH,
     ),
     Operation(
+        "post", "/v1/outcomes",
+        "Report rewards, events and activations of a page in one body, with the "
+        "publishable key in it: a beacon has no headers. Up to 1,000 of each.",
+        202, "open", "OutcomesAnswer", "OutcomesBody", (400, 401, 403, 413, 429, 503),
+    ),
+    Operation(
         "post", "/ofrep/v1/evaluate/flags/{key}",
         "Evaluate an experiment as a feature flag (OFREP): a decision, which counts as "
         "shown.",
@@ -207,6 +213,15 @@ OPERATIONS = (
         "get", "/v1/plan",
         "Plan an experiment: how long until a lift is found, at every look?",
         200, "secret", "Plan", None, (400, 401, 403, 429, 503), query="PlanRequest",
+    ),
+    Operation(
+        "get", "/client.js", "Load the client for pages, a JavaScript module.",
+        200, "open", None, media="text/javascript", has_tag=True,
+    ),
+    Operation(
+        "get", "/client/{release}.js",
+        "Load one version of the client for pages, whose bytes never change.",
+        200, "open", None, None, (404,), media="text/javascript", has_tag=True,
     ),
     Operation(
         "get", "/healthz", "Answer whether the process is up.", 200, "open", "Health"

@@ -54,7 +54,7 @@ def event_many(request_context: RequestContext, body: bytes, caller: Caller) -> 
     answers: list[EventAnswer | Problem] = []
     for index, item in enumerate(parse_event_batch(body)):
         place = f"/events/{index}"
-        answers.append(_record_one_of_many(request_context, item, caller, place))
+        answers.append(event_one_of_many(request_context, item, caller, place))
         yield
     return json_reply(EventBatchAnswer(answers), 202, retry_headers(answers))
 
@@ -85,9 +85,10 @@ def _record(
     return EventAnswer(*recorded)
 
 
-def _record_one_of_many(
+def event_one_of_many(
     request_context: RequestContext, item: msgspec.Raw, caller: Caller, prefix: str
 ) -> EventAnswer | Problem:
+    """Answer for one event of a batch; `prefix` is the pointer to it."""
     try:
         return _record(request_context, parsing.item_body(item), caller)
     except BanditError as error:
