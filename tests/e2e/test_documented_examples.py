@@ -109,6 +109,7 @@ def send(words: list[str], documented: Documented, last: dict[str, Any]) -> Any:
             headers[name] = value.replace("$PUBLISHABLE", documented.publishable)
         elif word == "-d":
             body = next(rest).replace("…", last.get("decision_id", ""))
+            body = body.replace("$PUBLISHABLE", documented.publishable)
         elif word == "-X":
             asked = next(rest)
         elif not word.startswith("-"):
