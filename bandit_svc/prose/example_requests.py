@@ -7,7 +7,7 @@ import json
 import shlex
 from typing import NamedTuple
 
-from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.experiment import Experiment, RewardDefinition
 from bandit_svc.domain.plain_values import Context
 
 UNIT = "user-81"
@@ -36,12 +36,12 @@ def example_requests(
         "unit_id": UNIT,
         "context": dict(context or CONTEXT),
     }
-    value = experiment.definition.reward.maximum or 1.0
+    value = example_value(experiment.definition.reward)
     fallback = experiment.definition.active_variants[0].key
     return [
         Example("curl", _curl(asked, url, value)),
         Example("Python", _python(asked, url, value, fallback)),
-        Example("JavaScript", _javascript(asked, url, value)),
+        Example("JavaScript", _javascript(asked, url, value, fallback)),
     ]
 
 
@@ -78,25 +78,36 @@ def _python(asked: Context, url: str, value: float, fallback: str) -> str:
     )
 
 
-def _javascript(asked: Context, url: str, value: float) -> str:
-    body = json.dumps(asked, indent=2).replace("\n", "\n  ")
+def _javascript(asked: Context, url: str, value: float, fallback: str) -> str:
+    module, experiment = f"{url}/client.js", json.dumps(asked["experiment"])
+    context = json.dumps(asked["context"], indent=2).replace("\n", "\n  ")
     return "\n".join(
         [
-            "const send = async (path, body) => {",
-            f"  const answer = await fetch({json.dumps(url)} + path, {{",
-            '    method: "POST",',
-            "    headers: {",
-            f'      "Authorization": "Bearer {KEY}",',
-            '      "Content-Type": "application/json",',
-            "    },",
-            "    body: JSON.stringify(body),",
-            "  });",
-            "  return answer.json();",
-            "};",
-            f'const decision = await send("/v1/decisions", {body});',
-            "console.log(decision.variant, decision.payload);",
-            'await send("/v1/rewards", {',
-            f"  decision_id: decision.decision_id, value: {json.dumps(value)},",
+            '// In a <script type="module">; the page shows the fallback until then.',
+            f"const {{ BanditClient }} = await import({json.dumps(module)});",
+            f"const client = new BanditClient({json.dumps(url)}, {{",
+            f"  key: {json.dumps(KEY)},",
+            "  timeoutMs: 500,",
             "});",
+            f"const decision = await client.decide({experiment}, {{",
+            f"  unitId: {json.dumps(UNIT)},",
+            f"  context: {context},",
+            f"  fallback: {json.dumps(fallback)},",
+            "});",
+            "console.log(decision.variant, decision.payload);",
+            f"client.reward(decision.decisionId, {json.dumps(value)});",
         ]
     )
+
+
+def example_value(rule: RewardDefinition) -> float:
+    """Return a reward as a visitor may earn it: 1, or a tenth of what is possible.
+
+    Rewards without a value above 0 get the middle of their range.
+    """
+    lower, upper = rule.minimum, rule.maximum
+    if upper is None:
+        return max(1.0, lower)
+    if lower <= 0 < upper:
+        return upper if upper <= 1 else float(f"{upper / 10:.2g}")
+    return (lower + upper) / 2

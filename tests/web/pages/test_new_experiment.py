@@ -305,7 +305,7 @@ def test_a_first_request_is_shown_in_three_languages_and_then_its_receipt(
     visitor.send(filled())
     page = visitor.read(visitor.client.get("/experiments/hero/start"))
     assert "waiting for its first decision" in page.text
-    for words in ("curl http://localhost/v1/decisions", "BanditClient(", "fetch("):
+    for words in ("curl http://localhost/v1/decisions", "BanditClient(", "client.js"):
         assert words in page.text
     assert service.publishable not in page.text
     assert service.secret not in page.text
