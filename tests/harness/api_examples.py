@@ -6,6 +6,7 @@ bandit_svc/http/openapi/examples.json.
 """
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ DECISION = {
     "unit_id": "u-81",
     "context": {"device": "mobile", "hour": 21, "user": {"segment": "new"}},
 }
+PLAN = {"traffic": 20_000, "base_rate": 0.05, "lift": 0.1}
 ROUNDS = 240
 MOST_ITEMS = 2
 MOST_LINES = 6
@@ -58,18 +60,25 @@ class Recording:
         self.found: dict[str, dict[str, Any]] = {}
 
     def call(
-        self, operation: str, body: object = None, query: str = "", **path: object
+        self,
+        operation: str,
+        body: object = None,
+        query: Mapping[str, float] | None = None,
+        **path: object,
     ) -> Any:
         """Call an operation by its name; its path takes the values of `path`."""
         (described,) = (one for one in OPERATIONS if one.name == operation)
-        where = described.path.format(**path) + query
-        answer = self.service.call(described.method.upper(), where, body)
+        where = described.path.format(**path)
+        asked = {} if query is None else {k: str(v) for k, v in query.items()}
+        answer = self.service.call(described.method.upper(), where, body, query=asked)
         assert answer.status_code == described.status, answer.text
         assert answer.mimetype == described.media, answer.mimetype
         is_json = described.media == "application/json"
         self.found[operation] = {"answer": answer.json if is_json else answer.text}
         if body is not None:
             self.found[operation]["request"] = body
+        if path or query:
+            self.found[operation]["parameters"] = path | dict(query or {})
         return self.found[operation]["answer"]
 
 
@@ -90,7 +99,7 @@ def recorded(service: WorkerInProcess) -> dict[str, dict[str, Any]]:
     _evaluate(calls)
     calls.call("patch /v1/experiments/{key}", {"exploration_floor": 0.2}, key=KEY)
     calls.call("get /v1/experiments/{key}/revisions", key=KEY)
-    calls.call("get /v1/plan", query="?traffic=20000&base_rate=0.05&lift=0.1")
+    calls.call("get /v1/plan", query=PLAN)
     calls.call("get /client/{release}.js", release=newest_module().version)
     for path in (
         "/client.js",

@@ -4,7 +4,7 @@ Owns the document: schemas of the structs that bodies and answers are, and an ex
 of each. The examples were recorded from real calls (examples.json).
 """
 
-import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -22,12 +22,19 @@ from bandit_svc.http.evaluations import (
     EvaluationBody,
     EvaluationList,
 )
+from bandit_svc.http.openapi.links import LINKS
 from bandit_svc.http.openapi.operations import (
     DOCUMENT,
     OPERATIONS,
     PATCH,
     PROBLEM,
     Operation,
+)
+from bandit_svc.http.openapi.parameters import parameters_of
+from bandit_svc.http.openapi.refusals import (
+    DESCRIPTIONS,
+    WITH_RETRY_AFTER,
+    example_of,
 )
 from bandit_svc.http.parsing import (
     ActivationBatchBody,
@@ -39,8 +46,7 @@ from bandit_svc.http.parsing import (
 from bandit_svc.http.people import bodies, erasures, unit_rewards, why_shown
 from bandit_svc.http.problems import Problem
 from bandit_svc.services.evaluation.evaluate import Evaluation
-from bandit_svc.services.planning.plan import Plan, PlanRequest
-from bandit_svc.services.report.ranges.asked import RangeQuery
+from bandit_svc.services.planning.plan import Plan
 from bandit_svc.services.report.ranges.report_json import NOT_IN_A_RANGE
 from bandit_svc.services.report.report import Report
 
@@ -60,8 +66,6 @@ _STRUCTS = (
     ofrep_bodies.FlagEvaluationFailure,
     why_shown.WhyAnswer, outcomes.OutcomesBody, outcomes.OutcomesAnswer,
 )  # fmt: skip
-_QUERIES = (PlanRequest, RangeQuery)
-"""Their fields are the parameters of a query."""
 _BATCHES = (("Decision", "decisions"), ("Reward", "rewards"), ("Event", "events"))
 _TO_WORDS = str.maketrans("/{}.", "    ")
 _PREFIX = "#/components/schemas/"
@@ -167,20 +171,27 @@ def _operation(operation: Operation) -> Json:
     for status in (*operation.problems, *compressed, 500):
         media = "application/json" if operation.failure != PROBLEM else PROBLEM_MEDIA
         responses[str(status)] = {
-            "description": _PROBLEMS[status],
-            "content": {media: {"schema": _reference(operation.failure)}},
+            "description": DESCRIPTIONS[status],
+            "content": _content(
+                media,
+                _reference(operation.failure),
+                example_of(status, is_flag=operation.failure != PROBLEM),
+            ),
         }
+        if status in WITH_RETRY_AFTER:
+            responses[str(status)]["headers"] = {"Retry-After": _SECONDS}
     described: Json = {
         "summary": operation.summary,
         "responses": responses,
         "operationId": _operation_id(operation),
         "security": [] if operation.access == "open" else [{"key": []}],
-        "parameters": [
-            _parameter(name) for name in re.findall(r"{(\w+)}", operation.path)
-        ]
-        + _query(operation.query)
-        + ([_IF_NONE_MATCH] if operation.has_tag else []),
+        "parameters": parameters_of(operation, recorded),
     }
+    if operation.name in LINKS:
+        answer["links"] = {
+            link.name: _link(link.to, link.parameters, link.body)
+            for link in LINKS[operation.name]
+        }
     if operation.body:
         described["requestBody"] = {
             "required": True,
@@ -191,42 +202,19 @@ def _operation(operation: Operation) -> Json:
     return described
 
 
-_IF_NONE_MATCH: Json = {
-    "name": "If-None-Match",
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string"},
-}
-_PROBLEMS = {
-    400: "The request is invalid; `errors` has a pointer to each invalid field.",
-    401: "No valid key was sent.",
-    403: "The key may not call this route.",
-    404: "The route, experiment, decision, model or evaluation does not exist.",
-    409: "The request contradicts what is stored.",
-    413: "The body is too large.",
-    415: "The body is compressed in another way than gzip; see `Accept-Encoding`.",
-    422: "No variant is left to choose.",
-    429: "A limit of requests a second that the operator has set; see `Retry-After`.",
-    500: "An unexpected error; the service's log says where it occurred.",
-    503: "The service can't answer durably now; `Retry-After` says when to try again.",
-}
+_SECONDS: Json = {"schema": {"type": "integer"}, "description": "in seconds"}
 
 
-def _parameter(name: str) -> Json:
-    kind = "integer" if name == "version" else "string"
-    return {"name": name, "in": "path", "required": True, "schema": {"type": kind}}
-
-
-def _query(name: str | None) -> list[Json]:
-    """Return the parameters of a query from the fields of their struct."""
-    if name is None:
-        return []
-    _, schemas = msgspec.json.schema_components(_QUERIES)
-    required = schemas[name].get("required", [])
-    return [
-        {"name": field, "in": "query", "required": field in required, "schema": schema}
-        for field, schema in schemas[name]["properties"].items()
-    ]
+def _link(to: str, parameters: Mapping[str, str], body: Json | None) -> Json:
+    """Return the Link Object to an operation by its name."""
+    (target,) = (one for one in OPERATIONS if one.name == to)
+    link: Json = {"operationId": _operation_id(target)}
+    if parameters:
+        link["parameters"] = dict(parameters)
+    if body is not None:
+        # Without it, schemathesis mixes the body with one that it makes up.
+        link |= {"requestBody": body, "x-schemathesis": {"merge_body": False}}
+    return link
 
 
 def _operation_id(operation: Operation) -> str:
