@@ -36,6 +36,7 @@ from bandit_svc.http.openapi.refusals import (
     WITH_RETRY_AFTER,
     example_of,
 )
+from bandit_svc.http.openapi.schema_forms import plain_form
 from bandit_svc.http.parsing import (
     ActivationBatchBody,
     DecisionBatchBody,
@@ -94,7 +95,7 @@ def build() -> Json:
         "info": {"title": "bandit_svc", "version": __version__},
         "paths": paths,
         "components": {
-            "schemas": _schemas(),
+            "schemas": plain_form(_schemas()),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
