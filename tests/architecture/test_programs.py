@@ -1,4 +1,4 @@
-"""What `make test` does on a machine without Prometheus and Chromium.
+"""What `make test` does on a machine without Prometheus, Chromium and Node.
 
 The script meets a PATH on which every program is a stub that notes how it was called.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / ".ci" / "programs"
-FOUND = ("prometheus", "promtool", "chromium")
+FOUND = ("prometheus", "promtool", "chromium", "node", "npm")
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
@@ -67,7 +67,7 @@ def test_a_ready_machine_is_left_alone(run_programs: Run, calls: Path) -> None:
 def test_root_installs_what_is_missing_and_nothing_else(
     run_programs: Run, calls: Path
 ) -> None:
-    done = run_programs("prometheus", "promtool", "apt-get", "service")
+    done = run_programs("prometheus", "promtool", "node", "npm", "apt-get", "service")
 
     assert done.returncode == 0
     assert calls.read_text().splitlines() == [
@@ -100,9 +100,9 @@ def test_others_install_through_sudo(run_programs: Run, calls: Path) -> None:
     done = run_programs("sudo", "apt-get", uid=1000)
 
     assert done.returncode == 0
-    assert "apt-get install -y -qq --no-install-recommends prometheus chromium" in (
-        calls.read_text().splitlines()
-    )
+    install = "apt-get install -y -qq --no-install-recommends"
+    wanted = f"{install} prometheus chromium nodejs npm"
+    assert wanted in calls.read_text().splitlines()
     assert calls.read_text().count("sudo -n") == 3
 
 
@@ -121,5 +121,6 @@ def test_what_could_not_be_done_is_one_sentence_with_a_way_out(
     sentence = done.stderr.splitlines()[-1]
 
     assert done.returncode == 1
-    assert sentence.startswith(f"prometheus chromium could not be installed: {why}")
+    missing = "prometheus chromium nodejs npm"
+    assert sentence.startswith(f"{missing} could not be installed: {why}")
     assert "make test PYTEST_ARGS='--ignore tests/grafana" in sentence

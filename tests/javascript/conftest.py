@@ -7,6 +7,7 @@ from playwright.sync_api import Browser
 
 from tests.harness.shop import Shop
 from tests.harness.web.chromium import chromium
+from tests.harness.web.npm import Workshop
 from tests.harness.web.other_page import OpenPage, OtherPage
 
 
@@ -29,6 +30,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     )
     yield one
     one.close()
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Return where scripts find the pinned packages of npm."""
+    return Workshop(tmp_path_factory.mktemp("workshop"))
 
 
 @pytest.fixture
