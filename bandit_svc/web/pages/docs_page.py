@@ -6,6 +6,7 @@ Open without a key, as `/openapi.json` is.
 
 from flask import Blueprint
 
+from bandit_svc.http.openapi.document import examples
 from bandit_svc.http.openapi.operations import OPERATIONS
 from bandit_svc.http.problems import STATUS
 from bandit_svc.web.page_context import PageContext, render
@@ -17,4 +18,6 @@ def register(routes: Blueprint, _page_context: PageContext) -> None:
     @routes.get("/docs")
     def docs() -> str:
         codes = {kind.code: row for kind, row in STATUS.items()}
-        return render("docs.html", operations=OPERATIONS, problems=codes)
+        return render(
+            "docs.html", operations=OPERATIONS, problems=codes, examples=examples()
+        )
