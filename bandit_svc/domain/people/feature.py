@@ -4,6 +4,7 @@ Owns the language of declarations:
 
     feature := fn "(" event ["." property] ["," window] [" unless " event] ")"
     window  := hours "h" | days "d"
+    event   := a word, or any text without '.' and '#' in quotes; so is a property
 
 for example `count(viewed, 7d)`, `sum(purchased.value, 30d)`, `top(viewed.category)`,
 `hours_since(cart_added unless purchased)`. Pure.
@@ -34,7 +35,8 @@ _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 MAX_WINDOW_MS: Final = MAX_WINDOW_DAYS * _DAY_MS
 
-_NAME = r"[A-Za-z_][A-Za-z0-9_\-]*"
+_NAME = r"""(?:[A-Za-z_][A-Za-z0-9_\-]*|'[^'.#]+'|"[^".#]+")"""
+"""A trail is named by event and property with a dot between, and a '#' at times."""
 _CALL = re.compile(r"\s*(?P<fn>[A-Za-z_]\w*)\s*\((?P<inside>.*)\)\s*", re.DOTALL)
 _INSIDE = re.compile(
     rf"\s*(?P<event>{_NAME})(?:\.(?P<property>{_NAME}))?"
@@ -145,8 +147,9 @@ def parse_feature(text: str, pointer: str = "") -> UnitFeature:
             f"{call['inside'][:128]!r} can't be read; {function} takes EVENT or "
             "EVENT.PROPERTY, then `, WINDOW` and ` unless EVENT` if you like",
         )
-    event, unless = inside["event"], inside["unless"] or ""
-    for name in (event, unless, inside["property"] or ""):
+    event, unless = _bare(inside["event"]), _bare(inside["unless"] or "")
+    field = None if inside["property"] is None else _bare(inside["property"])
+    for name in (event, unless, field or ""):
         if len(name) > MAX_NAME_LENGTH:
             raise InvalidInput.at(
                 pointer, f"a name has {len(name)} characters; at most {MAX_NAME_LENGTH}"
@@ -154,10 +157,15 @@ def parse_feature(text: str, pointer: str = "") -> UnitFeature:
     return UnitFeature(
         function,
         event,
-        _property(function, event, inside["property"], pointer),
+        _property(function, event, field, pointer),
         _window_ms(inside["window"], pointer),
         unless,
     )
+
+
+def _bare(name: str) -> str:
+    """Return a name without its quotes."""
+    return name[1:-1] if name[:1] in {"'", '"'} else name
 
 
 def _named(name: str, text: str) -> UnitFeature:

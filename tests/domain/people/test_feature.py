@@ -37,6 +37,16 @@ DAY_MS = 24 * HOUR_MS
             "decayed_mean(viewed.price, 90d unless sign-out)",
             UnitFeature("decayed_mean", "viewed", "price", 90 * DAY_MS, "sign-out"),
         ),
+        (
+            "count('Product Viewed', 7d unless 'Order Completed')",
+            UnitFeature("count", "Product Viewed", "", 7 * DAY_MS, "Order Completed"),
+        ),
+        (
+            """sum("Buyer's Order"."net revenue")""",
+            UnitFeature("sum", "Buyer's Order", "net revenue"),
+        ),
+        ("count('a unless b, 7d')", UnitFeature("count", "a unless b, 7d")),
+        ("last('ü (1)'.x, 7d)", UnitFeature("last", "ü (1)", "x", 7 * DAY_MS)),
     ],
 )
 def test_a_declaration_says_what_is_made_of_which_events(
@@ -56,6 +66,11 @@ def test_a_declaration_says_what_is_made_of_which_events(
         ("count(viewed, 7d, 8d)", "can't be read"),
         ("count(viewed, 7d) + 1", "is no feature"),
         ("count(viewed unless)", "can't be read"),
+        ("count('viewed)", "can't be read"),
+        ("count('')", "can't be read"),
+        ("count('a.b')", "can't be read"),
+        ("count('a#')", "can't be read"),
+        (f"count('{'e' * 65}')", "a name has 65 characters; at most 64"),
         ("count(viewed unless a or b)", "can't be read"),
         ("count(viewed.item)", "count reads no property"),
         ("hours_since(viewed.item)", "hours_since reads no property"),
