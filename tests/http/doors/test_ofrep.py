@@ -99,7 +99,7 @@ def test_the_reason_is_static_where_one_variant_alone_could_be_shown(
     service: WorkerInProcess,
 ) -> None:
     service.create("one", variants=[{"key": "a"}])
-    service.create("two", exploration_floor=0.1)
+    service.create("two", exploration_floor=0.1, holdout=0.0)
 
     assert evaluate(service, "one")["reason"] == "STATIC"
     assert evaluate(service, "two")["reason"] == "SPLIT"
