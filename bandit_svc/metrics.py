@@ -81,6 +81,12 @@ COMPRESSED_BODIES = Counter(
     "decompressed), damaged, unsupported.",
     ["outcome"],
 )
+SEGMENT_MESSAGES = Counter(
+    "bandit_segment_messages_total",
+    "Messages of Segment's protocol, by type and outcome: accepted, duplicate, dropped "
+    "(no consent), ignored, refused; link_refused: kept without linking its ids.",
+    ["type", "outcome"],
+)
 BUILD = Gauge(
     "bandit_build_info",
     "Constant 1; the label tells the version.",

@@ -36,6 +36,9 @@ PUBLISHABLE = frozenset(
         "why.show",
     }
 )
+WRITE_KEYED = "segment."
+"""What the endpoints begin with that read a write key themselves, as their protocol has
+it; browsers send to them too."""
 _ALLOWED: Mapping[Scope, frozenset[str]] = {
     "publishable": PUBLISHABLE,
     "metrics": DESCRIBED,
@@ -62,7 +65,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
         if endpoint is None or endpoint in OPEN or request.method == "OPTIONS":
             return
         limits.take_for_address(request.remote_addr or "")
-        if endpoint.startswith(PAGES):
+        if endpoint.startswith((PAGES, WRITE_KEYED)):
             return
         if dev:
             check_origin(request)
@@ -127,6 +130,13 @@ def check_key(
     return row
 
 
+def is_for_browsers(endpoint: str | None) -> bool:
+    """Return whether pages of any origin may call an endpoint, with a key for it."""
+    return endpoint is not None and (
+        endpoint in PUBLISHABLE or endpoint.startswith(WRITE_KEYED)
+    )
+
+
 def check_experiment(key: KeyRow | None, experiment: str, pointer: str) -> None:
     """Refuse an experiment that a key is not for.
 
@@ -181,7 +191,7 @@ def check_origin(incoming: Request) -> None:
     """
     if (
         incoming.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}
-        and incoming.endpoint not in PUBLISHABLE
+        and not is_for_browsers(incoming.endpoint)
         and incoming.method not in _SAFE_METHODS
     ):
         raise Forbidden(

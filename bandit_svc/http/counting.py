@@ -10,6 +10,7 @@ from prometheus_client import Counter
 
 from bandit_svc import metrics
 from bandit_svc.domain.events.decision import Decision
+from bandit_svc.http.doors.segment.counts import COUNTED_KINDS, COUNTED_OUTCOMES
 from bandit_svc.http.incoming.encodings import OUTCOMES
 from bandit_svc.metric_counts import count
 from bandit_svc.services.serving.catalog import Catalog
@@ -68,6 +69,9 @@ def begin_counts() -> None:
         metrics.REFUSED_KEYS.labels(reason)
     for outcome in OUTCOMES:
         metrics.COMPRESSED_BODIES.labels(outcome)
+    for kind in COUNTED_KINDS:
+        for outcome in COUNTED_OUTCOMES:
+            metrics.SEGMENT_MESSAGES.labels(kind, outcome)
 
 
 def count_request(route: str, status: int) -> None:

@@ -9,7 +9,7 @@ import time
 from flask import Flask, Response, g, request
 
 from bandit_svc import logs
-from bandit_svc.http.auth import PUBLISHABLE
+from bandit_svc.http.auth import is_for_browsers
 from bandit_svc.http.doors import client_module
 from bandit_svc.http.incoming.request_ids import HEADER, RequestIds, sent_id
 
@@ -49,7 +49,7 @@ def _preflight() -> Response | None:
     OPTIONS on another route gets Flask's own answer without a cross-origin header, so
     a browser refuses it to pages of other origins.
     """
-    if request.method != "OPTIONS" or request.endpoint not in PUBLISHABLE:
+    if request.method != "OPTIONS" or not is_for_browsers(request.endpoint):
         return None
     response = Response(status=204)
     response.headers.extend(
@@ -85,7 +85,7 @@ def _finish(response: Response) -> Response:
     endpoint = request.endpoint
     if endpoint not in _KEPT or "Cache-Control" not in headers:
         headers.update(NEVER_KEPT)
-    if endpoint in PUBLISHABLE:
+    if is_for_browsers(endpoint):
         headers.update(BY_ORIGIN)
         # Only a browser sends this header.
         if "Origin" in request.headers:

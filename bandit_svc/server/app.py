@@ -22,6 +22,7 @@ from bandit_svc.http import (
 )
 from bandit_svc.http.counting import count_request
 from bandit_svc.http.doors import client_module, ofrep, outcomes
+from bandit_svc.http.doors.segment import tracking
 from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
 from bandit_svc.http.people import erasures, events, unit_rewards, units, why_shown
@@ -52,6 +53,7 @@ def create_app(request_context: RequestContext) -> Flask:
         ops,
         decisions,
         ofrep,
+        tracking,
         rewards,
         events,
         outcomes,

@@ -16,6 +16,7 @@ from bandit_svc.http.doors.client_module import newest_module
 from bandit_svc.http.openapi.operations import OPERATIONS
 from bandit_svc.learner.job_kinds import JOB_KINDS
 from bandit_svc.services.managing.jobs import run_job
+from tests.harness.web.write_key import basic, new_write_key
 from tests.harness.worker_in_process import WorkerInProcess
 
 FILE = Path(__file__).parents[2] / "bandit_svc" / "http" / "openapi" / "examples.json"
@@ -57,6 +58,7 @@ class Recording:
 
     def __init__(self, service: WorkerInProcess) -> None:
         self.service = service
+        self.write_key = new_write_key(service)
         self.found: dict[str, dict[str, Any]] = {}
 
     def call(
@@ -70,7 +72,10 @@ class Recording:
         (described,) = (one for one in OPERATIONS if one.name == operation)
         where = described.path.format(**path)
         asked = {} if query is None else {k: str(v) for k, v in query.items()}
-        answer = self.service.call(described.method.upper(), where, body, query=asked)
+        key = basic(self.write_key) if described.access == "write_key" else None
+        answer = self.service.call(
+            *(described.method.upper(), where, body, key), query=asked
+        )
         assert answer.status_code == described.status, answer.text
         assert answer.mimetype == described.media, answer.mimetype
         is_json = described.media == "application/json"
@@ -138,12 +143,37 @@ def _follow(calls: Recording) -> None:
     calls.call("post /v1/events", event)
     batch = {"events": [event | {"event_id": "e-2"}, event | {"unit_id": ""}]}
     calls.call("post /v1/events/batch", batch)
+    _track(calls)
     known = {"traits": {"tier": "gold"}, "consent": "granted", "links": ["anon-7f"]}
     calls.call("put /v1/units/{unit_id}", known, unit_id="u-81")
     calls.service.learn()
     calls.call("get /v1/units/{unit_id}", unit_id="u-81")
     asked = calls.call("delete /v1/units/{unit_id}", unit_id="u-99")
     calls.call("get /v1/erasures/{id}", id=asked["id"])
+
+
+def _track(calls: Recording) -> None:
+    """Report the same as the SDKs of event pipelines do."""
+    viewed = {
+        "type": "track",
+        "anonymousId": "anon-8a",
+        "event": "viewed",
+        "properties": {"category": "shoes"},
+        "messageId": "m-1",
+        "timestamp": "2027-01-15T08:00:00.000Z",
+    }
+    batch = {"batch": [viewed, {"type": "track", "event": "viewed"}]}
+    sent_at = {"sentAt": "2027-01-15T08:00:05.000Z"}
+    calls.call("post /v1/batch", batch | sent_at)
+    calls.call("post /v1/import", batch | sent_at)
+    who = {"userId": "u-85", "anonymousId": "anon-8a"}
+    calls.call("post /v1/track", viewed | {"messageId": "m-2"})
+    calls.call("post /v1/page", who | {"name": "Home", "messageId": "m-3"})
+    calls.call("post /v1/screen", who | {"name": "Cart", "messageId": "m-4"})
+    traits = {"traits": {"tier": "gold"}, "messageId": "m-5"}
+    calls.call("post /v1/identify", who | traits)
+    calls.call("post /v1/alias", {"userId": "u-85", "previousId": "mail:9c1e"})
+    calls.call("post /v1/group", {"userId": "u-85", "groupId": "acme"})
 
 
 def _decide(calls: Recording) -> None:

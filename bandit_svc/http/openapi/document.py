@@ -17,6 +17,8 @@ from bandit_svc.domain.experiment import Definition
 from bandit_svc.http import records
 from bandit_svc.http.answers import DecisionAnswer, RewardAnswer, json_reply
 from bandit_svc.http.doors import ofrep_bodies, outcomes
+from bandit_svc.http.doors.segment import failures as segment_failures
+from bandit_svc.http.doors.segment import messages, tracking
 from bandit_svc.http.evaluations import (
     EvaluationAnswer,
     EvaluationBody,
@@ -28,6 +30,7 @@ from bandit_svc.http.openapi.operations import (
     OPERATIONS,
     PATCH,
     PROBLEM,
+    Access,
     Operation,
 )
 from bandit_svc.http.openapi.parameters import parameters_of
@@ -66,6 +69,8 @@ _STRUCTS = (
     ofrep_bodies.FlagEvaluations, ofrep_bodies.FlagEvaluation,
     ofrep_bodies.FlagEvaluationFailure,
     why_shown.WhyAnswer, outcomes.OutcomesBody, outcomes.OutcomesAnswer,
+    messages.SegmentMessage, messages.SegmentBatch,
+    tracking.SegmentAnswer, segment_failures.SegmentFailure,
 )  # fmt: skip
 _BATCHES = (("Decision", "decisions"), ("Reward", "rewards"), ("Event", "events"))
 _TO_WORDS = str.maketrans("/{}.", "    ")
@@ -96,7 +101,10 @@ def build() -> Json:
         "paths": paths,
         "components": {
             "schemas": plain_form(_schemas()),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "write_key": {"type": "http", "scheme": "basic"},
+            },
         },
     }
 
@@ -132,6 +140,8 @@ def _schemas() -> Json:
     activations = schemas["ActivationBatchAnswer"]["properties"]
     activations["activations"] = {"type": "array", "items": {"anyOf": entry}}
     _describe_outcomes(schemas)
+    taken = schemas["SegmentBatch"]["properties"]
+    taken["batch"]["items"] = _reference("SegmentMessage")
     entry = [_reference("FlagEvaluation"), _reference("FlagEvaluationFailure")]
     evaluated = schemas["FlagEvaluations"]["properties"]
     evaluated["flags"] = {"type": "array", "items": {"anyOf": entry}}
@@ -176,7 +186,7 @@ def _operation(operation: Operation) -> Json:
             "content": _content(
                 media,
                 _reference(operation.failure),
-                example_of(status, is_flag=operation.failure != PROBLEM),
+                example_of(status, operation.failure),
             ),
         }
         if status in WITH_RETRY_AFTER:
@@ -185,7 +195,7 @@ def _operation(operation: Operation) -> Json:
         "summary": operation.summary,
         "responses": responses,
         "operationId": _operation_id(operation),
-        "security": [] if operation.access == "open" else [{"key": []}],
+        "security": _SECURITY[operation.access],
         "parameters": parameters_of(operation, recorded),
     }
     if operation.name in LINKS:
@@ -204,6 +214,12 @@ def _operation(operation: Operation) -> Json:
 
 
 _SECONDS: Json = {"schema": {"type": "integer"}, "description": "in seconds"}
+_SECURITY: dict[Access, list[Json]] = {
+    "open": [],
+    "publishable": [{"key": []}],
+    "secret": [{"key": []}],
+    "write_key": [{"write_key": []}],
+}
 
 
 def _link(to: str, parameters: Mapping[str, str], body: Json | None) -> Json:

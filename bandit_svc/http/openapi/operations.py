@@ -7,7 +7,7 @@ them with the routes that exist.
 
 from typing import Literal, NamedTuple
 
-Access = Literal["publishable", "secret", "open"]
+Access = Literal["publishable", "secret", "open", "write_key"]
 PROBLEM = "Problem"
 
 
@@ -51,6 +51,7 @@ _DECIDE = (400, 401, 404, 409, 413, 422, 429, 503)
 _BATCH = (400, 401, 413, 429, 503)
 _WRITE = (400, 401, 403, 404, 409, 413, 429, 503)
 _READ = (401, 403, 404, 429, 503)
+_SEGMENT = (400, 401, 413, 429, 503)
 
 OPERATIONS = (
     Operation(
@@ -130,6 +131,54 @@ OPERATIONS = (
         "count once they are activated or rewarded.",
         200, "publishable", "FlagEvaluations", "FlagEvaluationBody",
         (400, 401, 403, 413, 429, 503), failure="FlagEvaluationFailure", has_tag=True,
+    ),
+    Operation(
+        "post", "/v1/batch",
+        "Take messages of the SDKs of Segment or RudderStack, up to 2,500 and 500 kB.",
+        200, "write_key", "SegmentAnswer", "SegmentBatch", _SEGMENT,
+        failure="SegmentFailure",
+    ),
+    Operation(
+        "post", "/v1/import",
+        "Take messages of the past; as /v1/batch.",
+        200, "write_key", "SegmentAnswer", "SegmentBatch", _SEGMENT,
+        failure="SegmentFailure",
+    ),
+    Operation(
+        "post", "/v1/track",
+        "Take what a unit did (Segment); an event, idempotent by messageId.",
+        200, "write_key", "SegmentAnswer", "SegmentMessage", _SEGMENT,
+        failure="SegmentFailure",
+    ),
+    Operation(
+        "post", "/v1/page",
+        "Take a page that a unit saw (Segment); the event `page`.",
+        200, "write_key", "SegmentAnswer", "SegmentMessage", _SEGMENT,
+        failure="SegmentFailure",
+    ),
+    Operation(
+        "post", "/v1/screen",
+        "Take a screen that a unit saw (Segment); the event `page`.",
+        200, "write_key", "SegmentAnswer", "SegmentMessage", _SEGMENT,
+        failure="SegmentFailure",
+    ),
+    Operation(
+        "post", "/v1/identify",
+        "Take traits of a unit, and its ids, which become one person (Segment).",
+        200, "write_key", "SegmentAnswer", "SegmentMessage", _SEGMENT,
+        failure="SegmentFailure",
+    ),
+    Operation(
+        "post", "/v1/alias",
+        "Take another id of a unit, which becomes the same person (Segment).",
+        200, "write_key", "SegmentAnswer", "SegmentMessage", _SEGMENT,
+        failure="SegmentFailure",
+    ),
+    Operation(
+        "post", "/v1/group",
+        "Take the company of a unit (Segment); counted, and not kept.",
+        200, "write_key", "SegmentAnswer", "SegmentMessage", _SEGMENT,
+        failure="SegmentFailure",
     ),
     Operation(
         "put", "/v1/units/{unit_id}",

@@ -21,6 +21,7 @@ from bandit_svc.errors import (
     UnsupportedEncoding,
 )
 from bandit_svc.http.doors.ofrep_failures import failure_of
+from bandit_svc.http.doors.segment.failures import segment_failure
 from bandit_svc.http.problems import Problem, problem_of
 
 Json = dict[str, Any]
@@ -69,18 +70,24 @@ _UNEXPECTED = Problem(
 )
 
 
-def example_of(status: int, *, is_flag: bool) -> Json:
+def example_of(status: int, failure: str) -> Json:
     """Return an example of what is answered with a status.
 
     Args:
         status: of the answer, 400 or above.
-        is_flag: it is an answer of the protocol for feature flags (OFREP).
+        failure: the name of its schema: a problem, or what a protocol of others has
+            in its place.
     """
     error = _ERRORS.get(status)
-    if is_flag:
-        shown = failure_of(error or BanditError(_UNEXPECTED.detail), "homepage-hero")
-        return _plain(shown)
-    return _plain(_UNEXPECTED if error is None else problem_of(error))
+    problem = _UNEXPECTED if error is None else problem_of(error)
+    match failure:
+        case "FlagEvaluationFailure":
+            raised = error or BanditError(_UNEXPECTED.detail)
+            return _plain(failure_of(raised, "homepage-hero"))
+        case "SegmentFailure":
+            return _plain(segment_failure(problem, error))
+        case _:
+            return _plain(problem)
 
 
 def _plain(answer: object) -> Json:

@@ -21,7 +21,11 @@ from bandit_svc.http.people.unit_names import kept_name
 from bandit_svc.http.people.unit_rewards import reward_of_event, values_of_event
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.services.people.record_event import check_event, record_event
+from bandit_svc.services.people.record_event import (
+    EventReport,
+    check_event,
+    record_event,
+)
 
 _ID_BYTES = 12
 
@@ -62,8 +66,18 @@ def event_many(request_context: RequestContext, body: bytes, caller: Caller) -> 
 def _record(
     request_context: RequestContext, body: bytes, caller: Caller
 ) -> EventAnswer:
+    return record_sent(request_context, parse_event(body), caller)
+
+
+def record_sent(
+    request_context: RequestContext, sent: EventReport, caller: Caller
+) -> EventAnswer:
+    """Record an event whose unit is named as it was sent.
+
+    Raises:
+        BanditError: as of `record_event`.
+    """
     worker = request_context.worker
-    sent = parse_event(body)
     name = kept_name(request_context, caller, sent.unit_id)
     now_ms = request_context.now_ms()
     new_id = request_context.entropy(_ID_BYTES).hex()

@@ -55,6 +55,10 @@ def links_of_decision(
         state.consent == "denied" or set(links) <= set(state.ids)
     ):
         return None
-    # The same links make the same fact, which counts once.
+    return UnitChange(name_of_links(links), unit_id, now_ms, links=links)
+
+
+def name_of_links(links: tuple[str, ...]) -> str:
+    """Return the name of the fact that links make: of the same ones the same."""
     digest = hashlib.blake2b("\0".join(links).encode(), digest_size=_ID_BYTES)
-    return UnitChange(f"links-{digest.hexdigest()}", unit_id, now_ms, links=links)
+    return f"links-{digest.hexdigest()}"

@@ -1,0 +1,1 @@
+"""The HTTP Tracking API of Segment, which RudderStack's SDKs speak too."""
