@@ -113,13 +113,13 @@ def test_a_bomb_of_a_batch_stores_nothing(service: WorkerInProcess) -> None:
     [
         b"",
         BODY,
-        gzip.compress(BODY)[:-1],
-        gzip.compress(BODY)[:20],
-        gzip.compress(BODY) + b"\0",
-        gzip.compress(BODY) + b"x",
-        gzip.compress(BODY)[:-8] + b"\0" * 8,
+        gzip.compress(BODY, mtime=0)[:-1],
+        gzip.compress(BODY, mtime=0)[:20],
+        gzip.compress(BODY, mtime=0) + b"\0",
+        gzip.compress(BODY, mtime=0) + b"x",
+        gzip.compress(BODY, mtime=0)[:-8] + b"\0" * 8,
         zlib.compress(BODY),
-        gzip.compress(b"") * 101,
+        gzip.compress(b"", mtime=0) * 101,
     ],
 )
 def test_a_damaged_body_is_400_and_stores_nothing(
