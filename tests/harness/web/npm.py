@@ -50,6 +50,7 @@ class Workshop:
     def write(self, name: str, text: str) -> Path:
         """Write a script."""
         path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
 
@@ -62,18 +63,26 @@ class Workshop:
         """Run a script that was written; return what it printed."""
         return program("node", script, *arguments, cwd=self.folder)
 
-    def bundle(self, script: str, text: str | None = None) -> str:
-        """Return a script for pages, with the packages that it imports.
+    def bundle(
+        self, script: str, text: str | None = None, *, for_node: bool = False
+    ) -> str:
+        """Return a script with the packages that it imports.
 
         Args:
             script: its name; of tests/javascript where there is no `text`.
             text: what it is.
+            for_node: Node runs it, in place of a page.
         """
         path = self.write(script, text or (SCRIPTS / script).read_text())
-        options = ("--bundle", "--format=esm", "--jsx=automatic", "--loader:.js=jsx")
-        dev = '--define:process.env.NODE_ENV="production"'
+        options = ["--bundle", "--format=esm", "--jsx=automatic", "--loader:.js=jsx"]
+        options.append('--define:process.env.NODE_ENV="production"')
+        if for_node:
+            # The renderer of React asks for parts of Node by `require`.
+            line = "import { createRequire } from 'module';"
+            line += "const require = createRequire(import.meta.url);"
+            options += ["--platform=node", f"--banner:js={line}"]
         found = self._installed("esbuild", "bin", "esbuild")
-        return program("node", found, str(path), *options, dev, cwd=self.folder)
+        return program("node", found, str(path), *options, cwd=self.folder)
 
     def check_types(self, script: str, text: str) -> str:
         """Return what the compiler of TypeScript says against a script."""
