@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -113,6 +114,15 @@ def _each_two(count: int) -> tuple[Indices, Indices]:
     return first, second
 
 
+_UNSEEN: Final = -1
+"""No column has this number."""
+_SIMPLE: Final = frozenset({str, float, int})
+_Place = tuple[str, str, Scalar]
+"""A namespace, the name of a feature in it, and its text; None of a number."""
+MOST_INNER: Final = 4_096
+"""Features in namespaces of which is kept what is known."""
+
+
 class ColumnReader:
     """Reads contexts by assigned columns, and assigns further ones."""
 
@@ -126,6 +136,10 @@ class ColumnReader:
         # them: naming a feature takes longer than all else that is done with it.
         self._texts: dict[tuple[str, str], int] = {}
         self._numbers: dict[str, Number] = {}
+        # The same of features in namespaces, and of those without a column too, as long
+        # as none is assigned.
+        self._inner: dict[_Place, int | Number | None] = {}
+        self._inner_count = -1
 
     def row(self, context: Context, reads: Reads = Reads.PRODUCTS) -> Row:
         """Return the columns and values of a context; nothing is assigned.
@@ -181,6 +195,10 @@ class ColumnReader:
                 if number is not None:
                     numbers.append((number, squashed(value)))  # type: ignore[arg-type]
                     continue
+            elif kind is dict and value:
+                inner = self._read_inner(name, value, columns, numbers)  # type: ignore[arg-type]
+                complete = inner and complete
+                continue
             for named in context_features({name: value}):
                 found = self._found(named, name, value)
                 if found is None:
@@ -190,6 +208,42 @@ class ColumnReader:
                 else:
                     columns.append(found)
         return columns, numbers, complete
+
+    def _read_inner(
+        self,
+        namespace: str,
+        features: dict[str, Scalar],
+        columns: list[int],
+        numbers: list[tuple[Number, float]],
+    ) -> bool:
+        """Add what `_read` returns of a namespace's features; return its `complete`."""
+        complete, inner = True, self._inner_features()
+        for name, value in features.items():
+            kind = type(value)
+            text = value if kind is str else None
+            found = inner.get((namespace, name, text), _UNSEEN)
+            if found is _UNSEEN or kind not in _SIMPLE:
+                (named,) = context_features({namespace: {name: value}})
+                found = self._found(named, "", None)
+                if kind in _SIMPLE:
+                    if len(inner) >= MOST_INNER:
+                        inner.clear()
+                    inner[namespace, name, text] = found
+            if found is None:
+                complete = complete and not self.columns.has_room
+            elif isinstance(found, int):
+                columns.append(found)
+            else:
+                numbers.append((found, squashed(value)))  # type: ignore[arg-type]
+        return complete
+
+    def _inner_features(self) -> dict[_Place, int | Number | None]:
+        """Return what is at hand of features in namespaces; no columns came since."""
+        count = self.columns.plain_count
+        if count != self._inner_count:
+            self._inner_count = count
+            self._inner.clear()
+        return self._inner
 
     def _found(
         self, named: Named, name: str, value: Scalar | Features

@@ -31,6 +31,7 @@ MAX_UNIT_FEATURES: Final = 32
 MAX_WINDOW_DAYS: Final = 90
 MAX_NAME_LENGTH: Final = 64
 
+_set = msgspec.structs.force_setattr
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 MAX_WINDOW_MS: Final = MAX_WINDOW_DAYS * _DAY_MS
@@ -56,6 +57,8 @@ class UnitFeature(msgspec.Struct, frozen=True):
         field: which of their properties; "" for functions of events alone.
         window_ms: only events of this age or younger count, in milliseconds.
         unless: the name of an event that begins the count anew; "" for none.
+        trail_text: the text of the name of the trail that the feature is made of.
+        unless_text: of the trail whose events begin it anew.
     """
 
     function: Function
@@ -63,21 +66,18 @@ class UnitFeature(msgspec.Struct, frozen=True):
     field: str = ""
     window_ms: int = MAX_WINDOW_MS
     unless: str = ""
+    trail_text: str = ""
+    unless_text: str = ""
+
+    def __post_init__(self) -> None:
+        """Make the texts, which each decision needs, once."""
+        _set(self, "trail_text", self.trail.text)
+        _set(self, "unless_text", TrailName(self.unless).text)
 
     @property
     def trail(self) -> "TrailName":
         """The trail that the feature is made of."""
         return TrailName(self.event, self.field, self.function == "top")
-
-    @property
-    def trail_text(self) -> str:
-        """The text of that trail's name."""
-        return _trail_text(self.event, self.field, self.function == "top")
-
-    @property
-    def unless_text(self) -> str:
-        """The text of the trail whose events begin it anew."""
-        return _trail_text(self.unless, "", False)  # noqa: FBT003 - cached by position
 
 
 class TrailName(NamedTuple):

@@ -7,12 +7,12 @@ in which they became known.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Final, assert_never
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
-from bandit_svc.domain.people.feature import UnitFeature
+from bandit_svc.domain.people.feature import Function, UnitFeature
 
 MOST_ENTRIES: Final = 32
 MAX_TEXT: Final = 64
@@ -137,32 +137,36 @@ def feature_of(
     ]
     if not counted:
         return None
-    value: Scalar | None
-    match feature.function:
-        case "count":
-            value = sum(e.n for e in counted)
-        case "hours_since":
-            value = max(0, now_ms - counted[-1].at_ms) / _HOUR_MS
-        case "last":
-            value = counted[-1].value
-        case "top":
-            value = _top(counted)
-        case "sum":
-            numbers = _numbers(counted)
-            value = math.fsum(e.total for e in numbers) if numbers else None
-        case "decayed_mean":
-            value = _decayed_mean(_numbers(counted), now_ms, feature.window_ms)
-        case _:
-            assert_never(feature.function)
-    return value
+    return _VALUES[feature.function](counted, now_ms, feature.window_ms)
+
+
+def _count(entries: Sequence[Entry], _now_ms: int, _window_ms: int) -> int:
+    if len(entries) == 1:
+        return entries[0].n
+    return sum([e.n for e in entries])
+
+
+def _hours_since(entries: Sequence[Entry], now_ms: int, _window_ms: int) -> float:
+    return max(0, now_ms - entries[-1].at_ms) / _HOUR_MS
+
+
+def _last(entries: Sequence[Entry], _now_ms: int, _window_ms: int) -> Scalar | None:
+    return entries[-1].value
+
+
+def _sum(entries: Sequence[Entry], _now_ms: int, _window_ms: int) -> float | None:
+    numbers = _numbers(entries)
+    return math.fsum([e.total for e in numbers]) if numbers else None
 
 
 def _numbers(entries: Sequence[Entry]) -> list[Entry]:
     return [e for e in entries if not isinstance(e.value, str)]
 
 
-def _top(entries: Sequence[Entry]) -> Scalar | None:
+def _top(entries: Sequence[Entry], _now_ms: int, _window_ms: int) -> Scalar | None:
     """Return the most frequent value; of equals the one that came last."""
+    if len(entries) == 1:
+        return entries[0].value
     counts: dict[Scalar | None, int] = {}
     for entry in entries:
         # Put behind the others, so that the last of equals is the one that came last.
@@ -175,10 +179,24 @@ def _decayed_mean(
     entries: Sequence[Entry], now_ms: int, window_ms: int
 ) -> float | None:
     """Return the mean in which a number's weight halves each quarter of the window."""
+    numbers = _numbers(entries)
     weights = [
-        math.exp2(-_HALVINGS * max(0, now_ms - e.at_ms) / window_ms) for e in entries
+        math.exp2(-_HALVINGS * max(0, now_ms - e.at_ms) / window_ms) for e in numbers
     ]
-    mass = math.fsum(w * e.n for w, e in zip(weights, entries, strict=True))
+    mass = math.fsum(w * e.n for w, e in zip(weights, numbers, strict=True))
     if not mass:
         return None
-    return math.fsum(w * e.total for w, e in zip(weights, entries, strict=True)) / mass
+    return math.fsum(w * e.total for w, e in zip(weights, numbers, strict=True)) / mass
+
+
+_VALUES: Final[
+    Mapping[Function, Callable[[Sequence[Entry], int, int], Scalar | None]]
+] = {
+    "count": _count,
+    "sum": _sum,
+    "last": _last,
+    "hours_since": _hours_since,
+    "top": _top,
+    "decayed_mean": _decayed_mean,
+}
+"""By entries in the window, of which there is one at least, the time and the window."""

@@ -77,6 +77,8 @@ class Persons:
 
     def _state(self, ids: tuple[str, ...]) -> UnitState | None:
         """Return the state of ids that are one person; None if nothing is known."""
+        if len(ids) == 1:
+            return self.units.state(ids[0])
         found = [state for state in map(self.units.state, ids) if state is not None]
         known = {state.unit_id: state for state in found}
         if len(known) < 2:  # noqa: PLR2004 - nothing to link

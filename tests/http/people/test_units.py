@@ -1,7 +1,12 @@
 """Units and events over HTTP, with a learner that follows them."""
 
+import random
+from contextlib import closing
+
 import pytest
 
+from bandit_svc.domain.people.feature import parse_features
+from bandit_svc.domain.people.unit_state import unit_features
 from tests.harness.worker_in_process import Answer, StartWorker, WorkerInProcess
 
 FEATURES = {
@@ -47,6 +52,28 @@ def test_an_event_is_in_the_features_of_the_next_decision(
         "anon-7f",
         [],
     )
+
+
+def test_a_logged_feature_is_what_the_stored_events_give_at_that_moment(
+    service: WorkerInProcess,
+) -> None:
+    """Events of six units in 60 rounds; each unit comes back while nothing changes."""
+    chance = random.Random(11)  # noqa: S311 - a test's own draws
+    declared = parse_features(FEATURES)
+    for round_ in range(60):
+        unit = f"u-{chance.randrange(6)}"
+        name = chance.choice(["viewed", "cart_added", "purchased"])
+        event(service, unit, name, properties={"style": chance.choice("xyz")})
+        if round_ == 30:
+            service.call("PUT", "/v1/units/u-0", {"links": ["u-1"]})
+        service.learn(after_s=chance.choice([0, 1, 50_000]))
+        for asked in (unit, unit, f"u-{chance.randrange(6)}"):
+            made = service.decide("hero", unit_id=asked)
+            with closing(service.beside()) as other:
+                state = other.worker.storage.units.state(asked)
+            found = state and unit_features(state, declared, service.now_ms)
+            record = service.get(f"/v1/decisions/{made['decision_id']}").json
+            assert record["context"].get("unit", {}) == (found or {})
 
 
 def test_an_experiment_without_features_sees_none(service: WorkerInProcess) -> None:

@@ -18,6 +18,7 @@ from bandit_svc.domain.people.unit_state import (
     encode_state,
 )
 from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.people.state_marks import StateMarks
 from bandit_svc.storage.units import UnitRows
 
 KEY_BYTES = 16
@@ -49,14 +50,23 @@ class SqliteUnits:
         self._path = path
         self._database = Database(path, prepare=_prepare)
         self._secret = secret
+        self._marks = StateMarks(path.with_name(f"{path.name}.marks"))
         self._read = False
 
     def state(self, unit_id: str) -> UnitState | None:
         """See the interface."""
-        row = self._database.row(_FIND, (self._key(unit_id),))
+        kept = self._marks.kept(unit_id)
+        if kept is not None:
+            return kept.state
+        key = self._key(unit_id)
+        number = self._marks.number(key)
+        row = self._database.row(_FIND, (key,))
         if row is not None and row[0][:1] == _LINK:
+            # What changes a person changes the rows of all their ids.
             row = self._database.row(_FIND, (row[0][1:],))
-        return None if row is None else decode_state(row[0][1:])
+        state = None if row is None else decode_state(row[0][1:])
+        self._marks.keep(unit_id, key, number, state)
+        return state
 
     def must_be_read(self) -> bool:
         """See the interface."""
@@ -78,7 +88,7 @@ class SqliteUnits:
             rows[first] = _STATE + encode_state(state)
             rows |= dict.fromkeys(others, _LINK + first)
             links |= bool(others) or state.consent == "denied"
-        with self._database.write() as connection:
+        with self._marks.changing(rows), self._database.write() as connection:
             moved = connection.execute(
                 "UPDATE place SET position = ?, links = max(links, ?)"
                 " WHERE position = ?",
@@ -109,12 +119,11 @@ class SqliteUnits:
 
     def forget(self, ids: Iterable[str]) -> int:
         """See the interface."""
-        with self._database.write() as connection:
+        keys = [self._key(id_) for id_ in ids]
+        with self._marks.changing(keys), self._database.write() as connection:
             return sum(
-                connection.execute(
-                    "DELETE FROM units WHERE key = ?", (self._key(id_),)
-                ).rowcount
-                for id_ in ids
+                connection.execute("DELETE FROM units WHERE key = ?", (key,)).rowcount
+                for key in keys
             )
 
     def scrub(self, beat: Callable[[], None]) -> bool:
@@ -133,7 +142,7 @@ class SqliteUnits:
 
     def replace(self, rows: UnitRows) -> None:
         """See the interface."""
-        with self._database.write() as connection:
+        with self._marks.changing(), self._database.write() as connection:
             connection.execute("DELETE FROM units")
             connection.executemany("INSERT INTO units VALUES (?, ?)", rows.rows)
             connection.execute(
@@ -156,6 +165,7 @@ class SqliteUnits:
     def close(self) -> None:
         """See the interface."""
         self._database.close()
+        self._marks.close()
 
     def _place(self, column: str) -> int:
         row = self._database.row(f"SELECT {column} FROM place", ())  # noqa: S608 - our own name
