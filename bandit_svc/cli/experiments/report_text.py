@@ -22,6 +22,7 @@ from bandit_svc.prose.derived import (
 from bandit_svc.prose.memory import memory_sentence
 from bandit_svc.prose.money import money_sentences
 from bandit_svc.prose.planned import outlook_sentence
+from bandit_svc.prose.restricted import restricted_sentence
 from bandit_svc.services.report.ranges.asked import ReportRange
 from bandit_svc.services.report.report import Group, Report, Segment, VariantRow
 from bandit_svc.services.values import TRAJECTORY, Bounds
@@ -58,6 +59,8 @@ def report_text(report: Report) -> str:
         parts.append(_table(_segments(report)))
     if report.without_consent:
         parts.append(consent_sentence(report))
+    if report.restricted:
+        parts.append(restricted_sentence(report))
     if report.made:
         parts.append(_range(report.made))
     else:

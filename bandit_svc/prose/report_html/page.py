@@ -26,6 +26,7 @@ from bandit_svc.prose.periods import during, note_on_times
 from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.prose.report_html import compared, over_time
 from bandit_svc.prose.report_html.figure import Figure
+from bandit_svc.prose.restricted import restricted_sentence
 from bandit_svc.services.checks.check import WORDS, tally, with_status
 from bandit_svc.services.evaluation.history_watch import ONE_STEP_NOTE
 from bandit_svc.services.evaluation.rows import ALIKE_UNKNOWN
@@ -138,6 +139,7 @@ def _environment() -> Environment:
         memory_sentence,
         outlook_sentence,
         consent_sentence,
+        restricted_sentence,
         *derived,
         money_sentences,
         corrections_sentence,

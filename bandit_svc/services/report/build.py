@@ -37,6 +37,7 @@ from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.report.business.corrections import corrected_rewards
 from bandit_svc.services.report.business.money import money_now
 from bandit_svc.services.report.business.outlook import outlook_of
+from bandit_svc.services.report.business.restricted import restricted_rows
 from bandit_svc.services.report.business.without_consent import without_consent
 from bandit_svc.services.report.checks import Facts, report_checks
 from bandit_svc.services.report.counts.decisions import Decisions, Pending
@@ -123,6 +124,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         revision=experiment.revision,
         decisions=_decisions(totals, main),
         without_consent=without_consent(storage.apart, number, totals),
+        restricted=restricted_rows(compared),
         pending=Pending(totals.rewarded, timestamp_or_none(totals.first_ready_at_ms)),
         uplift=replace(
             uplift_of(compared, adjusted_of(compared, storage.joins)),

@@ -9,6 +9,7 @@ variants and estimates of policies are biased, and no interval holds. Counts sta
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from bandit_svc.services.report.business.rows import Restricted
 from bandit_svc.services.report.metrics.chance import unknown_chance
 from bandit_svc.services.report.metrics.rows import DerivedRow
 from bandit_svc.services.report.report import (
@@ -41,6 +42,7 @@ def without_biased_numbers(report: Report) -> Report:
         claims=None,
         history=(),
         segments=(),
+        restricted=tuple(_unknown(row) for row in report.restricted),
     )
 
 
@@ -67,6 +69,10 @@ def _uplift(uplift: Uplift) -> Uplift:
 
 
 def _group(row: Group) -> Group:
+    return replace(row, mean=None, interval=UNKNOWN, reason=REASON)
+
+
+def _unknown(row: Restricted) -> Restricted:
     return replace(row, mean=None, interval=UNKNOWN, reason=REASON)
 
 

@@ -144,10 +144,12 @@ def test_the_holdout_obeys_the_same_rules(service: WorkerInProcess) -> None:
             assert answer["variant"] == "a"
     decide(service, unit_id="u", context={"x": 1}, exclude=["a"])
     service.learn(after_s=61)
-    counts = service.get("/v1/experiments/hero/report").json["decisions"]
+    report = service.get("/v1/experiments/hero/report").json
 
     assert min(groups.values()) > 20
-    assert counts["restricted"] == 41
+    assert report["decisions"]["restricted"] == 41
+    assert [row["group"] for row in report["restricted"]] == ["treatment", "baseline"]
+    assert sum(row["n"] for row in report["restricted"]) == 41
 
 
 def test_a_repeated_request_gets_its_answer_after_the_schedule_has_ended(

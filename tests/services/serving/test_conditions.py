@@ -9,6 +9,7 @@ from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.times import timestamp
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import InvalidInput, NothingEligible
+from bandit_svc.prose.restricted import restricted_sentence
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.serving.decide import Decided
 from bandit_svc.services.serving.look_up import look_up
@@ -153,20 +154,42 @@ def test_without_the_baselines_variant_both_groups_are_counted_as_restricted(
     service: Service,
 ) -> None:
     conditional(service, {}, {}, {})
-    groups = set()
+    sums: dict[str, list[float]] = {"treatment": [], "baseline": []}
     for i in range(60):
         excluded = ("a",) if i % 3 == 0 else ("b",) if i % 3 == 1 else ()
         made = service.decide(unit_id=f"u-{i}", exclude=excluded)
-        groups.add(made.decision.group) if "a" in excluded else None
         assert not set(excluded) & set(made.decision.variants)
+        value = float(i % 4 == 0)
+        service.reward(made, value)
+        if "a" in excluded:
+            sums[made.decision.group].append(value)
     service.mature()
     report = build_report(
         service.storage, service.storage.experiments.get("hero"), service.now_ms
     )
 
-    assert groups == {"treatment", "baseline"}
     assert report.decisions.restricted == 20
     assert report.decisions.forced == 0
+    for row in report.restricted:
+        mine = sums[row.group]
+        assert row.n == row.units == len(mine) > 0
+        assert row.mean == pytest.approx(sum(mine) / len(mine))
+    assert "20 decisions" in restricted_sentence(report)
+
+
+def test_a_report_without_restricted_decisions_has_no_rows_of_them(
+    service: Service,
+) -> None:
+    conditional(service, {}, {}, {})
+    for i in range(9):
+        service.decide(unit_id=f"u-{i}", exclude=("b",))
+    service.mature()
+    report = build_report(
+        service.storage, service.storage.experiments.get("hero"), service.now_ms
+    )
+
+    assert report.restricted == ()
+    assert restricted_sentence(report) == ""
 
 
 @pytest.mark.parametrize(

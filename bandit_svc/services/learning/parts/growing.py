@@ -20,6 +20,7 @@ from bandit_svc.ope.parts.sums import (
 from bandit_svc.services.learning.parts.kept import (
     GROUP,
     MOST_VARIANTS,
+    RESTRICTED,
     SEGMENT,
     UNCOMPARED,
     VARIANT,
@@ -53,6 +54,7 @@ class GrowingParts:
         self._uncompared = _Places(self._parts, UNCOMPARED)
         self._variants = _Places(self._parts, VARIANT)
         self._groups = _Places(self._parts, GROUP)
+        self._restricted = _Places(self._parts, RESTRICTED)
 
     def add(
         self,
@@ -131,7 +133,7 @@ class GrowingParts:
             due = one.due
             places = self._keys.segments(due.decision.context)
             self._contexts.add(due.exposed_at_ms, places, self._keys)
-            plain = []
+            plain = [self._restricted["", ""]] if one.restricted else []
             if due.group == TREATMENT and self._has_variant(due.variant):
                 plain.append(self._variants["", due.variant])
             if both:

@@ -1,9 +1,10 @@
 """The kept sums of the parts of an experiment's decisions, and what each part is.
 
 Owns the kept form and the kinds of parts. A decision is in one part for each segment of
-its context, in that of its variant if it is the treatment's, and in that of its group
-if the other group had no chance. Decisions that can be compared weigh in segments as in
-the uplift's headline; all other rows weigh 1.
+its context, in that of its variant if it is the treatment's, in that of its group if
+the other group had no chance, and in one of its own if a variant of the baseline was
+not eligible. Decisions that can be compared weigh in segments as in the
+uplift's headline; all other rows weigh 1.
 
 Keys and values of segments are domain.segment's, MOST_VARIANTS variants are summed up,
 the first that come, and a unit is in at most ope.parts' MOST_PARTS parts.
@@ -19,16 +20,18 @@ from bandit_svc.domain.limits import MAX_VARIANTS
 from bandit_svc.ope.parts.sums import PartSums
 
 MOST_VARIANTS = MAX_VARIANTS
-PartKind = Literal["segment", "uncompared", "variant", "group"]
+PartKind = Literal["segment", "uncompared", "variant", "group", "restricted"]
 SEGMENT: PartKind = "segment"
 UNCOMPARED: PartKind = "uncompared"
 """Decisions of a segment at which one of the groups had no chance."""
 VARIANT: PartKind = "variant"
 GROUP: PartKind = "group"
+RESTRICTED: PartKind = "restricted"
+"""Those in which a variant of the baseline was not eligible; one for both groups."""
 
 
 class Part(NamedTuple):
-    """One part; `key` is empty for variants and groups."""
+    """One part; `key` is empty for all but segments."""
 
     kind: PartKind
     key: str

@@ -1,4 +1,4 @@
-"""The money of a report, typed.
+"""The money of a report and the decisions that it shows apart, typed.
 
 Owns its shape; what is in it is computed by the other modules of this room.
 """
@@ -6,7 +6,7 @@ Owns its shape; what is in it is computed by the other modules of this room.
 import msgspec
 
 from bandit_svc.domain.experiment import Group
-from bandit_svc.services.values import Estimated
+from bandit_svc.services.values import Bounds, Estimated, Reason
 
 
 class Worth(msgspec.Struct, frozen=True):
@@ -54,3 +54,22 @@ class WithoutConsent(msgspec.Struct, frozen=True):
     decisions: int
     n: int
     mean: float | None
+
+
+class Restricted(msgspec.Struct, frozen=True):
+    """Decisions of a group in which a variant of the baseline was not eligible.
+
+    They are in the report's other numbers too.
+
+    Attributes:
+        n: those that have matured.
+        units: that they are of.
+        mean: of their rewards, each decision weighing the same.
+    """
+
+    group: Group
+    n: int
+    units: int
+    mean: float | None
+    interval: Bounds
+    reason: Reason = msgspec.UNSET
