@@ -130,6 +130,7 @@ class Worker(Backends):
             facts=self.storage.unit_facts,
             units=self.storage.units,
             credits=self.storage.credits,
+            erasures=self.storage.privacy,
         )
 
     def all_is_stored(self) -> bool:

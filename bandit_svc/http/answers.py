@@ -85,7 +85,8 @@ class RewardAnswer(msgspec.Struct, gc=False):
     Attributes:
         decision_id: null for a reward of a unit that has no decision yet.
         status: what the store says of it now; `duplicate` also where a correction
-            changes nothing; `dropped` where the unit has denied consent.
+            changes nothing; `dropped` where the unit has denied consent,
+            or was erased after what it reports.
         clipped: the value is outside the declared range, whose end counts in its place.
             Left out where it is within.
     """

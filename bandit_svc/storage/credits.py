@@ -70,6 +70,9 @@ class Credits(Protocol):
     ) -> list[str]:
         """Return the decisions that a reward of a unit would go to now."""
 
+    def is_of_another(self, unit_id: str, metric: str, reward_id: str) -> bool:
+        """Return whether rewards of an id are stored, and none is of this person."""
+
     def rewards(self, reward_id: str, limit: int) -> list[ReportedReward]:
         """Return every stored reward of an id, up to a limit."""
 

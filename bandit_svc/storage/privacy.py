@@ -78,7 +78,14 @@ class SeenUnits(NamedTuple):
     is_last: bool
 
 
-class Privacy(Protocol):
+class Erased(Protocol):
+    """Which units were erased, as a hash of each id says."""
+
+    def erased_at_ms(self, unit_id: str) -> int | None:
+        """Return when the last erasure of an id was asked for; None without any."""
+
+
+class Privacy(Erased, Protocol):
     """Erasures and what they need of the store."""
 
     def ask(self, erasure: Erasure) -> None:

@@ -57,7 +57,7 @@ class EventAnswer(msgspec.Struct):
     """The answer to POST /v1/events: the event is durable.
 
     Attributes:
-        status: `dropped` where the unit has denied consent.
+        status: `dropped` where the unit has denied consent, or was erased after it.
     """
 
     event_id: str

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bandit_svc.eventlog.interface import EventLogWriter
 from bandit_svc.storage.credits import Credits
+from bandit_svc.storage.privacy import Erased
 from bandit_svc.storage.units import UnitFacts, Units
 
 
@@ -17,3 +18,4 @@ class PeoplePorts(NamedTuple):
     facts: UnitFacts
     units: Units
     credits: Credits
+    erasures: Erased

@@ -21,6 +21,7 @@ from bandit_svc.domain.people.unit_fact import (
 )
 from bandit_svc.domain.times import occurrence_ms
 from bandit_svc.errors import InvalidInput
+from bandit_svc.services.people.erased import is_erased
 from bandit_svc.services.people.ports import PeoplePorts
 
 NO_REWARDS: Final[Mapping[int, UnitValue]] = {}
@@ -64,7 +65,7 @@ def record_event(
     """Append an event durably, with no more of it than features are made of.
 
     Sending the same event_id of a unit again is safe: the first one counts. An event
-    of a unit that denied consent is not kept.
+    of a unit that denied consent is not kept, and none of before its erasure.
 
     Args:
         ports: of the worker.
@@ -87,6 +88,8 @@ def record_event(
         return RecordedEvent(event_id, "dropped")
     state = ports.units.state(report.unit_id)
     if state is not None and state.consent == "denied":
+        return RecordedEvent(event_id, "dropped")
+    if is_erased(ports, report.unit_id, occurred_at_ms, now_ms):
         return RecordedEvent(event_id, "dropped")
     properties = report.properties
     if report.value is not None:

@@ -16,6 +16,7 @@ from bandit_svc.domain.people.unit_fact import UnitReward, encode_unit_fact
 from bandit_svc.domain.times import occurrence_ms
 from bandit_svc.errors import FieldError, InvalidInput, NotFound
 from bandit_svc.services.people.credit_values import credits_of_reward
+from bandit_svc.services.people.erased import check_own_reward, is_erased
 from bandit_svc.services.people.ports import PeoplePorts
 
 UnitRewardStatus = Literal[
@@ -60,7 +61,8 @@ def record_unit_reward(
     """Append a reward durably.
 
     Sending the same reward_id again is safe: the first one counts. A reward of a unit
-    that denied consent is not kept: nothing may say what the unit did.
+    that denied consent is not kept: nothing may say what the unit did. Nor is one of
+    before the erasure of the unit.
 
     Args:
         ports: of the worker.
@@ -76,7 +78,8 @@ def record_unit_reward(
     """
     reward = _checked(report, experiments, now_ms)
     state = ports.units.state(report.unit_id)
-    if state is not None and state.consent == "denied":
+    denied = state is not None and state.consent == "denied"
+    if denied or is_erased(ports, report.unit_id, reward.occurred_at_ms, now_ms):
         return RecordedUnitReward(reward, "dropped", None, _is_clipped(reward))
     status, decision_id = _known(ports, reward, report.value, all_is_stored)
     ports.log.append(encode_unit_fact(reward))
@@ -102,7 +105,8 @@ def correct_unit_reward(
 
     Raises:
         InvalidInput: as of `record_unit_reward`.
-        NotFound: no such reward of a unit is known; nothing was kept.
+        NotFound: no such reward of a unit is known, or the unit was erased; nothing
+            was kept.
         Unavailable: it can't be made durable now; nothing was kept.
     """
     reward = _checked(report, experiments, now_ms)
@@ -114,6 +118,7 @@ def correct_unit_reward(
             "report it first, without `correction`"
         )
         raise NotFound(detail, FieldError("/reward_id", detail))
+    check_own_reward(ports, report.unit_id, report.metric, reward.reward_id)
     reward = msgspec.structs.replace(reward, rewards=values)
     ports.log.append(encode_unit_fact(reward))
     same = all(before[number] == report.value for number in values)

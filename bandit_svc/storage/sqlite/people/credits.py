@@ -19,6 +19,7 @@ from bandit_svc.storage.sqlite.people.credit_tables import (
     REDRIVE,
     SOURCES,
     creditable_of,
+    person_ids,
     unit_hashes,
 )
 from bandit_svc.storage.sqlite.rows.counters import add_counts
@@ -105,6 +106,17 @@ class SqliteCredits:
             found = creditable_of(connection, number, unit)
         ids = credited(found, occurred_at_ms, received_at_ms)
         return [shown_id(stored) for stored in ids]
+
+    def is_of_another(self, unit_id: str, metric: str, reward_id: str) -> bool:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT unit FROM sound_unit_rewards"
+                " WHERE reward_id = ? AND metric = ?",
+                (reward_id, metric),
+            ).fetchall()
+            person = person_ids(connection, unit_hashes(connection).of(unit_id))
+        return bool(rows) and not {unit for (unit,) in rows} & set(person)
 
     def rewards(self, reward_id: str, limit: int) -> list[ReportedReward]:
         """See the interface."""

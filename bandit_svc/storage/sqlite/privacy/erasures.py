@@ -22,6 +22,7 @@ from bandit_svc.storage.sqlite.rows.checksums import check_rows
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
 
 _HASH_BYTES = 16
+_TOMBSTONE = "SELECT at_ms FROM sound_tombstones WHERE unit = ?"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Erasure).decode
 
@@ -61,6 +62,8 @@ class SqlitePrivacy:
                 "INSERT INTO erasures (id, done, body) VALUES (?, 0, ?)",
                 (erasure.id, _encode(erasure).decode()),
             )
+            # What is sent again before the erasure is done is left out too.
+            self._mark(connection, [erasure.unit_id], erasure.asked_at_ms)
 
     def get(self, erasure_id: str) -> Erasure | None:
         """See the interface."""
@@ -94,10 +97,7 @@ class SqlitePrivacy:
                 numbers=tuple(sorted(blanking.changed)),
                 counts=dict(blanking.counts),
             )
-            connection.executemany(
-                "INSERT OR IGNORE INTO tombstones VALUES (?, ?, NULL)",
-                [(self._hash(id_), erasure.asked_at_ms) for id_ in ids],
-            )
+            self._mark(connection, ids, erasure.asked_at_ms)
             _keep(connection, after)
         return after
 
@@ -130,6 +130,21 @@ class SqlitePrivacy:
     def scrub(self, beat: Callable[[], None]) -> bool:
         """See the interface."""
         return self._database.scrub(beat)
+
+    def erased_at_ms(self, unit_id: str) -> int | None:
+        """See the interface."""
+        row = self._database.row(_TOMBSTONE, (self._hash(unit_id),))
+        return None if row is None else int(row[0])
+
+    def _mark(
+        self, connection: sqlite3.Connection, ids: Sequence[str], at_ms: int
+    ) -> None:
+        """Keep that ids were erased; a later erasure counts."""
+        connection.executemany(
+            "INSERT INTO tombstones VALUES (?, ?, NULL) ON CONFLICT (unit)"
+            " DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
+            [(self._hash(id_), at_ms) for id_ in ids],
+        )
 
     def _one(self, where: str, parameters: list[str]) -> Erasure | None:
         with self._database.read() as connection:
