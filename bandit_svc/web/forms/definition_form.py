@@ -12,21 +12,19 @@ from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import msgspec
 from werkzeug.datastructures import MultiDict
 
 from bandit_svc.domain.experiment import Definition
-from bandit_svc.errors import InvalidInput
 from bandit_svc.services.managing.lifecycle import (
     checked_definition,
     convert_definition,
 )
 from bandit_svc.web.forms.form_result import form_result_of
+from bandit_svc.web.forms.json_field import Json, read_list, read_object
 from bandit_svc.web.forms.number_field import read_number
 from bandit_svc.web.forms.plan_form import PLAN_DEFAULTS, planned_values
+from bandit_svc.web.forms.variant_row import ROW_FIELDS, Row, variant_of
 from policies.spec import DEFAULT_KIND, KINDS
-
-Json = dict[str, Any]
 
 MOST_ROWS = 100
 POLICIES: Mapping[str, str] = MappingProxyType(
@@ -52,6 +50,10 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "minimum": "0",
         "maximum": "1",
         "default": "0",
+        "event": "",
+        "value": "",
+        "credit": "",
+        "within_seconds": "",
         **PLAN_DEFAULTS,
         "metrics": "",
         "derived_metrics": "",
@@ -60,6 +62,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
     }
 )
 _REWARD_NUMBERS = ("window_seconds", "minimum", "maximum", "default")
+_CREDIT = ("event", "value", "credit")
+"""Fields whose text is a value of the reward, left out where it is empty."""
 _RANGE = ("minimum", "maximum", "default")
 _LISTS = ("metrics", "derived_metrics")
 """Fields whose text is a list of JSON objects."""
@@ -75,7 +79,6 @@ _TOGETHER: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Names of a definition that go together, by the field that is invalid."""
 _MOST_FAULTS = 2 * MOST_ROWS
-_ROW_FIELDS = ("key", "features", "payload", "max_share")
 
 
 def settings_hint(kind_name: str) -> str:
@@ -87,20 +90,6 @@ def settings_hint(kind_name: str) -> str:
     names = ", ".join(setting.name for setting in settings)
     example = json.dumps({settings[0].name: settings[0].default})
     return f"May stay empty, or like {example}. Settings of {kind_name}: {names}."
-
-
-class Row(NamedTuple):
-    """The texts of one variant."""
-
-    key: str = ""
-    features: str = ""
-    payload: str = ""
-    max_share: str = ""
-
-    @property
-    def is_empty(self) -> bool:
-        """Return whether all texts are empty."""
-        return not any(text.strip() for text in self)
 
 
 class DefinitionForm(NamedTuple):
@@ -129,7 +118,7 @@ def empty_form() -> DefinitionForm:
 def form_of(sent: MultiDict[str, str]) -> DefinitionForm:
     """Return the form that a browser sent."""
     values = {name: sent.get(name, text) for name, text in DEFAULTS.items()}
-    columns = [sent.getlist(f"variant_{name}") for name in _ROW_FIELDS]
+    columns = [sent.getlist(f"variant_{name}") for name in ROW_FIELDS]
     rows = tuple(Row(*texts) for texts in zip_longest(*columns, fillvalue=""))
     return DefinitionForm(values, rows).with_rows(rows)
 
@@ -192,7 +181,7 @@ def _raw(
     given = form.values
     raw: Json = {"key": given["key"].strip(), "description": given["description"]}
     places = [place for place, row in enumerate(form.rows) if not row.is_empty]
-    raw["variants"] = [_variant(form.rows[place], place, read) for place in places]
+    raw["variants"] = [variant_of(form.rows[place], place, read) for place in places]
     for name in ("holdout", "exploration_floor"):
         raw[name] = read(name, partial(read_number, name, given[name]))
     raw["reward"] = {"aggregate": given["aggregate"]}
@@ -201,60 +190,24 @@ def _raw(
         raw["reward"][name] = (
             None if unbounded else read(name, partial(read_number, name, given[name]))
         )
+    raw["reward"] |= {
+        name: given[name].strip() for name in _CREDIT if given[name].strip()
+    }
+    if given["within_seconds"].strip():
+        within = partial(read_number, "within_seconds", given["within_seconds"])
+        raw["reward"]["within_seconds"] = read("within_seconds", within)
     for name in _LISTS:
-        raw[name] = read(name, partial(_list, given[name])) or []
+        raw[name] = read(name, partial(read_list, given[name])) or []
     for name in _OBJECTS:
-        if found := read(name, partial(_object, given[name])):
+        if found := read(name, partial(read_object, given[name])):
             raw[name] = found
     raw["carry_over"] = given["carry_over"]
     raw |= planned_values(given, read)
-    settings = read("policy_settings", lambda: _object(given["policy_settings"]))
+    settings = read("policy_settings", lambda: read_object(given["policy_settings"]))
     raw["policy"] = {"kind": given["policy_kind"], **(settings or {})}
     if given["baseline"].strip():
         raw["baseline"] = {"kind": "fixed", "variant": given["baseline"].strip()}
     return raw, places
-
-
-def _variant(
-    row: Row, place: int, read: Callable[[str, Callable[[], Any]], Any]
-) -> Json:
-    features = read(f"variant-{place}-features", lambda: _object(row.features))
-    payload = read(f"variant-{place}-payload", lambda: _json(row.payload))
-    raw = {"key": row.key.strip(), "features": features or {}, "payload": payload}
-    if row.max_share.strip():
-        read_share = partial(read_number, "max_share", row.max_share)
-        raw["max_share"] = read(f"variant-{place}-max_share", read_share)
-    return raw
-
-
-def _object(text: str) -> Json:
-    found = _json(text)
-    if found is not None and not isinstance(found, dict):
-        raise InvalidInput.at(
-            "", 'this must be a JSON object, such as {"category": "dress"}'
-        )
-    return found or {}
-
-
-def _list(text: str) -> list[Any]:
-    found = _json(text)
-    if found is not None and not isinstance(found, list):
-        raise InvalidInput.at(
-            "", 'this must be a JSON list of objects, such as [{"name": "orders"}]'
-        )
-    return found or []
-
-
-def _json(text: str) -> Any:  # noqa: ANN401 - any JSON
-    if not text.strip():
-        return None
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
-        example = json.dumps(text.strip()[:20])
-        raise InvalidInput.at(
-            "", f"this is not JSON; a text needs quotation marks, such as {example}"
-        ) from error
 
 
 def field_of(pointer: str, places: list[int]) -> str:
@@ -264,7 +217,7 @@ def field_of(pointer: str, places: list[int]) -> str:
         places: the row of each variant in the definition.
     """
     match pointer.split("/")[1:]:
-        case ["variants", index, name, *_] if name in _ROW_FIELDS:
+        case ["variants", index, name, *_] if name in ROW_FIELDS:
             return f"variant-{places[int(index)]}-{name}"
         case ["policy", name, *_]:
             return "policy_kind" if name == "kind" else "policy_settings"

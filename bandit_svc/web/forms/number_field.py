@@ -15,6 +15,7 @@ EXPECTED: Mapping[str, str] = MappingProxyType(
         "exploration_floor": "Write a share from 0 to 1, such as 0.02 for 2 %",
         "max_share": "Write a share above 0, such as 0.4 for 40 %, or leave it empty",
         "window_seconds": "Write a number of seconds, such as 1800 for half an hour",
+        "within_seconds": "Write a number of seconds, or leave it empty for the window",
         "minimum": "Write a reward, such as 0",
         "maximum": "Write a reward, such as 1, or leave it empty for no largest one",
         "default": "Write a reward, such as 0",

@@ -19,7 +19,6 @@ from bandit_svc.web.forms.definition_form import (
     POLICIES,
     DefinitionForm,
     Reading,
-    Row,
     empty_form,
     field_of,
     form_of,
@@ -29,6 +28,7 @@ from bandit_svc.web.forms.definition_form import (
 )
 from bandit_svc.web.forms.form_result import form_result_of
 from bandit_svc.web.forms.plan_form import read_plan
+from bandit_svc.web.forms.variant_row import ADVANCED, Row
 from bandit_svc.web.page_context import PageContext, render
 
 Page = str | tuple[str, int] | Response
@@ -105,4 +105,5 @@ def _page(form: DefinitionForm, reading: Reading | None, *, tried: bool = False)
         settings_hint=settings_hint(form.values["policy_kind"]),
         aggregates=AGGREGATES,
         most_rows=MOST_ROWS,
+        advanced=ADVANCED,
     )

@@ -188,6 +188,22 @@ def test_an_empty_largest_reward_is_none(
         ({"variant_max_share": ["half", ""]}, {"variant-0-max_share"}),
         ({"variant_max_share": ["", "1.5"]}, {"variant-1-max_share"}),
         ({"variant_max_share": ["0.4", "0.5"]}, {"variant-1-max_share"}),
+        ({"variant_when": ["hour >", ""]}, {"variant-0-when"}),
+        ({"variant_from": ["", "tomorrow"]}, {"variant-1-from"}),
+        ({"variant_until": ["2026-12-24", ""]}, {"variant-0-until"}),
+        (
+            {
+                "variant_from": ["", "2026-12-24T18:00:00Z"],
+                "variant_until": ["", "2026-12-01T08:00:00+01:00"],
+            },
+            {"variant-1-until"},
+        ),
+        ({"variant_tags": ["offer, two words", ""]}, {"variant-0-tags"}),
+        (
+            {"event": "e" * 300, "value": "price", "within_seconds": "0"},
+            {"event", "value", "within_seconds"},
+        ),
+        ({"credit": "first", "within_seconds": "a day"}, {"credit", "within_seconds"}),
         ({"description": "x" * 1001}, {"description"}),
         (
             {"variant_key": ["", ""], "variant_features": ["", ""]},
@@ -229,6 +245,48 @@ def test_a_form_limits_the_share_of_a_variant(
     assert found["variants"][0]["max_share"] == 0.4
     assert "max_share" not in found["variants"][1]
     assert found["policy"]["max_shares"]["shares"] == {"a": 0.4}
+
+
+def test_a_form_says_when_a_variant_may_be_shown(
+    service: WorkerInProcess, visitor: Visitor
+) -> None:
+    visitor.send(
+        filled(
+            variant_when=["", " user.tier != 'staff' "],
+            variant_from=["", "2026-12-01T08:00:00+01:00"],
+            variant_until=["", "2026-12-24T18:00:00+01:00"],
+            variant_tags=["", "offer , winter,"],
+        )
+    )
+    always, sometimes = service.get("/v1/experiments/hero").json["variants"]
+
+    assert not {"when", "from", "until", "tags"} & always.keys()
+    assert sometimes["when"] == "user.tier != 'staff'"
+    assert sometimes["from"] == "2026-12-01T08:00:00+01:00"
+    assert sometimes["until"] == "2026-12-24T18:00:00+01:00"
+    assert sometimes["tags"] == ["offer", "winter"]
+
+
+def test_a_form_says_where_rewards_of_units_go(
+    service: WorkerInProcess, visitor: Visitor
+) -> None:
+    fields = {"event": "bought", "value": "properties.price", "credit": "all"}
+    visitor.send(filled(**fields, within_seconds="86400"))
+    reward = service.get("/v1/experiments/hero").json["reward"]
+
+    assert reward.items() >= (fields | {"within_seconds": 86_400.0}).items()
+
+
+def test_advanced_fields_are_folded_until_they_hold_something(
+    visitor: Visitor,
+) -> None:
+    empty = visitor.send(filled(do="add")).text
+    typed = visitor.send(filled(do="add", variant_tags=["", "offer"])).text
+    wrong = visitor.send(filled(within_seconds="x")).text
+
+    assert empty.count("<details open") == 0
+    assert typed.count("<details open") == 1
+    assert wrong.count('<details class="whole" open') == 1
 
 
 def test_a_taken_key_is_told_at_the_key(
