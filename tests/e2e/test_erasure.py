@@ -1,8 +1,6 @@
 """A unit that is erased beside a running service is in no file of it any more."""
 
-import gzip
 import json
-import subprocess
 import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -12,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from bandit_svc.services.people.pseudonyms import Pseudonyms
-from tests.harness.process import COMMAND, plain_environment
 from tests.harness.served import Served, StartServed
+from tests.harness.stored.data_folder import found_in, pseudonyms_of, run
 
 UNIT, DEVICE = "erika.mustermann", "device-anon-7f3a"
 TRAIT, PROPERTY, HAT = "platinum-zebra", "dress-secret-42", "grandmas-own-hat"
@@ -41,19 +38,6 @@ def send(service: Served, method: str, path: str, body: object = None) -> Any:
     )
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return json.load(answer), answer.headers
-
-
-def run(data: Path, *words: str) -> str:
-    """Run a command over the data folder; it must exit 0."""
-    done = subprocess.run(
-        [COMMAND, *words, "--data", str(data)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=plain_environment(),
-    )
-    assert done.returncode == 0, (words, done.stdout + done.stderr)
-    return done.stdout
 
 
 def start(start_service: StartServed) -> Served:
@@ -120,23 +104,9 @@ def joined(service: Served, ids: list[str]) -> bool:
     return all(service.get(f"/v1/decisions/{i}")["state"] == "joined" for i in ids)
 
 
-def found_in(data: Path, words: list[str]) -> list[tuple[str, str]]:
-    """Return which words stand in which files, compressed ones too."""
-    found = []
-    for path in sorted(data.rglob("*")):
-        if not path.is_file():
-            continue
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content += gzip.decompress(content)
-        found += [(path.name, word) for word in words if word.encode() in content]
-    return found
-
-
 def all_names(data: Path) -> list[str]:
     """Return what must be gone: what was sent, and the pseudonyms."""
-    pseudonyms = Pseudonyms(bytes.fromhex((data / "pseudonym.key").read_text()))
-    return [*PLAIN, *(pseudonyms.of(unit) for unit in (UNIT, DEVICE))]
+    return [*PLAIN, *pseudonyms_of(data, UNIT, DEVICE)]
 
 
 @pytest.mark.e2e

@@ -38,6 +38,12 @@ def post_json(url: str, body: object) -> Any:
     return None if text is None else json.loads(text or "null")
 
 
+def delete_json(url: str) -> Any:
+    """DELETE; return the answer's JSON, or None where no good answer came."""
+    text = _send(urllib.request.Request(url, method="DELETE"))  # noqa: S310 - loopback
+    return None if text is None else json.loads(text or "null")
+
+
 def _send(request: urllib.request.Request) -> str | None:
     try:
         with urllib.request.urlopen(request, timeout=GENEROUS_S) as answer:  # noqa: S310 - loopback

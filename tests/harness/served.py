@@ -4,7 +4,7 @@ import signal
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from tests.harness.loopback import free_port, get_json, get_text, post_json
+from tests.harness.loopback import delete_json, free_port, get_json, get_text, post_json
 from tests.harness.process import (
     COMMAND,
     Process,
@@ -51,6 +51,10 @@ class Served(Process):
     def post(self, path: str, body: object) -> Any:
         """POST JSON and return the JSON answer; None where no good one came."""
         return post_json(self.url + path, body)
+
+    def delete(self, path: str) -> Any:
+        """DELETE and return the JSON answer; None where no good one came."""
+        return delete_json(self.url + path)
 
     def by_role(self) -> dict[str, list[int]]:
         """Return the pids below the supervisor: gunicorn's master, workers, learner."""
