@@ -1,12 +1,9 @@
 """Kill anything at any moment; nothing acknowledged is lost, nothing counts twice."""
 
-import http.client
-import json
 import os
 import random
 import signal
 import subprocess
-import threading
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -15,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bandit_svc.domain.people.unit_fact import UnitEvent
 from bandit_svc.services.people.pseudonyms import Pseudonyms
 from bandit_svc.settings import Settings
 from bandit_svc.storage.sqlite.database import Database
@@ -23,7 +21,7 @@ from bandit_svc.storage.sqlite.rows.states import AMBIGUOUS
 from bandit_svc.wiring import Backends
 from tests.harness.process import COMMAND
 from tests.harness.served import Served, StartServed
-from tests.harness.waiting import GENEROUS_S
+from tests.harness.simulated.load import Load
 
 SEED = 20
 KILLS = 24
@@ -36,131 +34,6 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "by-linear": {"kind": "linear"},
     "by-thompson": {"kind": "thompson", "change": "detect", "memory": 200},
 }
-
-
-class Load(threading.Thread):
-    """Asks and reports until stopped; remembers what was acknowledged.
-
-    A decision that gets no answer is asked again under its request_id (every
-    second one has one), a reward under its reward_id, as real callers do.
-    """
-
-    def __init__(self, port: int, seed: int) -> None:
-        super().__init__(daemon=True)
-        self._port = port
-        self._rng = random.Random(seed)  # noqa: S311 - simulated users
-        self._connection: http.client.HTTPConnection | None = None
-        self.stopped = threading.Event()
-        self.decisions: dict[str, tuple[str, float]] = {}
-        self.rewards: dict[tuple[str, str], float] = {}
-        self.corrected: set[tuple[str, str]] = set()
-        self.events: set[tuple[str, str]] = set()
-        self.orders: dict[str, float] = {}
-        self.unanswered = 0
-
-    def run(self) -> None:
-        """One decision and mostly one reward a round."""
-        count = 0
-        while not self.stopped.is_set():
-            count += 1
-            if self._rng.random() < 0.5:
-                self._report(f"event-{self.name}-{count}")
-            decided = self._decide(count)
-            if self._rng.random() < 0.4:
-                self._buy(f"unit-{self.name}-{count}")
-            if decided is not None and self._rng.random() < 0.7:
-                self._reward(decided, f"order-{self.name}-{count}")
-            if self.rewards and self._rng.random() < 0.2:
-                self._correct(*self._rng.choice(list(self.rewards)))
-        self._disconnect()
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _decide(self, count: int) -> dict[str, Any] | None:
-        body: dict[str, Any] = {
-            "experiment": self._rng.choice(list(EXPERIMENTS)),
-            "unit_id": f"u{self._rng.randrange(500)}",
-            "context": {"device": self._rng.choice(["mobile", "desktop"])},
-        }
-        if count % 2:
-            body["request_id"] = f"{self.name}-{count}"
-        answer: dict[str, Any] | None = self._post(
-            "/v1/decisions", body, tries=50 if count % 2 else 1
-        )
-        if answer is not None:
-            self.decisions[answer["decision_id"]] = (
-                answer["variant"],
-                answer["propensity"],
-            )
-        return answer
-
-    def _report(self, event_id: str) -> None:
-        """Report what a unit did; a third of the times twice."""
-        unit = f"u{self._rng.randrange(500)}"
-        body = {"unit_id": unit, "event": "viewed", "event_id": event_id}
-        for _ in range(2 if self._rng.random() < 0.3 else 1):
-            if self._post("/v1/events", body, tries=50) is not None:
-                self.events.add((unit, event_id))
-
-    def _buy(self, reward_id: str) -> None:
-        """Report what a unit bought, and no decision; a third of the times twice."""
-        value = float(self._rng.randrange(2))
-        body = {
-            "unit_id": f"u{self._rng.randrange(500)}",
-            "experiment": self._rng.choice(list(EXPERIMENTS)),
-            "value": value,
-            "reward_id": reward_id,
-        }
-        for _ in range(2 if self._rng.random() < 0.3 else 1):
-            if self._post("/v1/rewards", body, tries=50) is not None:
-                self.orders[reward_id] = value
-
-    def _reward(self, decided: dict[str, Any], reward_id: str) -> None:
-        value = float(decided["variant"] == "b")
-        body = {
-            "decision_id": decided["decision_id"],
-            "value": value,
-            "reward_id": reward_id,
-        }
-        # Sent twice every third time: conversion systems do that too.
-        for _ in range(2 if self._rng.random() < 0.3 else 1):
-            if self._post("/v1/rewards", body, tries=50) is not None:
-                self.rewards[decided["decision_id"], reward_id] = value
-
-    def _correct(self, decision_id: str, reward_id: str) -> None:
-        """Change a reward, often of a decision that was learned from; once or twice."""
-        value = self._rng.choice([0.0, 0.25, 0.5, 1.0])
-        body = {
-            "decision_id": decision_id,
-            "value": value,
-            "reward_id": reward_id,
-            "correction": True,
-        }
-        for _ in range(2 if self._rng.random() < 0.3 else 1):
-            if self._post("/v1/rewards", body, tries=50) is not None:
-                self.rewards[decision_id, reward_id] = value
-                self.corrected.add((decision_id, reward_id))
-
-    def _post(self, path: str, body: dict[str, Any], tries: int) -> Any:
-        for _ in range(tries):
-            try:
-                if self._connection is None:
-                    self._connection = http.client.HTTPConnection(
-                        "127.0.0.1", self._port, timeout=GENEROUS_S
-                    )
-                self._connection.request("POST", path, json.dumps(body))
-                answer = self._connection.getresponse()
-                text = answer.read()
-                if answer.status in {201, 202}:
-                    return json.loads(text)
-            except (OSError, http.client.HTTPException):
-                self._disconnect()
-            self.unanswered += 1
-            self.stopped.wait(0.05)
-        return None
 
 
 @pytest.mark.e2e
@@ -182,7 +55,7 @@ def test_every_acknowledged_fact_survives_random_kills_once(
             "features": {"views": "count(viewed)"},
         }
         assert service.post("/v1/experiments", definition) is not None
-    loads = [Load(service.port, SEED + n) for n in range(3)]
+    loads = [Load(service.port, SEED + n, list(EXPERIMENTS)) for n in range(3)]
     for load in loads:
         load.start()
 
@@ -196,6 +69,7 @@ def test_every_acknowledged_fact_survives_random_kills_once(
     rewards = {k: v for load in loads for k, v in load.rewards.items()}
     events = {event for load in loads for event in load.events}
     orders = {k: v for load in loads for k, v in load.orders.items()}
+    people = {k: v for load in loads for k, v in load.people.items()}
     with closing(Backends(Settings(data=str(service.data)))) as backends:
         _wait_until_learned(service, backends)
     assert service.stop() == 0
@@ -205,8 +79,10 @@ def test_every_acknowledged_fact_survives_random_kills_once(
     assert len(decisions) >= ENOUGH
     assert len(rewards) > 300
     assert sum(len(load.corrected) for load in loads) > 100
+    assert sum(len(load.corrected_orders) for load in loads) > 50
     _check_store(service.data, decisions, rewards)
     _check_units(service.data, events)
+    _check_people(service.data, people)
     _check_credits(service.data, orders)
     for key in EXPERIMENTS:
         _run(service.data, "replay", key, "--verify")
@@ -328,6 +204,7 @@ def _check_units(data: Path, events: set[tuple[str, str]]) -> None:
         kept = Counter(
             (row.fact.unit_id, row.fact.fact_id)
             for row in storage.unit_facts.after(0, last)
+            if isinstance(row.fact, UnitEvent)
         )
         pseudonyms = Pseudonyms(storage.pseudonym_key())
         events = {(pseudonyms.of(unit), event_id) for unit, event_id in events}
@@ -338,7 +215,22 @@ def _check_units(data: Path, events: set[tuple[str, str]]) -> None:
     assert len(events) > 300
     assert events <= kept.keys()
     assert set(kept.values()) == {1}
-    assert sum(counted) == len(kept) == last
+    assert sum(counted) == len(kept)
+
+
+def _check_people(data: Path, people: dict[str, list[int]]) -> None:
+    """Require the trait of the last answer, or of a request after it, and the link."""
+    with closing(Backends(Settings(data=str(data)))) as backends:
+        units = backends.storage.units
+        pseudonyms = Pseudonyms(backends.storage.pseudonym_key())
+        states = {unit: units.state(pseudonyms.of(unit)) for unit in people}
+    assert len(people) > 30
+    for unit, told in people.items():
+        state = states[unit]
+        assert state is not None, unit
+        assert state.traits["count"] in told
+        device = pseudonyms.of(unit.replace("p-", "d-", 1))
+        assert set(state.ids) == {pseudonyms.of(unit), device}
 
 
 def _check_credits(data: Path, orders: dict[str, float]) -> None:
