@@ -9,6 +9,7 @@ owns the transaction.
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from bandit_svc.domain.events.decision import Decision
@@ -169,8 +170,11 @@ class Crediting:
                 self._link([self._hash(id_) for id_ in (fact.unit_id, *fact.links)])
 
     def report(self, facts: Iterable[UnitFact | UnitReward]) -> None:
-        """Keep the rewards in facts about units; one that comes again counts once."""
-        for fact in facts:
+        """Keep the rewards in facts about units; one that comes again counts once.
+
+        Of several of one name, a decision gets the one that was received first.
+        """
+        for fact in sorted(facts, key=attrgetter("at_ms")):
             if isinstance(fact, UnitReward) and fact.correction:
                 self.corrections.add(fact)
             elif isinstance(fact, UnitReward):
@@ -251,10 +255,14 @@ class Crediting:
         if known is not None:
             # Its caller has named the decision too.
             return
-        self._connection.execute(
-            "INSERT INTO credits VALUES (?, ?, ?, ?, ?, NULL)",
+        new = self._connection.execute(
+            "INSERT OR IGNORE INTO credits VALUES (?, ?, ?, ?, ?, NULL)",
             (*key, reward.position, reward.source),
         )
+        if not new.rowcount:
+            # One of the same name is given to it in this transaction: an event and a
+            # reward, or events of two ids of the person.
+            return
         self._settled.rewards.append(
             Reward(
                 shown_id(decision_id),
