@@ -73,8 +73,17 @@ class Credits(Protocol):
     def is_of_another(self, unit_id: str, metric: str, reward_id: str) -> bool:
         """Return whether rewards of an id are stored, and none is of this person."""
 
-    def rewards(self, reward_id: str, limit: int) -> list[ReportedReward]:
-        """Return every stored reward of an id, up to a limit."""
+    def rewards(
+        self, reward_id: str, limit: int, *, of_units: bool = False
+    ) -> list[ReportedReward]:
+        """Return every stored reward of an id, up to a limit.
+
+        Args:
+            reward_id: the id.
+            limit: rewards at most.
+            of_units: only those whose report named a unit, which costs look-ups; all of
+                them cost a walk over the stored rewards.
+        """
 
     def quarantined(self, limit: int) -> list[QuarantinedReward]:
         """Return the rewards without a decision, newest first, up to a limit."""

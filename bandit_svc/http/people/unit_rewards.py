@@ -122,8 +122,8 @@ def _known(
     ports = worker.storage, worker.reader, worker.decoder
     found: dict[int, float] = {}
     with suppress(NotFound):
-        for one in look_up_reward(*ports, reward_id):
-            if one.metric == metric and one.source != "decision":
+        for one in look_up_reward(*ports, reward_id, of_units=True):
+            if one.metric == metric:
                 found[one.number] = found.get(one.number, 0.0) + one.value
     return found
 

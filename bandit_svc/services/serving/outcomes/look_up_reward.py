@@ -32,26 +32,40 @@ class KnownReward(NamedTuple):
 
 
 def look_up_reward(
-    storage: Storage, reader: EventLogReader, decoder: FactDecoder, reward_id: str
+    storage: Storage,
+    reader: EventLogReader,
+    decoder: FactDecoder,
+    reward_id: str,
+    *,
+    of_units: bool = False,
 ) -> list[KnownReward]:
     """Return the rewards of an id, at most 1,000.
+
+    Args:
+        storage: of the worker, as the others.
+        reader: of the log.
+        decoder: of its records.
+        reward_id: the id.
+        of_units: only those whose report named a unit; much faster in a large store.
 
     Raises:
         NotFound: neither the store nor the log has one.
         LogUnreadable: a part of the log can't be read now.
     """
-    found = _stored(storage, reward_id)
+    found = _stored(storage, reward_id, of_units=of_units)
     if not found:
-        found = list(_in_log(storage, reader, decoder, reward_id))
-        found = _stored(storage, reward_id) or found
+        on_its_way = _in_log(storage, reader, decoder, reward_id)
+        found = [o for o in on_its_way if o.source != "decision" or not of_units]
+        found = _stored(storage, reward_id, of_units=of_units) or found
     if not found:
         detail = "there is no reward of this reward_id; it may have been pruned"
         raise NotFound(detail, FieldError("/reward_id", detail))
     return found
 
 
-def _stored(storage: Storage, reward_id: str) -> list[KnownReward]:
-    return [_known(one) for one in storage.credits.rewards(reward_id, MOST_REWARDS)]
+def _stored(storage: Storage, reward_id: str, *, of_units: bool) -> list[KnownReward]:
+    rewards = storage.credits.rewards(reward_id, MOST_REWARDS, of_units=of_units)
+    return [_known(one) for one in rewards]
 
 
 def _known(one: ReportedReward) -> KnownReward:
