@@ -114,7 +114,7 @@ class Load(threading.Thread):
             self.corrected_orders.add(reward_id)
 
     def _know(self, count: int) -> None:
-        """Tell a trait of one of 20 people, and that they have a device."""
+        """Report a trait of one of 20 people, and that they have a device."""
         person = self._rng.randrange(20)
         unit, device = f"p-{self.name}-{person}", f"d-{self.name}-{person}"
         told = self.people.setdefault(unit, [])
