@@ -18,6 +18,7 @@ from bandit_svc.domain.people.unit_fact import (
 )
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.errors import InvalidInput
+from bandit_svc.services.people.erased import is_erased
 from bandit_svc.services.people.links import check_person, name_of_links
 from bandit_svc.services.people.ports import PeoplePorts
 
@@ -30,6 +31,7 @@ class Identity(msgspec.Struct, frozen=True):
     Attributes:
         traits: a JSON merge patch (RFC 7396): null takes a trait away.
         links: other ids of the same person.
+        occurred_at_ms: when it was said; None for now.
         fact_id: names what is said; empty where that is links alone, which name
             themselves.
     """
@@ -38,6 +40,7 @@ class Identity(msgspec.Struct, frozen=True):
     traits: Context = {}
     links: tuple[str, ...] = ()
     fact_id: str = ""
+    occurred_at_ms: int | None = None
 
 
 class RecordedIdentity(NamedTuple):
@@ -55,7 +58,8 @@ class RecordedIdentity(NamedTuple):
 def identify_unit(ports: PeoplePorts, told: Identity, now_ms: int) -> RecordedIdentity:
     """Append durably who a unit is, if that says anything new.
 
-    Of persons who denied consent, by any of the ids, nothing is kept.
+    Of persons who denied consent, by any of the ids, nothing is kept, and nothing of
+    before the erasure of one of the ids.
 
     Raises:
         InvalidInput: a trait is out of its range; the pointer names it.
@@ -67,6 +71,9 @@ def identify_unit(ports: PeoplePorts, told: Identity, now_ms: int) -> RecordedId
     state = ports.units.state(unit_id)
     known = [state, *map(ports.units.state, links)]
     if any(one is not None and one.consent == "denied" for one in known):
+        return RecordedIdentity("dropped")
+    at_ms = now_ms if told.occurred_at_ms is None else told.occurred_at_ms
+    if any(is_erased(ports, one, at_ms, now_ms) for one in (unit_id, *links)):
         return RecordedIdentity("dropped")
     is_refused = bool(links) and _is_too_many(ports, unit_id, links)
     if is_refused:

@@ -11,6 +11,7 @@ import pytest
 from bandit_svc.domain.times import timestamp
 from bandit_svc.services.managing.privacy.erase_unit import erase_unit
 from bandit_svc.wiring import Backends
+from tests.harness.web.write_key import basic, new_write_key
 from tests.harness.worker_in_process import Answer, WorkerInProcess
 
 RAW, DEVICE = "erika.mustermann", "device-anon-7f3a"
@@ -142,3 +143,23 @@ def test_a_reward_of_an_erased_unit_is_corrected_by_its_decision(
     refund = {"decision_id": outcome["decision_id"], "value": 0, "correction": True}
     by_decision = service.post("/v1/rewards", refund | {"reward_id": "order-1"})
     assert by_decision.json["status"] == "corrected"
+
+
+def test_a_pipeline_that_sends_its_history_again_brings_no_unit_back(
+    service: WorkerInProcess,
+) -> None:
+    key = basic(new_write_key(service))
+    stored = tables(service)
+    old = {"userId": RAW, "timestamp": before(service), "messageId": "m-1"}
+    history = [
+        {"type": "identify", "traits": {"tier": "gold"}} | old,
+        {"type": "track", "event": "viewed"} | old,
+        {"type": "alias", "previousId": "anon-9"} | old,
+        {"type": "alias", "previousId": DEVICE} | old | {"userId": "somebody"},
+    ]
+    answer = service.post("/v1/batch", {"batch": history}, key)
+
+    assert answer.json["dropped"] == 4
+    assert {k: v for k, v in tables(service).items() if v != stored.get(k)} == {}
+    now = {"type": "identify", "userId": RAW, "traits": {"tier": "new"}}
+    assert service.post("/v1/batch", {"batch": [now]}, key).json["accepted"] == 1

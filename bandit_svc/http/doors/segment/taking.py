@@ -66,7 +66,7 @@ def _identified(
     fact_id = ""
     if message.traits:
         fact_id = message.message_id or request_context.entropy(_ID_BYTES).hex()
-    told = Identity(unit_id, message.traits, links, fact_id)
+    told = Identity(unit_id, message.traits, links, fact_id, message.occurred_at_ms)
     worker = request_context.worker
     return identify_unit(worker.people, told, request_context.now_ms())
 
