@@ -21,14 +21,17 @@ EVERY = 150
 def played(
     service: WorkerInProcess, people: int, seed: int, *, lift: float
 ) -> list[tuple[PersonVisit, dict[str, Any]]]:
-    """Let people visit an experiment of two variants; return each visit's decision."""
+    """Let people visit an experiment of two variants; return each visit's decision.
+
+    The shop knows who bought, and no decision: purchases are credited by unit.
+    """
     service.create(
         "hero",
         holdout=0.4,
         policy={"kind": "fixed", "variant": "b"},
         baseline={"kind": "fixed", "variant": "a"},
         exploration_floor=0.0,
-        reward={"window_seconds": HOUR_S},
+        reward={"window_seconds": HOUR_S, "event": "purchased"},
         features={"views": "count(viewed)"},
     )
     found = []
@@ -41,10 +44,14 @@ def played(
             service.post("/v1/events", body)
         made = service.decide("hero", unit_id=visit.unit_id)
         shown_lift = lift if made["variant"] == "b" else 0.0
+        order = {"unit_id": visit.unit_id, "reward_id": f"order-{i}"}
         bought = visit.buys < visit.chance(shown_lift)
         if bought:
-            service.reward(made["decision_id"], 1.0)
-        found.append((visit, made | {"bought": bought}))
+            purchase = order | {"event": "purchased", "value": 1}
+            status = service.post("/v1/rewards", purchase).json["status"]
+            # Of those who have denied consent nothing is kept.
+            bought = status != "dropped"
+        found.append((visit, made | {"bought": bought, "order": order}))
         if visit.signs_in:
             links = {"links": [visit.unit_id]}
             service.call("PUT", f"/v1/units/{visit.account}", links)
@@ -62,7 +69,7 @@ def refunded(service: WorkerInProcess, found: list[tuple[PersonVisit, Any]]) -> 
     count = 0
     for visit, made in found:
         if made["bought"] and visit.refunds:
-            one = {"decision_id": made["decision_id"], "value": 0, "correction": True}
+            one = made["order"] | {"value": 0, "correction": True}
             assert service.post("/v1/rewards", one).json["status"] == "corrected"
             count += 1
     service.learn()
