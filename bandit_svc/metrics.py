@@ -87,6 +87,14 @@ SEGMENT_MESSAGES = Counter(
     "(no consent), ignored, refused; link_refused: kept without linking its ids.",
     ["type", "outcome"],
 )
+WEBHOOKS = Counter(
+    "bandit_webhook_events_total",
+    "Events of sources of webhooks, by outcome: as of rewards and events (accepted, "
+    "duplicate, conflict, late, quarantined, corrected, dropped), superseded (a newer "
+    "total is known), ignored, currency (not taken), and refused deliveries: "
+    "signature (also a stale time), invalid, too_large, unavailable, unknown (source).",
+    ["source", "outcome"],
+)
 BUILD = Gauge(
     "bandit_build_info",
     "Constant 1; the label tells the version.",

@@ -20,6 +20,8 @@ from bandit_svc.storage.keys import KeyRow, Scope
 OPEN = frozenset({"ops.healthz", "ops.readyz", *client_module.ENDPOINTS})
 KEY_IN_BODY = frozenset({"outcomes.create"})
 """Their views read the key, and check it."""
+SIGNED = frozenset({"webhooks.receive"})
+"""Their views look for a signature, or for a secret of another kind than a key."""
 PUBLISHABLE = frozenset(
     {
         "decisions.create",
@@ -65,7 +67,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
         if endpoint is None or endpoint in OPEN or request.method == "OPTIONS":
             return
         limits.take_for_address(request.remote_addr or "")
-        if endpoint.startswith((PAGES, WRITE_KEYED)):
+        if endpoint.startswith((PAGES, WRITE_KEYED)) or endpoint in SIGNED:
             return
         if dev:
             check_origin(request)

@@ -123,12 +123,17 @@ def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
         TooLarge: the body is larger.
         UnsupportedEncoding: it is compressed by another way than gzip.
     """
-    body = _read(request, limit)
+    body = read_raw(request, limit)
     encoding = request.headers.get("Content-Encoding")
     return body if encoding is None else plain_body(body, encoding, limit)
 
 
-def _read(request: Request, limit: int) -> bytes:
+def read_raw(request: Request, limit: int) -> bytes:
+    """Return the body as it came.
+
+    Raises:
+        TooLarge: it has more bytes.
+    """
     length = request.content_length
     if length is not None and length > limit:
         raise _too_large(length, limit)

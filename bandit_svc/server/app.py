@@ -23,6 +23,7 @@ from bandit_svc.http import (
 from bandit_svc.http.counting import count_request
 from bandit_svc.http.doors import client_module, ofrep, outcomes
 from bandit_svc.http.doors.segment import tracking
+from bandit_svc.http.doors.webhooks import managing, receiving
 from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
 from bandit_svc.http.people import erasures, events, unit_rewards, units, why_shown
@@ -54,6 +55,8 @@ def create_app(request_context: RequestContext) -> Flask:
         decisions,
         ofrep,
         tracking,
+        receiving,
+        managing,
         rewards,
         events,
         outcomes,

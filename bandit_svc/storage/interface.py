@@ -16,6 +16,7 @@ from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
+from bandit_svc.storage.doors.corrected import Corrected
 from bandit_svc.storage.doors.sources import Sources
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
@@ -292,6 +293,7 @@ class Storage(Protocol):
     keys: Keys
     ended_sessions: EndedSessions
     sources: Sources
+    corrected: Corrected
     facts: Facts
     joins: Joins
     breakdowns: Breakdowns

@@ -16,6 +16,7 @@ from bandit_svc.http.doors.client_module import newest_module
 from bandit_svc.http.openapi.operations import OPERATIONS
 from bandit_svc.learner.job_kinds import JOB_KINDS
 from bandit_svc.services.managing.jobs import run_job
+from tests.harness.web.signed import headers_of
 from tests.harness.web.write_key import basic, new_write_key
 from tests.harness.worker_in_process import WorkerInProcess
 
@@ -66,13 +67,14 @@ class Recording:
         operation: str,
         body: object = None,
         query: Mapping[str, float] | None = None,
+        headers: Mapping[str, str] | None = None,
         **path: object,
     ) -> Any:
         """Call an operation by its name; its path takes the values of `path`."""
         (described,) = (one for one in OPERATIONS if one.name == operation)
         where = described.path.format(**path)
         asked = {} if query is None else {k: str(v) for k, v in query.items()}
-        key = basic(self.write_key) if described.access == "write_key" else None
+        key = basic(self.write_key) if described.access == "write_key" else headers
         answer = self.service.call(
             *(described.method.upper(), where, body, key), query=asked
         )
@@ -102,6 +104,7 @@ def recorded(service: WorkerInProcess) -> dict[str, dict[str, Any]]:
         version=version["version"],
     )
     _evaluate(calls)
+    _deliver(calls)
     calls.call("patch /v1/experiments/{key}", {"exploration_floor": 0.2}, key=KEY)
     calls.call("get /v1/experiments/{key}/revisions", key=KEY)
     calls.call("get /v1/plan", query=PLAN)
@@ -221,6 +224,38 @@ def _evaluate(calls: Recording) -> None:
     calls.call(f"get {at}", key=KEY)
 
 
+def _deliver(calls: Recording) -> None:
+    """Add a source, let it deliver, and remove another one."""
+    at = "/v1/webhooks/{source}"
+    rule = {
+        "type": "order.paid",
+        "experiment": KEY,
+        "value": "data.total",
+        "scale": 0.01,
+        "unit": "data.customer",
+        "reward_id": "data.order",
+    }
+    body = {
+        "name": "orders",
+        "kind": "standard-webhooks",
+        "mapping": {"events": [rule]},
+    }
+    calls.call("post /v1/webhooks", body)
+    secret = calls.call(f"post {at}/secrets", {"keep_seconds": 60}, source="orders")
+    calls.call("get /v1/webhooks")
+    paid = {"total": 8400, "customer": "u-81", "order": "order-5513"}
+    delivery = {"type": "order.paid", "data": paid}
+    text = msgspec.json.encode(delivery).decode()
+    signed = headers_of(
+        "standard-webhooks", secret["secret"], text, "msg-1", calls.service.now_ms
+    )
+    answer = calls.call(f"post {at}", text, headers=signed, source="orders")
+    assert answer["outcomes"][0]["status"] == "accepted", answer
+    calls.found[f"post {at}"]["request"] = delivery
+    calls.service.post("/v1/webhooks", {"name": "returns", "kind": "stripe"})
+    calls.call(f"delete {at}", source="returns")
+
+
 def shortened(value: object) -> object:
     """Return a value with the first items of its lists and first lines of its texts."""
     if isinstance(value, dict):
@@ -237,6 +272,8 @@ def _write() -> None:
         service = WorkerInProcess(Path(folder), dev=False)
         found = recorded(service)
         service.close()
+    for name in ("post /v1/webhooks", "post /v1/webhooks/{source}/secrets"):
+        found[name]["answer"]["secret"] = "whsec_" + "c2VjcmV0" * 4
     found["get /openapi.json"]["answer"] = {"openapi": "3.1.0", "paths": {}}
     found["get /docs"]["answer"] = "<!doctype html>"
     ordered = {one.name: shortened(found[one.name]) for one in OPERATIONS}

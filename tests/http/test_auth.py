@@ -17,6 +17,7 @@ NAMES = {
     "unit_id": "x",
     "release": "no",
     "reward_id": "no",
+    "source": "x",
 }
 
 each_operation = pytest.mark.parametrize(

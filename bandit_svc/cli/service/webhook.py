@@ -5,6 +5,7 @@ Never prints a secret except in the moment of its making.
 
 import re
 import secrets
+from pathlib import Path
 from typing import get_args
 
 import click
@@ -12,7 +13,9 @@ import click
 from bandit_svc.cli.columns import echo_rows, moment
 from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.plain_file import plain_values
 from bandit_svc.clock import now_ms
+from bandit_svc.services.managing.webhook_mappings import checked_mapping
 from bandit_svc.services.managing.webhook_sources import (
     ENTROPY_BYTES,
     IssuedSecret,
@@ -47,6 +50,12 @@ def webhook() -> None:
     required=True,
     help="How the sender signs, and what it sends.",
 )
+@option(
+    "mapping",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="What becomes of its events: a file of TOML or JSON, see docs/webhooks.md.",
+)
 @option("secret", metavar="TEXT", help=_OWN_HELP)
 @option(
     "browser",
@@ -62,6 +71,7 @@ def add(
     name: str,
     data: str,
     kind: SourceKind,
+    mapping: Path | None,
     secret: str | None,
     *,
     browser: bool,
@@ -71,16 +81,20 @@ def add(
 
     A running service takes its deliveries at once, at /v1/webhooks/NAME.
 
-    Example: bandit-svc webhook add shop --kind stripe --secret whsec_...
+    Example: bandit-svc webhook add shop --kind stripe --mapping shop.toml
     """
+    document = None if mapping is None else plain_values(mapping)
     with opened(data) as backends:
+        if document is not None:
+            known = backends.storage.experiments.all()
+            document = checked_mapping(document, known)
         issued = add_source(
             backends.storage.sources,
             name,
             kind,
             secrets.token_bytes(ENTROPY_BYTES),
             now_ms(),
-            SourceOptions(secret=secret, browser=browser, test_mode=test_mode),
+            SourceOptions(document, secret, browser=browser, test_mode=test_mode),
         )
     _echo_secret(issued)
 

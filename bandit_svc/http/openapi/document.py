@@ -19,6 +19,8 @@ from bandit_svc.http.answers import DecisionAnswer, RewardAnswer, json_reply
 from bandit_svc.http.doors import ofrep_bodies, outcomes
 from bandit_svc.http.doors.segment import failures as segment_failures
 from bandit_svc.http.doors.segment import messages, tracking
+from bandit_svc.http.doors.webhooks import managing, receiving
+from bandit_svc.http.doors.webhooks.recording import WebhookOutcome
 from bandit_svc.http.evaluations import (
     EvaluationAnswer,
     EvaluationBody,
@@ -71,6 +73,9 @@ _STRUCTS = (
     why_shown.WhyAnswer, outcomes.OutcomesBody, outcomes.OutcomesAnswer,
     messages.SegmentMessage, messages.SegmentBatch,
     tracking.SegmentAnswer, segment_failures.SegmentFailure,
+    receiving.WebhookBody, receiving.WebhookAnswer, WebhookOutcome,
+    managing.SourceBody, managing.SecretBody, managing.SourceList,
+    managing.SourceRecord, managing.IssuedSource,
 )  # fmt: skip
 _BATCHES = (("Decision", "decisions"), ("Reward", "rewards"), ("Event", "events"))
 _TO_WORDS = str.maketrans("/{}.", "    ")
@@ -145,6 +150,9 @@ def _schemas() -> Json:
     entry = [_reference("FlagEvaluation"), _reference("FlagEvaluationFailure")]
     evaluated = schemas["FlagEvaluations"]["properties"]
     evaluated["flags"] = {"type": "array", "items": {"anyOf": entry}}
+    entry = [_reference("WebhookOutcome"), _reference("Problem")]
+    delivered = schemas["WebhookAnswer"]["properties"]
+    delivered["outcomes"] = {"type": "array", "items": {"anyOf": entry}}
     schemas[PATCH] = _patch_of(schemas["Definition"])
     schemas[DOCUMENT] = {
         "title": DOCUMENT,

@@ -95,6 +95,15 @@ def _of_evaluation(key: str, id_: str) -> Link:
     return Link("evaluation", f"get {_EXPERIMENT}/evaluations/{{id}}", where)
 
 
+def _of_source(name: str) -> tuple[Link, ...]:
+    """Return what can be called with the name of a source of webhooks."""
+    at, address = {"source": name}, "/v1/webhooks/{source}"
+    return (
+        Link("deliver", f"post {address}", at, {"type": "ping"}),
+        Link("rotate", f"post {address}/secrets", at, {"keep_seconds": 60}),
+    )
+
+
 _FLAG = "$response.body#/metadata/decisionId"
 _FIRST_FLAG = "$response.body#/flags/0/metadata/decisionId"
 _FIRST_DECISION = "$response.body#/decisions/0/decision_id"
@@ -134,6 +143,15 @@ LINKS: Mapping[str, tuple[Link, ...]] = {
     ),
     "post /v1/rewards/batch": (
         Link("reward", _REWARD, {"reward_id": "$response.body#/rewards/0/reward_id"}),
+    ),
+    "get /v1/webhooks": _of_source("$response.body#/webhooks/0/name"),
+    "post /v1/webhooks": (
+        *_of_source("$response.body#/name"),
+        Link(
+            "remove",
+            "delete /v1/webhooks/{source}",
+            {"source": "$response.body#/name"},
+        ),
     ),
     "post /v1/events": _of_unit("$request.body#/unit_id"),
     "put /v1/units/{unit_id}": _of_unit(_SENT_UNIT),

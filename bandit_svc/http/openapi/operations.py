@@ -181,6 +181,33 @@ OPERATIONS = (
         failure="SegmentFailure",
     ),
     Operation(
+        "post", "/v1/webhooks/{source}",
+        "Deliver events of a source, signed as its kind does; each becomes what the "
+        "source's mapping says. Repeated deliveries count once.",
+        200, "open", "WebhookAnswer", "WebhookBody", (400, 401, 404, 413, 429, 503),
+    ),
+    Operation(
+        "post", "/v1/webhooks",
+        "Add a source of webhooks; the answer alone has its secret.",
+        201, "secret", "IssuedSource", "SourceBody",
+        (400, 401, 403, 404, 409, 413, 429, 503),
+    ),
+    Operation(
+        "get", "/v1/webhooks", "List the sources of webhooks.",
+        200, "secret", "SourceList", None, (401, 403, 429, 503),
+    ),
+    Operation(
+        "post", "/v1/webhooks/{source}/secrets",
+        "Make another secret of a source; the former ones stay good for a time.",
+        201, "secret", "IssuedSource", "SecretBody",
+        (400, 401, 403, 404, 413, 429, 503),
+    ),
+    Operation(
+        "delete", "/v1/webhooks/{source}",
+        "Remove a source; its deliveries are refused from now on.",
+        200, "secret", "SourceRecord", None, _READ,
+    ),
+    Operation(
         "put", "/v1/units/{unit_id}",
         "Change traits, consent and links of a unit; applied within a second.",
         202, "secret", "UnitChangeAnswer", "UnitBody",

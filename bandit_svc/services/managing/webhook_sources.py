@@ -178,7 +178,9 @@ def key_of(secret: str) -> bytes:
         InvalidInput: it is no base64.
     """
     try:
-        return base64.b64decode(secret.removeprefix(STANDARD_PREFIX), validate=True)
+        text = secret.removeprefix(STANDARD_PREFIX).rstrip("=")
+        # Some senders leave out the padding.
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError as error:
         raise InvalidInput.at(
             "/secret",

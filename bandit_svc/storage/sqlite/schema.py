@@ -11,6 +11,7 @@ from bandit_svc.storage.sqlite.corrections.states import (
     create_correction_states,
     create_outdated_versions,
 )
+from bandit_svc.storage.sqlite.doors.corrected import create_totals
 from bandit_svc.storage.sqlite.doors.sources import create_sources
 from bandit_svc.storage.sqlite.migrations.released import migrations
 from bandit_svc.storage.sqlite.people.credit_tables import (
@@ -280,4 +281,10 @@ def m040_webhook_sources(db: Database) -> None:
     create_sources(db)
 
 
-LAST_MIGRATION = m040_webhook_sources.__name__
+@migrations()
+def m041_webhook_totals(db: Database) -> None:
+    """Create the table of the totals that sources have corrected."""
+    create_totals(db)
+
+
+LAST_MIGRATION = m041_webhook_totals.__name__

@@ -20,6 +20,7 @@ from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
+from bandit_svc.storage.doors.corrected import Corrected
 from bandit_svc.storage.doors.sources import Sources
 from bandit_svc.storage.interface import (
     Evaluations,
@@ -37,6 +38,7 @@ from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.corrections.store import SqliteCorrections
 from bandit_svc.storage.sqlite.damages import SqliteDamages, keep_damaged_rows
 from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.doors.corrected import SqliteCorrected
 from bandit_svc.storage.sqlite.doors.sources import SqliteSources
 from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
@@ -84,6 +86,7 @@ class SqliteStorage:
         self.keys: Keys = SqliteKeys(self._database, self._version_file)
         self.ended_sessions: EndedSessions = SqliteEndedSessions(self._database)
         self.sources: Sources = SqliteSources(self._database, self._version_file)
+        self.corrected: Corrected = SqliteCorrected(self._database)
         self.facts: Facts = SqliteFacts(self._database, decisions)
         just_joined = JustJoined()
         self.joins: Joins = SqliteJoins(self._database, decisions, just_joined)

@@ -153,3 +153,21 @@ def test_a_wrong_time_is_refused(run: Run, initialised: Path) -> None:
 
     assert refused.exit_code == 2
     assert "'soon' is no time" in refused.stderr
+
+
+def test_a_mapping_is_checked_and_kept(
+    run: Run, initialised: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "orders.toml"
+    rule = '[[events]]\ntype = "paid"\nvalue = "data.total"\n'
+    file.write_text(rule)
+    add = ("webhook", "add", "orders", "--kind", "stripe", "--data", initialised)
+    refused = run(*add, "--mapping", file)
+    file.write_text(rule + 'decision_id = "data.decision"\n')
+    run(*add, "--mapping", file)
+    row = known(initialised, "orders")
+
+    assert "say where the id of either is" in refused.stderr
+    assert row is not None
+    assert row.mapping is not None
+    assert row.mapping["events"][0]["decision_id"] == "data.decision"

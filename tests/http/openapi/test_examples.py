@@ -77,6 +77,7 @@ def test_a_refusal_has_a_described_status(
         unit_id="no",
         reward_id="no",
         release="no",
+        source="no",
     )
     method, allowed = operation.method.upper(), set(described(operation)["responses"])
     publishable = {"Authorization": f"Bearer {service.publishable}"}
@@ -103,6 +104,7 @@ def test_a_store_that_can_not_be_read_has_a_described_status(
         unit_id="no",
         reward_id="no",
         release="no",
+        source="no",
     )
     (service.folder / "bandit.db").write_bytes(b"no database")
     answer = service.call(operation.method.upper(), path, {})
@@ -124,5 +126,7 @@ def test_a_key_that_may_not_is_refused_with_a_described_status() -> None:
             or operation.path.startswith(("/ofrep/", "/v1/why/"))
         )
         assert ("403" in described_statuses) == may_not
-        assert ("401" in described_statuses) == (in_body or operation.access != "open")
+        is_signed = operation.path == "/v1/webhooks/{source}"
+        needs_key = in_body or is_signed or operation.access != "open"
+        assert ("401" in described_statuses) == needs_key
         assert "500" in described_statuses

@@ -20,6 +20,7 @@ class SourceRing:
             if row.kind == "segment"
             for secret in row.secrets
         }
+        self._names = sorted(self._by_name)
 
     def named(self, name: str) -> SourceRow | None:
         """Return a source, or None."""
@@ -31,6 +32,10 @@ class SourceRing:
         """Return the source that a write key is of, and the key; None if it is none."""
         found = self._by_write_key.get(_digest(write_key))
         return None if found is None or found[1].is_expired(now_ms) else found
+
+    def first(self, count: int) -> list[str]:
+        """Return the names of the first sources, by name."""
+        return self._names[:count]
 
 
 def _digest(write_key: str) -> bytes:

@@ -1,0 +1,1 @@
+"""What sources of rewards and events send, and what becomes of it. Pure."""

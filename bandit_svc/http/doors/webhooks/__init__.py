@@ -1,0 +1,1 @@
+"""Deliveries of sources of rewards and events, which sign what they send."""
