@@ -41,6 +41,9 @@ def keep_unit_facts(
 ) -> None:
     """Keep the facts about units of a batch, in the caller's transaction.
 
+    Workers log in partitions of their own. So facts are put in the order in which they
+    were received: of two consents the later one holds, whichever partition has it.
+
     Call it when the batch's decisions are kept: a link wants to know which id is older.
 
     Args:
@@ -54,7 +57,7 @@ def keep_unit_facts(
     ).fetchone()
     firsts = _FirstDecisions(connection)
     new = 0
-    for fact, body in came:
+    for fact, body in sorted(came, key=_received_ms):
         row = last + 1, _fact_key(fact.unit_id, fact.fact_id), body, firsts.of(fact)
         inserted = connection.execute(
             "INSERT INTO unit_facts VALUES (?, ?, ?, ?, ?) ON CONFLICT (fact)"
@@ -135,6 +138,10 @@ class _FirstDecisions:
             if row is not None:
                 first_ms = min(first_ms, row[0])
         return first_ms
+
+
+def _received_ms(one: tuple[UnitFact, bytes]) -> int:
+    return one[0].at_ms
 
 
 def _fact_key(unit_id: str, fact_id: str) -> bytes:
