@@ -143,6 +143,9 @@ def decided_for(
     """
     began = time.perf_counter()
     check_experiment(caller.key, parsed.experiment, "/experiment")
+    if caller.prefetched:
+        # The page is being prepared; the decision counts when it is activated.
+        parsed = msgspec.structs.replace(parsed, defer=True)
     with_kept_names(request_context, caller, parsed)
     decided = decide(
         request_context.worker.serving,

@@ -88,7 +88,13 @@ _SHED = problems.problem_reply(
     )
 )
 _PLAIN_HOST = re.compile(rb"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
-_ODD = frozenset({b"expect", b"upgrade", b"transfer-encoding", b"content-encoding"})
+_ODD = frozenset(
+    {
+        *(b"expect", b"upgrade", b"transfer-encoding", b"content-encoding"),
+        # Of a page that is prepared before it is opened, which is rare.
+        b"sec-purpose",
+    }
+)
 _READ = _ODD | {
     *(b"authorization", b"host", b"origin", b"x-request-id", b"traceparent"),
     b"sec-gpc",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bandit_svc.server.hot_routes import plain_headers
 from tests.harness.worker_in_process import WorkerInProcess
 
 ORIGIN = {"Origin": "https://shop.example"}
@@ -131,3 +132,22 @@ def test_the_content_type_of_a_request_does_not_matter(
     )
 
     assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender", "", "other"])
+@pytest.mark.parametrize("path", ["/v1/decisions", "/ofrep/v1/evaluate/flags/hero"])
+def test_a_page_that_is_not_opened_yet_gets_decisions_that_count_when_activated(
+    service: WorkerInProcess, purpose: str, path: str
+) -> None:
+    service.create("hero")
+    body: dict[str, object] = {"experiment": "hero"}
+    if path != "/v1/decisions":
+        body = {"context": {"targetingKey": "u"}}
+    answer = service.post(path, body, headers={"Sec-Purpose": purpose}).json
+    id_ = answer.get("decision_id") or answer["metadata"]["decisionId"]
+    service.learn()
+    state = service.get(f"/v1/decisions/{id_}").json["state"]
+
+    assert state == ("deferred" if "prefetch" in purpose else "open")
+    sent = [(b"host", b"localhost"), (b"sec-purpose", purpose.encode())]
+    assert plain_headers(sent) is None

@@ -16,7 +16,7 @@ from tests.harness.waiting import GENEROUS_S
 # Playwright's own expectations wait as long as everything else.
 expect.set_options(timeout=GENEROUS_S * 1000)
 
-_FLAGS: Final = (
+FLAGS: Final = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -37,6 +37,6 @@ def chromium() -> Iterator[Browser]:
             "apt-get install chromium"
         )
     with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        one = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield one
         one.close()
