@@ -62,7 +62,7 @@ class Persons:
                 is known of any, the first of them is the oldest.
         """
         try:
-            if not declared and not links and not self._are_read(now_ms):
+            if not declared and not links and not self.are_read(now_ms):
                 return Person(unit_id)
             state = self._state((*links, unit_id))
         except Unavailable:
@@ -85,10 +85,16 @@ class Persons:
             return next(iter(known.values()), None)
         return linked(sorted(known.values(), key=lambda state: state.first_ms))
 
-    def _are_read(self, now_ms: int) -> bool:
-        """Return whether states must be read, as of at most 100 ms ago."""
+    def are_read(self, now_ms: int) -> bool:
+        """Return whether states must be read, as of at most 100 ms ago.
+
+        So it is too where nobody can say: whoever reads one then learns that.
+        """
         looked_ms = self._looked_ms
         if looked_ms is None or not 0 <= now_ms - looked_ms < LOOK_EVERY_MS:
-            self._must_be_read = self.units.must_be_read()
+            try:
+                self._must_be_read = self.units.must_be_read()
+            except Unavailable:
+                return True
             self._looked_ms = now_ms
         return self._must_be_read

@@ -26,7 +26,6 @@ from bandit_svc.errors import Conflict, FieldError
 from bandit_svc.services.policy_inputs import actions_of
 from bandit_svc.services.serving.callers.visits import (
     UNIT_NAMESPACE,
-    Asked,
     Visit,
     visit_of,
 )
@@ -199,12 +198,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         issued: the bytes of the id, where it was just issued at `now_ms`.
     """
     experiment = served.experiment
-    visit = visit_of(
-        ports,
-        served,
-        Asked(request.unit_id, request.context, request.links, opted_out),
-        now_ms,
-    )
+    visit = visit_of(ports, served, request, now_ms, opted_out=opted_out)
     unit_id, context, apart = visit.unit_id, visit.context, visit.apart
     holdout = experiment.definition.holdout
     if unit_id is None:

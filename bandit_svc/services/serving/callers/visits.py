@@ -5,7 +5,7 @@ id, the context as it is kept with the features as they are now, new links, and 
 consent lets any of it be used.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from bandit_svc.domain.events.record import Record
 from bandit_svc.domain.people.unit_fact import encode_unit_fact
@@ -20,13 +20,20 @@ UNIT_NAMESPACE = "unit"
 """Where the declared features of a unit are in the context of its decisions."""
 
 
-class Asked(NamedTuple):
-    """What a request says of its unit."""
+class Asked(Protocol):
+    """What a request for a decision says of its unit."""
 
-    unit_id: str | None
-    context: Payload
-    links: tuple[str, ...]
-    opted_out: bool
+    @property
+    def unit_id(self) -> str | None:
+        """The name under which the unit is kept."""
+
+    @property
+    def context(self) -> Payload:
+        """As it was sent."""
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Other ids of the same person."""
 
 
 class Visit(NamedTuple):
@@ -47,15 +54,19 @@ class Visit(NamedTuple):
 
 
 def visit_of(
-    ports: ServingPorts, served: ServedExperiment, asked: Asked, now_ms: int
+    ports: ServingPorts,
+    served: ServedExperiment,
+    asked: Asked,
+    now_ms: int,
+    *,
+    opted_out: bool,
 ) -> Visit:
     """Return who a request is for, with the unit's features, frozen as they are now.
 
     Raises:
         InvalidInput: a link is not valid, or the context has what may not be in it.
     """
-    unit_id, context, links, opted_out = asked
-    linking = None
+    unit_id, context, links = asked.unit_id, asked.context, asked.links
     if served.fields is not None:
         context = served.fields.kept(context)
     if served.features and UNIT_NAMESPACE in context:
@@ -64,11 +75,14 @@ def visit_of(
             f"{UNIT_NAMESPACE!r} is where the declared features of the unit are put; "
             "send your own under another name",
         )
+    linking = None
     if links and not opted_out:
         linking = _linking(ports.persons.units, unit_id, links, now_ms)
-    if unit_id is None:
-        return Visit(None, context, opted_out)
-    person = ports.persons.of(unit_id, served.features, now_ms, links)
+    persons = ports.persons
+    if unit_id is None or not (served.features or links or persons.are_read(now_ms)):
+        # Of most experiments, which ask for nothing that is known of a unit.
+        return Visit(unit_id, context, opted_out)
+    person = persons.of(unit_id, served.features, now_ms, links)
     if person.features:
         context = {**context, UNIT_NAMESPACE: dict(person.features)}
     apart = opted_out or person.denied
