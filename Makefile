@@ -92,7 +92,7 @@ $(OLDEST)/.installed: setup.cfg requirements-test.lock .ci/lower_bounds.py | $(B
 # Browser, Prometheus and long-lived processes say nothing about versions of packages.
 test-lower-bounds: $(OLDEST)/.installed  ## the tests in process, with the oldest packages that setup.cfg allows
 	$(OLDEST)/bin/python -m pytest -n auto --dist loadfile -m "not e2e" \
-	  --ignore tests/architecture --ignore tests/dashboard --ignore tests/grafana \
+	  --ignore tests/architecture --ignore tests/dashboard --ignore tests/grafana --ignore tests/javascript \
 	  --ignore tests/e2e --ignore tests/benchmarks $(PYTEST_ARGS)
 
 profile-decision: install  ## the functions of one warm decision by their own time
