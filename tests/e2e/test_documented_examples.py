@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from bandit_svc.domain.doors.mapping import parse_mapping
 from policies.spec import normalise_spec
 from tests.harness.command import run_command
 from tests.harness.loopback import free_port, get_text
@@ -131,13 +132,22 @@ def test_requests_python_and_commands_of_the_pages_work(
     assert len(requests) >= 5
     assert last["decision_id"]
 
+    added = run_command(
+        *("webhook", "add", "events", "--kind", "segment"),
+        BANDIT_DATA=str(documented.data),
+    )
+    write_key = added.output.split()[-1]
     sources = [block.text for block in blocks() if block.language == "python"]
     for source in sources:
-        names: dict[str, Any] = {"key": documented.publishable}
+        names: dict[str, Any] = {"key": documented.publishable, "write_key": write_key}
         exec(ADDRESS.sub(documented.url, source), names)  # noqa: S102 - our own pages
         if "details" in names:
             # Of OpenFeature's SDK, which evaluates flags.
             assert names["details"].flag_metadata["decisionId"]
+            continue
+        if "analytics" in names:
+            # Of Segment's SDK, which has sent when it is flushed.
+            names["analytics"].shutdown()
             continue
         # The examples keep their client for the life of the program.
         names["client"].close()
@@ -164,11 +174,16 @@ def write_log(path: Path) -> None:
             rows.writerow([generator.integers(80), clicked, 1 / 80, 1 / 80])
 
 
-def test_the_rules_of_the_pages_are_valid() -> None:
-    specs = [
+def test_the_rules_and_mappings_of_the_pages_are_valid() -> None:
+    found = [
         tomllib.loads(block.text) for block in blocks() if block.language == "toml"
     ]
+    mappings = [one for one in found if "events" in one]
+    specs = [one for one in found if one not in mappings]
 
     assert specs
     for spec in specs:
         assert normalise_spec(spec)["kind"] == "rules"
+    assert mappings
+    for mapping in mappings:
+        assert parse_mapping(mapping).events
