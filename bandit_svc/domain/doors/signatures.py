@@ -1,4 +1,4 @@
-"""Signatures of Standard Webhooks 1.0 and of Stripe.
+"""Signatures of Standard Webhooks 1.0, of Stripe and of Segment.
 
 Owns what is signed, which times are believed, and a comparison that takes as long for a
 wrong signature as for a right one. Pure: the caller brings body and clock.
@@ -111,6 +111,34 @@ def check_bearer(secrets: Sequence[str], given: str) -> None:
     digest = hashlib.sha256(given.encode()).digest()
     made = [hashlib.sha256(secret.encode()).digest() for secret in secrets]
     _compare([digest], made, "token of Authorization")
+
+
+def check_segment(
+    secrets: Sequence[str], signature: str, bodies: Iterable[bytes]
+) -> None:
+    """Refuse what Segment has not forwarded.
+
+    There is no time in its signature: what is sent again counts once by its messageId.
+
+    Args:
+        secrets: of the source; one of them will do.
+        signature: the header X-Signature: HMAC-SHA1 in hexadecimal.
+        bodies: the body as it came and, where it was compressed, as it was before.
+
+    Raises:
+        Unauthenticated: it is missing or wrong.
+    """
+    if not signature:
+        raise Unauthenticated(
+            "the delivery is not signed: give the write key to the webhook destination "
+            "as its shared secret, and turn its batching off, as batches are not signed"
+        )
+    made = [
+        hmac.new(secret.encode(), body, "sha1").digest()
+        for body in bodies
+        for secret in secrets
+    ]
+    _compare([_unhexed(signature)], made, "X-Signature")
 
 
 def _check_time(what: str, text: str, now_ms: int) -> None:

@@ -12,11 +12,15 @@ from tests.harness.worker_in_process import WorkerInProcess
 
 
 def new_write_key(
-    service: WorkerInProcess, name: str = "shop", *, browser: bool = False
+    service: WorkerInProcess,
+    name: str = "shop",
+    *,
+    browser: bool = False,
+    mapping: dict[str, object] | None = None,
 ) -> str:
     """Add a source of messages of Segment's protocol; return its write key."""
     sources, entropy = service.worker.storage.sources, os.urandom(ENTROPY_BYTES)
-    options = SourceOptions(browser=browser)
+    options = SourceOptions(mapping=mapping, browser=browser)
     issued = add_source(sources, name, "segment", entropy, service.now_ms, options)
     return issued.text
 

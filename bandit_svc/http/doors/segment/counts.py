@@ -19,6 +19,13 @@ COUNTED_OUTCOMES: Final = (
 )
 
 
+def count_taken(kind: str, status: str, *, link_refused: bool) -> None:
+    """Count what became of one message."""
+    count_message(kind, status)
+    if link_refused:
+        count_message(kind, LINK_REFUSED)
+
+
 def count_message(kind: str, outcome: str) -> None:
     """Count one message."""
     count(metrics.SEGMENT_MESSAGES.labels(kind, outcome))

@@ -141,6 +141,15 @@ def decode_message(body: bytes) -> SegmentMessage:
     return parsing.decoded(_message, body)
 
 
+def decode_forwarded(body: bytes) -> SegmentMessage:
+    """Decode a message that Segment has received and enlarged.
+
+    Raises:
+        InvalidInput: it is no JSON of the right shape.
+    """
+    return parsing.decoded(_message, body)
+
+
 def decode_batch(body: bytes) -> SegmentBatch:
     """Decode a batch, whose messages stay encoded.
 

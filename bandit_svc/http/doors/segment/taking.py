@@ -6,20 +6,40 @@ Owns which of the service's own facts a message is. They go the way of /v1/event
 
 from typing import Literal, NamedTuple
 
+from bandit_svc import metrics
+from bandit_svc.domain.doors.mapped import Incoming
+from bandit_svc.domain.doors.mapping import Mapping
+from bandit_svc.http import parsing
 from bandit_svc.http.doors.segment.messages import Message
+from bandit_svc.http.doors.webhooks.recording import label_of
+from bandit_svc.http.doors.webhooks.recording import take as record_mapped
 from bandit_svc.http.incoming.caller import Caller
 from bandit_svc.http.people.events import record_sent
 from bandit_svc.http.people.unit_names import kept_name
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.metric_counts import count
 from bandit_svc.services.people.identify_unit import (
     Identity,
     RecordedIdentity,
     identify_unit,
 )
 from bandit_svc.services.people.record_event import EventReport
+from bandit_svc.storage.doors.sources import SourceRow
 
 Status = Literal["accepted", "duplicate", "dropped", "ignored"]
 _ID_BYTES = 12
+
+
+class Sender(NamedTuple):
+    """Who sends messages.
+
+    Attributes:
+        mapping: what becomes of tracks, of the source; None for none.
+    """
+
+    caller: Caller
+    source: SourceRow
+    mapping: Mapping | None
 
 
 class Taken(NamedTuple):
@@ -33,12 +53,21 @@ class Taken(NamedTuple):
     link_refused: bool = False
 
 
-def take(request_context: RequestContext, message: Message, caller: Caller) -> Taken:
+def take(
+    request_context: RequestContext, message: Message, sender: Sender, body: bytes
+) -> Taken:
     """Record what a message says, durably.
+
+    Args:
+        request_context: of the worker.
+        message: what is said.
+        sender: who says it.
+        body: the message as it was sent, in which the sender's mapping looks.
 
     Raises:
         BanditError: nothing of it was kept, or its link alone.
     """
+    caller = sender.caller
     if message.kind == "group":
         # Companies are no units.
         return Taken("ignored")
@@ -50,9 +79,37 @@ def take(request_context: RequestContext, message: Message, caller: Caller) -> T
         identity = _identified(request_context, message, caller)
     if is_identity and identity is not None:
         return Taken(*identity)
-    answer = record_sent(request_context, _report(message), caller)
     refused = identity is not None and identity.link_refused
+    if _is_mapped_to_event(request_context, message, sender, body):
+        return Taken("accepted", refused)
+    answer = record_sent(request_context, _report(message), caller)
     return Taken(answer.status, refused)
+
+
+def _is_mapped_to_event(
+    request_context: RequestContext, message: Message, sender: Sender, body: bytes
+) -> bool:
+    """Record what the sender's mapping makes of a track.
+
+    Returns:
+        Whether that is an event, in place of the one that the track is by itself.
+    """
+    mapping = sender.mapping
+    if mapping is None or sender.source.browser or message.kind != "track":
+        return False
+    rules = [rule for rule in mapping.events if rule.type == message.event]
+    if not rules:
+        return False
+    event = Incoming(
+        id=message.message_id or request_context.entropy(_ID_BYTES).hex(),
+        type=message.event,
+        document=parsing.parse_object(body),
+        occurred_at_ms=message.occurred_at_ms,
+    )
+    label = label_of(request_context, sender.source)
+    for one in record_mapped(request_context, sender.source, mapping, event):
+        count(metrics.WEBHOOKS.labels(label, one.status))
+    return any(rule.to == "event" for rule in rules)
 
 
 def _identified(

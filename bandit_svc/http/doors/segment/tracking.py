@@ -20,9 +20,9 @@ from bandit_svc.http import parsing
 from bandit_svc.http.answers import json_reply
 from bandit_svc.http.doors.segment import failures
 from bandit_svc.http.doors.segment.counts import (
-    LINK_REFUSED,
     UNKNOWN,
     count_message,
+    count_taken,
 )
 from bandit_svc.http.doors.segment.messages import (
     KINDS,
@@ -35,9 +35,9 @@ from bandit_svc.http.doors.segment.messages import (
     parse_message,
     write_key_in,
 )
-from bandit_svc.http.doors.segment.taking import Taken, take
-from bandit_svc.http.doors.segment.write_keys import caller_of_write_key
-from bandit_svc.http.incoming.caller import Caller
+from bandit_svc.http.doors.segment.taking import Sender, Taken, take
+from bandit_svc.http.doors.segment.write_keys import sender_of_write_key
+from bandit_svc.http.doors.webhooks.recording import Mappings
 from bandit_svc.http.problems import problem_of
 from bandit_svc.http.request_context import RequestContext
 
@@ -73,36 +73,37 @@ def register(app: Flask, request_context: RequestContext) -> None:
     """Add the routes to the application of one worker."""
     routes = Blueprint("segment", __name__)
     failures.register(routes)
+    mappings = Mappings()
     for kind in KINDS:
-        view = partial(_one, request_context, kind)
+        view = partial(_one, request_context, mappings, kind)
         routes.add_url_rule(f"/v1/{kind}", kind, view, methods=["POST"])
     for name in ("batch", "import"):
-        many = partial(_many, request_context)
+        many = partial(_many, request_context, mappings)
         routes.add_url_rule(f"/v1/{name}", name, many, methods=["POST"])
     app.register_blueprint(routes)
 
 
-def _one(request_context: RequestContext, kind: Kind) -> Response:
-    body, caller = _read(request_context, MAX_MESSAGE_BYTES)
+def _one(request_context: RequestContext, mappings: Mappings, kind: Kind) -> Response:
+    body, sender = _read(request_context, mappings, MAX_MESSAGE_BYTES)
     sent = decode_message(body)
     answer = SegmentAnswer()
     try:
         message = parse_message(sent, request_context.now_ms(), kind)
-        _count(answer, kind, take(request_context, message, caller))
+        _count(answer, kind, take(request_context, message, sender, body))
     except InvalidInput:
         count_message(kind, "refused")
         raise
     return json_reply(answer).to_flask()
 
 
-def _many(request_context: RequestContext) -> Response:
-    body, caller = _read(request_context, MAX_SEGMENT_BATCH_BYTES)
+def _many(request_context: RequestContext, mappings: Mappings) -> Response:
+    body, sender = _read(request_context, mappings, MAX_SEGMENT_BATCH_BYTES)
     sent = decode_batch(body)
     answer = SegmentAnswer()
     for index, item in enumerate(sent.batch):
         message = _parsed(request_context, answer, item, sent.sentAt, index)
         if message is not None:
-            _take_one_of_many(request_context, answer, message, caller, index)
+            _take_one_of_many(request_context, answer, message, sender, item, index)
     if sent.batch and answer.refused == len(sent.batch):
         raise _all_refused(answer)
     return json_reply(answer).to_flask()
@@ -130,11 +131,12 @@ def _take_one_of_many(
     request_context: RequestContext,
     answer: SegmentAnswer,
     message: Message,
-    caller: Caller,
+    sender: Sender,
+    item: msgspec.Raw,
     index: int,
 ) -> None:
     try:
-        taken = take(request_context, message, caller)
+        taken = take(request_context, message, sender, bytes(item))
     except (Unavailable, TooManyRequests):
         # The whole batch comes again; what was kept of it counts once.
         raise
@@ -147,9 +149,7 @@ def _take_one_of_many(
 def _count(answer: SegmentAnswer, kind: Kind, taken: Taken) -> None:
     setattr(answer, taken.status, getattr(answer, taken.status) + 1)
     answer.links_refused += taken.link_refused
-    count_message(kind, taken.status)
-    if taken.link_refused:
-        count_message(kind, LINK_REFUSED)
+    count_taken(kind, taken.status, link_refused=taken.link_refused)
 
 
 def _refuse(answer: SegmentAnswer, kind: str, error: BanditError, index: int) -> None:
@@ -169,7 +169,9 @@ def _all_refused(answer: SegmentAnswer) -> InvalidInput:
     )
 
 
-def _read(request_context: RequestContext, limit: int) -> tuple[bytes, Caller]:
+def _read(
+    request_context: RequestContext, mappings: Mappings, limit: int
+) -> tuple[bytes, Sender]:
     """Return the body of a request and who sends it.
 
     The body is read first only where no header has a write key.
@@ -181,7 +183,7 @@ def _read(request_context: RequestContext, limit: int) -> tuple[bytes, Caller]:
     sent = request.authorization
     if sent is not None and sent.type == "basic":
         write_key = None if sent.password else sent.username
-        caller = caller_of_write_key(request_context, write_key)
-        return parsing.read_body(request, limit), caller
+        sender = sender_of_write_key(request_context, mappings, write_key)
+        return parsing.read_body(request, limit), sender
     body = parsing.read_body(request, limit)
-    return body, caller_of_write_key(request_context, write_key_in(body))
+    return body, sender_of_write_key(request_context, mappings, write_key_in(body))

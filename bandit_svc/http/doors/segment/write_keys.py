@@ -7,15 +7,18 @@ from flask import g
 
 from bandit_svc import metrics
 from bandit_svc.errors import Unauthenticated
+from bandit_svc.http.doors.segment.taking import Sender
+from bandit_svc.http.doors.webhooks.recording import Mappings
 from bandit_svc.http.incoming.caller import Caller, caller_of_request
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metric_counts import count
+from bandit_svc.storage.doors.sources import SecretRow, SourceRow
 from bandit_svc.storage.keys import KeyRow
 
 
-def caller_of_write_key(
-    request_context: RequestContext, write_key: str | None
-) -> Caller:
+def sender_of_write_key(
+    request_context: RequestContext, mappings: Mappings, write_key: str | None
+) -> Sender:
     """Return the sender that a write key belongs to, with what it may do.
 
     The key of a browser's source is public: it may do what a publishable key may.
@@ -39,6 +42,12 @@ def caller_of_write_key(
     source, secret = found
     if request_context.limits.is_on:
         request_context.limits.take_for_key(secret.id)
+    caller = caller_of_secret(source, secret)
+    return Sender(caller, source, mappings.of(source))
+
+
+def caller_of_secret(source: SourceRow, secret: SecretRow) -> Caller:
+    """Return who sends with a secret of a source; the access log names its id."""
     g.key = KeyRow(
         id=secret.id,
         scope="publishable" if source.browser else "secret",

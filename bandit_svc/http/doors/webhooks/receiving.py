@@ -22,9 +22,15 @@ from bandit_svc.errors import (
     Unavailable,
 )
 from bandit_svc.http.answers import json_reply
+from bandit_svc.http.doors.segment.forwarded import take_forwarded
 from bandit_svc.http.doors.webhooks.cloud_events import read_cloud_events
 from bandit_svc.http.doors.webhooks.delivery import Delivery, read_delivery
-from bandit_svc.http.doors.webhooks.recording import Mappings, WebhookOutcome, take
+from bandit_svc.http.doors.webhooks.recording import (
+    Mappings,
+    WebhookOutcome,
+    label_of,
+    take,
+)
 from bandit_svc.http.doors.webhooks.standard import read_standard
 from bandit_svc.http.doors.webhooks.stripe import read_stripe
 from bandit_svc.http.problems import Problem, problem_of
@@ -39,7 +45,7 @@ _READERS: Final[Mapping[SourceKind, Reader]] = {
     "stripe": read_stripe,
 }
 _MOST_NAMED: Final = 100
-"""Sources with a label of their own."""
+"""Fields of refused events in one answer."""
 
 
 class WebhookBody(msgspec.Struct):
@@ -76,13 +82,13 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.post("/v1/webhooks/<source>")
     def receive(source: str) -> Response:
         row = request_context.worker.catalog.sources().named(source)
-        if row is None or row.kind not in _READERS:
+        if row is None:
             count(metrics.WEBHOOKS.labels(metrics.OTHER, "unknown"))
             raise NotFound(
                 "there is no source of webhooks of this name; `bandit-svc webhook add` "
                 "makes one"
             )
-        label = _label(request_context, row)
+        label = label_of(request_context, row)
         try:
             outcomes = _received(request_context, mappings, row)
         except BanditError as error:
@@ -100,6 +106,8 @@ def _received(
     request_context: RequestContext, mappings: Mappings, source: SourceRow
 ) -> list[WebhookOutcome | Problem]:
     delivery = read_delivery(request)
+    if source.kind == "segment":
+        return [take_forwarded(request_context, mappings.of(source), source, delivery)]
     events = _READERS[source.kind](source, delivery, request_context.now_ms())
     mapping = mappings.of(source)
     if len(events) == 1:
@@ -120,11 +128,6 @@ def _received(
             *(field for error in refused[:_MOST_NAMED] for field in error.fields),
         )
     return outcomes
-
-
-def _label(request_context: RequestContext, source: SourceRow) -> str:
-    names = request_context.worker.catalog.sources().first(_MOST_NAMED)
-    return source.name if source.name in names else metrics.OTHER
 
 
 def _outcome_of(error: BanditError) -> str:

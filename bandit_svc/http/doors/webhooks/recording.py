@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from bandit_svc import metrics
 from bandit_svc.domain.doors.mapped import Incoming, Output, Skipped, mapped
 from bandit_svc.domain.doors.mapping import Mapping, parse_mapping
 from bandit_svc.domain.plain_values import Payload
@@ -54,6 +55,16 @@ class WebhookOutcome(msgspec.Struct, omit_defaults=True):
     metric: str | None = None
     experiment: str | None = None
     detail: str = ""
+
+
+_MOST_NAMED: Final = 100
+"""Sources with a label of their own."""
+
+
+def label_of(request_context: RequestContext, source: SourceRow) -> str:
+    """Return the label under which a source is counted."""
+    names = request_context.worker.catalog.sources().first(_MOST_NAMED)
+    return source.name if source.name in names else metrics.OTHER
 
 
 class Mappings:
