@@ -18,6 +18,7 @@ _READ = (
     "bandit_rewards_total",
     "bandit_http_requests_total",
     "bandit_decision_seconds_bucket",
+    "bandit_webhook_events_total",
 )
 
 
@@ -32,6 +33,8 @@ class Counters(NamedTuple):
     """Requests by class of status: 2xx, 4xx, …"""
     seconds: Mapping[float, float | None]
     """Seconds to answer a decision, by quantile; None where none was made."""
+    webhooks: Mapping[str, Mapping[str, float]]
+    """Events of webhooks by outcome, by source."""
 
     @property
     def requests(self) -> float:
@@ -50,6 +53,7 @@ def read_counters() -> Counters:
     rewards: defaultdict[str, float] = defaultdict(float)
     statuses: defaultdict[str, float] = defaultdict(float)
     buckets: defaultdict[float, float] = defaultdict(float)
+    webhooks: defaultdict[str, dict[str, float]] = defaultdict(dict)
     # Parsing is slow, and most lines are gauges, which this page does not show.
     lines = metrics.render().decode().splitlines(keepends=True)
     wanted = "".join(line for line in lines if line.startswith(_READ))
@@ -62,12 +66,16 @@ def read_counters() -> Counters:
                 statuses[f"{sample.labels['status'][0]}xx"] += sample.value
             elif sample.name == "bandit_decision_seconds_bucket":
                 buckets[float(sample.labels["le"])] += sample.value
+            elif sample.name == "bandit_webhook_events_total":
+                of_source = webhooks[sample.labels["source"]]
+                of_source[sample.labels["outcome"]] = sample.value
     return Counters(
         decisions=sums["bandit_decisions_total"],
         fallbacks=sums["bandit_fallback_decisions_total"],
         rewards=dict(sorted(rewards.items())),
         statuses=dict(sorted(statuses.items())),
         seconds={q: quantile(buckets, q) for q in QUANTILES},
+        webhooks=webhooks,
     )
 
 

@@ -53,6 +53,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
             experiment_count=len(rows),
             keys=storage.keys.all()[-MOST_LISTED:],
             counters=counters,
+            sources=_sources(page_context, counters),
             per_minute=sum(storage.overview.rates(now_ms).values()),
             quarantined=_quarantined(page_context, keys),
             quarantined_count=storage.credits.count_quarantined(),
@@ -77,6 +78,18 @@ def _quarantined(page_context: PageContext, keys: dict[int, str]) -> list[Json]:
             "names": "a decision" if one.decision_id else "a unit",
         }
         for one in page_context.storage.credits.quarantined(MOST_WAITING)
+    ]
+
+
+def _sources(page_context: PageContext, counters: Counters) -> list[Json]:
+    """Return the first sources of webhooks, and what became of their events."""
+    return [
+        {
+            "name": row.name,
+            "kind": row.kind,
+            "outcomes": sorted(counters.webhooks.get(row.name, {}).items()),
+        }
+        for row in page_context.storage.sources.all()[:MOST_LISTED]
     ]
 
 
