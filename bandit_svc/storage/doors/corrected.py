@@ -30,7 +30,14 @@ class Corrected(Protocol):
         """Keep a total unless a newer one is known, and return the newest.
 
         Args:
-            reward: names it, in 16 bytes.
+            reward: its name; see domain.doors.total_names.
             total: that was reported.
             now_ms: the time, from which it is kept for 90 days.
+        """
+
+    def forget(self, owner: bytes) -> None:
+        """Forget the totals of a unit or of a decision.
+
+        Args:
+            owner: the beginning of their names.
         """

@@ -301,3 +301,40 @@ def test_a_source_that_there_is_not_is_a_404(shop: WorkerInProcess) -> None:
 
     assert answer.status_code == 404
     assert counted(shop, "unknown", "(other)") >= 1
+
+
+def test_of_a_unit_that_denied_consent_nothing_is_kept(shop: WorkerInProcess) -> None:
+    source = Source(shop, "standard-webhooks", MAPPING)
+    shop.decide("hero", unit_id="u")
+    shop.call("PUT", "/v1/units/u", {"consent": "denied"})
+    shop.learn()
+    before = shop.stored()
+    sent = [refunded(shop, 42_00), paid(shop), refunded(shop, 80_00)]
+    found = [statuses(source.send(one, f"m-{i}")) for i, one in enumerate(sent)]
+
+    assert found == [["dropped"]] * 3
+    assert shop.stored() == before
+
+
+@pytest.mark.parametrize("days", [1, 8, 29])
+def test_a_delivery_counts_once_for_longer_than_a_week(
+    shop: WorkerInProcess, days: int
+) -> None:
+    source = Source(shop, "standard-webhooks", MAPPING)
+    decided = shop.decide("hero", unit_id="u")
+    sent = [paid(shop), refunded(shop, 42_00)]
+    bought = {"unit_id": "u", "event": "purchased", "value": 5}
+    native = Source(shop, "standard-webhooks", name="native")
+    for i, one in enumerate(sent):
+        source.send(one, f"m-{i}")
+    native.send({"type": "event", "data": bought}, "m-9")
+    shop.learn()
+    shop.learn(after_s=days * 86_400)
+    told = [statuses(source.send(one, f"m-{i}")) for i, one in enumerate(sent)]
+    told.append(statuses(native.send({"type": "event", "data": bought}, "m-9")))
+    shop.learn()
+    record = shop.get(f"/v1/decisions/{decided['decision_id']}").json
+
+    assert told[1:] == [["duplicate"], ["duplicate"]]
+    assert told[0] in (["duplicate"], ["conflict"])
+    assert sorted(r["value"] for r in record["rewards"]) == [5.0, 42.0]

@@ -4,7 +4,6 @@ Owns the order of the steps. Rewards and events go the way of /v1/rewards and
 /v1/events: the same checks, pseudonyms, consent and log.
 """
 
-import hashlib
 from typing import Final
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from bandit_svc import metrics
 from bandit_svc.domain.doors.mapped import Incoming, Output, Skipped, mapped
 from bandit_svc.domain.doors.mapping import Mapping, parse_mapping
+from bandit_svc.domain.doors.total_names import name_of_total, owner_of
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.errors import (
     BanditError,
@@ -33,7 +33,6 @@ from bandit_svc.storage.doors.sources import SourceRow
 
 TRUSTED: Final = Caller()
 """A signature is worth a secret key."""
-_DIGEST_BYTES: Final = 16
 _reward_answer = msgspec.json.Decoder(RewardAnswer).decode
 _event_answer = msgspec.json.Decoder(EventAnswer).decode
 
@@ -158,12 +157,19 @@ def _correction(
     if not isinstance(value, int | float):
         # Its own route says what is wrong.
         return _reward(request_context, body)
-    name = _name_of(request_context, source, output)
+    owner = _owner_of(request_context, body)
+    of = output.experiment or _text(body, "experiment") or ""
+    parts = (_text(body, part) or "" for part in ("reward_id", "metric"))
+    name = name_of_total(owner, (source.name, of, *parts))
     own = Total(output.rank or 0.0, event.id, float(value))
     newest = corrected.keep(name, own, request_context.now_ms())
     if newest != own:
         return WebhookOutcome("superseded", reward_id=_text(body, "reward_id"))
     outcome = _total(request_context, body)
+    if outcome.status == "dropped":
+        # Nothing is kept of a unit that denied consent.
+        corrected.forget(owner_of(owner))
+        return outcome
     newest = corrected.keep(name, own, request_context.now_ms())
     if newest != own:
         # Another worker has kept it meanwhile, and of two the last one holds.
@@ -185,23 +191,12 @@ def _total(request_context: RequestContext, body: Payload) -> WebhookOutcome:
         return outcome
 
 
-def _name_of(
-    request_context: RequestContext, source: SourceRow, output: Output
-) -> bytes:
-    """Return what names a reward, without telling whose it is."""
-    body = output.body
+def _owner_of(request_context: RequestContext, body: Payload) -> str:
+    """Return the unit, as it is kept, or the decision that a reward is of."""
     unit_id = body.get("unit_id")
     if isinstance(unit_id, str):
-        unit_id = kept_name(request_context, TRUSTED, unit_id)
-    parts = [
-        source.name,
-        *(_text(body, name) or "" for name in ("decision_id", "reward_id", "metric")),
-        output.experiment or _text(body, "experiment") or "",
-        str(unit_id),
-    ]
-    return hashlib.blake2b(
-        "\0".join(parts).encode(), digest_size=_DIGEST_BYTES
-    ).digest()
+        return kept_name(request_context, TRUSTED, unit_id)
+    return _text(body, "decision_id") or ""
 
 
 def _text(body: Payload, name: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import assert_never
 
 import msgspec
 
+from bandit_svc.domain.doors.total_names import owner_of
 from bandit_svc.domain.events.decision import LoggedDecision
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.events.record import DECISION, UNIT, Record
@@ -130,6 +131,8 @@ def _forgotten(
     on_batch()
     # An export may have the unit's decisions without its id.
     mine = storage.privacy.kept_of([*erasure.tokens.values()]).decision_ids
+    for id_ in (*erasure.ids, *mine):
+        storage.corrected.forget(owner_of(id_))
     deleted = delete_exports(ports.folder, [*needles, *(i.encode() for i in mine)])
     after = msgspec.structs.replace(
         erasure,

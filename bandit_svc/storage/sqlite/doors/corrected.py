@@ -5,6 +5,7 @@ Owns the table webhook_totals; see storage.doors.corrected.
 
 from sqlite_utils import Database as UtilsDatabase
 
+from bandit_svc.domain.doors.total_names import REWARD_BYTES
 from bandit_svc.storage.doors.corrected import KEPT_MS, Total
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
@@ -50,3 +51,11 @@ class SqliteCorrected:
                     [reward, *total, now_ms],
                 )
         return newest
+
+    def forget(self, owner: bytes) -> None:
+        """See the interface."""
+        with self._database.write() as connection:
+            connection.execute(
+                "DELETE FROM webhook_totals WHERE reward BETWEEN ? AND ?",
+                [owner, owner + b"\xff" * REWARD_BYTES],
+            )
