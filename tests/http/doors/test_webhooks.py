@@ -1,42 +1,45 @@
 """Deliveries of Standard Webhooks, signed by the package that senders use."""
 
 import gzip
+import os
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from bandit_svc.services.managing.privacy.erase_unit import erase_unit
+from bandit_svc.wiring import Backends
 from tests.harness.web.signed import Signed, Source
 from tests.harness.worker_in_process import Answer, StartWorker, WorkerInProcess
 
 DAY_MS = 86_400_000
 PURCHASE = {"window_seconds": 3_600.0, "event": "purchased", "maximum": None}
-MAPPING: dict[str, object] = {
-    "events": [
-        {
-            "type": "order.paid",
-            "value": "data.total",
-            "scale": 0.01,
-            "currency": "data.currency",
-            "currencies": {"EUR": 1, "GBP": 1.25},
-            "unit": "data.customer",
-            "reward_id": "data.order",
-            "occurred_at": "data.paid_at",
-            "maximum": 500,
-        },
-        {
-            "type": "order.refunded",
-            "value": "data.total",
-            "minus": "data.refunded",
-            "scale": 0.01,
-            "currency": "data.currency",
-            "currencies": {"EUR": 1, "GBP": 1.25},
-            "unit": "data.customer",
-            "reward_id": "data.order",
-            "occurred_at": "data.paid_at",
-            "correction": True,
-        },
-    ]
-}
+PAID_AND_REFUNDED: list[dict[str, object]] = [
+    {
+        "type": "order.paid",
+        "value": "data.total",
+        "scale": 0.01,
+        "currency": "data.currency",
+        "currencies": {"EUR": 1, "GBP": 1.25},
+        "unit": "data.customer",
+        "reward_id": "data.order",
+        "occurred_at": "data.paid_at",
+        "maximum": 500,
+    },
+    {
+        "type": "order.refunded",
+        "value": "data.total",
+        "minus": "data.refunded",
+        "scale": 0.01,
+        "currency": "data.currency",
+        "currencies": {"EUR": 1, "GBP": 1.25},
+        "unit": "data.customer",
+        "reward_id": "data.order",
+        "occurred_at": "data.paid_at",
+        "correction": True,
+    },
+]
+MAPPING: dict[str, object] = {"events": PAID_AND_REFUNDED}
 
 
 @pytest.fixture
@@ -338,3 +341,26 @@ def test_a_delivery_counts_once_for_longer_than_a_week(
     assert told[1:] == [["duplicate"], ["duplicate"]]
     assert told[0] in (["duplicate"], ["conflict"])
     assert sorted(r["value"] for r in record["rewards"]) == [5.0, 42.0]
+
+
+@pytest.mark.parametrize("named", ["customer", "decision"])
+def test_an_erased_unit_leaves_no_total_of_its_refunds(
+    shop: WorkerInProcess, named: str
+) -> None:
+    by_decision = {"unit": [], "decision_id": "data.decision"}
+    rules = [PAID_AND_REFUNDED[i] | by_decision for i in range(2)]
+    source = Source(shop, "standard-webhooks", {"events": rules})
+    if named == "customer":
+        source = Source(shop, "standard-webhooks", MAPPING, name="by-customer")
+    decision = shop.decide("hero", unit_id="u")["decision_id"]
+    shop.now_ms += 1_000
+    source.send(paid(shop, decision=decision), "m-1")
+    source.send(refunded(shop, 42_00, decision=decision), "m-2")
+    shop.learn()
+    before = shop.stored()["table webhook_totals"]
+    shop.call("DELETE", "/v1/units/u")
+    with closing(Backends(shop.worker.settings)) as fresh:
+        erase_unit(fresh.privacy, lambda: shop.now_ms, os.urandom)
+
+    assert len(before) == 1
+    assert shop.stored()["table webhook_totals"] == []
