@@ -3,14 +3,12 @@
 Owns how a path is read, and which values are numbers, texts and times. Pure.
 """
 
-import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
-from bandit_svc.domain.json_shape import is_number
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.errors import InvalidInput
@@ -18,6 +16,12 @@ from bandit_svc.errors import InvalidInput
 MAX_STEPS: Final = 16
 _PATH = re.compile(r"[^.\s]+(?:\.[^.\s]+)*")
 _LONGEST_NUMBER: Final = 64
+_MOST_BITS: Final = 200
+"""Of a whole number, which has 60 digits then."""
+_MOST_EXPONENT: Final = 300
+"""Of a number; those of floating point end at 308."""
+_LAST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999."""
 _LEAST_MS: Final = 100_000_000_000
 """A time of so many units since 1970 is in milliseconds, and one of fewer in seconds:
 it is March 1973 in the former, and the year 5138 in the latter."""
@@ -56,24 +60,26 @@ def text_at(document: Context, paths: Iterable[str]) -> str | None:
         found = found_at(document, path)
         if isinstance(found, str) and found:
             return found
-        if isinstance(found, int) and not isinstance(found, bool):
+        if _is_whole(found):
             return str(found)
     return None
 
 
 def decimal_of(value: object) -> Decimal | None:
     """Return a number, or a text that is one, without loss; None for anything else."""
-    if isinstance(value, str):
-        if len(value) > _LONGEST_NUMBER:
-            return None
-        try:
-            number = Decimal(value.strip())
-        except InvalidOperation:
-            return None
-        return number if math.isfinite(number) else None
-    if is_number(value) and math.isfinite(value):
-        return Decimal(str(value))
-    return None
+    if isinstance(value, float) or _is_whole(value):
+        text = str(value)
+    elif isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
+        text = value.strip()
+    else:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_EXPONENT:
+        return None
+    return number
 
 
 def time_of(value: object) -> int | None:
@@ -83,14 +89,26 @@ def time_of(value: object) -> int | None:
     """
     number = decimal_of(value)
     if number is not None:
-        return int(number if number >= _LEAST_MS else number * 1_000)
-    if not isinstance(value, str):
+        at_ms = int(number if number >= _LEAST_MS else number * 1_000)
+    elif isinstance(value, str):
+        try:
+            at = datetime.fromisoformat(value)
+            known = at if at.tzinfo else at.replace(tzinfo=UTC)
+            at_ms = round(known.timestamp() * 1_000)
+        except (ValueError, OverflowError):
+            return None
+    else:
         return None
-    try:
-        at = datetime.fromisoformat(value)
-        return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000)
-    except (ValueError, OverflowError):
-        return None
+    return at_ms if 0 <= at_ms <= _LAST_MS else None
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    """Return whether a value is a whole number that is not absurdly long."""
+    return (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and value.bit_length() <= _MOST_BITS
+    )
 
 
 def believed_ms(occurred_at_ms: int | None, now_ms: int) -> int | None:

@@ -46,7 +46,11 @@ def test_the_number_is_exact(
 
 
 @pytest.mark.parametrize(
-    "total", [None, True, "12,50", "", "nan", "1e999", [], {"a": 1}, "9" * 65]
+    "total",
+    [
+        *(None, True, "12,50", "", "nan", "1e999", [], {"a": 1}, "9" * 65),
+        *(10**400, -(10**400), "-1e-999999", float("inf")),
+    ],
 )
 def test_what_is_no_number_is_refused_with_its_place(total: object) -> None:
     with pytest.raises(InvalidInput, match=r"no number at data\.total") as caught:
@@ -72,6 +76,18 @@ def test_times_are_read_as_they_come_and_none_is_ahead(
     found = body({"occurred_at": "data.at"}, at=sent)
 
     assert found["occurred_at"] == occurred_at
+
+
+@pytest.mark.parametrize(
+    "sent", [None, True, "yesterday", -1, 10**400, "1e300", "0001-01-01T00:00:00", {}]
+)
+def test_what_is_no_time_is_refused_with_its_place(sent: object) -> None:
+    with pytest.raises(InvalidInput, match=r"no time at data\.at"):
+        outputs({"occurred_at": "data.at"}, at=sent)
+
+
+def test_a_number_that_is_absurdly_long_is_no_id() -> None:
+    assert isinstance(outputs({}, who=10**400)[0], Skipped)
 
 
 def test_the_first_place_that_has_an_id_counts() -> None:

@@ -265,6 +265,9 @@ def test_a_signature_of_another_time_is_refused(
             b'"currency": "EUR", "order": "o-1", "paid_at": 1800000000}}'
         ),
         b'{"type": "order.paid", "data": {"total": 1e999}}',
+        b'{"type": "order.paid", "data": {"total": 1' + b"0" * 400 + b', "customer": '
+        b'"u", "currency": "EUR", "order": "o-1", "paid_at": 1800000000}}',
+        b'{"type": "reward", "timestamp": 1' + b"0" * 400 + b', "data": {}}',
         b'{"a":' * 400 + b"1" + b"}" * 400,
     ],
 )
