@@ -27,9 +27,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         one.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return Chromium."""
+    """Return Chromium; a process can't have two of them at a time."""
     with chromium() as one:
         yield one
 

@@ -11,9 +11,9 @@ from tests.harness.web.npm import Workshop
 from tests.harness.web.other_page import OpenPage, OtherPage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return Chromium."""
+    """Return Chromium; a process can't have two of them at a time."""
     with chromium() as one:
         yield one
 
