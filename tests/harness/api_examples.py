@@ -177,6 +177,9 @@ def _track(calls: Recording) -> None:
     calls.call("post /v1/identify", who | traits)
     calls.call("post /v1/alias", {"userId": "u-85", "previousId": "mail:9c1e"})
     calls.call("post /v1/group", {"userId": "u-85", "groupId": "acme"})
+    for name in ("track", "page", "screen", "identify", "alias", "group"):
+        calls.call(f"post /v1/{name[0]}", calls.found[f"post /v1/{name}"]["request"])
+    calls.call("post /v1/b", batch | sent_at)
 
 
 def _decide(calls: Recording) -> None:

@@ -180,6 +180,16 @@ OPERATIONS = (
         200, "write_key", "SegmentAnswer", "SegmentMessage", _SEGMENT,
         failure="SegmentFailure",
     ),
+    *(
+        Operation(
+            "post", f"/v1/{name[0]}",
+            f"The same as /v1/{name}, at the address of Segment's SDK for pages.",
+            200, "write_key", "SegmentAnswer",
+            "SegmentBatch" if name == "batch" else "SegmentMessage", _SEGMENT,
+            failure="SegmentFailure",
+        )
+        for name in ("batch", "track", "page", "screen", "identify", "alias", "group")
+    ),
     Operation(
         "post", "/v1/webhooks/{source}",
         "Deliver events of a source, signed as its kind does; each becomes what the "

@@ -76,8 +76,10 @@ def register(app: Flask, request_context: RequestContext) -> None:
     mappings = Mappings()
     for kind in KINDS:
         view = partial(_one, request_context, mappings, kind)
-        routes.add_url_rule(f"/v1/{kind}", kind, view, methods=["POST"])
-    for name in ("batch", "import"):
+        for path in (kind, kind[0]):
+            # SDKs for pages have short addresses, so that no filter knows them.
+            routes.add_url_rule(f"/v1/{path}", path, view, methods=["POST"])
+    for name in ("batch", "b", "import"):
         many = partial(_many, request_context, mappings)
         routes.add_url_rule(f"/v1/{name}", name, many, methods=["POST"])
     app.register_blueprint(routes)
