@@ -53,13 +53,15 @@ class Output(NamedTuple):
         to: the route that it is for.
         body: of that route.
         experiment: it is for this one alone.
+        corrects: it is the new total of a reward.
         rank: of corrections of one reward the one of the highest rank holds, in
-            whichever order they come; None for what corrects nothing.
+            whichever order they come; None for the order in which each came first.
     """
 
     to: Literal["reward", "event"]
     body: Payload
     experiment: str | None = None
+    corrects: bool = False
     rank: float | None = None
 
 
@@ -110,10 +112,12 @@ def _native(event: Incoming, now_ms: int) -> Output | Skipped:
         body["occurred_at"] = timestamp(now_ms)
     elif "occurred_at" not in body:
         _put_time(body, event.occurred_at_ms, now_ms)
-    rank = None
-    if is_reward and body.get("correction") is True:
-        rank = _time_rank(given or event.occurred_at_ms, now_ms)
-    return Output("reward" if is_reward else "event", body, None, rank)
+    if not is_reward:
+        return Output("event", body)
+    if body.get("correction") is not True:
+        return Output("reward", body)
+    at_ms = given if event.occurred_at_ms is None else event.occurred_at_ms
+    return Output("reward", body, corrects=True, rank=_time_rank(at_ms, now_ms))
 
 
 def _by_rule(rule: Rule, event: Incoming, now_ms: int) -> Output | Skipped:
@@ -163,7 +167,7 @@ def _reward(
     # What was taken off only grows, which is surer than clocks.
     by_time = rule.minus is None
     rank = _time_rank(event.occurred_at_ms, now_ms) if by_time else float(minus)
-    return Output("reward", body, rule.experiment, rank)
+    return Output("reward", body, rule.experiment, corrects=True, rank=rank)
 
 
 def _own_id(rule: Rule, event: Incoming) -> str:
@@ -242,6 +246,6 @@ def _put_time(body: Payload, occurred_at_ms: int | None, now_ms: int) -> None:
         body["occurred_at"] = timestamp(at_ms)
 
 
-def _time_rank(occurred_at_ms: int | None, now_ms: int) -> float:
+def _time_rank(occurred_at_ms: int | None, now_ms: int) -> float | None:
     at_ms = believed_ms(occurred_at_ms, now_ms)
-    return float(now_ms if at_ms is None else at_ms)
+    return None if at_ms is None else float(at_ms)

@@ -35,9 +35,5 @@ class Corrected(Protocol):
             now_ms: the time, from which it is kept for 90 days.
         """
 
-    def forget(self, owner: bytes) -> None:
-        """Forget the totals of a unit or of a decision.
-
-        Args:
-            owner: the beginning of their names.
-        """
+    def forget(self, name: bytes) -> None:
+        """Forget the totals whose names begin so: one, or those of one owner."""

@@ -11,6 +11,7 @@ import msgspec
 from bandit_svc import metrics
 from bandit_svc.domain.doors.mapped import Incoming, Output, Skipped, mapped
 from bandit_svc.domain.doors.mapping import Mapping, parse_mapping
+from bandit_svc.domain.doors.paths import decimal_of
 from bandit_svc.domain.doors.total_names import name_of_total, owner_of
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.errors import (
@@ -124,7 +125,7 @@ def _recorded(
             return WebhookOutcome(
                 "ignored", experiment=output.experiment, detail=detail
             )
-        if output.rank is None:
+        if not output.corrects:
             return _reward(request_context, output.body)
         return _correction(request_context, source, event, output)
     except (Unavailable, TooManyRequests):
@@ -153,24 +154,36 @@ def _correction(
     """Record a new total, unless a newer one of the same reward is known."""
     body = output.body
     corrected = request_context.worker.storage.corrected
-    value = body.get("value")
-    if not isinstance(value, int | float):
+    value = decimal_of(body.get("value"))
+    if value is None:
         # Its own route says what is wrong.
         return _reward(request_context, body)
+    now_ms = request_context.now_ms()
     owner = _owner_of(request_context, body)
     of = output.experiment or _text(body, "experiment") or ""
-    parts = (_text(body, part) or "" for part in ("reward_id", "metric"))
+    parts = [_text(body, part) or "" for part in ("reward_id", "metric")]
     name = name_of_total(owner, (source.name, of, *parts))
-    own = Total(output.rank or 0.0, event.id, float(value))
-    newest = corrected.keep(name, own, request_context.now_ms())
-    if newest != own:
+    came = name_of_total(owner, (source.name, of, *parts, event.id))
+    rank = output.rank
+    if rank is None:
+        # Of negative times the highest is kept, which is the first one.
+        rank = -corrected.keep(came, Total(-now_ms, event.id, 0.0), now_ms).rank
+    own = Total(rank, event.id, float(value))
+    if corrected.keep(name, own, now_ms) != own:
         return WebhookOutcome("superseded", reward_id=_text(body, "reward_id"))
-    outcome = _total(request_context, body)
+    try:
+        outcome = _total(request_context, body)
+    except Unavailable:
+        raise
+    except BanditError:
+        corrected.forget(name)
+        corrected.forget(came)
+        raise
     if outcome.status == "dropped":
         # Nothing is kept of a unit that denied consent.
         corrected.forget(owner_of(owner))
         return outcome
-    newest = corrected.keep(name, own, request_context.now_ms())
+    newest = corrected.keep(name, own, now_ms)
     if newest != own:
         # Another worker has kept it meanwhile, and of two the last one holds.
         _total(request_context, body | {"value": newest.value})

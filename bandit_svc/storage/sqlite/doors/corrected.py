@@ -52,10 +52,10 @@ class SqliteCorrected:
                 )
         return newest
 
-    def forget(self, owner: bytes) -> None:
+    def forget(self, name: bytes) -> None:
         """See the interface."""
         with self._database.write() as connection:
             connection.execute(
                 "DELETE FROM webhook_totals WHERE reward BETWEEN ? AND ?",
-                [owner, owner + b"\xff" * REWARD_BYTES],
+                [name, name + b"\xff" * REWARD_BYTES],
             )
