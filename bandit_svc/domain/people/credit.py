@@ -11,6 +11,7 @@ known of the person, in whichever order that came to the store.
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
+from bandit_svc.domain.context import MAX_NUMBER
 from bandit_svc.domain.json_shape import check_length, is_number
 from bandit_svc.domain.limits import DECISION_LIFETIME_MS
 from bandit_svc.domain.plain_values import Context
@@ -87,7 +88,10 @@ def value_in(path: str, value: float | None, properties: Context) -> float | Non
     if path == _VALUE:
         return 1.0 if value is None else value
     found = properties.get(path.removeprefix(_PROPERTIES))
-    return float(found) if is_number(found) else None
+    if not is_number(found) or abs(found) > MAX_NUMBER:
+        # JSON has integers that no float can hold.
+        return None
+    return float(found)
 
 
 def check_credit(event: str | None, path: str, within_s: float | None) -> None:

@@ -1,5 +1,6 @@
 """What messages of Segment's protocol say, and when it happened."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -170,6 +171,18 @@ def test_properties_are_what_features_and_rewards_read() -> None:
     assert parsed(properties={"value": "3", "revenue": 9}).value == 3.0
     assert parsed(properties=None).value is None
     assert parsed(properties={"value": "three"}).value is None
+
+
+def test_numbers_that_no_float_can_hold_are_read_over() -> None:
+    """An integer of JSON may have any length."""
+    huge = {"value": 10**400, "revenue": -(10**310), "price": 10**25}
+    body = (
+        b'{"userId": "u", "event": "e", "properties": %s}' % json.dumps(huge).encode()
+    )
+    found = parse_message(decode_message(body), NOW_MS, "track")
+
+    assert found.properties == {"price": 10**25}
+    assert found.value is None
 
 
 def test_a_page_and_a_screen_are_one_event_with_their_name() -> None:

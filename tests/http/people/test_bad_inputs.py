@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.harness.worker_in_process import WorkerInProcess
+from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
 Case = tuple[str, str, bytes | str, int, str | None]
 
@@ -249,3 +249,16 @@ def test_links_are_kept_with_the_decision_that_brings_them(
     crowded.learn()
 
     assert crowded.get(f"/v1/units/{name}").json["links"] == links
+
+
+@pytest.mark.parametrize("number", [b"9" * 400, b"-" + b"9" * 310])
+def test_a_number_that_no_float_can_hold_is_no_reward(
+    start_worker: StartWorker, number: bytes
+) -> None:
+    """An integer of JSON may have any length."""
+    service = start_worker()
+    service.create("hero", reward={"event": "bought", "value": "properties.price"})
+    body = b'{"unit_id": "u", "event": "bought", "properties": {"price": %s}}'
+    answer = service.post("/v1/events", body % number)
+
+    assert (answer.status_code, answer.json["status"]) == (202, "accepted")

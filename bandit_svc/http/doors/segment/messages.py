@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, get_args
 
 import msgspec
 
+from bandit_svc.domain.context import MAX_NUMBER
 from bandit_svc.domain.json_shape import check_length, is_number
 from bandit_svc.domain.limits import MAX_STRING_LENGTH
 from bandit_svc.domain.people.trail import MAX_TEXT, Scalar
@@ -305,7 +306,7 @@ def _worth(properties: Mapping[str, object]) -> float | None:
 
 
 def _is_scalar(value: object) -> bool:
-    return isinstance(value, str) or is_number(value)
+    return isinstance(value, str) or (is_number(value) and abs(value) <= MAX_NUMBER)
 
 
 def _number(text: str) -> float | None:
