@@ -72,6 +72,7 @@ def begin_counts() -> None:
     for kind in COUNTED_KINDS:
         for outcome in COUNTED_OUTCOMES:
             metrics.SEGMENT_MESSAGES.labels(kind, outcome)
+    metrics.WEBHOOKS.labels(metrics.OTHER, "unknown")
 
 
 def count_request(route: str, status: int) -> None:
