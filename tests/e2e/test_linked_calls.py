@@ -25,11 +25,11 @@ CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-SCENARIOS = int(os.environ.get("FUZZ_SCENARIOS", "60"))
+SCENARIOS = int(os.environ.get("FUZZ_SCENARIOS", "150"))
 """Of the tool, which is about 20 calls each; `make fuzz` asks for more."""
-LEAST_REACHED = 15
-"""Linked operations that get a good answer from so few scenarios; which ones they are
-is the tool's draw. test_followed_links.py follows every link.
+LEAST_REACHED = 10
+"""Of 29 linked operations, those that get a good answer from so few scenarios: 17 were
+seen, but ids are drawn anew in each run. test_followed_links.py follows every link.
 """
 LONGEST_S = 600 + 10 * SCENARIOS
 
