@@ -16,9 +16,12 @@ from tests.harness.web.chromium import chromium
 from tests.harness.window import OpenWindow, Window, WindowOptions
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """Return a service whose visitors have been coming for a while."""
+    """Return a service whose visitors have been coming for a while.
+
+    They would take a quarter of a core from all tests that come later.
+    """
     one = Shop(tmp_path_factory.mktemp("shop"))
     try:
         one.open()
