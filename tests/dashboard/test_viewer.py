@@ -2,6 +2,7 @@
 
 import pytest
 
+from bandit_svc.http.openapi.document import examples
 from tests.harness.shop import Shop
 from tests.harness.window import OpenWindow
 
@@ -20,7 +21,8 @@ def test_the_viewer_shows_each_call_with_its_example_and_asks_no_other_host(
     page.get_by_role("button", name="Open the viewer").click()
     call = page.locator("#operations-default-post_decisions")
     call.locator(".opblock-summary").click()
-    call.get_by_text('"summer-dress"').first.wait_for()
+    example = examples()["post /v1/decisions"]["answer"]
+    call.get_by_text(f'"{example["decision_id"]}"').first.wait_for()
 
     described = page.request.get("/openapi.json").json()["paths"].values()
     assert page.locator(".opblock").count() == sum(map(len, described))
