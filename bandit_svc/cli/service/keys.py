@@ -3,7 +3,6 @@
 Never prints a key except in the moment of its making.
 """
 
-import re
 import secrets
 from datetime import UTC, datetime
 from typing import get_args
@@ -13,6 +12,7 @@ import click
 from bandit_svc.cli.columns import echo_rows, moment
 from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.service.spans import span_ms
 from bandit_svc.clock import now_ms
 from bandit_svc.services.managing.issue_keys import (
     ENTROPY_BYTES,
@@ -25,8 +25,6 @@ _COLUMNS = (
     *("ID", "SCOPE", "CREATED", "LAST USED", "EXPIRES", "REVOKED"),
     *("EXPERIMENTS", "ORIGINS"),
 )
-_UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000}
-_FROM_NOW = re.compile(r"([0-9]{1,6})([dhm])")
 
 
 @click.group()
@@ -139,8 +137,8 @@ def revoke(data: str, key_id: str) -> None:
 
 def _instant(text: str, now_ms: int) -> int:
     """Return an instant, or a time from now on, in milliseconds since the epoch."""
-    if given := _FROM_NOW.fullmatch(text):
-        return now_ms + int(given[1]) * _UNITS_MS[given[2]]
+    if (from_now_ms := span_ms(text)) is not None:
+        return now_ms + from_now_ms
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:

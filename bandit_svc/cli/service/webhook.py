@@ -3,7 +3,6 @@
 Never prints a secret except in the moment of its making.
 """
 
-import re
 import secrets
 from pathlib import Path
 from typing import get_args
@@ -14,6 +13,7 @@ from bandit_svc.cli.columns import echo_rows, moment
 from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option
 from bandit_svc.cli.plain_file import plain_values
+from bandit_svc.cli.service.spans import span_ms
 from bandit_svc.clock import now_ms
 from bandit_svc.services.managing.webhook_mappings import checked_mapping
 from bandit_svc.services.managing.webhook_sources import (
@@ -26,8 +26,6 @@ from bandit_svc.services.managing.webhook_sources import (
 from bandit_svc.storage.doors.sources import SourceKind
 
 _COLUMNS = ("NAME", "KIND", "CREATED", "SECRETS", "MAPPING", "BROWSER", "TEST MODE")
-_UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000}
-_TIME = re.compile(r"([0-9]{1,6})([dhm])")
 _OWN_HELP = (
     "Secret that the sender has made, of 16 to 512 characters; without it one is made."
 )
@@ -141,7 +139,7 @@ def rotate(name: str, data: str, secret: str | None, keep: str) -> None:
 
     Example: bandit-svc webhook rotate orders --keep 7d
     """
-    if (given := _TIME.fullmatch(keep)) is None:
+    if (keep_ms := span_ms(keep)) is None:
         raise click.BadParameter(
             f"{keep[:40]!r} is no time; write 7d, 12h or 30m", param_hint="--keep"
         )
@@ -151,7 +149,7 @@ def rotate(name: str, data: str, secret: str | None, keep: str) -> None:
             name,
             secrets.token_bytes(ENTROPY_BYTES),
             now_ms(),
-            int(given[1]) * _UNITS_MS[given[2]],
+            keep_ms,
             secret,
         )
     _echo_secret(issued)
