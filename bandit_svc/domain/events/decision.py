@@ -8,6 +8,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from bandit_svc.domain.experiment import Group
+from bandit_svc.domain.programmes.membership import Membership
+from bandit_svc.domain.slots.draw import SlotDraw
+from bandit_svc.domain.splits.branch import Branch
 from bandit_svc.domain.variant import Variant
 
 PmfSource = Literal["policy", "baseline", "fallback"]
@@ -51,6 +54,10 @@ class Decision(
             was made without it.
         without_consent: the unit has denied consent, or its browser asked for privacy:
             neither the unit nor the context of the request was used or kept.
+        programme: the group of the unit in the experiment's programme.
+        branch: of the policy split that the unit was in.
+        slots: the draws below the first, where it is for several places.
+        kept_out: variants that a cap or a quiet hour kept out, with the reasons.
     """
 
     id: str
@@ -78,6 +85,10 @@ class Decision(
     asked_unit_id: str | None = None
     unit_unread: bool = False
     without_consent: bool = False
+    programme: Membership | None = None
+    branch: Branch | None = None
+    slots: tuple[SlotDraw, ...] = ()
+    kept_out: dict[str, str] | None = None
 
     @property
     def variant(self) -> str:

@@ -146,6 +146,10 @@ class DecisionDecoder:
             shared.asked_unit_id,
             shared.unit_unread,
             shared.without_consent,
+            shared.programme,
+            shared.branch,
+            shared.slots,
+            shared.kept_out,
         )
 
     def _with_own(self, own: Mapping[int, bytes], key: bytes, parts: Bodies) -> Shared:

@@ -14,6 +14,7 @@ from bandit_svc.domain.events.decision import Decision, PmfSource
 from bandit_svc.domain.events.decision_fields import (
     GROUPS,
     Field,
+    encode_reasons,
     encode_variants,
     pack_positions,
     pack_texts,
@@ -31,6 +32,9 @@ from bandit_svc.domain.events.packing import (
     varint,
 )
 from bandit_svc.domain.events.record import DECISION, Part, Record, part_of
+from bandit_svc.domain.programmes.membership import Membership, encode_membership
+from bandit_svc.domain.slots.draw import encode_draws
+from bandit_svc.domain.splits.branch import Branch, encode_branch
 
 
 class Form:
@@ -77,7 +81,17 @@ class _Template(NamedTuple):
     parts: tuple[Part]
 
 
-_TemplateKey = tuple[str, int, str, int, float | None, bool, tuple[bool, bool]]
+_TemplateKey = tuple[
+    str,
+    int,
+    str,
+    int,
+    float | None,
+    bool,
+    tuple[bool, bool],
+    Membership | None,
+    Branch | None,
+]
 
 
 class DecisionEncoder:
@@ -137,6 +151,8 @@ class DecisionEncoder:
             decision.group_chance,
             baseline_pmf is None,
             same,
+            decision.programme,
+            decision.branch,
         )
         found = self._templates.get(key)
         # The template holds the list, so that its id belongs to nothing else.
@@ -242,6 +258,11 @@ def _body(
     ]
     if decision.group_chance is not None:
         fields.append(field(Field.GROUP_CHANCE, pack_float(decision.group_chance)))
+    if decision.programme is not None:
+        packed = encode_membership(decision.programme)
+        fields.append(field(Field.PROGRAMME, packed))
+    if decision.branch is not None:
+        fields.append(field(Field.BRANCH, encode_branch(decision.branch)))
     if same[0]:
         fields.append(field(Field.TREATMENT_PMF, b""))
     if same[1]:
@@ -286,6 +307,8 @@ def _own_fields(
         decision.asked_unit_id is not None
         or decision.unit_unread
         or decision.without_consent
+        or decision.slots
+        or decision.kept_out
         or decision.unknown
     ):
         found += _rare_fields(decision)
@@ -301,6 +324,10 @@ def _rare_fields(decision: Decision) -> list[bytes]:
         found.append(field(Field.UNIT_UNREAD, b""))
     if decision.without_consent:
         found.append(field(Field.WITHOUT_CONSENT, b""))
+    if decision.slots:
+        found.append(field(Field.SLOTS, encode_draws(decision.slots)))
+    if decision.kept_out:
+        found.append(field(Field.KEPT_OUT, encode_reasons(decision.kept_out)))
     if decision.unknown:
         found += [field(number, value) for number, value in decision.unknown.items()]
     return found

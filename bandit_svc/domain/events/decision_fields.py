@@ -19,6 +19,9 @@ from bandit_svc.domain.events.packing import (
     read_varint,
 )
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
+from bandit_svc.domain.programmes.membership import Membership, decode_membership
+from bandit_svc.domain.slots.draw import SlotDraw, decode_draws
+from bandit_svc.domain.splits.branch import Branch, decode_branch
 from bandit_svc.domain.variant import Variant
 
 
@@ -40,9 +43,9 @@ class Field:
     BASELINE_PMF: Final = 13
     TRACE_ID: Final = 14
     PROGRAMME: Final = 15
-    SPLIT: Final = 16
+    BRANCH: Final = 16
     SLOTS: Final = 17
-    ELIGIBLE: Final = 18
+    KEPT_OUT: Final = 18
     FEATURES: Final = 19
     ASKED_UNIT: Final = 20
     UNIT_UNREAD: Final = 21
@@ -65,7 +68,7 @@ _FLAGS: Final = {
 }
 _READ: Final = frozenset(
     {
-        *range(Field.PARTS, Field.TRACE_ID + 1),
+        *range(Field.PARTS, Field.KEPT_OUT + 1),
         *range(Field.ASKED_UNIT, Field.WITHOUT_CONSENT + 1),
     }
 )
@@ -77,6 +80,8 @@ SERVED: Final[Pmf] = ()
 
 encode_variants = msgspec.json.Encoder().encode
 _decode_variants = msgspec.json.Decoder(tuple[Variant, ...]).decode
+encode_reasons = msgspec.json.Encoder().encode
+_decode_reasons = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class Bodies(Protocol):
@@ -110,6 +115,10 @@ class Shared(msgspec.Struct, frozen=True):
     asked_unit_id: str | None
     unit_unread: bool
     without_consent: bool
+    programme: Membership | None
+    branch: Branch | None
+    slots: tuple[SlotDraw, ...]
+    kept_out: dict[str, str] | None
     unknown: dict[int, bytes] | None
 
 
@@ -127,6 +136,10 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
         inline = fields.get(Field.INLINE_VARIANTS)
         decided_at = fields.get(Field.DECIDED_AT)
         group_chance = fields.get(Field.GROUP_CHANCE)
+        programme = fields.get(Field.PROGRAMME)
+        branch = fields.get(Field.BRANCH)
+        slots = fields.get(Field.SLOTS)
+        kept_out = fields.get(Field.KEPT_OUT)
         unknown = {n: v for n, v in fields.items() if n not in _READ}
         return Shared(
             experiment=fields[Field.EXPERIMENT].decode(),
@@ -144,6 +157,10 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
             asked_unit_id=_text(fields.get(Field.ASKED_UNIT)),
             unit_unread=Field.UNIT_UNREAD in fields,
             without_consent=Field.WITHOUT_CONSENT in fields,
+            programme=None if programme is None else decode_membership(programme),
+            branch=None if branch is None else decode_branch(branch),
+            slots=() if slots is None else decode_draws(slots),
+            kept_out=None if kept_out is None else _decode_reasons(kept_out),
             unknown=unknown or None,
         )
     except (KeyError, IndexError, UnicodeDecodeError, msgspec.DecodeError) as error:

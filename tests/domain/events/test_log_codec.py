@@ -34,6 +34,15 @@ from bandit_svc.domain.events.refusal import (
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.variant import Variant
+from tests.domain.events.choices import (
+    branches,
+    floats,
+    keys,
+    memberships,
+    pmfs,
+    slot_draws,
+    texts,
+)
 
 # Generating decisions is slow on a loaded machine, which is no fault of the codec.
 any_speed = settings(
@@ -41,8 +50,6 @@ any_speed = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 IDS = DecisionIds(bytes(range(SECRET_BYTES)))
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-keys = st.text("abcXYZ019._-", min_size=1, max_size=6)
 scalars = (
     texts
     | st.floats(-1e300, 1e300)
@@ -59,19 +66,6 @@ times_ms = st.integers(0, 2**48 - 1)
 numbers = st.integers(0, 2**32 - 1)
 groups: st.SearchStrategy[Group] = st.sampled_from(["treatment", "baseline"])
 sources: st.SearchStrategy[PmfSource] = st.sampled_from(SOURCES)
-floats = st.floats(allow_nan=False, allow_infinity=False)
-
-
-@st.composite
-def pmfs(draw: st.DrawFn, count: int) -> tuple[float, ...]:
-    """Numbers that need not sum to one: the codec keeps any."""
-    form = draw(st.sampled_from(["all", "one number", "certain"]))
-    if form == "one number":
-        return (draw(floats),) * count
-    if form == "certain":
-        hot = draw(st.integers(0, count - 1))
-        return tuple(float(i == hot) for i in range(count))
-    return tuple(draw(st.lists(floats, min_size=count, max_size=count)))
 
 
 @st.composite
@@ -113,6 +107,10 @@ def decisions(draw: st.DrawFn) -> Decision:
         asked_unit_id=draw(st.none() | texts),
         unit_unread=draw(st.booleans()),
         without_consent=draw(st.booleans()),
+        programme=draw(st.none() | memberships),
+        branch=draw(st.none() | branches),
+        slots=tuple(draw(st.lists(slot_draws(len(eligible)), max_size=3))),
+        kept_out=draw(st.none() | st.dictionaries(keys, texts, min_size=1, max_size=3)),
     )
 
 

@@ -17,13 +17,15 @@ from bandit_svc.services.people.rebuild import rebuild
 from bandit_svc.wiring import Backends
 from tests.harness.service import Service
 
-MARKS = ("ü-erika", "e", "anon-erika", "only-hers", "gold-trait", "r-erika", "0.8413725190264")
+SCORE = 0.8413725190264
+NAMES = ("ü-erika", "e", "anon-erika", "only-hers", "gold-trait", "r-erika")
+MARKS = (*NAMES, str(SCORE))
 LONG: dict[str, object] = {f"key-{i}": f"only-hers-{i:03d}" for i in range(40)}
 CONTEXTS: list[dict[str, object]] = [
     {},
     {"device": "mobile"},
     {"hat": "only-hers", "user": {"segment": "only-hers", "device": "mobile"}},
-    {"ü": "only-hers-ü", "score": 0.8413725190264, "n": -7, "yes": True, "no": None},
+    {"ü": "only-hers-ü", "score": SCORE, "n": -7, "yes": True, "no": None},
     LONG,
 ]
 

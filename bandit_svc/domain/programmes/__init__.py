@@ -1,0 +1,1 @@
+"""What holds experiments together: groups of units, layers, caps, quiet hours."""

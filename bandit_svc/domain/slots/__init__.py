@@ -1,0 +1,1 @@
+"""One decision for several places of a page."""
