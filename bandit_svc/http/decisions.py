@@ -93,7 +93,8 @@ def register(app: Flask, request_context: RequestContext) -> None:
 
 def decide_one(request_context: RequestContext, body: bytes, caller: Caller) -> Reply:
     """Answer POST /v1/decisions."""
-    answer = _decide(request_context, parsing.parse_decision(body), caller)
+    parsed = request_context.decision_bodies.parse(body)
+    answer = _decide(request_context, parsed, caller)
     reply = json_reply(answer, 201)
     # A request without a name of its own has that of what it made.
     reply.request_id = caller.request_id or answer.decision_id
@@ -175,7 +176,8 @@ def _decide_one_of_many(
     prefix: str,
 ) -> DecisionAnswer | Problem:
     try:
-        parsed = parsing.parse_decision(parsing.item_body(item))
+        body = parsing.item_body(item)
+        parsed = request_context.decision_bodies.parse(body)
         return _decide(request_context, parsed, caller)
     except BanditError as error:
         # One bad request of a batch does not fail the others.

@@ -45,7 +45,7 @@ class DecisionBody(DecisionRequest, frozen=True, forbid_unknown_fields=True):
 
 
 _Text = Annotated[str, msgspec.Meta(max_length=MAX_STRING_LENGTH)]
-_Named = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_STRING_LENGTH)]
+Named = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_STRING_LENGTH)]
 _Usual = (
     _Text
     | Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
@@ -53,7 +53,8 @@ _Usual = (
     | bool
     | None
 )
-_LEAST_FEATURE_BYTES = len('"":1,')
+UsualContext = dict[_Text, _Usual | dict[_Text, _Usual]]
+LEAST_FEATURE_BYTES = len('"":1,')
 
 
 class UsualDecisionBody(DecisionBody, frozen=True, forbid_unknown_fields=True):
@@ -63,9 +64,9 @@ class UsualDecisionBody(DecisionBody, frozen=True, forbid_unknown_fields=True):
     Python. What it refuses is decoded again, for the message.
     """
 
-    experiment: _Named
-    unit_id: _Named | None = None
-    context: dict[_Text, _Usual | dict[_Text, _Usual]] = {}  # noqa: RUF012 - msgspec copies it
+    experiment: Named
+    unit_id: Named | None = None
+    context: UsualContext = {}  # noqa: RUF012 - msgspec copies it
 
 
 class RewardBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -156,7 +157,7 @@ def parse_decision(body: bytes) -> DecisionRequest:
     Raises:
         InvalidInput: with the pointer to the first invalid field.
     """
-    if len(body) <= _LEAST_FEATURE_BYTES * MAX_FEATURES:
+    if len(body) <= LEAST_FEATURE_BYTES * MAX_FEATURES:
         # Too short for more features than are allowed.
         with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
             usual = _usual_decision(body)

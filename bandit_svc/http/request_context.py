@@ -7,6 +7,7 @@ in. Counting is counting.py's, and newer models are loaded by the server's backg
 from collections.abc import Callable
 
 from bandit_svc.clock import elapsed_s
+from bandit_svc.http.brought.bodies import DecisionBodies
 from bandit_svc.http.counting import DecisionCounter, begin_counts
 from bandit_svc.http.incoming.access_log import AccessLog
 from bandit_svc.http.incoming.request_ids import RequestIds
@@ -31,5 +32,6 @@ class RequestContext:
         settings = worker.settings
         self.access_log = AccessLog(settings.access_log_every, settings.slow_request_ms)
         self.limits = RateLimits(rates_of(worker.settings.rate_limit), elapsed_s)
+        self.decision_bodies = DecisionBodies()
         self.decision_counter = DecisionCounter(worker.catalog)
         begin_counts()

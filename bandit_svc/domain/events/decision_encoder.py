@@ -15,11 +15,10 @@ from bandit_svc.domain.events.decision_fields import (
     GROUPS,
     Field,
     encode_reasons,
-    encode_variants,
-    pack_positions,
     pack_texts,
 )
 from bandit_svc.domain.events.decision_id import raw_id, ref_of
+from bandit_svc.domain.events.lists.variant_fields import VariantFields
 from bandit_svc.domain.events.packing import (
     FLOAT_BYTES,
     LONG_PMF,
@@ -102,6 +101,7 @@ class DecisionEncoder:
         self._sighted: set[int] = set()
         self._repeated: dict[bytes, Part] = {}
         self._repeated_bytes = 0
+        self._variants = VariantFields()
 
     def encode(
         self,
@@ -130,6 +130,8 @@ class DecisionEncoder:
         template = self._template(decision, listed or decision.variants)
         shared: tuple[Part, ...] = template.parts
         own = _own_fields(decision, template, issued_at_ms, pmf)
+        if decision.variants is not listed or decision.inline_variants is not None:
+            own[:0] = self._variants.of(decision, template.listed)
         if form == Form.INHERITED << FORM_SHIFT:
             own.insert(0, field(Field.PMF, pack_planes(pmf)))
         fields = b""
@@ -283,13 +285,8 @@ def _short_baseline(decision: Decision) -> bytes | None:
 def _own_fields(
     decision: Decision, template: _Template, issued: int | None, pmf: bytes
 ) -> list[bytes]:
-    """Return the fields in which a decision differs from its part."""
+    """Return the fields in which a decision differs from its part, but variants."""
     found: list[bytes] = []
-    if decision.variants is not template.listed:
-        found += _own_variants(decision, template.listed)
-    if decision.inline_variants is not None:
-        inline = encode_variants(decision.inline_variants)
-        found.append(field(Field.INLINE_VARIANTS, inline))
     if decision.decided_at_ms != issued:
         found.append(field(Field.DECIDED_AT, varint(decision.decided_at_ms)))
     if decision.request_id is not None:
@@ -331,15 +328,6 @@ def _rare_fields(decision: Decision) -> list[bytes]:
     if decision.unknown:
         found += [field(number, value) for number, value in decision.unknown.items()]
     return found
-
-
-def _own_variants(decision: Decision, listed: tuple[str, ...]) -> list[bytes]:
-    if decision.variants == listed:
-        return []
-    positions = pack_positions(decision.variants, listed)
-    if positions is None:
-        return [field(Field.VARIANTS, pack_texts(decision.variants))]
-    return [field(Field.POSITIONS, positions)]
 
 
 def _payload(

@@ -24,6 +24,10 @@ from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Conflict, FieldError
 from bandit_svc.services.policy_inputs import actions_of
+from bandit_svc.services.serving.brought.checked_variants import (
+    CheckedVariants,
+    keys_of,
+)
 from bandit_svc.services.serving.callers.visits import (
     UNIT_NAMESPACE,
     Visit,
@@ -212,7 +216,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     variants, actions = _eligible(served, request, context, now_ms)
     keys = served.keys
     if variants is not served.variants:
-        keys = tuple(action.key for action in actions)
+        keys = keys_of(variants)
     sticky = experiment.definition.sticky
     if sticky is not None and unit_id is not None:
         first = ports.kept.find(served, sticky, unit_id, context, keys, now_ms)
@@ -296,9 +300,14 @@ def _eligible(
     """Return the eligible variants, and what the policy reads of them."""
     if request.variants is None and not request.exclude and not served.conditional:
         return served.variants, served.actions
-    variants = eligible_variants(
-        served.experiment.definition, request.variants, request.exclude, context, now_ms
-    )
+    asked, definition = request.variants, served.experiment.definition
+    if (
+        type(asked) is CheckedVariants
+        and not request.exclude
+        and definition.request_variants == "replace"
+    ):
+        return asked, asked.actions
+    variants = eligible_variants(definition, asked, request.exclude, context, now_ms)
     if variants == served.variants:
         return served.variants, served.actions
     return variants, actions_of(variants)
@@ -308,6 +317,8 @@ def _inline(
     variants: tuple[Variant, ...], request: DecisionRequest
 ) -> tuple[Variant, ...] | None:
     """Return the variants that the log must carry because no revision has them."""
+    if type(variants) is CheckedVariants:
+        return variants
     if request.variants and any(isinstance(v, Variant) for v in request.variants):
         return variants
     return None

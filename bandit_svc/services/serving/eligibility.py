@@ -7,12 +7,11 @@ of an experiment's variants, and what is refused of them.
 from collections.abc import Sequence
 from typing import assert_never
 
-from msgspec import UNSET
-
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant, check_listing, check_variants
 from bandit_svc.errors import InvalidInput, NothingEligible
+from bandit_svc.services.serving.brought.checked_variants import check_whole
 from bandit_svc.services.serving.conditions import without_those_out
 
 
@@ -92,7 +91,7 @@ def _request_variants(
                     "this experiment takes keys of its own variants only; set its "
                     "request_variants to 'replace' to bring whole variants",
                 )
-            _check_whole(item, f"/variants/{index}")
+            check_whole(item, f"/variants/{index}")
             variants.append(item)
         elif item in known:
             variants.append(known[item])
@@ -108,26 +107,6 @@ def _request_variants(
         # Their contents were checked when the experiment was defined.
         check_listing(variants)
     return tuple(variants)
-
-
-def _check_whole(variant: Variant, pointer: str) -> None:
-    if variant.retired:
-        raise InvalidInput.at(
-            f"{pointer}/retired",
-            "a retired variant is never chosen; leave it out of the request",
-        )
-    if variant.is_conditional:
-        raise InvalidInput.at(
-            pointer,
-            "a request says itself which of its variants may be shown; leave out "
-            "`when`, `from` and `until`",
-        )
-    if variant.max_share is not UNSET:
-        raise InvalidInput.at(
-            f"{pointer}/max_share",
-            "max_share is of the experiment's own variants, over all of its decisions; "
-            "leave it out of the request",
-        )
 
 
 def _listed(definition: Definition) -> str:

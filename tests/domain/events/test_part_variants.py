@@ -1,10 +1,13 @@
 """A record with variants of its own is read without its part alone."""
 
+import msgspec
+
 from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.decision_id import SECRET_BYTES, DecisionIds
 from bandit_svc.domain.events.record import Record
+from bandit_svc.domain.variant import Variant
 
 IDS = DecisionIds(bytes(SECRET_BYTES))
 
@@ -32,3 +35,33 @@ def test_a_pmf_of_a_part_may_be_over_the_variants_of_the_record() -> None:
     read = FactDecoder(IDS).decode(Record(record.kind, record.payload), parts)
 
     assert read == decision
+
+
+def test_a_list_that_was_brought_is_written_alike_as_one_object_and_as_many() -> None:
+    brought = tuple(Variant(f"v{n}", {"name": "x" * 40, "n": n}) for n in range(8))
+    plain = Decision(
+        id=IDS.issue(1, 0, bytes(9), deferred=False),
+        experiment="artwork",
+        number=1,
+        revision=1,
+        decided_at_ms=0,
+        group="treatment",
+        context={},
+        variants=tuple(variant.key for variant in brought),
+        pmf=(0.125,) * 8,
+        chosen=0,
+        propensity=0.125,
+        model_version=0,
+    )
+    lists = [brought, brought[::-1], brought[:1]]
+    same, copied = DecisionEncoder(), DecisionEncoder()
+    for inline in lists * 3:
+        for listed in (("v1", "v0"), plain.variants, None):
+            decision = msgspec.structs.replace(plain, inline_variants=inline)
+            copy = msgspec.structs.replace(
+                plain, inline_variants=(*inline[:-1], inline[-1])
+            )
+            assert decision.inline_variants is inline
+            assert copy.inline_variants is not inline
+
+            assert same.encode(decision, listed) == copied.encode(copy, listed)

@@ -1,0 +1,1 @@
+"""Lists of variants in records."""

@@ -1,0 +1,1 @@
+"""Variants that a request brings itself."""
