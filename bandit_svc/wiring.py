@@ -27,6 +27,8 @@ from bandit_svc.services.serving.callers.key_uses import KeyUses
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.corrections.known_rewards import KnownRewards
 from bandit_svc.services.serving.kept_choices import KeptChoices
+from bandit_svc.services.serving.limits.recent_exposures import RecentExposures
+from bandit_svc.services.serving.limits.room import LimitPorts
 from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.recent_requests import RecentRequests
@@ -124,6 +126,7 @@ class Worker(Backends):
             kept=KeptChoices(self.storage.sticky, self.storage.facts),
             known_rewards=KnownRewards(self.reader, self.storage, self.decoder),
             credits=self.storage.credits,
+            limits=LimitPorts(self.storage.reservations, RecentExposures()),
         )
         self.people = PeoplePorts(
             log=self.log,

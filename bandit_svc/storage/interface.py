@@ -22,6 +22,7 @@ from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.privacy import Apart, Privacy
+from bandit_svc.storage.programmes.reservations import Reservations
 from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import (
     Arrival,
@@ -305,6 +306,7 @@ class Storage(Protocol):
     overview: Overview
     unit_facts: UnitFacts
     units: Units
+    reservations: Reservations
     sticky: StickyChoices
     corrections: Corrections
     privacy: Privacy

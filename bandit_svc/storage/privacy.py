@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 import msgspec
 
 from bandit_svc.domain.experiment import Group
-from bandit_svc.domain.people.unit_fact import UnitFact
+from bandit_svc.domain.people.unit_fact import KeptFact
 from bandit_svc.storage.rows import ClosedDecision, DueDecision
 
 ErasureStep = Literal["asked", "blanked", "forgotten", "done"]
@@ -57,7 +57,7 @@ class KeptOfUnit(NamedTuple):
     """What the store has of ids: decisions by their id, and facts in their order."""
 
     decision_ids: Sequence[str]
-    facts: Sequence[UnitFact]
+    facts: Sequence[KeptFact]
     sticky: Sequence[tuple[int, str]]
     """Newest choices that are kept: experiment number, decision id."""
     waiting: Sequence[WaitingReward] = ()

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from bandit_svc.domain.people.unit_fact import UnitFact
+from bandit_svc.domain.people.unit_fact import KeptFact
 from bandit_svc.domain.people.unit_state import UnitState
 
 
@@ -23,15 +23,27 @@ class UnitFactRow(msgspec.Struct, frozen=True):
     """
 
     position: int
-    fact: UnitFact
+    fact: KeptFact
     first_ms: Mapping[str, int] = {}
 
 
+Overshoot = Mapping[tuple[str, str], int]
+"""Exposures that came though a cap was full, by programme and the words of the cap."""
+
+
+NO_OVERSHOOT: Overshoot = {}
+
+
 class UnitRows(NamedTuple):
-    """All that is kept, as bytes in the order of the keys, and the last fact of it."""
+    """All that is kept, as bytes in the order of the keys, and the last fact of it.
+
+    `overshoot` has what the facts that are left give: of units that were erased since,
+    the kept counts have more.
+    """
 
     position: int
     rows: Iterator[tuple[bytes, bytes]]
+    overshoot: Overshoot = NO_OVERSHOOT
 
 
 class UnitFacts(Protocol):
@@ -73,17 +85,27 @@ class Units(Protocol):
     def position(self) -> int:
         """Return the position of the last fact that the states follow from."""
 
-    def save(self, states: Iterable[UnitState], after: int, position: int) -> bool:
+    def save(
+        self,
+        states: Iterable[UnitState],
+        after: int,
+        position: int,
+        overshoot: Overshoot = NO_OVERSHOOT,
+    ) -> bool:
         """Keep states and the position of their last fact, in one transaction.
 
         Args:
             states: each is kept for all of its ids.
             after: the position that they were read at.
             position: of the last fact that they follow from.
+            overshoot: what is added to the counts.
 
         Returns:
             False, and nothing was kept, if the position is not `after` any more.
         """
+
+    def overshoot(self) -> Overshoot:
+        """Return the counts of all programmes."""
 
     def last_seen_before(self, at_ms: int, limit: int) -> list[UnitState]:
         """Return states whose newest fact is older, without those that deny consent."""

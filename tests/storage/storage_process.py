@@ -12,10 +12,12 @@ import msgspec
 from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.event import decode_event
 from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.limits import DAY_MS
 from bandit_svc.domain.variant import Variant
 from bandit_svc.storage.factory import open_storage
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.keys import KeyRow
+from bandit_svc.storage.programmes.reservations import Place
 from bandit_svc.storage.rows import Arrival, ClosingRule
 
 
@@ -73,9 +75,32 @@ def ingest(storage: Storage) -> None:
     storage.facts.ingest(arrivals, {"p": Cursor(1, 999)})
 
 
+def take_and_hang(storage: Storage) -> None:
+    with storage.reservations.holding(["u"]) as held:
+        held.take([Place("#shop tag=offer", "d", 400 * DAY_MS, None)])
+    say("taken")
+    wait()
+
+
+def hold_places_and_hang(storage: Storage) -> None:
+    with storage.reservations.holding(["u"]) as held:
+        held.take([Place("#shop tag=offer", "d", 400 * DAY_MS, None)])
+        say("held")
+        wait()
+
+
 SCENARIOS = {
     scenario.__name__: scenario
-    for scenario in (create, revise, add_key, revoke_key, hold_lease, ingest)
+    for scenario in (
+        create,
+        revise,
+        add_key,
+        revoke_key,
+        hold_lease,
+        ingest,
+        take_and_hang,
+        hold_places_and_hang,
+    )
 }
 
 if __name__ == "__main__":

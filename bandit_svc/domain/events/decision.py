@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from bandit_svc.domain.experiment import Group
+from bandit_svc.domain.programmes.counted import CountedCap
 from bandit_svc.domain.programmes.membership import Membership
 from bandit_svc.domain.slots.draw import SlotDraw
 from bandit_svc.domain.splits.branch import Branch
@@ -58,6 +59,7 @@ class Decision(
         branch: of the policy split that the unit was in.
         slots: the draws below the first, where it is for several places.
         kept_out: variants that a cap or a quiet hour kept out, with the reasons.
+        counted: the caps that count what it shows.
     """
 
     id: str
@@ -89,6 +91,7 @@ class Decision(
     branch: Branch | None = None
     slots: tuple[SlotDraw, ...] = ()
     kept_out: dict[str, str] | None = None
+    counted: tuple[CountedCap, ...] = ()
 
     @property
     def variant(self) -> str:

@@ -150,6 +150,7 @@ class DecisionDecoder:
             shared.branch,
             shared.slots,
             shared.kept_out,
+            shared.counted,
         )
 
     def _with_own(self, own: Mapping[int, bytes], key: bytes, parts: Bodies) -> Shared:

@@ -31,6 +31,7 @@ from bandit_svc.domain.events.packing import (
     varint,
 )
 from bandit_svc.domain.events.record import DECISION, Part, Record, part_of
+from bandit_svc.domain.programmes.counted import encode_counted
 from bandit_svc.domain.programmes.membership import Membership, encode_membership
 from bandit_svc.domain.slots.draw import encode_draws
 from bandit_svc.domain.splits.branch import Branch, encode_branch
@@ -306,6 +307,7 @@ def _own_fields(
         or decision.without_consent
         or decision.slots
         or decision.kept_out
+        or decision.counted
         or decision.unknown
     ):
         found += _rare_fields(decision)
@@ -325,6 +327,8 @@ def _rare_fields(decision: Decision) -> list[bytes]:
         found.append(field(Field.SLOTS, encode_draws(decision.slots)))
     if decision.kept_out:
         found.append(field(Field.KEPT_OUT, encode_reasons(decision.kept_out)))
+    if decision.counted:
+        found.append(field(Field.COUNTED, encode_counted(decision.counted)))
     if decision.unknown:
         found += [field(number, value) for number, value in decision.unknown.items()]
     return found

@@ -19,6 +19,7 @@ from bandit_svc.domain.events.packing import (
     read_varint,
 )
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
+from bandit_svc.domain.programmes.counted import CountedCap, decode_counted
 from bandit_svc.domain.programmes.membership import Membership, decode_membership
 from bandit_svc.domain.slots.draw import SlotDraw, decode_draws
 from bandit_svc.domain.splits.branch import Branch, decode_branch
@@ -50,6 +51,7 @@ class Field:
     ASKED_UNIT: Final = 20
     UNIT_UNREAD: Final = 21
     WITHOUT_CONSENT: Final = 22
+    COUNTED: Final = 23
 
 
 _PMFS: Final = {
@@ -69,7 +71,7 @@ _FLAGS: Final = {
 _READ: Final = frozenset(
     {
         *range(Field.PARTS, Field.KEPT_OUT + 1),
-        *range(Field.ASKED_UNIT, Field.WITHOUT_CONSENT + 1),
+        *range(Field.ASKED_UNIT, Field.COUNTED + 1),
     }
 )
 GROUPS: Final[tuple[Group, ...]] = (TREATMENT, BASELINE)
@@ -119,6 +121,7 @@ class Shared(msgspec.Struct, frozen=True):
     branch: Branch | None
     slots: tuple[SlotDraw, ...]
     kept_out: dict[str, str] | None
+    counted: tuple[CountedCap, ...]
     unknown: dict[int, bytes] | None
 
 
@@ -140,6 +143,7 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
         branch = fields.get(Field.BRANCH)
         slots = fields.get(Field.SLOTS)
         kept_out = fields.get(Field.KEPT_OUT)
+        counted = fields.get(Field.COUNTED)
         unknown = {n: v for n, v in fields.items() if n not in _READ}
         return Shared(
             experiment=fields[Field.EXPERIMENT].decode(),
@@ -161,6 +165,7 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
             branch=None if branch is None else decode_branch(branch),
             slots=() if slots is None else decode_draws(slots),
             kept_out=None if kept_out is None else _decode_reasons(kept_out),
+            counted=() if counted is None else decode_counted(counted),
             unknown=unknown or None,
         )
     except (KeyError, IndexError, UnicodeDecodeError, msgspec.DecodeError) as error:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from bandit_svc.domain.context import MAX_NUMBER, check_features
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.events.record import UNIT, Record
 from bandit_svc.domain.events.reward import MAIN_METRIC
@@ -18,6 +19,7 @@ from bandit_svc.domain.limits import MAX_STRING_LENGTH
 from bandit_svc.domain.people.feature import TrailName
 from bandit_svc.domain.people.trail import MAX_TEXT, Scalar
 from bandit_svc.domain.plain_values import Context
+from bandit_svc.domain.programmes.counted import OF_CAPS, CountedCap
 from bandit_svc.errors import InvalidInput
 
 Consent = Literal["granted", "denied", "unknown"]
@@ -113,13 +115,46 @@ class UnitReward(msgspec.Struct, frozen=True, tag="reward", omit_defaults=True):
     correction: bool = False
 
 
+class UnitExposure(msgspec.Struct, frozen=True, tag="exposure", omit_defaults=True):
+    """A decision that caps count was shown; made by the learner of its decision.
+
+    Attributes:
+        fact_id: of the decision.
+        at_ms: when it was shown.
+        caps: those that count it.
+    """
+
+    fact_id: str
+    unit_id: str
+    at_ms: int
+    caps: tuple[CountedCap, ...]
+
+
 UnitFact = UnitChange | UnitEvent
+KeptFact = UnitFact | UnitExposure
+"""A fact from which the state of a unit follows."""
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[UnitFact] = msgspec.json.Decoder(UnitChange | UnitEvent)
+_decoder: msgspec.json.Decoder[KeptFact] = msgspec.json.Decoder(
+    UnitChange | UnitEvent | UnitExposure
+)
 _logged: msgspec.json.Decoder[UnitFact | UnitReward] = msgspec.json.Decoder(
     UnitChange | UnitEvent | UnitReward
 )
+
+
+def exposure_of(decision: Decision, at_ms: int) -> UnitExposure | None:
+    """Return the fact that a decision was shown; None where no cap counts it."""
+    if not decision.counted or decision.unit_id is None:
+        return None
+    # Callers name their events themselves; none of them has this form.
+    name = f"{OF_CAPS}{decision.id}"
+    return UnitExposure(name, decision.unit_id, at_ms, decision.counted)
+
+
+def encode_exposure(exposure: UnitExposure) -> bytes:
+    """Return an exposure as the store keeps it beside other facts."""
+    return _encoder.encode(exposure)
 
 
 def encode_unit_fact(fact: UnitFact | UnitReward) -> Record:
@@ -139,8 +174,8 @@ def decode_logged_fact(payload: bytes) -> UnitFact | UnitReward:
         raise UnreadableEvent(str(error)) from error
 
 
-def decode_unit_fact(payload: bytes) -> UnitFact:
-    """Return the fact of a record's payload.
+def decode_unit_fact(payload: bytes) -> KeptFact:
+    """Return the fact that the store keeps as these bytes.
 
     Raises:
         UnreadableEvent: it is damaged, or of a newer version.

@@ -24,7 +24,9 @@ from bandit_svc.domain.people.unit_fact import (
     Consent,
     UnitChange,
     UnitEvent,
+    UnitExposure,
 )
+from bandit_svc.domain.programmes.counted import OF_CAPS, with_exposure
 
 MOST_IDS: Final = MAX_LINKS + 1
 """Ids of one person: the oldest, and those that are linked to it."""
@@ -42,7 +44,8 @@ class UnitState(msgspec.Struct, array_like=True, frozen=True):
         first_ms: its first decision or fact, in milliseconds since the epoch.
         last_ms: the newest fact of any of its ids.
         ids: all ids, the oldest first.
-        trails: events by the text of their trail's name, each in the order of times.
+        trails: events by the text of their trail's name, each in the order of times;
+            exposures that caps count too.
     """
 
     unit_id: str
@@ -104,6 +107,15 @@ def with_event(state: UnitState, event: UnitEvent) -> UnitState:
     )
 
 
+def with_shown(state: UnitState, exposure: UnitExposure) -> UnitState:
+    """Return the state after an exposure, which the caps' trails take."""
+    return msgspec.structs.replace(
+        state,
+        last_ms=max(state.last_ms, exposure.at_ms),
+        trails=with_exposure(state.trails, exposure.caps, exposure.at_ms),
+    )
+
+
 def without_trails(state: UnitState) -> UnitState:
     """Return the state of a unit that denied consent: traits and events are gone."""
     return msgspec.structs.replace(state, traits={}, trails={})
@@ -162,7 +174,17 @@ def unit_features(
 
 
 def _bounded(trails: dict[str, tuple[Entry, ...]]) -> dict[str, tuple[Entry, ...]]:
-    """Return trails of at most 4 kB: the longest are made coarser."""
+    """Return trails of at most 4 kB: the longest are made coarser.
+
+    Those of caps are not among them, which no feature's may push out.
+    """
+    events = {n: one for n, one in trails.items() if not n.startswith(OF_CAPS)}
+    if len(events) == len(trails):
+        return _coarser(trails)
+    return {**trails, **_coarser(events)}
+
+
+def _coarser(trails: dict[str, tuple[Entry, ...]]) -> dict[str, tuple[Entry, ...]]:
     most = MOST_ENTRIES
     while most > _FEWEST_ENTRIES and len(_encoder.encode(trails)) > MOST_TRAIL_BYTES:
         most //= 2

@@ -51,7 +51,7 @@ def follow(
         for row in rows:
             states.apply(row)
         after, position = position, rows[-1].position
-        if not units.save(states.touched(), after, position):
+        if not units.save(states.touched(), after, position, states.overshoot):
             # They were replaced meanwhile; the next call begins where they are now.
             done.more = True
             return done

@@ -26,12 +26,14 @@ class Person(msgspec.Struct, frozen=True):
         features: those declared, without those of which no event counts.
         unread: what is known of the unit could not be read.
         denied: consent is, by any of the ids.
+        state: what is known of the person, where it was read.
     """
 
     unit_id: str
     features: Mapping[str, Scalar] = {}
     unread: bool = False
     denied: bool = False
+    state: UnitState | None = None
 
 
 class Persons:
@@ -48,6 +50,8 @@ class Persons:
         declared: Mapping[str, UnitFeature],
         now_ms: int,
         links: tuple[str, ...] = (),
+        *,
+        wanted: bool = False,
     ) -> Person:
         """Return the person of an id, with the declared features at a time.
 
@@ -60,9 +64,11 @@ class Persons:
             now_ms: the time.
             links: other ids of the person, that the request names too. Where nothing
                 is known of any, the first of them is the oldest.
+            wanted: the state is read whatever else asks for it.
         """
         try:
-            if not declared and not links and not self.are_read(now_ms):
+            is_read = declared or links or wanted or self.are_read(now_ms)
+            if not is_read:
                 return Person(unit_id)
             state = self._state((*links, unit_id))
         except Unavailable:
@@ -70,10 +76,11 @@ class Persons:
         if state is None:
             return Person((*links, unit_id)[0])
         if state.consent == "denied":
-            return Person(state.unit_id, denied=True)
+            return Person(state.unit_id, denied=True, state=state)
         if not declared:
-            return Person(state.unit_id)
-        return Person(state.unit_id, unit_features(state, declared, now_ms))
+            return Person(state.unit_id, state=state)
+        features = unit_features(state, declared, now_ms)
+        return Person(state.unit_id, features, state=state)
 
     def _state(self, ids: tuple[str, ...]) -> UnitState | None:
         """Return the state of ids that are one person; None if nothing is known."""

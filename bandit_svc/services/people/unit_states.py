@@ -4,11 +4,12 @@ Owns what a fact does to the states of all the ids that it names. Each state is 
 once and kept until all facts of a round are applied.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from bandit_svc.domain.people.unit_fact import UnitChange
+from bandit_svc.domain.people.unit_fact import UnitChange, UnitExposure
 from bandit_svc.domain.people.unit_state import (
     MOST_IDS,
     UnitState,
@@ -16,8 +17,10 @@ from bandit_svc.domain.people.unit_state import (
     linked,
     new_state,
     with_event,
+    with_shown,
     without_trails,
 )
+from bandit_svc.domain.programmes.counted import exposures
 from bandit_svc.storage.units import UnitFactRow, Units
 
 
@@ -34,6 +37,7 @@ class UnitStates:
         self._states: dict[str, UnitState] = {}
         self._oldest: dict[str, str] = {}
         self.links_refused = 0
+        self.overshoot: Counter[tuple[str, str]] = Counter()
 
     def apply(self, row: UnitFactRow) -> None:
         """Apply one fact."""
@@ -48,12 +52,25 @@ class UnitStates:
             self._keep(without_trails(state) if state.consent == "denied" else state)
             return
         state = self._of(fact.unit_id, fact.at_ms)
-        if state.consent != "denied":
-            self._keep(with_event(state, fact))
+        if state.consent == "denied":
+            return
+        if isinstance(fact, UnitExposure):
+            self._keep(self._shown(state, fact))
+            return
+        self._keep(with_event(state, fact))
 
     def touched(self) -> Iterable[UnitState]:
         """Return the states as they are now, one a person."""
         return self._states.values()
+
+    def _shown(self, state: UnitState, exposure: UnitExposure) -> UnitState:
+        """Return the state after an exposure; count the caps that were full."""
+        for cap in exposure.caps:
+            trail = state.trails.get(cap.trail, ())
+            # Of two that came at once the one that is known first was within it.
+            if exposures(trail, exposure.at_ms - cap.per_ms + 1) >= cap.max:
+                self.overshoot[cap.programme, cap.words] += 1
+        return with_shown(state, exposure)
 
     def _link(self, change: UnitChange, first_ms: Mapping[str, int]) -> None:
         """Make one person of the ids of a change."""

@@ -6,6 +6,7 @@ Owns the checks on an activation and its append; idempotent.
 from bandit_svc.domain.events.codec import encode_activation
 from bandit_svc.domain.events.decision import Activation
 from bandit_svc.errors import Conflict, FieldError
+from bandit_svc.services.serving.limits.confirming import confirm_places
 from bandit_svc.services.serving.ports import ServingPorts
 
 
@@ -22,7 +23,8 @@ def activate(
         Unavailable: it can't be made durable now; nothing was kept.
     """
     ref = ports.ids.read(decision_id)
-    definition = ports.catalog.by_number(ref.experiment_number).definition
+    experiment = ports.catalog.by_number(ref.experiment_number)
+    definition = experiment.definition
     if not ref.deferred:
         raise _conflict(
             "the decision was not deferred, so it counts already; ask with "
@@ -42,6 +44,11 @@ def activate(
         raise _conflict(
             f"the decision has expired: it must be activated within {limit}, and never "
             "counts now. Ask for a new decision."
+        )
+    if not confirm_places(ports, experiment, decision_id, now_ms):
+        raise _conflict(
+            "the decision has expired, and its place under a strict cap is free for "
+            "another one. Ask for a new decision."
         )
     activation = Activation(
         decision_id=decision_id,

@@ -58,18 +58,21 @@ def without_those_out(
 
 
 def ineligible(definition: Definition, decision: Decision) -> Mapping[str, str]:
-    """Return the variants that their own conditions kept out of a decision, and why.
+    """Return the variants that were kept out of a decision, and why.
+
+    Caps and quiet hours are told as they were when it was made.
 
     Args:
         definition: of the revision that decided.
         decision: as it was logged.
     """
+    kept_out = decision.kept_out or NONE_OUT
     if decision.inline_variants is not None:
-        return NONE_OUT
+        return kept_out
     eligible = frozenset(decision.variants)
     reasons = {
         v.key: why_out(v, decision.context, decision.decided_at_ms)
         for v in definition.active_variants
         if v.is_conditional and v.key not in eligible
     }
-    return {key: why for key, why in reasons.items() if why is not None}
+    return {**kept_out, **{k: why for k, why in reasons.items() if why is not None}}

@@ -21,8 +21,9 @@ from bandit_svc.domain.experiment import (
     group_of,
 )
 from bandit_svc.domain.plain_values import Context
+from bandit_svc.domain.programmes.counted import CountedCap
 from bandit_svc.domain.variant import Variant
-from bandit_svc.errors import Conflict, FieldError
+from bandit_svc.errors import Conflict, FieldError, Unavailable
 from bandit_svc.services.policy_inputs import actions_of
 from bandit_svc.services.serving.brought.checked_variants import (
     CheckedVariants,
@@ -35,6 +36,7 @@ from bandit_svc.services.serving.callers.visits import (
 )
 from bandit_svc.services.serving.conditions import NONE_OUT, ineligible
 from bandit_svc.services.serving.eligibility import eligible_variants
+from bandit_svc.services.serving.limits.room import Recipient, give_back, room_left
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.served_experiment import (
     ServedExperiment,
@@ -163,6 +165,8 @@ def _check_same_request(
     eligible = eligible_variants(
         made_with, request.variants, request.exclude, first.context, first.decided_at_ms
     )
+    if first.kept_out:
+        eligible = tuple([v for v in eligible if v.key not in first.kept_out])
     differing = [
         name
         for name, same in (
@@ -223,8 +227,25 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         if first is not None and first.deferred == request.defer:
             _append_links(ports, visit)
             return _give_again(ports, experiment, first, now_ms)
-    pmfs = pmfs_of(served, context, actions, keys, group)
-    chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
+    kept_out: dict[str, str] | None = None
+    counted: tuple[CountedCap, ...] = ()
+    if served.limits is None:
+        pmfs = pmfs_of(served, context, actions, keys, group)
+        chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
+    else:
+        recipient = Recipient(
+            unit_id, visit.ids, visit.state, visit.unread, visit.context
+        )
+        limits = ports.limits, served.limits
+        with room_left(*limits, recipient, variants, now_ms) as room:
+            if room.kept_out:
+                kept_out, variants = room.kept_out, room.variants
+                actions = actions_of(variants)
+                keys = tuple(action.key for action in actions)
+            pmfs = pmfs_of(served, context, actions, keys, group)
+            chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
+            shown = (variants[chosen],)
+            counted = room.take(shown, decision_id, deferred=request.defer)
     # In the order of the struct: names would cost more than the draw.
     decision = Decision(
         decision_id,
@@ -252,13 +273,19 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         None if unit_id == request.unit_id else request.unit_id,
         visit.unread,
         apart,
+        None,
+        None,
+        (),
+        kept_out,
+        counted,
     )
-    _append_links(ports, visit)
-    ports.log.append(ports.encoder.encode(decision, served.keys, issued))
+    _log(ports, served, visit, decision, issued)
     if sticky is not None:
         ports.kept.remember(served, decision)
     out = (
-        ineligible(experiment.definition, decision) if served.conditional else NONE_OUT
+        ineligible(experiment.definition, decision)
+        if served.conditional or kept_out
+        else NONE_OUT
     )
     return Decided(
         decision,
@@ -268,6 +295,24 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         False,  # noqa: FBT003
         out,
     )
+
+
+def _log(
+    ports: ServingPorts,
+    served: ServedExperiment,
+    visit: Visit,
+    decision: Decision,
+    issued: bytes | None,
+) -> None:
+    """Append a decision with the links that it brings."""
+    try:
+        if visit.linking is not None:
+            ports.log.append(visit.linking)
+        ports.log.append(ports.encoder.encode(decision, served.keys, issued))
+    except Unavailable:
+        if served.limits is not None:
+            give_back(ports.limits, decision.id)
+        raise
 
 
 def _append_links(ports: ServingPorts, visit: Visit) -> None:

@@ -12,6 +12,7 @@ from bandit_svc.services.people.persons import Persons
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.corrections.known_rewards import KnownRewards
 from bandit_svc.services.serving.kept_choices import KeptChoices
+from bandit_svc.services.serving.limits.room import LimitPorts
 from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.recent_requests import RecentRequests
 from bandit_svc.storage.credits import Credits
@@ -30,3 +31,4 @@ class ServingPorts(NamedTuple):
     kept: KeptChoices
     known_rewards: KnownRewards
     credits: Credits
+    limits: LimitPorts

@@ -24,6 +24,7 @@ from bandit_svc.domain.metric import MAX_METRICS
 from bandit_svc.domain.times import occurrence_ms
 from bandit_svc.domain.variant import is_key
 from bandit_svc.errors import FieldError, InvalidInput, NotFound
+from bandit_svc.services.serving.limits.confirming import confirm_places
 from bandit_svc.services.serving.ports import ServingPorts
 
 
@@ -87,6 +88,7 @@ def record_reward(
         # What was acted on was seen: the window begins by then, if it has not begun.
         shown_ms = max(min(occurred_at_ms, now_ms), ref.issued_at_ms or 0)
         shown = Activation(report.decision_id, ref.experiment_number, shown_ms)
+        confirm_places(ports, experiment, report.decision_id, shown_ms)
         ports.log.append(encode_activation(shown))
     ports.log.append(encode_reward(reward))
     return reward

@@ -23,6 +23,7 @@ from bandit_svc.domain.people.field_policy import FieldPolicies
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
+from bandit_svc.services.serving.limits.limits import Limits
 from policies.base import Action, Policy, PolicyError
 from policies.pmf import mix_floor, validate_pmf
 from policies.spec import fixed_weights, normalise_spec
@@ -103,6 +104,8 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     conditional: bool
     """Whether a variant has a condition, so that not each of them is always eligible.
     """
+    limits: Limits | None = None
+    """Caps and quiet hours of its programme; None for none."""
 
 
 class Pmfs(msgspec.Struct, frozen=True, gc=False):

@@ -18,13 +18,14 @@ from bandit_svc.domain.events.decision_id import RAW_ID_BYTES
 from bandit_svc.domain.events.refusal import Refusal
 from bandit_svc.domain.events.reward import MAIN_METRIC, Correction, Reward
 from bandit_svc.domain.events.short_form import shorten
-from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
+from bandit_svc.domain.experiment import BASELINE, TREATMENT
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.domain.people.unit_fact import UnitFact, UnitReward
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
 from bandit_svc.storage.sqlite.corrections.kept import is_first_value, keep_corrections
 from bandit_svc.storage.sqlite.people.crediting import Crediting
+from bandit_svc.storage.sqlite.people.exposures import Exposures
 from bandit_svc.storage.sqlite.people.sticky import keep_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import keep_unit_facts
 from bandit_svc.storage.sqlite.rows.counters import add_counts
@@ -101,6 +102,7 @@ class Ingesting:
         self._parts = parts
         self._counts: Counter[tuple[int, str]] = Counter()
         self._latencies: Latencies = Counter()
+        self._exposures = Exposures()
         self._units = Units(connection)
         self._crediting = Crediting(connection)
         self._orphans = True
@@ -150,7 +152,7 @@ class Ingesting:
         self._counts.update(kept)
         self._count_refusals(refusals)
         self._write_counts()
-        keep_unit_facts(self._connection, unit_facts)
+        keep_unit_facts(self._connection, [*unit_facts, *self._exposures.facts])
         return IngestOutcome(counts=dict(self._counts))
 
     def _credit(self) -> None:
@@ -216,6 +218,8 @@ class Ingesting:
             # Two calls less than in the other places, for each decision.
             self._counts[number, _EXPOSED[group]] += 1
             self._units.count(decision)
+        if decision.counted or decision.kept_out:
+            self._exposures.decided(decision, self._counts)
         if self._orphans:
             self._attach(decision, rule)
 
@@ -254,7 +258,7 @@ class Ingesting:
         if state != JOINED:
             self._connection.execute(_SET_STATE, (row_id, AMBIGUOUS))
         if state == OPEN:
-            self._count_exposed(decision.number, decision.group, -1)
+            self._counts[decision.number, _EXPOSED[decision.group]] -= 1
 
     def _earlier_activation(self, decision: Decision) -> None:
         found = self._connection.execute(
@@ -290,9 +294,10 @@ class Ingesting:
         self._connection.execute(_EXPOSE, (stored_id(decision_id), OPEN, at_ms))
         if on_first_reward:
             self._ready_at_first_reward(decision_id)
-        self._count_exposed(decision.number, decision.group, 1)
+        self._counts[decision.number, _EXPOSED[decision.group]] += 1
         self._units.count(decision)
         self._crediting.exposed(decision, at_ms)
+        self._exposures.shown(decision, at_ms)
 
     def _keep_rewards(self, rewards: Sequence[Reward]) -> None:
         """Insert the rewards at once; one by one where some are repeated."""
@@ -304,8 +309,8 @@ class Ingesting:
         self._connection.execute("SAVEPOINT rewards")
         inserted = self._connection.executemany(_INSERT_REWARD, rows).rowcount
         if inserted == len(rows):
-            for reward in rewards:
-                self._added_reward(reward, known.get(reward.decision_id))
+            for one in rewards:
+                self._added_reward(one, known.get(one.decision_id))
         elif rows:
             self._connection.execute("ROLLBACK TO rewards")
             inserted = 0
@@ -324,16 +329,13 @@ class Ingesting:
 
     def _count_refusals(self, refusals: Sequence[Refusal | Repeat]) -> None:
         """Count what was refused or given again, by the group of the decision."""
-        known = known_decisions(
-            self._connection, [refusal.decision_id for refusal in refusals]
-        )
+        known = known_decisions(self._connection, [r.decision_id for r in refusals])
         for refusal in refusals:
             of = _place(known.get(refusal.decision_id))
-            if isinstance(refusal, Repeat):
-                self._counts[refusal.number, f"repeats_{of}"] += 1
-                continue
-            self._counts[refusal.number, f"rewards_refused_{of}"] += 1
-            self._counts[refusal.number, f"refused_for_{refusal.field}"] += 1
+            names = [f"repeats_{of}"]
+            if isinstance(refusal, Refusal):
+                names = [f"rewards_refused_{of}", f"refused_for_{refusal.field}"]
+            self._counts.update((refusal.number, name) for name in names)
 
     def _added_reward(self, reward: Reward, known: KnownDecision | None) -> None:
         """Do what follows from a new reward."""
@@ -385,9 +387,6 @@ class Ingesting:
             _READY_AT_FIRST,
             (stored_id(decision_id), OPEN, MAIN_METRIC, CLOCK_SKEW_MS),
         )
-
-    def _count_exposed(self, number: int, group: Group, change: int) -> None:
-        self._counts[number, _EXPOSED[group]] += change
 
     def _write_counts(self) -> None:
         self._counts.update(self._units.write())

@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from bandit_svc.domain.programmes.counted import CountedCap
 from bandit_svc.domain.programmes.membership import Membership, ProgrammeGroup
 from bandit_svc.domain.slots.draw import SlotDraw
 from bandit_svc.domain.splits.branch import Branch
@@ -14,6 +15,7 @@ arms: st.SearchStrategy[ProgrammeGroup] = st.sampled_from(
     ["experiment", "holdout", "business_as_usual", "explore"]
 )
 memberships = st.builds(Membership, keys, arms, floats, floats, st.none() | keys)
+counted_caps = st.builds(CountedCap, keys, texts, texts, numbers, numbers)
 branches = st.builds(Branch, numbers, texts, floats)
 
 

@@ -36,6 +36,7 @@ from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.variant import Variant
 from tests.domain.events.choices import (
     branches,
+    counted_caps,
     floats,
     keys,
     memberships,
@@ -80,7 +81,7 @@ def decisions(draw: st.DrawFn) -> Decision:
     eligible = tuple(draw(st.lists(keys, min_size=1, max_size=12, unique=True)))
     pmf = draw(pmfs(len(eligible)))
     chosen = draw(st.integers(0, len(eligible) - 1))
-    unknown = st.dictionaries(st.integers(23, 2**20), st.binary(max_size=9), min_size=1)
+    unknown = st.dictionaries(st.integers(24, 2**20), st.binary(max_size=9), min_size=1)
     return Decision(
         id=decision_id,
         experiment=draw(keys),
@@ -111,6 +112,7 @@ def decisions(draw: st.DrawFn) -> Decision:
         branch=draw(st.none() | branches),
         slots=tuple(draw(st.lists(slot_draws(len(eligible)), max_size=3))),
         kept_out=draw(st.none() | st.dictionaries(keys, texts, min_size=1, max_size=3)),
+        counted=tuple(draw(st.lists(counted_caps, max_size=2))),
     )
 
 

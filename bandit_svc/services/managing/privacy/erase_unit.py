@@ -100,7 +100,8 @@ def _scrubbed(
     on_batch: Callable[[], None],
 ) -> Erasure:
     """Write the files of the store anew."""
-    if not (storage.privacy.scrub(on_batch) and storage.units.scrub(on_batch)):
+    files = storage.privacy, storage.units, storage.reservations
+    if not all(file.scrub(on_batch) for file in files):
         return erasure
     done = msgspec.structs.replace(erasure, step="done", finished_at_ms=now_ms())
     storage.privacy.keep(done)
@@ -117,6 +118,7 @@ def _forgotten(
     storage = ports.storage
     counts = dict(erasure.counts)
     counts["unit_states"] = storage.units.forget(erasure.ids)
+    counts["cap_places"] = storage.reservations.forget(erasure.ids)
     counts["models"] = 0
     for number in erasure.numbers:
         # What was made anew of corrected rewards has the values too.

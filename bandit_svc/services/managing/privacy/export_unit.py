@@ -3,7 +3,7 @@
 import msgspec
 
 from bandit_svc.domain.events.decision import VariantChances
-from bandit_svc.domain.people.unit_fact import UnitFact
+from bandit_svc.domain.people.unit_fact import KeptFact
 from bandit_svc.domain.people.unit_state import UnitState
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.times import timestamp
@@ -61,7 +61,7 @@ class UnitExport(msgspec.Struct, frozen=True):
     unit_id: str
     ids: list[str]
     state: PersonState | None
-    facts: list[UnitFact]
+    facts: list[KeptFact]
     decisions: list[ExportedDecision]
     kept_choices: list[KeptChoice]
     waiting_rewards: list[WaitingReward]

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from bandit_svc.domain.events.record import Record
 from bandit_svc.domain.people.unit_fact import encode_unit_fact
+from bandit_svc.domain.people.unit_state import UnitState
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.errors import InvalidInput, Unavailable
 from bandit_svc.services.people.links import links_of_decision
@@ -44,6 +45,8 @@ class Visit(NamedTuple):
         apart: consent is denied, so that the group alone is of the unit.
         unread: what is known of the unit could not be read.
         linking: links that the decision brings and that are not known yet.
+        ids: all known ids of the person, where caps or quiet hours ask for them.
+        state: what is known of the person, likewise.
     """
 
     unit_id: str | None
@@ -51,6 +54,8 @@ class Visit(NamedTuple):
     apart: bool
     unread: bool = False
     linking: Record | None = None
+    ids: tuple[str, ...] = ()
+    state: UnitState | None = None
 
 
 def visit_of(
@@ -79,14 +84,21 @@ def visit_of(
     if links and not opted_out:
         linking = _linking(ports.persons.units, unit_id, links, now_ms)
     persons = ports.persons
-    if unit_id is None or not (served.features or links or persons.are_read(now_ms)):
+    limited = served.limits is not None
+    asks = served.features or links or limited
+    if unit_id is None or not (asks or persons.are_read(now_ms)):
         # Of most experiments, which ask for nothing that is known of a unit.
         return Visit(unit_id, context, opted_out)
-    person = persons.of(unit_id, served.features, now_ms, links)
+    person = persons.of(unit_id, served.features, now_ms, links, wanted=limited)
     if person.features:
         context = {**context, UNIT_NAMESPACE: dict(person.features)}
     apart = opted_out or person.denied
-    return Visit(person.unit_id, context, apart, person.unread, linking)
+    if not limited:
+        return Visit(person.unit_id, context, apart, person.unread, linking)
+    state = person.state
+    ids = (unit_id, *links, *(() if state is None else state.ids))
+    known = tuple(dict.fromkeys(ids))
+    return Visit(person.unit_id, context, apart, person.unread, linking, known, state)
 
 
 def _linking(

@@ -17,6 +17,7 @@ from bandit_svc.domain.events.reward import Reward
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, UnitHashes
 from bandit_svc.domain.people.credit import RETAINED_MS, credited
 from bandit_svc.domain.people.unit_fact import (
+    KeptFact,
     UnitChange,
     UnitEvent,
     UnitFact,
@@ -163,7 +164,7 @@ class Crediting:
             self._keep([(*place, at_ms, *found)], _EXPOSE)
             self._touch(place[0], at_ms)
 
-    def link(self, facts: Iterable[UnitFact]) -> None:
+    def link(self, facts: Iterable[KeptFact]) -> None:
         """Make one person of ids that are linked."""
         for fact in facts:
             if isinstance(fact, UnitChange) and fact.links:

@@ -13,8 +13,8 @@ from sqlite_utils import Database as UtilsDatabase
 
 from bandit_svc.domain.experiment import UnitHashes
 from bandit_svc.domain.people.unit_fact import (
+    KeptFact,
     UnitChange,
-    UnitFact,
     decode_unit_fact,
 )
 from bandit_svc.storage.sqlite.database import Database
@@ -37,7 +37,7 @@ def create_unit_facts(db: UtilsDatabase) -> None:
 
 
 def keep_unit_facts(
-    connection: sqlite3.Connection, came: Sequence[tuple[UnitFact, bytes]]
+    connection: sqlite3.Connection, came: Sequence[tuple[KeptFact, bytes]]
 ) -> None:
     """Keep the facts about units of a batch, in the caller's transaction.
 
@@ -114,7 +114,7 @@ class _FirstDecisions:
         self._connection = connection
         self._hashes: list[tuple[int, UnitHashes]] | None = None
 
-    def of(self, fact: UnitFact) -> bytes | None:
+    def of(self, fact: KeptFact) -> bytes | None:
         """Return the times of a change's ids as JSON; None where it links none."""
         if not isinstance(fact, UnitChange) or not fact.links:
             return None
@@ -140,7 +140,7 @@ class _FirstDecisions:
         return first_ms
 
 
-def _received_ms(one: tuple[UnitFact, bytes]) -> int:
+def _received_ms(one: tuple[KeptFact, bytes]) -> int:
     return one[0].at_ms
 
 

@@ -19,7 +19,7 @@ from bandit_svc.domain.people.unit_state import (
 )
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.people.state_marks import StateMarks
-from bandit_svc.storage.units import UnitRows
+from bandit_svc.storage.units import NO_OVERSHOOT, Overshoot, UnitRows
 
 KEY_BYTES = 16
 _STATE = b"S"
@@ -28,13 +28,16 @@ _FIND = "SELECT state FROM units WHERE key = ?"
 _MAPPED_BYTES = 2**30
 """Of the file, which is read without a system call so far."""
 
-_EXISTS = "SELECT 1 FROM sqlite_schema WHERE name = 'place'"
+_EXISTS = "SELECT 1 FROM sqlite_schema WHERE name = 'overshoot'"
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS units (key BLOB PRIMARY KEY, state BLOB NOT NULL)
         WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1),
         position INTEGER NOT NULL, links INTEGER NOT NULL);
-    INSERT OR IGNORE INTO place VALUES (1, 0, 0);"""
+    INSERT OR IGNORE INTO place VALUES (1, 0, 0);
+    CREATE TABLE IF NOT EXISTS overshoot (programme TEXT NOT NULL, cap TEXT NOT NULL,
+        n INTEGER NOT NULL, PRIMARY KEY (programme, cap)) WITHOUT ROWID;"""
+_OVERSHOOT = "SELECT programme, cap, n FROM overshoot ORDER BY programme, cap"
 
 
 class SqliteUnits:
@@ -79,7 +82,13 @@ class SqliteUnits:
         """See the interface."""
         return self._place("position")
 
-    def save(self, states: Iterable[UnitState], after: int, position: int) -> bool:
+    def save(
+        self,
+        states: Iterable[UnitState],
+        after: int,
+        position: int,
+        overshoot: Overshoot = NO_OVERSHOOT,
+    ) -> bool:
         """See the interface."""
         rows: dict[bytes, bytes] = {}
         links = False
@@ -101,7 +110,13 @@ class SqliteUnits:
                     # In the order of the key, so that neighbours are written together.
                     sorted(rows.items()),
                 )
+                _add_overshoot(connection, overshoot)
         return bool(moved)
+
+    def overshoot(self) -> Overshoot:
+        """See the interface."""
+        with self._database.read() as connection:
+            return _overshoot(connection)
 
     def last_seen_before(self, at_ms: int, limit: int) -> list[UnitState]:
         """See the interface."""
@@ -138,6 +153,7 @@ class SqliteUnits:
             yield UnitRows(
                 position,
                 connection.execute("SELECT key, state FROM units ORDER BY key"),
+                _overshoot(connection),
             )
 
     def replace(self, rows: UnitRows) -> None:
@@ -151,6 +167,8 @@ class SqliteUnits:
                 " WHERE substr(state, 1, 1) = ? OR instr(state, ?))",
                 (rows.position, _LINK, b"denied"),
             )
+            connection.execute("DELETE FROM overshoot")
+            _add_overshoot(connection, rows.overshoot)
 
     @contextmanager
     def empty(self) -> Iterator["SqliteUnits"]:
@@ -180,6 +198,19 @@ class SqliteUnits:
     def _keyed(self) -> hashlib.blake2b:
         key = hashlib.blake2b(self._secret(), digest_size=32, person=b"unit state")
         return hashlib.blake2b(digest_size=KEY_BYTES, key=key.digest())
+
+
+def _overshoot(connection: sqlite3.Connection) -> Overshoot:
+    rows = connection.execute(_OVERSHOOT).fetchall()
+    return {(programme, cap): n for programme, cap, n in rows}
+
+
+def _add_overshoot(connection: sqlite3.Connection, overshoot: Overshoot) -> None:
+    connection.executemany(
+        "INSERT INTO overshoot VALUES (?, ?, ?) ON CONFLICT (programme, cap)"
+        " DO UPDATE SET n = n + excluded.n",
+        [(*cap, n) for cap, n in overshoot.items()],
+    )
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

@@ -14,8 +14,8 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.experiment import UnitHashes
 from bandit_svc.domain.people.unit_fact import (
+    KeptFact,
     UnitChange,
-    UnitFact,
     decode_unit_fact,
 )
 from bandit_svc.storage.privacy import KeptOfUnit, WaitingReward
@@ -35,7 +35,7 @@ class FoundFact(NamedTuple):
     """A row of a fact about the unit."""
 
     position: int
-    fact: UnitFact
+    fact: KeptFact
 
 
 def decisions_of(

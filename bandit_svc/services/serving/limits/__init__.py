@@ -1,0 +1,1 @@
+"""Caps and quiet hours, as a decision keeps them."""

@@ -1,0 +1,84 @@
+"""The caps and quiet hours of an experiment, in the form that requests read.
+
+Owns which caps count which of its variants. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec import UNSET
+
+from bandit_svc.domain.programmes.caps import Cap, Shown
+from bandit_svc.domain.programmes.quiet import Quiet
+from bandit_svc.domain.variant import Variant
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a programme limits of an experiment.
+
+    Attributes:
+        programme: its key.
+        experiment: the key of the experiment.
+        channel: of the experiment.
+        caps: of the programme.
+        quiet: the quiet hours of the channel.
+        expose_within_ms: how long a deferred decision keeps a place under a strict cap.
+        known: the experiment's own variants with the caps that count them, by key.
+    """
+
+    programme: str
+    experiment: str
+    channel: str | None
+    caps: tuple[Cap, ...]
+    quiet: tuple[Quiet, ...]
+    expose_within_ms: int
+    known: Mapping[str, tuple[Variant, tuple[Cap, ...]]] = {}
+
+    @property
+    def are_strict(self) -> bool:
+        """Return whether a cap reserves its places."""
+        return any(cap.strict for cap in self.caps)
+
+    def caps_of(self, variant: Variant) -> tuple[Cap, ...]:
+        """Return the caps that count a variant, of the request or its own."""
+        found = self.known.get(variant.key)
+        # A request may bring another variant of the same key.
+        if found is not None and found[0] is variant:
+            return found[1]
+        return self.counting(variant)
+
+    def counting(self, variant: Variant) -> tuple[Cap, ...]:
+        """Return the caps that count a variant, looked at anew."""
+        tags = () if variant.tags is UNSET else variant.tags
+        shown = Shown(self.experiment, self.channel, variant.key, tags)
+        return tuple([cap for cap in self.caps if cap.counts(shown)])
+
+
+def limits_of(
+    programme: str,
+    experiment: str,
+    channel: str | None,
+    caps: Sequence[Cap],
+    quiet: Sequence[Quiet],
+    variants: Sequence[Variant],
+    expose_within_ms: int,
+) -> Limits | None:
+    """Return what a programme limits of an experiment; None for nothing.
+
+    Args:
+        programme: its key.
+        experiment: the key of the experiment.
+        channel: of the experiment, if it has one.
+        caps: of the programme.
+        quiet: the quiet hours of the programme.
+        variants: of the experiment.
+        expose_within_ms: how long its deferred decisions may wait, in milliseconds.
+    """
+    hours = tuple(rule for rule in quiet if rule.channel == channel)
+    if not caps and not hours:
+        return None
+    limits = Limits(
+        programme, experiment, channel, tuple(caps), hours, expose_within_ms
+    )
+    known = {variant.key: (variant, limits.counting(variant)) for variant in variants}
+    return msgspec.structs.replace(limits, known=known)

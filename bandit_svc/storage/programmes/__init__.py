@@ -1,0 +1,1 @@
+"""Protocols of what is kept of programmes."""
