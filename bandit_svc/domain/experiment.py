@@ -156,6 +156,10 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     smallest_lift: float | None = None
     """The smallest relative uplift that is worth finding, as a share."""
     status: Status = "running"
+    programme: str | None = None
+    """The key of the programme that puts its units in groups; None for none."""
+    channel: str = ""
+    """Where its variants are shown, such as email or push; programmes read it."""
 
     @property
     def active_variants(self) -> tuple[Variant, ...]:
@@ -254,6 +258,8 @@ def check_definition(definition: Definition) -> None:
     parse_features(definition.features)
     check_sticky(definition.sticky)
     check_fields(definition.fields)
+    if definition.channel and not is_key(definition.channel):
+        raise InvalidInput.at("/channel", KEY_RULE)
     if len(definition.opt_out) > 1_000:  # noqa: PLR2004 - said in the message
         raise InvalidInput.at("/opt_out", "at most 1000 characters are allowed")
 

@@ -11,6 +11,7 @@ import msgspec
 from flask import Response, g
 
 from bandit_svc.domain.events.reward import Correction, Reward
+from bandit_svc.domain.programmes.membership import Membership, ProgrammeGroup
 from bandit_svc.domain.times import timestamp
 from bandit_svc.services.serving.decide import Decided
 
@@ -58,6 +59,32 @@ def made_at_once(steps: Steps) -> Reply:
             return reply
 
 
+class ProgrammeMark(msgspec.Struct, gc=False):
+    """The group of a unit in the programme of an experiment.
+
+    Attributes:
+        key: of the programme.
+        instead: the experiment of the same layer that the unit meets in place of this
+            one; left out where it meets this one.
+    """
+
+    key: str
+    group: ProgrammeGroup
+    instead: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def programme_mark(
+    membership: Membership | None,
+) -> ProgrammeMark | msgspec.UnsetType:
+    """Return what an answer says of a programme; nothing without one."""
+    if membership is None:
+        return msgspec.UNSET
+    instead = membership.instead
+    return ProgrammeMark(
+        membership.key, membership.group, msgspec.UNSET if instead is None else instead
+    )
+
+
 class DecisionAnswer(msgspec.Struct, gc=False):
     """The answer to POST /v1/decisions.
 
@@ -65,6 +92,8 @@ class DecisionAnswer(msgspec.Struct, gc=False):
         repeat: the unit keeps what was chosen for it before; left out where not.
         ineligible: the variants that their own conditions kept out, each with the
             reason; left out where there is none.
+        programme: the group of the unit in the experiment's programme; left out where
+            it is in none.
     """
 
     decision_id: str
@@ -77,6 +106,7 @@ class DecisionAnswer(msgspec.Struct, gc=False):
     expires_at: str
     repeat: bool | msgspec.UnsetType = msgspec.UNSET
     ineligible: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
+    programme: ProgrammeMark | msgspec.UnsetType = msgspec.UNSET
 
 
 class RewardAnswer(msgspec.Struct, gc=False):
@@ -113,6 +143,7 @@ def decision_answer(decided: Decided) -> DecisionAnswer:
         timestamp(decided.expires_at_ms),
         True if decided.given_again else msgspec.UNSET,
         decided.ineligible or msgspec.UNSET,
+        programme_mark(decision.programme),
     )
 
 

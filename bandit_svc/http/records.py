@@ -12,6 +12,7 @@ import msgspec
 from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.times import timestamp, timestamp_or_none
+from bandit_svc.http.answers import ProgrammeMark, programme_mark
 from bandit_svc.storage.rows import DecisionView, RewardRow
 
 
@@ -102,6 +103,8 @@ class DecisionRecord(msgspec.Struct):
             was kept, and the decision is reported apart.
         ineligible: the variants that their own conditions kept out, each with the
             reason; absent where there is none.
+        programme: the group of the unit in the experiment's programme; absent where it
+            is in none.
     """
 
     decision_id: str
@@ -130,6 +133,7 @@ class DecisionRecord(msgspec.Struct):
     unit_unread: bool
     without_consent: bool
     ineligible: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
+    programme: ProgrammeMark | msgspec.UnsetType = msgspec.UNSET
 
 
 class ExperimentRecord(Definition, frozen=True, kw_only=True):
@@ -238,6 +242,7 @@ def decision_record(
         unit_unread=decision.unit_unread,
         without_consent=decision.without_consent,
         ineligible=out or msgspec.UNSET,
+        programme=programme_mark(decision.programme),
     )
 
 

@@ -28,6 +28,7 @@ from bandit_svc.http.incoming.access_log import AccessLog, Answered
 from bandit_svc.http.openapi import document
 from bandit_svc.http.people import erasures, events, unit_rewards, units, why_shown
 from bandit_svc.http.planning import plan
+from bandit_svc.http.programmes import routes as programmes
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.proxies import Proxies
 from bandit_svc.settings import networks_of
@@ -65,6 +66,7 @@ def create_app(request_context: RequestContext) -> Flask:
         erasures,
         why_shown,
         experiments,
+        programmes,
         evaluations,
         reports,
     ):

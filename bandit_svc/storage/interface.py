@@ -22,6 +22,7 @@ from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.privacy import Apart, Privacy
+from bandit_svc.storage.programmes.programmes import Programmes
 from bandit_svc.storage.programmes.reservations import Reservations
 from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import (
@@ -312,6 +313,7 @@ class Storage(Protocol):
     privacy: Privacy
     credits: Credits
     apart: Apart
+    programmes: Programmes
 
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork.

@@ -48,6 +48,13 @@ DECISION = {
     "unit_id": "u-81",
     "context": {"device": "mobile", "hour": 21, "user": {"segment": "new"}},
 }
+PROGRAMME = {
+    "key": "shop",
+    "description": "every place in the shop that is personalised",
+    "holdout": 0.05,
+    "business_as_usual": 0.05,
+    "layers": {"checkout": ["popup", "banner"]},
+}
 PLAN = {"traffic": 20_000, "base_rate": 0.05, "lift": 0.1}
 ROUNDS = 240
 MOST_ITEMS = 2
@@ -92,6 +99,10 @@ class Recording:
 def recorded(service: WorkerInProcess) -> dict[str, dict[str, Any]]:
     """Return the body and the answer of every operation of one small story."""
     calls = Recording(service)
+    calls.call("post /v1/programmes", PROGRAMME)
+    calls.call("get /v1/programmes")
+    calls.call("get /v1/programmes/{key}", key="shop")
+    calls.call("patch /v1/programmes/{key}", {"explore": 0.05}, key="shop")
     calls.call("post /v1/experiments", DEFINITION)
     _live(service)
     _follow(calls)

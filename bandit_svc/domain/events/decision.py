@@ -14,7 +14,7 @@ from bandit_svc.domain.slots.draw import SlotDraw
 from bandit_svc.domain.splits.branch import Branch
 from bandit_svc.domain.variant import Variant
 
-PmfSource = Literal["policy", "baseline", "fallback"]
+PmfSource = Literal["policy", "baseline", "fallback", "explore"]
 
 
 class VariantChances(NamedTuple):
@@ -40,7 +40,8 @@ class Decision(
         chosen: index into `variants`.
         propensity: `pmf[chosen]`, the very number that the draw used.
         source: whose pmf it is: the learning policy's, the baseline's (holdout),
-            or the baseline's because the policy's failed validation.
+            the baseline's because the policy's failed validation, or that of the units
+            of a programme that explore.
         inline_variants: the variants, where the request brought its own.
         deferred: counts only once it is activated.
         group_chance: the chance with which this decision fell into its `group`.

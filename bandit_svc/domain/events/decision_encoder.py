@@ -50,7 +50,7 @@ class Form:
     """The propensity; the entries are a field of a shared part."""
 
 
-SOURCES: Final[tuple[PmfSource, ...]] = ("policy", "baseline", "fallback")
+SOURCES: Final[tuple[PmfSource, ...]] = ("policy", "baseline", "fallback", "explore")
 _SOURCE_FLAGS: Final = {source: i for i, source in enumerate(SOURCES)}
 FORM_SHIFT: Final = 2
 HAS_UNIT: Final = 16

@@ -14,6 +14,7 @@ from flask import Blueprint, Flask, Response
 
 from bandit_svc import __version__
 from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.programmes.programme import ProgrammeDefinition
 from bandit_svc.http import records
 from bandit_svc.http.answers import DecisionAnswer, RewardAnswer, json_reply
 from bandit_svc.http.doors import ofrep_bodies, outcomes
@@ -32,6 +33,7 @@ from bandit_svc.http.openapi.operations import (
     OPERATIONS,
     PATCH,
     PROBLEM,
+    PROGRAMME_PATCH,
     Access,
     Operation,
 )
@@ -51,6 +53,7 @@ from bandit_svc.http.parsing import (
 )
 from bandit_svc.http.people import bodies, erasures, unit_rewards, why_shown
 from bandit_svc.http.problems import Problem
+from bandit_svc.http.programmes import routes as programmes
 from bandit_svc.services.evaluation.evaluate import Evaluation
 from bandit_svc.services.planning.plan import Plan
 from bandit_svc.services.report.ranges.report_json import NOT_IN_A_RANGE
@@ -76,6 +79,7 @@ _STRUCTS = (
     receiving.WebhookBody, receiving.WebhookAnswer, WebhookOutcome,
     managing.SourceBody, managing.SecretBody, managing.SourceList,
     managing.SourceRecord, managing.IssuedSource,
+    programmes.ProgrammeRecord, programmes.ProgrammeList, ProgrammeDefinition,
 )  # fmt: skip
 _BATCHES = (("Decision", "decisions"), ("Reward", "rewards"), ("Event", "events"))
 _TO_WORDS = str.maketrans("/{}.", "    ")
@@ -153,7 +157,10 @@ def _schemas() -> Json:
     entry = [_reference("WebhookOutcome"), _reference("Problem")]
     delivered = schemas["WebhookAnswer"]["properties"]
     delivered["outcomes"] = {"type": "array", "items": {"anyOf": entry}}
-    schemas[PATCH] = _patch_of(schemas["Definition"])
+    schemas[PATCH] = _patch_of(PATCH, schemas["Definition"])
+    schemas[PROGRAMME_PATCH] = _patch_of(
+        PROGRAMME_PATCH, schemas["ProgrammeDefinition"]
+    )
     schemas[DOCUMENT] = {
         "title": DOCUMENT,
         "type": "object",
@@ -266,10 +273,10 @@ def _check_of(schema: Json) -> Json:
     }
 
 
-def _patch_of(definition: Json) -> Json:
+def _patch_of(title: str, definition: Json) -> Json:
     """Describe a merge patch: any of the fields, null for its default."""
     return {
-        "title": PATCH,
+        "title": title,
         "type": "object",
         "description": "A JSON merge patch (RFC 7396); null gives a field its default.",
         "properties": {

@@ -56,6 +56,15 @@ def _of_experiment(key: str) -> tuple[Link, ...]:
     )
 
 
+def _of_programme(key: str) -> tuple[Link, ...]:
+    """Return what can be called with the key of a programme."""
+    at = {"key": key}
+    return (
+        Link("read", "get /v1/programmes/{key}", at),
+        Link("change", "patch /v1/programmes/{key}", at, {"holdout": 0.1}),
+    )
+
+
 def _of_decision(id_: str) -> tuple[Link, ...]:
     """Return what can be called with the id of a decision."""
     at = {"decision_id": id_}
@@ -117,6 +126,8 @@ LINKS: Mapping[str, tuple[Link, ...]] = {
     "post /v1/experiments": _of_experiment(_KEY),
     "get /v1/experiments": _of_experiment("$response.body#/experiments/0/key"),
     f"get {_EXPERIMENT}": _of_experiment(_KEY),
+    "post /v1/programmes": _of_programme(_KEY),
+    "get /v1/programmes": _of_programme("$response.body#/programmes/0/key"),
     f"patch {_EXPERIMENT}": _of_experiment(_KEY),
     f"get {_EXPERIMENT}/models": (Link("restore", _RESTORE, _NEWEST),),
     f"post {_EXPERIMENT}/evaluations": (

@@ -44,6 +44,7 @@ class Operation(NamedTuple):
 
 
 PATCH = "DefinitionPatch"
+PROGRAMME_PATCH = "ProgrammePatch"
 DOCUMENT = "OpenAPI"
 """Schemas that no struct has."""
 
@@ -255,6 +256,24 @@ OPERATIONS = (
         "patch", "/v1/experiments/{key}",
         "Change an experiment by a JSON merge patch (RFC 7396); a new revision.",
         200, "secret", "ExperimentRecord", PATCH, _WRITE,
+    ),
+    Operation(
+        "post", "/v1/programmes", "Create a programme of experiments.",
+        201, "secret", "ProgrammeRecord", "ProgrammeDefinition",
+        (400, 401, 403, 409, 413, 429, 503),
+    ),
+    Operation(
+        "get", "/v1/programmes", "List the programmes.",
+        200, "secret", "ProgrammeList", None, (401, 403, 429, 503),
+    ),
+    Operation(
+        "get", "/v1/programmes/{key}", "Read one programme's definition.",
+        200, "secret", "ProgrammeRecord", None, _READ,
+    ),
+    Operation(
+        "patch", "/v1/programmes/{key}",
+        "Change a programme by a JSON merge patch (RFC 7396); a new revision.",
+        200, "secret", "ProgrammeRecord", PROGRAMME_PATCH, _WRITE,
     ),
     Operation(
         "get", "/v1/experiments/{key}/revisions",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.programmes.membership import Membership
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.storage.interface import Storage
@@ -23,6 +24,7 @@ class Exported(msgspec.Struct, frozen=True):
         chosen: index into `actions`.
         group_chance, treatment_pmf, baseline_pmf: as in the decision; None where an
             earlier version decided.
+        programme: the group of the unit in the experiment's programme, if it is in one.
         reward: the aggregate that counted, or the default, in the experiment's units.
     """
 
@@ -41,6 +43,7 @@ class Exported(msgspec.Struct, frozen=True):
     group_chance: float | None
     treatment_pmf: tuple[float, ...] | None
     baseline_pmf: tuple[float, ...] | None
+    programme: Membership | None
 
 
 GroupChoice = Literal["treatment", "baseline", "all"]
@@ -96,6 +99,7 @@ def export(
                     group_chance=decision.group_chance,
                     treatment_pmf=decision.treatment_pmf,
                     baseline_pmf=decision.baseline_pmf,
+                    programme=decision.programme,
                 )
             )
         if batch:

@@ -255,10 +255,13 @@ def draw_of(decision: Decision, bound: float | None, *, is_first: bool) -> Draw 
         is_first: true if nothing of its unit came before.
     """
     chance = decision.group_chance
+    programme = decision.programme
     treatment, baseline = decision.treatment_pmf, decision.baseline_pmf
     if is_first and chance is not None and treatment and baseline:
         # 1 - (1 - h) differs from h in the last bit, and with it the bound of weights.
         h = round(chance if decision.group == BASELINE else 1 - chance, CHANCE_DIGITS)
+        if programme is not None:
+            h = round(programme.baseline_share, CHANCE_DIGITS)
         if 0 < h < 1:
             return mixed_draw(decision.chosen, treatment, baseline, h, bound)
     own = own_draw(decision, bound)

@@ -72,9 +72,12 @@ class _Growing:
 
     def add(self, closed: ClosedDecision, choice: Decision, d: Definition) -> None:
         """Count one decision, if it belongs to the sums or begins new ones."""
-        if d.covariate is None or not 0 < d.holdout < 1:
+        holdout = d.holdout
+        if choice.programme is not None:
+            holdout = choice.programme.baseline_share
+        if d.covariate is None or not 0 < holdout < 1:
             return
-        chance = min(d.holdout, 1 - d.holdout)
+        chance = min(holdout, 1 - holdout)
         fits = self.scale == _scale(d) and self.sums is not None
         if not fits or (self.sums and chance < self.sums.least_chance):
             if closed.due.revision < self.revision:
@@ -86,7 +89,7 @@ class _Growing:
         reward = (closed.reward - d.reward.minimum) / _width(d)
         treated = float(closed.due.group == TREATMENT)
         x = d.covariate.of(choice.context)
-        self.rows.append((x, reward, treated, d.holdout))
+        self.rows.append((x, reward, treated, holdout))
 
     def kept(self) -> bytes | None:
         """Return the state after the batch, None if none of it counted."""

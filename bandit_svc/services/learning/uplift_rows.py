@@ -145,6 +145,9 @@ def draws_of(definitions: Definitions, joined: Joined) -> LoggedDraws:
     treated = np.array([one.due.group == TREATMENT for one in joined.closed])
     own = np.array([nan if c.group_chance is None else c.group_chance for c in choices])
     chance = np.where(treated, 1 - own, own)
+    for row, choice in enumerate(choices):
+        if choice.programme is not None:
+            chance[row] = choice.programme.baseline_share
     for row in np.flatnonzero(np.isnan(own)).tolist():
         # From before the log had it: the revision's holdout was the chance.
         due = joined.closed[row].due

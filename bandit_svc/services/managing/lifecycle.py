@@ -20,6 +20,7 @@ from bandit_svc.services.evaluation.labels import (
     field_pointer,
     normalised_candidates,
 )
+from bandit_svc.services.managing.merge_patch import merged_patch
 from bandit_svc.services.managing.rehearsal import check_rehearsal
 from bandit_svc.services.policy_inputs import with_limits
 from bandit_svc.services.serving.conditions import check_conditions
@@ -47,6 +48,7 @@ def create(
         Conflict: the key is taken.
     """
     definition = checked_definition(definition)
+    _check_programme(storage, definition)
     check_rehearsal(definition)
     return storage.experiments.create(definition, salt, now_ms)
 
@@ -75,6 +77,7 @@ def change(
     definition = changed_definition(experiment, patch)
     if definition == experiment.definition:
         return experiment
+    _check_programme(storage, definition)
     return storage.experiments.revise(experiment, definition, now_ms, note)
 
 
@@ -94,7 +97,7 @@ def changed_definition(experiment: Experiment, patch: Payload) -> Definition:
             f"experiment {old.key!r} is archived for good and can't be changed; create "
             "a new one"
         )
-    merged = _merge(msgspec.to_builtins(old), patch)
+    merged = merged_patch(msgspec.to_builtins(old), patch)
     if isinstance(merged.get("variants"), list):
         merged["variants"] = _with_retired(merged["variants"], old)
     definition = checked_definition(convert_definition(merged))
@@ -195,21 +198,6 @@ def _why_refused(raw: Any) -> str | None:  # noqa: ANN401 - any JSON
     return None
 
 
-def _merge(target: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
-    if not isinstance(patch, Mapping):
-        return patch
-    merged = dict(target) if isinstance(target, Mapping) else {}
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        elif name in {"policy", "baseline"}:
-            # The settings of one kind mean nothing to another.
-            merged[name] = value
-        else:
-            merged[name] = _merge(merged.get(name), value)
-    return merged
-
-
 def _with_retired(listed: list[Any], old: Definition) -> list[Any]:
     # A list, since a key of any JSON type may stand there at this point.
     keys = [v.get("key") for v in listed if isinstance(v, Mapping)]
@@ -244,6 +232,21 @@ def checked_definition(definition: Definition) -> Definition:
     baseline = checked_spec(baseline, "/baseline")
     _check_baseline(definition, baseline)
     return msgspec.structs.replace(definition, baseline=baseline)
+
+
+def _check_programme(storage: Storage, definition: Definition) -> None:
+    """Refuse a programme that does not exist.
+
+    Raises:
+        InvalidInput: with the pointer.
+    """
+    known = [one.key for one in storage.programmes.all()]
+    if definition.programme is not None and definition.programme not in known:
+        raise InvalidInput.at(
+            "/programme",
+            f"there is no programme {definition.programme[:128]!r}; create it with "
+            "POST /v1/programmes first",
+        )
 
 
 def _checked_policy(definition: Definition, spec: Spec) -> Spec:

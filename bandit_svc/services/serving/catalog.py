@@ -15,6 +15,7 @@ from bandit_svc.domain.people.feature import (
     kept_trails,
     parse_features,
 )
+from bandit_svc.domain.programmes.programme import Programme
 from bandit_svc.errors import Conflict, FieldError, NotFound
 from bandit_svc.services.serving.callers.key_ring import KeyRing
 from bandit_svc.services.serving.callers.source_ring import SourceRing
@@ -44,6 +45,7 @@ class Catalog:
         self._keys = KeyRing(())
         self._sources = SourceRing(())
         self._unloaded: dict[str, str] = {}
+        self._programmes: dict[str, Programme] = {}
         self._trails: Mapping[TrailName, int] = {}
         self._crediting: Sequence[Experiment] = ()
 
@@ -185,7 +187,7 @@ class Catalog:
             self._unloaded.pop(key, None)
             with self._lock:
                 current = self._served[key]
-                self._served[key] = prepared(current.experiment, policy)
+                self._served[key] = self._with(current.experiment, policy)
             swapped += 1
         if fault is not None:
             raise fault
@@ -198,6 +200,7 @@ class Catalog:
             version = self._storage.experiments.version()
             if version == self._seen_version:
                 return
+            self._look_at_programmes()
             fresh = self._storage.experiments.all()
             for experiment in fresh:
                 known = self._experiments.get(experiment.key)
@@ -221,6 +224,17 @@ class Catalog:
             # Last, so that another thread never sees the number before the rows.
             self._seen_version = version
 
+    def _look_at_programmes(self) -> None:
+        """Read the programmes; what is served of a changed one is prepared anew."""
+        fresh = {one.key: one for one in self._storage.programmes.all()}
+        known, self._programmes = self._programmes, fresh
+        if fresh == known:
+            return
+        for key, served in list(self._served.items()):
+            programme = served.experiment.definition.programme
+            if programme is not None and fresh.get(programme) != known.get(programme):
+                self._served[key] = self._with(served.experiment, served.policy)
+
     def _prepare(self, experiment: Experiment) -> ServedExperiment:
         with self._lock:
             known = self._served.get(experiment.key)
@@ -231,9 +245,13 @@ class Catalog:
             else:
                 # Where nothing was learned yet, a changed spec acts at once.
                 policy = self._load_or_untrained(experiment)
-            served = prepared(experiment, policy)
+            served = self._with(experiment, policy)
             self._served[experiment.key] = served
             return served
+
+    def _with(self, experiment: Experiment, policy: LoadedPolicy) -> ServedExperiment:
+        programme = self._programmes.get(experiment.definition.programme or "")
+        return prepared(experiment, policy, programme)
 
     def _load_or_untrained(self, experiment: Experiment) -> LoadedPolicy:
         """Load the newest model; one that is damaged must not fail a request.

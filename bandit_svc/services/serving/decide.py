@@ -13,13 +13,7 @@ import msgspec
 from bandit_svc.domain.events.codec import encode_repeat
 from bandit_svc.domain.events.decision import Decision, Repeat
 from bandit_svc.domain.events.decision_id import text_id, uniform_from_id
-from bandit_svc.domain.experiment import (
-    BASELINE,
-    Definition,
-    Experiment,
-    assign_group,
-    group_of,
-)
+from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.programmes.counted import CountedCap
 from bandit_svc.domain.variant import Variant
@@ -38,6 +32,7 @@ from bandit_svc.services.serving.conditions import NONE_OUT, ineligible
 from bandit_svc.services.serving.eligibility import eligible_variants
 from bandit_svc.services.serving.limits.room import Recipient, give_back, room_left
 from bandit_svc.services.serving.ports import ServingPorts
+from bandit_svc.services.serving.programmes.placing import placed
 from bandit_svc.services.serving.served_experiment import (
     ServedExperiment,
     field_policies,
@@ -208,11 +203,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     experiment = served.experiment
     visit = visit_of(ports, served, request, now_ms, opted_out=opted_out)
     unit_id, context, apart = visit.unit_id, visit.context, visit.apart
-    holdout = experiment.definition.holdout
-    if unit_id is None:
-        group = group_of(uniform_from_id(decision_id, b"group"), holdout)
-    else:
-        group = assign_group(experiment.salt, unit_id, holdout)
+    group_unit = unit_id
     if apart:
         # The group alone is of the unit; nothing else is used or kept.
         request = msgspec.structs.replace(request, unit_id=None, request_id=None)
@@ -230,7 +221,8 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     kept_out: dict[str, str] | None = None
     counted: tuple[CountedCap, ...] = ()
     if served.limits is None:
-        pmfs = pmfs_of(served, context, actions, keys, group)
+        placing = placed(experiment, served.place, group_unit, decision_id, keys)
+        pmfs = pmfs_of(served, context, actions, keys, placing.law)
         chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
     else:
         recipient = Recipient(
@@ -242,7 +234,8 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
                 kept_out, variants = room.kept_out, room.variants
                 actions = actions_of(variants)
                 keys = tuple(action.key for action in actions)
-            pmfs = pmfs_of(served, context, actions, keys, group)
+            placing = placed(experiment, served.place, group_unit, decision_id, keys)
+            pmfs = pmfs_of(served, context, actions, keys, placing.law)
             chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
             shown = (variants[chosen],)
             counted = room.take(shown, decision_id, deferred=request.defer)
@@ -253,7 +246,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         experiment.number,
         experiment.revision,
         now_ms,
-        group,
+        placing.group,
         context,
         keys,
         pmfs.served,
@@ -265,7 +258,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         request.defer,
         request.request_id,
         _inline(variants, request),
-        holdout if group == BASELINE else 1.0 - holdout,
+        placing.chance,
         pmfs.treatment,
         pmfs.baseline,
         trace_id,
@@ -273,7 +266,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         None if unit_id == request.unit_id else request.unit_id,
         visit.unread,
         apart,
-        None,
+        placing.membership,
         None,
         (),
         kept_out,

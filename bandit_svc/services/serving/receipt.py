@@ -8,23 +8,22 @@ nothing. What can be computed again is, and the receipt says whether it agrees.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, assert_never
 
+import msgspec
+
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.decision_id import uniform_from_id
-from bandit_svc.domain.experiment import (
-    Definition,
-    Experiment,
-    Group,
-    assign_group,
-    group_of,
-)
-from bandit_svc.domain.plain_values import Context
+from bandit_svc.domain.experiment import Definition, Experiment, Group
+from bandit_svc.domain.plain_values import Context, Spec
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from bandit_svc.services.serving.conditions import ineligible
 from bandit_svc.services.serving.outcomes.asked_model import SAME, AskedModel, KeyEffect
-from bandit_svc.services.serving.served_experiment import (
-    LoadedPolicy,
-    load_policy,
+from bandit_svc.services.serving.programmes.placing import (
+    NOTHING,
+    place_in,
+    placed,
+    programme_at,
 )
+from bandit_svc.services.serving.served_experiment import LoadedPolicy, load_policy
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import DecisionView
 from policies.base import Action, PolicyError
@@ -101,7 +100,7 @@ def receipt(storage: Storage, experiment: Experiment, view: DecisionView) -> Rec
         draw=draw,
         drawn_again=decision.variants[sample(decision.pmf, draw)],
         draw_agrees=sample(decision.pmf, draw) == decision.chosen,
-        group=_group(experiment, definition, decision),
+        group=_group(storage, experiment, definition, decision),
         floor=definition.exploration_floor,
         model=_model(storage, experiment, definition, decision),
     )
@@ -137,20 +136,30 @@ def _left_out(definition: Definition, decision: Decision) -> list[LeftOut]:
 
 
 def _group(
-    experiment: Experiment, definition: Definition, decision: Decision
+    storage: Storage, experiment: Experiment, definition: Definition, decision: Decision
 ) -> AssignedGroup:
     """Assign the group again."""
     if decision.without_consent:
         # By the unit, which nobody knows any more.
         how = "by the unit, which was not kept"
         return AssignedGroup(decision.group, how, definition.holdout, agrees=True)
-    if decision.unit_id is None:
-        uniform = uniform_from_id(decision.id, b"group")
-        again, how = group_of(uniform, definition.holdout), "drawn for this decision"
-    else:
-        again = assign_group(experiment.salt, decision.unit_id, definition.holdout)
-        how = "fixed for the unit"
-    agrees = again == decision.group
+    how = (
+        "drawn for this decision" if decision.unit_id is None else "fixed for the unit"
+    )
+    place = None
+    if decision.programme is not None:
+        key = decision.programme.key
+        how += f", in the group {decision.programme.group} of programme {key!r}"
+        programme = programme_at(storage.programmes, key, decision.decided_at_ms)
+        place = place_in(programme, experiment.key)
+    again = placed(
+        msgspec.structs.replace(experiment, definition=definition),
+        place,
+        decision.unit_id,
+        decision.id,
+        decision.variants,
+    )
+    agrees = (again.group, again.membership) == (decision.group, decision.programme)
     return AssignedGroup(decision.group, how, definition.holdout, agrees)
 
 
@@ -168,6 +177,8 @@ def _model(
                 floor, learned = 0.0, False
             case "fallback":
                 floor, learned = definition.exploration_floor, False
+            case "explore":
+                floor, learned = 0.0, False
             case "policy":
                 floor, learned = definition.exploration_floor, True
             case _:
@@ -190,11 +201,29 @@ def _policy(
     storage: Storage, experiment: Experiment, definition: Definition, decision: Decision
 ) -> LoadedPolicy | None:
     if decision.source != "policy":
-        return LoadedPolicy(policy_of(definition, baseline_spec(definition)), 0, 0)
+        spec = _reference(storage, definition, decision)
+        return LoadedPolicy(policy_of(definition, spec), 0, 0)
     if not decision.model_version:
         return load_policy(definition, None)
     published = storage.model_versions.get(experiment.number, decision.model_version)
     return None if published is None else load_policy(definition, published)
+
+
+def _reference(storage: Storage, definition: Definition, decision: Decision) -> Spec:
+    """Return the spec of the policy that decided and learns nothing."""
+    membership = decision.programme
+    if membership is None:
+        return baseline_spec(definition)
+    if decision.source == "explore":
+        programme = programme_at(
+            storage.programmes, membership.key, decision.decided_at_ms
+        )
+        spec = None if programme is None else programme.definition.explore_policy
+        return spec or {"kind": "uniform"}
+    apart = membership.group == "holdout" or membership.instead is not None
+    if apart and NOTHING in decision.variants:
+        return {"kind": "fixed", "variant": NOTHING}
+    return baseline_spec(definition)
 
 
 def _actions(definition: Definition, decision: Decision) -> tuple[Action, ...]:

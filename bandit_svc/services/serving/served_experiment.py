@@ -6,24 +6,27 @@ policies want, the served model and the lock around it, and the pmf of each grou
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 import msgspec
 
 from bandit_svc.domain.events.decision import PmfSource
-from bandit_svc.domain.experiment import (
-    BASELINE,
-    Definition,
-    Experiment,
-    Group,
-    UnitHashes,
-)
+from bandit_svc.domain.events.packing import one_hot
+from bandit_svc.domain.experiment import Definition, Experiment, UnitHashes
 from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.people.feature import UnitFeature, parse_features
 from bandit_svc.domain.people.field_policy import FieldPolicies
 from bandit_svc.domain.plain_values import Context
+from bandit_svc.domain.programmes.programme import Programme
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from bandit_svc.services.serving.limits.limits import Limits
+from bandit_svc.services.serving.programmes.placing import (
+    NOTHING,
+    Law,
+    Place,
+    place_in,
+)
 from policies.base import Action, Policy, PolicyError
 from policies.pmf import mix_floor, validate_pmf
 from policies.spec import fixed_weights, normalise_spec
@@ -104,6 +107,10 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     conditional: bool
     """Whether a variant has a condition, so that not each of them is always eligible.
     """
+    place: Place | None
+    """In its programme."""
+    explore: BaselinePmfs
+    """Of the units of the programme that explore."""
     limits: Limits | None = None
     """Caps and quiet hours of its programme; None for none."""
 
@@ -122,24 +129,34 @@ def pmfs_of(
     context: Context,
     actions: tuple[Action, ...],
     keys: tuple[str, ...],
-    group: Group,
+    law: Law,
 ) -> Pmfs:
-    """Return the pmf of a group, and those of both for the log.
+    """Return the pmf that is drawn from, and those of both groups for the log.
 
     The other group's is what tells later how likely the choice was in either. It must
     not fail the page: the policy's falls back in the holdout too, and a baseline that
     has none is left out.
     """
-    if group == BASELINE:
+    if law == "baseline":
         baseline = served.baseline.of(context, actions, keys)
         treatment, _ = _treatment_pmf(served, context, actions, keys)
         return Pmfs(baseline, "baseline", treatment, baseline)
     treatment, source = _treatment_pmf(served, context, actions, keys)
+    pmf = treatment
+    match law:
+        case "treatment":
+            pass
+        case "nothing":
+            pmf, source = one_hot(len(keys), keys.index(NOTHING)), "baseline"
+        case "explore":
+            pmf, source = served.explore.of(context, actions, keys), "explore"
+        case _:
+            assert_never(law)
     try:
         reference = served.baseline.of(context, actions, keys)
     except PolicyError:
-        return Pmfs(treatment, source, treatment, None)
-    return Pmfs(treatment, source, treatment, reference)
+        return Pmfs(pmf, source, treatment, None)
+    return Pmfs(pmf, source, treatment, reference)
 
 
 def _treatment_pmf(
@@ -184,8 +201,14 @@ def load_policy(definition: Definition, published: ModelVersion | None) -> Loade
     return LoadedPolicy(policy, meta.version, meta.created_at_ms)
 
 
-def prepared(experiment: Experiment, policy: LoadedPolicy) -> ServedExperiment:
-    """Prepare a definition for requests."""
+def prepared(
+    experiment: Experiment, policy: LoadedPolicy, programme: Programme | None = None
+) -> ServedExperiment:
+    """Prepare a definition for requests.
+
+    Args:
+        programme: of the experiment, if it is in one.
+    """
     definition = experiment.definition
     variants = definition.active_variants
     spec = baseline_spec(definition)
@@ -202,4 +225,12 @@ def prepared(experiment: Experiment, policy: LoadedPolicy) -> ServedExperiment:
         units=UnitHashes(experiment.salt),
         fields=field_policies(experiment, definition),
         conditional=any(v.is_conditional for v in variants),
+        place=place_in(programme, experiment.key),
+        explore=_explore_pmfs(definition, programme),
     )
+
+
+def _explore_pmfs(definition: Definition, programme: Programme | None) -> BaselinePmfs:
+    given = None if programme is None else programme.definition.explore_policy
+    spec = given or {"kind": "uniform"}
+    return BaselinePmfs(policy_of(definition, spec), reads_context=False)

@@ -24,6 +24,7 @@ from bandit_svc.storage.sqlite.people.sticky import create_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import create_unit_facts
 from bandit_svc.storage.sqlite.privacy.apart import create_apart
 from bandit_svc.storage.sqlite.privacy.erasures import create_erasures
+from bandit_svc.storage.sqlite.programmes.store import create_programmes
 from bandit_svc.storage.sqlite.rows.checksums import SOUND, check_rows, checked_tables
 from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
 from bandit_svc.storage.sqlite.rows.counts import count_rows
@@ -287,4 +288,10 @@ def m041_webhook_totals(db: Database) -> None:
     create_totals(db)
 
 
-LAST_MIGRATION = m041_webhook_totals.__name__
+@migrations()
+def m042_programmes(db: Database) -> None:
+    """Create the table of programmes and their revisions."""
+    create_programmes(db)
+
+
+LAST_MIGRATION = m042_programmes.__name__

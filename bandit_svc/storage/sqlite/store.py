@@ -34,6 +34,7 @@ from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.privacy import Apart, Privacy
+from bandit_svc.storage.programmes.programmes import Programmes
 from bandit_svc.storage.programmes.reservations import Reservations
 from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.corrections.store import SqliteCorrections
@@ -56,6 +57,7 @@ from bandit_svc.storage.sqlite.privacy.apart import SqliteApart
 from bandit_svc.storage.sqlite.privacy.erasures import SqlitePrivacy
 from bandit_svc.storage.sqlite.privacy.pseudonym_key import make_key, read_key
 from bandit_svc.storage.sqlite.programmes.reservations import SqliteReservations
+from bandit_svc.storage.sqlite.programmes.store import SqliteProgrammes
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
 from bandit_svc.storage.sqlite.rows.just_joined import JustJoined
 from bandit_svc.storage.sqlite.schema import (
@@ -109,6 +111,9 @@ class SqliteStorage:
         )
         self.apart: Apart = SqliteApart(self._database, decisions)
         self.privacy: Privacy = SqlitePrivacy(self._database, decisions, self.secret)
+        self.programmes: Programmes = SqliteProgrammes(
+            self._database, self._version_file
+        )
         self.credits: Credits = SqliteCredits(self._database)
         self.units: Units = SqliteUnits(folder / "units.db", self.secret)
         self.reservations: Reservations = SqliteReservations(

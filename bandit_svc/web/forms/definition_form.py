@@ -59,6 +59,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "derived_metrics": "",
         "features": "",
         "sticky": "",
+        "programme": "",
+        "channel": "",
     }
 )
 _REWARD_NUMBERS = ("window_seconds", "minimum", "maximum", "default")
@@ -69,6 +71,7 @@ _LISTS = ("metrics", "derived_metrics")
 """Fields whose text is a list of JSON objects."""
 _OBJECTS = ("features", "sticky")
 """Fields whose text is a JSON object."""
+_PROGRAMME = ("programme", "channel")
 _TOGETHER: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         **dict.fromkeys(_RANGE, _RANGE),
@@ -202,6 +205,9 @@ def _raw(
         if found := read(name, partial(read_object, given[name])):
             raw[name] = found
     raw["carry_over"] = given["carry_over"]
+    for name in _PROGRAMME:
+        if given[name].strip():
+            raw[name] = given[name].strip()
     raw |= planned_values(given, read)
     settings = read("policy_settings", lambda: read_object(given["policy_settings"]))
     raw["policy"] = {"kind": given["policy_kind"], **(settings or {})}

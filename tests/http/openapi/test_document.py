@@ -107,7 +107,10 @@ def test_answers_have_the_fields_that_are_described(
     schemas = document["components"]["schemas"]
     service.create("hero")
     limited = [{"key": "a"}, {"key": "b", "when": "hour > 9"}]
-    service.create("sticky", sticky={"for_seconds": 60}, variants=limited)
+    service.post("/v1/programmes", {"key": "shop"})
+    service.create(
+        "sticky", sticky={"for_seconds": 60}, variants=limited, programme="shop"
+    )
     service.decide("sticky", unit_id="u")
     decided = service.decide("sticky", unit_id="u")
     body = {"decision_id": decided["decision_id"], "value": 5}

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from bandit_svc.domain.plain_values import Payload
+from bandit_svc.domain.programmes.membership import Membership
 from bandit_svc.errors import Unprocessable
 from bandit_svc.services.decision_logs.export import Exported
 
@@ -47,6 +48,11 @@ def write_parquet(batches: Iterable[list[Exported]], path: Path) -> int:
             ("group_chance", arrow.float64()),
             ("treatment_pmf", arrow.list_(arrow.float64())),
             ("baseline_pmf", arrow.list_(arrow.float64())),
+            ("programme", arrow.string()),
+            ("programme_group", arrow.string()),
+            ("programme_chance", arrow.float64()),
+            ("baseline_share", arrow.float64()),
+            ("instead", arrow.string()),
         ]
     )
     n = 0
@@ -75,4 +81,17 @@ def _row(one: Exported) -> Payload:
         "group_chance": one.group_chance,
         "treatment_pmf": one.treatment_pmf,
         "baseline_pmf": one.baseline_pmf,
+    } | _of_programme(one.programme)
+
+
+def _of_programme(membership: Membership | None) -> Payload:
+    """Return the columns of a programme; null for a decision that is in none."""
+    if membership is None:
+        return {}
+    return {
+        "programme": membership.key,
+        "programme_group": membership.group,
+        "programme_chance": membership.chance,
+        "baseline_share": membership.baseline_share,
+        "instead": membership.instead,
     }

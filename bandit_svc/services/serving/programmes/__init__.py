@@ -1,0 +1,1 @@
+"""Programmes at the moment of a decision."""
