@@ -58,6 +58,9 @@ WHOLE: Final[Made] = (Decision, _decode_context)
 UNPARSED: Final[Made] = (LoggedDecision, msgspec.Raw)
 
 
+_OF_VARIANTS: Final = frozenset({Field.VARIANTS, Field.POSITIONS, Field.PARTS})
+
+
 class DecisionDecoder:
     """Decodes decisions; its cache of parts is bounded."""
 
@@ -154,8 +157,9 @@ class DecisionDecoder:
         )
 
     def _with_own(self, own: Mapping[int, bytes], key: bytes, parts: Bodies) -> Shared:
-        # A part's pmfs may be over the variants of the record.
-        if Field.VARIANTS not in own and Field.POSITIONS not in own:
+        # Pmfs of a part and of the record may be over the variants of the other, or of
+        # a further part.
+        if own.keys().isdisjoint(_OF_VARIANTS):
             part = self._cache.get(key) or self._cached(key, parts)
             shared = with_own(part, own)
             if shared is not None:

@@ -65,3 +65,36 @@ def test_a_list_that_was_brought_is_written_alike_as_one_object_and_as_many() ->
             assert copy.inline_variants is not inline
 
             assert same.encode(decision, listed) == copied.encode(copy, listed)
+
+
+def test_many_variants_that_come_again_are_read_with_the_pmf_over_them() -> None:
+    """Their keys become a part, so that the record has a pmf and no variants."""
+    keys = tuple(f"title-{n:03d}-still" for n in range(40))
+    decision = Decision(
+        id=IDS.issue(1, 0, bytes(9), deferred=False),
+        experiment="artwork",
+        number=1,
+        revision=1,
+        decided_at_ms=0,
+        group="baseline",
+        context={},
+        variants=keys,
+        pmf=(),
+        chosen=39,
+        propensity=0.0,
+        model_version=0,
+        inline_variants=tuple(map(Variant, keys)),
+    )
+    encoder = DecisionEncoder()
+    for time in range(3):
+        # Only what comes again is in a part, and pmfs hardly ever do.
+        pmf = tuple((n + time) / 900 for n in range(40))
+        decision = msgspec.structs.replace(
+            decision, pmf=pmf, propensity=pmf[39], treatment_pmf=pmf[::-1]
+        )
+        record = encoder.encode(decision, ("a", "b"))
+        parts = {part.key: part.body for part in record.parts}
+
+        read = FactDecoder(IDS).decode(Record(record.kind, record.payload), parts)
+
+        assert read == decision
