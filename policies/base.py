@@ -168,6 +168,20 @@ class Policy(Chooser, Protocol):
         """
 
 
+@runtime_checkable
+class Joint(Policy, Protocol):
+    """A policy for which many lists of actions in one context cost less together."""
+
+    def pmfs(
+        self, context: Context, lists: Sequence[Sequence[Action]]
+    ) -> list[list[float]]:
+        """Return what `pmf` returns for each list, bit by bit.
+
+        Raises:
+            PolicyError: as `pmf` for one of the lists.
+        """
+
+
 class ModelEvidence(msgspec.Struct, frozen=True):
     """How well one model of a policy that chooses among models has predicted.
 

@@ -8,7 +8,7 @@ written to free the log.
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,12 +147,13 @@ class BoundedLog:
 
     def append(self, record: Record) -> None:
         """Write one record, or refuse it for want of room; see the interface."""
-        self._written += len(record.payload)
-        if self._clock_s() >= self._due_s or self._written >= LOOK_EVERY_BYTES:
-            self._look()
-        if self._refusal is not None:
-            raise Unavailable(self._refusal)
+        self._admit(len(record.payload))
         self._log.append(record)
+
+    def append_all(self, records: Sequence[Record]) -> None:
+        """Write records, or refuse all of them for want of room."""
+        self._admit(sum([len(record.payload) for record in records]))
+        self._log.append_all(records)
 
     def close(self) -> None:
         """Flush and let go of the partition; idempotent."""
@@ -163,6 +164,18 @@ class BoundedLog:
         if self._clock_s() >= self._due_s:
             self._look()
         return self._shortages
+
+    def _admit(self, size: int) -> None:
+        """Refuse what comes while a limit is passed.
+
+        Raises:
+            Unavailable: see there.
+        """
+        self._written += size
+        if self._clock_s() >= self._due_s or self._written >= LOOK_EVERY_BYTES:
+            self._look()
+        if self._refusal is not None:
+            raise Unavailable(self._refusal)
 
     def _look(self) -> None:
         if not self._lock.acquire(blocking=False):

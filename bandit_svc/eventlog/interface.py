@@ -62,6 +62,13 @@ class EventLogWriter(Protocol):
                 tries again.
         """
 
+    def append_all(self, records: Sequence[Record]) -> None:
+        """Append records one after the other; it costs less than a call for each.
+
+        Raises:
+            Unavailable: as of `append`, for all of them: none will ever be read.
+        """
+
     def close(self) -> None:
         """Flush and let go of the partition; idempotent."""
 

@@ -5,10 +5,8 @@ Owns the HTTP shape of deciding and activating; the rules are in services.servin
 
 import time
 
-import msgspec
 from flask import Blueprint, Flask, Response, request
 
-from bandit_svc import metrics
 from bandit_svc.domain.events.decision_id import ENTROPY_BYTES
 from bandit_svc.domain.times import timestamp
 from bandit_svc.errors import BanditError, FieldError, InvalidInput, NotFound
@@ -22,8 +20,8 @@ from bandit_svc.http.answers import (
     made_at_once,
 )
 from bandit_svc.http.auth import check_experiment
+from bandit_svc.http.brought.together import Together, asked_by, count_decided
 from bandit_svc.http.incoming.caller import Caller, caller_of_request
-from bandit_svc.http.people.unit_names import with_kept_names
 from bandit_svc.http.problems import Problem, problem_of, retry_headers
 from bandit_svc.http.records import (
     ActivationAnswer,
@@ -32,7 +30,6 @@ from bandit_svc.http.records import (
     decision_record,
 )
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.metric_counts import observe
 from bandit_svc.services.serving.activate import activate
 from bandit_svc.services.serving.conditions import ineligible
 from bandit_svc.services.serving.decide import Decided, DecisionRequest, decide
@@ -102,14 +99,23 @@ def decide_one(request_context: RequestContext, body: bytes, caller: Caller) -> 
 
 
 def decide_many(request_context: RequestContext, body: bytes, caller: Caller) -> Steps:
-    """Answer POST /v1/decisions/batch, item by item."""
-    answers: list[DecisionAnswer | Problem] = []
-    for index, item in enumerate(parsing.parse_decision_batch(body)):
-        place = f"/decisions/{index}"
-        answers.append(_decide_one_of_many(request_context, item, caller, place))
+    """Answer POST /v1/decisions/batch; some items are decided together."""
+    items = parsing.parse_decision_batch(body)
+    answers: dict[int, DecisionAnswer | Problem] = {}
+    together = Together(request_context, caller)
+    for index, item in enumerate(items):
+        try:
+            parsed = request_context.decision_bodies.parse(parsing.item_body(item))
+            together.add(index, parsed)
+        except BanditError as error:
+            # One bad request of a batch does not fail the others.
+            answers[index] = problem_of(error, f"/decisions/{index}")
+        if together.is_full:
+            answers |= together.answers()
         yield
-    answer = DecisionBatchAnswer(answers)
-    return json_reply(answer, 200, retry_headers(answers))
+    answers |= together.answers()
+    answer = DecisionBatchAnswer([answers[index] for index in range(len(items))])
+    return json_reply(answer, 200, retry_headers(answer.decisions))
 
 
 def check_decision(
@@ -143,11 +149,7 @@ def decided_for(
         BanditError: as `services.serving.decide`.
     """
     began = time.perf_counter()
-    check_experiment(caller.key, parsed.experiment, "/experiment")
-    if caller.prefetched:
-        # The page is being prepared; the decision counts when it is activated.
-        parsed = msgspec.structs.replace(parsed, defer=True)
-    with_kept_names(request_context, caller, parsed)
+    parsed = asked_by(request_context, parsed, caller)
     decided = decide(
         request_context.worker.serving,
         parsed,
@@ -156,10 +158,7 @@ def decided_for(
         caller.request_id,
         opted_out=caller.opted_out,
     )
-    decision = decided.decision
-    if not decided.repeated:
-        request_context.decision_counter.count(decision)
-    observe(metrics.DECISION_SECONDS, time.perf_counter() - began)
+    count_decided(request_context, decided, time.perf_counter() - began)
     return decided
 
 
@@ -167,21 +166,6 @@ def _decide(
     request_context: RequestContext, parsed: DecisionRequest, caller: Caller
 ) -> DecisionAnswer:
     return decision_answer(decided_for(request_context, parsed, caller))
-
-
-def _decide_one_of_many(
-    request_context: RequestContext,
-    item: msgspec.Raw,
-    caller: Caller,
-    prefix: str,
-) -> DecisionAnswer | Problem:
-    try:
-        body = parsing.item_body(item)
-        parsed = request_context.decision_bodies.parse(body)
-        return _decide(request_context, parsed, caller)
-    except BanditError as error:
-        # One bad request of a batch does not fail the others.
-        return problem_of(error, prefix)
 
 
 def _activate(

@@ -41,3 +41,26 @@ def inverse_gap(
     shares[best] = 1.0 - shares.sum()
     pmf: list[float] = shares.tolist()
     return pmf
+
+
+def inverse_gaps(
+    means: Floats, noise: float, learned_count: float, gamma_scale: float
+) -> list[list[float]]:
+    """Return what `inverse_gap` returns for each row, bit by bit.
+
+    Args:
+        means: shape (lists, K), in C order.
+        noise, learned_count, gamma_scale: as there.
+    """
+    n_lists, n_actions = means.shape
+    if noise <= 0.0:
+        return [[1.0 / n_actions] * n_actions for _ in range(n_lists)]
+    gamma = gamma_scale * math.sqrt(n_actions) * learned_count**POWER
+    each, best = np.arange(n_lists), means.argmax(axis=1)
+    shares = (gamma / noise) * (means[each, best][:, None] - means)
+    shares += n_actions
+    np.reciprocal(shares, out=shares)
+    shares[each, best] = 0.0
+    shares[each, best] = 1.0 - shares.sum(axis=1)
+    pmfs: list[list[float]] = shares.tolist()
+    return pmfs

@@ -25,7 +25,7 @@ from policies.auto.columns import (
     Row,
 )
 from policies.auto.evidence import Evidence
-from policies.auto.exploration import inverse_gap
+from policies.auto.exploration import inverse_gap, inverse_gaps
 from policies.auto.models import (
     PAIRED,
     STACKS,
@@ -179,6 +179,36 @@ class AutoPolicy:
             # The others predict rewards less the mean; a constant moves no gap.
             means += share * np.array(self._vw.expected(context, actions))
         return inverse_gap(means, self._evidence.noise, clock.age, self._gamma_scale)
+
+    def pmfs(
+        self, context: Context, lists: Sequence[Sequence[Action]]
+    ) -> list[list[float]]:
+        """Return what `pmf` returns for each list, bit by bit; see the protocol.
+
+        The context is read once, and each model predicts once for all actions.
+        """
+        for actions in lists:
+            check_actions(len(actions))
+        shares = self._weights_by_stack()
+        row = self._reader.row(context, self._served_reads)
+        clock = self._evidence.clock
+        means = self._served.means_of_all(
+            row, lists, self._rows.by_key, shares, clock.time
+        )
+        share = self._weights[-1]
+        if share > 0.0:
+            means += share * self._vw.expected_of_all(context, lists)
+        noise, age = self._evidence.noise, clock.age
+        if len({len(actions) for actions in lists}) == 1:
+            alike = means.reshape(len(lists), -1)
+            return inverse_gaps(alike, noise, age, self._gamma_scale)
+        found: list[list[float]] = []
+        at = 0
+        for actions in lists:
+            own = means[at : at + len(actions)]
+            found.append(inverse_gap(own, noise, age, self._gamma_scale))
+            at += len(actions)
+        return found
 
     def learn(
         self,

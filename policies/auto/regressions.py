@@ -35,6 +35,9 @@ all of them, which is most of the time of wide ones."""
 LEAST_COLUMNS, LEAST_ROWS = 8, 4
 """Columns and rows are added at least so many at a time."""
 
+MANY_ROWS = 64
+"""Above so many rows, their times are taken out of an array."""
+
 MOST_CELLS = 1_000_000
 """Entries of one model's matrices at which contexts get no further columns."""
 
@@ -207,10 +210,18 @@ class Regressions:
         """Return what a weight of each row and model counts, shape (K, Q)."""
         known = self._times
         # A row that never forgot has an infinite time: nothing has passed since.
-        since = [
-            known[row] if 0 <= row < len(known) else NEVER for row in rows.tolist()
-        ]
-        passed = np.maximum(time - np.array(since), 0.0)
+        if len(rows) > MANY_ROWS:
+            inside = (rows >= 0) & (rows < len(known))
+            places = np.where(inside, rows, len(known))
+            since: Floats = np.array([*known, NEVER]).take(places)
+        else:
+            since = np.array(
+                [
+                    known[row] if 0 <= row < len(known) else NEVER
+                    for row in rows.tolist()
+                ]
+            )
+        passed = np.maximum(time - since, 0.0)
         factors: Floats = np.exp(np.multiply.outer(passed, -0.5 * self._squares))
         factors *= shares
         if np.minimum.reduce(rows) < 0 or np.maximum.reduce(rows) >= len(known):

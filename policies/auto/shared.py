@@ -25,6 +25,9 @@ MOST_PRODUCTS, HASHED_PRODUCTS = 256, 32
 MOST_OWN = 256
 """Features of actions that are known; later ones are left out."""
 
+MOST_KEPT = 4_096
+"""Actions whose features are named once."""
+
 PRIOR = Prior(intercept=1.0, weights=0.1, forgetting=0.0)
 OWN_COUNT = 100.0
 """The prior of an action's own mean, as a count: a deviation of .1 of the noise."""
@@ -94,7 +97,7 @@ class SharedRegression:
         table = np.zeros((len(actions), len(self._own)))
         table[:, 0] = 1.0
         for at, action in enumerate(actions):
-            for name, value in own_features(action):
+            for name, value in _kept_features(action):
                 place = self._own.get(name)
                 if place is not None:
                     table[at, place] = value / self._scales.get(name, 1.0)
@@ -227,6 +230,23 @@ class SharedRegression:
 def own_features(action: Action) -> list[Named]:
     """Return the features of an action but its key."""
     return list(action_features(action))[1:]
+
+
+_kept: dict[int, tuple[Action, list[Named]]] = {}
+# The key is an identity; the entry holds the action, so that no other object can have
+# its id. Shared by all policies of the process: newer models read the same actions.
+
+
+def _kept_features(action: Action) -> list[Named]:
+    """Return `own_features`, named once for an action that comes again."""
+    known = _kept.get(id(action))
+    if known is not None:
+        return known[1]
+    if len(_kept) >= MOST_KEPT:
+        _kept.clear()
+    own = own_features(action)
+    _kept[id(action)] = (action, own)
+    return own
 
 
 def _power_above(value: float) -> float:

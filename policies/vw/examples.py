@@ -18,6 +18,7 @@ from policies.features import (
 )
 
 CACHED_ACTIONS = 4096
+CACHED_LISTS = 512
 
 CONSTANT = "*"
 """A feature of every context; its products with an action's features are the effects
@@ -88,6 +89,7 @@ class ExampleWriter:
 
     def __init__(self) -> None:
         self._lines: dict[int, tuple[Action, str]] = {}
+        self._texts: dict[int, tuple[Sequence[Action], str]] = {}
         # The actions of the last example: in a service nearly every one is of the same
         # tuple.
         self._last_learned: tuple[Sequence[Action], list[tuple[str, str]]] = ((), [])
@@ -99,6 +101,19 @@ class ExampleWriter:
     def lines(self, actions: Sequence[Action]) -> str:
         """Render the part of an example that its actions are."""
         return "\n".join(self._action_lines(actions))
+
+    def kept_lines(self, actions: Sequence[Action]) -> str:
+        """Return `lines`, and keep them for when the same list comes again."""
+        known = self._texts.get(id(actions))
+        if known is not None:
+            return known[1]
+        text = self.lines(actions)
+        # Only a tuple is sure not to have changed by the next call.
+        if type(actions) is tuple:
+            if len(self._texts) >= CACHED_LISTS:
+                self._texts.clear()
+            self._texts[id(actions)] = (actions, text)
+        return text
 
     def read(self, actions: Sequence[Action]) -> None:
         """Render actions that are learned next.

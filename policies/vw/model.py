@@ -66,6 +66,17 @@ class Model:
         self._predicted_count += 1
         return _predicted(self._workspace, text, kept)
 
+    def predicted_of_all(
+        self, shared: str, lists: Sequence[Sequence[Action]]
+    ) -> list[float]:
+        """Return what `predicted` returns for each list, one after the other.
+
+        Of a regression (`--cb_adf`) alone: it predicts each action by itself.
+        """
+        text = "\n".join([shared, *map(self._writer.kept_lines, lists)])
+        self._predicted_count += 1
+        return _predicted(self._workspace, text, ())
+
     def learn(
         self,
         shared: str,

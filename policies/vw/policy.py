@@ -57,6 +57,25 @@ class VwPolicy:
             return distribution(scores, len(actions))
         return inverse_gap(scores, self._gamma_scale, self._learned_count)
 
+    def pmfs(
+        self, context: Context, lists: Sequence[Sequence[Action]]
+    ) -> list[list[float]]:
+        """Return what `pmf` returns for each list, bit by bit; see the protocol."""
+        if self._gamma_scale is None:
+            # Vowpal Wabbit's own explorers weigh the actions of one example.
+            return [self.pmf(context, actions) for actions in lists]
+        for actions in lists:
+            check_actions(len(actions))
+        shared = self._scale.shared_line(context)
+        costs = self._model.predicted_of_all(shared, lists)
+        found: list[list[float]] = []
+        at = 0
+        for actions in lists:
+            own = costs[at : at + len(actions)]
+            found.append(inverse_gap(own, self._gamma_scale, self._learned_count))
+            at += len(actions)
+        return found
+
     def learn(
         self,
         context: Context,

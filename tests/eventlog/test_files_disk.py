@@ -138,7 +138,9 @@ def test_a_signal_in_the_middle_of_a_write_spoils_no_other_record(
         write(descriptor, data[: size // 2])
         raise SystemExit
 
-    monkeypatch.setattr("bandit_svc.eventlog.files.writer._write", write_half_then_exit)
+    monkeypatch.setattr(
+        "bandit_svc.eventlog.files.disk.writing._write", write_half_then_exit
+    )
     with pytest.raises(SystemExit):
         writer.append(record_of(b"interrupted"))
     monkeypatch.undo()

@@ -89,6 +89,35 @@ class OpenSegment:
         ]
         return b"".join((*shared, data)), crc, new
 
+    def framed_all(
+        self, records: Sequence[Record]
+    ) -> tuple[bytes, list[tuple[int, bytes, Sequence[Part]]]]:
+        """Return the frames of records one after the other, as `framed` would.
+
+        Returns:
+            (frames, for each record what `wrote` takes of it).
+        """
+        identity, sequence = self.identity, self.sequence
+        held: set[bytes] = set()
+        frames: list[bytes] = []
+        each: list[tuple[int, bytes, Sequence[Part]]] = []
+        for record in records:
+            new = [
+                part
+                for part in record.parts
+                if part.key not in self.parts and part.key not in held
+            ]
+            shared = [
+                encode_frame(identity, sequence, SHARED, part.key + part.body)[0]
+                for part in new
+            ]
+            data, crc = encode_frame(identity, sequence, record.kind, record.payload)
+            held.update([part.key for part in new])
+            frames += (*shared, data)
+            each.append((sum(map(len, shared)) + len(data), crc, new))
+            sequence += 1
+        return b"".join(frames), each
+
     def wrote(self, size: int, crc: bytes, parts: Sequence[Part]) -> None:
         """Count a record that the kernel has taken whole.
 

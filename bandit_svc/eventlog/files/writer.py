@@ -10,31 +10,25 @@ is closed at the fork, and its `append` raises Unavailable.)
 """
 
 import contextlib
-import ctypes
 import errno
 import os
 import stat
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from bandit_svc.domain.events.record import Record
 from bandit_svc.errors import Unavailable
+from bandit_svc.eventlog.files.disk.writing import try_fsync, write_all
 from bandit_svc.eventlog.files.group_commit import GroupCommit, Ticket
 from bandit_svc.eventlog.files.open_segment import OpenSegment
 from bandit_svc.eventlog.files.partition import PartitionFolder
 from bandit_svc.eventlog.interface import FsyncMode
 
-# As os.write, but without letting go of the interpreter's lock: copying a record to the
-# kernel's memory takes less time than handing the lock to another thread, which would
-# next wait for the writer's own lock.
-_write = ctypes.PyDLL(None).write
-_write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
-_write.restype = ctypes.c_ssize_t
-
-
 Notify = Callable[[], None]
+_Written = TypeVar("_Written")
 
 
 def _ignore() -> None:
@@ -117,16 +111,12 @@ class FileWriter:
         Raises:
             Unavailable: the disk refused, or the writer is closed.
         """
-        with self._lock:
-            try:
-                self._write(record)
-            except OSError as error:
-                raise _refused(error.strerror or str(error)) from error
-            commits = self._commits
-            if commits is None:
-                return
-            ticket = commits.enter()
-        self._await(commits, ticket)
+        self._made_durable(self._write, record)
+
+    def append_all(self, records: Sequence[Record]) -> None:
+        """Write records at once, and wait once for the disk; see the interface."""
+        if records:
+            self._made_durable(self._write_many, records)
 
     def close(self) -> None:
         """Flush, and let go of the partition; the reader then sees it as dead."""
@@ -146,15 +136,21 @@ class FileWriter:
         with self._lock:
             self._let_go()
 
+    def _made_durable(self, write: Callable[[_Written], None], what: _Written) -> None:
+        with self._lock:
+            try:
+                write(what)
+            except OSError as error:
+                raise _refused(error.strerror or str(error)) from error
+            commits = self._commits
+            if commits is None:
+                return
+            ticket = commits.enter()
+        self._await(commits, ticket)
+
     def _write(self, record: Record) -> None:
         # Three quarters of what a record costs is here: each call less is a percent.
-        segment = self._segment
-        if segment is None or self._doubtful or self._closed:
-            segment = self._start_segment()
-        else:
-            found = os.fstat(segment.descriptor)
-            if found.st_size != segment.end or not found.st_nlink:
-                segment = self._after_foreign_change(segment, found)
+        segment = self._current()
         data, crc, parts = segment.framed(record)
         size = len(data)
         if segment.end + size > self._max_bytes and segment.records:
@@ -163,11 +159,38 @@ class FileWriter:
             size = len(data)
         for part in parts:
             self._folder.manifest.add_part(part)
+        self._put(segment, data)
+        segment.wrote(size, crc, parts)
+        self._tell_readers(segment)
+
+    def _write_many(self, records: Sequence[Record]) -> None:
+        segment = self._current()
+        data, framed = segment.framed_all(records)
+        if segment.end + len(data) > self._max_bytes and segment.records:
+            segment = self._start_segment()
+            data, framed = segment.framed_all(records)
+        for _, _, parts in framed:
+            for part in parts:
+                self._folder.manifest.add_part(part)
+        self._put(segment, data)
+        for size, crc, parts in framed:
+            segment.wrote(size, crc, parts)
+        self._tell_readers(segment)
+
+    def _current(self) -> OpenSegment:
+        """Return the segment to write to, which nobody else has changed."""
+        segment = self._segment
+        if segment is None or self._doubtful or self._closed:
+            return self._start_segment()
+        found = os.fstat(segment.descriptor)
+        if found.st_size != segment.end or not found.st_nlink:
+            return self._after_foreign_change(segment, found)
+        return segment
+
+    def _put(self, segment: OpenSegment, data: bytes) -> None:
+        """Write frames, all of them or none."""
         try:
-            # Most writes take all; the others are asked again for their reason.
-            written = _write(segment.descriptor, data, size)
-            if written != size:
-                _write_rest(segment.descriptor, data, max(0, written))
+            write_all(segment.descriptor, data)
         except OSError as error:
             self._undo(segment, error)
             raise
@@ -176,7 +199,8 @@ class FileWriter:
             # is half there becomes the torn end of a segment that is left.
             self._finish(in_good_order=False)
             raise
-        segment.wrote(size, crc, parts)
+
+    def _tell_readers(self, segment: OpenSegment) -> None:
         self._dirty = True
         try:
             if segment.tell_readers():
@@ -251,7 +275,7 @@ class FileWriter:
             if folder.live.restore():
                 self._on_foreign_change()
             header = segment.header(folder.epoch, self._previous_crc, folder.boot_id)
-            _write_all(descriptor, header)
+            write_all(descriptor, header)
             segment.end = len(header)
             manifest.owe_opened(segment.number, segment.first)
             try:
@@ -279,7 +303,7 @@ class FileWriter:
         if in_good_order:
             footer, footer_crc = segment.footer()
             try:
-                _write_all(segment.descriptor, footer)
+                write_all(segment.descriptor, footer)
             except OSError:
                 with contextlib.suppress(OSError):
                     os.ftruncate(segment.descriptor, segment.end)
@@ -338,7 +362,7 @@ class FileWriter:
             segment = self._segment
             current = [segment.descriptor] if self._dirty and segment else []
             self._dirty = False
-        failures = sum(not _try_fsync(one) for one in (*retired, *current))
+        failures = sum(not try_fsync(one) for one in (*retired, *current))
         for descriptor in retired:
             os.close(descriptor)
         if failures:
@@ -363,28 +387,6 @@ def _refused(reason: str) -> Unavailable:
     return Unavailable(
         f"The event log can't be written ({reason}); send the request again."
     )
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    """Write frames."""
-    _write_rest(descriptor, data, 0)
-
-
-def _write_rest(descriptor: int, data: bytes, written: int) -> None:
-    """Write what a first write has left."""
-    while written < len(data):
-        more = os.write(descriptor, data[written:])
-        if more == 0:
-            raise OSError(errno.EIO, "the disk takes no more bytes")
-        written += more
-
-
-def _try_fsync(descriptor: int) -> bool:
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        return False
-    return True
 
 
 _writers: weakref.WeakSet[FileWriter] = weakref.WeakSet()

@@ -20,6 +20,7 @@ from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.programmes.programme import Programme
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
+from bandit_svc.services.serving.brought.foreseen_pmfs import ForeseenPmfs
 from bandit_svc.services.serving.limits.limits import Limits
 from bandit_svc.services.serving.programmes.placing import (
     NOTHING,
@@ -27,7 +28,7 @@ from bandit_svc.services.serving.programmes.placing import (
     Place,
     place_in,
 )
-from policies.base import Action, Policy, PolicyError
+from policies.base import Action, Joint, Policy, PolicyError
 from policies.pmf import mix_floor, validate_pmf
 from policies.spec import fixed_weights, normalise_spec
 
@@ -42,14 +43,46 @@ class LoadedPolicy:
 
     def __init__(self, policy: Policy, version: int, created_at_ms: int) -> None:
         self._policy = policy
+        self._joint = policy if isinstance(policy, Joint) else None
+        self._foreseen = ForeseenPmfs()
         self._lock = threading.Lock()
         self.version = version
         self.created_at_ms = created_at_ms
 
     def pmf(self, context: Context, actions: Sequence[Action]) -> list[float]:
         """See policies.base.Policy.pmf."""
+        if self._foreseen:
+            pmf = self._foreseen.get(context, actions)
+            if pmf is not None:
+                return pmf
         with self._lock:
             return self._policy.pmf(context, actions)
+
+    @property
+    def is_joint(self) -> bool:
+        """Return whether `foresee` costs less than what it saves."""
+        return self._joint is not None
+
+    def foresee(
+        self, context: Context, lists: Sequence[Sequence[Action]], *, anew: bool
+    ) -> None:
+        """Predict for lists of actions that are asked for next, all at once.
+
+        A model version never changes, so that `pmf` returns the same with it or not.
+
+        Args:
+            context: of all of them.
+            lists: of actions, best tuples that come again.
+            anew: the decisions bring equal contexts, and not this very one.
+
+        Raises:
+            PolicyError: as `pmf`.
+        """
+        if self._joint is None:
+            return
+        with self._lock:
+            pmfs = self._joint.pmfs(context, lists)
+        self._foreseen.keep(context, lists, pmfs, by_text=anew)
 
 
 class BaselinePmfs:
