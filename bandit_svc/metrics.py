@@ -95,6 +95,12 @@ WEBHOOKS = Counter(
     "signature (also a stale time), invalid, too_large, unavailable, unknown (source).",
     ["source", "outcome"],
 )
+SPLIT_STEPS = Counter(
+    "bandit_split_steps_total",
+    "Steps that the service has taken in policy splits, by kind: started, advanced, "
+    "rolled_back, completed.",
+    ["experiment", "kind"],
+)
 BUILD = Gauge(
     "bandit_build_info",
     "Constant 1; the label tells the version.",

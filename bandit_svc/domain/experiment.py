@@ -20,6 +20,7 @@ from bandit_svc.domain.people.credit import Credit, CreditRule, check_credit
 from bandit_svc.domain.people.feature import parse_features
 from bandit_svc.domain.people.field_policy import Declared, check_fields
 from bandit_svc.domain.people.sticky import Sticky, check_sticky
+from bandit_svc.domain.splits.split import Split, check_split
 from bandit_svc.domain.variant import (
     KEY_RULE,
     Variant,
@@ -155,6 +156,8 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of the uplift is tightest. Fixed for life. None for 5,000."""
     smallest_lift: float | None = None
     """The smallest relative uplift that is worth finding, as a share."""
+    split: Split | None = None
+    """The policy and another one, side by side; see domain/splits/split.py."""
     status: Status = "running"
     programme: str | None = None
     """The key of the programme that puts its units in groups; None for none."""
@@ -260,6 +263,7 @@ def check_definition(definition: Definition) -> None:
     check_fields(definition.fields)
     if definition.channel and not is_key(definition.channel):
         raise InvalidInput.at("/channel", KEY_RULE)
+    check_split(definition.split)
     if len(definition.opt_out) > 1_000:  # noqa: PLR2004 - said in the message
         raise InvalidInput.at("/opt_out", "at most 1000 characters are allowed")
 

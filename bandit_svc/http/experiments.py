@@ -20,6 +20,7 @@ from bandit_svc.http.records import (
     model_record,
 )
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.http.splits.splits import who_of_request
 from bandit_svc.services.managing import lifecycle
 
 MAX_VERSION = 2**31 - 1
@@ -37,7 +38,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
         definition = lifecycle.convert_definition(raw)
         salt = secrets.token_hex(lifecycle.SALT_BYTES)
         experiment = lifecycle.create(
-            storage, definition, salt, request_context.now_ms()
+            storage, definition, salt, request_context.now_ms(), who_of_request()
         )
         location = {"Location": f"/v1/experiments/{experiment.key}"}
         return json_reply(experiment_record(experiment), 201, location).to_flask()
@@ -54,7 +55,8 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.patch("/v1/experiments/<key>")
     def change(key: str) -> Response:
         patch = parsing.parse_object(parsing.read_body(request, MAX_BATCH_BODY_BYTES))
-        changed = lifecycle.change(storage, key, patch, request_context.now_ms())
+        now_ms, who = request_context.now_ms(), who_of_request()
+        changed = lifecycle.change(storage, key, patch, now_ms, who=who)
         return json_reply(experiment_record(changed)).to_flask()
 
     @routes.get("/v1/experiments/<key>/revisions")

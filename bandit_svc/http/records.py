@@ -11,6 +11,7 @@ import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.model_version import ModelVersionMeta
+from bandit_svc.domain.splits.branch import Branch
 from bandit_svc.domain.times import timestamp, timestamp_or_none
 from bandit_svc.http.answers import ProgrammeMark, programme_mark
 from bandit_svc.storage.rows import DecisionView, RewardRow
@@ -84,6 +85,20 @@ class RewardRecord(msgspec.Struct):
     corrected_from: float | msgspec.UnsetType = msgspec.UNSET
 
 
+class BranchRecord(msgspec.Struct):
+    """The branch of a policy split that a decision was made in.
+
+    Attributes:
+        split: the number of the split.
+        name: `current`, or the name of the other policy.
+        share: of units that the branch had then.
+    """
+
+    split: int
+    name: str
+    share: float
+
+
 class DecisionRecord(msgspec.Struct):
     """One logged decision with its rewards and its state.
 
@@ -105,6 +120,7 @@ class DecisionRecord(msgspec.Struct):
             reason; absent where there is none.
         programme: the group of the unit in the experiment's programme; absent where it
             is in none.
+        branch: of a policy split; absent outside of one.
     """
 
     decision_id: str
@@ -134,6 +150,7 @@ class DecisionRecord(msgspec.Struct):
     without_consent: bool
     ineligible: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
     programme: ProgrammeMark | msgspec.UnsetType = msgspec.UNSET
+    branch: BranchRecord | msgspec.UnsetType = msgspec.UNSET
 
 
 class ExperimentRecord(Definition, frozen=True, kw_only=True):
@@ -243,7 +260,14 @@ def decision_record(
         without_consent=decision.without_consent,
         ineligible=out or msgspec.UNSET,
         programme=programme_mark(decision.programme),
+        branch=_branch_record(decision.branch),
     )
+
+
+def _branch_record(branch: Branch | None) -> BranchRecord | msgspec.UnsetType:
+    if branch is None:
+        return msgspec.UNSET
+    return BranchRecord(branch.split, branch.name, branch.share)
 
 
 def experiment_record(experiment: Experiment) -> ExperimentRecord:

@@ -14,9 +14,11 @@ from bandit_svc.clock import deadline_in, elapsed_s
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.limits import DAY_MS
 from bandit_svc.domain.people.unit_state import MOST_IDS
+from bandit_svc.domain.splits.step import Step
 from bandit_svc.domain.times import Deadline
 from bandit_svc.learner.partition_watch import PartitionWatch
 from bandit_svc.learner.relearning import Relearning
+from bandit_svc.learner.splits import SplitWatch
 from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
@@ -62,7 +64,8 @@ class Tick(msgspec.Struct):
     `followed` are the facts about units that were applied.
     Experiments without work are left out. `unseen` is how many experiments a learner
     that has just begun has still to look at; `stepped` are the numbers of those that
-    were evaluated and trained; `behind` is how many joined decisions are still to enter
+    were evaluated and trained; `split_steps` are those that their splits have taken, by
+    number; `behind` is how many joined decisions are still to enter
     the sums of an uplift, by experiment key; `cut` is true if experiments, or
     decisions that are due, have to wait for the next tick.
     """
@@ -77,6 +80,7 @@ class Tick(msgspec.Struct):
     unseen: int = 0
     stepped: set[int] = set()
     cut: bool = False
+    split_steps: dict[int, Step] = {}
 
     @property
     def idle(self) -> bool:
@@ -91,6 +95,7 @@ class Tick(msgspec.Struct):
             and not self.unseen
             and not self.behind
             and not self.cut
+            and not self.split_steps
             and not any(t.learned or t.behind for t in self.trained.values())
             # While a reward model catches up, its candidates are behind and nothing
             # is evaluated.
@@ -139,6 +144,12 @@ class Learner:
             self._settings.keep_unit_days * DAY_MS,
         )
         self._relearning = Relearning(backends.storage, self._definitions)
+        self._splits = SplitWatch(
+            backends.storage,
+            self._definitions,
+            self._settings.publish_every_ms,
+            on_batch,
+        )
         self._wakefulness = Wakefulness(self._settings.publish_every_ms)
         self._experiments: list[Experiment] = []
         self._experiments_version = _NEVER
@@ -186,6 +197,7 @@ class Learner:
         for number in relearned.taken:
             # What it knows was learned from the former rewards.
             self._trainers.pop(number, None)
+            self._splits.forget(number)
         tick.cut |= relearned.behind
         versions = self._storage.model_versions.latest_versions()
         time_is_up = deadline_in(TICK_S, self._clock_s)
@@ -292,12 +304,17 @@ class Learner:
         )
         if trained.fault is not None:
             _log.error("experiment %s: %s", key, trained.fault)
+        followed = self._splits.step(experiment, now_ms, self._turn)
+        tick.cut |= followed.behind > 0
+        if followed.step is not None:
+            tick.split_steps[number] = followed.step
         version = newest if trained.published is None else trained.published
         sight = Sight(experiment.revision, version, positions.get(number, 0))
-        busy = behind > 0 or is_busy(trained, progress)
+        busy = behind > 0 or followed.busy or is_busy(trained, progress)
         if self._wakefulness.leave(number, sight, now_ms, busy=busy):
             # What is not in the store by now is learned again from the log.
             del self._trainers[number]
+            self._splits.forget(number)
 
     def _turn(self) -> Deadline:
         """Return the end of a turn; it is asked after each batch."""

@@ -114,6 +114,10 @@ class Reporting:
         self._happened |= tick.stepped
         metrics.UNITS_FORGOTTEN.inc(tick.followed.forgotten)
         metrics.DAMAGED_FACTS.inc(sum(damage.facts for damage in tick.ingested.damages))
+        for number, step in tick.split_steps.items():
+            label = self._label(number)
+            if label is not None:
+                metrics.SPLIT_STEPS.labels(label, step.kind).inc()
         for counts in (tick.ingested.counts, tick.joined_counts):
             for (number, name), count in counts.items():
                 if name in OUTCOMES:

@@ -30,6 +30,7 @@ from bandit_svc.http.people import erasures, events, unit_rewards, units, why_sh
 from bandit_svc.http.planning import plan
 from bandit_svc.http.programmes import routes as programmes
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.http.splits import splits
 from bandit_svc.server.proxies import Proxies
 from bandit_svc.settings import networks_of
 from bandit_svc.web import dashboard
@@ -67,6 +68,7 @@ def create_app(request_context: RequestContext) -> Flask:
         why_shown,
         experiments,
         programmes,
+        splits,
         evaluations,
         reports,
     ):

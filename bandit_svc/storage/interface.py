@@ -46,6 +46,7 @@ from bandit_svc.storage.rows import (
     Totals,
     UpliftSums,
 )
+from bandit_svc.storage.splits.kept import Splits
 from bandit_svc.storage.units import StickyChoices, UnitFacts, Units
 
 NO_SUMS = JoinSums()
@@ -314,6 +315,9 @@ class Storage(Protocol):
     credits: Credits
     apart: Apart
     programmes: Programmes
+    splits: Splits
+    branch_versions: ModelVersions
+    """Of the other policies of splits."""
 
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork.

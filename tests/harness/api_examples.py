@@ -118,6 +118,7 @@ def recorded(service: WorkerInProcess) -> dict[str, dict[str, Any]]:
     _deliver(calls)
     calls.call("patch /v1/experiments/{key}", {"exploration_floor": 0.2}, key=KEY)
     calls.call("get /v1/experiments/{key}/revisions", key=KEY)
+    _split(calls)
     calls.call("get /v1/plan", query=PLAN)
     calls.call("get /client/{release}.js", release=newest_module().version)
     for path in (
@@ -130,6 +131,17 @@ def recorded(service: WorkerInProcess) -> dict[str, dict[str, Any]]:
     ):
         calls.call(f"get {path}")
     return calls.found
+
+
+def _split(calls: Recording) -> None:
+    """Begin a split, and pause it when it has started."""
+    shares = {"policies": {"current": 0.9, "candidate": 0.1}}
+    split = shares | {"policy": {"kind": "linear"}, "ramp": [0.3, 1]}
+    calls.service.patch(f"/v1/experiments/{KEY}", {"split": split})
+    calls.service.learn()
+    command = {"action": "pause", "reason": "a campaign begins"}
+    calls.call("patch /v1/experiments/{key}/splits", command, key=KEY)
+    calls.call("get /v1/experiments/{key}/splits", key=KEY)
 
 
 def _live(service: WorkerInProcess) -> None:

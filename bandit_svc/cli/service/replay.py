@@ -11,6 +11,7 @@ from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option
 from bandit_svc.cli.progress import counting
 from bandit_svc.domain.numbers import counted
+from bandit_svc.services.learning.replay import Replayed, replay_branch
 from bandit_svc.services.learning.replay import replay as replay_model
 from bandit_svc.services.people.rebuild import rebuild
 
@@ -79,21 +80,38 @@ def _model(key: str, data: str, *, verify: bool) -> None:
                 experiment,
                 lambda done, _total: show(done, "joined decisions"),
             )
+            branch = replay_branch(
+                backends.storage,
+                experiment,
+                lambda done, _total: show(done, "joined decisions, for the split"),
+            )
+    differing = [
+        _compared(one, f"{words}model", key)
+        for words, one in (("", result), ("split's ", branch))
+        if one is not None
+    ]
+    differs = "; ".join(one for one in differing if one)
+    if not differs:
+        return
+    if verify:
+        raise click.ClickException(differs)
+    click.echo(f"Note: {differs}.")
+
+
+def _compared(result: Replayed, model: str, key: str) -> str:
+    """Print a comparison; return what differs as a sentence, empty if nothing does."""
     echo_rows(
         [
-            ["model version", str(result.version)],
+            [f"{model} version", str(result.version)],
             ["learned from", counted(result.learned, "decision")],
             ["published sha256", result.published_sha256],
             ["replayed sha256", result.replayed_sha256],
         ]
     )
     if result.matches:
-        click.echo("The published model is the one that the log gives.")
-        return
-    differs = (
-        f"the published model {result.version} of {key} is not the one that the log "
+        click.echo(f"The published {model} is the one that the log gives.")
+        return ""
+    return (
+        f"the published {model} {result.version} of {key} is not the one that the log "
         "gives; `bandit-svc doctor` looks for damage"
     )
-    if verify:
-        raise click.ClickException(differs)
-    click.echo(f"Note: {differs}.")

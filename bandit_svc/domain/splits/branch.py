@@ -10,7 +10,7 @@ class Branch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The branch of a policy split.
 
     Attributes:
-        split: the number of the split, from 1 on in each experiment.
+        split: the number of the split: the revision of the definition that began it.
         name: of the branch.
         share: the chance with which a unit was in this branch then.
     """

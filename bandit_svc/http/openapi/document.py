@@ -54,7 +54,9 @@ from bandit_svc.http.parsing import (
 from bandit_svc.http.people import bodies, erasures, unit_rewards, why_shown
 from bandit_svc.http.problems import Problem
 from bandit_svc.http.programmes import routes as programmes
+from bandit_svc.http.splits.splits import SplitCommand
 from bandit_svc.services.evaluation.evaluate import Evaluation
+from bandit_svc.services.managing.splits.listed import Splits
 from bandit_svc.services.planning.plan import Plan
 from bandit_svc.services.report.ranges.report_json import NOT_IN_A_RANGE
 from bandit_svc.services.report.report import Report
@@ -78,8 +80,8 @@ _STRUCTS = (
     tracking.SegmentAnswer, segment_failures.SegmentFailure,
     receiving.WebhookBody, receiving.WebhookAnswer, WebhookOutcome,
     managing.SourceBody, managing.SecretBody, managing.SourceList,
-    managing.SourceRecord, managing.IssuedSource,
     programmes.ProgrammeRecord, programmes.ProgrammeList, ProgrammeDefinition,
+    managing.SourceRecord, managing.IssuedSource, SplitCommand, Splits,
 )  # fmt: skip
 _BATCHES = (("Decision", "decisions"), ("Reward", "rewards"), ("Event", "events"))
 _TO_WORDS = str.maketrans("/{}.", "    ")

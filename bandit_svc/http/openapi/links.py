@@ -51,6 +51,7 @@ def _of_experiment(key: str) -> tuple[Link, ...]:
         Link("report", f"get {_EXPERIMENT}/report", at),
         Link("report_csv", f"get {_EXPERIMENT}/report.csv", at),
         Link("models", f"get {_EXPERIMENT}/models", at),
+        Link("splits", f"get {_EXPERIMENT}/splits", at),
         Link("evaluate", f"post {evaluations}", at, {"policies": ["uniform"]}),
         Link("evaluations", f"get {evaluations}", at),
     )
@@ -129,6 +130,14 @@ LINKS: Mapping[str, tuple[Link, ...]] = {
     "post /v1/programmes": _of_programme(_KEY),
     "get /v1/programmes": _of_programme("$response.body#/programmes/0/key"),
     f"patch {_EXPERIMENT}": _of_experiment(_KEY),
+    f"get {_EXPERIMENT}/splits": (
+        Link(
+            "resume",
+            f"patch {_EXPERIMENT}/splits",
+            {"key": _SENT_KEY},
+            {"action": "resume"},
+        ),
+    ),
     f"get {_EXPERIMENT}/models": (Link("restore", _RESTORE, _NEWEST),),
     f"post {_EXPERIMENT}/evaluations": (
         _of_evaluation(_SENT_KEY, "$response.body#/id"),

@@ -300,6 +300,16 @@ OPERATIONS = (
         200, "secret", "ModelRecord", None, (401, 403, 404, 409, 429, 503),
     ),
     Operation(
+        "get", "/v1/experiments/{key}/splits",
+        "Read the policy split of now and those of the past, with every step.",
+        200, "secret", "Splits", None, _READ,
+    ),
+    Operation(
+        "patch", "/v1/experiments/{key}/splits",
+        "Pause, resume, advance or roll back the policy split by hand.",
+        200, "secret", "Splits", "SplitCommand", _WRITE,
+    ),
+    Operation(
         "post", "/v1/experiments/{key}/evaluations",
         "Ask what policies would have earned; a job, whose place is in Location.",
         202, "secret", "EvaluationAnswer", "EvaluationBody", _WRITE,

@@ -10,6 +10,7 @@ import msgspec
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.programmes.membership import Membership
+from bandit_svc.domain.splits.branch import Branch
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.storage.interface import Storage
@@ -25,6 +26,7 @@ class Exported(msgspec.Struct, frozen=True):
         group_chance, treatment_pmf, baseline_pmf: as in the decision; None where an
             earlier version decided.
         programme: the group of the unit in the experiment's programme, if it is in one.
+        branch: of a policy split; None outside of one.
         reward: the aggregate that counted, or the default, in the experiment's units.
     """
 
@@ -44,6 +46,7 @@ class Exported(msgspec.Struct, frozen=True):
     treatment_pmf: tuple[float, ...] | None
     baseline_pmf: tuple[float, ...] | None
     programme: Membership | None
+    branch: Branch | None
 
 
 GroupChoice = Literal["treatment", "baseline", "all"]
@@ -100,6 +103,7 @@ def export(
                     treatment_pmf=decision.treatment_pmf,
                     baseline_pmf=decision.baseline_pmf,
                     programme=decision.programme,
+                    branch=decision.branch,
                 )
             )
         if batch:

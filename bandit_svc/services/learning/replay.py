@@ -12,7 +12,7 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import NotFound
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
-from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.interface import ModelVersions, Storage
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -33,16 +33,22 @@ def replay(
     storage: Storage,
     experiment: Experiment,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    versions: ModelVersions | None = None,
 ) -> Replayed:
     """Learn the spans of the newest model version from nothing.
 
     Args:
+        storage: the service's.
+        experiment: as it is now.
+        versions: `storage.branch_versions` for the other policy of a split; None for
+            the experiment's own.
         on_progress: told how many joined decisions are done, of how many.
 
     Raises:
         NotFound: no model has been published yet.
     """
-    published = storage.model_versions.latest(experiment.number)
+    versions = storage.model_versions if versions is None else versions
+    published = versions.latest(experiment.number)
     if published is None:
         raise NotFound(
             f"experiment {experiment.key!r} has no published model yet; the first one "
@@ -64,3 +70,25 @@ def replay(
         published_sha256=hashlib.sha256(published.state).hexdigest(),
         replayed_sha256=hashlib.sha256(policy.dump()).hexdigest(),
     )
+
+
+def replay_branch(
+    storage: Storage,
+    experiment: Experiment,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Replayed | None:
+    """Learn the newest model of the split's other policy from nothing.
+
+    None where there is no split, or no model of its policy to compare: none has been
+    published yet, or it is learned again with corrected rewards at present.
+    """
+    split, number = experiment.definition.split, experiment.number
+    newest = storage.branch_versions.newest(number)
+    if (
+        split is None
+        or newest is None
+        or newest.policy != split.policy
+        or newest.version <= storage.splits.outdated_to(number)
+    ):
+        return None
+    return replay(storage, experiment, on_progress, storage.branch_versions)

@@ -13,6 +13,7 @@ from bandit_svc.domain.experiment import Definition, Experiment, check_definitio
 from bandit_svc.domain.json_shape import located_in
 from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, Span
 from bandit_svc.domain.plain_values import Payload, Spec
+from bandit_svc.domain.splits.split import Split
 from bandit_svc.errors import Conflict, InvalidInput, NotFound, WayOut
 from bandit_svc.ope.sequences.asymptotic import OPTIMISED_COUNT
 from bandit_svc.services.evaluation.labels import (
@@ -22,12 +23,19 @@ from bandit_svc.services.evaluation.labels import (
 )
 from bandit_svc.services.managing.merge_patch import merged_patch
 from bandit_svc.services.managing.rehearsal import check_rehearsal
+from bandit_svc.services.managing.splits.settling import (
+    begun,
+    resolved_spec,
+    settled,
+)
 from bandit_svc.services.policy_inputs import with_limits
 from bandit_svc.services.serving.conditions import check_conditions
 from bandit_svc.storage.interface import Storage
 from policies.shares.settings import NAME as MAX_SHARES
 from policies.spec import named_variants
 
+SOMEBODY = "a change of the definition"
+"""Who takes a step of a split, where nobody is named."""
 SALT_BYTES = 8
 """Of an experiment's salt."""
 
@@ -36,12 +44,17 @@ _FIXED_REWARD = ("aggregate", "default", "minimum", "maximum", "learn_on")
 
 
 def create(
-    storage: Storage, definition: Definition, salt: str, now_ms: int
+    storage: Storage,
+    definition: Definition,
+    salt: str,
+    now_ms: int,
+    who: str = SOMEBODY,
 ) -> Experiment:
     """Check and store a new experiment.
 
     Args:
         salt: random text that decides the groups of units.
+        who: creates it, kept with the first step of its split.
 
     Raises:
         InvalidInput: a field is out of its range; the pointer names it.
@@ -50,7 +63,11 @@ def create(
     definition = checked_definition(definition)
     _check_programme(storage, definition)
     check_rehearsal(definition)
-    return storage.experiments.create(definition, salt, now_ms)
+    definition, steps = begun(definition, 1, now_ms, who)
+    experiment = storage.experiments.create(definition, salt, now_ms)
+    if steps:
+        storage.splits.keep(experiment.number, steps)
+    return experiment
 
 
 def change(
@@ -60,12 +77,14 @@ def change(
     now_ms: int,
     note: str = "",
     revision: int | None = None,
+    who: str = SOMEBODY,
 ) -> Experiment:
     """Apply a JSON merge patch (RFC 7396) as the next revision.
 
     Args:
         note: who or what changes it and why, kept with the revision.
         revision: the one that the caller has seen; None takes the current one.
+        who: changes it, kept with the steps of its split.
 
     Raises:
         NotFound: there is no experiment of that key.
@@ -74,10 +93,18 @@ def change(
     """
     experiment = storage.experiments.get(key)
     _check_revision(experiment, revision)
-    definition = changed_definition(experiment, patch)
+    definition, steps = settled(
+        experiment.definition,
+        changed_definition(experiment, patch),
+        experiment.revision + 1,
+        now_ms,
+        who,
+    )
     if definition == experiment.definition:
         return experiment
     _check_programme(storage, definition)
+    if steps:
+        return storage.splits.revise(experiment, definition, now_ms, steps, note)
     return storage.experiments.revise(experiment, definition, now_ms, note)
 
 
@@ -98,13 +125,36 @@ def changed_definition(experiment: Experiment, patch: Payload) -> Definition:
             "a new one"
         )
     merged = merged_patch(msgspec.to_builtins(old), patch)
+    merged["split"] = _merged_split(old.split, patch, merged.get("split"))
     if isinstance(merged.get("variants"), list):
         merged["variants"] = _with_retired(merged["variants"], old)
     definition = checked_definition(convert_definition(merged))
     _check_fixed(old, definition)
-    if (old.policy, old.variants) != (definition.policy, definition.variants):
+    if _rehearsed(old) != _rehearsed(definition):
         check_rehearsal(definition)
     return definition
+
+
+def _rehearsed(definition: Definition) -> Payload:
+    """Return what a rehearsal of a definition depends on."""
+    split = definition.split
+    other = None if split is None else split.policy
+    return {
+        "policies": (definition.policy, other),
+        "variants": definition.variants,
+    }
+
+
+def _merged_split(old: Split | None, patch: Payload, merged: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return the split of a patched definition: another policy's is a new one."""
+    asked = patch.get("split")
+    shares = asked.get("policies") if isinstance(asked, Mapping) else None
+    if old is None or not isinstance(shares, Mapping):
+        return merged
+    named = {name for name, share in shares.items() if share is not None}
+    if named <= set(old.policies):
+        return merged
+    return asked
 
 
 def restore(
@@ -225,6 +275,7 @@ def checked_definition(definition: Definition) -> Definition:
         candidates=normalised_candidates(definition),
     )
     _check_named(definition, definition.policy, "/policy")
+    definition = _with_checked_split(definition)
     baseline: Spec | None = definition.baseline
     if baseline is None:
         first = definition.active_variants[0].key
@@ -249,10 +300,24 @@ def _check_programme(storage: Storage, definition: Definition) -> None:
         )
 
 
-def _checked_policy(definition: Definition, spec: Spec) -> Spec:
+def _checked_policy(
+    definition: Definition, spec: Spec, pointer: str = "/policy"
+) -> Spec:
     """Return the spec of a policy, with its variants' limits on their shares."""
-    checked_spec(spec, "/policy")
-    return checked_spec(with_limits(definition, spec), "/policy")
+    checked_spec(spec, pointer)
+    return checked_spec(with_limits(definition, spec), pointer)
+
+
+def _with_checked_split(definition: Definition) -> Definition:
+    """Fill in the spec of the other policy of a split."""
+    split = definition.split
+    if split is None:
+        return definition
+    spec = resolved_spec(definition, split)
+    spec = _checked_policy(definition, spec, "/split/policy")
+    _check_named(definition, spec, "/split/policy")
+    split = msgspec.structs.replace(split, policy=spec)
+    return msgspec.structs.replace(definition, split=split)
 
 
 def _check_baseline(definition: Definition, baseline: Spec) -> None:

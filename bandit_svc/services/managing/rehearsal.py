@@ -7,6 +7,8 @@ tick of the learner, for as long as the experiment exists. Pure.
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.learning.model import fresh_model
@@ -21,17 +23,23 @@ LEAST_PROPENSITY = 0.001
 
 
 def check_rehearsal(definition: Definition) -> None:
-    """Refuse a definition that its own policy can't take.
+    """Refuse a definition that its own policy, or its split's other one, can't take.
 
     Raises:
         InvalidInput: with the pointer to the variant that fails alone, else to the
             policy.
     """
+    _check(definition, "/policy")
+    split = definition.split
+    if split is not None and split.policy is not None:
+        _check(replace(definition, policy=split.policy), "/split/policy")
+
+
+def _check(definition: Definition, pointer: str) -> None:
     actions = actions_of(definition.active_variants)
     fault = _fault(definition, actions)
     if fault is None:
         return
-    pointer = "/policy"
     for index, variant in enumerate(definition.variants):
         if not variant.retired and _fault(definition, actions_of([variant])):
             pointer = f"/variants/{index}/features"

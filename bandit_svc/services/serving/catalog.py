@@ -25,6 +25,10 @@ from bandit_svc.services.serving.served_experiment import (
     load_policy,
     prepared,
 )
+from bandit_svc.services.serving.splits.branches import (
+    load_other,
+    load_other_or_untrained,
+)
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.keys import KeyRow
 from policies.base import PolicyError
@@ -170,16 +174,22 @@ class Catalog:
             PolicyError: a model is damaged; every other one was swapped in.
         """
         newest = self._storage.model_versions.latest_versions()
+        branches: Mapping[int, int] = {}
+        if any(served.other is not None for served in self._served.values()):
+            branches = self._storage.branch_versions.latest_versions()
         swapped = 0
         fault: PolicyError | None = None
         for key, served in list(self._served.items()):
             number = served.experiment.number
-            version = newest.get(number, 0)
-            if version == served.policy.version:
+            other = served.other
+            if newest.get(number, 0) == served.policy.version and (
+                other is None or branches.get(number, 0) == other.policy.version
+            ):
                 continue
             # Loading happens outside the lock; requests go on with the old model.
             try:
                 policy = self._load(served.experiment)
+                branch = load_other(self._storage, served.experiment)
             except PolicyError as error:
                 fault = error
                 self._unloaded[key] = error.message
@@ -187,7 +197,11 @@ class Catalog:
             self._unloaded.pop(key, None)
             with self._lock:
                 current = self._served[key]
-                self._served[key] = self._with(current.experiment, policy)
+                # A definition that was changed meanwhile has loaded its own branch.
+                if current.experiment is not served.experiment:
+                    changed = current.other
+                    branch = None if changed is None else changed.policy
+                self._served[key] = self._with(current.experiment, policy, branch)
             swapped += 1
         if fault is not None:
             raise fault
@@ -233,25 +247,29 @@ class Catalog:
         for key, served in list(self._served.items()):
             programme = served.experiment.definition.programme
             if programme is not None and fresh.get(programme) != known.get(programme):
-                self._served[key] = self._with(served.experiment, served.policy)
+                other = None if served.other is None else served.other.policy
+                self._served[key] = self._with(served.experiment, served.policy, other)
 
     def _prepare(self, experiment: Experiment) -> ServedExperiment:
         with self._lock:
             known = self._served.get(experiment.key)
             if known is not None and known.experiment is experiment:
                 return known
-            if known is not None and known.policy.version > 0:
+            if known is not None and known.policy.version > 0 and not _is_over(known):
                 policy = known.policy
             else:
                 # Where nothing was learned yet, a changed spec acts at once.
                 policy = self._load_or_untrained(experiment)
-            served = self._with(experiment, policy)
+            branch = load_other_or_untrained(self._storage, experiment)
+            served = self._with(experiment, policy, branch)
             self._served[experiment.key] = served
             return served
 
-    def _with(self, experiment: Experiment, policy: LoadedPolicy) -> ServedExperiment:
+    def _with(
+        self, experiment: Experiment, policy: LoadedPolicy, other: LoadedPolicy | None
+    ) -> ServedExperiment:
         programme = self._programmes.get(experiment.definition.programme or "")
-        return prepared(experiment, policy, programme)
+        return prepared(experiment, policy, programme, other)
 
     def _load_or_untrained(self, experiment: Experiment) -> LoadedPolicy:
         """Load the newest model; one that is damaged must not fail a request.
@@ -268,6 +286,11 @@ class Catalog:
     def _load(self, experiment: Experiment) -> LoadedPolicy:
         published = self._storage.model_versions.latest(experiment.number)
         return load_policy(experiment.definition, published)
+
+
+def _is_over(known: ServedExperiment) -> bool:
+    """Return whether a split was served, whose end may have brought another model."""
+    return known.other is not None
 
 
 def _stopped(detail: str) -> Conflict:

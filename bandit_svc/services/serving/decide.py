@@ -38,6 +38,7 @@ from bandit_svc.services.serving.served_experiment import (
     field_policies,
     pmfs_of,
 )
+from bandit_svc.services.serving.splits.branches import in_branch
 from policies.base import Action
 from policies.pmf import sample
 
@@ -204,6 +205,9 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     visit = visit_of(ports, served, request, now_ms, opted_out=opted_out)
     unit_id, context, apart = visit.unit_id, visit.context, visit.apart
     group_unit = unit_id
+    branch = None
+    if served.other is not None and not apart:
+        served, branch = in_branch(served, unit_id, decision_id)
     if apart:
         # The group alone is of the unit; nothing else is used or kept.
         request = msgspec.structs.replace(request, unit_id=None, request_id=None)
@@ -267,7 +271,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         visit.unread,
         apart,
         placing.membership,
-        None,
+        branch if placing.law == "treatment" else None,
         (),
         kept_out,
         counted,

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.decision_id import uniform_from_id
 from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.plain_values import Context, Spec
+from bandit_svc.domain.splits.split import is_other
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from bandit_svc.services.serving.conditions import ineligible
 from bandit_svc.services.serving.outcomes.asked_model import SAME, AskedModel, KeyEffect
@@ -203,9 +205,16 @@ def _policy(
     if decision.source != "policy":
         spec = _reference(storage, definition, decision)
         return LoadedPolicy(policy_of(definition, spec), 0, 0)
+    versions = storage.model_versions
+    if is_other(decision.branch):
+        split = definition.split
+        if split is None or split.policy is None:
+            return None
+        definition = replace(definition, policy=split.policy)
+        versions = storage.branch_versions
     if not decision.model_version:
         return load_policy(definition, None)
-    published = storage.model_versions.get(experiment.number, decision.model_version)
+    published = versions.get(experiment.number, decision.model_version)
     return None if published is None else load_policy(definition, published)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from bandit_svc.domain.events.decision import PmfSource
 from bandit_svc.domain.events.packing import one_hot
@@ -146,6 +147,9 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     """Of the units of the programme that explore."""
     limits: Limits | None = None
     """Caps and quiet hours of its programme; None for none."""
+    other: "ServedExperiment | None" = None
+    """The same one with the other policy of a split; None without a split that serves.
+    """
 
 
 class Pmfs(msgspec.Struct, frozen=True, gc=False):
@@ -235,18 +239,24 @@ def load_policy(definition: Definition, published: ModelVersion | None) -> Loade
 
 
 def prepared(
-    experiment: Experiment, policy: LoadedPolicy, programme: Programme | None = None
+    experiment: Experiment,
+    policy: LoadedPolicy,
+    programme: Programme | None = None,
+    other: LoadedPolicy | None = None,
 ) -> ServedExperiment:
     """Prepare a definition for requests.
 
     Args:
+        experiment: the definition.
+        policy: of the definition.
         programme: of the experiment, if it is in one.
+        other: of its split, where that serves.
     """
     definition = experiment.definition
     variants = definition.active_variants
     spec = baseline_spec(definition)
     reads_context = fixed_weights(normalise_spec(spec)) is None
-    return ServedExperiment(
+    served = ServedExperiment(
         experiment=experiment,
         variants=variants,
         actions=actions_of(variants),
@@ -261,6 +271,9 @@ def prepared(
         place=place_in(programme, experiment.key),
         explore=_explore_pmfs(definition, programme),
     )
+    if other is None:
+        return served
+    return replace(served, other=replace(served, policy=other))
 
 
 def _explore_pmfs(definition: Definition, programme: Programme | None) -> BaselinePmfs:

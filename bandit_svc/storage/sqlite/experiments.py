@@ -3,6 +3,7 @@
 Owns the tables experiments and revisions; see storage.interface.Experiments.
 """
 
+import sqlite3
 from typing import Any
 
 import msgspec
@@ -59,22 +60,8 @@ class SqliteExperiments:
         note: str = "",
     ) -> Experiment:
         """See the interface."""
-        encoded = msgspec.json.encode(definition).decode()
-        revision = experiment.revision + 1
         with self._version_file.changing(), self._database.write() as connection:
-            changed = connection.execute(
-                "UPDATE experiments SET revision = ?, revised_at_ms = ?,"
-                " definition = ? WHERE number = ? AND revision = ?",
-                [revision, now_ms, encoded, experiment.number, experiment.revision],
-            ).rowcount
-            if not changed:
-                raise Conflict(
-                    f"experiment {experiment.key!r} was changed by somebody else after "
-                    f"revision {experiment.revision}; read it again and repeat"
-                )
-            connection.execute(
-                _ADD_REVISION, [experiment.number, revision, now_ms, encoded, note]
-            )
+            add_revision(connection, experiment, definition, now_ms, note)
         return self.get(definition.key)
 
     def get(self, key: str) -> Experiment:
@@ -142,6 +129,35 @@ class SqliteExperiments:
     def version(self) -> int:
         """See the interface."""
         return self._version_file.read()
+
+
+def add_revision(
+    connection: sqlite3.Connection,
+    experiment: Experiment,
+    definition: Definition,
+    now_ms: int,
+    note: str,
+) -> None:
+    """Store the next revision, in the caller's transaction.
+
+    Raises:
+        Conflict: somebody revised it since `experiment` was read.
+    """
+    encoded = msgspec.json.encode(definition).decode()
+    revision = experiment.revision + 1
+    changed = connection.execute(
+        "UPDATE experiments SET revision = ?, revised_at_ms = ?,"
+        " definition = ? WHERE number = ? AND revision = ?",
+        [revision, now_ms, encoded, experiment.number, experiment.revision],
+    ).rowcount
+    if not changed:
+        raise Conflict(
+            f"experiment {experiment.key!r} was changed by somebody else after "
+            f"revision {experiment.revision}; read it again and repeat"
+        )
+    connection.execute(
+        _ADD_REVISION, [experiment.number, revision, now_ms, encoded, note]
+    )
 
 
 def _experiment(row: tuple[Any, ...]) -> Experiment:

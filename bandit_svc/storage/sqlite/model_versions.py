@@ -1,6 +1,7 @@
 """Model versions in SQLite.
 
-Owns the table snapshots; see storage.interface.ModelVersions.
+Owns the table snapshots, and every other one of its columns; see
+storage.interface.ModelVersions.
 """
 
 import sqlite3
@@ -17,13 +18,16 @@ from bandit_svc.storage.sqlite.evaluations import save_evaluations
 _META = "number, version, policy, spans, learned, sha256, created_at_ms, restored_from"
 _META_COUNT = 8
 _ALL = -1
+SNAPSHOTS = "snapshots"
+"""The table of the models of the experiments' own policies."""
 
 
 class SqliteModelVersions:
     """See storage.interface.ModelVersions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, table: str = SNAPSHOTS) -> None:
         self._database = database
+        self._table = table
 
     def latest_versions(self) -> Mapping[int, int]:
         """See the interface."""
@@ -32,7 +36,8 @@ class SqliteModelVersions:
                 connection.execute(
                     # One step down the primary key for each experiment, instead of
                     # a walk over every kept version.
-                    "SELECT e.number, (SELECT max(version) FROM snapshots s"
+                    "SELECT e.number, (SELECT max(version)"  # noqa: S608 - our own name
+                    f" FROM {self._table} s"
                     " WHERE s.number = e.number) AS v FROM experiments e"
                     " WHERE v IS NOT NULL"
                 ).fetchall()
@@ -50,7 +55,8 @@ class SqliteModelVersions:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT version, created_at_ms FROM snapshots WHERE number = ?",
+                f"SELECT version, created_at_ms FROM {self._table}"  # noqa: S608 - our own name
+                " WHERE number = ?",
                 [number],
             ).fetchall()
         return [VersionAge(*row) for row in rows]
@@ -66,7 +72,7 @@ class SqliteModelVersions:
     def _metas(self, number: int, limit: int) -> list[ModelVersionMeta]:
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT {_META} FROM sound_snapshots WHERE number = ?"  # noqa: S608 - a constant
+                f"SELECT {_META} FROM sound_{self._table} WHERE number = ?"  # noqa: S608 - constants
                 " ORDER BY version DESC LIMIT ?",
                 [number, limit],
             ).fetchall()
@@ -82,11 +88,12 @@ class SqliteModelVersions:
         """See the interface."""
         meta = published.meta
         with self._database.write() as connection:
-            if newest_version(connection, meta.number) != parent_version:
+            newest = newest_version(connection, meta.number, self._table)
+            if newest != parent_version:
                 return False
-            insert_version(connection, published)
+            insert_version(connection, published, self._table)
             connection.executemany(
-                "DELETE FROM snapshots WHERE number = ? AND version = ?",
+                f"DELETE FROM {self._table} WHERE number = ? AND version = ?",  # noqa: S608 - our own name
                 [(meta.number, version) for version in drop],
             )
             if evaluations is not None:
@@ -96,7 +103,7 @@ class SqliteModelVersions:
     def _one(self, where: str, parameters: list[int]) -> ModelVersion | None:
         with self._database.read() as connection:
             row = connection.execute(
-                f"SELECT {_META}, state FROM sound_snapshots WHERE {where}",  # noqa: S608 - constants
+                f"SELECT {_META}, state FROM sound_{self._table} WHERE {where}",  # noqa: S608 - constants
                 parameters,
             ).fetchone()
         if row is None:
@@ -107,19 +114,24 @@ class SqliteModelVersions:
         return ModelVersion(meta=_meta(row[:_META_COUNT]), state=state)
 
 
-def newest_version(connection: sqlite3.Connection, number: int) -> int:
+def newest_version(
+    connection: sqlite3.Connection, number: int, table: str = SNAPSHOTS
+) -> int:
     """Return the newest model version of an experiment, 0 for none."""
     (newest,) = connection.execute(
-        "SELECT coalesce(max(version), 0) FROM snapshots WHERE number = ?", [number]
+        f"SELECT coalesce(max(version), 0) FROM {table} WHERE number = ?",  # noqa: S608 - our own name
+        [number],
     ).fetchone()
     return int(newest)
 
 
-def insert_version(connection: sqlite3.Connection, published: ModelVersion) -> None:
+def insert_version(
+    connection: sqlite3.Connection, published: ModelVersion, table: str = SNAPSHOTS
+) -> None:
     """Keep a model version, in the caller's transaction."""
     meta = published.meta
     connection.execute(
-        f"INSERT INTO snapshots ({_META}, state)"  # noqa: S608 - a constant
+        f"INSERT INTO {table} ({_META}, state)"  # noqa: S608 - constants
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             meta.number,

@@ -29,6 +29,7 @@ from bandit_svc.storage.sqlite.rows.checksums import SOUND, check_rows, checked_
 from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
 from bandit_svc.storage.sqlite.rows.counts import count_rows
 from bandit_svc.storage.sqlite.rows.orphans import keep_counted_to
+from bandit_svc.storage.sqlite.splits.tables import create_splits
 from bandit_svc.storage.sqlite.sums.groups import NEVER_MS
 from bandit_svc.storage.sqlite.sums.uplift import create_method_changes, create_uplift
 
@@ -294,4 +295,10 @@ def m042_programmes(db: Database) -> None:
     create_programmes(db)
 
 
-LAST_MIGRATION = m042_programmes.__name__
+@migrations()
+def m043_splits(db: Database) -> None:
+    """Create the tables of policy splits."""
+    create_splits(db)
+
+
+LAST_MIGRATION = m043_splits.__name__

@@ -36,6 +36,7 @@ from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.privacy import Apart, Privacy
 from bandit_svc.storage.programmes.programmes import Programmes
 from bandit_svc.storage.programmes.reservations import Reservations
+from bandit_svc.storage.splits.kept import Splits
 from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.corrections.store import SqliteCorrections
 from bandit_svc.storage.sqlite.damages import SqliteDamages, keep_damaged_rows
@@ -65,6 +66,8 @@ from bandit_svc.storage.sqlite.schema import (
     migrations,
 )
 from bandit_svc.storage.sqlite.soundness import keep_schema
+from bandit_svc.storage.sqlite.splits.store import SqliteSplits
+from bandit_svc.storage.sqlite.splits.tables import VERSIONS
 from bandit_svc.storage.sqlite.sums.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.sums.overview import SqliteOverview
 from bandit_svc.storage.sqlite.version_file import VersionFile
@@ -84,8 +87,13 @@ class SqliteStorage:
         self._database = Database(self._path, keep_damaged_rows)
         decisions = StoredDecisions(self._database)
         self._version_file = VersionFile(folder / "definitions.version")
-        self.experiments: Experiments = SqliteExperiments(
-            self._database, self._version_file
+        experiments = SqliteExperiments(self._database, self._version_file)
+        self.experiments: Experiments = experiments
+        self.splits: Splits = SqliteSplits(
+            self._database, self._version_file, experiments
+        )
+        self.branch_versions: ModelVersions = SqliteModelVersions(
+            self._database, VERSIONS
         )
         self.keys: Keys = SqliteKeys(self._database, self._version_file)
         self.ended_sessions: EndedSessions = SqliteEndedSessions(self._database)

@@ -61,6 +61,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "sticky": "",
         "programme": "",
         "channel": "",
+        "split": "",
     }
 )
 _REWARD_NUMBERS = ("window_seconds", "minimum", "maximum", "default")
@@ -69,7 +70,7 @@ _CREDIT = ("event", "value", "credit")
 _RANGE = ("minimum", "maximum", "default")
 _LISTS = ("metrics", "derived_metrics")
 """Fields whose text is a list of JSON objects."""
-_OBJECTS = ("features", "sticky")
+_OBJECTS = ("features", "sticky", "split")
 """Fields whose text is a JSON object."""
 _PROGRAMME = ("programme", "channel")
 _TOGETHER: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -53,6 +53,9 @@ def write_parquet(batches: Iterable[list[Exported]], path: Path) -> int:
             ("programme_chance", arrow.float64()),
             ("baseline_share", arrow.float64()),
             ("instead", arrow.string()),
+            ("split", arrow.int32()),
+            ("branch", arrow.string()),
+            ("branch_share", arrow.float64()),
         ]
     )
     n = 0
@@ -65,6 +68,7 @@ def write_parquet(batches: Iterable[list[Exported]], path: Path) -> int:
 
 
 def _row(one: Exported) -> Payload:
+    branch = one.branch
     return {
         "decision_id": one.decision_id,
         "decided_at": one.decided_at_ms,
@@ -81,6 +85,9 @@ def _row(one: Exported) -> Payload:
         "group_chance": one.group_chance,
         "treatment_pmf": one.treatment_pmf,
         "baseline_pmf": one.baseline_pmf,
+        "split": None if branch is None else branch.split,
+        "branch": None if branch is None else branch.name,
+        "branch_share": None if branch is None else branch.share,
     } | _of_programme(one.programme)
 
 

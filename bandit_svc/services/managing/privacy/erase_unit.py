@@ -25,7 +25,7 @@ from bandit_svc.services.managing.corrections.anew import name_of
 from bandit_svc.services.managing.privacy.exports import delete_exports
 from bandit_svc.services.managing.privacy.ports import Blank, PrivacyPorts
 from bandit_svc.services.people.following import follow
-from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.interface import ModelVersions, Storage
 from bandit_svc.storage.privacy import Erasure
 
 ENTROPY_BYTES = 32
@@ -123,7 +123,10 @@ def _forgotten(
     for number in erasure.numbers:
         # What was made anew of corrected rewards has the values too.
         storage.forget_beside(name_of(number))
-        counts["models"] += learn_again(storage, number, now_ms(), on_batch)
+        for versions in (storage.model_versions, storage.branch_versions):
+            counts["models"] += learn_again(
+                storage, versions, number, now_ms(), on_batch
+            )
         ports.sum_up(number, _never(on_batch))
     needles = [id_.encode("utf-8", "surrogatepass") for id_ in erasure.ids]
     needles += [_json_text(id_) for id_ in erasure.ids if not id_.isascii()]
@@ -150,14 +153,25 @@ def _forgotten(
 
 
 def learn_again(
-    storage: Storage, number: int, now_ms: int, on_batch: Callable[[], None]
+    storage: Storage,
+    versions: ModelVersions,
+    number: int,
+    now_ms: int,
+    on_batch: Callable[[], None],
 ) -> int:
     """Publish the model that the log gives now, and delete the earlier versions.
+
+    Args:
+        storage: the service's.
+        versions: of the experiment's own policy, or of the other one of its splits.
+        number: of the experiment.
+        now_ms: the time.
+        on_batch: called after each piece of work.
 
     Returns:
         How many models were learned again: 0 where none was published.
     """
-    published = storage.model_versions.latest(number)
+    published = versions.latest(number)
     experiment = next(
         (e for e in storage.experiments.all() if e.number == number), None
     )
@@ -176,7 +190,6 @@ def learn_again(
         created_at_ms=now_ms,
         restored_from=None,
     )
-    versions = storage.model_versions
     drop = {one.version for one in versions.ages(number)}
     versions.publish(ModelVersion(newest, state), meta.version, drop)
     # What is made anew for a correction has read the log as it was.

@@ -14,6 +14,7 @@ from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.model_versions import insert_version, newest_version
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.counts import add_rows
+from bandit_svc.storage.sqlite.splits.tables import learn_branches_again
 
 _FOLLOWING = (
     *("tallies", "history", "history_widths", "history_variants", "adjusted"),
@@ -39,6 +40,7 @@ def take_over(database: Database, path: Path, taken: TakeOver) -> bool:
                 return False
             _copy(connection, taken.number)
             _change_joined(connection, taken.number, taken.changes)
+            learn_branches_again(connection, taken.number)
             keep_learned(
                 connection, taken.number, taken.learned, taken.now_ms, taken.took_ms
             )

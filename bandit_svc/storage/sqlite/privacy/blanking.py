@@ -159,6 +159,7 @@ class Blanking:
                 for table, columns in (
                     ("units", "groups, first_ms"),
                     ("unit_states", "state"),
+                    ("split_units", "state"),
                 ):
                     row = self._connection.execute(
                         f"SELECT {columns} FROM sound_{table}"  # noqa: S608 - our own names

@@ -1,0 +1,1 @@
+"""Learn and compare the branches of a split."""

@@ -1,0 +1,1 @@
+"""Begin, steer and end splits."""

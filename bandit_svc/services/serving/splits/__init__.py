@@ -1,0 +1,1 @@
+"""Serve the branches of a split."""

@@ -1,0 +1,1 @@
+"""What is kept of splits, for every backend."""
