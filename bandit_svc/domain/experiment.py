@@ -13,6 +13,7 @@ import msgspec
 
 from bandit_svc.domain.aggregates import Aggregate
 from bandit_svc.domain.covariate import Covariate, check_covariate
+from bandit_svc.domain.events.decision_id import MAX_SLOTS
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
 from bandit_svc.domain.metric import Derived, Metric, check_derived, check_metrics
@@ -158,6 +159,8 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The smallest relative uplift that is worth finding, as a share."""
     split: Split | None = None
     """The policy and another one, side by side; see domain/splits/split.py."""
+    slots: int | None = None
+    """The places of a page, for requests that don't say; None for one choice."""
     status: Status = "running"
     programme: str | None = None
     """The key of the programme that puts its units in groups; None for none."""
@@ -252,6 +255,8 @@ def check_definition(definition: Definition) -> None:
             0.001,
             MAX_WINDOW_S,
         )
+    if definition.slots is not None:
+        _between("/slots", definition.slots, 1, MAX_SLOTS)
     check_reward(definition.reward)
     check_metrics(definition.metrics)
     check_derived(

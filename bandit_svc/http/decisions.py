@@ -15,7 +15,6 @@ from bandit_svc.http.answers import (
     DecisionAnswer,
     Reply,
     Steps,
-    decision_answer,
     json_reply,
     made_at_once,
 )
@@ -30,6 +29,7 @@ from bandit_svc.http.records import (
     decision_record,
 )
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.http.slots.answers import PageAnswer, answer_of
 from bandit_svc.services.serving.activate import activate
 from bandit_svc.services.serving.conditions import ineligible
 from bandit_svc.services.serving.decide import Decided, DecisionRequest, decide
@@ -101,7 +101,7 @@ def decide_one(request_context: RequestContext, body: bytes, caller: Caller) -> 
 def decide_many(request_context: RequestContext, body: bytes, caller: Caller) -> Steps:
     """Answer POST /v1/decisions/batch; some items are decided together."""
     items = parsing.parse_decision_batch(body)
-    answers: dict[int, DecisionAnswer | Problem] = {}
+    answers: dict[int, DecisionAnswer | PageAnswer | Problem] = {}
     together = Together(request_context, caller)
     for index, item in enumerate(items):
         try:
@@ -164,8 +164,8 @@ def decided_for(
 
 def _decide(
     request_context: RequestContext, parsed: DecisionRequest, caller: Caller
-) -> DecisionAnswer:
-    return decision_answer(decided_for(request_context, parsed, caller))
+) -> DecisionAnswer | PageAnswer:
+    return answer_of(decided_for(request_context, parsed, caller))
 
 
 def _activate(

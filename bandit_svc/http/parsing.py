@@ -33,6 +33,7 @@ from bandit_svc.domain.limits import (
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import FieldError, InvalidInput, TooLarge
 from bandit_svc.http.incoming.encodings import plain_body
+from bandit_svc.http.slots.asking import check_page
 from bandit_svc.services.people.record_unit_reward import UnitRewardReport
 from bandit_svc.services.serving.decide import DecisionRequest
 from bandit_svc.services.serving.record_reward import RewardReport
@@ -165,6 +166,7 @@ def parse_decision(body: bytes) -> DecisionRequest:
                 usual.variants is None
                 and usual.request_id is None
                 and not usual.exclude
+                and usual.slots is None
             ):
                 return usual
     return _checked(decoded(_decision, body))
@@ -186,6 +188,7 @@ def _checked(request: DecisionRequest) -> DecisionRequest:
         _keys("/exclude", request.exclude)
     if request.variants is not None:
         _keys("/variants", request.variants)
+    check_page(request)
     return request
 
 

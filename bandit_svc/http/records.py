@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.model_version import ModelVersionMeta
+from bandit_svc.domain.slots.places import slot_decisions
 from bandit_svc.domain.splits.branch import Branch
 from bandit_svc.domain.times import timestamp, timestamp_or_none
 from bandit_svc.http.answers import ProgrammeMark, programme_mark
@@ -71,6 +73,8 @@ class RewardRecord(msgspec.Struct):
             that one.
         clipped: true where an end of the declared range counts in place of the value;
             else absent.
+        slot: of a page that it was reported for; absent where it is for all of the
+            decision.
     """
 
     metric: str
@@ -83,6 +87,23 @@ class RewardRecord(msgspec.Struct):
     conflicts: int
     clipped: bool | msgspec.UnsetType = msgspec.UNSET
     corrected_from: float | msgspec.UnsetType = msgspec.UNSET
+    slot: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class SlotRecord(msgspec.Struct):
+    """One slot of a page; GET /v1/decisions/{decision_id} has the rest of it.
+
+    Attributes:
+        decision_id: of the slot.
+        propensity: given what stands above it.
+        pinned: the request has set it, so that nothing was drawn.
+    """
+
+    slot: int
+    decision_id: str
+    variant: str
+    propensity: float
+    pinned: bool
 
 
 class BranchRecord(msgspec.Struct):
@@ -121,6 +142,8 @@ class DecisionRecord(msgspec.Struct):
         programme: the group of the unit in the experiment's programme; absent where it
             is in none.
         branch: of a policy split; absent outside of one.
+        slots: of a page, in order; its `variant`, `variants` and `propensity` are
+            those of the first one. Absent of any other decision.
     """
 
     decision_id: str
@@ -151,6 +174,7 @@ class DecisionRecord(msgspec.Struct):
     ineligible: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
     programme: ProgrammeMark | msgspec.UnsetType = msgspec.UNSET
     branch: BranchRecord | msgspec.UnsetType = msgspec.UNSET
+    slots: list[SlotRecord] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ExperimentRecord(Definition, frozen=True, kw_only=True):
@@ -261,6 +285,7 @@ def decision_record(
         ineligible=out or msgspec.UNSET,
         programme=programme_mark(decision.programme),
         branch=_branch_record(decision.branch),
+        slots=_slot_records(decision),
     )
 
 
@@ -268,6 +293,17 @@ def _branch_record(branch: Branch | None) -> BranchRecord | msgspec.UnsetType:
     if branch is None:
         return msgspec.UNSET
     return BranchRecord(branch.split, branch.name, branch.share)
+
+
+def _slot_records(decision: Decision) -> list[SlotRecord] | msgspec.UnsetType:
+    page = decision.slots
+    if page is None:
+        return msgspec.UNSET
+    pins = page.pins(decision.variant)
+    return [
+        SlotRecord(at, slot.id, slot.variant, slot.propensity, at in pins)
+        for at, slot in enumerate(slot_decisions(decision), 1)
+    ]
 
 
 def experiment_record(experiment: Experiment) -> ExperimentRecord:
@@ -308,4 +344,5 @@ def _reward_record(reward: RewardRow, definition: Definition) -> RewardRecord:
         corrected_from=(
             msgspec.UNSET if reward.corrected_from is None else reward.corrected_from
         ),
+        slot=reward.slot or msgspec.UNSET,
     )

@@ -61,11 +61,16 @@ class CorrectionState(NamedTuple):
 
 
 class JoinedChange(NamedTuple):
-    """The reward of a joined decision, and of how many reports it is, as corrected."""
+    """The reward of a joined decision, and of how many reports it is, as corrected.
+
+    Attributes:
+        slots: what a page earned as a whole, and in each of its slots.
+    """
 
     position: int
     reward: float
     counted: int
+    slots: Sequence[float] | None = None
 
 
 class TakeOver(NamedTuple):

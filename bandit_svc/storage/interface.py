@@ -46,6 +46,7 @@ from bandit_svc.storage.rows import (
     Totals,
     UpliftSums,
 )
+from bandit_svc.storage.slots.tallies import SlotTallies
 from bandit_svc.storage.splits.kept import Splits
 from bandit_svc.storage.units import StickyChoices, UnitFacts, Units
 
@@ -299,6 +300,7 @@ class Storage(Protocol):
     corrected: Corrected
     facts: Facts
     joins: Joins
+    slot_tallies: SlotTallies
     breakdowns: Breakdowns
     model_versions: ModelVersions
     evaluations: Evaluations

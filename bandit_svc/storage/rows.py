@@ -15,6 +15,7 @@ from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.people.credit import CreditRule
+from bandit_svc.domain.slots.places import is_forced
 
 DecisionState = Literal["deferred", "open", "joined", "ambiguous"]
 
@@ -97,7 +98,9 @@ class RewardRow(msgspec.Struct, frozen=True):
     corrected_from: float | None = None
     """The value that it was reported with, where it has another one now."""
     source: Literal["decision", "unit", "event"] = "decision"
-    """What its report named: the decision, or a unit that it was credited by."""
+    slot: int = 0
+    """What its report named: the decision, or a unit that it was credited by; and
+    which slot of a page, 0 for all of it."""
 
 
 class DecisionView(msgspec.Struct, frozen=True):
@@ -136,6 +139,7 @@ class DueDecision(msgspec.Struct, frozen=True, gc=False):
     rewards: tuple[tuple[str, str, float, int, int], ...]
     """(metric, reward_id, value, occurred_at_ms, received_at_ms)"""
     decision: Decision
+    of_slots: tuple[tuple[int, tuple[str, str, float, int, int]], ...] = ()
 
 
 class ClosedDecision(msgspec.Struct, frozen=True, gc=False):
@@ -147,19 +151,21 @@ class ClosedDecision(msgspec.Struct, frozen=True, gc=False):
     learnable: bool
     secondary: Mapping[str, float]
     """Sums of the secondary metrics that were reported in time."""
-    late: tuple[tuple[str, str], ...]
-    """(metric, reward_id) of the rewards that did not count."""
+    late: tuple[tuple[int, str, str], ...]
+    """(slot, metric, reward_id) of the rewards that did not count; slot 0 is all."""
     latencies: tuple[tuple[int, bool], ...] = ()
     """(milliseconds from exposure to reward, whether it counted)"""
     clipped: int = 0
     """Rewards that took the decision's sum out of the range, each within it itself."""
     restricted: bool = False
     """Whether a variant of the baseline was not eligible."""
+    slots: tuple[float, ...] | None = None
+    """What a page earned as a whole, and then in each of its slots."""
 
     @property
     def forced(self) -> bool:
         """Return whether its variant was the only eligible one."""
-        return len(self.due.decision.variants) == 1
+        return is_forced(self.due.decision)
 
 
 def closing_counts(closed: Iterable[ClosedDecision]) -> Counter[tuple[int, str]]:
@@ -197,6 +203,8 @@ class JoinedRow(msgspec.Struct, frozen=True, gc=False):
     reward: float
     learnable: bool
     decision: Decision
+    slots: tuple[float, ...] | None = None
+    place: int = 0  # of a slot that is in its page's place
 
 
 class Tally(msgspec.Struct, frozen=True):

@@ -36,6 +36,7 @@ from bandit_svc.prose.periods import during, note_on_times
 from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.prose.report_html import page as report_page
 from bandit_svc.prose.restricted import restricted_sentence
+from bandit_svc.prose.slots import slot_cells, slots_sentence
 from bandit_svc.web import pages
 from bandit_svc.web.access import page_access, page_errors, sign_in
 from bandit_svc.web.access.own_address import own
@@ -78,7 +79,7 @@ def page_routes(page_context: PageContext) -> Blueprint:
         routes.add_app_template_filter(spell)
     derived = derived_cells, derived_note, chance_text, chance_sentence, claims_sentence
     told = during, note_on_times, memory_sentence, outlook_sentence, money_sentences
-    apart = consent_sentence, restricted_sentence
+    apart = consent_sentence, restricted_sentence, slots_sentence, slot_cells
     for tell in (*told, *derived, *apart, corrections_sentence):
         routes.add_app_template_filter(tell)
     routes.add_app_template_global(small_interval)

@@ -50,6 +50,9 @@ class RoundFields(TypedDict, total=False):
     variants: tuple[str | Variant, ...] | None
     request_id: str | None
     defer: bool
+    slots: int | None
+    pinned: Mapping[str, str]
+    distinct_by: str | None
 
 
 class DecisionFields(RoundFields, total=False):

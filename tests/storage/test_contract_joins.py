@@ -185,7 +185,7 @@ def test_rewards_that_did_not_count_are_marked_late_when_their_decision_closes(
         new_reward("d", reward_id="in"),
         new_reward("d", reward_id="out", at_ms=1001),
     )
-    join(late=(("reward", "out"),))
+    join(late=((0, "reward", "out"),))
     view = storage.facts.decision("d")
 
     assert view is not None

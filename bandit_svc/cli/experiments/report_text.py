@@ -23,6 +23,7 @@ from bandit_svc.prose.memory import memory_sentence
 from bandit_svc.prose.money import money_sentences
 from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.prose.restricted import restricted_sentence
+from bandit_svc.prose.slots import HEAD, slot_cells, slots_sentence
 from bandit_svc.services.report.ranges.asked import ReportRange
 from bandit_svc.services.report.report import Group, Report, Segment, VariantRow
 from bandit_svc.services.values import TRAJECTORY, Bounds
@@ -61,12 +62,20 @@ def report_text(report: Report) -> str:
         parts.append(consent_sentence(report))
     if report.restricted:
         parts.append(restricted_sentence(report))
+    parts += _slots(report)
     if report.made:
         parts.append(_range(report.made))
     else:
         parts += [f"{_decisions(report)}\nRewards: {report.latency.detail}."]
         parts.append("\n".join(check_lines(report.health)))
     return "\n\n".join(parts) + "\n"
+
+
+def _slots(report: Report) -> Iterator[str]:
+    if report.slots:
+        head = [name.upper() for name in HEAD]
+        rows: Iterator[Sequence[str]] = iter([head, *map(slot_cells, report.slots)])
+        yield f"{_table(rows)}\n{slots_sentence(report)}"
 
 
 def _range(made: ReportRange) -> str:

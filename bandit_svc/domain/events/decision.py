@@ -10,7 +10,7 @@ import msgspec
 from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.programmes.counted import CountedCap
 from bandit_svc.domain.programmes.membership import Membership
-from bandit_svc.domain.slots.draw import SlotDraw
+from bandit_svc.domain.slots.page import Page
 from bandit_svc.domain.splits.branch import Branch
 from bandit_svc.domain.variant import Variant
 
@@ -58,7 +58,7 @@ class Decision(
             neither the unit nor the context of the request was used or kept.
         programme: the group of the unit in the experiment's programme.
         branch: of the policy split that the unit was in.
-        slots: the draws below the first, where it is for several places.
+        slots: its places, where it is for several; the draw is that of the first.
         kept_out: variants that a cap or a quiet hour kept out, with the reasons.
         counted: the caps that count what it shows.
     """
@@ -90,7 +90,7 @@ class Decision(
     without_consent: bool = False
     programme: Membership | None = None
     branch: Branch | None = None
-    slots: tuple[SlotDraw, ...] = ()
+    slots: Page | None = None
     kept_out: dict[str, str] | None = None
     counted: tuple[CountedCap, ...] = ()
 

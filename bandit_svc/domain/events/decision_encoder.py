@@ -33,7 +33,7 @@ from bandit_svc.domain.events.packing import (
 from bandit_svc.domain.events.record import DECISION, Part, Record, part_of
 from bandit_svc.domain.programmes.counted import encode_counted
 from bandit_svc.domain.programmes.membership import Membership, encode_membership
-from bandit_svc.domain.slots.draw import encode_draws
+from bandit_svc.domain.slots.page import encode_page
 from bandit_svc.domain.splits.branch import Branch, encode_branch
 
 
@@ -305,7 +305,7 @@ def _own_fields(
         decision.asked_unit_id is not None
         or decision.unit_unread
         or decision.without_consent
-        or decision.slots
+        or decision.slots is not None
         or decision.kept_out
         or decision.counted
         or decision.unknown
@@ -323,8 +323,8 @@ def _rare_fields(decision: Decision) -> list[bytes]:
         found.append(field(Field.UNIT_UNREAD, b""))
     if decision.without_consent:
         found.append(field(Field.WITHOUT_CONSENT, b""))
-    if decision.slots:
-        found.append(field(Field.SLOTS, encode_draws(decision.slots)))
+    if decision.slots is not None:
+        found.append(field(Field.SLOTS, encode_page(decision.slots)))
     if decision.kept_out:
         found.append(field(Field.KEPT_OUT, encode_reasons(decision.kept_out)))
     if decision.counted:

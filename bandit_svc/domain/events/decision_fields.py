@@ -21,7 +21,7 @@ from bandit_svc.domain.events.packing import (
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.domain.programmes.counted import CountedCap, decode_counted
 from bandit_svc.domain.programmes.membership import Membership, decode_membership
-from bandit_svc.domain.slots.draw import SlotDraw, decode_draws
+from bandit_svc.domain.slots.page import Page, decode_page
 from bandit_svc.domain.splits.branch import Branch, decode_branch
 from bandit_svc.domain.variant import Variant
 
@@ -119,7 +119,7 @@ class Shared(msgspec.Struct, frozen=True):
     without_consent: bool
     programme: Membership | None
     branch: Branch | None
-    slots: tuple[SlotDraw, ...]
+    slots: Page | None
     kept_out: dict[str, str] | None
     counted: tuple[CountedCap, ...]
     unknown: dict[int, bytes] | None
@@ -163,7 +163,7 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
             without_consent=Field.WITHOUT_CONSENT in fields,
             programme=None if programme is None else decode_membership(programme),
             branch=None if branch is None else decode_branch(branch),
-            slots=() if slots is None else decode_draws(slots),
+            slots=None if slots is None else decode_page(slots),
             kept_out=None if kept_out is None else _decode_reasons(kept_out),
             counted=() if counted is None else decode_counted(counted),
             unknown=unknown or None,

@@ -7,6 +7,9 @@ An id is 40 URL-safe characters that sort by time, of 30 bytes:
 6 bytes of milliseconds and 9 of entropy (or, with a request_id, 15 of a keyed
 hash of it, so that every retry gets one id), 4 of the experiment's number, 1 of
 flags, 10 of a keyed BLAKE2b (RFC 7693) over the rest.
+
+The id of a slot of a page is the page's with the slot's number behind a dot. In its
+30 bytes the number stands in the upper bits of the flags, which are not signed.
 """
 
 import binascii
@@ -24,9 +27,17 @@ ID_LENGTH = 40
 RAW_ID_BYTES = 30
 ENTROPY_BYTES = 9
 SECRET_BYTES = 32
+MAX_SLOTS = 50
+"""Of a page."""
 
 _FROM_REQUEST = 1
 _DEFERRED = 2
+_FLAGS_AT = 19
+_SLOT_SHIFT = 2
+_PAGE_FLAGS = _FROM_REQUEST | _DEFERRED
+_ONE_PAGE = bytes((_PAGE_FLAGS,))
+_DOT = "."
+_FIRST = ".1"
 _BODY_BYTES = 20
 _MAC_BYTES = 10
 _REF: Final = struct.Struct(">HI9xIB10x")
@@ -66,21 +77,89 @@ def raw_id(decision_id: str) -> bytes:
     except ValueError:
         raw = b""
     if len(raw) != RAW_ID_BYTES:
-        raise ValueError(
-            f"an id has {ID_LENGTH} URL-safe characters, not {decision_id!r:.60}"
-        )
+        return _raw_slot_id(decision_id)
+    if raw[_FLAGS_AT] > _PAGE_FLAGS:
+        # A slot's number has one form alone, behind the dot.
+        raise _no_id(decision_id)
     return raw
+
+
+def _raw_slot_id(decision_id: str) -> bytes:
+    """Return the 30 bytes of a slot's id.
+
+    Raises:
+        ValueError: the text is none.
+    """
+    page, _, number = decision_id.partition(_DOT)
+    if not (
+        number.isascii()
+        and number.isdecimal()
+        and len(number) <= len(str(MAX_SLOTS))
+        and number == str(int(number))
+        and 1 <= int(number) <= MAX_SLOTS
+    ):
+        raise _no_id(decision_id)
+    return raw_slot_id(raw_id(page), int(number))
+
+
+def _no_id(text: str) -> ValueError:
+    return ValueError(f"an id has {ID_LENGTH} URL-safe characters, not {text!r:.60}")
+
+
+def raw_slot_id(page: bytes, slot: int) -> bytes:
+    """Return the 30 bytes of the id of a slot.
+
+    Args:
+        page: those of its page.
+        slot: from 1 to MAX_SLOTS.
+    """
+    flags = page[_FLAGS_AT] | slot << _SLOT_SHIFT
+    return page[:_FLAGS_AT] + bytes((flags,)) + page[_FLAGS_AT + 1 :]
+
+
+def slot_id(page_id: str, slot: int) -> str:
+    """Return the id of a slot of a page."""
+    return f"{page_id}{_DOT}{slot}"
+
+
+def page_of(raw: bytes) -> bytes:
+    """Return the 30 bytes of a decision's own id: of a slot's, those of its page.
+
+    Other bytes are returned as they are.
+    """
+    if len(raw) != RAW_ID_BYTES or raw[_FLAGS_AT] <= _PAGE_FLAGS:
+        return raw
+    flags = raw[_FLAGS_AT] & _PAGE_FLAGS
+    return raw[:_FLAGS_AT] + bytes((flags,)) + raw[_FLAGS_AT + 1 :]
+
+
+def slot_of(raw: bytes) -> int:
+    """Return the number of the slot in the 30 bytes of an id; 0 of a whole decision."""
+    return raw[_FLAGS_AT] >> _SLOT_SHIFT if len(raw) == RAW_ID_BYTES else 0
+
+
+def split_slot(decision_id: str) -> tuple[str, int]:
+    """Return the id of the decision, and the number of its slot: 0 for all of it."""
+    page, _, number = decision_id.partition(_DOT)
+    return page, int(number) if number.isdecimal() else 0
+
+
+def is_lower_slot(decision_id: str) -> bool:
+    """Return whether an id is that of a slot below the first."""
+    return len(decision_id) > ID_LENGTH and not decision_id.endswith(_FIRST)
 
 
 def text_id(raw: bytes) -> str:
     """Return the id of 30 bytes."""
+    if raw[_FLAGS_AT] > _PAGE_FLAGS:
+        return slot_id(text_id(page_of(raw)), slot_of(raw))
     encoded = binascii.b2a_base64(raw, newline=False)
     return encoded.translate(_TO_SORTED).decode()
 
 
 def is_from_request(raw: bytes) -> bool:
     """Return whether an id, or a text that begins with one, is from a request_id."""
-    return bool(raw[19] & _FROM_REQUEST)
+    return bool(raw[_FLAGS_AT] & _FROM_REQUEST)
 
 
 def number_of(raw: bytes) -> int:
@@ -161,6 +240,8 @@ class DecisionIds:
 
     def vouches_for(self, raw: bytes) -> bool:
         """Return whether this service signed the 30 bytes of an id."""
+        if raw[_FLAGS_AT : _FLAGS_AT + 1] > _ONE_PAGE:
+            raw = page_of(raw)
         return hmac.compare_digest(raw[_BODY_BYTES:], self._mac(raw[:_BODY_BYTES]))
 
     def _sign(self, head: bytes, experiment_number: int, flags: int) -> bytes:
@@ -178,6 +259,14 @@ class DecisionIds:
         mac = self._keyed.copy()
         mac.update(body)
         return mac.digest()
+
+
+def draw_from_id(decision_id: str) -> float:
+    """Draw the number in [0, 1) by which the variant of a decision was chosen.
+
+    The first slot of a page has the number of the page.
+    """
+    return uniform_from_id(decision_id.removesuffix(_FIRST), b"draw")
 
 
 def uniform_from_id(decision_id: str, purpose: bytes) -> float:

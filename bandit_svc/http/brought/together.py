@@ -12,12 +12,13 @@ import msgspec
 from bandit_svc import metrics
 from bandit_svc.domain.events.decision_id import ENTROPY_BYTES
 from bandit_svc.errors import BanditError, Unavailable
-from bandit_svc.http.answers import DecisionAnswer, decision_answer
+from bandit_svc.http.answers import DecisionAnswer
 from bandit_svc.http.auth import check_experiment
 from bandit_svc.http.incoming.caller import Caller
 from bandit_svc.http.people.unit_names import with_kept_names
 from bandit_svc.http.problems import Problem, problem_of
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.http.slots.answers import PageAnswer, answer_of
 from bandit_svc.metric_counts import observe
 from bandit_svc.services.serving.brought.checked_variants import CheckedVariants
 from bandit_svc.services.serving.brought.foreseen import foresee
@@ -83,7 +84,7 @@ class Together:
         """Return whether it is time to decide."""
         return self._weight >= MOST_TOGETHER
 
-    def answers(self) -> dict[int, DecisionAnswer | Problem]:
+    def answers(self) -> dict[int, DecisionAnswer | PageAnswer | Problem]:
         """Decide what waits; return the answers by place."""
         waiting, self._waiting, self._weight = self._waiting, [], 0
         if not waiting:
@@ -96,7 +97,7 @@ class Together:
         gathered = GatheredLog(ports.log)
         gathering = ports._replace(log=gathered)
         entropy = context.entropy(ENTROPY_BYTES * len(waiting))
-        answers: dict[int, DecisionAnswer | Problem] = {}
+        answers: dict[int, DecisionAnswer | PageAnswer | Problem] = {}
         found: list[tuple[int, Decided, bool]] = []
         for number, (index, request) in enumerate(waiting):
             begin = ENTROPY_BYTES * number
@@ -122,7 +123,7 @@ class Together:
                 answers[index] = _problem(refused, index)
             else:
                 count_decided(context, decided, took_s)
-                answers[index] = decision_answer(decided)
+                answers[index] = answer_of(decided)
         return answers
 
     def _may_wait(self, request: DecisionRequest) -> bool:

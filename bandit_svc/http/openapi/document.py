@@ -29,6 +29,7 @@ from bandit_svc.http.evaluations import (
 )
 from bandit_svc.http.openapi.links import LINKS
 from bandit_svc.http.openapi.operations import (
+    DECISION_OR_PAGE,
     DOCUMENT,
     OPERATIONS,
     PATCH,
@@ -54,6 +55,7 @@ from bandit_svc.http.parsing import (
 from bandit_svc.http.people import bodies, erasures, unit_rewards, why_shown
 from bandit_svc.http.problems import Problem
 from bandit_svc.http.programmes import routes as programmes
+from bandit_svc.http.slots.answers import PageAnswer
 from bandit_svc.http.splits.splits import SplitCommand
 from bandit_svc.services.evaluation.evaluate import Evaluation
 from bandit_svc.services.managing.splits.listed import Splits
@@ -63,7 +65,8 @@ from bandit_svc.services.report.report import Report
 
 Json = dict[str, Any]
 _STRUCTS = (
-    DecisionBody, DecisionBatchBody, DecisionAnswer, records.DecisionBatchAnswer,
+    DecisionBody, DecisionBatchBody, DecisionAnswer, PageAnswer,
+    records.DecisionBatchAnswer,
     records.ActivationAnswer, ActivationBatchBody, records.ActivationBatchAnswer,
     records.DecisionRecord, RewardBody, RewardBatchBody,
     RewardAnswer, records.RewardBatchAnswer, Definition, records.ExperimentRecord,
@@ -140,12 +143,18 @@ def _schemas() -> Json:
         "anyOf": [_reference("Evaluation"), {"type": "null"}],
         "description": "Null until the evaluation is done; absent in lists.",
     }
+    schemas[DECISION_OR_PAGE] = {
+        "title": DECISION_OR_PAGE,
+        "description": "A page where `slots` were asked for, else one decision.",
+        "anyOf": [_reference("DecisionAnswer"), _reference("PageAnswer")],
+    }
     for batch, items in _BATCHES:
         # Their entries are decoded one by one, so that a bad one is refused alone.
         properties = schemas[f"{batch}BatchBody"]["properties"]
         properties[items]["items"] = _reference(f"{batch}Body")
         answers = schemas[f"{batch}BatchAnswer"]["properties"]
-        entry = [_reference(f"{batch}Answer"), _reference("Problem")]
+        one = DECISION_OR_PAGE if batch == "Decision" else f"{batch}Answer"
+        entry = [_reference(one), _reference("Problem")]
         answers[items] = {"type": "array", "items": {"anyOf": entry}}
     entry = [_reference("ActivationAnswer"), _reference("Problem")]
     activations = schemas["ActivationBatchAnswer"]["properties"]

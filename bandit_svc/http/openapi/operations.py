@@ -46,6 +46,7 @@ class Operation(NamedTuple):
 PATCH = "DefinitionPatch"
 PROGRAMME_PATCH = "ProgrammePatch"
 DOCUMENT = "OpenAPI"
+DECISION_OR_PAGE = "DecisionOrPage"
 """Schemas that no struct has."""
 
 _DECIDE = (400, 401, 404, 409, 413, 422, 429, 503)
@@ -57,8 +58,9 @@ _SEGMENT = (400, 401, 413, 429, 503)
 OPERATIONS = (
     Operation(
         "post", "/v1/decisions",
-        "Choose a variant for a context, log the choice durably, and answer.",
-        201, "publishable", "DecisionAnswer", "DecisionBody", _DECIDE,
+        "Choose a variant for a context, or one for each slot of a page; log it "
+        "durably, and answer.",
+        201, "publishable", DECISION_OR_PAGE, "DecisionBody", _DECIDE,
     ),
     Operation(
         "post", "/v1/decisions/batch",

@@ -27,6 +27,7 @@ from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.prose.report_html import compared, over_time
 from bandit_svc.prose.report_html.figure import Figure
 from bandit_svc.prose.restricted import restricted_sentence
+from bandit_svc.prose.slots import slot_cells, slots_sentence
 from bandit_svc.services.checks.check import WORDS, tally, with_status
 from bandit_svc.services.evaluation.history_watch import ONE_STEP_NOTE
 from bandit_svc.services.evaluation.rows import ALIKE_UNKNOWN
@@ -140,6 +141,8 @@ def _environment() -> Environment:
         outlook_sentence,
         consent_sentence,
         restricted_sentence,
+        slots_sentence,
+        slot_cells,
         *derived,
         money_sentences,
         corrections_sentence,

@@ -8,12 +8,15 @@ from typing import Any, Literal
 
 import msgspec
 
+from bandit_svc.domain.events.decision_id import split_slot
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.programmes.membership import Membership
+from bandit_svc.domain.slots.rewards import earned_reward
 from bandit_svc.domain.splits.branch import Branch
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.rows import JoinedRow
 from policies.base import Action
 
 
@@ -27,7 +30,10 @@ class Exported(msgspec.Struct, frozen=True):
             earlier version decided.
         programme: the group of the unit in the experiment's programme, if it is in one.
         branch: of a policy split; None outside of one.
-        reward: the aggregate that counted, or the default, in the experiment's units.
+        reward: the aggregate that counted, or the default, in the experiment's units;
+            of a slot what policies learn from.
+        slate_id, slot: the page of a slot and its number; None of any other decision.
+        slot_reward: what a slot adds to its page, for estimates of whole pages.
     """
 
     decision_id: str
@@ -47,6 +53,9 @@ class Exported(msgspec.Struct, frozen=True):
     baseline_pmf: tuple[float, ...] | None
     programme: Membership | None
     branch: Branch | None
+    slate_id: str | None = None
+    slot: int | None = None
+    slot_reward: float | None = None
 
 
 GroupChoice = Literal["treatment", "baseline", "all"]
@@ -81,12 +90,16 @@ def export(
         if not rows:
             break
         batch = []
-        for row in rows:
+        known = [row for row in rows if examples.knows(row.decision)]
+        for row in examples.by_slot(known):
             decision = row.decision
-            if group not in {"all", decision.group} or not examples.knows(decision):
+            if group not in {"all", decision.group}:
                 continue
             batch.append(
                 Exported(
+                    slate_id=split_slot(decision.id)[0] if row.place else None,
+                    slot=row.place or None,
+                    slot_reward=_slot_reward(row),
                     decision_id=decision.id,
                     revision=decision.revision,
                     model_version=decision.model_version,
@@ -110,3 +123,7 @@ def export(
             yield batch
         position = rows[-1].position
         on_progress(position)
+
+
+def _slot_reward(row: JoinedRow) -> float | None:
+    return None if row.slots is None else earned_reward(row.slots, row.place)

@@ -14,6 +14,8 @@ from bandit_svc.errors import Unprocessable
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.decision_log import DecisionLog
 from bandit_svc.services.decision_logs.readers.contexts import ContextColumn
+from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.storage.interface import Storage
 
 BATCH_ROWS = 2_000
@@ -32,9 +34,11 @@ def stored_log(
         Unprocessable: none has matured yet.
     """
     growing = _Growing(experiment)
+    definitions = Definitions(storage.experiments)
+    examples = JoinedExamples(storage.joins, definitions, experiment.number)
     position = 0
     while rows := storage.joins.after(experiment.number, position, BATCH_ROWS):
-        for row in rows:
+        for row in examples.by_slot(rows):
             decision = row.decision
             if decision.group == TREATMENT:
                 growing.add(decision, row.reward)

@@ -33,6 +33,7 @@ from bandit_svc.services.evaluation.processes import (
     in_processes,
 )
 from bandit_svc.services.evaluation.rows import refused
+from bandit_svc.services.learning.parts.slot_rows import by_slot
 from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.values import CONFIDENCE, UNKNOWN, Bounds
 from bandit_svc.storage.interface import Storage
@@ -198,7 +199,7 @@ def key_shares(
         rows = storage.joins.after(experiment.number, position, limit)
         if not rows:
             break
-        for row in rows:
+        for row in by_slot(rows, lambda _: experiment.definition):
             decision = row.decision
             if decision.group == TREATMENT:
                 n += 1

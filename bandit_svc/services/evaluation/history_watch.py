@@ -20,6 +20,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.decision_id import is_lower_slot
 from bandit_svc.domain.numbers import counted
 from bandit_svc.ope.arrays import IntArray
 from bandit_svc.ope.audit.history_dependence import (
@@ -161,7 +162,8 @@ class HistoryWatch(Candidate):
 
     def pass_over(self, decision: Decision) -> None:
         """Take note of a decision; one of the baseline is part of the history too."""
-        if decision.unit_id is None:
+        # What stands above a slot of the same page is no earlier decision.
+        if decision.unit_id is None or is_lower_slot(decision.id):
             return
         digest = hashlib.blake2b(decision.unit_id.encode(), digest_size=6).digest()
         unit, kept = int.from_bytes(digest), self._kept

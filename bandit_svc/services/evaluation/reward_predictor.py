@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.decision_id import is_lower_slot
 from bandit_svc.domain.experiment import TREATMENT, Definition
 from bandit_svc.domain.times import Deadline
 from bandit_svc.ope.errors import LoggedDataError
@@ -73,8 +74,13 @@ class RewardPredictor:
         self._units = SeenUnits()
 
     def is_first(self, decision: Decision) -> bool:
-        """Return true if nothing of a decision's unit came before."""
+        """Return true if nothing of a decision's unit came before.
+
+        A lower slot of a page has the slots above it before it.
+        """
         unit = decision.unit_id
+        if is_lower_slot(decision.id):
+            return False
         return unit is None or unit not in self._units
 
     def predict(

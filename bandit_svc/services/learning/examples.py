@@ -11,6 +11,7 @@ from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.model_version import Span
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.parts.slot_rows import by_slot
 from bandit_svc.services.policy_inputs import actions_of, policy_of
 from bandit_svc.storage.interface import JoinedOrder
 from bandit_svc.storage.rows import JoinedRow
@@ -46,8 +47,12 @@ class JoinedExamples:
                 return
             known = [row for row in rows if self.knows(row.decision)]
             if known:
-                yield known
+                yield self.by_slot(known)
             position = rows[-1].position
+
+    def by_slot(self, rows: Sequence[JoinedRow]) -> list[JoinedRow]:
+        """Return joined decisions with the slots of a page in its place."""
+        return by_slot(rows, self._definition_at)
 
     def learn(self, policy: Policy, row: JoinedRow) -> int:
         """Teach one row; return 1 if it was learned from, 0 if it is not to be.
@@ -102,6 +107,9 @@ class JoinedExamples:
                 done += len(rows)
                 on_progress(done)
         return policy
+
+    def _definition_at(self, revision: int) -> Definition | None:
+        return self._definitions.at(self._number, revision)
 
     def _of_revision(self, revision: int) -> dict[str, Action]:
         known = self._actions.get(revision)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.slots.places import slot_decisions
 from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.audit.calibration import CalibrationSums
 from bandit_svc.storage.rows import ClosedDecision, VersionSums
@@ -16,13 +17,18 @@ from bandit_svc.storage.rows import ClosedDecision, VersionSums
 def calibration_of(
     closed: Sequence[ClosedDecision], choices: Sequence[Decision]
 ) -> list[VersionSums]:
-    """Sum up logged chances and choices by experiment, model version and bin."""
+    """Sum up logged chances and choices by experiment, model version and bin.
+
+    Each slot of a page was a draw of its own.
+    """
     if not closed:
         return []
+    if any(choice.slots is not None for choice in choices):
+        choices = [slot for choice in choices for slot in slot_decisions(choice)]
     blocks: dict[tuple[int, int], int] = {}
     block = [
-        blocks.setdefault((c.due.number, choice.model_version), len(blocks))
-        for c, choice in zip(closed, choices, strict=True)
+        blocks.setdefault((choice.number, choice.model_version), len(blocks))
+        for choice in choices
     ]
     sums = CalibrationSums.of(
         pmf_matrix([choice.pmf for choice in choices]),

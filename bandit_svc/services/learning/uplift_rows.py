@@ -16,6 +16,7 @@ from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.experiment import TREATMENT, Definition, UnitHashes
 from bandit_svc.domain.metric import PerUnit, Retention
 from bandit_svc.domain.metric import Ratio as RatioMetric
+from bandit_svc.domain.slots.places import baseline_chance, treatment_chance
 from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
 from bandit_svc.ope.metrics.ratio import EACH, Ratio
 from bandit_svc.ope.sequences.asymptotic import OPTIMISED_COUNT
@@ -154,8 +155,8 @@ def draws_of(definitions: Definitions, joined: Joined) -> LoggedDraws:
         definition = definitions.at(due.number, due.revision)
         chance[row] = 0.0 if definition is None else definition.holdout
     pmfs = (
-        [nan if (p := c.treatment_pmf) is None else p[c.chosen] for c in choices],
-        [nan if (p := c.baseline_pmf) is None else p[c.chosen] for c in choices],
+        [nan if (p := treatment_chance(c)) is None else p for c in choices],
+        [nan if (p := baseline_chance(c)) is None else p for c in choices],
     )
     treatment, baseline = (np.array(one, dtype=np.float64) for one in pmfs)
     fresh = np.ones(treated.size, dtype=np.bool_)
@@ -175,14 +176,17 @@ def units_of(hashes: UnitHashes, joined: Joined) -> tuple[list[int], IntArray]:
 def mixture_of(layout: Layout, joined: Joined, draws: LoggedDraws) -> MixtureDraws:
     """Return decisions as draws from the mixture of both groups' policies.
 
-    One whose log lacks a pmf has zeros in their place: it can't be bet on.
+    One whose log lacks a pmf has zeros in their place: it can't be bet on. Nor can a
+    page, which has no pmf over all that it could have shown.
     """
     choices = joined.choices
     # At least one column, also where no decision of a batch has pmfs.
     unknown = (0.0,)
     both = [
         (treatment, baseline)
-        if (treatment := c.treatment_pmf) and (baseline := c.baseline_pmf)
+        if c.slots is None
+        and (treatment := c.treatment_pmf)
+        and (baseline := c.baseline_pmf)
         else (unknown, unknown)
         for c in choices
     ]

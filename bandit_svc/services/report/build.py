@@ -38,6 +38,7 @@ from bandit_svc.services.report.business.corrections import corrected_rewards
 from bandit_svc.services.report.business.money import money_now
 from bandit_svc.services.report.business.outlook import outlook_of
 from bandit_svc.services.report.business.restricted import restricted_rows
+from bandit_svc.services.report.business.slots import slot_rows
 from bandit_svc.services.report.business.without_consent import without_consent
 from bandit_svc.services.report.checks import Facts, report_checks
 from bandit_svc.services.report.counts.decisions import Decisions, Pending
@@ -125,6 +126,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         decisions=_decisions(totals, main),
         without_consent=without_consent(storage.apart, number, totals),
         restricted=restricted_rows(compared),
+        slots=slot_rows(storage.slot_tallies.tallies(number)),
         pending=Pending(totals.rewarded, timestamp_or_none(totals.first_ready_at_ms)),
         uplift=replace(
             uplift_of(compared, adjusted_of(compared, storage.joins)),

@@ -16,6 +16,7 @@ from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.planning.outlook import Outlook
 from bandit_svc.services.report.business.corrections import CorrectedRewards
 from bandit_svc.services.report.business.rows import Money, Restricted, WithoutConsent
+from bandit_svc.services.report.business.slots import SlotRow
 from bandit_svc.services.report.counts.decisions import Decisions, Pending
 from bandit_svc.services.report.metrics.rows import Chance, Claims, DerivedRow
 from bandit_svc.services.report.ranges.asked import ReportRange
@@ -352,3 +353,4 @@ class Report(msgspec.Struct, frozen=True):
     claims: Claims | None = None
     corrections: CorrectedRewards = CorrectedRewards()
     restricted: tuple[Restricted, ...] = ()
+    slots: tuple[SlotRow, ...] = ()

@@ -5,6 +5,7 @@ Owns the checks on an activation and its append; idempotent.
 
 from bandit_svc.domain.events.codec import encode_activation
 from bandit_svc.domain.events.decision import Activation
+from bandit_svc.domain.events.decision_id import split_slot
 from bandit_svc.errors import Conflict, FieldError
 from bandit_svc.services.serving.limits.confirming import confirm_places
 from bandit_svc.services.serving.ports import ServingPorts
@@ -17,12 +18,15 @@ def activate(
 ) -> Activation:
     """Append an activation durably; the reward window begins with the first one.
 
+    The slots of a page are shown together: the id of each activates the page.
+
     Raises:
         InvalidInput: this service did not issue the id.
         Conflict: the decision was not deferred, or its time to be shown has run out.
         Unavailable: it can't be made durable now; nothing was kept.
     """
     ref = ports.ids.read(decision_id)
+    decision_id, _ = split_slot(decision_id)
     experiment = ports.catalog.by_number(ref.experiment_number)
     definition = experiment.definition
     if not ref.deferred:

@@ -16,6 +16,8 @@ from bandit_svc.domain.events.decision_id import text_id, uniform_from_id
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.programmes.counted import CountedCap
+from bandit_svc.domain.slots.page import Page
+from bandit_svc.domain.slots.places import possible_variants, shown_variants
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Conflict, FieldError, Unavailable
 from bandit_svc.services.policy_inputs import actions_of
@@ -30,7 +32,7 @@ from bandit_svc.services.serving.callers.visits import (
 )
 from bandit_svc.services.serving.conditions import NONE_OUT, ineligible
 from bandit_svc.services.serving.eligibility import eligible_variants
-from bandit_svc.services.serving.limits.room import Recipient, give_back, room_left
+from bandit_svc.services.serving.limits.room import give_back
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.programmes.placing import placed
 from bandit_svc.services.serving.served_experiment import (
@@ -38,6 +40,8 @@ from bandit_svc.services.serving.served_experiment import (
     field_policies,
     pmfs_of,
 )
+from bandit_svc.services.serving.slots.asked import NO_PINS, alike, page_asked
+from bandit_svc.services.serving.slots.limited import Drawing, limited_draws
 from bandit_svc.services.serving.splits.branches import in_branch
 from policies.base import Action
 from policies.pmf import sample
@@ -54,15 +58,18 @@ class DecisionRequest(msgspec.Struct, frozen=True, gc=False):
     request_id: str | None = None
     defer: bool = False
     links: tuple[str, ...] = ()
+    slots: int | None = None
+    pinned: Mapping[str, str] = NO_PINS
+    distinct_by: str | None = None
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
     """A logged decision and what its variant carries.
 
-    `expires_at_ms` is the end of the reward window; for a deferred decision, the
-    last moment at which it can be activated. `repeated` is an answer to a request that
-    came again, `given_again` one to a unit that came back. `ineligible` are the
-    variants that their own conditions kept out, with the reasons.
+    `expires_at_ms` is the end of the reward window; for a deferred decision, the last
+    moment at which it can be activated. A page has a payload for each slot, in order.
+    `repeated` is an answer to a request that came again, `given_again` one to a unit
+    that came back. `ineligible` are the variants that were kept out, with the reasons.
     """
 
     decision: Decision
@@ -163,13 +170,15 @@ def _check_same_request(
     )
     if first.kept_out:
         eligible = tuple([v for v in eligible if v.key not in first.kept_out])
+    asked = page_asked(made_with, request)
     differing = [
         name
         for name, same in (
             ("unit_id", request.unit_id == (first.asked_unit_id or first.unit_id)),
             ("context", request.context == _as_asked(made_with, first)),
-            ("variants", tuple(v.key for v in eligible) == first.variants),
+            ("variants", tuple(v.key for v in eligible) == possible_variants(first)),
             ("variants", _inline(eligible, request) == first.inline_variants),
+            ("slots", alike(asked, first, deferred=request.defer)),
         )
         # Of a decision without consent neither unit nor context is kept.
         if not (same or (first.without_consent and name in {"unit_id", "context"}))
@@ -212,6 +221,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         # The group alone is of the unit; nothing else is used or kept.
         request = msgspec.structs.replace(request, unit_id=None, request_id=None)
         unit_id, trace_id, context = None, None, {}
+    asked = page_asked(experiment.definition, request)
     variants, actions = _eligible(served, request, context, now_ms)
     keys = served.keys
     if variants is not served.variants:
@@ -219,30 +229,23 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     sticky = experiment.definition.sticky
     if sticky is not None and unit_id is not None:
         first = ports.kept.find(served, sticky, unit_id, context, keys, now_ms)
-        if first is not None and first.deferred == request.defer:
+        if first is not None and alike(asked, first, deferred=request.defer):
             _append_links(ports, visit)
             return _give_again(ports, experiment, first, now_ms)
+    page: Page | None = None
+    shown: tuple[Variant, ...] = ()
     kept_out: dict[str, str] | None = None
     counted: tuple[CountedCap, ...] = ()
-    if served.limits is None:
+    if served.limits is None and asked is None:
         placing = placed(experiment, served.place, group_unit, decision_id, keys)
         pmfs = pmfs_of(served, context, actions, keys, placing.law)
         chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
     else:
-        recipient = Recipient(
-            unit_id, visit.ids, visit.state, visit.unread, visit.context
+        drawing = Drawing(visit, group_unit, decision_id, asked, request.defer)
+        variants, placing, drawn, kept_out, counted = limited_draws(
+            ports.limits, served, drawing, (variants, actions), now_ms
         )
-        limits = ports.limits, served.limits
-        with room_left(*limits, recipient, variants, now_ms) as room:
-            if room.kept_out:
-                kept_out, variants = room.kept_out, room.variants
-                actions = actions_of(variants)
-                keys = tuple(action.key for action in actions)
-            placing = placed(experiment, served.place, group_unit, decision_id, keys)
-            pmfs = pmfs_of(served, context, actions, keys, placing.law)
-            chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
-            shown = (variants[chosen],)
-            counted = room.take(shown, decision_id, deferred=request.defer)
+        keys, pmfs, chosen, page, shown = drawn
     # In the order of the struct: names would cost more than the draw.
     decision = Decision(
         decision_id,
@@ -272,7 +275,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         apart,
         placing.membership,
         branch if placing.law == "treatment" else None,
-        (),
+        page,
         kept_out,
         counted,
     )
@@ -286,7 +289,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     )
     return Decided(
         decision,
-        variants[chosen].payload,
+        variants[chosen].payload if page is None else [v.payload for v in shown],
         now_ms + served.window_ms,
         False,  # noqa: FBT003 - names would cost time
         False,  # noqa: FBT003
@@ -368,7 +371,10 @@ def _inline(
 
 def _payload_of(definition: Definition, decision: Decision) -> Any:  # noqa: ANN401 - any JSON
     variants = decision.inline_variants or definition.variants
-    return next((v.payload for v in variants if v.key == decision.variant), None)
+    payloads = {v.key: v.payload for v in variants}
+    if decision.slots is not None:
+        return [payloads.get(key) for key in shown_variants(decision)]
+    return payloads.get(decision.variant)
 
 
 def _answer(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.people.sticky import Sticky
 from bandit_svc.domain.plain_values import Context
+from bandit_svc.domain.slots.places import shown_variants
 from bandit_svc.services.serving.served_experiment import ServedExperiment
 from bandit_svc.storage.interface import Facts
 from bandit_svc.storage.units import StickyChoices
@@ -53,7 +54,7 @@ class KeptChoices:
             return (
                 one is not None
                 and sticky.holds(one.decided_at_ms, now_ms)
-                and one.variant in keys
+                and set(shown_variants(one)).issubset(keys)
                 and not sticky.breaks(
                     (one.context, one.model_version), (context, served.policy.version)
                 )

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from bandit_svc.domain.events.codec import FactDecoder, is_about
 from bandit_svc.domain.events.cursor import START
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.decision_id import raw_id
+from bandit_svc.domain.events.decision_id import raw_id, split_slot
 from bandit_svc.domain.events.event import UnreadableEvent
+from bandit_svc.domain.slots.places import slot_decision
 from bandit_svc.errors import FieldError, LogUnreadable, NotFound
 from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
 from bandit_svc.storage.interface import Facts
@@ -31,7 +32,10 @@ def look_up(
     """
     view = facts.decision(decision_id)
     if view is None:
-        decision = _in_log(facts, reader, decoder, decision_id)
+        page_id, slot = split_slot(decision_id)
+        decision = _in_log(facts, reader, decoder, page_id)
+        if decision is not None and slot:
+            decision = slot_decision(decision, slot)
         # The learner may have moved it between the two looks.
         view = facts.decision(decision_id)
         if view is None and decision is not None:

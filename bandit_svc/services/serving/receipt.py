@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.decision_id import uniform_from_id
+from bandit_svc.domain.events.decision_id import draw_from_id, split_slot
 from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.plain_values import Context, Spec
 from bandit_svc.domain.splits.split import is_other
@@ -95,7 +95,7 @@ def receipt(storage: Storage, experiment: Experiment, view: DecisionView) -> Rec
     definition = storage.experiments.at_revision(experiment.number, decision.revision)
     if definition is None:
         definition = experiment.definition
-    draw = uniform_from_id(decision.id, b"draw")
+    draw = draw_from_id(decision.id)
     return Receipt(
         variants=tuple(_variants(decision)),
         left_out=tuple(_left_out(definition, decision)),
@@ -158,8 +158,9 @@ def _group(
         msgspec.structs.replace(experiment, definition=definition),
         place,
         decision.unit_id,
-        decision.id,
-        decision.variants,
+        split_slot(decision.id)[0],
+        # As for a page: a slot is placed as all of it.
+        () if split_slot(decision.id)[1] else decision.variants,
     )
     agrees = (again.group, again.membership) == (decision.group, decision.programme)
     return AssignedGroup(decision.group, how, definition.holdout, agrees)

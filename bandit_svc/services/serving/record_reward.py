@@ -15,7 +15,7 @@ from bandit_svc.domain.events.codec import (
     encode_reward,
 )
 from bandit_svc.domain.events.decision import Activation
-from bandit_svc.domain.events.decision_id import DecisionRef
+from bandit_svc.domain.events.decision_id import DecisionRef, split_slot
 from bandit_svc.domain.events.reward import MAIN_METRIC, Correction, Reward
 from bandit_svc.domain.experiment import MAX_REWARD, Experiment
 from bandit_svc.domain.json_shape import check_length
@@ -87,8 +87,9 @@ def record_reward(
     if ref.deferred:
         # What was acted on was seen: the window begins by then, if it has not begun.
         shown_ms = max(min(occurred_at_ms, now_ms), ref.issued_at_ms or 0)
-        shown = Activation(report.decision_id, ref.experiment_number, shown_ms)
-        confirm_places(ports, experiment, report.decision_id, shown_ms)
+        decision_id, _ = split_slot(report.decision_id)
+        shown = Activation(decision_id, ref.experiment_number, shown_ms)
+        confirm_places(ports, experiment, decision_id, shown_ms)
         ports.log.append(encode_activation(shown))
     ports.log.append(encode_reward(reward))
     return reward

@@ -8,7 +8,10 @@ in rows/, the checks in soundness.py.
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from bandit_svc.domain.events.cursor import Cursor
+from bandit_svc.domain.events.decision_id import page_of, slot_of
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.interface import NO_DAMAGES
@@ -21,13 +24,11 @@ from bandit_svc.storage.rows import (
     IngestOutcome,
     OrphanRow,
     ReleasedCount,
-    RewardRow,
     Totals,
 )
 from bandit_svc.storage.sqlite.damages import add_damages
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.ingesting import Ingesting
-from bandit_svc.storage.sqlite.people.credit_tables import SOURCES
 from bandit_svc.storage.sqlite.rows.decisions import (
     StoredDecisions,
     shown_id,
@@ -42,6 +43,11 @@ from bandit_svc.storage.sqlite.rows.states import (
     DEFERRED,
     JOINED,
     OPEN,
+)
+from bandit_svc.storage.sqlite.slots.views import (
+    REWARDS_OF,
+    page_view,
+    reward_row_of,
 )
 from bandit_svc.storage.sqlite.soundness import faults
 
@@ -142,26 +148,23 @@ class SqliteFacts:
         with self._database.read() as connection:
             row = connection.execute(
                 "SELECT d.id, d.logged, d.state, d.at_ms, d.ready_at_ms,"
-                " d.closes_after_ms, j.reward, j.position FROM sound_decisions d"
+                " d.closes_after_ms, j.reward, j.position, row_id"
+                " FROM sound_decisions d"
                 " LEFT JOIN sound_joined j USING (row_id) WHERE d.id = ?",
-                [stored],
+                [page_of(stored)],
             ).fetchone()
             if row is None:
                 return None
-            rewards = connection.execute(
-                "SELECT metric, reward_id, r.value, occurred_at_ms, r.received_at_ms,"
-                " late, conflicts, nullif(first_value, r.value), source"
-                " FROM sound_rewards r"
-                " LEFT JOIN sound_corrections USING (decision_id, metric, reward_id)"
-                " LEFT JOIN sound_credits USING (decision_id, metric, reward_id)"
-                " WHERE decision_id = ? ORDER BY r.received_at_ms, metric, reward_id",
-                [stored],
-            ).fetchall()
-            return self._view(row, [_reward(r) for r in rewards])
+            *row, row_id = row
+            view = self._view(row)
+            if view is None:
+                return None
+            if view.decision.slots is None:
+                rewards = connection.execute(REWARDS_OF, [stored]).fetchall()
+                return replace(view, rewards=tuple(map(reward_row_of, rewards)))
+            return page_view(connection, view, slot_of(stored), row_id)
 
-    def _view(
-        self, row: tuple[Any, ...], rewards: list[RewardRow]
-    ) -> DecisionView | None:
+    def _view(self, row: Sequence[Any]) -> DecisionView | None:
         stored, logged, state, at_ms, ready_at_ms, closes_after_ms, *joined = row
         if state not in _STATES:
             return None
@@ -176,7 +179,7 @@ class SqliteFacts:
             state=_STATES[state],
             exposed_at_ms=at_ms if exposed else None,
             closes_at_ms=at_ms + closes_after_ms if exposed else None,
-            rewards=tuple(rewards),
+            rewards=(),
             joined_reward=reward,
             joined_position=position,
         )
@@ -240,19 +243,3 @@ class SqliteFacts:
         except Unavailable as error:
             # A file that is damaged enough can't even be asked.
             return [error.message]
-
-
-def _reward(row: tuple[Any, ...]) -> RewardRow:
-    metric, reward_id, value, occurred_at_ms, received_at_ms, late, *rest = row
-    conflicts, corrected_from, source = rest
-    return RewardRow(
-        metric=metric,
-        reward_id=reward_id,
-        value=value,
-        occurred_at_ms=occurred_at_ms,
-        received_at_ms=received_at_ms,
-        late=bool(late),
-        conflicts=conflicts,
-        corrected_from=corrected_from,
-        source="decision" if source is None else SOURCES[source],
-    )

@@ -22,6 +22,7 @@ from bandit_svc.domain.experiment import BASELINE, TREATMENT
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.domain.people.unit_fact import UnitFact, UnitReward
+from bandit_svc.domain.slots.places import shown_variants
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
 from bandit_svc.storage.sqlite.corrections.kept import is_first_value, keep_corrections
 from bandit_svc.storage.sqlite.people.crediting import Crediting
@@ -35,6 +36,7 @@ from bandit_svc.storage.sqlite.rows.decisions import (
     StoredDecisions,
     shown_id,
     stored_id,
+    stored_places,
 )
 from bandit_svc.storage.sqlite.rows.exposure import last_exposure_ms
 from bandit_svc.storage.sqlite.rows.facts import (
@@ -59,16 +61,14 @@ from bandit_svc.storage.sqlite.sums.latencies import Latencies, add_latencies
 
 _EXPOSED = {TREATMENT: "decisions_treatment", BASELINE: "decisions_baseline"}
 
-_INSERT_DECISION = """
-    INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO NOTHING"""
-_INSERT_REWARD = """
-    INSERT INTO rewards VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (decision_id, metric, reward_id) DO NOTHING"""
+_INSERT_DECISION = f"""INSERT INTO decisions VALUES ({", ".join("?" * 12)})
+    ON CONFLICT (id) DO NOTHING"""  # noqa: S608 - marks alone
+_INSERT_REWARD = f"""INSERT INTO rewards VALUES ({", ".join("?" * 11)})
+    ON CONFLICT (decision_id, metric, reward_id) DO NOTHING"""  # noqa: S608 - marks
 
-_WAITING = """SELECT received_at_ms FROM rewards
-    WHERE decision_id = ? AND attached = 0"""
-_ATTACH = reward_change({"attached": "1"}, "decision_id = ? AND attached = 0")
+_ALONE = "decision_id = ? AND attached = 0"
+_WAITING = f"SELECT received_at_ms FROM rewards WHERE {_ALONE}"  # noqa: S608 - a constant
+_ATTACH = reward_change({"attached": "1"}, _ALONE)
 _CONFLICT = reward_change(
     {"conflicts": "conflicts + 1"},
     "decision_id = ? AND metric = ? AND reward_id = ? AND value <> ?",
@@ -225,16 +225,16 @@ class Ingesting:
 
     def _attach(self, decision: Decision, rule: ClosingRule) -> None:
         """Attach to a new decision the rewards that came before it."""
-        id_ = (stored_id(decision.id),)
-        received_ms = self._connection.execute(_WAITING, id_).fetchall()
+        ids, ask = stored_places(decision), self._connection.execute
+        received_ms = [at_ms for id_ in ids for (at_ms,) in ask(_WAITING, id_)]
         if not received_ms:
             return
-        self._connection.execute(_ATTACH, id_)
+        self._connection.executemany(_ATTACH, ids)
         number = decision.number
         if not decision.without_consent:
             self._counts[number, f"reported_{decision.group}"] += len(received_ms)
         # Those that waited for longer were counted as orphans.
-        soon = sum(at_ms > self._counted_to_ms for (at_ms,) in received_ms)
+        soon = sum(at_ms > self._counted_to_ms for at_ms in received_ms)
         if soon:
             self._counts[number, "rewards_accepted"] += soon
         if rule.on_first_reward:
@@ -249,8 +249,8 @@ class Ingesting:
         if row is None:
             return
         row_id, state, *kept = row
-        variant = self._decisions.decode(*kept).variant
-        if variant == decision.variant or state == AMBIGUOUS:
+        shown = shown_variants(self._decisions.decode(*kept))
+        if shown == shown_variants(decision) or state == AMBIGUOUS:
             return
         # What was joined can't be taken back; what is still open is left out of
         # learning and of the report.

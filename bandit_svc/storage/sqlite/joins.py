@@ -25,16 +25,21 @@ from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.counters import add_counts
 from bandit_svc.storage.sqlite.rows.counts import add_rows
-from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
+from bandit_svc.storage.sqlite.rows.decisions import (
+    StoredDecisions,
+    stored_place,
+)
 from bandit_svc.storage.sqlite.rows.due import DueRow, due_rows, join_rows
 from bandit_svc.storage.sqlite.rows.facts import decision_change, reward_change
 from bandit_svc.storage.sqlite.rows.joined import (
+    FoundRow,
     ReadableRow,
-    due_decision,
-    rewards_of,
+    due_decisions,
 )
 from bandit_svc.storage.sqlite.rows.just_joined import JustJoined
 from bandit_svc.storage.sqlite.rows.states import OPEN, SET_ASIDE
+from bandit_svc.storage.sqlite.slots.joined import keep_joined_slots, with_slots
+from bandit_svc.storage.sqlite.slots.tallies import add_slot_tallies
 from bandit_svc.storage.sqlite.sums.calibration import add_calibration
 from bandit_svc.storage.sqlite.sums.history import add_history
 from bandit_svc.storage.sqlite.sums.latencies import add_latencies, latencies_of
@@ -77,18 +82,18 @@ class SqliteJoins:
 
     def _due(self, now_ms: int, limit: int) -> tuple[list[DueDecision], list[int]]:
         """Return the due decisions, and the rows of those that can't be read."""
-        due: list[DueDecision] = []
         unreadable: list[int] = []
         with self._database.read() as connection:
             found = due_rows(connection, now_ms, limit, self._database.found)
-            rewards = rewards_of(connection, [row.stored for row in found])
+            readable = []
             for row in found:
                 decision = self._decoded(row.stored, row.logged)
                 if decision is None:
                     unreadable.append(row.row_id)
                 else:
-                    mine = rewards.get(row.stored, ())
-                    due.append(due_decision(decision, row.row_id, row.at_ms, mine))
+                    place = row.row_id, row.at_ms, row.stored
+                    readable.append(FoundRow(decision, *place))
+            due = due_decisions(connection, readable)
         self._due_rows = {row.row_id: row for row in found}
         return due, unreadable
 
@@ -115,12 +120,13 @@ class SqliteJoins:
         """See the interface."""
         with self._database.write() as connection:
             positions = _append(connection, closed, now_ms)
+            keep_joined_slots(connection, closed)
             row_ids = [c.due.row_id for c in closed]
             join_rows(connection, row_ids, self._due_rows)
             late = [
-                (stored_id(c.due.decision_id), metric, reward_id)
+                (stored_place(c.due.decision_id, slot), metric, reward_id)
                 for c in closed
-                for metric, reward_id in c.late
+                for slot, metric, reward_id in c.late
             ]
             connection.executemany(
                 _LATE,
@@ -145,10 +151,18 @@ class SqliteJoins:
         if kept := self._just_joined.after(number, position, limit):
             return kept
         with self._database.read() as connection:
-            return [
-                JoinedRow(row.position, row.reward, bool(row.learnable), row.decision)
-                for row in self._readable_after(connection, (number, position, limit))
-            ]
+            while found := self._readable_after(connection, (number, position, limit)):
+                rows = [
+                    JoinedRow(
+                        one.position, one.reward, bool(one.learnable), one.decision
+                    )
+                    for one in found
+                ]
+                rows = with_slots(connection, rows, [one.row_id for one in found])
+                if rows:
+                    return rows
+                position = found[-1].position
+        return []
 
     def closed_after(
         self, number: int, position: int, limit: int, made: Made = ALWAYS
@@ -157,13 +171,17 @@ class SqliteJoins:
         where = number, position, *made, limit
         with self._database.read() as connection:
             rows = self._readable_after(connection, where, _AFTER_MADE)
-            rewards = rewards_of(connection, [row.stored for row in rows])
-        closed = []
-        for row in rows:
-            mine = rewards.get(row.stored, ())
-            due = due_decision(row.decision, row.row_id, row.at_ms, mine)
-            closed.append(ClosedRow(row.position, row.reward, due))
-        return closed
+            due = due_decisions(
+                connection,
+                [
+                    FoundRow(row.decision, row.row_id, row.at_ms, row.stored)
+                    for row in rows
+                ],
+            )
+        return [
+            ClosedRow(row.position, row.reward, one)
+            for row, one in zip(rows, due, strict=True)
+        ]
 
     def _readable_after(
         self, connection: sqlite3.Connection, where: tuple[int, ...], sql: str = _AFTER
@@ -263,6 +281,7 @@ def _add_sums(
 ) -> None:
     """Add decisions to the sums of their rewards; see Joins.add_sums."""
     add_tallies(connection, closed)
+    add_slot_tallies(connection, closed)
     for number, mine in _by_number(closed).items():
         add_history(connection, number, mine)
     connection.executemany(
@@ -306,7 +325,8 @@ def _joined_rows(
     """Return closed decisions as `after` returns them, by experiment number."""
     found: dict[int, list[JoinedRow]] = {}
     for c, position in zip(closed, positions, strict=True):
-        row = JoinedRow(position, c.reward + 0.0, c.learnable, c.due.decision)
+        values = c.reward + 0.0, c.learnable, c.due.decision, c.slots
+        row = JoinedRow(position, *values)
         found.setdefault(c.due.number, []).append(row)
     return found
 

@@ -29,6 +29,8 @@ from bandit_svc.storage.sqlite.rows.checksums import SOUND, check_rows, checked_
 from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
 from bandit_svc.storage.sqlite.rows.counts import count_rows
 from bandit_svc.storage.sqlite.rows.orphans import keep_counted_to
+from bandit_svc.storage.sqlite.slots.joined import create_joined_slots
+from bandit_svc.storage.sqlite.slots.tallies import create_slot_tallies
 from bandit_svc.storage.sqlite.splits.tables import create_splits
 from bandit_svc.storage.sqlite.sums.groups import NEVER_MS
 from bandit_svc.storage.sqlite.sums.uplift import create_method_changes, create_uplift
@@ -301,4 +303,11 @@ def m043_splits(db: Database) -> None:
     create_splits(db)
 
 
-LAST_MIGRATION = m043_splits.__name__
+@migrations()
+def m044_slots(db: Database) -> None:
+    """Create the tables of what the slots of pages earned."""
+    create_joined_slots(db)
+    create_slot_tallies(db)
+
+
+LAST_MIGRATION = m044_slots.__name__

@@ -36,6 +36,7 @@ from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.privacy import Apart, Privacy
 from bandit_svc.storage.programmes.programmes import Programmes
 from bandit_svc.storage.programmes.reservations import Reservations
+from bandit_svc.storage.slots.tallies import SlotTallies
 from bandit_svc.storage.splits.kept import Splits
 from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.corrections.store import SqliteCorrections
@@ -59,12 +60,13 @@ from bandit_svc.storage.sqlite.privacy.erasures import SqlitePrivacy
 from bandit_svc.storage.sqlite.privacy.pseudonym_key import make_key, read_key
 from bandit_svc.storage.sqlite.programmes.reservations import SqliteReservations
 from bandit_svc.storage.sqlite.programmes.store import SqliteProgrammes
-from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
+from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, add_page_id
 from bandit_svc.storage.sqlite.rows.just_joined import JustJoined
 from bandit_svc.storage.sqlite.schema import (
     LAST_MIGRATION,
     migrations,
 )
+from bandit_svc.storage.sqlite.slots.tallies import SqliteSlotTallies
 from bandit_svc.storage.sqlite.soundness import keep_schema
 from bandit_svc.storage.sqlite.splits.store import SqliteSplits
 from bandit_svc.storage.sqlite.splits.tables import VERSIONS
@@ -84,7 +86,7 @@ class SqliteStorage:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / DATABASE
-        self._database = Database(self._path, keep_damaged_rows)
+        self._database = Database(self._path, keep_damaged_rows, add_page_id)
         decisions = StoredDecisions(self._database)
         self._version_file = VersionFile(folder / "definitions.version")
         experiments = SqliteExperiments(self._database, self._version_file)
@@ -102,6 +104,7 @@ class SqliteStorage:
         self.facts: Facts = SqliteFacts(self._database, decisions)
         just_joined = JustJoined()
         self.joins: Joins = SqliteJoins(self._database, decisions, just_joined)
+        self.slot_tallies: SlotTallies = SqliteSlotTallies(self._database)
         self.breakdowns: Breakdowns = SqliteBreakdowns(self._database)
         self.model_versions: ModelVersions = SqliteModelVersions(self._database)
         self.evaluations: Evaluations = SqliteEvaluations(self._database)

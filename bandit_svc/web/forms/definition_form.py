@@ -62,6 +62,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "programme": "",
         "channel": "",
         "split": "",
+        "slots": "",
     }
 )
 _REWARD_NUMBERS = ("window_seconds", "minimum", "maximum", "default")
@@ -205,6 +206,7 @@ def _raw(
     for name in _OBJECTS:
         if found := read(name, partial(read_object, given[name])):
             raw[name] = found
+    raw |= _slots(given["slots"], read)
     raw["carry_over"] = given["carry_over"]
     for name in _PROGRAMME:
         if given[name].strip():
@@ -215,6 +217,14 @@ def _raw(
     if given["baseline"].strip():
         raw["baseline"] = {"kind": "fixed", "variant": given["baseline"].strip()}
     return raw, places
+
+
+def _slots(text: str, read: Callable[[str, Callable[[], Any]], Any]) -> Json:
+    """Return the number of slots, if one is given."""
+    if not text.strip():
+        return {}
+    count = read("slots", partial(read_number, "slots", text))
+    return {"slots": int(count) if count and count % 1 == 0 else count}
 
 
 def field_of(pointer: str, places: list[int]) -> str:

@@ -19,6 +19,7 @@ EXPECTED: Mapping[str, str] = MappingProxyType(
         "minimum": "Write a reward, such as 0",
         "maximum": "Write a reward, such as 1, or leave it empty for no largest one",
         "default": "Write a reward, such as 0",
+        "slots": "Write a number of places, such as 5, or leave it empty for one",
         "traffic": "Write a number of decisions a day, such as 20000",
         "base_rate": "Write a mean reward, such as 0.05",
         "smallest_lift": "Write a share, such as 0.1 for 10 %",

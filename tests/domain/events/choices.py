@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from bandit_svc.domain.programmes.counted import CountedCap
 from bandit_svc.domain.programmes.membership import Membership, ProgrammeGroup
-from bandit_svc.domain.slots.draw import SlotDraw
+from bandit_svc.domain.slots.page import Page, Slot, Source
 from bandit_svc.domain.splits.branch import Branch
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -31,13 +31,36 @@ def pmfs(draw: st.DrawFn, count: int) -> tuple[float, ...]:
     return tuple(draw(st.lists(floats, min_size=count, max_size=count)))
 
 
+sources: st.SearchStrategy[Source] = st.sampled_from(
+    ["policy", "baseline", "fallback", "explore"]
+)
+slot_features = st.dictionaries(
+    texts, texts | numbers | floats | st.booleans() | st.none(), max_size=3
+)
+
+
 @st.composite
-def slot_draws(draw: st.DrawFn, count: int) -> SlotDraw:
-    one = pmfs(count)
-    return SlotDraw(
-        draw(st.integers(0, count - 1)),
+def slots(draw: st.DrawFn, count: int) -> Slot:
+    places = draw(st.lists(st.integers(0, count - 1), min_size=1, unique=True))
+    one = pmfs(len(places))
+    return Slot(
+        tuple(places),
+        draw(st.integers(0, len(places) - 1)),
         draw(one),
+        draw(slot_features),
+        draw(sources),
         draw(st.booleans()),
-        draw(st.none() | one),
-        draw(st.none() | one),
+        draw(st.none() | st.just(()) | one),
+        draw(st.none() | st.just(()) | one),
+    )
+
+
+@st.composite
+def pages(draw: st.DrawFn, eligible: tuple[str, ...]) -> Page:
+    return Page(
+        eligible,
+        draw(slot_features),
+        draw(st.booleans()),
+        draw(texts),
+        tuple(draw(st.lists(slots(len(eligible)), max_size=3))),
     )

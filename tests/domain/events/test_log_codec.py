@@ -40,8 +40,8 @@ from tests.domain.events.choices import (
     floats,
     keys,
     memberships,
+    pages,
     pmfs,
-    slot_draws,
     texts,
 )
 
@@ -110,7 +110,7 @@ def decisions(draw: st.DrawFn) -> Decision:
         without_consent=draw(st.booleans()),
         programme=draw(st.none() | memberships),
         branch=draw(st.none() | branches),
-        slots=tuple(draw(st.lists(slot_draws(len(eligible)), max_size=3))),
+        slots=draw(st.none() | pages(tuple(eligible))),
         kept_out=draw(st.none() | st.dictionaries(keys, texts, min_size=1, max_size=3)),
         counted=tuple(draw(st.lists(counted_caps, max_size=2))),
     )

@@ -29,7 +29,7 @@ ADDED = (
     *(f"/metrics/{place}/guardrail/chance_to_beat/" for place in (0, 1)),
     *("/policy_memory", "/outlook/", "/decisions/repeats", "/health/sticky_window/"),
     *("/health/personal_fields/", "/range", "/money/", "/without_consent"),
-    *("/decisions/forced", "/decisions/restricted", "/restricted"),
+    *("/decisions/forced", "/decisions/restricted", "/restricted", "/slots"),
 )
 """Where paths of later versions begin."""
 LATER = ("/reason", "/estimand", "/period/first", "/period/last", "/units")

@@ -56,6 +56,9 @@ def write_parquet(batches: Iterable[list[Exported]], path: Path) -> int:
             ("split", arrow.int32()),
             ("branch", arrow.string()),
             ("branch_share", arrow.float64()),
+            ("slate_id", arrow.string()),
+            ("slot", arrow.int32()),
+            ("slot_reward", arrow.float64()),
         ]
     )
     n = 0
@@ -88,6 +91,9 @@ def _row(one: Exported) -> Payload:
         "split": None if branch is None else branch.split,
         "branch": None if branch is None else branch.name,
         "branch_share": None if branch is None else branch.share,
+        "slate_id": one.slate_id,
+        "slot": one.slot,
+        "slot_reward": one.slot_reward,
     } | _of_programme(one.programme)
 
 

@@ -20,6 +20,8 @@ from bandit_svc.domain.events.attribution import (
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.reward import MAIN_METRIC, Reward
 from bandit_svc.domain.experiment import TREATMENT, Definition, RewardDefinition
+from bandit_svc.domain.slots.places import is_forced, possible_variants
+from bandit_svc.domain.slots.rewards import page_reward
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.uplift_rows import Joined
 from bandit_svc.services.policy_inputs import is_restricted
@@ -43,7 +45,9 @@ def joined_of(rows: Sequence[ClosedRow], definitions: Definitions) -> Joined | N
 def close_decision(due: DueDecision, definition: Definition) -> ClosedDecision:
     """Return a decision whose window has closed, with its reward."""
     learnable = is_learnable(due.decision, definition)
-    restricted = is_restricted(definition, due.decision.variants)
+    restricted = is_restricted(definition, possible_variants(due.decision))
+    if due.decision.slots is not None:
+        return _close_page(due, definition, learnable=learnable, restricted=restricted)
     if not due.rewards:
         default = definition.reward.default
         return ClosedDecision(due, default, 0, learnable, {}, (), restricted=restricted)
@@ -60,7 +64,7 @@ def close_decision(due: DueDecision, definition: Definition) -> ClosedDecision:
         learnable=learnable,
         secondary=secondary,
         late=tuple(
-            (r.metric, r.reward_id)
+            (0, r.metric, r.reward_id)
             for r in rewards
             if (r.metric, r.reward_id) not in kept
         ),
@@ -70,12 +74,55 @@ def close_decision(due: DueDecision, definition: Definition) -> ClosedDecision:
     )
 
 
+def _close_page(
+    due: DueDecision, definition: Definition, *, learnable: bool, restricted: bool
+) -> ClosedDecision:
+    """Return a page whose window has closed, with the rewards of its slots."""
+    page = due.decision.slots
+    count = 0 if page is None else page.count
+    placed = [(0, _reward(due, row)) for row in due.rewards]
+    placed += [(slot, _reward(due, row)) for slot, row in due.of_slots]
+    at_ms, rule = due.exposed_at_ms, definition.reward
+    mine: dict[int, list[Reward]] = {}
+    for slot, reward in placed:
+        if reward.metric == MAIN_METRIC:
+            mine.setdefault(slot, []).append(reward)
+    found = page_reward(mine.get(0, ()), mine, count, at_ms, rule)
+    in_time = [one for one in placed if timing(one[1], at_ms, rule) == "on_time"]
+    secondary, clipped = _secondary([reward for _, reward in in_time], definition)
+    kept = {(slot, r.metric, r.reward_id) for slot, r in in_time}
+    latencies: tuple[tuple[int, bool], ...] = ()
+    for slot, rewards in mine.items():
+        of_slot = {(metric, id_) for at, metric, id_ in kept if at == slot}
+        latencies += _latencies(rewards, of_slot, at_ms, rule)
+    late = tuple(
+        [
+            key
+            for slot, r in placed
+            if (key := (slot, r.metric, r.reward_id)) not in kept
+        ]
+    )
+    return ClosedDecision(
+        due=due,
+        reward=found.joined.value,
+        counted=found.joined.counted,
+        learnable=learnable,
+        secondary=secondary,
+        late=late,
+        latencies=latencies,
+        clipped=found.joined.clipped + clipped,
+        restricted=restricted,
+        slots=found.parts,
+    )
+
+
 def is_learnable(decision: Decision, definition: Definition) -> bool:
     """Return whether a joined decision is learned from.
 
-    One whose variant was the only eligible one was no choice.
+    One whose variant was the only eligible one was no choice. A page is one where a
+    slot was a choice; its other slots are passed over.
     """
-    if len(decision.variants) == 1:
+    if is_forced(decision):
         return False
     return decision.group == TREATMENT or definition.learn_from_baseline
 

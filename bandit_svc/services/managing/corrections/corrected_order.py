@@ -29,7 +29,8 @@ def changes_of(
         definition = definitions.at(row.due.number, row.due.revision)
         if definition is not None:
             closed = close_decision(row.due, definition)
-            found.append(JoinedChange(row.position, closed.reward, closed.counted))
+            values = closed.reward, closed.counted, closed.slots
+            found.append(JoinedChange(row.position, *values))
     return found
 
 
@@ -55,7 +56,7 @@ class CorrectedOrder:
         return [
             row
             if (change := self.changes.get(row.position)) is None
-            else msgspec.structs.replace(row, reward=change.reward + 0.0)
+            else _changed(row, change)
             for row in rows
         ]
 
@@ -74,6 +75,13 @@ class CorrectedOrder:
     def last_position(self, number: int) -> int:
         """See storage.interface.JoinedOrder."""
         return self._joins.last_position(number)
+
+
+def _changed(row: JoinedRow, change: JoinedChange) -> JoinedRow:
+    slots = row.slots
+    if change.slots is not None:
+        slots = tuple([reward + 0.0 for reward in change.slots])
+    return msgspec.structs.replace(row, reward=change.reward + 0.0, slots=slots)
 
 
 def changes_from(listed: Sequence[Sequence[Any]]) -> list[JoinedChange]:

@@ -36,7 +36,7 @@ _KEEP = (
 _REWARD = f"""
     SELECT r.value, r.attached AND NOT r.late AND d.state = {JOINED}, d.baseline,
         d.state = {APART}
-    FROM sound_rewards r LEFT JOIN decisions d ON d.id = r.decision_id
+    FROM sound_rewards r LEFT JOIN decisions d ON d.id = page_id(r.decision_id)
     WHERE r.decision_id = ?1 AND r.metric = ?2 AND r.reward_id = ?3"""  # noqa: S608 - our own number
 
 

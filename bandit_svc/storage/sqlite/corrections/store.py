@@ -20,7 +20,7 @@ from bandit_svc.storage.sqlite.corrections.states import (
 from bandit_svc.storage.sqlite.corrections.taking_over import take_over
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
-from bandit_svc.storage.sqlite.rows.joined import due_decision, rewards_of
+from bandit_svc.storage.sqlite.rows.joined import FoundRow, due_decisions
 from bandit_svc.storage.sqlite.rows.just_joined import JustJoined
 
 _KNOWN = """
@@ -37,9 +37,9 @@ _SUMS = """
     WHERE number = ?1 AND metric = ?2 AND first_value IS NOT NULL"""
 _CORRECTED = """
     SELECT j.position, j.reward, d.row_id, d.at_ms, d.id, d.logged
-    FROM (SELECT DISTINCT decision_id FROM sound_corrections
+    FROM (SELECT DISTINCT page_id(decision_id) AS id FROM sound_corrections
         WHERE number = ? AND sequence > ? AND sequence <= ?) c
-    JOIN sound_decisions d ON d.id = c.decision_id JOIN sound_joined j USING (row_id)
+    JOIN sound_decisions d ON d.id = c.id JOIN sound_joined j USING (row_id)
     ORDER BY j.position"""
 
 
@@ -95,17 +95,16 @@ class SqliteCorrections:
         span = state.number, state.learned, state.wanted
         with self._database.read() as connection:
             rows = connection.execute(_CORRECTED, span).fetchall()
-            rewards = rewards_of(connection, [row[-2] for row in rows])
-            found = []
+            places, found = [], []
             for position, reward, row_id, at_ms, stored, logged in rows:
                 try:
                     decision = self._decisions.decode(stored, logged)
                 except UnreadableEvent:
                     continue
-                mine = rewards.get(stored, ())
-                due = due_decision(decision, row_id, at_ms, mine)
-                found.append(ClosedRow(position, reward, due))
-        return found
+                places.append((position, reward))
+                found.append(FoundRow(decision, row_id, at_ms, stored))
+            due = due_decisions(connection, found)
+        return [ClosedRow(*place, one) for place, one in zip(places, due, strict=True)]
 
     def outdated(self, number: int) -> set[int]:
         """See the interface."""

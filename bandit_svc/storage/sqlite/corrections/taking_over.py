@@ -14,10 +14,18 @@ from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.model_versions import insert_version, newest_version
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.counts import add_rows
+from bandit_svc.storage.sqlite.slots.joined import change_joined_slots
 from bandit_svc.storage.sqlite.splits.tables import learn_branches_again
 
 _FOLLOWING = (
-    *("tallies", "history", "history_widths", "history_variants", "adjusted"),
+    *(
+        "tallies",
+        "slot_tallies",
+        "history",
+        "history_widths",
+        "history_variants",
+        "adjusted",
+    ),
     *("uplift", "drift", "drift_stretches", "evaluations", "reward_models"),
 )
 """Tables that triggers count; all have a column `number`."""
@@ -86,6 +94,8 @@ def _change_joined(
         reward, counted = change.reward + 0.0, change.counted
         place = number, change.position
         values = (*place, row_id, reward, counted, learnable, joined_at_ms)
+        if change.slots is not None:
+            change_joined_slots(connection, row_id, change.slots)
         connection.execute(
             "UPDATE joined SET reward = ?, counted = ?, crc = ?"
             " WHERE number = ? AND position = ?",

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from bandit_svc.domain.events.decision_id import page_of
 from bandit_svc.domain.limits import DECISION_LIFETIME_MS
 from bandit_svc.domain.people.credit import credited
 from bandit_svc.storage.credits import QuarantinedReward, ReportedReward, Source
@@ -89,7 +90,8 @@ class SqliteCredits:
     def is_joined(self, decision_id: str) -> bool:
         """See the interface."""
         row = self._database.row(
-            "SELECT state FROM decisions WHERE id = ?", (stored_id(decision_id),)
+            "SELECT state FROM decisions WHERE id = ?",
+            (page_of(stored_id(decision_id)),),
         )
         return row is not None and row[0] == JOINED
 

@@ -15,7 +15,7 @@ from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
 from bandit_svc.storage.sqlite.rows.facts import decision_change
-from bandit_svc.storage.sqlite.rows.joined import due_decision, rewards_of
+from bandit_svc.storage.sqlite.rows.joined import FoundRow, due_decisions
 from bandit_svc.storage.sqlite.rows.states import APART, APART_OPEN, SET_ASIDE
 
 _DUE = f"""
@@ -54,18 +54,18 @@ class SqliteApart:
 
     def due(self, now_ms: int, limit: int) -> list[DueDecision]:
         """See the interface."""
-        due, lost = [], []
+        lost = []
         with self._database.read() as connection:
             rows = connection.execute(_DUE, (now_ms, limit)).fetchall()
-            rewards = rewards_of(connection, [stored for _, stored, _, _ in rows])
+            found = []
             for row_id, stored, at_ms, logged in rows:
                 try:
                     decision = self._decisions.decode(stored, logged)
                 except UnreadableEvent:
                     lost.append(row_id)
                     continue
-                mine = rewards.get(stored, ())
-                due.append(due_decision(decision, row_id, at_ms, mine))
+                found.append(FoundRow(decision, row_id, at_ms, stored))
+            due = due_decisions(connection, found)
         if lost:
             with self._database.write() as connection:
                 connection.executemany(_SET_STATE, [(one, SET_ASIDE) for one in lost])

@@ -4,10 +4,18 @@ Owns both columns: an id as its 30 bytes; what was logged as a short form, or, o
 format 1, as its line behind a zero byte (no part has the number 0).
 """
 
+import sqlite3
 from typing import Final
 
 from bandit_svc.domain.events.decision import Decision
-from bandit_svc.domain.events.decision_id import RAW_ID_BYTES, raw_id, text_id
+from bandit_svc.domain.events.decision_id import (
+    RAW_ID_BYTES,
+    page_of,
+    raw_id,
+    raw_slot_id,
+    slot_id,
+    text_id,
+)
 from bandit_svc.domain.events.event import decode_decision
 from bandit_svc.domain.events.short_form import ShortDecoder
 from bandit_svc.storage.sqlite.database import Database
@@ -25,6 +33,28 @@ def stored_id(decision_id: str) -> bytes:
     except ValueError:
         kept = _NO_ID + decision_id.encode("utf-8", "surrogatepass")
         return kept if len(kept) != RAW_ID_BYTES else _NO_ID + kept
+
+
+def stored_place(decision_id: str, slot: int) -> bytes:
+    """Return the id of a slot of a page as a column holds it; slot 0 is the page."""
+    return stored_id(slot_id(decision_id, slot) if slot else decision_id)
+
+
+def stored_places(decision: Decision) -> list[tuple[bytes]]:
+    """Return the ids that rewards of a decision name: its own, and those of its slots.
+
+    Each is as a column holds it, alone in a tuple.
+    """
+    stored = stored_id(decision.id)
+    if decision.slots is None:
+        return [(stored,)]
+    slots = range(1, decision.slots.count + 1)
+    return [(stored,), *[(raw_slot_id(stored, slot),) for slot in slots]]
+
+
+def add_page_id(connection: sqlite3.Connection) -> None:
+    """Add the function of SQL that returns a slot's page; of another id, itself."""
+    connection.create_function("page_id", 1, page_of, deterministic=True)
 
 
 def shown_id(stored: bytes) -> str:

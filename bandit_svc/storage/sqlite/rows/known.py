@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bandit_svc.domain.events.decision_id import page_of, split_slot
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
 from bandit_svc.storage.sqlite.rows.decisions import shown_id, stored_id
 from bandit_svc.storage.sqlite.rows.states import APART, APART_OPEN
@@ -47,11 +48,17 @@ def known_decisions(
     connection: sqlite3.Connection, ids: Sequence[str]
 ) -> dict[str, KnownDecision]:
     """Return what a reward needs to know of its decision, by id."""
-    stored = [stored_id(decision_id) for decision_id in ids]
+    stored = [page_of(stored_id(decision_id)) for decision_id in ids]
     found: dict[str, KnownDecision] = {}
     for begin in range(0, len(stored), _IDS_AT_ONCE):
         some = stored[begin : begin + _IDS_AT_ONCE]
         marks = ", ".join("?" * len(some))
         for row in connection.execute(_KNOWN.format(marks), some):
             found[shown_id(row[0])] = KnownDecision(*row[1:])
+    for decision_id in ids:
+        if decision_id not in found:
+            # What is known of a slot is known of its page.
+            page = found.get(split_slot(decision_id)[0])
+            if page is not None:
+                found[decision_id] = page
     return found

@@ -1,0 +1,1 @@
+"""Pages of several slots: what a request asks, and what it is answered."""

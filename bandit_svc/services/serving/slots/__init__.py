@@ -1,0 +1,1 @@
+"""Decide for several places of a page at once."""

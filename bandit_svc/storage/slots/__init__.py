@@ -1,0 +1,1 @@
+"""Pages of several slots, as every store keeps them."""

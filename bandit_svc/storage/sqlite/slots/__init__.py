@@ -1,0 +1,1 @@
+"""Pages in SQLite: rewards of slots, and the sums of them."""
