@@ -35,6 +35,7 @@ from benchmarks.speed.reward_to_policy import RewardToPolicy
 from benchmarks.speed.rows import Figures, Outcome, Scenario, outcome
 from benchmarks.speed.serving import Serving
 from benchmarks.speed.table import figures_table, outcomes_table
+from benchmarks.titles import Titles
 
 SCENARIOS: tuple[Scenario, ...] = (
     Serving(),
@@ -44,6 +45,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     LearningCost(),
     RewardToPolicy(),
     People(),
+    Titles(),
     ReportGrowth(),
     EvaluationCost(),
     PagesOpen(),

@@ -7,6 +7,8 @@ of a few actions cost more than they save.
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from policies.base import PolicyError
 
 
@@ -36,4 +38,40 @@ def inverse_gap(
     best = costs.index(least)
     shares[best] = 0.0
     shares[best] = 1.0 - math.fsum(shares)
+    return shares
+
+
+def inverse_gaps(
+    costs: Sequence[float],
+    lengths: Sequence[int],
+    gamma_scale: float,
+    learned_count: int,
+) -> list[list[float]]:
+    """Return what `inverse_gap` returns for each list, bit by bit.
+
+    Args:
+        costs: of all lists, one after the other.
+        lengths: of each list.
+        gamma_scale, learned_count: as there.
+
+    Raises:
+        PolicyError: a cost is not finite.
+    """
+    if len(set(lengths)) > 1 or not math.isfinite(sum(costs)):
+        found: list[list[float]] = []
+        at = 0
+        for length in lengths:
+            own = costs[at : at + length]
+            found.append(inverse_gap(own, gamma_scale, learned_count))
+            at += length
+        return found
+    count = lengths[0]
+    gamma = gamma_scale * math.sqrt(count * learned_count)
+    table = np.array(costs).reshape(-1, count)
+    gaps = table - table.min(axis=1)[:, None]
+    shares: list[list[float]] = (1.0 / (count + gamma * gaps)).tolist()
+    for own, best in zip(shares, table.argmin(axis=1).tolist(), strict=True):
+        own[best] = 0.0
+        # Not an array's sum, whose last bit may differ.
+        own[best] = 1.0 - math.fsum(own)
     return shares

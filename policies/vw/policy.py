@@ -19,7 +19,7 @@ from policies.base import (
 )
 from policies.envelope import seal, spec_digest, unseal
 from policies.vw import explorers as vw_explorers
-from policies.vw.inverse_gap import inverse_gap
+from policies.vw.inverse_gap import inverse_gap, inverse_gaps
 from policies.vw.model import Model
 from policies.vw.scales import RangeScale, RunningScale, Scale
 
@@ -68,13 +68,8 @@ class VwPolicy:
             check_actions(len(actions))
         shared = self._scale.shared_line(context)
         costs = self._model.predicted_of_all(shared, lists)
-        found: list[list[float]] = []
-        at = 0
-        for actions in lists:
-            own = costs[at : at + len(actions)]
-            found.append(inverse_gap(own, self._gamma_scale, self._learned_count))
-            at += len(actions)
-        return found
+        lengths = [len(actions) for actions in lists]
+        return inverse_gaps(costs, lengths, self._gamma_scale, self._learned_count)
 
     def learn(
         self,

@@ -33,36 +33,56 @@ def foresee(
     opted_out: bool,
 ) -> None:
     """Predict for requests that are decided next, where that costs less together."""
-    groups: dict[tuple[int, int, str | None], _Group] = {}
+    known: dict[str, ServedExperiment | None] = {}
+    groups: dict[tuple[str, int, str | None], _Group] = {}
     for request in requests:
-        variants = request.variants
+        variants, key = request.variants, request.experiment
         if type(variants) is not CheckedVariants or request.exclude:
             continue
-        with suppress(BanditError):
-            served = ports.catalog.running(request.experiment)
-            if not served.policy.is_joint:
-                continue
-            # Two units may have different features of the same name.
-            unit_id = request.unit_id if served.features else None
-            # The requests hold the contexts, so that their ids belong to nothing else.
-            key = (id(served), id(request.context), unit_id)
-            group = groups.get(key)
-            if group is None:
-                context = request.context
-                if _makes_contexts(served):
-                    visit = visit_of(
-                        ports, served, request, now_ms, opted_out=opted_out
-                    )
-                    context = visit.context
-                group = groups[key] = _Group(served, context, [])
-            group.lists.append(variants.actions)
-    for group in groups.values():
-        if len(group.lists) > 1:
+        served = (
+            known[key] if key in known else known.setdefault(key, _joint(ports, key))
+        )
+        if served is None:
+            continue
+        # Two units may have different features of the same name. The requests hold the
+        # contexts, so that their ids belong to nothing else.
+        unit_id = request.unit_id if served.features else None
+        group = groups.get((key, id(request.context), unit_id))
+        if group is None:
+            context = _context_of(ports, served, request, now_ms, opted_out=opted_out)
+            group = _Group(served, context, [])
+            groups[key, id(request.context), unit_id] = group
+        group.lists.append(variants.actions)
+    for served, context, lists in groups.values():
+        if len(lists) > 1:
             # The decision itself meets the same error, and falls back.
             with suppress(PolicyError):
-                group.served.policy.foresee(
-                    group.context, group.lists, anew=_makes_contexts(group.served)
-                )
+                served.policy.foresee(context, lists, anew=_makes_contexts(served))
+
+
+def _joint(ports: ServingPorts, key: str) -> ServedExperiment | None:
+    """Return a running experiment whose policy predicts jointly; else None."""
+    with suppress(BanditError):
+        served = ports.catalog.running(key)
+        return served if served.policy.is_joint else None
+    return None
+
+
+def _context_of(
+    ports: ServingPorts,
+    served: ServedExperiment,
+    request: DecisionRequest,
+    now_ms: int,
+    *,
+    opted_out: bool,
+) -> Payload:
+    """Return the context that a decision will be made in, as far as is known."""
+    if _makes_contexts(served):
+        # The decision itself meets the same error.
+        with suppress(BanditError):
+            visit = visit_of(ports, served, request, now_ms, opted_out=opted_out)
+            return visit.context
+    return request.context
 
 
 def _makes_contexts(served: ServedExperiment) -> bool:

@@ -6,7 +6,7 @@ keeps the order, as policies do. Bounded.
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -16,12 +16,8 @@ MOST_FORESEEN: Final = 512
 _encode = msgspec.json.Encoder().encode
 
 
-class _Foreseen(NamedTuple):
-    """Holds what its key is made of, so that no other object can have the ids."""
-
-    context: Context
-    actions: Sequence[Action]
-    pmf: list[float]
+_Foreseen = tuple[Context, Sequence[Action], list[float]]
+"""Holds what its key is made of, so that no other object can have the ids."""
 
 
 class ForeseenPmfs:
@@ -40,7 +36,7 @@ class ForeseenPmfs:
         found = self._found.get((id(context), id(actions)))
         if found is None and self._by_text:
             found = self._by_text.get((_encode(context), id(actions)))
-        return None if found is None else found.pmf
+        return None if found is None else found[2]
 
     def keep(
         self,
@@ -62,7 +58,7 @@ class ForeseenPmfs:
             self._found, self._by_text = {}, {}
         text = _encode(context) if by_text else b""
         for actions, pmf in zip(lists, pmfs, strict=True):
-            found = _Foreseen(context, actions, pmf)
+            found = (context, actions, pmf)
             self._found[id(context), id(actions)] = found
             if by_text:
                 self._by_text[text, id(actions)] = found
