@@ -120,6 +120,13 @@ def test_a_screen_of_titles_is_decided_as_title_by_title(
 def test_items_of_every_kind_are_decided_alike(service: WorkerInProcess) -> None:
     service.create("artwork", request_variants="replace", holdout=0.2)
     service.create("own")
+    split = {
+        "policies": {"current": 0.5, "other": 0.5},
+        "policy": {"kind": "vw"},
+        "advance_when": "never",
+    }
+    service.create("split", request_variants="replace", split=split, holdout=0.2)
+    service.create("page", request_variants="replace", slots=2)
     service.create("narrow", request_variants="narrow")
     service.create("paused")
     service.patch("/v1/experiments/paused", {"status": "paused"})
@@ -129,6 +136,12 @@ def test_items_of_every_kind_are_decided_alike(service: WorkerInProcess) -> None
         *known[:3],
         *(asked(1, number, experiment="own", variants=None) for number in range(3)),
         *(asked(1, number, experiment="narrow") for number in range(2)),
+        *(
+            asked(unit, number, experiment=key)
+            for key in ("split", "page")
+            for unit in (1, 2, 3, 4)
+            for number in (1, 2)
+        ),
         *(asked(1, 1, experiment=key) for key in ("paused", "unknown", "")),
         asked(1, 1, exclude=["t1-s0"]),
         asked(1, 1, exclude=["unknown"]),

@@ -12,10 +12,11 @@ from typing import NamedTuple
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.errors import BanditError
 from bandit_svc.services.serving.brought.checked_variants import CheckedVariants
-from bandit_svc.services.serving.callers.visits import visit_of
+from bandit_svc.services.serving.callers.visits import Visit, visit_of
 from bandit_svc.services.serving.decide import DecisionRequest
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.served_experiment import ServedExperiment
+from bandit_svc.services.serving.splits.branches import in_branch
 from policies.base import Action, PolicyError
 
 
@@ -40,49 +41,51 @@ def foresee(
         if type(variants) is not CheckedVariants or request.exclude:
             continue
         served = (
-            known[key] if key in known else known.setdefault(key, _joint(ports, key))
+            known[key] if key in known else known.setdefault(key, _served(ports, key))
         )
         if served is None:
             continue
-        # Two units may have different features of the same name. The requests hold the
-        # contexts, so that their ids belong to nothing else.
-        unit_id = request.unit_id if served.features else None
-        group = groups.get((key, id(request.context), unit_id))
+        # Two units may have other features, and be in other branches of a split. The
+        # requests hold the contexts, so that their ids belong to nothing else.
+        own = served.features or served.other is not None
+        place = (key, id(request.context), request.unit_id if own else None)
+        group = groups.get(place)
         if group is None:
-            context = _context_of(ports, served, request, now_ms, opted_out=opted_out)
-            group = _Group(served, context, [])
-            groups[key, id(request.context), unit_id] = group
+            visit = _visit(ports, served, request, now_ms, opted_out=opted_out)
+            if served.other is not None:
+                served, _ = in_branch(served, visit.unit_id, "")
+            group = groups[place] = _Group(served, visit.context, [])
         group.lists.append(variants.actions)
     for served, context, lists in groups.values():
-        if len(lists) > 1:
+        if len(lists) > 1 and served.policy.is_joint:
             # The decision itself meets the same error, and falls back.
             with suppress(PolicyError):
                 served.policy.foresee(context, lists, anew=_makes_contexts(served))
 
 
-def _joint(ports: ServingPorts, key: str) -> ServedExperiment | None:
-    """Return a running experiment whose policy predicts jointly; else None."""
+def _served(ports: ServingPorts, key: str) -> ServedExperiment | None:
+    """Return a running experiment that chooses one variant; else None."""
     with suppress(BanditError):
         served = ports.catalog.running(key)
-        return served if served.policy.is_joint else None
+        # The places of a page are drawn one after the other, each from other variants.
+        if served.experiment.definition.slots is None:
+            return served
     return None
 
 
-def _context_of(
+def _visit(
     ports: ServingPorts,
     served: ServedExperiment,
     request: DecisionRequest,
     now_ms: int,
     *,
     opted_out: bool,
-) -> Payload:
-    """Return the context that a decision will be made in, as far as is known."""
-    if _makes_contexts(served):
-        # The decision itself meets the same error.
-        with suppress(BanditError):
-            visit = visit_of(ports, served, request, now_ms, opted_out=opted_out)
-            return visit.context
-    return request.context
+) -> Visit:
+    """Return who a decision will be made for, and in which context."""
+    # The decision itself meets the same error.
+    with suppress(BanditError):
+        return visit_of(ports, served, request, now_ms, opted_out=opted_out)
+    return Visit(request.unit_id, request.context, opted_out)
 
 
 def _makes_contexts(served: ServedExperiment) -> bool:
