@@ -48,6 +48,7 @@ def consequences(experiment: Experiment, new: Definition) -> list[str]:
         return []
     found = [*_status(old, new), *_holdout(old, new), *_floor(old, new)]
     found += [*_variants(old, new), *_baseline(old, new), *_policy(old, new)]
+    found += _split(old, new)
     revision = experiment.revision + 1
     return [*found, f"This becomes revision {revision}; the older ones are kept."]
 
@@ -162,6 +163,31 @@ def _baseline(old: Definition, new: Definition) -> Iterator[str]:
             f"The holdout is shown {what} from the next request on, so the report "
             "compares with another baseline than before."
         )
+
+
+def _split(old: Definition, new: Definition) -> Iterator[str]:
+    if old.split == new.split:
+        return
+    if old.split is not None:
+        yield (
+            f"The split with {old.split.name} ends: the policy has all units again, "
+            "from the next request on."
+        )
+    if new.split is None:
+        return
+    name, share = new.split.name, percent(new.split.share)
+    yield (
+        f"{name} is trained in the background, from the whole log; then {share} of the "
+        "bandit's units get it, each one for as long as the split goes on."
+    )
+    steps = ", ".join(percent(one) for one in new.split.ramp if one > new.split.share)
+    yield (
+        f"After each batch of rewards both are compared by unit. By "
+        f"{new.split.advance_when} its share grows: {steps or 'no further'}; by "
+        f"{new.split.rollback_when} it ends by itself."
+    )
+    if new.split.ramp[-1] >= 1:
+        yield f"At 100.0 % {name} becomes the policy, with the model that it has then."
 
 
 def _policy(old: Definition, new: Definition) -> Iterator[str]:

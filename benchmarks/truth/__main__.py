@@ -12,7 +12,8 @@ how often that normal interval was ever wrong when looked at as often. In the se
 baseline, in `rare rewards` logs of other systems have few rewards and large weights,
 in `planner` planned durations are held against simulated ones, in `metrics` ratios and
 totals a unit are compared, in `claims` many metrics and retention, in `people` the
-service itself plays a site whose visitors sign in.
+service itself plays a site whose visitors sign in, in `splits` a policy split takes the
+steps that follow from its comparison.
 All of it takes about three hours on one core; 1,000 runs are the default.
 """
 
@@ -35,6 +36,7 @@ from benchmarks.truth.parts.people import print_people
 from benchmarks.truth.parts.planner import print_planner
 from benchmarks.truth.parts.rare_rewards import print_rare_rewards
 from benchmarks.truth.parts.segments import print_segments
+from benchmarks.truth.parts.splits import print_splits
 from benchmarks.truth.trajectories import print_trajectories
 from benchmarks.truth.units import print_units
 from benchmarks.truth.values import print_values
@@ -137,6 +139,7 @@ SECTIONS: dict[str, Callable[[int, Sequence[str]], None]] = {
     "metrics": print_metrics,
     "claims": print_claims,
     "people": print_people,
+    "splits": print_splits,
 }
 """Sections by name; each prints the cells whose names hold one of the texts passed, all
 of its cells if none is. Sections without cells run whole or not at all."""

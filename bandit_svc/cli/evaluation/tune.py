@@ -24,7 +24,8 @@ from bandit_svc.cli.progress import counting
 from bandit_svc.clock import now_ms
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.numbers import counted
-from bandit_svc.domain.plain_values import Spec
+from bandit_svc.domain.plain_values import Payload, Spec
+from bandit_svc.services.evaluation.labels import default_name
 from bandit_svc.services.evaluation.search_space import (
     TRIALS,
     Search,
@@ -33,12 +34,14 @@ from bandit_svc.services.evaluation.search_space import (
 )
 from bandit_svc.services.evaluation.tune import (
     Leaderboard,
+    Promotion,
     check_still_served,
     promotion,
     verdict_of,
 )
 from bandit_svc.services.evaluation.tune import tune as searched
 from bandit_svc.services.managing import lifecycle
+from bandit_svc.services.managing.splits.promoting import FIRST_SHARE, split_patch
 from bandit_svc.wiring import Backends
 
 
@@ -71,6 +74,13 @@ from bandit_svc.wiring import Backends
     help="Serve the best spec if its difference is above 0 with the whole interval; "
     "else exit 1.",
 )
+@option(
+    "split",
+    is_flag=True,
+    show_default=False,
+    help=f"With --promote, serve the best spec to {FIRST_SHARE:.0%} of the units at "
+    "first, and go on by what both earn there.",
+)
 @result_options("text", "json", "csv")
 def tune(  # noqa: PLR0913 - one argument an option
     *,
@@ -82,6 +92,7 @@ def tune(  # noqa: PLR0913 - one argument an option
     processes: int,
     space: Path | None,
     promote: bool,
+    split: bool,
     format: str,  # noqa: A002 - the option's name
     out: Path | None,
 ) -> None:
@@ -92,23 +103,23 @@ def tune(  # noqa: PLR0913 - one argument an option
 
     Example: bandit-svc tune homepage-hero --promote
     """
+    if split and not promote:
+        raise click.UsageError("--split says how to promote; add --promote")
     listed = None if space is None else space_of(plain_values(space))
     with opened(data) as backends:
         experiment = backends.storage.experiments.get(key)
         incumbent = experiment.definition.policy
         specs = specs_to_try(incumbent, listed, search, trials, seed)
         board = _board(backends, experiment, specs, processes)
-        found = promotion(board)
-        verdict = verdict_of(board)
+        found = promotion(board, split=split)
+        verdict = verdict_of(board, split=split)
         if promote and found is not None:
             check_still_served(experiment, backends.storage.experiments.get(key))
+            patch = _patch(found, split=split)
             changed = lifecycle.change(
-                backends.storage, key, {"policy": found.spec}, now_ms(), found.note
+                *(backends.storage, key, patch, now_ms(), found.note), who="tune"
             )
-            verdict += (
-                f" It is the policy from revision {changed.revision} on; the old one "
-                "serves until it has caught up with the log."
-            )
+            verdict += _done(changed, split=split)
     promoted = promote and found is not None
     shown = {"verdict": verdict, "promoted": promoted, **to_builtins(board)}
     written = {
@@ -119,6 +130,26 @@ def tune(  # noqa: PLR0913 - one argument an option
     emit(written[format](), out)
     if promote and found is None:
         raise click.ClickException(f"nothing was changed. {verdict}")
+
+
+def _patch(found: Promotion, *, split: bool) -> Payload:
+    if not split:
+        return {"policy": found.spec}
+    return split_patch(default_name(found.spec), found.spec, FIRST_SHARE, found.note)
+
+
+def _done(changed: Experiment, *, split: bool) -> str:
+    """Return what a promotion has begun, as sentences."""
+    if split:
+        return (
+            f" It gets {FIRST_SHARE:.0%} of the units from revision "
+            f"{changed.revision} on, as soon as it has caught up with the log; GET "
+            f"/v1/experiments/{changed.key}/splits says how it goes."
+        )
+    return (
+        f" It is the policy from revision {changed.revision} on; the old one serves "
+        "until it has caught up with the log."
+    )
 
 
 def _board(

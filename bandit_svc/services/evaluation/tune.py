@@ -178,17 +178,22 @@ def evaluate_specs(
     return evaluation.run(piece.last, on_progress)
 
 
-def promotion(board: Leaderboard) -> Promotion | None:
+def promotion(board: Leaderboard, *, split: bool = False) -> Promotion | None:
     """Return the spec that beats the incumbent, or None.
 
     Of the specs whose interval of the difference is above 0, that with the largest
     lower end. Nothing beats an incumbent whose own value is refused.
+
+    Args:
+        board: the search.
+        split: whether it is served to a share of the units at first: then it may be
+            promoted where what a unit finds follows from its earlier decisions.
     """
     rows = board.leaderboard
     incumbent = next(row for row in rows if row.incumbent)
     left = candidates_of(board)
     better = [row for row in left if _least_gain(row) > 0]
-    kept_back = board.successes_first or board.history_dependent
+    kept_back = board.successes_first or (board.history_dependent and not split)
     if kept_back or incumbent.refused is not None or not better:
         return None
     best = max(better, key=_least_gain)
@@ -202,9 +207,14 @@ def promotion(board: Leaderboard) -> Promotion | None:
     )
 
 
-def verdict_of(board: Leaderboard) -> str:
-    """Return a sentence: which spec beats the incumbent, or how far the best is."""
-    found = promotion(board)
+def verdict_of(board: Leaderboard, *, split: bool = False) -> str:
+    """Return a sentence: which spec beats the incumbent, or how far the best is.
+
+    Args:
+        board: the search.
+        split: as of `promotion`.
+    """
+    found = promotion(board, split=split)
     name = described(board.incumbent)
     incumbent = next(row for row in board.leaderboard if row.incumbent)
     if found is not None:
@@ -220,8 +230,12 @@ def verdict_of(board: Leaderboard) -> str:
             "first, so no interval of this leaderboard is valid. An experiment with "
             "learn_on maturity has valid ones."
         )
-    if board.history_dependent:
-        return f"Nothing is promoted. {ONE_STEP_NOTE} {HISTORY.advice}"
+    if board.history_dependent and not split:
+        return (
+            f"Nothing is promoted. {ONE_STEP_NOTE} {HISTORY.advice} With `--promote "
+            "--split` the best one gets a share of the units at first, and they are "
+            "compared as they are served."
+        )
     left = candidates_of(board)
     if not left:
         return f"The log can't say what any spec but the incumbent ({name}) would earn."

@@ -14,6 +14,11 @@ import msgspec
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.evaluation.labels import without_name
+from bandit_svc.services.managing.splits.promoting import (
+    FIRST_SHARE,
+    WHOLE,
+    split_patch,
+)
 from bandit_svc.web.forms.number_field import read_number
 
 Json = dict[str, Any]
@@ -122,8 +127,18 @@ def _promote(definition: Definition, given: Given) -> Json:
     name = given.get("candidate", "")
     for candidate in definition.candidates:
         if candidate["name"] == name:
-            return {"policy": without_name(candidate)}
+            spec = without_name(candidate)
+            share = read_number("share", given.get("share", f"{FIRST_SHARE:g}"))
+            if share == WHOLE:
+                return {"policy": spec}
+            return split_patch(name, spec, share)
     raise InvalidInput.at("/candidates", f"there is no candidate {name[:128]!r}")
+
+
+def _promote_fields(_definition: Definition, given: Given) -> list[Field]:
+    label = "Share of the units at first, in a split; 1 changes all at once"
+    value = given.get("share", f"{FIRST_SHARE:g}")
+    return [Field("share", label, "/share", value=value)]
 
 
 ACTIONS: Mapping[str, Action] = MappingProxyType(
@@ -153,6 +168,8 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "bring-back": Action(
             "Bring {} back", "Bring it back", _bring_back, name="variant"
         ),
-        "promote": Action("Promote {}", "Promote it", _promote, name="candidate"),
+        "promote": Action(
+            "Promote {}", "Promote it", _promote, _promote_fields, name="candidate"
+        ),
     }
 )

@@ -17,6 +17,7 @@ from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.errors import Conflict
 from bandit_svc.prose.consequences import consequences, restore_consequences
 from bandit_svc.services.managing import lifecycle
+from bandit_svc.services.managing.splits.promoting import check_jump
 from bandit_svc.storage.rows import Revision
 from bandit_svc.web.access.own_address import own
 from bandit_svc.web.forms.actions import ACTIONS, Action, Given
@@ -43,7 +44,7 @@ def _add_changes(routes: Blueprint, page_context: PageContext) -> None:
 
     @routes.get("/experiments/<key>/change/<name>")
     def change(key: str, name: str) -> Page:
-        return _confirmation(experiments.get(key), name, request.args)
+        return _confirmation(page_context, experiments.get(key), name, request.args)
 
     @routes.post("/experiments/<key>/change/<name>")
     def make_change(key: str, name: str) -> Page:
@@ -54,22 +55,24 @@ def _add_changes(routes: Blueprint, page_context: PageContext) -> None:
             return lifecycle.change(
                 page_context.storage,
                 key,
-                action.patch(experiment.definition, given),
+                _patch(page_context, experiment, action, given),
                 page_context.now_ms(),
                 note=NOTE + _lowered(action.title_for(given)),
                 revision=_revision(given),
+                who="dashboard",
             )
 
         made = form_result_of(call)
         if made.value is None:
-            return _confirmation(experiments.get(key), name, given, made)
+            return _confirmation(page_context, experiments.get(key), name, given, made)
         if made.value == experiment:
             # Nothing differs, so nothing was stored; the page says that.
-            return _confirmation(experiment, name, given)
+            return _confirmation(page_context, experiment, name, given)
         return redirect(own(f"/experiments/{key}?done={made.value.revision}"), 303)
 
 
 def _confirmation(
+    page_context: PageContext,
     experiment: Experiment,
     name: str,
     given: Given,
@@ -80,7 +83,7 @@ def _confirmation(
     definition = experiment.definition
     tried = form_result_of(
         lambda: lifecycle.changed_definition(
-            experiment, action.patch(definition, given)
+            experiment, _patch(page_context, experiment, action, given)
         )
     )
     fields = action.fields(definition, given)
@@ -102,6 +105,19 @@ def _confirmation(
     )
     # A preview is always a page; a refused change has the status of its refusal.
     return page, refused.status if refused else 200
+
+
+def _patch(
+    page_context: PageContext, experiment: Experiment, action: Action, given: Given
+) -> Json:
+    """Return what a form changes.
+
+    Raises:
+        Conflict: it must not be changed for all units at once.
+    """
+    patch = action.patch(experiment.definition, given)
+    check_jump(page_context.storage, experiment, patch)
+    return patch
 
 
 def _kept(action: Action, given: Given, asked: list[str]) -> Json:

@@ -45,6 +45,22 @@ def test_promote_changes_the_policy_and_says_so_in_the_history(
     assert "tune: linear-igw beats" in shown.stderr
 
 
+def test_promote_with_a_split_serves_it_to_a_share_of_the_units(
+    run: Run, better: Path, space: Path
+) -> None:
+    options = ("--space", space, "--processes", 1, "--data", better)
+    assert run("tune", KEY, *options, "--split").exit_code == 2
+    result = run("tune", KEY, *options, "--promote", "--split")
+    shown = json.loads(run("experiment", "show", KEY, "--data", better).stdout)
+
+    assert result.exit_code == 0, result.output
+    assert "It gets 10% of the units from revision 2 on" in result.stdout
+    assert shown["policy"]["kind"] == "vw"
+    assert shown["split"]["policy"]["kind"] == "linear"
+    assert shown["split"]["policies"] == {"current": 0.9, "linear-igw": 0.1}
+    assert shown["split"]["reason"].startswith("tune: linear-igw beats")
+
+
 def test_promote_exits_1_and_changes_nothing_if_nothing_is_better_for_sure(
     run: Run, trained: Path, space: Path
 ) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bandit_svc.errors import Conflict
 from bandit_svc.services.checks.check import Check
+from bandit_svc.services.managing.splits.promoting import check_jump, split_patch
 from bandit_svc.services.report.build import build_report
 from bandit_svc.services.report.report import Report
 from tests.harness.service import Service
@@ -63,6 +65,18 @@ def test_a_cap_is_recognised_by_the_eligible_set(service: Service) -> None:
 
     assert found.status == "warn"
     assert "whether `popup` may be shown" in found.detail
+
+
+def test_a_policy_is_promoted_in_a_split_where_choices_change_later_ones(
+    service: Service,
+) -> None:
+    service.create(holdout=0.1, **POPUP)
+    play(service, cap=1)
+    experiment = service.storage.experiments.get("hero")
+
+    with pytest.raises(Conflict, match="the check `history` warns"):
+        check_jump(service.storage, experiment, {"policy": {"kind": "uniform"}})
+    check_jump(service.storage, experiment, split_patch("u", {"kind": "uniform"}, 0.1))
 
 
 def test_a_schedule_is_no_dependence(service: Service) -> None:

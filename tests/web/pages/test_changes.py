@@ -190,7 +190,7 @@ def test_retiring_what_the_baseline_shows_asks_for_another(
 def test_a_promoted_candidate_becomes_the_policy(
     hero: WorkerInProcess, visitor: Visitor
 ) -> None:
-    path = "/experiments/hero/change/promote?candidate=straight"
+    path = "/experiments/hero/change/promote?candidate=straight&share=1"
     assert "trained in the background, from the whole log" in visitor.get(path).text
 
     visitor.told(visitor.confirm(path))
@@ -199,6 +199,25 @@ def test_a_promoted_candidate_becomes_the_policy(
     assert definition(hero)["policy"]["kind"] == "linear"
     models = hero.get("/v1/experiments/hero/models").json["models"]
     assert models[0]["policy"]["kind"] == "linear"
+
+
+def test_a_promoted_candidate_gets_a_share_of_the_units_at_first(
+    hero: WorkerInProcess, visitor: Visitor
+) -> None:
+    path = "/experiments/hero/change/promote?candidate=straight"
+    asked = visitor.get(path).text
+    assert "then 10.0 % of the bandit's units get it" in asked
+    wrong = visitor.get(f"{path}&share=2").text
+    assert "must be above 0 and below 1" in wrong
+
+    visitor.told(visitor.confirm(path))
+    hero.learn()
+
+    assert definition(hero)["policy"]["kind"] != "linear"
+    current = hero.get("/v1/experiments/hero/splits").json["current"]
+    assert (current["name"], current["share"]) == ("straight", 0.1)
+    assert current["policy"]["kind"] == "linear"
+    assert current["steps"][0]["who"] == "dashboard"
 
 
 def test_a_restored_model_serves_again(hero: WorkerInProcess, visitor: Visitor) -> None:

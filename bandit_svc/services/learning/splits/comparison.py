@@ -20,6 +20,7 @@ from bandit_svc.domain.metric import Metric
 from bandit_svc.domain.splits.split import CURRENT, Split
 from bandit_svc.domain.splits.step import Evidence
 from bandit_svc.domain.times import Deadline
+from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
 from bandit_svc.ope.interval import Estimate
 from bandit_svc.ope.uplift import by_unit, columns
 from bandit_svc.ope.uplift.history_weights import LoggedDraws
@@ -95,8 +96,7 @@ def begin_comparison(
     storage: Storage, number: int, definition: Definition, split: Split
 ) -> None:
     """Keep sums of no decisions: what has been joined so far is of no branch."""
-    layout = layout_of(definition)
-    empty = Compared(layout, layout.empty().to_bytes())
+    empty = empty_comparison(definition)
     position = storage.joins.last_position(number)
     sums = SplitSums(split.id, position, msgspec.msgpack.encode(empty))
     storage.splits.save(number, sums, {}, anew=True)
@@ -126,7 +126,7 @@ def look_at_branches(
         kept = storage.splits.sums(number)
         anew = compared is None or kept is None or compared.layout != layout
         if compared is None or anew:
-            compared = Compared(layout, layout.empty().to_bytes())
+            compared = empty_comparison(definition)
         position = 0 if anew or kept is None else kept.position
         rows = storage.joins.closed_after(number, position, BATCH)
         joined = joined_of(rows, definitions) if rows else None
@@ -190,7 +190,7 @@ def _is_breached(metric: Metric, totals: Totals, layout: Layout) -> bool:
     return interval.lower is not None and interval.lower > metric.margin
 
 
-def _of_split(joined: Joined, split: Split) -> np.ndarray:
+def _of_split(joined: Joined, split: Split) -> BoolArray:
     """Return true for each decision that the comparison is made of."""
     return np.array(
         [
@@ -206,18 +206,52 @@ def _of_split(joined: Joined, split: Split) -> np.ndarray:
 def _with(
     compared: Compared,
     joined: Joined,
-    unit: np.ndarray,
+    unit: IntArray,
     states: Sequence[bytes | None],
 ) -> tuple[Compared, Sequence[bytes]]:
     """Add decisions of the split; return the states of their units too."""
     branches = [choice.branch for choice in joined.choices if choice.branch]
-    other = np.array([branch.name != CURRENT for branch in branches])
-    own = np.array([branch.share for branch in branches])
+    made = MadeInBranches(
+        unit,
+        np.array([branch.name != CURRENT for branch in branches]),
+        np.array([branch.share for branch in branches]),
+        values_of(compared.layout, joined),
+    )
+    return compared_with(compared, made, states)
+
+
+class MadeInBranches(NamedTuple):
+    """Decisions of a split in their joined order.
+
+    Attributes:
+        unit: (n,), the place of each one's unit among the states.
+        other: (n,), whether the other policy made it.
+        share: (n,), of its own branch then.
+        values: (n, values), the reward and the metrics.
+    """
+
+    unit: IntArray
+    other: BoolArray
+    share: FloatArray
+    values: FloatArray
+
+
+def compared_with(
+    compared: Compared, made: MadeInBranches, states: Sequence[bytes | None]
+) -> tuple[Compared, Sequence[bytes]]:
+    """Add decisions to the sums; return the states of their units too.
+
+    Args:
+        compared: the sums so far.
+        made: at least one decision.
+        states: of the units, as they were; None for a new one.
+    """
+    other, own = made.other, made.share
     unknown = np.full(other.size, np.nan)
     fresh = np.ones(other.size, dtype=np.bool_)
     draws = LoggedDraws(other, np.where(other, 1 - own, own), unknown, unknown, fresh)
-    values = values_of(compared.layout, joined)
-    after = added(compared.sums, states, JoinedDecisions(unit, draws, values))
+    decisions = JoinedDecisions(made.unit, draws, made.values)
+    after = added(compared.sums, states, decisions)
     share, in_step = compared.share, compared.in_step
     for one in own[other].tolist():
         in_step = in_step + 1 if math.isclose(one, share) else 1
@@ -226,6 +260,12 @@ def _with(
     return grown, after.states
 
 
-def _pair(counted: np.ndarray) -> tuple[int, int]:
+def empty_comparison(definition: Definition) -> Compared:
+    """Return the sums of no decisions."""
+    layout = layout_of(definition)
+    return Compared(layout, layout.empty().to_bytes())
+
+
+def _pair(counted: FloatArray) -> tuple[int, int]:
     """Return counts of the current branch and of the other one."""
     return int(counted[columns.BASELINE]), int(counted[columns.TREATMENT])
