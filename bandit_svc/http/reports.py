@@ -9,6 +9,8 @@ from bandit_svc.http.answers import json_reply
 from bandit_svc.http.incoming.query import parse_known
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.prose.report_csv import report_csv
+from bandit_svc.services.checks.check import checked_json
+from bandit_svc.services.report.programmes.build import build_programme_report
 from bandit_svc.services.report.ranges.asked import RangeQuery
 from bandit_svc.services.report.ranges.report_json import report_json
 from bandit_svc.services.report.ranges.whole_or_range import whole_or_range
@@ -36,5 +38,11 @@ def register(app: Flask, request_context: RequestContext) -> None:
             mimetype="text/csv",
             headers={"Content-Disposition": f'attachment; filename="{key}.csv"'},
         )
+
+    @routes.get("/v1/programmes/<key>/report")
+    def show_programme(key: str) -> Response:
+        programme = storage.programmes.get(key)
+        report = build_programme_report(storage, programme, request_context.now_ms())
+        return json_reply(checked_json(report)).to_flask()
 
     app.register_blueprint(routes)

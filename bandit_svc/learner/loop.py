@@ -34,6 +34,7 @@ from bandit_svc.services.learning.parts.quarantine import tend_quarantine
 from bandit_svc.services.learning.parts.without_consent import (
     close_without_consent,
 )
+from bandit_svc.services.learning.programmes.following import follow_programmes
 from bandit_svc.services.learning.train import Trained, Trainer
 from bandit_svc.services.people.following import Followed, follow
 from bandit_svc.services.people.retention import Retention
@@ -207,6 +208,8 @@ class Learner:
                 break
             self._step(experiment, versions, positions, now_ms, tick)
             self._last_stepped = experiment.number
+        behind = follow_programmes(self._storage, self._all(), positions, self._turn())
+        tick.cut |= behind > 0
         tick.unseen = len(self._wakefulness.new(self._experiments))
         return tick
 

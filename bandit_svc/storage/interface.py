@@ -24,6 +24,7 @@ from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.privacy import Apart, Privacy
 from bandit_svc.storage.programmes.programmes import Programmes
 from bandit_svc.storage.programmes.reservations import Reservations
+from bandit_svc.storage.programmes.totals import ProgrammeTotals
 from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import (
     Arrival,
@@ -320,6 +321,7 @@ class Storage(Protocol):
     splits: Splits
     branch_versions: ModelVersions
     """Of the other policies of splits."""
+    programme_totals: ProgrammeTotals
 
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork.

@@ -102,6 +102,7 @@ def recorded(service: WorkerInProcess) -> dict[str, dict[str, Any]]:
     calls.call("post /v1/programmes", PROGRAMME)
     calls.call("get /v1/programmes")
     calls.call("get /v1/programmes/{key}", key="shop")
+    calls.call("get /v1/programmes/{key}/report", key="shop")
     calls.call("patch /v1/programmes/{key}", {"explore": 0.05}, key="shop")
     calls.call("post /v1/experiments", DEFINITION)
     _live(service)

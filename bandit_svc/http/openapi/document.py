@@ -60,6 +60,7 @@ from bandit_svc.http.splits.splits import SplitCommand
 from bandit_svc.services.evaluation.evaluate import Evaluation
 from bandit_svc.services.managing.splits.listed import Splits
 from bandit_svc.services.planning.plan import Plan
+from bandit_svc.services.report.programmes.build import ProgrammeReport
 from bandit_svc.services.report.ranges.report_json import NOT_IN_A_RANGE
 from bandit_svc.services.report.report import Report
 
@@ -85,6 +86,7 @@ _STRUCTS = (
     managing.SourceBody, managing.SecretBody, managing.SourceList,
     programmes.ProgrammeRecord, programmes.ProgrammeList, ProgrammeDefinition,
     managing.SourceRecord, managing.IssuedSource, SplitCommand, Splits,
+    ProgrammeReport,
 )  # fmt: skip
 _BATCHES = (("Decision", "decisions"), ("Reward", "rewards"), ("Event", "events"))
 _TO_WORDS = str.maketrans("/{}.", "    ")

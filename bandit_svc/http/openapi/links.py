@@ -62,6 +62,7 @@ def _of_programme(key: str) -> tuple[Link, ...]:
     at = {"key": key}
     return (
         Link("read", "get /v1/programmes/{key}", at),
+        Link("report", "get /v1/programmes/{key}/report", at),
         Link("change", "patch /v1/programmes/{key}", at, {"holdout": 0.1}),
     )
 

@@ -273,6 +273,11 @@ OPERATIONS = (
         200, "secret", "ProgrammeRecord", None, _READ,
     ),
     Operation(
+        "get", "/v1/programmes/{key}/report",
+        "Read what a programme earns: whole, parts and interaction.",
+        200, "secret", "ProgrammeReport", None, _READ,
+    ),
+    Operation(
         "patch", "/v1/programmes/{key}",
         "Change a programme by a JSON merge patch (RFC 7396); a new revision.",
         200, "secret", "ProgrammeRecord", PROGRAMME_PATCH, _WRITE,

@@ -25,6 +25,7 @@ from bandit_svc.storage.sqlite.people.unit_facts import create_unit_facts
 from bandit_svc.storage.sqlite.privacy.apart import create_apart
 from bandit_svc.storage.sqlite.privacy.erasures import create_erasures
 from bandit_svc.storage.sqlite.programmes.store import create_programmes
+from bandit_svc.storage.sqlite.programmes.totals import create_totals_of_programmes
 from bandit_svc.storage.sqlite.rows.checksums import SOUND, check_rows, checked_tables
 from bandit_svc.storage.sqlite.rows.compacting import BY_WRITERS, compact
 from bandit_svc.storage.sqlite.rows.counts import count_rows
@@ -310,4 +311,10 @@ def m044_slots(db: Database) -> None:
     create_slot_tallies(db)
 
 
-LAST_MIGRATION = m044_slots.__name__
+@migrations()
+def m045_programme_totals(db: Database) -> None:
+    """Create the tables of what the units of programmes have brought."""
+    create_totals_of_programmes(db)
+
+
+LAST_MIGRATION = m045_programme_totals.__name__

@@ -36,6 +36,7 @@ from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.privacy import Apart, Privacy
 from bandit_svc.storage.programmes.programmes import Programmes
 from bandit_svc.storage.programmes.reservations import Reservations
+from bandit_svc.storage.programmes.totals import ProgrammeTotals
 from bandit_svc.storage.slots.tallies import SlotTallies
 from bandit_svc.storage.splits.kept import Splits
 from bandit_svc.storage.sqlite.clock import SqliteClock
@@ -60,6 +61,7 @@ from bandit_svc.storage.sqlite.privacy.erasures import SqlitePrivacy
 from bandit_svc.storage.sqlite.privacy.pseudonym_key import make_key, read_key
 from bandit_svc.storage.sqlite.programmes.reservations import SqliteReservations
 from bandit_svc.storage.sqlite.programmes.store import SqliteProgrammes
+from bandit_svc.storage.sqlite.programmes.totals import SqliteProgrammeTotals
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, add_page_id
 from bandit_svc.storage.sqlite.rows.just_joined import JustJoined
 from bandit_svc.storage.sqlite.schema import (
@@ -125,6 +127,7 @@ class SqliteStorage:
         self.programmes: Programmes = SqliteProgrammes(
             self._database, self._version_file
         )
+        self.programme_totals: ProgrammeTotals = SqliteProgrammeTotals(self._database)
         self.credits: Credits = SqliteCredits(self._database)
         self.units: Units = SqliteUnits(folder / "units.db", self.secret)
         self.reservations: Reservations = SqliteReservations(

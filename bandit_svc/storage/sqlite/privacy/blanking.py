@@ -29,6 +29,7 @@ from bandit_svc.storage.sqlite.privacy.finding import (
     facts_of,
     unit_hashes,
 )
+from bandit_svc.storage.sqlite.programmes.totals import rename_units
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.rows.decisions import LINE, StoredDecisions
@@ -82,6 +83,7 @@ class Blanking:
         self._hashed()
         waited = forget_units(self._connection, self.tokens)
         self.counts["quarantined_rewards"] += waited
+        self.counts["programme_units"] += rename_units(self._connection, self.tokens)
         self._damages()
         for table in _DERIVED:
             for number in self.changed:

@@ -20,6 +20,7 @@ BY_WRITERS = (
     "units",
     "unit_states",
     "unit_facts",
+    "programme_units",
     "sticky_choices",
     "creditable",
 )

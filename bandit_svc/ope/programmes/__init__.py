@@ -1,0 +1,1 @@
+"""What several experiments earn together, by unit."""

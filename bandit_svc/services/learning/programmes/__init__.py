@@ -1,0 +1,1 @@
+"""The sums of programmes, as joined decisions add to them."""
