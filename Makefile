@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test demo programs test test-lower-bounds wheel wheel-smoke
-.PHONY: lint fmt check profile-decision bench bench-damage bench-growth bench-quality bench-soak bench-truth fuzz reference lock clean
+.PHONY: lint fmt check story profile-decision bench bench-damage bench-growth bench-quality bench-soak bench-truth fuzz reference lock clean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,11 @@ bench-soak: install  ## 24 h of traffic compressed, then the running service: me
 
 bench-truth: install  ## coverage, widths, power of intervals; BENCH_ARGS="--runs 200 --cells units" for some
 	$(BIN)/python -m benchmarks.truth $(BENCH_ARGS)
+
+# PEOPLE=20000 plays as many; the default takes a few minutes.
+story: install-test  ## tell an acceptance story on real parts, and play its weeks: STORY=streaming
+	@.ci/programs
+	$(BIN)/python -m benchmarks.stories $(or $(STORY),streaming) $(if $(PEOPLE),--people $(PEOPLE))
 
 fuzz: install-test  ## schemathesis follows the links of /openapi.json against a service; SCENARIOS=1000
 	FUZZ_SCENARIOS=$(or $(SCENARIOS),1000) $(BIN)/python -m pytest -q -n 0 tests/e2e/test_linked_calls.py --timeout 20000

@@ -98,6 +98,8 @@ class Visit:
         return {
             "viewer": self.viewer,
             "part": self.part,
+            # Tastes change by the hour, and are learned sooner by the two together.
+            "moment": f"{self.viewer} {self.part}",
             "unfinished": self.unfinished,
             "tired": self.tired or "nothing",
         }
