@@ -69,6 +69,20 @@ UNITS_FORGOTTEN = Counter(
     "bandit_units_forgotten_total",
     "Units whose state was forgotten, since they were not seen for keep_unit_days.",
 )
+CAP_HITS = Counter(
+    "bandit_cap_hits_total",
+    "Decisions in which a cap of a programme kept a variant out.",
+    ["programme", "cap"],
+)
+CAP_OVERSHOOT = Counter(
+    "bandit_cap_overshoot_total",
+    "Exposures that came though a cap was full, as the log tells.",
+    ["programme", "cap"],
+)
+CAPS_UNREAD = Counter(
+    "bandit_caps_unread_total",
+    "Decisions in which it could not be read how often was shown what.",
+)
 REFUSED_KEYS = Counter(
     "bandit_keys_refused_total",
     "Requests refused for their key, by reason: missing, unknown (also revoked), "

@@ -18,6 +18,7 @@ from bandit_svc import metrics
 from bandit_svc.clock import elapsed_s
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.learner.cap_counts import begin_caps, count_caps
 from bandit_svc.learner.gauges import Rest, Series, set_all, set_value
 from bandit_svc.learner.loop import Tick
 from bandit_svc.services.checks.degraded import (
@@ -112,6 +113,7 @@ class Reporting:
         """
         self._happened |= {number for number, _ in tick.ingested.counts}
         self._happened |= tick.stepped
+        count_caps(tick)
         metrics.UNITS_FORGOTTEN.inc(tick.followed.forgotten)
         metrics.DAMAGED_FACTS.inc(sum(damage.facts for damage in tick.ingested.damages))
         for number, step in tick.split_steps.items():
@@ -167,6 +169,7 @@ class Reporting:
         """Choose the experiments that get a new report: those with news."""
         experiments = self._storage.experiments.all()
         self._choose_labels(experiments)
+        begin_caps(self._storage.programmes.all())
         for experiment in experiments:
             shown = self._shown.get(experiment.number)
             if (

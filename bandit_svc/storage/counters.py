@@ -1,6 +1,7 @@
 """Counters that the store keeps for each experiment, by name.
 
-Owns their names and what each counts.
+Owns their names and what each counts; those of the hits of caps are named by
+domain.programmes.counted.
 """
 
 from bandit_svc.domain.events.refusal import REFUSED_FIELDS
@@ -14,6 +15,7 @@ COUNTERS = {
     "decisions_apart_treatment": "decisions without consent of the learning policy",
     "decisions_apart_baseline": "decisions without consent of the holdout",
     "activations_expired": "activations after the reward window of the decision",
+    "caps_unread": "decisions in which it could not be read how often was shown what",
     "repeats_treatment": "decisions of the learning policy that were given again",
     "repeats_baseline": "decisions of the holdout that were given again",
     "repeats_orphan": "decisions given again before they were in the store",

@@ -18,11 +18,6 @@ is_fallback
 BanditProvider
 track
 
-# Called where a programme is declared and prepared.
-check_caps
-check_quiet
-limits_of
-
 # Only in quoted annotations, imported for the type checker.
 FileDescriptorLike
 StartResponse

@@ -46,8 +46,10 @@ def scraped(
     start_service: Callable[[], Served],
     start_prometheus: Callable[[str], Prometheus],
 ) -> Iterator[Prometheus]:
-    """A Prometheus over a service that has visitors and a guardrail."""
+    """A Prometheus over a service that has visitors, a guardrail and a cap."""
     service = start_service()
+    capped = {"match": "channel=email", "max": 2, "per": "7d"}
+    assert service.post("/v1/programmes", {"key": "shop", "caps": [capped]})
     definition = world(WORLD).experiment()
     definition |= {
         "holdout": 0.3,

@@ -17,6 +17,7 @@ WITHOUT_UNIT: Final = "; without unit_id nobody knows whose it is"
 """Behind the words of a cap that keeps out for the safe side."""
 OF_CAPS: Final = "#"
 """How the name of a trail begins that caps read; no event's has it there."""
+_HITS: Final = "cap_hits "
 _FEWEST_ENTRIES: Final = 8
 
 
@@ -78,6 +79,29 @@ def with_exposure(
         entries = added(found.get(name, ()), Entry(at_ms), from_ms)
         found[name] = entries[-needed:]
     return found
+
+
+def hits_of(programme: str, words: str) -> str:
+    """Return the name of the counter of decisions in which a cap kept something out.
+
+    Args:
+        programme: its key, which has no space.
+        words: of the cap.
+    """
+    return f"{_HITS}{programme} {words}"
+
+
+def read_hits(name: str) -> tuple[str, str] | None:
+    """Return the programme and the words of a cap whose counter this is."""
+    if not name.startswith(_HITS):
+        return None
+    programme, _, words = name.removeprefix(_HITS).partition(" ")
+    return programme, words
+
+
+def are_unread(reasons: Mapping[str, str]) -> bool:
+    """Return whether something was kept out since it could not be read."""
+    return any(why.endswith(UNREAD) for why in reasons.values())
 
 
 def caps_in(reasons: Mapping[str, str]) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+from bandit_svc.domain.programmes.caps import Cap, check_caps
+from bandit_svc.domain.programmes.quiet import Quiet, check_quiet
 from bandit_svc.domain.variant import KEY_RULE, is_key
 from bandit_svc.errors import InvalidInput, NotFound, WayOut
 
@@ -28,6 +30,8 @@ class ProgrammeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
         explore_policy: a policy that does not learn; None for uniform.
         layers: experiments by the name of their layer; a unit meets at most one of
             each layer.
+        caps: how often a person may be shown what, over all experiments.
+        quiet: hours in which a channel shows `nothing`; one object, or a list.
     """
 
     key: str
@@ -37,6 +41,8 @@ class ProgrammeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     explore: float = 0.0
     explore_policy: dict[str, Any] | None = None
     layers: dict[str, tuple[str, ...]] = {}
+    caps: tuple[Cap, ...] = ()
+    quiet: Quiet | tuple[Quiet, ...] | None = None
 
 
 class Programme(msgspec.Struct, frozen=True):
@@ -91,6 +97,8 @@ def check_programme(definition: ProgrammeDefinition) -> None:
             "make one smaller",
         )
     _check_layers(definition)
+    check_caps(definition.caps)
+    check_quiet(definition.quiet)
 
 
 def _check_layers(definition: ProgrammeDefinition) -> None:

@@ -83,7 +83,7 @@ class UnitRecord(msgspec.Struct):
         group_id: the oldest id of the person, which decides the groups.
         links: the other ids of the person.
         features: those declared, by experiment, as they are now.
-        caps: how much of each cap is used.
+        caps: how often each cap counts the person now, by programme.
     """
 
     unit_id: str
@@ -92,7 +92,7 @@ class UnitRecord(msgspec.Struct):
     traits: dict[str, Trait]
     consent: Consent
     features: dict[str, dict[str, Scalar]]
-    caps: dict[str, int]
+    caps: dict[str, dict[str, int]]
     last_seen_at: str
 
 
@@ -148,6 +148,6 @@ def unit_record(known: KnownUnit, asked: str) -> UnitRecord:
         traits=state.traits,
         consent=state.consent,
         features={key: dict(found) for key, found in known.features.items()},
-        caps={},
+        caps={key: dict(used) for key, used in known.caps.items()},
         last_seen_at=timestamp(state.last_ms),
     )

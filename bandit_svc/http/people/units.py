@@ -41,7 +41,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
     @routes.get("/v1/units/<unit_id>")
     def show(unit_id: str) -> Response:
         known = look_up_unit(
-            worker.storage.units,
+            worker.storage,
             worker.catalog.all(),
             kept_name_in_path(request_context, caller_of_request(), unit_id),
             request_context.now_ms(),

@@ -4,6 +4,8 @@ Owns the learner's step for units: facts in their order, states and position in 
 transaction, so that a kill repeats work and counts nothing twice.
 """
 
+from collections import Counter
+
 import msgspec
 
 from bandit_svc.domain.times import Deadline
@@ -16,12 +18,14 @@ FACTS_AT_ONCE = 1_000
 class Followed(msgspec.Struct):
     """The work of one call; `more` is true if facts may be left.
 
-    `forgotten` are the persons whose state has become too old.
+    `forgotten` are the persons whose state has become too old; `overshoot` are
+    exposures that came though a cap was full, by programme and the words of the cap.
     """
 
     facts: int = 0
     links_refused: int = 0
     forgotten: int = 0
+    overshoot: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     more: bool = False
 
 
@@ -57,6 +61,7 @@ def follow(
             return done
         done.facts += len(rows)
         done.links_refused += states.links_refused
+        done.overshoot += states.overshoot
         if time_is_up():
             done.more = True
             return done

@@ -32,6 +32,7 @@ from bandit_svc.services.serving.callers.visits import (
 )
 from bandit_svc.services.serving.conditions import NONE_OUT, ineligible
 from bandit_svc.services.serving.eligibility import eligible_variants
+from bandit_svc.services.serving.limits.recipients import is_left_alone
 from bandit_svc.services.serving.limits.room import give_back
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.programmes.placing import placed
@@ -229,7 +230,11 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     sticky = experiment.definition.sticky
     if sticky is not None and unit_id is not None:
         first = ports.kept.find(served, sticky, unit_id, context, keys, now_ms)
-        if first is not None and alike(asked, first, deferred=request.defer):
+        if (
+            first is not None
+            and alike(asked, first, deferred=request.defer)
+            and not is_left_alone(served, visit, first, now_ms)
+        ):
             _append_links(ports, visit)
             return _give_again(ports, experiment, first, now_ms)
     page: Page | None = None

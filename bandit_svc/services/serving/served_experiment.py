@@ -22,7 +22,7 @@ from bandit_svc.domain.programmes.programme import Programme
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from bandit_svc.services.serving.brought.foreseen_pmfs import ForeseenPmfs
-from bandit_svc.services.serving.limits.limits import Limits
+from bandit_svc.services.serving.limits.limits import Limits, limits_of
 from bandit_svc.services.serving.programmes.placing import (
     NOTHING,
     Law,
@@ -145,7 +145,7 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     """In its programme."""
     explore: BaselinePmfs
     """Of the units of the programme that explore."""
-    limits: Limits | None = None
+    limits: Limits | None
     """Caps and quiet hours of its programme; None for none."""
     other: "ServedExperiment | None" = None
     """The same one with the other policy of a split; None without a split that serves.
@@ -270,6 +270,7 @@ def prepared(
         conditional=any(v.is_conditional for v in variants),
         place=place_in(programme, experiment.key),
         explore=_explore_pmfs(definition, programme),
+        limits=limits_of(programme, definition),
     )
     if other is None:
         return served

@@ -113,6 +113,6 @@ def _features(page_context: PageContext, name: str) -> Json:
     if storage.units.state(name) is None:
         return {}
     known = look_up_unit(
-        storage.units, storage.experiments.all(), name, page_context.now_ms()
+        storage, storage.experiments.all(), name, page_context.now_ms()
     )
     return {key: dict(found) for key, found in known.features.items() if found}

@@ -3,13 +3,15 @@
 Owns which caps count which of its variants. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import UNSET
 
+from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.programmes.caps import Cap, Shown
-from bandit_svc.domain.programmes.quiet import Quiet
+from bandit_svc.domain.programmes.programme import Programme
+from bandit_svc.domain.programmes.quiet import Quiet, quiet_rules
 from bandit_svc.domain.variant import Variant
 
 
@@ -54,31 +56,22 @@ class Limits(msgspec.Struct, frozen=True):
         return tuple([cap for cap in self.caps if cap.counts(shown)])
 
 
-def limits_of(
-    programme: str,
-    experiment: str,
-    channel: str | None,
-    caps: Sequence[Cap],
-    quiet: Sequence[Quiet],
-    variants: Sequence[Variant],
-    expose_within_ms: int,
-) -> Limits | None:
-    """Return what a programme limits of an experiment; None for nothing.
-
-    Args:
-        programme: its key.
-        experiment: the key of the experiment.
-        channel: of the experiment, if it has one.
-        caps: of the programme.
-        quiet: the quiet hours of the programme.
-        variants: of the experiment.
-        expose_within_ms: how long its deferred decisions may wait, in milliseconds.
-    """
-    hours = tuple(rule for rule in quiet if rule.channel == channel)
-    if not caps and not hours:
+def limits_of(programme: Programme | None, experiment: Definition) -> Limits | None:
+    """Return what a programme limits of an experiment; None for nothing."""
+    if programme is None:
+        return None
+    declared = programme.definition
+    channel = experiment.channel or None
+    hours = [one for one in quiet_rules(declared.quiet) if one.channel == channel]
+    if not declared.caps and not hours:
         return None
     limits = Limits(
-        programme, experiment, channel, tuple(caps), hours, expose_within_ms
+        programme.key,
+        experiment.key,
+        channel,
+        declared.caps,
+        tuple(hours),
+        experiment.expose_within_ms,
     )
-    known = {variant.key: (variant, limits.counting(variant)) for variant in variants}
+    known = {one.key: (one, limits.counting(one)) for one in experiment.active_variants}
     return msgspec.structs.replace(limits, known=known)

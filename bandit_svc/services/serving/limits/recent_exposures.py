@@ -12,6 +12,9 @@ from bandit_svc.domain.people.trail import Entry
 
 REMEMBERED = 20_000
 """Trails of persons; the one that was added to the longest ago is dropped."""
+REMEMBERED_MS = 600_000
+"""The learner knows of an exposure within a second; where it stands still, what comes
+beyond a cap is counted when it goes on."""
 _MOST_TIMES = 32
 
 _Key = tuple[str, str]
@@ -34,14 +37,20 @@ class RecentExposures:
                 self._times.popitem(last=False)
 
     def unknown(
-        self, unit_id: str, trail: str, known: Sequence[Entry], from_ms: int
+        self,
+        unit_id: str,
+        trail: str,
+        known: Sequence[Entry],
+        from_ms: int,
+        now_ms: int,
     ) -> int:
         """Return how many exposures since a time the learner does not know yet."""
         times = self._times.get((unit_id, trail))
         if not times:
             return 0
+        since_ms = max(from_ms, now_ms - REMEMBERED_MS)
         return sum(
-            at_ms >= from_ms
+            at_ms >= since_ms
             and not any(entry.from_ms <= at_ms <= entry.at_ms for entry in known)
             for at_ms in times
         )

@@ -21,7 +21,7 @@ from bandit_svc.domain.programmes.counted import (
     exposures,
     trail_of,
 )
-from bandit_svc.domain.programmes.quiet import why_quiet
+from bandit_svc.domain.programmes.quiet import ZoneOf, why_quiet
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import NothingEligible, Unavailable
 from bandit_svc.services.serving.limits.limits import Limits
@@ -115,8 +115,9 @@ class Room:
         limits = self._limits
         # Without consent nothing of the person is told, not even where they live.
         told = self._recipient.unit_id is not None or not self._recipient.ids
+        where = zones_of(self._recipient)
         why = why_quiet(
-            limits.quiet, limits.channel, self._zone, self._now_ms, tells_zone=told
+            limits.quiet, limits.channel, where, self._now_ms, tells_zone=told
         )
         if why is not None:
             self._leave({v.key: why for v in self.variants if v.key != NOTHING})
@@ -192,14 +193,10 @@ class Room:
         trail = self.trail(cap)
         known = () if recipient.state is None else recipient.state.trails.get(trail, ())
         count = exposures(known, from_ms)
-        count += self._ports.recent.unknown(recipient.unit_id, trail, known, from_ms)
+        count += self._ports.recent.unknown(
+            recipient.unit_id, trail, known, from_ms, self._now_ms
+        )
         return reason if count >= cap.max else None
-
-    def _zone(self, what: str) -> object:
-        if what.startswith(_CONTEXT):
-            return value_at(self._recipient.context, what.removeprefix(_CONTEXT))
-        state = self._recipient.state
-        return None if state is None else state.traits.get(what.removeprefix(_UNIT))
 
     def _leave(self, out: Mapping[str, str]) -> None:
         if not out:
@@ -232,7 +229,9 @@ def room_left(
     room = Room(ports, limits, recipient, variants, now_ms)
     room.leave_quiet()
     room.leave_capped()
-    if not room.strict_caps():
+    # Links are told also where nothing is left to be taken: another id may ask next.
+    linked = limits.are_strict and len(recipient.ids) > 1
+    if not (linked or room.strict_caps()):
         yield room
         return
     with ExitStack() as stack:
@@ -243,6 +242,18 @@ def room_left(
         except Unavailable:
             room.leave_unread()
         yield room
+
+
+def zones_of(recipient: Recipient) -> ZoneOf:
+    """Return what finds the time zone of a person."""
+
+    def find(what: str) -> object:
+        if what.startswith(_CONTEXT):
+            return value_at(recipient.context, what.removeprefix(_CONTEXT))
+        state = recipient.state
+        return None if state is None else state.traits.get(what.removeprefix(_UNIT))
+
+    return find
 
 
 def give_back(ports: LimitPorts, decision_id: str) -> None:

@@ -10,7 +10,8 @@ from bandit_svc.domain.programmes.counted import CountedCap
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of
 from bandit_svc.services.serving.callers.visits import Visit
-from bandit_svc.services.serving.limits.room import LimitPorts, Recipient, room_left
+from bandit_svc.services.serving.limits.recipients import recipient_of
+from bandit_svc.services.serving.limits.room import LimitPorts, room_left
 from bandit_svc.services.serving.programmes.placing import Placing, placed
 from bandit_svc.services.serving.served_experiment import ServedExperiment
 from bandit_svc.services.serving.slots.asked import PageAsked
@@ -80,8 +81,7 @@ def limited_draws(
 
     if served.limits is None:
         return LimitedDraws(eligible[0], *draws(eligible))
-    unit_id = None if visit.apart else visit.unit_id
-    recipient = Recipient(unit_id, visit.ids, visit.state, visit.unread, visit.context)
+    recipient = recipient_of(visit)
     kept_out = None
     with room_left(ports, served.limits, recipient, eligible[0], now_ms) as room:
         if room.kept_out:

@@ -9,9 +9,7 @@ from collections import Counter
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.people.unit_fact import KeptFact, encode_exposure, exposure_of
-from bandit_svc.domain.programmes.counted import caps_in
-
-HITS = "cap_hits"
+from bandit_svc.domain.programmes.counted import are_unread, caps_in, hits_of
 
 
 class Exposures:
@@ -29,6 +27,8 @@ class Exposures:
         if decision.kept_out and decision.programme is not None:
             for words in caps_in(decision.kept_out):
                 counts[decision.number, hits_of(decision.programme.key, words)] += 1
+            if are_unread(decision.kept_out):
+                counts[decision.number, "caps_unread"] += 1
         if not decision.deferred:
             self.shown(decision, decision.decided_at_ms)
 
@@ -37,13 +37,3 @@ class Exposures:
         exposure = exposure_of(decision, at_ms)
         if exposure is not None:
             self.facts.append((exposure, encode_exposure(exposure)))
-
-
-def hits_of(programme: str, words: str) -> str:
-    """Return the counter of decisions in which a cap kept something out.
-
-    Args:
-        programme: its key, which has no space.
-        words: of the cap.
-    """
-    return f"{HITS} {programme} {words}"
