@@ -84,8 +84,24 @@ def lived_in(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
     service = start_worker()
     live(service)
     service.create("untouched")
+    _run_programme(service)
     yield service
     service.close()
+
+
+def _run_programme(service: WorkerInProcess) -> None:
+    """Let a programme whose words are an attack have units in each group."""
+    shop = {"key": "shop", "description": SCRIPT, "holdout": 0.3, "explore": 0.2}
+    service.post("/v1/programmes", shop | {"layers": {"checkout": ["offer"]}})
+    variants = [{"key": "nothing"}, {"key": "a"}]
+    reward = {"window_seconds": 1}
+    service.create(
+        "offer", programme="shop", variants=variants, holdout=0.3, reward=reward
+    )
+    for n in range(150):
+        decided = service.decide("offer", unit_id=f"s{n}")
+        service.reward(decided["decision_id"], float(decided["variant"] == "a"))
+    service.learn(after_s=2)
 
 
 @pytest.fixture(scope="session")
@@ -99,6 +115,7 @@ def pages(lived_in: WorkerInProcess) -> list[str]:
         *({"key": key, "name": name} for key in KEYS for name in ACTIONS),
         *({"unit_id": unit} for unit in ("u1", "u2", "u3")),
         {"erasure_id": str(asked["id"])},
+        {"programme": "shop"},
         *({"key": "hero", "decision_id": one, "version": "1"} for one in ids),
     ]
     return page_addresses(lived_in.app.url_map, situations)
