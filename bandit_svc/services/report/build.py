@@ -35,6 +35,7 @@ from bandit_svc.services.evaluation.rows import (
 from bandit_svc.services.learning.parts.kept import MOST_VARIANTS, VARIANT, Part
 from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.report.business.corrections import corrected_rewards
+from bandit_svc.services.report.business.deployed_split import deployed_split
 from bandit_svc.services.report.business.money import money_now
 from bandit_svc.services.report.business.outlook import outlook_of
 from bandit_svc.services.report.business.restricted import restricted_rows
@@ -165,6 +166,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         outlook=outlook_of(report, compared),
         money=money_now(storage, experiment, report),
         corrections=corrected_rewards(storage.corrections, number),
+        deployed=deployed_split(storage, experiment),
     )
     return replace(report, verdict=verdict(report))
 

@@ -15,6 +15,7 @@ from bandit_svc.services.checks.check import Check
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.planning.outlook import Outlook
 from bandit_svc.services.report.business.corrections import CorrectedRewards
+from bandit_svc.services.report.business.deployed_split import Deployed
 from bandit_svc.services.report.business.rows import Money, Restricted, WithoutConsent
 from bandit_svc.services.report.business.slots import SlotRow
 from bandit_svc.services.report.counts.decisions import Decisions, Pending
@@ -354,3 +355,4 @@ class Report(msgspec.Struct, frozen=True):
     corrections: CorrectedRewards = CorrectedRewards()
     restricted: tuple[Restricted, ...] = ()
     slots: tuple[SlotRow, ...] = ()
+    deployed: Deployed | None = None

@@ -22,6 +22,7 @@ from bandit_svc.prose.report_html.page import (
 )
 from bandit_svc.services.checks.check import WORDS, tally
 from bandit_svc.services.managing.revision_changes import revision_changes
+from bandit_svc.services.managing.splits.listed import splits_of
 from bandit_svc.services.report.deployed import always_shown
 from bandit_svc.services.report.ranges.asked import RangeQuery
 from bandit_svc.services.report.ranges.report_json import report_json
@@ -33,6 +34,7 @@ from bandit_svc.web.page_context import PageContext, render
 from bandit_svc.web.pages.change_pages import change_notice
 from bandit_svc.web.pretty_json import pretty
 from bandit_svc.web.ranges import query_of, range_links
+from bandit_svc.web.split_figures import split_figures
 from bandit_svc.web.who_figure import who_figure
 
 Json = dict[str, Any]
@@ -140,7 +142,11 @@ def _kept(page_context: PageContext, experiment: Experiment) -> Json:
     """Return revisions and models, which change rarely."""
     metas = page_context.storage.model_versions.metas(experiment.number)
     revisions = page_context.storage.experiments.revisions(experiment.number)
+    splits = splits_of(page_context.storage, experiment)
+    listed = [*([splits.current] if splits.current else []), *splits.past]
     return {
+        "splits": listed,
+        "split_figures": split_figures(listed),
         "ranges": range_links(
             experiment.created_at_ms,
             page_context.now_ms(),

@@ -21,7 +21,7 @@ from bandit_svc.domain.splits.split import CURRENT, Split
 from bandit_svc.domain.splits.step import Evidence
 from bandit_svc.domain.times import Deadline
 from bandit_svc.ope.arrays import BoolArray, FloatArray, IntArray
-from bandit_svc.ope.interval import Estimate
+from bandit_svc.ope.interval import UNBOUNDED, Estimate
 from bandit_svc.ope.uplift import by_unit, columns
 from bandit_svc.ope.uplift.history_weights import LoggedDraws
 from bandit_svc.ope.uplift.sides import sides
@@ -172,6 +172,18 @@ def evidence_of(compared: Compared, definition: Definition, split: Split) -> Evi
             if _is_breached(metric, totals, layout)
         ),
     )
+
+
+def branch_means(compared: Compared) -> tuple[Estimate, Estimate]:
+    """Return the mean of the current branch and of the other one."""
+    totals, possible = compared.sums, compared.layout.possible
+    current, other = (
+        by_unit.mean(totals, columns.RANDOMISED, side, CONFIDENCE, possible).now
+        if totals.decisions[side]
+        else Estimate(None, UNBOUNDED)
+        for side in (columns.BASELINE, columns.TREATMENT)
+    )
+    return current, other
 
 
 def _difference(totals: Totals, possible: by_unit.Possible) -> Estimate:

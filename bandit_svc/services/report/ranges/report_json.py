@@ -16,7 +16,7 @@ _NOT_OF_A_RANGE = frozenset(
     {
         *("policies", "reward_model", "segments", "segment_rule", "latency", "model"),
         *("health", "pending", "policy_choice", "policy_memory", "outlook"),
-        *("derived_metrics", "claims"),
+        *("derived_metrics", "claims", "deployed"),
     }
 )
 _COUNTED = frozenset({"treatment", "baseline", "joined"})
