@@ -30,7 +30,8 @@ class EvaluationBody(msgspec.Struct, forbid_unknown_fields=True):
 
     Each policy is `uniform`, `baseline`, `fixed:KEY`, `model:VERSION`, the name of a
     candidate, or a spec; an empty list means all candidates. `estimand` is `one_step`
-    (a single decision changed) or `trajectory` (the policy deployed for each unit).
+    (a single decision changed), `trajectory` (the policy deployed for each unit) or
+    `slate` (all slots of a page chosen by the policy).
     """
 
     policies: list[str | dict[str, Any]] = []

@@ -35,10 +35,12 @@ class Estimated(msgspec.Struct, frozen=True):
     reason: Reason = msgspec.UNSET
 
 
-Estimand = Literal["one_step", "trajectory"]
-"""What an estimate is of: one decision changed, or the policy deployed for a unit."""
+Estimand = Literal["one_step", "trajectory", "slate"]
+"""What an estimate is of: one decision changed, the policy deployed for a unit, or all
+slots of a page chosen by it."""
 ONE_STEP: Estimand = "one_step"
 TRAJECTORY: Estimand = "trajectory"
+SLATE: Estimand = "slate"
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -73,7 +75,8 @@ class PolicyRow(msgspec.Struct, frozen=True):
 
     Attributes:
         estimand: `one_step` if only the decision itself would have been another one,
-            with the history that was; `trajectory` if all of the unit's would.
+            with the history that was; `trajectory` if all of the unit's would; `slate`
+            if all slots of a page would, so that the value is of a page.
         n: decisions that it is estimated from.
         effective_sample_size, mean_weight, max_weight: of its weights; None where the
             log has no propensities, or no decision counts yet.
@@ -114,7 +117,7 @@ class PolicyRow(msgspec.Struct, frozen=True):
         return "", NOT_ESTIMATED
 
 
-PREFERRED = ("dr", "snips", "ips")
+PREFERRED = ("dr", "snips", "ips", "cascade")
 """The estimators by preference: the first that there is stands for a policy."""
 
 

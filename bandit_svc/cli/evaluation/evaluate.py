@@ -47,7 +47,8 @@ from bandit_svc.services.values import ONE_STEP, Estimand
     type=click.Choice(get_args(Estimand)),
     default=ONE_STEP,
     help="With KEY: the value of changing single decisions (one_step), or of deploying "
-    "the policy for each unit (trajectory), where decisions change later ones.",
+    "the policy for each unit (trajectory), where decisions change later ones; or of "
+    "pages whose slots are all chosen by it (slate).",
 )
 @result_options(*FORMATS)
 def evaluate(  # noqa: PLR0913 - one argument an option

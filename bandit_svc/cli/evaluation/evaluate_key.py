@@ -23,7 +23,7 @@ from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.evaluation.evaluate import Target, evaluate
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.report.build import build_report
-from bandit_svc.services.values import ONE_STEP, TRAJECTORY, Estimand
+from bandit_svc.services.values import ONE_STEP, SLATE, TRAJECTORY, Estimand
 
 ANYTIME = (
     "The intervals (95 %) hold at every look. Those of a policy that learns bound the\n"
@@ -36,7 +36,13 @@ ALONG_HISTORIES = (
     "it were deployed. Its intervals (95 %, asymptotic) hold at every look, and take\n"
     "each unit as one draw. EFFECTIVE SAMPLE SIZE is in units."
 )
-NOTES = {ONE_STEP: ANYTIME, TRAJECTORY: ALONG_HISTORIES}
+BY_PAGE = (
+    "Values are of a page. cascade weighs a slot by what stands down to it, slate by\n"
+    "the whole page, independent by the slot alone; cascade_sn divides the cascade's\n"
+    "weights by their mean. The intervals (95 %, asymptotic) hold at every look, and\n"
+    "take each unit as one draw."
+)
+NOTES = {ONE_STEP: ANYTIME, TRAJECTORY: ALONG_HISTORIES, SLATE: BY_PAGE}
 
 
 def evaluate_key(

@@ -32,6 +32,7 @@ from bandit_svc.services.evaluation.labels import FIXED, TREATED_BASELINE
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples, teach
+from bandit_svc.services.learning.parts.slot_rows import part_of_page
 from bandit_svc.services.policy_inputs import policy_of, reward_range
 from bandit_svc.storage.rows import EvaluationRow, JoinedRow
 from policies.base import Policy, PolicyError
@@ -83,6 +84,7 @@ class Candidate:
         changed: true if it has advanced since it was last stored.
         stored_rarely: its state is large, as that of a policy that learns.
         needs_maximum: it counts rewards in [0, 1].
+        of_pages: it takes what a slot adds to its page, in reward units.
         mixes_groups: it is asked about first decisions of both groups; else about the
             treatment's alone.
     """
@@ -98,6 +100,7 @@ class Candidate:
         self.changed = False
         self.stored_rarely = policy is not None
         self.needs_maximum = True
+        self.of_pages = False
         self.mixes_groups = label != TREATED_BASELINE
         self._weights = (policy is None and fixed_weights(spec)) or {}
         # A policy of one variant, as most of a report's are, needs no pmf.
@@ -285,6 +288,9 @@ def evaluate_and_learn(
 ) -> None:
     """Evaluate candidates on the next joined decisions, each before it learns from it.
 
+    The rewards of a page become known at once, so that nothing is learned from one of
+    its slots before all of them are evaluated.
+
     Args:
         candidates: all at the same cursor, right before the first row.
         rows: in the recorded order.
@@ -296,7 +302,11 @@ def evaluate_and_learn(
     """
     scale = reward_range(definition)
     learners = [c.policy for c in candidates if c.policy is not None]
+    waiting: list[JoinedRow] = []
     for row in rows:
+        if row.place <= 1:
+            _learn(waiting, learners, examples, predictor)
+        waiting.append(row)
         decision = row.decision
         bound = bounds.bound(decision)
         mixed = draw_of(decision, bound, is_first=predictor.is_first(decision))
@@ -313,13 +323,28 @@ def evaluate_and_learn(
                 candidate.pass_over(decision)
             else:
                 earned = bounded if candidate.needs_maximum else reward
+                if candidate.of_pages:
+                    earned = part_of_page(row)
                 candidate.evaluate(decision, draw, earned, examples, predicted)
+    _learn(waiting, learners, examples, predictor)
+    for candidate in candidates:
+        candidate.cursor = rows[-1].position
+        candidate.changed = True
+    predictor.cursor = rows[-1].position
+
+
+def _learn(
+    waiting: list[JoinedRow],
+    learners: Sequence[Policy],
+    examples: JoinedExamples,
+    predictor: RewardPredictor,
+) -> None:
+    """Let policies and the reward model learn what waits; nothing waits then."""
+    for row in waiting:
+        decision = row.decision
         if row.learnable and learners:
             actions = examples.actions(decision)
             for policy in learners:
                 teach(policy, decision, actions, row.reward)
         predictor.pass_on(row, decision, examples)
-    for candidate in candidates:
-        candidate.cursor = rows[-1].position
-        candidate.changed = True
-    predictor.cursor = rows[-1].position
+    waiting.clear()

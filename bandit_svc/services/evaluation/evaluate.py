@@ -44,6 +44,7 @@ from bandit_svc.services.evaluation.rows import (
     policies,
     reward_model_quality,
 )
+from bandit_svc.services.evaluation.slates.slates import SlateCandidate, slate_rows
 from bandit_svc.services.evaluation.trajectories import (
     TrajectoryCandidate,
     trajectory_rows,
@@ -53,6 +54,7 @@ from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.learning.uplift_sums import kept_uplift
 from bandit_svc.services.values import (
     ONE_STEP,
+    SLATE,
     TRAJECTORY,
     Estimand,
     PolicyRow,
@@ -120,6 +122,12 @@ def evaluate(
             )
             for label, target in asked.items()
         }
+    slates: dict[str, SlateCandidate] = {}
+    if estimand == SLATE:
+        slates = {
+            label: SlateCandidate(_built(label, target, experiment, storage, examples))
+            for label, target in asked.items()
+        }
     # A published model is evaluated from where it had stopped learning.
     begins = {label: _begins(target) for label, target in asked.items()}
     predictor = RewardPredictor(experiment.definition)
@@ -127,14 +135,13 @@ def evaluate(
     for rows in examples.rows((0, total)):
         for part in split(rows, set(begins.values())):
             first = part[0].position
-            both = (*candidates.items(), *along.items())
+            both = (*candidates.items(), *along.items(), *slates.items())
             group = [c for label, c in both if begins.get(label, 0) < first]
             evaluate_and_learn(
                 group, part, experiment.definition, examples, bounds, predictor
             )
-            _pass_over(
-                [c for label, c in along.items() if begins[label] >= first], part
-            )
+            late = (*along.items(), *slates.items())
+            _pass_over([c for label, c in late if begins[label] >= first], part)
         on_progress(rows[-1].position, total)
     found = {
         label: CandidateProgress(
@@ -158,6 +165,8 @@ def evaluate(
             )
             if estimand == ONE_STEP
             else trajectory_rows(experiment, along.values())
+            if estimand == TRAJECTORY
+            else slate_rows(experiment, slates.values())
         ),
         reward_model=reward_model_quality(predictor.quality),
         health=(
@@ -187,7 +196,8 @@ def _one_step_rows(
 
 
 def _pass_over(
-    candidates: Sequence[TrajectoryCandidate], rows: Sequence[JoinedRow]
+    candidates: Sequence[Candidate],
+    rows: Sequence[JoinedRow],
 ) -> None:
     """Let the units of decisions that a published model has learned from not count."""
     if candidates:

@@ -20,7 +20,7 @@ from bandit_svc.errors import (
 )
 from bandit_svc.services.evaluation.labels import asked_specs
 from bandit_svc.services.evaluation.trajectories import is_kept, kept_request
-from bandit_svc.services.values import ONE_STEP, TRAJECTORY, Estimand
+from bandit_svc.services.values import ONE_STEP, SLATE, TRAJECTORY, Estimand
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.jobs import EVALUATION, JobRow
 from policies.base import PolicyError
@@ -104,7 +104,8 @@ def labels(row: JobRow) -> list[str]:
 
 def estimand_of(request: Payload) -> Estimand:
     """Return what an evaluation's estimates are of; earlier versions kept none."""
-    return TRAJECTORY if request.get("estimand") == TRAJECTORY else ONE_STEP
+    known: dict[object, Estimand] = {TRAJECTORY: TRAJECTORY, SLATE: SLATE}
+    return known.get(request.get("estimand"), ONE_STEP)
 
 
 MAX_ATTEMPTS = 3

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.slots.places import slot_decisions
-from bandit_svc.domain.slots.rewards import learned_reward
+from bandit_svc.domain.slots.rewards import earned_reward, learned_reward
 from bandit_svc.storage.rows import JoinedRow
 
 
@@ -47,3 +47,8 @@ def by_slot(
             for number, slot in enumerate(slot_decisions(row.decision), 1)
         ]
     return found
+
+
+def part_of_page(row: JoinedRow) -> float:
+    """Return what a row adds to its page; of one that is no slot, its reward."""
+    return row.reward if row.slots is None else earned_reward(row.slots, row.place)

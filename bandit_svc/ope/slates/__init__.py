@@ -1,0 +1,1 @@
+"""The value of a policy that fills several places of a page."""

@@ -1,0 +1,1 @@
+"""What policies would earn by whole pages."""
