@@ -12,7 +12,7 @@ from bandit_svc.services.report.programmes.build import Compared, ProgrammeRepor
 def programme_figure(report: ProgrammeReport) -> Figure:
     """Draw the whole, each part, and what is left of the whole without them."""
     named = [
-        ("the whole, against the holdout", report.whole),
+        ("against the holdout", report.whole),
         ("against business as usual", report.versus_business_as_usual),
         *report.parts.items(),
         ("the whole less its parts", report.interaction),

@@ -18,7 +18,7 @@ from bandit_svc.web.forms.json_field import Json, read_json
 from bandit_svc.web.forms.number_field import read_number
 
 SHARES = ("holdout", "business_as_usual", "explore")
-_JSON = ("layers",)
+_JSON = ("layers", "caps", "quiet")
 """Fields whose text is JSON; an empty one stands for its default."""
 EMPTY: Mapping[str, str] = MappingProxyType(
     {

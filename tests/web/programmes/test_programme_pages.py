@@ -19,14 +19,21 @@ def test_a_programme_is_created_and_changed_by_its_form(
         key="shop",
         holdout="0.2",
         layers='{"checkout": ["popup", "banner"]}',
+        caps='[{"match": "tag=offer", "max": 1, "per": "30d", "strict": true}]',
+        quiet='{"channel": "push", "from": "21:00", "to": "08:00",'
+        ' "zone": "unit.zone"}',
     )
     shown = service.get("/v1/programmes/shop").json
+    page = visitor.get("/programmes/shop").text
     visitor.confirm("/programmes/shop/change", holdout="0.3", layers="")
     changed = service.get("/v1/programmes/shop").json
 
     assert made.headers["Location"] == "/programmes/shop"
     assert (shown["holdout"], shown["business_as_usual"]) == (0.2, 0.05)
     assert shown["layers"] == {"checkout": ["popup", "banner"]}
+    assert (shown["caps"][0]["match"], shown["quiet"]["from"]) == ("tag=offer", "21:00")
+    assert "push: 21:00 to 08:00, unit.zone" in page
+    assert (changed["caps"], changed["quiet"]) == (shown["caps"], shown["quiet"])
     assert (changed["holdout"], changed["layers"], changed["revision"]) == (0.3, {}, 2)
 
 
