@@ -13,7 +13,7 @@ baseline, in `rare rewards` logs of other systems have few rewards and large wei
 in `planner` planned durations are held against simulated ones, in `metrics` ratios and
 totals a unit are compared, in `claims` many metrics and retention, in `people` the
 service itself plays a site whose visitors sign in, in `splits` a policy split takes the
-steps that follow from its comparison.
+steps that follow from its comparison, in `programmes` two channels say the same.
 All of it takes about three hours on one core; 1,000 runs are the default.
 """
 
@@ -34,6 +34,7 @@ from benchmarks.truth.parts.claims import print_claims
 from benchmarks.truth.parts.metrics import print_metrics
 from benchmarks.truth.parts.people import print_people
 from benchmarks.truth.parts.planner import print_planner
+from benchmarks.truth.parts.programmes import print_programmes
 from benchmarks.truth.parts.rare_rewards import print_rare_rewards
 from benchmarks.truth.parts.segments import print_segments
 from benchmarks.truth.parts.splits import print_splits
@@ -140,6 +141,7 @@ SECTIONS: dict[str, Callable[[int, Sequence[str]], None]] = {
     "claims": print_claims,
     "people": print_people,
     "splits": print_splits,
+    "programmes": print_programmes,
 }
 """Sections by name; each prints the cells whose names hold one of the texts passed, all
 of its cells if none is. Sections without cells run whole or not at all."""

@@ -21,7 +21,7 @@ sequences/asymptotic.py with matured decisions as its count, since totals grow w
 them. Variances are padded as there, with pseudo-units of the typical size of a total
 that is not 0. No interval is shown before each side has MINIMAL_UNITS effective units
 and all sides MINIMAL_BRINGING units whose total is not 0. Measured:
-tests/ope/programmes/test_coverage.py and benchmarks/truth/programmes.py.
+tests/ope/programmes/test_coverage.py and benchmarks/truth/parts/programmes.py.
 
 References:
     Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), "Time-uniform central limit
