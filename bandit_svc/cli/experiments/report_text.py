@@ -13,6 +13,7 @@ from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import NOTHING, counted
 from bandit_svc.prose.consent import consent_sentence
 from bandit_svc.prose.corrections import corrections_sentence
+from bandit_svc.prose.deployed import deployed_sentence
 from bandit_svc.prose.derived import (
     chance_sentence,
     chance_text,
@@ -60,8 +61,7 @@ def report_text(report: Report) -> str:
         parts.append(_table(_segments(report)))
     if report.without_consent:
         parts.append(consent_sentence(report))
-    if report.restricted:
-        parts.append(restricted_sentence(report))
+    parts += filter(None, [restricted_sentence(report), deployed_sentence(report)])
     parts += _slots(report)
     if report.made:
         parts.append(_range(report.made))

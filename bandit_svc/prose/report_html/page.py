@@ -13,6 +13,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from bandit_svc.domain.numbers import amount, count, duration, percent
 from bandit_svc.prose.consent import consent_sentence
 from bandit_svc.prose.corrections import corrections_sentence
+from bandit_svc.prose.deployed import deployed_sentence
 from bandit_svc.prose.derived import (
     chance_sentence,
     chance_text,
@@ -141,6 +142,7 @@ def _environment() -> Environment:
         outlook_sentence,
         consent_sentence,
         restricted_sentence,
+        deployed_sentence,
         slots_sentence,
         slot_cells,
         *derived,

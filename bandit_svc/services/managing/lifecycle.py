@@ -25,6 +25,7 @@ from bandit_svc.services.managing.merge_patch import merged_patch
 from bandit_svc.services.managing.rehearsal import check_rehearsal
 from bandit_svc.services.managing.splits.settling import (
     begun,
+    check_alone,
     resolved_spec,
     settled,
 )
@@ -194,6 +195,7 @@ def restore(
     definition = experiment.definition
     policy = _checked_policy(definition, old.meta.policy)
     if definition.policy != policy:
+        check_alone(definition)
         definition = msgspec.structs.replace(definition, policy=policy)
         note = f"restore: model version {version} and the policy that it was made by"
         storage.experiments.revise(experiment, definition, now_ms, note)

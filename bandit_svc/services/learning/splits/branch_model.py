@@ -143,8 +143,13 @@ class BranchTrainer:
         self, definition: Definition, spec: Spec, target: tuple[Span, ...]
     ) -> Model:
         """Return the model that goes on; a new one if the kept one can't."""
-        newest = self._storage.branch_versions.newest(self._number)
-        version = 0 if newest is None else newest.version
+        # The number counts also where the row of that version is damaged.
+        versions = self._storage.branch_versions
+        kept = [one.version for one in versions.ages(self._number)]
+        version = max(kept, default=0)
+        newest = versions.newest(self._number)
+        if newest is not None and newest.version != version:
+            newest = None
         model = self._model
         if model is None or version != self._version:
             self._version = version

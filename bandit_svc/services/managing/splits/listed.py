@@ -102,6 +102,10 @@ def splits_of(storage: Storage, experiment: Experiment) -> Splits:
     """Return the splits of an experiment."""
     now = experiment.definition.split
     steps = storage.splits.steps(experiment.number)
+    if now is not None and all(step.since != now.id for step in steps):
+        # The process that has created the experiment died before it kept the step.
+        at_ms, reason = experiment.created_at_ms, now.reason
+        steps.append(Step(now.id, now.id, at_ms, "begun", 0.0, reason))
     current = None
     past = []
     for since, group in groupby(steps, key=lambda step: step.since):

@@ -13,7 +13,7 @@ from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.domain.splits.split import CANDIDATE, Split, State
 from bandit_svc.domain.splits.step import Kind, Step
-from bandit_svc.errors import InvalidInput
+from bandit_svc.errors import Conflict, InvalidInput
 from bandit_svc.services.evaluation.labels import without_name
 
 
@@ -111,6 +111,20 @@ def _kind(before: Split, after: Split) -> Kind | None:
     if before.share != after.share:
         return "changed"
     return None if before == after else "changed"
+
+
+def check_alone(definition: Definition) -> None:
+    """Refuse another policy than the one that a split compares.
+
+    Raises:
+        Conflict: there is a split.
+    """
+    if definition.split is not None:
+        raise Conflict(
+            "that model was made by another policy, and the policy of now is compared "
+            f"with {definition.split.name!r} in a split; end the split first "
+            "(split = null)"
+        )
 
 
 def _check_same_policy(old: Definition, new: Definition) -> None:

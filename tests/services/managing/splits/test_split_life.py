@@ -1,13 +1,21 @@
 """A split from its beginning to its end, on the real service."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.programmes.programme import ProgrammeDefinition
 from bandit_svc.domain.splits.split import Split
-from bandit_svc.domain.splits.step import Step
-from bandit_svc.errors import InvalidInput
+from bandit_svc.domain.splits.step import Evidence, Step
+from bandit_svc.errors import Conflict, InvalidInput
+from bandit_svc.services.managing import lifecycle
+from bandit_svc.services.managing.programmes.manage import create_programme
 from bandit_svc.services.managing.splits.command_split import command_split
+from bandit_svc.services.managing.splits.taking import Asked, take_step
 from bandit_svc.services.serving.decide import Decided
 from tests.harness.service import Service
 
@@ -214,6 +222,74 @@ def test_the_policy_stays_while_it_is_compared(service: Service) -> None:
     begin(service, MIXED, MIXED)
     with pytest.raises(InvalidInput, match="end the split first"):
         service.change(policy={"kind": "linear"})
+
+
+def test_a_restored_policy_needs_the_split_to_end_first(service: Service) -> None:
+    service.create(policy={"kind": "linear"})
+    service.rounds(40)
+    service.mature()
+    service.change(policy={"kind": "vw"})
+    service.rounds(40)
+    service.mature()
+    assert service.model().meta.policy["kind"] == "vw"
+    service.change(split={"policies": {"current": 0.5, "x": 0.5}, "policy": MIXED})
+
+    with pytest.raises(Conflict, match="end the split first"):
+        lifecycle.restore(service.storage, "hero", 1, service.now_ms)
+    assert lifecycle.restore(service.storage, "hero", 2, service.now_ms).version == 3
+
+
+def test_units_of_a_programme_that_are_no_treatment_are_outside(
+    service: Service,
+) -> None:
+    asked = ProgrammeDefinition("shop", holdout=0.2, business_as_usual=0.2, explore=0.2)
+    create_programme(service.storage, asked, "salt-shop", service.now_ms)
+    service.create(
+        policy=MIXED,
+        programme="shop",
+        split={"policies": {"current": 0.5, "x": 0.5}, "policy": WORST},
+    )
+    service.mature()
+    branches: dict[str, set[str | None]] = {}
+    for one in decisions(service.rounds(300)):
+        assert one.programme is not None
+        name = None if one.branch is None else one.branch.name
+        branches.setdefault(one.programme.group, set()).add(name)
+
+    assert branches.pop("experiment") >= {"current", "x"}
+    assert set(branches) == {"holdout", "business_as_usual", "explore"}
+    assert all(names == {None} for names in branches.values())
+
+
+def test_a_conflict_keeps_neither_revision_nor_step(service: Service) -> None:
+    before = begin(service, MIXED, MIXED)
+    split = before.definition.split
+    assert split is not None
+    service.change(description="meanwhile")
+    asked = Asked("rolled_back", "why", Evidence())
+    with pytest.raises(Conflict, match="changed by somebody else"):
+        take_step(service.storage, before, split, asked, service.now_ms)
+    assert [step.kind for step in steps(service)] == ["begun"]
+    assert split_of(service) is not None
+
+
+def test_a_damaged_model_of_a_branch_is_learned_again(service: Service) -> None:
+    begin(service, MIXED, {"kind": "linear"}, advance_when="never")
+    service.mature()
+    service.rounds(100)
+    service.mature()
+    path = Path(service.settings.data) / "bandit.db"
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("DROP TRIGGER branch_versions_updated")
+        raw.execute("UPDATE branch_versions SET learned = learned + 1")
+        raw.commit()
+    service.learner = service.new_learner()
+    service.rounds(20)
+    service.mature()
+
+    newest = service.storage.branch_versions.newest(1)
+    assert newest is not None
+    assert newest.learned == service.model().meta.learned
 
 
 def decisions(made: list[Decided]) -> list[Decision]:
