@@ -292,17 +292,20 @@ def test_another_worker_shows_it_once_more_until_the_learner_knows(
     assert service.worker.storage.units.overshoot() == {("shop", "offer 1 per 30d"): 1}
 
 
-def test_hits_are_counted_by_cap(declare: Declare) -> None:
-    service = declare(OFFER)
+def test_hits_are_counted_by_cap_and_reported(declare: Declare) -> None:
+    service = declare(OFFER, MAIL)
     show(service)
     kept_out(service)
-    kept_out(service)
+    kept_out(service, experiment="cart-mail")
     kept_out(service, "another")
     service.learn()
 
-    number = service.worker.catalog.experiment("popup").number
-    counts = service.worker.storage.facts.totals(number).counts
-    assert counts["cap_hits shop offer 1 per 30d"] == 2
+    report = service.get("/v1/programmes/shop/report").json
+
+    assert [(r["match"], r["hits"], r["overshoot"]) for r in report["caps"]] == [
+        ("tag=offer", 2, 0),
+        ("channel=email", 0, 0),
+    ]
 
 
 def test_an_erased_unit_leaves_no_count_and_no_place(declare: Declare) -> None:

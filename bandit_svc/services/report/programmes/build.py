@@ -25,6 +25,7 @@ from bandit_svc.ope.programmes.effects import (
 )
 from bandit_svc.services.checks.check import Check, CheckKind, Status
 from bandit_svc.services.learning.programmes.following import kept_sums
+from bandit_svc.services.report.programmes.caps import CapRow, cap_rows
 from bandit_svc.services.values import CONFIDENCE, UNKNOWN, Bounds, Reason, bounds
 from bandit_svc.storage.interface import Storage
 
@@ -98,6 +99,7 @@ class ProgrammeReport(msgspec.Struct, frozen=True):
         versus_business_as_usual: the same against business as usual.
         parts: by experiment, what its treatment adds to its own holdout where the
             others are as they are.
+        caps: how often each kept something out, and was exceeded.
         units_in_both_groups: units that were seen in two groups of the programme.
     """
 
@@ -112,6 +114,7 @@ class ProgrammeReport(msgspec.Struct, frozen=True):
     versus_business_as_usual: Compared
     parts: dict[str, Compared]
     interaction: Interaction
+    caps: list[CapRow]
     units_in_both_groups: int
     health: list[Check]
 
@@ -145,9 +148,24 @@ def build_programme_report(
             one.key: _compared(parts[one.key], _no_part(effects, one)) for one in read
         },
         interaction=_interaction(effects, whole, parts),
+        caps=cap_rows(storage, programme, _ever_in(programme, experiments, read)),
         units_in_both_groups=kept.sums.crossed,
         health=[_sample_ratio(effects, rows)],
     )
+
+
+def _ever_in(
+    programme: Programme,
+    experiments: Mapping[int, Experiment],
+    read: Sequence[Experiment],
+) -> list[Experiment]:
+    """Return the experiments that are in a programme, or of which it has sums."""
+    mine = {
+        number: one
+        for number, one in experiments.items()
+        if one.definition.programme == programme.key
+    }
+    return list({**mine, **{one.number: one for one in read}}.values())
 
 
 def _group(effects: Effects, programme: Programme, group: ProgrammeGroup) -> GroupRow:
