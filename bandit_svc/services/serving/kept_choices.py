@@ -9,9 +9,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.people.sticky import Sticky
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.slots.places import shown_variants
+from bandit_svc.domain.splits.split import is_other
 from bandit_svc.services.serving.served_experiment import ServedExperiment
 from bandit_svc.storage.interface import Facts
 from bandit_svc.storage.units import StickyChoices
@@ -56,7 +58,8 @@ class KeptChoices:
                 and sticky.holds(one.decided_at_ms, now_ms)
                 and set(shown_variants(one)).issubset(keys)
                 and not sticky.breaks(
-                    (one.context, one.model_version), (context, served.policy.version)
+                    (one.context, _model_of(one, served)),
+                    (context, _mark(served.policy.version, in_other=served.in_other)),
                 )
             )
 
@@ -86,3 +89,17 @@ class KeptChoices:
             self._decisions.move_to_end(key)
             if len(self._decisions) > REMEMBERED:
                 self._decisions.popitem(last=False)
+
+
+def _model_of(decision: Decision, served: ServedExperiment) -> int:
+    """Return the mark of the model that a choice was made with."""
+    in_other = is_other(decision.branch)
+    # The holdout is in no branch, and its decisions name the model of their unit's.
+    if decision.branch is None and decision.group == BASELINE:
+        in_other = served.in_other
+    return _mark(decision.model_version, in_other=in_other)
+
+
+def _mark(version: int, *, in_other: bool) -> int:
+    """Return a number of a model: those of both policies of a split begin at 0."""
+    return -1 - version if in_other else version

@@ -147,6 +147,8 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     """Of the units of the programme that explore."""
     limits: Limits | None
     """Caps and quiet hours of its programme; None for none."""
+    in_other: bool = False
+    """Whether its policy is the other one of a split."""
     other: "ServedExperiment | None" = None
     """The same one with the other policy of a split; None without a split that serves.
     """
@@ -274,7 +276,7 @@ def prepared(
     )
     if other is None:
         return served
-    return replace(served, other=replace(served, policy=other))
+    return replace(served, other=replace(served, policy=other, in_other=True))
 
 
 def _explore_pmfs(definition: Definition, programme: Programme | None) -> BaselinePmfs:

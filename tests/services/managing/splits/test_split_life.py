@@ -29,11 +29,15 @@ MIXED = {"kind": "uniform"}
 
 
 def begin(
-    service: Service, current: object, other: object, **split: object
+    service: Service,
+    current: object,
+    other: object,
+    sticky: object = None,
+    **split: object,
 ) -> Experiment:
     """Create an experiment whose split gives half of the units another policy."""
     given = {"policies": {"current": 0.5, "other": 0.5}, "policy": other} | split
-    return service.create(policy=current, holdout=0.1, split=given)
+    return service.create(policy=current, holdout=0.1, split=given, sticky=sticky)
 
 
 def play(service: Service, batches: int, every: int = 200) -> list[Decided]:
@@ -222,6 +226,32 @@ def test_the_policy_stays_while_it_is_compared(service: Service) -> None:
     begin(service, MIXED, MIXED)
     with pytest.raises(InvalidInput, match="end the split first"):
         service.change(policy={"kind": "linear"})
+
+
+def test_a_kept_choice_breaks_where_a_unit_gets_the_other_policy(
+    service: Service,
+) -> None:
+    begin(
+        service,
+        MIXED,
+        MIXED,
+        advance_when="never",
+        ramp=[0.9, 1],
+        sticky={"for_seconds": 600, "break_when": ["model"]},
+    )
+    service.mature()
+    units = [f"u{n}" for n in range(60)]
+    first = {unit: service.decide(unit_id=unit) for unit in units}
+    assert all(service.decide(unit_id=unit).given_again for unit in units)
+    command_split(service.storage, "hero", "advance", "", "me", service.now_ms)
+
+    for unit in units:
+        again = service.decide(unit_id=unit)
+        before, now = first[unit].decision.branch, again.decision.branch
+        assert (before and before.name) == (now and now.name) or not again.given_again
+        assert again.given_again == (before is None or before.name == "other") or (
+            now is not None and now.name == "current"
+        )
 
 
 def test_a_restored_policy_needs_the_split_to_end_first(service: Service) -> None:
