@@ -122,9 +122,9 @@ bench-truth: install  ## coverage, widths, power of intervals; BENCH_ARGS="--run
 	$(BIN)/python -m benchmarks.truth $(BENCH_ARGS)
 
 # PEOPLE=20000 plays as many; the default takes a few minutes.
-story: install-test  ## tell an acceptance story on real parts, and play its weeks: STORY=streaming
+story: install-test  ## tell an acceptance story on real parts, and play its weeks: STORY=retailer|streaming
 	@.ci/programs
-	$(BIN)/python -m benchmarks.stories $(or $(STORY),streaming) $(if $(PEOPLE),--people $(PEOPLE))
+	$(BIN)/python -m benchmarks.stories $(or $(STORY),retailer) $(if $(PEOPLE),--people $(PEOPLE))
 
 fuzz: install-test  ## schemathesis follows the links of /openapi.json against a service; SCENARIOS=1000
 	FUZZ_SCENARIOS=$(or $(SCENARIOS),1000) $(BIN)/python -m pytest -q -n 0 tests/e2e/test_linked_calls.py --timeout 20000

@@ -1,6 +1,6 @@
 """Tell a story on a real service, then play its weeks on a clock that is moved.
 
-`python -m benchmarks.stories streaming [--people N] [--days N] [--seed N]
+`python -m benchmarks.stories retailer|streaming [--people N] [--days N] [--seed N]
 [--out FOLDER] [--no-script]`. The script is that of `examples/`; what was learned in
 the weeks is printed and drawn. Exits 1 where a claim does not hold.
 """
@@ -13,8 +13,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.speed.processes import end_on_sigterm
-from benchmarks.stories import streaming, streaming_result, told
+from benchmarks.stories import (
+    cascade,
+    retailer,
+    retailer_result,
+    streaming,
+    streaming_result,
+    told,
+    vouchers,
+)
 from benchmarks.stories.site import Site
+from simulators.worlds.retailer import shop
 
 
 class Asked(NamedTuple):
@@ -54,6 +63,24 @@ def main() -> None:
     say(f"Drawn: {file}" for file in files)
 
 
+def play_retailer(folder: str, asked: Asked) -> list[Path]:
+    """Play the shop, and the trial of vouchers; return its pictures."""
+    site = Site(f"{folder}/shop", retailer.START_MS)
+    site.start_programme("retailer/programme.toml")
+    site.create(*(f"retailer/{key}.toml" for key in retailer.KEYS))
+    story = retailer.Story(site, asked.people, asked.seed)
+    story.play(asked.days)
+    programme = site.call("GET", "/v1/programmes/shop/report")
+    say(retailer_result.lines(story, programme))
+    say([site.verified(retailer.KEYS)])
+    site.close()
+    other = Site(f"{folder}/vouchers", retailer.START_MS)
+    people = vouchers.TIMES_PEOPLE * asked.people
+    say(vouchers.play(other, people, asked.days, asked.seed))
+    other.close()
+    return retailer_result.draw(story, asked.out)
+
+
 def play_streaming(folder: str, asked: Asked) -> list[Path]:
     """Play the home page; return its picture."""
     site = Site(folder, streaming.START_MS)
@@ -62,7 +89,7 @@ def play_streaming(folder: str, asked: Asked) -> list[Path]:
     story.play(asked.days)
     story.show_new_title(streaming.NEW_SHOWN)
     say(streaming_result.lines(story))
-    say([site.verified(streaming.KEYS)])
+    say([site.verified(streaming.KEYS), str(cascade.coverage(asked.seed))])
     site.close()
     return streaming_result.draw(story, asked.out)
 
@@ -74,7 +101,10 @@ def say(lines: Iterable[str]) -> None:
         sys.stdout.flush()
 
 
-WEEKS: Mapping[str, Weeks] = {"streaming": Weeks(play_streaming, 1_500, 10)}
+WEEKS: Mapping[str, Weeks] = {
+    "retailer": Weeks(play_retailer, 2_000, shop.DAYS),
+    "streaming": Weeks(play_streaming, 1_500, 10),
+}
 
 if __name__ == "__main__":
     main()

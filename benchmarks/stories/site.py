@@ -79,6 +79,10 @@ class Site:
         for file in files:
             self._send_file("/v1/experiments", file)
 
+    def start_programme(self, file: str) -> None:
+        """Create a programme from a file of the examples."""
+        self._send_file("/v1/programmes", file)
+
     def _send_file(self, path: str, file: str) -> None:
         definition = tomllib.loads((EXAMPLES / file).read_text())
         self.call("POST", path, definition)
@@ -117,3 +121,11 @@ class Site:
     def close(self) -> None:
         """End the service."""
         self._worker.close()
+
+
+def written(found: Json) -> str:
+    """Return an estimate of a report with its interval, or why there is none."""
+    low, high = found["interval"]
+    if low is None:
+        return f"is not known: {found['reason']}"
+    return f"{found['estimate']:+.2f} [{low:+.2f}, {high:+.2f}]"

@@ -177,15 +177,16 @@ class HomePage:
         for _ in range(viewers):
             visit = self.draw_visit(rng)
             for _ in range(visits):
-                slate = self._draw_slate(visit, pmf, rng)
+                slate = self.draw_slate(visit, pmf, rng)
                 played = self.draw_play(visit, slate, rng)
                 plays += played is not None
                 visit = self.next_visit(visit.viewer, next_tired(slate, played), rng)
         return plays / (viewers * visits)
 
-    def _draw_slate(
+    def draw_slate(
         self, visit: Visit, pmf: Pmf, rng: np.random.Generator
     ) -> tuple[str, ...]:
+        """Draw a page, slot by slot."""
         slate: tuple[str, ...] = ()
         while len(slate) < self.slots:
             left = tuple(row for row in visit.eligible(self.rows) if row not in slate)

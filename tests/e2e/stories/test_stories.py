@@ -10,7 +10,7 @@ from benchmarks.stories.told import tell
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("story", ["streaming"])
+@pytest.mark.parametrize("story", ["retailer", "streaming"])
 def test_a_story_holds_and_its_readme_says_what_it_printed(story: str) -> None:
     printed = tell(story)
 
@@ -18,7 +18,7 @@ def test_a_story_holds_and_its_readme_says_what_it_printed(story: str) -> None:
     assert printed in readme
 
 
-@pytest.mark.parametrize("story", ["streaming"])
+@pytest.mark.parametrize("story", ["retailer", "streaming"])
 def test_every_file_of_a_story_is_in_its_readme(story: str) -> None:
     folder = ROOT / "examples" / story
     readme = (folder / "README.md").read_text()
