@@ -54,7 +54,8 @@ class Truth:
 
     Attributes:
         whole: both channels less neither.
-        parts: of each channel: its policy less `nothing`, the other one going on.
+        parts: of each channel: as it is run, its own holdout included, less `nothing`,
+            the other one going on.
         interaction: the whole less the sum of the parts.
     """
 
@@ -96,8 +97,8 @@ def truth(chances: Chances) -> Truth:
     """Return the truth in closed form."""
     banner, mail = chances.served
     parts = {
-        "banner": mean(chances.banner, mail) - mean(0.0, mail),
-        "mail": mean(banner, chances.mail) - mean(banner, 0.0),
+        "banner": mean(banner, mail) - mean(0.0, mail),
+        "mail": mean(banner, mail) - mean(banner, 0.0),
     }
     whole = mean(banner, mail) - mean(0.0, 0.0)
     return Truth(whole, parts, whole - sum(parts.values()))

@@ -9,10 +9,12 @@ is the sum over patterns of  a² S2 + 2 a b S1 + b² n,  times n / (n - 1).
     whole             m_experiment - m_holdout
     part of k         s_k (m_k1 - m_k0), for units that met k in the group
                       `experiment`, of its treatment and of its own holdout;
-                      s_k is the share of the units of that group that met k
+                      s_k is the share of that group's units that got its treatment
     interaction       whole - sum of the parts
 
-So parts add up to the whole only where no experiment changes what another one brings.
+The group `experiment` is compared as it is, own holdouts included, and so are the
+parts: they add up to the whole only where no experiment changes what another one
+brings.
 Groups are those at a unit's first decision; one that a changed share moves later stays
 where it was counted, which pulls estimates towards 0.
 
@@ -130,7 +132,7 @@ class Effects:
         return self._effect(first, second, 1.0, {})
 
     def part(self, experiment: int) -> Effect:
-        """Estimate what one experiment adds, per unit of the group `experiment`.
+        """Estimate what one experiment adds as it is run, per unit of `experiment`.
 
         Args:
             experiment: its number.
@@ -149,13 +151,14 @@ class Effects:
         if first is None or second is None:
             return Effect()
         mine = [p for p in self._patterns if p.group == "experiment"]
-        met = {p: float(p.arm(experiment) is not None) for p in mine}
+        arms = {p: p.arm(experiment) for p in mine}
+        got = {p: float(arm is not None and arm[1]) for p, arm in arms.items()}
         weights = {p: self._patterns[p].units / p.chance for p in mine}
         whole = sum(weights.values())
-        share = sum(weights[p] * met[p] for p in mine) / whole
+        share = sum(weights[p] * got[p] for p in mine) / whole
         difference = first.value - second.value
         # The share is an estimate too.
-        of_share = {p: difference * (met[p] - share) / (p.chance * whole) for p in mine}
+        of_share = {p: difference * (got[p] - share) / (p.chance * whole) for p in mine}
         return self._effect(first, second, share, of_share)
 
     def interaction(self, whole: Effect, parts: Sequence[Effect]) -> Effect:

@@ -85,9 +85,9 @@ def programme(logs: dict[str, list[dict[str, Any]]]) -> dict[str, list[float]]:
             mean(weight * (signed < 0)),
         )
         plain = np.where(rest, 1 / chance, 0.0)
-        met = (signed != 0).astype(float)
-        share = np.sum(plain * met) / plain.sum()
-        of_share = (a1 - a0) * plain * (met - share) / plain.sum()
+        got = (signed > 0).astype(float)
+        share = np.sum(plain * got) / plain.sum()
+        of_share = (a1 - a0) * plain * (got - share) / plain.sum()
         influence = share * (j1 - j0) + of_share
         part = (share * (a1 - a0), influence, share**2 * (q1 + q0))
         found[key] = bounded(*part, rest, rest & (signed != 0))

@@ -79,8 +79,9 @@ def of_parts(world: World) -> Sequence[tuple[float, Floats]]:
         met, own = world.met[:, k] & rest, world.own[:, k]
         m1, i1 = influence(world, met & ~own, weight / 0.75)
         m0, i0 = influence(world, met & own, weight / 0.25)
-        share = np.sum(weight[met]) / np.sum(weight[rest])
-        of_share = np.where(rest, weight, 0) * (met - share) / np.sum(weight[rest])
+        got = met & ~own
+        share = np.sum(weight[got]) / np.sum(weight[rest])
+        of_share = np.where(rest, weight, 0) * (got - share) / np.sum(weight[rest])
         found.append((share * (m1 - m0), share * (i1 - i0) + (m1 - m0) * of_share))
     return found
 
@@ -95,7 +96,7 @@ def test_the_whole_is_the_difference_of_weighted_means(
     assert effects.between("experiment", "explore").estimate is None
 
 
-def test_a_part_is_scaled_by_the_share_that_met_it(
+def test_a_part_is_scaled_by_the_share_that_got_its_treatment(
     world: World, effects: Effects
 ) -> None:
     for k, (estimate, influences) in enumerate(of_parts(world)):
