@@ -71,10 +71,13 @@ def put(service: Served, path: str, body: object) -> bool:
     return b"unit_id" in asked.stdout
 
 
-def start_callers(service: Served, units: int) -> list[subprocess.Popen[str]]:
+def start_callers(
+    service: Served, units: int, rounds: int = 1
+) -> list[subprocess.Popen[str]]:
+    place = [str(number) for number in (service.port, units, rounds)]
     return [
         subprocess.Popen(
-            [sys.executable, str(CLIENT), str(service.port), str(units), who],
+            [sys.executable, str(CLIENT), *place, who],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -118,14 +121,16 @@ def kill_the_learner(service: Served, callers: list[subprocess.Popen[str]]) -> i
     return kills
 
 
+@pytest.mark.parametrize("rounds", [1, TRIES // len(CALLERS)], ids=["many", "one"])
 def test_each_unit_is_shown_the_voucher_once_by_whichever_of_its_ids(
-    start_service: StartServed,
+    start_service: StartServed, rounds: int
 ) -> None:
+    """Many units that all callers ask for at once, and one that all ask for always."""
     service = declared(start_service)
-    units = TRIES // len(CALLERS)
+    units = TRIES // len(CALLERS) // rounds
     link(service, units)
 
-    callers = start_callers(service, units)
+    callers = start_callers(service, units, rounds)
     kills = kill_the_learner(service, callers)
     shown = shown_by(callers)
 

@@ -1,8 +1,8 @@
-"""A caller in a process of its own that asks for the voucher of each unit once.
+"""A caller in a process of its own that asks for the voucher of each unit.
 
-Started by test_strict_cap.py: `capped_client.py PORT UNITS WHO`. Says at the end which
-units it has shown the voucher to, as JSON. WHO is how it names a unit: by its own id,
-by one that was linked before, or by one that it links itself with each request.
+Started by test_strict_cap.py: `capped_client.py PORT UNITS ROUNDS WHO`. Says at the end
+which units it has shown the voucher to, as JSON. WHO is how it names a unit: by its own
+id, by one that was linked before, or by one that it links itself with each request.
 """
 
 import http.client
@@ -37,10 +37,10 @@ def ask(port: int, body: dict[str, object]) -> tuple[int, dict[str, object]]:
             connection.close()
 
 
-def main(port: int, units: int, who: str) -> None:
+def main(port: int, units: int, rounds: int, who: str) -> None:
     shown: list[int] = []
     statuses: dict[int, int] = {}
-    for unit in range(units):
+    for unit in list(range(units)) * rounds:
         status, answer = ask(port, {"experiment": "popup"} | named(who, unit))
         statuses[status] = statuses.get(status, 0) + 1
         if answer.get("variant") == "voucher":
@@ -49,4 +49,4 @@ def main(port: int, units: int, who: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

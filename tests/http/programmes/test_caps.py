@@ -321,6 +321,7 @@ def test_an_erased_unit_leaves_no_count_and_no_place(declare: Declare) -> None:
     done = service.get(answer.headers["Location"]).json
 
     assert done["status"] == "done"
+    assert (service.folder / "caps.db").exists()
     assert done["erased"]["cap_places"] == 1
     # The process itself remembers what it has shown for ten minutes.
     service.now_ms += 600_001

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-_OURS: Final = ("bandit.db*", "units.db*", "definitions.version", "pseudonym.key*")
+_OURS: Final = (
+    "bandit.db*",
+    "units.db*",
+    "caps.db*",
+    "definitions.version",
+    "pseudonym.key*",
+)
 _OUR_FOLDERS: Final = frozenset({"log", "locks", "metrics", "anew"})
 _OPAQUE: Final = frozenset({".parquet", ".gz", ".zip", ".zst", ".xz", ".bz2"})
 """Compressed files, in which an id is not found by its bytes."""
