@@ -268,7 +268,9 @@ def check_definition(definition: Definition) -> None:
     check_fields(definition.fields)
     if definition.channel and not is_key(definition.channel):
         raise InvalidInput.at("/channel", KEY_RULE)
-    check_split(definition.split)
+    check_split(
+        definition.split, successes_first=definition.reward.closes_at_first_reward
+    )
     if len(definition.opt_out) > 1_000:  # noqa: PLR2004 - said in the message
         raise InvalidInput.at("/opt_out", "at most 1000 characters are allowed")
 

@@ -137,8 +137,13 @@ def _split_hash(salt: str, since: int) -> "hashlib.blake2b":
     return hashing
 
 
-def check_split(split: Split | None) -> None:
+def check_split(split: Split | None, *, successes_first: bool) -> None:
     """Refuse a split that can't be run.
+
+    Args:
+        split: of a definition.
+        successes_first: whether a decision is joined at its first reward, so that no
+            interval of the joined ones is valid.
 
     Raises:
         InvalidInput: with the pointer to the first field at fault.
@@ -147,6 +152,8 @@ def check_split(split: Split | None) -> None:
         return
     _check_policies(split.policies)
     _check_ramp(split.ramp)
+    if successes_first:
+        _check_by_hand(split)
     if not 0.0 <= split.margin <= MAX_MARGIN:
         raise InvalidInput.at(
             "/split/margin",
@@ -186,6 +193,19 @@ def _check_policies(policies: dict[str, float]) -> None:
         raise InvalidInput.at(
             "/split/policies", f"the shares add up to {total:g}; they must add up to 1"
         )
+
+
+def _check_by_hand(split: Split) -> None:
+    """Refuse conditions on an interval that would not be valid."""
+    for name in ("advance_when", "rollback_when"):
+        if getattr(split, name) != "never":
+            raise InvalidInput.at(
+                f"/split/{name}",
+                f"{name} is {getattr(split, name)!r}; with learn_on first_reward "
+                "successes are joined before failures, so that no interval is valid at "
+                "every look. Only 'never' is allowed: steer the split by hand, or "
+                "create an experiment with learn_on maturity",
+            )
 
 
 def _check_ramp(ramp: tuple[float, ...]) -> None:

