@@ -5,17 +5,17 @@ late ones, the orders. The service sees what a shop sees of its shoppers; the tr
 that of `simulators.worlds.retailer`.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.stories.limits import Shown
 from benchmarks.stories.site import Site
 from simulators.worlds.retailer import shop
-from simulators.worlds.retailer.shop import HOURS, NOTHING, RHYTHMS
+from simulators.worlds.retailer.shop import HOURS, NOTHING, RHYTHMS, Kind
 from simulators.worlds.retailer.shoppers import Chance, Shopper, day_of, shoppers
 
 KEYS = ("hero", "recs", "popup", "cart-mail")
@@ -74,6 +74,15 @@ class Customer:
         return self.groups[0] if self.groups else None
 
 
+class Mail(NamedTuple):
+    """What was chosen in a morning, for what kind of shopper in what group."""
+
+    day: int
+    kind: Kind
+    group: str
+    variant: str
+
+
 class Story:
     """The shop's days."""
 
@@ -92,10 +101,9 @@ class Story:
         """The ids by which orders count once."""
         self.shown: list[Shown] = []
         """Mails and offers."""
-        self.mails: Counter[tuple[int, str, str]] = Counter()
-        """What was chosen in the mornings, by week, tier and variant."""
-        self.by_day: defaultdict[str, list[float]] = defaultdict(list)
-        """The mean margin a customer, expected, by group and day."""
+        self.mails: list[Mail] = []
+        self.by_day: list[list[float]] = []
+        """What each customer has earned after each day, in the mean."""
 
     def play(self, days: int) -> None:
         """Play the first days."""
@@ -112,10 +120,9 @@ class Story:
     def _day(self, day: int) -> None:
         midnight_ms = START_MS + day * DAY_MS
         drawn = day_of(len(self.customers), self._rng)
-        before = {one.number: one.expected for one in self.customers}
         self._sign_in(day, midnight_ms + 6 * HOUR_MS)
         self._at(midnight_ms + PLANS_AT_MS)
-        self._plan_mails(day // 7)
+        self._plan_mails(day)
         self._at(midnight_ms + 8 * HOUR_MS)
         self._send(HOURS[0])
         comers = [
@@ -132,7 +139,7 @@ class Story:
         for one in self.customers:
             one.shopper.sleeps()
             one.mail, one.mail_id = NOTHING, None
-        self._count(before)
+        self.by_day.append([one.expected for one in self.customers])
 
     def _at(self, now_ms: int) -> None:
         """Wait until a time of the day."""
@@ -154,7 +161,7 @@ class Story:
                 links = {"links": [old]}
                 self.site.call("PUT", f"/v1/units/{one.unit_id}", links)
 
-    def _plan_mails(self, week: int) -> None:
+    def _plan_mails(self, day: int) -> None:
         """Ask for everybody who left a cart; `nothing` counts at once."""
         unsent = []
         for one in self.customers:
@@ -167,7 +174,8 @@ class Story:
             made = self._decide(one, "cart-mail", context, defer=True)
             one.mail, one.mail_id = made["variant"], made["decision_id"]
             one.mail_chosen_ms = self.site.now_ms
-            self.mails[week, one.shopper.kind.tier, one.mail] += 1
+            mail = Mail(day, one.shopper.kind, one.groups[-1], one.mail)
+            self.mails.append(mail)
             if one.mail == NOTHING:
                 unsent.append(one.mail_id)
         self.site.many("/v1/activations/batch", "decision_ids", unsent)
@@ -274,14 +282,6 @@ class Story:
         now_ms = self.site.now_ms
         shown = Shown(now_ms, chosen_ms, one.number, experiment, variant, one.zone)
         self.shown.append(shown)
-
-    def _count(self, before: dict[int, float]) -> None:
-        of: defaultdict[str, list[float]] = defaultdict(list)
-        for one in self.customers:
-            if one.groups:
-                of[one.groups[0]].append(one.expected - before[one.number])
-        for group, margins in of.items():
-            self.by_day[group].append(float(np.mean(margins)))
 
 
 def _is_early(one: Customer) -> bool:

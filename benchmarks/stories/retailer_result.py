@@ -4,13 +4,15 @@ Owns the numbers and the pictures of the story.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from bandit_svc.charts.over_time import Series, line_chart, share_chart
+from bandit_svc.charts.heat_map import Cell, Side, heat_map
+from bandit_svc.charts.over_time import Series, line_chart
 from benchmarks.stories import pictures
 from benchmarks.stories.limits import broken
 from benchmarks.stories.retailer import (
@@ -32,7 +34,7 @@ NAMES = {
 }
 FIRST_STRIP = "bestsellers"
 """The baseline of the recommendations."""
-WEEK = 7
+WEEK, LAST_DAYS = 7, 14
 
 
 class Earned(NamedTuple):
@@ -124,8 +126,16 @@ def lines(story: Story, programme: Json) -> Iterator[str]:
         f"Shown beyond a limit: {over.mails} mails, {over.offers} offers, "
         f"{over.quiet_hours} mails in quiet hours, of {len(story.shown):,} shown."
     )
+    for cap in programme["caps"]:
+        yield (
+            f"  {cap['match']}: kept something out {cap['hits']:,} times, exceeded "
+            f"{cap['overshoot']:,} times"
+        )
     crossed, linked = crossings(story.customers)
-    yield f"Changed the group after signing in: {crossed} of {linked}."
+    yield (
+        f"Changed the group after signing in: {crossed} of {linked}; units in both "
+        f"groups: {programme['units_in_both_groups']}."
+    )
 
 
 def draw(story: Story, folder: Path) -> list[Path]:
@@ -136,48 +146,44 @@ def draw(story: Story, folder: Path) -> list[Path]:
     return files
 
 
-def _weeks(values_: list[float]) -> list[float]:
-    """Return the mean of each whole week, a day."""
-    whole = len(values_) // WEEK * WEEK
-    return [float(week.mean()) for week in np.array(values_[:whole]).reshape(-1, WEEK)]
-
-
 def _earned_chart(story: Story) -> str:
-    series = [
-        Series(NAMES[group], _weeks(story.by_day[group]))
-        for group in GROUPS
-        if group in story.by_day
-    ]
+    total = np.array(story.by_day)
+    weeks = np.diff(total[::WEEK], axis=0, prepend=0.0) / WEEK
+    series = []
+    for group in GROUPS:
+        of = [one.group == group for one in story.customers]
+        if any(of):
+            series.append(Series(NAMES[group], weeks[1:, of].mean(axis=1).tolist()))
     return line_chart(
         _times(len(series[0].values)),
         series,
         "Margin a shopper a day, by week",
-        "euros a day",
+        "euros a shopper a day, by week",
         lambda value: f"{value:.1f}",
     )
 
 
 def _mail_chart(story: Story) -> str:
-    weeks = sorted({week for week, _, _ in story.mails})
-    kinds = ("nothing", "reminder", "complements", "voucher")
-    shares = {kind: [_share(story, week, kind) for week in weeks] for kind in kinds}
-    return share_chart(
-        _times(len(weeks)),
-        [Series(kind, values_) for kind, values_ in shares.items()],
-        "Mails to bargain hunters, by week",
-        "share",
-        lambda value: f"{value:.0%}",
+    """Draw which mail each kind of shopper gets most often in the last weeks."""
+    sent: dict[tuple[str, str], Counter[str]] = {}
+    for one in story.mails:
+        is_late = one.day >= story.days - LAST_DAYS
+        is_sent = one.variant != shop.NOTHING
+        if is_late and is_sent and one.group == "experiment":
+            found = sent.setdefault((one.kind.tier, one.kind.rhythm), Counter())
+            found[one.variant] += 1
+    cells = {}
+    for at, found in sent.items():
+        variant, count = found.most_common(1)[0]
+        colour = shop.MAIL_VARIANTS.index(variant)
+        share = count / found.total()
+        cells[at] = Cell(colour, share, (variant, f"{share:.0%} of {found.total():,}"))
+    return heat_map(
+        Side("tier", shop.TIERS),
+        Side("reads mail", shop.RHYTHMS),
+        cells,
+        "The mail that is sent most often in the last two weeks",
     )
-
-
-def _share(story: Story, week: int, kind: str) -> float:
-    of = {
-        variant: count
-        for (when, tier, variant), count in story.mails.items()
-        if when == week and tier == shop.TIERS[1]
-    }
-    like = sum(count for variant, count in of.items() if variant.startswith(kind))
-    return like / sum(of.values())
 
 
 def _times(count: int) -> list[float]:

@@ -158,6 +158,13 @@ def _best_strips(kind: Kind) -> float:
     return shop.slate_margin(kind, best_slate(kind))
 
 
+def _as_good_as(kind: Kind, table: Table) -> Kind:
+    """Return the first kind with whom a table earns the same: tastes differ little."""
+    chance = shop.add_chance(kind, table.hero)
+    others = (kind._replace(taste=taste) for taste in shop.TASTES)
+    return next(one for one in others if shop.add_chance(one, table.hero) == chance)
+
+
 def _best_table(tier: str) -> Table:
     kinds = [kind for kind in KINDS if kind.tier == tier]
 
@@ -168,7 +175,8 @@ def _best_table(tier: str) -> Table:
 
     def earned(table: Table) -> float:
         return sum(
-            of(kind, table.without_mail if kind.asleep else table) for kind in kinds
+            of(_as_good_as(kind, table), table.without_mail if kind.asleep else table)
+            for kind in kinds
         )
 
     # The tastes are equally frequent and the same but for the banner, so that the
