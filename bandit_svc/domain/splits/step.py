@@ -49,6 +49,9 @@ class Evidence(msgspec.Struct, frozen=True):
     breached: tuple[str, ...] = ()
 
 
+NO_EVIDENCE = Evidence()
+
+
 class Step(msgspec.Struct, frozen=True):
     """A step as it is kept.
 
@@ -67,4 +70,4 @@ class Step(msgspec.Struct, frozen=True):
     share: float
     reason: str
     who: str = SERVICE
-    evidence: Evidence = Evidence()
+    evidence: Evidence = NO_EVIDENCE

@@ -21,6 +21,7 @@ from bandit_svc.services.evaluation.labels import (
     field_pointer,
     normalised_candidates,
 )
+from bandit_svc.services.learning.splits.comparison import evidence_now
 from bandit_svc.services.managing.merge_patch import merged_patch
 from bandit_svc.services.managing.rehearsal import check_rehearsal
 from bandit_svc.services.managing.splits.settling import (
@@ -100,6 +101,7 @@ def change(
         experiment.revision + 1,
         now_ms,
         who,
+        evidence_now(storage, experiment),
     )
     if definition == experiment.definition:
         return experiment

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from bandit_svc.domain.experiment import TREATMENT, Definition
+from bandit_svc.domain.experiment import TREATMENT, Definition, Experiment
 from bandit_svc.domain.metric import Metric
 from bandit_svc.domain.splits.split import CURRENT, Split
 from bandit_svc.domain.splits.step import Evidence
@@ -148,6 +148,17 @@ def look_at_branches(
         if time_is_up():
             last = storage.joins.last_position(number)
             return Looked(after, max(0, last - rows[-1].position))
+
+
+def evidence_now(storage: Storage, experiment: Experiment) -> Evidence:
+    """Return what the sums of an experiment's split say as they are kept."""
+    split = experiment.definition.split
+    if split is None:
+        return Evidence()
+    compared = kept_comparison(storage, experiment.number, split)
+    if compared is None:
+        return Evidence()
+    return evidence_of(compared, experiment.definition, split)
 
 
 def evidence_of(compared: Compared, definition: Definition, split: Split) -> Evidence:

@@ -8,12 +8,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from bandit_svc.domain.splits.split import MAX_REASON, Split, State
-from bandit_svc.domain.splits.step import Evidence, Kind, Step
+from bandit_svc.domain.splits.step import Kind, Step
 from bandit_svc.errors import Conflict, FieldError, InvalidInput
-from bandit_svc.services.learning.splits.comparison import (
-    evidence_of,
-    kept_comparison,
-)
+from bandit_svc.services.learning.splits.comparison import evidence_now
 from bandit_svc.services.managing.splits.taking import Asked, take_step
 from bandit_svc.storage.interface import Storage
 
@@ -60,12 +57,7 @@ def command_split(
             f"experiment {key!r} has no split now; PATCH it with a split to begin one"
         )
     kind = _kind(split, command)
-    compared = kept_comparison(storage, experiment.number, split)
-    evidence = (
-        Evidence()
-        if compared is None
-        else evidence_of(compared, experiment.definition, split)
-    )
+    evidence = evidence_now(storage, experiment)
     asked = Asked(kind, reason or f"{command} was asked for", evidence, who)
     return take_step(storage, experiment, split, asked, now_ms)
 

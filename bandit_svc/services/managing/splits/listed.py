@@ -14,10 +14,7 @@ from bandit_svc.domain.plain_values import Spec
 from bandit_svc.domain.splits.split import Split, State
 from bandit_svc.domain.splits.step import LAST, Evidence, Kind, Step
 from bandit_svc.domain.times import timestamp
-from bandit_svc.services.learning.splits.comparison import (
-    evidence_of,
-    kept_comparison,
-)
+from bandit_svc.services.learning.splits.comparison import evidence_now
 from bandit_svc.services.values import CONFIDENCE, Bounds
 from bandit_svc.storage.interface import Storage
 
@@ -111,19 +108,12 @@ def splits_of(storage: Storage, experiment: Experiment) -> Splits:
     for since, group in groupby(steps, key=lambda step: step.since):
         taken = list(group)
         if now is not None and now.id == since:
-            current = _shown(now, taken, _evidence(storage, experiment, now))
+            current = _shown(now, taken, evidence_now(storage, experiment))
             continue
         plan = storage.experiments.at_revision(experiment.number, since)
         if plan is not None and plan.split is not None:
             past.append(_shown(plan.split, taken, taken[-1].evidence))
     return Splits(experiment.key, current, tuple(reversed(past)))
-
-
-def _evidence(storage: Storage, experiment: Experiment, split: Split) -> Evidence:
-    compared = kept_comparison(storage, experiment.number, split)
-    if compared is None:
-        return Evidence()
-    return evidence_of(compared, experiment.definition, split)
 
 
 def _shown(split: Split, steps: list[Step], evidence: Evidence) -> SplitShown:

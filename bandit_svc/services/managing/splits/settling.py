@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.domain.splits.split import CANDIDATE, Split, State
-from bandit_svc.domain.splits.step import Kind, Step
+from bandit_svc.domain.splits.step import NO_EVIDENCE, Evidence, Kind, Step
 from bandit_svc.errors import Conflict, InvalidInput
 from bandit_svc.services.evaluation.labels import without_name
 
@@ -58,7 +58,12 @@ def begun(definition: Definition, revision: int, now_ms: int, who: str) -> Settl
 
 
 def settled(
-    old: Definition, new: Definition, revision: int, now_ms: int, who: str
+    old: Definition,
+    new: Definition,
+    revision: int,
+    now_ms: int,
+    who: str,
+    evidence: Evidence = NO_EVIDENCE,
 ) -> Settled:
     """Return the next definition, and the steps that its change is.
 
@@ -68,6 +73,7 @@ def settled(
         revision: of the new one.
         now_ms: the time.
         who: changes it.
+        evidence: of the split as it is.
 
     Raises:
         InvalidInput: the policy would change under a split.
@@ -77,12 +83,12 @@ def settled(
         return begun(new, revision, now_ms, who)
     if after is None:
         reason = "the definition was changed to one without a split"
-        return Settled(new, (_ended(before, revision, now_ms, reason, who),))
+        return Settled(new, (_ended(before, revision, now_ms, reason, who, evidence),))
     _check_same_policy(old, new)
     if (before.name, before.policy) != (after.name, after.policy):
         anew = begun(new, revision, now_ms, who)
         reason = "the definition was given another split"
-        ended = _ended(before, revision, now_ms, reason, who)
+        ended = _ended(before, revision, now_ms, reason, who, evidence)
         return Settled(anew.definition, (ended, *anew.steps))
     kept = replace(after, since=before.since, state=_state(before, after))
     kind = _kind(before, kept)
@@ -90,12 +96,14 @@ def settled(
     if kind is not None:
         reason = kept.reason or f"the definition was changed: {kind}"
         share = kept.served_share
-        steps = (Step(before.id, revision, now_ms, kind, share, reason, who),)
+        steps = (Step(before.id, revision, now_ms, kind, share, reason, who, evidence),)
     return Settled(replace(new, split=kept), steps)
 
 
-def _ended(split: Split, revision: int, now_ms: int, reason: str, who: str) -> Step:
-    return Step(split.id, revision, now_ms, "ended", 0.0, reason, who)
+def _ended(
+    split: Split, revision: int, now_ms: int, reason: str, who: str, evidence: Evidence
+) -> Step:
+    return Step(split.id, revision, now_ms, "ended", 0.0, reason, who, evidence)
 
 
 def _state(before: Split, after: Split) -> State:

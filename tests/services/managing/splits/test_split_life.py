@@ -15,6 +15,7 @@ from bandit_svc.errors import Conflict, InvalidInput
 from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.managing.programmes.manage import create_programme
 from bandit_svc.services.managing.splits.command_split import command_split
+from bandit_svc.services.managing.splits.listed import splits_of
 from bandit_svc.services.managing.splits.taking import Asked, take_step
 from bandit_svc.services.serving.decide import Decided
 from tests.harness.service import Service
@@ -208,6 +209,22 @@ def test_a_second_split_draws_other_units(service: Service) -> None:
     ]
     assert first != second
     assert len(first & second) < 0.75 * len(first)
+
+
+def test_a_split_that_is_ended_keeps_what_it_has_found(service: Service) -> None:
+    begin(service, BEST, WORST, advance_when="never", rollback_when="never")
+    service.mature()
+    service.rounds(300)
+    service.mature()
+    service.change(split=None)
+
+    last = steps(service)[-1]
+    assert last.kind == "ended"
+    assert last.evidence.estimate is not None
+    assert last.evidence.estimate < 0
+    assert sum(last.evidence.decisions) > 200
+    (past,) = splits_of(service.storage, service.storage.experiments.get("hero")).past
+    assert (past.estimate, past.state) == (last.evidence.estimate, "ended")
 
 
 def test_the_name_of_the_other_policy_is_a_candidate(service: Service) -> None:
