@@ -67,7 +67,7 @@ class Titles(OneService):
         figures: Figures = {}
         for kind in KINDS:
             one, many = [], []
-            with contextlib.closing(_Connection(self._running)) as connection:
+            with contextlib.closing(Connection(self._running)) as connection:
                 for number in range(_BATCHES):
                     for title in range(_SINGLES // _BATCHES):
                         body = _asked(kind, number, title)
@@ -80,7 +80,7 @@ class Titles(OneService):
         return figures
 
 
-class _Connection:
+class Connection:
     """One connection, as a page's server keeps it."""
 
     def __init__(self, found: Service) -> None:
@@ -101,6 +101,7 @@ class _Connection:
         return took_s * 1_000
 
     def close(self) -> None:
+        """Close the connection."""
         self._http.close()
 
 

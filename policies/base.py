@@ -8,7 +8,7 @@ a list here; the service calls it a variant.
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import msgspec
 
@@ -36,6 +36,26 @@ class Action(msgspec.Struct, frozen=True):
 
     key: str
     features: Features = {}
+
+
+class LeftActions(tuple[Action, ...]):  # noqa: SLOT001 - Python allows it none
+    """Actions that are left of a list, in its order.
+
+    A policy may predict for the whole list, which it knows again, and pick these.
+
+    Attributes:
+        whole: the list, which never changes.
+        places: of what is left in it, ascending.
+    """
+
+    whole: tuple[Action, ...]
+    places: tuple[int, ...]
+
+    def __new__(cls, whole: tuple[Action, ...], places: Sequence[int]) -> Self:
+        """Return the actions of these places."""
+        left = super().__new__(cls, [whole[place] for place in places])
+        left.whole, left.places = whole, tuple(places)
+        return left
 
 
 class RewardRange(msgspec.Struct, frozen=True):

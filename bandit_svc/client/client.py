@@ -56,8 +56,11 @@ class BanditClient:
         request_id: str | None = None,
         defer: bool = False,
         fallback: str | None = None,
+        slots: int | None = None,
+        pinned: Mapping[int, str] | None = None,
+        distinct_by: str | None = None,
     ) -> Decision:
-        """Ask which variant to show.
+        """Ask which variant to show, or one for each slot of a page.
 
         Args:
             unit_id: user, session or device; keeps its group for good.
@@ -68,6 +71,10 @@ class BanditClient:
             defer: the decision counts only after `activate`.
             fallback: the variant to show when no decision can be had; then the
                 call never raises, and the decision has no `decision_id`.
+            slots: how many places of a page to fill; the decision has `slots` then.
+            pinned: variants by the numbers of their slots, from 1.
+            distinct_by: path of what no two slots may share: `features.NAME` or
+                `payload.NAME`.
 
         Raises:
             BanditClientError: no decision, and no `fallback` was given.
@@ -76,6 +83,8 @@ class BanditClient:
         request |= {"unit_id": unit_id, "exclude": list(exclude) or None}
         request |= {"variants": None if variants is None else list(variants)}
         request |= {"context": context, "defer": defer or None}
+        pins = {f"{slot}": key for slot, key in (pinned or {}).items()}
+        request |= {"slots": slots, "pinned": pins or None, "distinct_by": distinct_by}
         try:
             answer = self._connection.send(
                 "POST", "/v1/decisions", _with_request_id(_given(request))

@@ -9,6 +9,19 @@ from bandit_svc.client.errors import BanditClientError
 
 
 @dataclass(frozen=True)
+class Slot:
+    """One slot of a page: show `variant` there, and reward `decision_id`."""
+
+    slot: int
+    """Its number, from 1 at the top."""
+    variant: str
+    decision_id: str
+    payload: Any = None
+    propensity: float | None = None
+    """Chance of the variant given what stands above it, in (0, 1]."""
+
+
+@dataclass(frozen=True)
 class Decision:
     """One choice: show `variant`, and report rewards under `decision_id`.
 
@@ -29,6 +42,8 @@ class Decision:
     expires_at: datetime | None = None
     """End of the reward window; later rewards are stored and not learned."""
     error: BanditClientError | None = None
+    slots: tuple[Slot, ...] = ()
+    """Of a page, from the top; its `variant` and `payload` are those of the first."""
 
     @property
     def is_fallback(self) -> bool:
@@ -44,13 +59,26 @@ class Decision:
             ValueError: `expires_at` is not a date and time.
         """
         expires_at = answer.get("expires_at")
+        slots = [_slot(one) for one in answer.get("slots") or ()]
+        first = answer["slots"][0] if slots else answer
         return cls(
             experiment=answer["experiment"],
-            variant=answer["variant"],
+            variant=first["variant"],
             decision_id=answer["decision_id"],
-            payload=answer.get("payload"),
+            payload=first.get("payload"),
             propensity=answer.get("propensity"),
             group=answer.get("group"),
             model_version=answer.get("model_version"),
             expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+            slots=tuple(slots),
         )
+
+
+def _slot(answer: Mapping[str, Any]) -> Slot:
+    return Slot(
+        slot=answer["slot"],
+        variant=answer["variant"],
+        decision_id=answer["decision_id"],
+        payload=answer.get("payload"),
+        propensity=answer.get("propensity"),
+    )

@@ -24,6 +24,7 @@ from benchmarks.growth.pages import PageGrowth
 from benchmarks.growth.reports import ReportGrowth
 from benchmarks.overload import Overload, Servers
 from benchmarks.people import People
+from benchmarks.slates import Slates
 from benchmarks.speed.evaluation_cost import EvaluationCost
 from benchmarks.speed.group_commit import GroupCommits
 from benchmarks.speed.learning_cost import LearningCost
@@ -46,6 +47,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     RewardToPolicy(),
     People(),
     Titles(),
+    Slates(),
     ReportGrowth(),
     EvaluationCost(),
     PagesOpen(),

@@ -12,7 +12,7 @@ import numpy as np
 from policies.auto.columns import Floats, Indices, Row
 from policies.auto.regressions import Regressions
 from policies.auto.shared import SharedRegression
-from policies.base import Action
+from policies.base import Action, LeftActions
 
 MOST_VIEWED = 2_048
 """Actions in lists of which something is kept."""
@@ -76,6 +76,9 @@ class Served:
             used: number of columns.
             time: of the clock.
         """
+        if type(actions) is LeftActions:
+            whole = self.means(row, actions.whole, by_key, weights, used, time)
+            return whole[list(actions.places)]
         view = self._view(actions)
         rows = _rows(view, by_key)
         if view.folded is None and view.asked:

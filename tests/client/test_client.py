@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bandit_svc.client import BanditClient, BanditClientError, Decision
+from bandit_svc.client import BanditClient, BanditClientError, Decision, Slot
 from tests.harness.fakes.json_server import Answer
 from tests.harness.fakes.scripted_service import ScriptedService
 
@@ -242,3 +242,30 @@ def test_ready_says_whether_the_service_can_decide(
 def test_an_address_that_is_not_http_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="http://host"):
         BanditClient(url)
+
+
+def test_a_page_has_its_slots_and_is_told_by_the_first(
+    stub: ScriptedService, client: BanditClient
+) -> None:
+    slots = [
+        {
+            "slot": at,
+            "variant": key,
+            "payload": {"row": key},
+            "propensity": 0.5,
+            "decision_id": f"d-1.{at}",
+        }
+        for at, key in enumerate(("continue", "new"), 1)
+    ]
+    page = {key: DECIDED[key] for key in DECIDED if key not in {"variant", "payload"}}
+    stub.answer(Answer(201, page | {"slots": slots}))
+
+    decided = client.decide(
+        "homepage-hero", slots=2, pinned={1: "continue"}, distinct_by="features.title"
+    )
+
+    sent = stub.asked[0].body
+    assert (sent["slots"], sent["pinned"]) == (2, {"1": "continue"})
+    assert sent["distinct_by"] == "features.title"
+    assert (decided.variant, decided.payload) == ("continue", {"row": "continue"})
+    assert decided.slots[1] == Slot(2, "new", "d-1.2", {"row": "new"}, 0.5)

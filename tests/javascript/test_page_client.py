@@ -286,3 +286,22 @@ def test_a_page_under_a_policy_runs_only_the_module_whose_hash_it_names(
                 "(m) => import(m).then(() => 'run', () => 'not')", versioned
             )
             assert (refused, source("data-source")) == ("not", None)
+
+
+def test_a_page_of_slots_has_each_of_them_and_rewards_one(
+    shop: Shop, open_page: OpenPage
+) -> None:
+    with site({"/": page_of(shop)}) as url:
+        page = opened(open_page, url).page
+        found = page.evaluate(
+            """async () => {
+              const page = await client.decide("homepage-hero", { slots: 2 });
+              const { slots, decisionId, variant } = page;
+              return { slots, decisionId, variant };
+            }"""
+        )
+
+        assert [one["slot"] for one in found["slots"]] == [1, 2]
+        assert found["variant"] == found["slots"][0]["variant"]
+        assert found["slots"][1]["decisionId"] == f"{found['decisionId']}.2"
+        assert len({one["variant"] for one in found["slots"]}) == 2

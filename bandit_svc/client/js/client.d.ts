@@ -25,6 +25,24 @@ export interface DecideOptions {
   fallback?: string;
   /** The decision counts only after `activate`, `observe`, or a reward. */
   defer?: boolean;
+  /** How many places of a page to fill; then the answer has `slots`. */
+  slots?: number;
+  /** Variants by the numbers of their slots, such as { 1: "continue" }. */
+  pinned?: Record<number, string>;
+  /** No two slots get the same value of this: "features.NAME" or "payload.NAME". */
+  distinctBy?: string;
+}
+
+export interface Slot<Payload = unknown> {
+  /** From 1, the topmost. */
+  slot: number;
+  variant: string;
+  payload: Payload | null;
+  /** The chance of the variant, given what stands above it. */
+  propensity: number;
+  /** What `reward` and `observe` take for this slot. */
+  decisionId: string;
+  pinned?: boolean;
 }
 
 export interface Decision<Payload = unknown> {
@@ -33,8 +51,10 @@ export interface Decision<Payload = unknown> {
   payload: Payload | null;
   /** Null for a fallback, of which nothing is logged. */
   decisionId: string | null;
-  /** The chance that the variant was drawn with; null for a fallback. */
+  /** The chance that the variant was drawn with, of a page all; null for a fallback. */
   propensity: number | null;
+  /** Of a page, from the top; `variant` and `payload` are those of the first. */
+  slots?: Slot<Payload>[];
   source: "service" | "fallback";
   /** Why it is a fallback. */
   error?: string;

@@ -2,7 +2,7 @@
  * bandit_svc for pages. One module, no dependency. Nothing that it does throws into
  * the page: without an answer in time, `decide` resolves to the fallback.
  */
-export const VERSION = "1.0.0";
+export const VERSION = "1.1.0";
 
 const STORED = "bandit_unit";
 const FLUSH_MS = 50;
@@ -82,9 +82,9 @@ export class BanditClient {
     return this.#unit;
   }
 
-  /** Ask which variant to show; the same question gets the same promise. */
+  /** Ask which variant to show, or one a slot; the same question gets the same promise. */
   decide(experiment, options) {
-    const { unitId, context, fallback, defer } = options || {};
+    const { unitId, context, fallback, defer, slots, pinned, distinctBy } = options || {};
     const failed = (error) => ({
       variant: fallback ?? null,
       payload: null,
@@ -95,7 +95,8 @@ export class BanditClient {
     });
     try {
       const unit = String(unitId ?? this.unitId);
-      const asked = { experiment, unit_id: unit, context: context ?? {} };
+      const asked = { experiment, unit_id: unit, context: context ?? {}, slots, pinned };
+      asked.distinct_by = distinctBy;
       const name = JSON.stringify([asked, !!defer], sorted);
       let decision = this.#decided.get(name);
       if (!decision) {
@@ -192,11 +193,17 @@ export class BanditClient {
     });
     const answer = await response.json();
     if (!response.ok) throw new Error(answer?.detail ?? `status ${response.status}`);
-    const { variant, payload, decision_id: decisionId, propensity } = answer;
+    const { decision_id: decisionId, propensity } = answer;
+    const slots = answer.slots?.map(({ decision_id, ...slot }) => ({
+      ...slot,
+      decisionId: decision_id,
+    }));
+    // A page is told by its first slot, for those who show one thing alone.
+    const { variant, payload } = slots?.[0] ?? answer;
     if (typeof variant !== "string" || typeof decisionId !== "string") {
       throw new Error("the answer is not a decision");
     }
-    return { variant, payload: payload ?? null, decisionId, propensity, source: "service" };
+    return { variant, payload: payload ?? null, decisionId, propensity, slots, source: "service" };
   }
 
   #whenShown(act) {

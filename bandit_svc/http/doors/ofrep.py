@@ -33,7 +33,7 @@ from bandit_svc.services.serving.flags.kept_flags import (
     entity_tag,
     request_id_of,
 )
-from bandit_svc.services.serving.flags.stopped_variant import stopped_variant
+from bandit_svc.services.serving.flags.stopped_variants import stopped_variants
 from bandit_svc.services.serving.served_experiment import ServedExperiment
 
 
@@ -122,7 +122,6 @@ def _evaluated(
     definition = served.experiment.definition
     if definition.status != "running":
         now_ms = request_context.now_ms()
-        variant = stopped_variant(served, asked.context, now_ms)
-        return disabled(definition, variant.key, variant.payload)
+        return disabled(definition, stopped_variants(served, asked.context, now_ms))
     parsed = msgspec.structs.replace(asked.decision(definition.key), **how)
     return evaluation_of(decided_for(request_context, parsed, caller), definition)

@@ -4,6 +4,7 @@ Owns their shapes, and what of them becomes a request for a decision. The names 
 those of the protocol, in its own spelling.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -13,6 +14,8 @@ from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.json_shape import is_number
 from bandit_svc.domain.limits import MAX_STRING_LENGTH
 from bandit_svc.domain.plain_values import Context
+from bandit_svc.domain.slots.places import shown_variants, whole_propensity
+from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import InvalidInput
 from bandit_svc.http import parsing
 from bandit_svc.services.serving.decide import Decided, DecisionRequest
@@ -48,11 +51,12 @@ class FlagEvaluation(msgspec.Struct):
 
     Attributes:
         key: of the experiment.
-        value: the payload of the variant, or its key where it has no payload.
+        value: the payload of the variant, or its key where it has no payload; a list
+            of these, from the top, where the experiment declares `slots`.
         reason: SPLIT for a draw, STATIC where one variant alone could be shown,
             DISABLED for an experiment that is paused or archived, UNKNOWN where the
             policy failed and the baseline served.
-        variant: the key of the variant.
+        variant: the key of the variant; of a page all keys, separated by commas.
         metadata: `experiment`, and of a decision `decisionId`, `propensity`,
             `policyVersion` and `group`.
     """
@@ -138,14 +142,21 @@ def parse_evaluation(body: bytes) -> Asked:
 def evaluation_of(decided: Decided, definition: Definition) -> FlagEvaluation:
     """Return a decision as an evaluated flag."""
     decision = decided.decision
+    shown = shown_variants(decision)
+    value: object
+    if decision.slots is None:
+        value = _value(definition, decision.variant, decided.payload)
+    else:
+        pairs = zip(shown, decided.payload, strict=True)
+        value = [_value(definition, key, payload) for key, payload in pairs]
     return FlagEvaluation(
         key=decision.experiment,
-        value=_value(definition, decision.variant, decided.payload),
+        value=value,
         reason=_reason(decided),
-        variant=decision.variant,
+        variant=",".join(shown),
         metadata={
             "decisionId": decision.id,
-            "propensity": decision.propensity,
+            "propensity": whole_propensity(decision),
             "policyVersion": decision.model_version,
             "experiment": decision.experiment,
             "group": decision.group,
@@ -153,13 +164,19 @@ def evaluation_of(decided: Decided, definition: Definition) -> FlagEvaluation:
     )
 
 
-def disabled(definition: Definition, variant: str, payload: object) -> FlagEvaluation:
-    """Return what a stopped experiment shows; there is no decision to reward."""
+def disabled(definition: Definition, shown: Sequence[Variant]) -> FlagEvaluation:
+    """Return what a stopped experiment shows; there is no decision to reward.
+
+    Args:
+        definition: of the experiment.
+        shown: the variants, of which a page has several.
+    """
+    values = [_value(definition, one.key, one.payload) for one in shown]
     return FlagEvaluation(
         key=definition.key,
-        value=_value(definition, variant, payload),
+        value=values[0] if definition.slots is None else values,
         reason="DISABLED",
-        variant=variant,
+        variant=",".join(one.key for one in shown),
         metadata={"experiment": definition.key},
     )
 
@@ -168,7 +185,7 @@ def _reason(decided: Decided) -> Reason:
     decision = decided.decision
     if decision.source == "fallback":
         return "UNKNOWN"
-    return "STATIC" if decision.propensity >= 1.0 else "SPLIT"
+    return "STATIC" if whole_propensity(decision) >= 1.0 else "SPLIT"
 
 
 def _value(definition: Definition, variant: str, payload: object) -> object:

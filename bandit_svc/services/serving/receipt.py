@@ -15,6 +15,8 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.decision_id import draw_from_id, split_slot
 from bandit_svc.domain.experiment import Definition, Experiment, Group
 from bandit_svc.domain.plain_values import Context, Spec
+from bandit_svc.domain.slots.page import NAMESPACE
+from bandit_svc.domain.slots.places import slot_decisions
 from bandit_svc.domain.splits.split import is_other
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from bandit_svc.services.serving.conditions import ineligible
@@ -91,7 +93,8 @@ def receipt(storage: Storage, experiment: Experiment, view: DecisionView) -> Rec
     Args:
         experiment: the one that decided, as it is now.
     """
-    decision = view.decision
+    # A page is explained by its first slot; each of the others has its own receipt.
+    decision = slot_decisions(view.decision)[0]
     definition = storage.experiments.at_revision(experiment.number, decision.revision)
     if definition is None:
         definition = experiment.definition
@@ -125,6 +128,13 @@ def _left_out(definition: Definition, decision: Decision) -> list[LeftOut]:
         else "the request left it out, by `exclude` or by its list of `variants`"
     )
     out = ineligible(definition, decision)
+    above = decision.context.get(NAMESPACE) if split_slot(decision.id)[1] else None
+    if isinstance(above, dict):
+        request = (
+            "pinned to another slot, the double of a variant above or of a pinned one, "
+            "or left out by the request"
+        )
+        out = {**out, **_above(definition, above)}
     return [
         LeftOut(
             variant.key,
@@ -135,6 +145,15 @@ def _left_out(definition: Definition, decision: Decision) -> list[LeftOut]:
         for variant in definition.variants
         if variant.key not in decision.variants
     ]
+
+
+def _above(definition: Definition, slot: Mapping[str, object]) -> dict[str, str]:
+    """Return the variants that stand above a slot, and which the reason is."""
+    return {
+        variant.key: "stands above, in another slot of the page"
+        for variant in definition.variants
+        if f"above_{variant.key}" in slot
+    }
 
 
 def _group(

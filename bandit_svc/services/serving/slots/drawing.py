@@ -26,7 +26,7 @@ from bandit_svc.services.serving.slots.asked import (
     doubles,
     pinned_places,
 )
-from policies.base import Action, Scalar
+from policies.base import Action, LeftActions, Scalar
 from policies.pmf import sample
 
 MOST_FEATURES_ABOVE = 8
@@ -104,7 +104,7 @@ def drawn_places(
             draws.append(_pinned(pinned[number], features))
             above.append(variants[pinned[number]])
             continue
-        some = tuple([actions[at] for at in left])
+        some = LeftActions(actions, left)
         keys = tuple([action.key for action in some])
         pmfs = pmfs_of(served, {**context, NAMESPACE: features}, some, keys, law)
         seed = decision_id if number == 1 else slot_id(decision_id, number)
