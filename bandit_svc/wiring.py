@@ -134,6 +134,7 @@ class Worker(Backends):
             units=self.storage.units,
             credits=self.storage.credits,
             erasures=self.storage.privacy,
+            reservations=self.storage.reservations,
         )
 
     def all_is_stored(self) -> bool:

@@ -14,7 +14,7 @@ from bandit_svc.domain.people.unit_fact import (
     encode_unit_fact,
 )
 from bandit_svc.domain.plain_values import Context
-from bandit_svc.services.people.links import check_person
+from bandit_svc.services.people.links import check_person, tell_strict_caps
 from bandit_svc.services.people.ports import PeoplePorts
 
 
@@ -50,4 +50,5 @@ def change_unit(
         links=patch.links,
     )
     ports.log.append(encode_unit_fact(change))
+    tell_strict_caps(ports.reservations, unit_id, patch.links)
     return change

@@ -19,7 +19,11 @@ from bandit_svc.domain.people.unit_fact import (
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.people.erased import is_erased
-from bandit_svc.services.people.links import check_person, name_of_links
+from bandit_svc.services.people.links import (
+    check_person,
+    name_of_links,
+    tell_strict_caps,
+)
 from bandit_svc.services.people.ports import PeoplePorts
 
 IdentityStatus = Literal["accepted", "duplicate", "dropped"]
@@ -86,6 +90,7 @@ def identify_unit(ports: PeoplePorts, told: Identity, now_ms: int) -> RecordedId
         return RecordedIdentity("duplicate", is_refused)
     change = UnitChange(fact_id, unit_id, now_ms, traits=told.traits, links=links)
     ports.log.append(encode_unit_fact(change))
+    tell_strict_caps(ports.reservations, unit_id, links)
     return RecordedIdentity("accepted", is_refused)
 
 

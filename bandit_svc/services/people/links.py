@@ -4,10 +4,12 @@ Owns what is refused of them, and the fact that the links of a decision make.
 """
 
 import hashlib
+from contextlib import suppress
 
 from bandit_svc.domain.people.unit_fact import UnitChange, check_links
 from bandit_svc.domain.people.unit_state import MOST_IDS
-from bandit_svc.errors import InvalidInput
+from bandit_svc.errors import InvalidInput, Unavailable
+from bandit_svc.storage.programmes.reservations import Reservations
 from bandit_svc.storage.units import Units
 
 _ID_BYTES = 12
@@ -56,6 +58,18 @@ def links_of_decision(
     ):
         return None
     return UnitChange(name_of_links(links), unit_id, now_ms, links=links)
+
+
+def tell_strict_caps(
+    reservations: Reservations, unit_id: str, links: tuple[str, ...]
+) -> None:
+    """Make one person of ids for strict caps, which don't wait for the learner.
+
+    Where that can't be written now, they know it when the learner does.
+    """
+    if links:
+        with suppress(Unavailable):
+            reservations.link((unit_id, *links))
 
 
 def name_of_links(links: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bandit_svc.eventlog.interface import EventLogWriter
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.privacy import Erased
+from bandit_svc.storage.programmes.reservations import Reservations
 from bandit_svc.storage.units import UnitFacts, Units
 
 
@@ -19,3 +20,4 @@ class PeoplePorts(NamedTuple):
     units: Units
     credits: Credits
     erasures: Erased
+    reservations: Reservations

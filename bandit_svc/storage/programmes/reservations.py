@@ -66,6 +66,13 @@ class Reservations(Protocol):
             Unavailable: they can't be written, or are held by others for too long.
         """
 
+    def link(self, ids: Sequence[str]) -> None:
+        """Make one person of ids, if any place was ever taken.
+
+        Raises:
+            Unavailable: it can't be written.
+        """
+
     def confirm(self, decision_id: str, now_ms: int) -> bool:
         """Keep the places of a deferred decision for good, since it is shown now.
 

@@ -214,6 +214,18 @@ def test_a_strict_cap_knows_a_link_before_the_learner_does(declare: Declare) -> 
     assert kept_out(service, "u-81") == OUT
 
 
+def test_a_strict_cap_knows_a_link_of_a_unit_before_the_learner_does(
+    declare: Declare,
+) -> None:
+    service = declare(STRICT)
+    show(service, "anon-7f")
+
+    put = service.call("PUT", "/v1/units/u-81", {"links": ["anon-7f"]})
+
+    assert put.status_code == 202
+    assert kept_out(service, "u-81") == OUT
+
+
 def test_without_consent_strict_caps_count_and_nothing_else_does(
     declare: Declare,
 ) -> None:

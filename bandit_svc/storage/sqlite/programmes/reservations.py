@@ -82,6 +82,12 @@ class SqliteReservations:
         with self._database.write() as connection:
             yield HeldPlaces(connection, _one_person(connection, keys))
 
+    def link(self, ids: Sequence[str]) -> None:
+        """See the interface."""
+        if self._path.exists() and self.used(ids, (), 0) is None:
+            with self.holding(ids):
+                pass
+
     def confirm(self, decision_id: str, now_ms: int) -> bool:
         """See the interface."""
         # Of most decisions there is none, and nothing is written.
