@@ -109,7 +109,8 @@ class Story:
 
     def show_new_title(self, times: int) -> None:
         """Show a title that was never shown, to viewers as they are."""
-        for viewer in range(times):
+        for turn in range(times):
+            viewer = turn % len(self._viewers)
             visit = self.place.next_visit(self._viewers[viewer], None, self._rng)
             self._show_pictures(viewer, visit, ["title-new"], "new", reward=False)
 

@@ -90,11 +90,12 @@ def test_a_home_page_is_the_same_after_a_reload(site: Site, tmp_path: Path) -> N
     site.create(*(f"streaming/{key}.toml" for key in streaming.KEYS))
     story = streaming.Story(site, 60, seed=3)
     story.play(3)
-    story.show_new_title(5)
+    story.show_new_title(streaming.NEW_SHOWN)
 
     assert story.reloads == story.repeated > 5
     assert all(len(set(page.slate)) == len(page.slate) for page in story.pages)
     assert site.differing(streaming.KEYS) == []
+    assert "same page" in next(streaming_result.lines(story))
     (file,) = streaming_result.draw(story, tmp_path)
     assert file.read_text().startswith("<svg")
 
