@@ -37,6 +37,7 @@ from bandit_svc.services.learning.parts.without_consent import (
 from bandit_svc.services.learning.programmes.following import follow_programmes
 from bandit_svc.services.learning.train import Trained, Trainer
 from bandit_svc.services.people.following import Followed, follow
+from bandit_svc.services.people.rebuild import rebuild
 from bandit_svc.services.people.retention import Retention
 from bandit_svc.wiring import Backends
 
@@ -234,7 +235,11 @@ class Learner:
 
     def _follow(self) -> Followed:
         """Bring the states of units up to the newest fact; log what was refused."""
-        followed = follow(self._storage.unit_facts, self._storage.units, self._turn())
+        facts, units = self._storage.unit_facts, self._storage.units
+        if not units.are_in_order():
+            # A former version has kept them; web workers read theirs till then.
+            rebuild(facts, units, keep=True)
+        followed = follow(facts, units, self._turn())
         if followed.links_refused:
             _log.warning(
                 "%d links of units refused: a person would have had over %d ids",

@@ -47,15 +47,16 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         logged: the payload of the record, or a line of format 1.
-        event: a decision has its context in JSON.
-        rule: comes with a decision.
+        event, rule: a decision has its context in JSON, and comes with a rule.
         parts: bodies of the shared parts that it may need, by key; None: a line.
+        source: a number of its partition.
     """
 
     logged: bytes
     event: Fact
     rule: ClosingRule | None = None
     parts: Mapping[bytes, bytes] | None = None
+    source: int = 0
 
 
 class IngestOutcome(msgspec.Struct):
@@ -99,8 +100,7 @@ class RewardRow(msgspec.Struct, frozen=True):
     """The value that it was reported with, where it has another one now."""
     source: Literal["decision", "unit", "event"] = "decision"
     slot: int = 0
-    """What its report named: the decision, or a unit that it was credited by; and
-    which slot of a page, 0 for all of it."""
+    """What its report named, and which slot of a page: 0 for all of it."""
 
 
 class DecisionView(msgspec.Struct, frozen=True):

@@ -20,11 +20,13 @@ class UnitFactRow(msgspec.Struct, frozen=True):
     Attributes:
         first_ms: of a change with links: when each of the ids had its first decision,
             as far as that was known when the fact was kept.
+        source: a number of the partition of the log that it came from; 0 if unknown.
     """
 
     position: int
     fact: KeptFact
     first_ms: Mapping[str, int] = {}
+    source: int = 0
 
 
 Overshoot = Mapping[tuple[str, str], int]
@@ -51,6 +53,9 @@ class UnitFacts(Protocol):
 
     def after(self, position: int, limit: int) -> Sequence[UnitFactRow]:
         """Return the facts behind a position, in order."""
+
+    def of_unit(self, unit_id: str, last: int) -> Sequence[UnitFactRow]:
+        """Return the facts that are about one id, up to a position."""
 
     def last_position(self) -> int:
         """Return the position of the newest fact; 0 without any."""
@@ -84,6 +89,12 @@ class Units(Protocol):
 
     def position(self) -> int:
         """Return the position of the last fact that the states follow from."""
+
+    def are_in_order(self) -> bool:
+        """Return whether the states follow from facts in the order of their receipt.
+
+        Those of former versions follow from them in the order of their arrival.
+        """
 
     def save(
         self,

@@ -5,6 +5,7 @@ one for each kind and batch, however many records it holds.
 """
 
 from collections import defaultdict
+from zlib import crc32
 
 from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.cursor import Cursor
@@ -57,11 +58,12 @@ class Arrivals:
         batch = self._reader.read(partition, after, READ_BYTES)
         if batch.cursor == after:
             return after
+        source = crc32(partition.encode())
         kept: list[Arrival] = []
         aside: defaultdict[DamageKind, list[int]] = defaultdict(list)
         for index, record in enumerate(batch.records):
             try:
-                kept.append(self._arrival(record, batch))
+                kept.append(self._arrival(record, batch, source))
             except _UnknownExperiment:
                 aside["unknown experiment"].append(index)
             except UnreadableEvent:
@@ -88,10 +90,10 @@ class Arrivals:
         self.torn += batch.torn
         return batch.cursor
 
-    def _arrival(self, record: Record, batch: Batch) -> Arrival:
+    def _arrival(self, record: Record, batch: Batch, source: int) -> Arrival:
         event = self._decoder.decode_unparsed(record, batch.parts)
         if not isinstance(event, Decision):
-            return Arrival(record.payload, event)
+            return Arrival(record.payload, event, source=source)
         rule = self._rules.of(event.number, event.revision)
         if rule is None:
             raise _UnknownExperiment

@@ -1,7 +1,7 @@
 """Facts applied to the states of units, up to the newest.
 
-Owns the learner's step for units: facts in their order, states and position in one
-transaction, so that a kill repeats work and counts nothing twice.
+Owns the learner's step for units: facts in the order of their receipt, states and
+position in one transaction, so that a kill repeats work and counts nothing twice.
 """
 
 from collections import Counter
@@ -9,6 +9,12 @@ from collections import Counter
 import msgspec
 
 from bandit_svc.domain.times import Deadline
+from bandit_svc.services.people.order.late_facts import (
+    ReadStates,
+    anew,
+    in_order,
+    named,
+)
 from bandit_svc.services.people.unit_states import UnitStates
 from bandit_svc.storage.units import UnitFacts, Units
 
@@ -51,17 +57,23 @@ def follow(
             rows = [row for row in rows if row.position <= last]
         if not rows:
             return done
-        states = UnitStates(units)
-        for row in rows:
-            states.apply(row)
+        before = ReadStates(units)
+        late = anew(facts, before, rows, position)
+        states = UnitStates(before)
+        for row in in_order(rows):
+            if not late.ids or late.ids.isdisjoint(named(row.fact)):
+                states.apply(row)
         after, position = position, rows[-1].position
-        if not units.save(states.touched(), after, position, states.overshoot):
+        touched = (*states.touched(), *late.states)
+        overshoot = Counter(states.overshoot)
+        overshoot.update(late.overshoot)
+        if not units.save(touched, after, position, overshoot):
             # They were replaced meanwhile; the next call begins where they are now.
             done.more = True
             return done
         done.facts += len(rows)
-        done.links_refused += states.links_refused
-        done.overshoot += states.overshoot
+        done.links_refused += states.links_refused + late.links_refused
+        done.overshoot += overshoot
         if time_is_up():
             done.more = True
             return done

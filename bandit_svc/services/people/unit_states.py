@@ -6,6 +6,7 @@ once and kept until all facts of a round are applied.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -21,7 +22,14 @@ from bandit_svc.domain.people.unit_state import (
     without_trails,
 )
 from bandit_svc.domain.programmes.counted import exposures
-from bandit_svc.storage.units import UnitFactRow, Units
+from bandit_svc.storage.units import UnitFactRow
+
+
+class KnownStates(Protocol):
+    """The states before a round."""
+
+    def state(self, unit_id: str) -> UnitState | None:
+        """Return the state of a person by any of their ids; None if there is none."""
 
 
 class UnitStates:
@@ -32,7 +40,7 @@ class UnitStates:
             ids: a device or an address that many people share.
     """
 
-    def __init__(self, units: Units) -> None:
+    def __init__(self, units: KnownStates) -> None:
         self._units = units
         self._states: dict[str, UnitState] = {}
         self._oldest: dict[str, str] = {}

@@ -114,7 +114,7 @@ class Ingesting:
         activations: list[Activation] = []
         rewards: list[Reward] = []
         refusals: list[Refusal | Repeat] = []
-        unit_facts: list[tuple[UnitFact, bytes]] = []
+        unit_facts: list[tuple[UnitFact, bytes, int]] = []
         unit_rewards: list[UnitReward] = []
         corrections: list[Correction] = []
         self._orphans = any_orphans(self._connection)
@@ -136,7 +136,7 @@ class Ingesting:
             elif isinstance(event, UnitReward):
                 unit_rewards.append(event)
             else:
-                unit_facts.append((event, arrival.logged))
+                unit_facts.append((event, arrival.logged, arrival.source))
         crediting = self._crediting
         crediting.decided((d, rule) for _, d, rule, _ in decisions)
         self._keep(decisions)
@@ -144,8 +144,8 @@ class Ingesting:
         for activation in sorted(activations, key=lambda a: a.activated_at_ms):
             self._activation(activation)
         self._keep_rewards(rewards)
-        crediting.link(fact for fact, _ in unit_facts)
-        crediting.report((*(fact for fact, _ in unit_facts), *unit_rewards))
+        crediting.link(fact for fact, *_ in unit_facts)
+        crediting.report((*(fact for fact, *_ in unit_facts), *unit_rewards))
         self._credit()
         corrections += crediting.corrections.apply()
         kept = keep_corrections(self._connection, self._decisions, corrections)

@@ -21,7 +21,10 @@ from bandit_svc.storage.sqlite.people.credit_tables import (
 )
 from bandit_svc.storage.sqlite.people.crediting import link_known
 from bandit_svc.storage.sqlite.people.sticky import create_sticky
-from bandit_svc.storage.sqlite.people.unit_facts import create_unit_facts
+from bandit_svc.storage.sqlite.people.unit_facts import (
+    create_unit_facts,
+    find_unit_facts_by_unit,
+)
 from bandit_svc.storage.sqlite.privacy.apart import create_apart
 from bandit_svc.storage.sqlite.privacy.erasures import create_erasures
 from bandit_svc.storage.sqlite.programmes.store import create_programmes
@@ -317,4 +320,10 @@ def m045_programme_totals(db: Database) -> None:
     create_totals_of_programmes(db)
 
 
-LAST_MIGRATION = m045_programme_totals.__name__
+@migrations()
+def m046_facts_of_units(db: Database) -> None:
+    """Find the facts of a unit, and keep which partition each came from."""
+    find_unit_facts_by_unit(db)
+
+
+LAST_MIGRATION = m046_facts_of_units.__name__

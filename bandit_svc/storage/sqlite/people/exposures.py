@@ -16,11 +16,11 @@ class Exposures:
     """Those of one transaction.
 
     Attributes:
-        facts: each with the bytes that are kept of it.
+        facts: each with the bytes that are kept of it, and no partition.
     """
 
     def __init__(self) -> None:
-        self.facts: list[tuple[KeptFact, bytes]] = []
+        self.facts: list[tuple[KeptFact, bytes, int]] = []
 
     def decided(self, decision: Decision, counts: Counter[tuple[int, str]]) -> None:
         """Take note of a new decision, and of its exposure if it is not deferred."""
@@ -36,4 +36,4 @@ class Exposures:
         """Take note that a decision was shown."""
         exposure = exposure_of(decision, at_ms)
         if exposure is not None:
-            self.facts.append((exposure, encode_exposure(exposure)))
+            self.facts.append((exposure, encode_exposure(exposure), 0))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlite_utils import Database as UtilsDatabase
 
+from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.experiment import UnitHashes
 from bandit_svc.domain.people.unit_fact import (
     KeptFact,
@@ -23,7 +24,9 @@ from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.sums.groups import NEVER_MS
 from bandit_svc.storage.units import UnitFactRow
 
-_KEY_BYTES = 16
+_KEY_BYTES, _UNIT_KEY_BYTES = 16, 8
+_AT_ONCE = 10_000
+_SELECT = "SELECT position, body, first_ms, source FROM sound_unit_facts"
 _firsts = msgspec.json.Decoder(dict[str, int])
 
 
@@ -36,13 +39,38 @@ def create_unit_facts(db: UtilsDatabase) -> None:
     check_rows(db, "unit_facts", facts=1, by_writers=True)
 
 
-def keep_unit_facts(
-    connection: sqlite3.Connection, came: Sequence[tuple[KeptFact, bytes]]
-) -> None:
+def find_unit_facts_by_unit(db: UtilsDatabase) -> None:
+    """Add the unit's hash and the source, in the transaction of a migration.
+
+    From which partition the present facts came is not known.
+    """
+    db.execute("ALTER TABLE unit_facts ADD COLUMN unit BLOB")
+    db.execute("ALTER TABLE unit_facts ADD COLUMN source INTEGER NOT NULL DEFAULT 0")
+    last = 0
+    while rows := db.execute(
+        "SELECT position, body FROM unit_facts WHERE position > ?"
+        " ORDER BY position LIMIT ?",
+        (last, _AT_ONCE),
+    ).fetchall():
+        last = rows[-1][0]
+        db.conn.executemany(
+            "UPDATE unit_facts SET unit = ? WHERE position = ?",
+            [(_unit_of_body(body), position) for position, body in rows],
+        )
+    db.execute("CREATE INDEX unit_facts_of ON unit_facts (unit) WHERE unit IS NOT NULL")
+    check_rows(db, "unit_facts", facts=1, by_writers=True)
+
+
+Came = tuple[KeptFact, bytes, int]
+"""A fact, the bytes that are kept of it, and the number of its partition."""
+
+
+def keep_unit_facts(connection: sqlite3.Connection, came: Sequence[Came]) -> None:
     """Keep the facts about units of a batch, in the caller's transaction.
 
     Workers log in partitions of their own. So facts are put in the order in which they
     were received: of two consents the later one holds, whichever partition has it.
+    Those of a later batch may have been received before; see people.order.late_facts.
 
     Call it when the batch's decisions are kept: a link wants to know which id is older.
 
@@ -57,11 +85,12 @@ def keep_unit_facts(
     ).fetchone()
     firsts = _FirstDecisions(connection)
     new = 0
-    for fact, body in sorted(came, key=_received_ms):
-        row = last + 1, _fact_key(fact.unit_id, fact.fact_id), body, firsts.of(fact)
+    for fact, body, source in sorted(came, key=_received_ms):
+        key, unit = _fact_key(fact.unit_id, fact.fact_id), _unit_key(fact.unit_id)
+        row = last + 1, key, body, firsts.of(fact), unit, source
         inserted = connection.execute(
-            "INSERT INTO unit_facts VALUES (?, ?, ?, ?, ?) ON CONFLICT (fact)"
-            " DO NOTHING",
+            "INSERT INTO unit_facts (position, fact, body, first_ms, unit, source, crc)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fact) DO NOTHING",
             (*row, row_crc("unit_facts", *row)),
         ).rowcount
         new += inserted
@@ -79,18 +108,21 @@ class SqliteUnitFacts:
         """See the interface."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT position, body, first_ms FROM sound_unit_facts"
-                " WHERE position > ? ORDER BY position LIMIT ?",
+                f"{_SELECT} WHERE position > ? ORDER BY position LIMIT ?",
                 (position, limit),
             ).fetchall()
-        return [
-            UnitFactRow(
-                at,
-                decode_unit_fact(body),
-                {} if firsts is None else _firsts.decode(firsts),
-            )
-            for at, body, firsts in rows
-        ]
+        return [_row(*row) for row in rows]
+
+    def of_unit(self, unit_id: str, last: int) -> Sequence[UnitFactRow]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"{_SELECT} WHERE unit = ? AND position <= ?",
+                (_unit_key(unit_id), last),
+            ).fetchall()
+        found = [_row(*row) for row in rows]
+        # Two ids may share a hash.
+        return [row for row in found if row.fact.unit_id == unit_id]
 
     def last_position(self) -> int:
         """See the interface."""
@@ -140,8 +172,31 @@ class _FirstDecisions:
         return first_ms
 
 
-def _received_ms(one: tuple[KeptFact, bytes]) -> int:
-    return one[0].at_ms
+def _received_ms(one: Came) -> tuple[int, int]:
+    fact, _, source = one
+    return fact.at_ms, source
+
+
+def _row(position: int, body: bytes, firsts: bytes | None, source: int) -> UnitFactRow:
+    first_ms = {} if firsts is None else _firsts.decode(firsts)
+    return UnitFactRow(position, decode_unit_fact(body), first_ms, source)
+
+
+def _unit_of_body(body: bytes) -> bytes | None:
+    """Return the hash of a kept fact's unit; None where it was erased or is damaged."""
+    try:
+        unit_id = decode_unit_fact(body).unit_id
+    except (UnreadableEvent, TypeError):
+        return None
+    return _unit_key(unit_id) if unit_id else None
+
+
+def _unit_key(unit_id: str) -> bytes:
+    """Return what the facts of a unit are found by."""
+    encoded = unit_id.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(
+        encoded, digest_size=_UNIT_KEY_BYTES, person=b"unit of fact"
+    ).digest()
 
 
 def _fact_key(unit_id: str, fact_id: str) -> bytes:

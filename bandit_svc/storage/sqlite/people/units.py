@@ -28,7 +28,9 @@ _FIND = "SELECT state FROM units WHERE key = ?"
 _MAPPED_BYTES = 2**30
 """Of the file, which is read without a system call so far."""
 
-_EXISTS = "SELECT 1 FROM sqlite_schema WHERE name = 'overshoot'"
+_IN_ORDER = 1
+"""The version of the file from which on states follow from facts in order."""
+_EXISTS = "SELECT 1 FROM sqlite_schema WHERE name = ?"
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS units (key BLOB PRIMARY KEY, state BLOB NOT NULL)
         WITHOUT ROWID;
@@ -37,7 +39,7 @@ _SCHEMA = """
     INSERT OR IGNORE INTO place VALUES (1, 0, 0);
     CREATE TABLE IF NOT EXISTS overshoot (programme TEXT NOT NULL, cap TEXT NOT NULL,
         n INTEGER NOT NULL, PRIMARY KEY (programme, cap)) WITHOUT ROWID;"""
-_OVERSHOOT = "SELECT programme, cap, n FROM overshoot ORDER BY programme, cap"
+_OVERSHOOT = "SELECT programme, cap, n FROM overshoot WHERE n ORDER BY programme, cap"
 
 
 class SqliteUnits:
@@ -81,6 +83,11 @@ class SqliteUnits:
     def position(self) -> int:
         """See the interface."""
         return self._place("position")
+
+    def are_in_order(self) -> bool:
+        """See the interface."""
+        row = self._database.row("PRAGMA user_version", ())
+        return row is not None and row[0] >= _IN_ORDER
 
     def save(
         self,
@@ -168,6 +175,7 @@ class SqliteUnits:
                 (rows.position, _LINK, b"denied"),
             )
             connection.execute("DELETE FROM overshoot")
+            connection.execute(f"PRAGMA user_version = {_IN_ORDER}")
             _add_overshoot(connection, rows.overshoot)
 
     @contextmanager
@@ -217,5 +225,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     # What the loss of power takes is derived again from the facts.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
-    if not connection.execute(_EXISTS).fetchone():
+    if not connection.execute(_EXISTS, ("overshoot",)).fetchone():
+        is_new = not connection.execute(_EXISTS, ("units",)).fetchone()
         connection.executescript(_SCHEMA)
+        if is_new:
+            connection.execute(f"PRAGMA user_version = {_IN_ORDER}")

@@ -199,12 +199,12 @@ def blank_facts(connection: sqlite3.Connection, found: Sequence[FoundFact]) -> N
     """Blank facts in their places, since positions count and ids come again."""
     body = encode_unit_fact(ERASED_FACT).payload
     for position, _ in found:
-        (key,) = connection.execute(
-            "SELECT fact FROM unit_facts WHERE position = ?", (position,)
+        key, source = connection.execute(
+            "SELECT fact, source FROM unit_facts WHERE position = ?", (position,)
         ).fetchone()
-        crc = row_crc("unit_facts", position, key, body, None)
+        crc = row_crc("unit_facts", position, key, body, None, None, source)
         connection.execute(
-            "UPDATE unit_facts SET body = ?, first_ms = NULL, crc = ?"
+            "UPDATE unit_facts SET body = ?, first_ms = NULL, unit = NULL, crc = ?"
             " WHERE position = ?",
             (body, crc, position),
         )
