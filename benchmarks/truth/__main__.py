@@ -37,6 +37,7 @@ from benchmarks.truth.parts.planner import print_planner
 from benchmarks.truth.parts.programmes import print_programmes
 from benchmarks.truth.parts.rare_rewards import print_rare_rewards
 from benchmarks.truth.parts.segments import print_segments
+from benchmarks.truth.parts.slates import print_slates
 from benchmarks.truth.parts.splits import print_splits
 from benchmarks.truth.trajectories import print_trajectories
 from benchmarks.truth.units import print_units
@@ -141,6 +142,7 @@ SECTIONS: dict[str, Callable[[int, Sequence[str]], None]] = {
     "claims": print_claims,
     "people": print_people,
     "splits": print_splits,
+    "slates": print_slates,
     "programmes": print_programmes,
 }
 """Sections by name; each prints the cells whose names hold one of the texts passed, all

@@ -143,17 +143,27 @@ class PairedEvaluation:
     ) -> list[PairedResult]:
         """Evaluate up to a joined position; return the reference, then the others."""
         for rows in self._examples.rows((0, last)):
+            waiting: list[JoinedRow] = []
             for row in rows:
-                self._step(row)
+                # The rewards of a page become known at once.
+                if row.place <= 1:
+                    self._learn(waiting)
+                    waiting = []
+                waiting.append(row)
+                decision = row.decision
+                if decision.group == TREATMENT:
+                    actions = self._examples.actions(decision)
+                    self._compare(decision, actions, self._scale.scaled(row.reward))
+            self._learn(waiting)
             on_progress(rows[-1].position)
         return [c.result() for c in (self._reference, *self._others)]
 
-    def _step(self, row: JoinedRow) -> None:
-        decision = row.decision
-        actions = self._examples.actions(decision)
-        if decision.group == TREATMENT:
-            self._compare(decision, actions, self._scale.scaled(row.reward))
-        if row.learnable:
+    def _learn(self, rows: Sequence[JoinedRow]) -> None:
+        for row in rows:
+            if not row.learnable:
+                continue
+            decision = row.decision
+            actions = self._examples.actions(decision)
             for candidate in (self._reference, *self._others):
                 teach(candidate.policy, decision, actions, row.reward)
             with suppress(PolicyError):
