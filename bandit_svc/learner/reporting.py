@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from bandit_svc import metrics
 from bandit_svc.clock import elapsed_s
 from bandit_svc.domain.experiment import Experiment
+from bandit_svc.domain.splits.step import Kind
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.learner.cap_counts import begin_caps, count_caps
 from bandit_svc.learner.gauges import Rest, Series, set_all, set_value
@@ -58,6 +59,9 @@ OUTCOMES: Mapping[str, str] = {
         for of in ("treatment", "baseline", "orphan")
     },
 }
+
+STEPS: tuple[Kind, ...] = ("started", "advanced", "rolled_back", "completed")
+"""Of policy splits, that the service takes by itself."""
 
 _log = logging.getLogger(__name__)
 
@@ -236,6 +240,8 @@ class Reporting:
             metrics.FALLBACKS.labels(label)
             for outcome in OUTCOMES.values():
                 metrics.REWARDS.labels(label, outcome)
+            for kind in STEPS:
+                metrics.SPLIT_STEPS.labels(label, kind)
 
 
 def _forget(series: Iterable[Series]) -> None:
