@@ -7,11 +7,13 @@ is by enumeration. Logs are drawn by fixed weights with an exploration floor; th
 has other weights. Units come once, or ten times.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from bandit_svc.ope.arrays import FloatArray
 from bandit_svc.ope.sequences.asymptotic import boundary
 from bandit_svc.ope.slates.pages import Pages
 from bandit_svc.ope.slates.values import CASCADE, CASCADE_SN, SLATE, slate_values
@@ -93,27 +95,58 @@ _TRUTH = float(
 )
 
 
+class _Slates(NamedTuple):
+    """All slates of one kind of visit.
+
+    Attributes:
+        chance: (S,), of each under the logging policy.
+        ratio: (S, SLOTS), target over logging probability of each slot.
+        played: (S, SLOTS), the chance that each row is played.
+    """
+
+    chance: FloatArray
+    ratio: FloatArray
+    played: FloatArray
+
+
+def _slates(visit: Visit) -> _Slates:
+    chance, ratio, played = [], [], []
+    for slate in itertools.permutations(_WORLD.rows, SLOTS):
+        probability, ratios = 1.0, []
+        for slot, row in enumerate(slate):
+            left = tuple(one for one in _WORLD.rows if one not in slate[:slot])
+            logged = _pmf(LOGGED, left)[left.index(row)]
+            ratios.append(_pmf(TARGET, left)[left.index(row)] / logged)
+            probability *= logged
+        chance.append(probability)
+        ratio.append(ratios)
+        played.append(_WORLD.played(visit, slate))
+    return _Slates(np.array(chance), np.array(ratio), np.array(played))
+
+
+_VISITS = [
+    [_slates(Visit(viewer, part, unfinished=False)) for part in PARTS]
+    for viewer in VIEWERS
+]
+
+
 def _draw(cell: Cell, seed: int) -> Pages:
     """Draw a log; a unit is one viewer at all of its visits."""
     rng = np.random.default_rng(seed)
     units = cell.pages // cell.visits
-    viewers = rng.integers(len(VIEWERS), size=units)
     unit = np.repeat(np.arange(units), cell.visits)
+    viewer = rng.integers(len(VIEWERS), size=units)[unit]
+    part = rng.integers(len(PARTS), size=cell.pages)
     reward = np.zeros((cell.pages, SLOTS))
     ratio = np.zeros((cell.pages, SLOTS))
-    for page in range(cell.pages):
-        part = PARTS[rng.integers(len(PARTS))]
-        visit = Visit(VIEWERS[viewers[unit[page]]], part, unfinished=False)
-        slate: tuple[str, ...] = ()
-        for slot in range(SLOTS):
-            left = tuple(row for row in _WORLD.rows if row not in slate)
-            pmf = _pmf(LOGGED, left)
-            at = int(rng.choice(len(left), p=pmf))
-            ratio[page, slot] = _pmf(TARGET, left)[at] / pmf[at]
-            slate = (*slate, left[at])
-        played = _WORLD.draw_play(visit, slate, rng)
-        if played is not None:
-            reward[page, played] = 1.0
+    for at, by_part in enumerate(_VISITS):
+        for of, slates in enumerate(by_part):
+            mine = np.flatnonzero((viewer == at) & (part == of))
+            shown = rng.choice(slates.chance.size, mine.size, p=slates.chance)
+            ends = slates.played[shown].cumsum(axis=1)
+            slot = (rng.random((mine.size, 1)) > ends).sum(axis=1)
+            reward[mine] = slot[:, None] == np.arange(SLOTS)
+            ratio[mine] = slates.ratio[shown]
     rows = np.repeat(np.arange(cell.pages), SLOTS)
     slots = np.tile(np.arange(SLOTS), cell.pages)
     return Pages.of(rows, slots, reward.ravel(), ratio.ravel(), np.repeat(unit, SLOTS))
