@@ -76,7 +76,7 @@ class Screen:
     def reloads(self) -> None:
         """A reload repeats the page, whichever worker it meets."""
         wait(lambda: self._look_up(self.page["decision_id"]), "the page is stored")
-        time.sleep(1.0)
+        time.sleep(2.0)
         again = self._page("viewer-1", unfinished=False)
         check(again["decision_id"] == self.page["decision_id"], "the same decision")
         check(again["repeat"] is True, "it is a repeat")

@@ -33,7 +33,7 @@ MARGIN = 0.4
 NOTHING = "nothing"
 HEROES = ("dresses", "shoes", "home", "sale")
 POPUPS = (NOTHING, "discount-5", "discount-10")
-OFFERED = {"reminder": 0.0, "complements": 0.0, "voucher": 0.2}
+OFFERED = {"reminder": 0.0, "complements": 0.0, "voucher": 0.25}
 """What a mail offers, with its discount; each may be sent at one of HOURS."""
 HOURS = ("08", "18")
 MAIL_VARIANTS = (
