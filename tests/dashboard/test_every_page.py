@@ -50,6 +50,8 @@ def paths(shop: Shop, start_worker: StartWorker) -> list[str]:
     hero["version"] = ANY_VERSION
     hero["unit_id"] = "u1"
     hero["erasure_id"] = shop.erase("nobody")
+    shop.create_programme("front")
+    hero["programme"] = "front"
     situations = [{"key": "untouched"}, *({**hero, "name": name} for name in ACTIONS)]
     return page_addresses(start_worker().app.url_map, situations) + QUESTIONS
 

@@ -20,7 +20,7 @@ from tests.harness.process import COMMAND, plain_environment
 from tests.harness.served import Served
 from tests.harness.waiting import GENEROUS_S
 
-OK = 200
+OK, CREATED = 200, 201
 SEEN_FIRST = 800
 """Decisions that the shop has made before a test looks."""
 
@@ -98,6 +98,15 @@ class Shop(Served):
             headers = {"Authorization": f"Bearer {self.secret}"}
             connection.request("DELETE", f"/v1/units/{unit_id}", headers=headers)
             return str(json.load(connection.getresponse())["id"])
+
+    def create_programme(self, key: str) -> None:
+        """Create a programme with a holdout."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=GENEROUS_S)
+        with closing(connection):
+            headers = {"Authorization": f"Bearer {self.secret}"}
+            body = json.dumps({"key": key, "holdout": 0.1, "explore": 0.1})
+            connection.request("POST", "/v1/programmes", body, headers)
+            assert connection.getresponse().status == CREATED
 
     def close(self) -> None:
         """Send the visitors home, and end the service."""
