@@ -55,6 +55,7 @@ class World:
             "version": 1,
             "unit_id": "u-1",
             "erasure_id": "1",
+            "programme": "shop",
         }
         settings = Settings(data=str(self.service.data), port=self.service.port)
         self.environment = {**os.environ, **settings.environment()}
