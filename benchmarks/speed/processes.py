@@ -24,7 +24,7 @@ from bandit_svc.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 60.0
-_STOP_TIMEOUT_S = 20.0
+_STOP_TIMEOUT_S = 180.0
 _PR_SET_PDEATHSIG = 1
 ASGI = frozenset({"empty_asgi"})
 """Contestants that gunicorn's own asgi worker runs; the others its thread worker."""
