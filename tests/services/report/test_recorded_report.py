@@ -29,7 +29,13 @@ ADDED = (
     *(f"/metrics/{place}/guardrail/chance_to_beat/" for place in (0, 1)),
     *("/policy_memory", "/outlook/", "/decisions/repeats", "/health/sticky_window/"),
     *("/health/personal_fields/", "/range", "/money/", "/without_consent"),
-    *("/decisions/forced", "/decisions/restricted", "/restricted", "/slots"),
+    *(
+        "/decisions/forced",
+        "/decisions/restricted",
+        "/restricted",
+        "/slots",
+        "/deployed",
+    ),
 )
 """Where paths of later versions begin."""
 LATER = ("/reason", "/estimand", "/period/first", "/period/last", "/units")
