@@ -106,8 +106,9 @@ def register(app: Flask) -> None:
     app.register_blueprint(routes)
 
 
+@cache
 def build() -> Json:
-    """Return the OpenAPI 3.1 document."""
+    """Return the OpenAPI 3.1 document, which is one for all applications."""
     paths: dict[str, Json] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
