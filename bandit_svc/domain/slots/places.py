@@ -6,6 +6,7 @@ of its variant given what stands above. So policies learn from it, receipts expl
 and exports hold it as any other decision. Pure.
 """
 
+from collections.abc import Sequence
 from math import prod
 
 from msgspec.structs import replace
@@ -72,30 +73,40 @@ def is_forced(decision: Decision) -> bool:
 
 def treatment_chance(decision: Decision) -> float | None:
     """Return the chance of what is shown under the treatment; None if not logged."""
-    pmf, page = decision.treatment_pmf, decision.slots
-    if pmf is None:
-        return None
-    chance = pmf[decision.chosen]
-    if page is not None:
-        for one in page.further:
-            if one.treatment_pmf is None:
-                return None
-            chance *= (one.treatment_pmf or one.pmf)[one.chosen]
-    return chance
+    further = _further(decision)
+    return _chance(decision, decision.treatment_pmf, [d.treatment_pmf for d in further])
 
 
 def baseline_chance(decision: Decision) -> float | None:
     """Return the same under the baseline."""
-    pmf, page = decision.baseline_pmf, decision.slots
+    further = _further(decision)
+    return _chance(decision, decision.baseline_pmf, [d.baseline_pmf for d in further])
+
+
+def _chance(
+    decision: Decision,
+    pmf: tuple[float, ...] | None,
+    below: Sequence[tuple[float, ...] | None],
+) -> float | None:
+    """Return the product of a group's chances over the places of a decision.
+
+    Args:
+        decision: for one place or several.
+        pmf: the group's, of the first place.
+        below: the same of the further places; an empty one is the served pmf.
+    """
     if pmf is None:
         return None
     chance = pmf[decision.chosen]
-    if page is not None:
-        for one in page.further:
-            if one.baseline_pmf is None:
-                return None
-            chance *= (one.baseline_pmf or one.pmf)[one.chosen]
+    for one, of_place in zip(_further(decision), below, strict=True):
+        if of_place is None:
+            return None
+        chance *= (of_place or one.pmf)[one.chosen]
     return chance
+
+
+def _further(decision: Decision) -> Sequence[Slot]:
+    return () if decision.slots is None else decision.slots.further
 
 
 def _numbered(page: Page) -> list[tuple[int, Slot]]:
