@@ -7,12 +7,15 @@ Pure, and knows no field by name.
 import math
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
+
+import msgspec
 
 from bandit_svc.domain.limits import MAX_NESTING, MAX_STRING_LENGTH
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.errors import InvalidInput
 
+Kind = TypeVar("Kind")
 # How msgspec ends a message: " - at `$.a[0].b`". A key of a free object is `[...]`.
 _PATH = re.compile(r" - at `\$([\w.\[\]]*)`\Z")
 _FIELD = re.compile(r"(?:missing required|contains unknown) field `(.*)`\Z", re.DOTALL)
@@ -53,6 +56,26 @@ def located(message: str) -> tuple[str, str]:
     """
     free, _, text = _parted(message)
     return free, text
+
+
+def converted(raw: Any, kind: type[Kind]) -> Kind:  # noqa: ANN401 - any JSON
+    """Read a struct from plain JSON values.
+
+    Raises:
+        InvalidInput: a type is wrong or a field is unknown; the pointer names it.
+    """
+
+    def why_refused(other: Any) -> str | None:  # noqa: ANN401 - any JSON
+        try:
+            msgspec.convert(other, kind)
+        except msgspec.ValidationError as error:
+            return str(error)
+        return None
+
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidInput.at(*located_in(raw, str(error), why_refused)) from error
 
 
 def located_in(

@@ -7,7 +7,6 @@ and moves none between them. Pure.
 
 import hashlib
 
-from bandit_svc.domain.experiment import uniform_of_unit
 from bandit_svc.domain.programmes.membership import ProgrammeGroup
 from bandit_svc.domain.programmes.programme import ProgrammeDefinition
 
@@ -37,11 +36,6 @@ def share_of(definition: ProgrammeDefinition, group: ProgrammeGroup) -> float:
         "explore": definition.explore,
     }
     return shares.get(group, 1.0 - sum(shares.values()))
-
-
-def uniform_of(salt: str, unit_id: str) -> float:
-    """Return a unit's number in [0, 1), which never changes."""
-    return uniform_of_unit(salt, unit_id)
 
 
 def met_of_layer(salt: str, experiments: tuple[str, ...], unit_id: str) -> str:

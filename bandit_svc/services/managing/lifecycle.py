@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment, check_definition
-from bandit_svc.domain.json_shape import located_in
+from bandit_svc.domain.json_shape import converted
 from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, Span
 from bandit_svc.domain.plain_values import Payload, Spec
 from bandit_svc.domain.splits.split import Split
@@ -237,19 +237,7 @@ def convert_definition(raw: Any) -> Definition:  # noqa: ANN401 - any JSON
     Raises:
         InvalidInput: a type is wrong or a field is unknown; the pointer names it.
     """
-    try:
-        return msgspec.convert(raw, Definition)
-    except msgspec.ValidationError as error:
-        place = located_in(raw, str(error), _why_refused)
-        raise InvalidInput.at(*place) from error
-
-
-def _why_refused(raw: Any) -> str | None:  # noqa: ANN401 - any JSON
-    try:
-        msgspec.convert(raw, Definition)
-    except msgspec.ValidationError as error:
-        return str(error)
-    return None
+    return converted(raw, Definition)
 
 
 def _with_retired(listed: list[Any], old: Definition) -> list[Any]:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bandit_svc.domain.experiment import uniform_of_unit
 from bandit_svc.domain.programmes.assigning import (
     group_at,
     met_of_layer,
     share_of,
-    uniform_of,
 )
 from bandit_svc.domain.programmes.programme import (
     ProgrammeDefinition,
@@ -25,7 +25,7 @@ shares = st.tuples(st.floats(0, 0.5), st.floats(0, 0.25), st.floats(0, 0.25))
 
 
 def test_each_group_has_its_share_of_the_units() -> None:
-    uniforms = [uniform_of("salt", unit) for unit in UNITS]
+    uniforms = [uniform_of_unit("salt", unit) for unit in UNITS]
     found = [group_at(SHOP, uniform) for uniform in uniforms]
 
     for group in set(found):
@@ -66,7 +66,7 @@ def test_a_layer_shares_units_equally_and_a_new_experiment_takes_from_all() -> N
 
 
 def test_the_layer_of_a_unit_says_nothing_of_its_group() -> None:
-    groups = [group_at(SHOP, uniform_of("salt", unit)) for unit in UNITS]
+    groups = [group_at(SHOP, uniform_of_unit("salt", unit)) for unit in UNITS]
     met = [met_of_layer("salt", ("popup", "banner"), unit) for unit in UNITS]
     held = [m for m, g in zip(met, groups, strict=True) if g == "holdout"]
 

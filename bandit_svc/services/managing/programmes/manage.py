@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bandit_svc.domain.json_shape import located_in
+from bandit_svc.domain.json_shape import converted
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.domain.programmes.programme import (
     Programme,
@@ -66,18 +66,7 @@ def convert_programme(raw: Any) -> ProgrammeDefinition:  # noqa: ANN401 - any JS
     Raises:
         InvalidInput: a type is wrong or a field is unknown; the pointer names it.
     """
-    try:
-        return msgspec.convert(raw, ProgrammeDefinition)
-    except msgspec.ValidationError as error:
-        raise InvalidInput.at(*located_in(raw, str(error), _why_refused)) from error
-
-
-def _why_refused(raw: Any) -> str | None:  # noqa: ANN401 - any JSON
-    try:
-        msgspec.convert(raw, ProgrammeDefinition)
-    except msgspec.ValidationError as error:
-        return str(error)
-    return None
+    return converted(raw, ProgrammeDefinition)
 
 
 def _checked(definition: ProgrammeDefinition) -> ProgrammeDefinition:

@@ -14,12 +14,12 @@ from bandit_svc.domain.experiment import (
     Group,
     assign_group,
     group_of,
+    uniform_of_unit,
 )
 from bandit_svc.domain.programmes.assigning import (
     group_at,
     met_of_layer,
     share_of,
-    uniform_of,
 )
 from bandit_svc.domain.programmes.membership import Membership
 from bandit_svc.domain.programmes.programme import Programme
@@ -120,7 +120,7 @@ def _placed_in(
     """
     programme = place.programme
     definition = programme.definition
-    group = group_at(definition, uniform_of(programme.salt, unit_id))
+    group = group_at(definition, uniform_of_unit(programme.salt, unit_id))
     share = share_of(definition, group)
     met = experiment.key
     if place.layer:
