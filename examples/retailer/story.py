@@ -242,6 +242,8 @@ class Shop:
             if (made := self._decide("popup", guest))["variant"] in OFFERS
         }
         check(offered, "somebody gets an offer")
+        # A single shopper may be in a holdout, from which no model learns.
+        self._see_page(guests)
         for guest in offered:
             # Each request has a connection of its own, so that any worker may answer.
             for unit in (guest, f"mail:{guest}", guest, f"mail:{guest}"):
@@ -342,6 +344,16 @@ class Shop:
         context = {"tier": "bargain", "rhythm": "late"}
         body = {"experiment": experiment, "unit_id": unit, "context": context}
         return dict(self.service.post("/v1/decisions", body))
+
+    def _see_page(self, units: list[str]) -> None:
+        """Decide banner and recommendations of a page for each unit."""
+        context = {"tier": "bargain", "rhythm": "late"}
+        asked: list[Json] = [
+            {"experiment": key, "unit_id": unit, "context": context}
+            for unit in units
+            for key in ("hero", "recs")
+        ]
+        self.service.post("/v1/decisions/batch", {"decisions": asked})
 
     def _link(self, unit: str, other: str) -> None:
         self.service.post(f"/v1/units/{unit}", {"links": [other]}, "PUT")
