@@ -77,9 +77,9 @@ class Process:
         """Take the lease when it is free, then learn; return when told to stop."""
         while not self._wait(0.0):
             try:
-                with backends.storage.lease("learner") as held:
-                    if held:
-                        _log.info("learning from %s", backends.folder)
+                with backends.storage.leases.hold("learner") as held:
+                    if held is not None:
+                        _log.info("learning from %s as %s", backends.folder, held)
                         self._learn(backends)
                         return
             except (BanditError, OSError):

@@ -82,8 +82,8 @@ def main() -> int:
 
 def _work(backends: Backends, ending: Ending) -> int:
     storage = backends.storage
-    with storage.lease("jobs") as held:
-        if not held:
+    with storage.leases.hold("jobs") as held:
+        if held is None:
             return BUSY
         recover_jobs(storage, now_ms())
         while run_job(storage, JOB_KINDS, now_ms, ending.check):

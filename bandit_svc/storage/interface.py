@@ -6,13 +6,13 @@ milliseconds since the epoch, UTC.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Protocol
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, VersionAge
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
+from bandit_svc.storage.control.leases import Leases
 from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
@@ -294,6 +294,7 @@ class Evaluations(Protocol):
 class Storage(Protocol):
     """One store; every part of it shares its transactions and files."""
 
+    leases: Leases
     experiments: Experiments
     keys: Keys
     ended_sessions: EndedSessions
@@ -369,9 +370,6 @@ class Storage(Protocol):
         Raises:
             Unavailable: the store was never initialised, or the key is missing.
         """
-
-    def lease(self, name: str) -> AbstractContextManager[bool]:
-        """Hold a name until the block or the process ends; False if another does."""
 
     def beside(self, name: str) -> "Storage":
         """Return a store of its own beside this one, in which to make something anew.

@@ -148,8 +148,8 @@ def test_a_stopped_learner_stops_its_child_and_the_job_waits(
 
 def test_there_is_only_one_at_a_time(settings: Settings, storage: Storage) -> None:
     job = queue(storage, QUICK)
-    with storage.lease("jobs") as held:
-        assert held
+    with storage.leases.hold("jobs") as held:
+        assert held is not None
         status = subprocess.run(
             [sys.executable, "-m", "bandit_svc.learner.jobs", str(os.getpid())],
             env={**os.environ, **settings.environment()},

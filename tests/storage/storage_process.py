@@ -61,7 +61,7 @@ def revoke_key(storage: Storage) -> None:
 
 
 def hold_lease(storage: Storage) -> None:
-    with storage.lease("learner") as held:
+    with storage.leases.hold("learner") as held:
         say(str(held))
         wait()
 

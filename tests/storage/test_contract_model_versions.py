@@ -1,9 +1,7 @@
-"""What every store promises of models and leases; see storage.interface."""
+"""What every store promises of models; see storage.interface."""
 
 import hashlib
-import subprocess
 import threading
-from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -98,36 +96,3 @@ def test_of_many_threads_that_publish_on_one_parent_one_wins(storage: Storage) -
     assert sorted(published) == [False] * 7 + [True]
     assert latest is not None
     assert latest.meta.sha256 == hashlib.sha256(latest.state).hexdigest()
-
-
-def test_a_lease_has_one_holder(
-    storage: Storage, open_store: Callable[[], Storage]
-) -> None:
-    with storage.lease("learner") as first:
-        with open_store().lease("learner") as second, storage.lease("learner") as third:
-            assert (first, second, third) == (True, False, False)
-        # Asking in vain must not end the lease of the holder.
-        with storage.lease("learner") as again:
-            assert not again
-    with open_store().lease("learner") as after:
-        assert after
-
-
-def test_leases_of_two_names_do_not_exclude_each_other(storage: Storage) -> None:
-    with storage.lease("learner") as one, storage.lease("other") as other:
-        assert (one, other) == (True, True)
-
-
-def test_a_lease_held_by_another_process_ends_when_it_is_killed(
-    storage: Storage, start_process: Callable[[str], subprocess.Popen[str]]
-) -> None:
-    process = start_process("hold_lease")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "True\n"
-    with storage.lease("learner") as during:
-        assert not during
-    process.kill()
-    process.wait()
-
-    with storage.lease("learner") as after:
-        assert after

@@ -76,9 +76,9 @@ def erase(unit: str, data: str) -> None:
 
 def _erased_here(backends: Backends) -> bool:
     """Do one erasure, if no learner runs; return whether one was done."""
-    lease = backends.storage.lease
-    with lease("learner") as held, lease("jobs") as no_jobs:
-        if not (held and no_jobs):
+    hold = backends.storage.leases.hold
+    with hold("learner") as learner, hold("jobs") as jobs:
+        if learner is None or jobs is None:
             return False
         with closing(Backends(backends.settings)) as own:
             ingest(

@@ -98,8 +98,8 @@ def _drive(backends: Backends) -> None:
     store = backends.storage.credits
     time_is_up = deadline_in(_WAIT_S, elapsed_s)
     while store.redrive_is_asked():
-        with backends.storage.lease("learner") as free:
-            if free:
+        with backends.storage.leases.hold("learner") as held:
+            if held is not None:
                 backends.storage.facts.ingest((), {})
                 continue
         if time_is_up():

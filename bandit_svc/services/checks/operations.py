@@ -20,7 +20,8 @@ _MEGABYTE = 1e6
 class Measured(NamedTuple):
     """Readings of the machine, the log and the metrics."""
 
-    learner_holds_lease: bool
+    learner: str
+    """Who holds the lease of the learner; empty for nobody."""
     backlog_bytes: int
     lag_s: float | None
     """Wait of the oldest decision that could be joined, in seconds; None for none."""
@@ -60,8 +61,8 @@ def operation_checks(m: Measured) -> list[Check]:
 
 
 def _learner(m: Measured) -> Check:
-    if m.learner_holds_lease:
-        return LEARNER_RUNS.ok("it holds the lease")
+    if m.learner:
+        return LEARNER_RUNS.ok(f"{m.learner} holds the lease")
     return LEARNER_RUNS.fail(
         "no process holds the learner's lease: decisions are still made and logged, "
         "nothing is learned; start `bandit-svc learner`"

@@ -1,14 +1,11 @@
 """The embedded store: one SQLite file and its neighbours.
 
-Owns the files of the store (database, version number, leases) and puts the
+Owns the files of the store (database, version number) and puts the
 nouns together; see storage.interface.Storage.
 """
 
-import fcntl
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database as UtilsDatabase
@@ -17,6 +14,7 @@ from bandit_svc import __version__
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
+from bandit_svc.storage.control.leases import Leases
 from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
@@ -40,6 +38,7 @@ from bandit_svc.storage.programmes.totals import ProgrammeTotals
 from bandit_svc.storage.slots.tallies import SlotTallies
 from bandit_svc.storage.splits.kept import Splits
 from bandit_svc.storage.sqlite.clock import SqliteClock
+from bandit_svc.storage.sqlite.control.leases import SqliteLeases
 from bandit_svc.storage.sqlite.corrections.store import SqliteCorrections
 from bandit_svc.storage.sqlite.damages import SqliteDamages, keep_damaged_rows
 from bandit_svc.storage.sqlite.database import Database
@@ -89,6 +88,7 @@ class SqliteStorage:
         self._folder = folder
         self._path = folder / DATABASE
         self._database = Database(self._path, keep_damaged_rows, add_page_id)
+        self.leases: Leases = SqliteLeases(folder)
         decisions = StoredDecisions(self._database)
         self._version_file = VersionFile(folder / "definitions.version")
         experiments = SqliteExperiments(self._database, self._version_file)
@@ -137,9 +137,9 @@ class SqliteStorage:
     def migrate(self) -> None:
         """See the interface."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self.lease("migrate") as held:
+        with self.leases.hold("migrate") as held:
             # Several processes that migrate at once find the database locked.
-            if not held:
+            if held is None:
                 raise Unavailable(
                     f"another process is migrating {self._folder}; try again when it "
                     "is done"
@@ -242,22 +242,6 @@ class SqliteStorage:
                 "SELECT 1 FROM meta WHERE name = 'pseudonyms'"
             ).fetchone()
         return None if used is None else read_key(self._folder)
-
-    @contextmanager
-    def lease(self, name: str) -> Iterator[bool]:
-        """See the interface. The kernel ends it with the process that holds it."""
-        locks = self._folder / "locks"
-        locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(descriptor)
 
     def beside(self, name: str) -> Storage:
         """See the interface."""

@@ -103,13 +103,11 @@ def _measured(
     backends = page_context.backends
     room = log_room(backends.settings)
     waiting = [r.ready_since_ms for r in rows if r.ready_since_ms is not None]
-    # This releases the lease at once; a learner that starts at this moment tries again.
-    with backends.storage.lease("learner") as free:
-        held = not free
+    holder = backends.storage.leases.holder("learner")
     kept = backends.storage.clock.kept()
     damages = [one.damage for one in backends.storage.damages.unacknowledged()]
     return Measured(
-        learner_holds_lease=held,
+        learner="" if holder is None else str(holder),
         backlog_bytes=backends.reader.backlog_bytes(backends.storage.facts.cursors()),
         lag_s=max(0, now_ms - min(waiting)) / 1000 if waiting else None,
         room=room,

@@ -229,7 +229,7 @@ def test_a_doubted_clock_fails_a_check_of_the_operation(
     doubt: str, status: str
 ) -> None:
     measured = Measured(
-        learner_holds_lease=True,
+        learner="process 1 on here",
         backlog_bytes=0,
         lag_s=None,
         room=Room(0, 10**12, 10**12),

@@ -208,8 +208,8 @@ def test_two_processes_do_not_migrate_at_once(
     sqlite_store: SqliteStorage, folder: Path
 ) -> None:
     other = SqliteStorage(folder)
-    with other.lease("migrate") as held:
-        assert held
+    with other.leases.hold("migrate") as held:
+        assert held is not None
         with pytest.raises(Unavailable, match="another process is migrating"):
             sqlite_store.migrate()
 

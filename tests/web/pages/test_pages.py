@@ -353,11 +353,11 @@ def test_operations_show_ids_of_keys_and_no_key(
 def test_operations_see_the_lease_of_a_learner(
     service: WorkerInProcess, read_page: ReadPage
 ) -> None:
-    with service.worker.storage.lease("learner") as held:
+    with service.worker.storage.leases.hold("learner") as held:
         text = read_page(service, "/ops").text
 
-    assert held
-    assert "it holds the lease" in text
+    assert held is not None
+    assert f"{held} holds the lease" in text
 
 
 def test_operations_see_damage_of_the_log_until_it_is_acknowledged(

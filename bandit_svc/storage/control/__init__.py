@@ -1,0 +1,1 @@
+"""What all experiments of a service share: who may write, and for how long."""

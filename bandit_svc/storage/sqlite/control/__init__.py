@@ -1,0 +1,1 @@
+"""What all experiments of an embedded store share."""
