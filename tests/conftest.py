@@ -5,6 +5,7 @@ Owns the order of the files as well.
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -29,24 +30,39 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def start_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWorker]:
-    """Return a function that starts a worker over a new folder."""
-    started: list[WorkerInProcess] = []
+    """Return a function that starts a worker over a new folder, for one test.
 
-    def start(*, dev: bool = False) -> WorkerInProcess:
-        worker = WorkerInProcess(tmp_path_factory.mktemp("data"), dev=dev)
-        started.append(worker)
-        return worker
+    A worker that is kept after its test keeps its models: over a megabyte each.
+    """
+    with _started(tmp_path_factory) as start:
+        yield start
 
-    yield start
-    for worker in started:
-        worker.close()
+
+@pytest.fixture(scope="session")
+def start_shared_worker(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[StartWorker]:
+    """Return a function that starts a worker which many tests share."""
+    with _started(tmp_path_factory) as start:
+        yield start
+
+
+@contextmanager
+def _started(folders: pytest.TempPathFactory) -> Iterator[StartWorker]:
+    """Yield a function that starts workers; close them all at the end."""
+    with ExitStack() as stack:
+
+        def start(*, dev: bool = False) -> WorkerInProcess:
+            worker = WorkerInProcess(folders.mktemp("data"), dev=dev)
+            stack.callback(worker.close)
+            return worker
+
+        yield start
 
 
 @pytest.fixture
-def service(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
+def service(start_worker: StartWorker) -> WorkerInProcess:
     """Return a new worker with keys."""
-    worker = start_worker()
-    yield worker
-    worker.close()
+    return start_worker()

@@ -39,7 +39,7 @@ QUESTIONS = [
 
 
 @pytest.fixture(scope="module")
-def paths(shop: Shop, start_worker: StartWorker) -> list[str]:
+def paths(shop: Shop, start_shared_worker: StartWorker) -> list[str]:
     """Return every address, by the routes of the application."""
     shop.client.create_experiment(
         {"key": "untouched", "variants": [{"key": "a"}, {"key": "b"}]}
@@ -53,7 +53,7 @@ def paths(shop: Shop, start_worker: StartWorker) -> list[str]:
     shop.create_programme("front")
     hero["programme"] = "front"
     situations = [{"key": "untouched"}, *({**hero, "name": name} for name in ACTIONS)]
-    return page_addresses(start_worker().app.url_map, situations) + QUESTIONS
+    return page_addresses(start_shared_worker().app.url_map, situations) + QUESTIONS
 
 
 @pytest.fixture(scope="module")

@@ -38,9 +38,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def crowded(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
+def crowded(start_shared_worker: StartWorker) -> Iterator[WorkerInProcess]:
     """Return a worker whose data no test may change."""
-    service = start_worker()
+    service = start_shared_worker()
     service.create("hero")
     service.create("own", request_variants="refuse")
     service.create("open", request_variants="replace")

@@ -26,8 +26,8 @@ each_operation = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def keyed(start_worker: StartWorker) -> WorkerInProcess:
-    service = start_worker()
+def keyed(start_shared_worker: StartWorker) -> WorkerInProcess:
+    service = start_shared_worker()
     service.create("hero")
     return service
 

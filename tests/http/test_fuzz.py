@@ -101,8 +101,10 @@ each_route = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def never_our_fault(start_worker: StartWorker) -> Callable[[str, str, bytes], None]:
-    service = start_worker()
+def never_our_fault(
+    start_shared_worker: StartWorker,
+) -> Callable[[str, str, bytes], None]:
+    service = start_shared_worker()
     service.create("hero")
     service.create("open", request_variants="replace")
     good = service.decide("hero")["decision_id"]

@@ -8,12 +8,12 @@ from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
 
 @pytest.fixture(scope="module")
-def crowded(start_worker: StartWorker) -> WorkerInProcess:
+def crowded(start_shared_worker: StartWorker) -> WorkerInProcess:
     """A service with one experiment more than have labels of their own, and a wide one.
 
     They are created in this order: the wide one, e1 to e199, beyond.
     """
-    service = start_worker()
+    service = start_shared_worker()
     wide = [{"key": f"v{number}"} for number in range(metrics.MAX_VARIANTS + 1)]
     service.create("wide", variants=wide, policy={"kind": "uniform"})
     for number in range(1, metrics.MAX_EXPERIMENTS):

@@ -131,8 +131,8 @@ def _counts() -> dict[tuple[str, str], float]:
 
 
 @pytest.fixture(scope="module")
-def still(start_worker: StartWorker) -> Iterator[Still]:
-    service = start_worker()
+def still(start_shared_worker: StartWorker) -> Iterator[Still]:
+    service = start_shared_worker()
     service.create("hero", request_variants="replace")
     service.create("paused")
     service.patch("/v1/experiments/paused", {"status": "paused"})

@@ -79,9 +79,9 @@ def live(service: WorkerInProcess) -> None:
 
 
 @pytest.fixture(scope="session")
-def lived_in(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
+def lived_in(start_shared_worker: StartWorker) -> Iterator[WorkerInProcess]:
     """Return a service with data that no test may change."""
-    service = start_worker()
+    service = start_shared_worker()
     live(service)
     service.create("untouched")
     _run_programme(service)

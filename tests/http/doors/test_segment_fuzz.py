@@ -22,8 +22,8 @@ ANY_JSON = st.recursive(
 
 
 @pytest.fixture(scope="module")
-def never_our_fault(start_worker: StartWorker) -> Callable[[str, bytes], None]:
-    service = start_worker()
+def never_our_fault(start_shared_worker: StartWorker) -> Callable[[str, bytes], None]:
+    service = start_shared_worker()
     headers = basic(new_write_key(service))
 
     def check(path: str, body: bytes) -> None:

@@ -24,9 +24,9 @@ Call = Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def called(
-    start_worker: StartWorker,
+    start_shared_worker: StartWorker,
 ) -> tuple[WorkerInProcess, Mapping[str, Call]]:
-    service = start_worker()
+    service = start_shared_worker()
     return service, recorded(service)
 
 

@@ -10,8 +10,8 @@ from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
 
 @pytest.fixture(scope="module")
-def capped(start_worker: StartWorker) -> WorkerInProcess:
-    service = start_worker()
+def capped(start_shared_worker: StartWorker) -> WorkerInProcess:
+    service = start_shared_worker()
     body = {
         "key": "shop",
         "holdout": 0.2,

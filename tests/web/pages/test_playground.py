@@ -17,9 +17,9 @@ PATH = "/playground/hero"
 
 
 @pytest.fixture(scope="module")
-def learned(start_worker: StartWorker) -> Iterator[WorkerInProcess]:
+def learned(start_shared_worker: StartWorker) -> Iterator[WorkerInProcess]:
     """Return an experiment in which phones earn with `a` and nobody else does."""
-    service = start_worker()
+    service = start_shared_worker()
     service.create(
         "hero", holdout=0.2, exploration_floor=0.1, reward={"window_seconds": 60}
     )
