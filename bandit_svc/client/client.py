@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
 
-from bandit_svc.client.connection import Connection
-from bandit_svc.client.decision import Decision
-from bandit_svc.client.errors import BanditClientError, no_answer
+from .connection import Connection
+from .decision import Decision
+from .errors import BanditClientError, no_answer
 
 Json = dict[str, Any]
 

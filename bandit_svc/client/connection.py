@@ -12,7 +12,7 @@ import threading
 from typing import Any
 from urllib.parse import urlsplit
 
-from bandit_svc.client.errors import BanditClientError, no_answer
+from .errors import BanditClientError, no_answer
 
 # What a kept connection raises when the other side has closed it meanwhile.
 CLOSED_WHILE_IDLE = (

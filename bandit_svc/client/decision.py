@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from bandit_svc.client.errors import BanditClientError
+from .errors import BanditClientError
 
 
 @dataclass(frozen=True)
