@@ -45,9 +45,9 @@ from bandit_svc.wiring import Backends
 # their turn.
 BUDGET_S = 0.25
 # A tick begins no further experiment after so many seconds since the join, and the next
-# tick begins with the next experiment. So a signal to stop is seen in time, and each
-# experiment gets its turn.
-TICK_S = 5.0
+# tick begins with the next experiment. So a signal to stop is seen in time, each
+# experiment gets its turn, and events become features while others catch up.
+TICK_S = 0.3
 GC_THRESHOLD = 50_000
 """Objects that the process makes between two collections of cyclic garbage.
 
