@@ -151,7 +151,7 @@ class Traffic:
             self._deliver(due)
             return
         try:
-            self._client.activate(due.decision_id)
+            self._client.activate(due.decision_id, wait=True)
         except BanditClientError as error:
             self._note_outcome(error)
             self.tally.unseen += 1
@@ -187,6 +187,7 @@ class Traffic:
                 arrival.value,
                 arrival.reward_id,
                 arrival.occurred_at,
+                wait=True,
             )
         except BanditClientError as error:
             self._note_outcome(error)
@@ -282,7 +283,8 @@ def simulate(  # noqa: PLR0913
         BanditClientError: the service can't be reached, refused, or stopped answering.
     """
     place = world(world_name)
-    with BanditClient(url, key, timeout_s=timeout_s) as client:
+    # What is measured is the service: it is asked however often it fails.
+    with BanditClient(url, key, timeout_s=timeout_s, failures_to_open=0) as client:
         habits = habits_for(ensure_experiment(client, place, window_s))
         pace = RealPace(stop or threading.Event())
         traffic = Traffic(client, place, habits, seed, pace)

@@ -1,7 +1,16 @@
 """The client that callers install; it needs the standard library only."""
 
+from .async_client import AsyncBanditClient
 from .client import BanditClient
 from .decision import Decision, Slot
 from .errors import BanditClientError
+from .runtime import Stats
 
-__all__ = ["BanditClient", "BanditClientError", "Decision", "Slot"]
+__all__ = [
+    "AsyncBanditClient",
+    "BanditClient",
+    "BanditClientError",
+    "Decision",
+    "Slot",
+    "Stats",
+]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from .errors import BanditClientError
 
@@ -56,15 +56,16 @@ class Decision:
 
         Raises:
             KeyError: the body lacks `decision_id`, `experiment` or `variant`.
+            TypeError: one of them is no text.
             ValueError: `expires_at` is not a date and time.
         """
         expires_at = answer.get("expires_at")
         slots = [_slot(one) for one in answer.get("slots") or ()]
         first = answer["slots"][0] if slots else answer
         return cls(
-            experiment=answer["experiment"],
-            variant=first["variant"],
-            decision_id=answer["decision_id"],
+            experiment=_text(answer["experiment"]),
+            variant=_text(first["variant"]),
+            decision_id=_text(answer["decision_id"]),
             payload=first.get("payload"),
             propensity=answer.get("propensity"),
             group=answer.get("group"),
@@ -73,12 +74,23 @@ class Decision:
             slots=tuple(slots),
         )
 
+    @property
+    def source(self) -> Literal["service", "fallback"]:
+        """The one who chose: the service, or the client with its fallback."""
+        return "fallback" if self.decision_id is None else "service"
+
 
 def _slot(answer: Mapping[str, Any]) -> Slot:
     return Slot(
         slot=answer["slot"],
-        variant=answer["variant"],
-        decision_id=answer["decision_id"],
+        variant=_text(answer["variant"]),
+        decision_id=_text(answer["decision_id"]),
         payload=answer.get("payload"),
         propensity=answer.get("propensity"),
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a member is a {type(value).__name__}; it must be a string")
+    return value

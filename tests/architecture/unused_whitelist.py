@@ -13,6 +13,9 @@ decide_batch
 reward_batch
 patch_experiment
 is_fallback
+source
+AsyncBanditClient
+Stats
 
 # A provider for the SDK of OpenFeature, which calls `track`.
 BanditProvider

@@ -110,20 +110,25 @@ def test_batch_gives_a_decision_or_an_error_for_each_request(
     ("call", "method", "path", "body"),
     [
         (
-            lambda client: client.activate("a/b"),
+            lambda client: client.activate("a/b", wait=True),
             "POST",
             "/v1/decisions/a%2Fb/activate",
             None,
         ),
         (
-            lambda client: client.reward("d-1", 1.0),
+            lambda client: client.reward("d-1", 1.0, wait=True),
             "POST",
             "/v1/rewards",
             {"decision_id": "d-1", "value": 1.0, "metric": "reward"},
         ),
         (
             lambda client: client.reward(
-                "d-1", 0.5, "order-1", datetime(2026, 1, 2, tzinfo=UTC), "margin"
+                "d-1",
+                0.5,
+                "order-1",
+                datetime(2026, 1, 2, tzinfo=UTC),
+                "margin",
+                wait=True,
             ),
             "POST",
             "/v1/rewards",

@@ -180,20 +180,20 @@ def answered(client: BanditClient) -> str | None:
 
 
 def test_a_forked_process_opens_a_connection_of_its_own(
-    stub: ScriptedService, client: BanditClient, monkeypatch: pytest.MonkeyPatch
+    stub: ScriptedService, client: BanditClient
 ) -> None:
     stub.answer(Answer(201, DECIDED))
     client.decide("hero")
-    parents = client._connection._kept()  # noqa: SLF001 - it stays open there
-    assert parents is not None
 
-    with monkeypatch.context() as child:
-        child.setattr(os, "getpid", lambda: -1)
-        client.decide("hero")
-        client.close()
+    child = os.fork()
+    if child == 0:
+        client.decide("hero", fallback="none")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    client.decide("hero")
 
-    assert stub.asked[0].connection != stub.asked[1].connection
-    parents.close()
+    parents, forked, parents_again = (asked.connection for asked in stub.asked)
+    assert parents == parents_again != forked
 
 
 def test_a_path_in_the_address_comes_before_every_route(stub: ScriptedService) -> None:

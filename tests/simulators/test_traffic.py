@@ -30,7 +30,9 @@ HABITS = Habits(CHANNEL, users=50, deferred_share=0.2, unseen_share=0.5)
 
 @pytest.fixture
 def client(service: FakeService) -> Iterator[BanditClient]:
-    with BanditClient(service.url, timeout_s=GENEROUS_S) as connected:
+    with BanditClient(
+        service.url, timeout_s=GENEROUS_S, failures_to_open=0
+    ) as connected:
         ensure_experiment(connected, world("hero"), window_s=10.0)
         yield connected
 
@@ -86,7 +88,7 @@ def test_rewards_come_late_copied_and_out_of_order(
 def test_orders_are_rewarded_with_their_amounts(
     service: FakeService, pace: LeapingPace
 ) -> None:
-    with BanditClient(service.url, timeout_s=GENEROUS_S) as client:
+    with BanditClient(service.url, timeout_s=GENEROUS_S, failures_to_open=0) as client:
         ensure_experiment(client, world("shop"), window_s=10.0)
         Traffic(client, world("shop"), HABITS, 3, pace).run(400, 50.0, None)
 
@@ -204,7 +206,7 @@ def test_a_service_that_is_gone_ends_the_run_with_its_error(
 
 
 def test_an_experiment_is_created_once_and_then_kept(service: FakeService) -> None:
-    with BanditClient(service.url, timeout_s=GENEROUS_S) as client:
+    with BanditClient(service.url, timeout_s=GENEROUS_S, failures_to_open=0) as client:
         assert ensure_experiment(client, world("drift"), window_s=6.0) == 6.0
         assert ensure_experiment(client, world("drift"), window_s=99.0) == 6.0
 

@@ -1,0 +1,1 @@
+"""What is reported in the background: kept in memory, sent in batches, sent again."""

@@ -1,0 +1,1 @@
+"""HTTP within one deadline: addresses, names, answers, connections."""
