@@ -16,6 +16,7 @@ from bandit_svc.cli.experiments.report import report
 from bandit_svc.cli.experiments.simulate import simulate
 from bandit_svc.cli.logs.audit import audit
 from bandit_svc.cli.logs.export import export
+from bandit_svc.cli.logs.import_file import import_file
 from bandit_svc.cli.planning.plan import plan
 from bandit_svc.cli.service.doctor import doctor
 from bandit_svc.cli.service.init import init
@@ -60,6 +61,7 @@ for command in (
     features,
     replay,
     export,
+    import_file,
     privacy,
     simulate,
     doctor,

@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 Span = tuple[int, int]
-"""Positions first < p <= last of the joined order, as (first, last)."""
+"""Positions first < p <= last of the joined order, as (first, last).
+
+Those of imported decisions are below 0: they have an order of their own, and no sum or
+report reads it.
+"""
+BEFORE_IMPORTS = -(2**40)
+"""Imported decisions have the positions after this one, in the order of their files."""
 
 
 _MINUTE_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
@@ -46,7 +52,7 @@ class ModelVersionMeta(msgspec.Struct, frozen=True):
     @property
     def cursor(self) -> int:
         """The last joined position that this model has seen."""
-        return self.spans[-1][1] if self.spans else 0
+        return cursor_of(self.spans)
 
 
 class ModelVersion(msgspec.Struct, frozen=True):
@@ -54,6 +60,50 @@ class ModelVersion(msgspec.Struct, frozen=True):
 
     meta: ModelVersionMeta
     state: bytes
+
+
+def cursor_of(spans: tuple[Span, ...]) -> int:
+    """Return the last joined position of some spans; imported ones don't count."""
+    return next((last for _, last in reversed(spans) if last >= 0), 0)
+
+
+def imported_of(spans: tuple[Span, ...]) -> int:
+    """Return the last position of imported decisions, BEFORE_IMPORTS for none."""
+    return next((last for _, last in reversed(spans) if last < 0), BEFORE_IMPORTS)
+
+
+def is_whole(spans: tuple[Span, ...]) -> bool:
+    """Return whether no import is learned in part: joined decisions come behind it."""
+    return not spans or spans[-1][1] >= 0
+
+
+def onward(spans: tuple[Span, ...], imported: int, joined: int) -> tuple[Span, ...]:
+    """Return what a model of some spans goes on to.
+
+    What was imported since comes first, at the place that the model has reached, and
+    then what was joined since.
+
+    Args:
+        spans: of the model.
+        imported: the last position of imported decisions.
+        joined: the last joined position.
+    """
+    cursor = cursor_of(spans)
+    if not is_whole(spans):
+        *done, (first, _) = spans
+        return (*done, (first, imported), (cursor, joined))
+    known = imported_of(spans)
+    if imported > known:
+        return (*spans, (known, imported), (cursor, joined))
+    return advance(spans, joined) if joined > cursor else spans
+
+
+def leaving_out(spans: tuple[Span, ...], newer: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Return spans that go on behind newer ones, without what those have learned."""
+    imported, cursor = imported_of(newer), cursor_of(newer)
+    if imported > imported_of(spans):
+        return (*spans, (imported, imported), (cursor, cursor))
+    return (*spans, (cursor, cursor)) if cursor > cursor_of(spans) else spans
 
 
 def advance(spans: tuple[Span, ...], position: int) -> tuple[Span, ...]:

@@ -18,6 +18,7 @@ from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.doors.corrected import Corrected
 from bandit_svc.storage.doors.sources import Sources
+from bandit_svc.storage.imports.kept import Imports
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
@@ -306,6 +307,7 @@ class Storage(Protocol):
     breakdowns: Breakdowns
     model_versions: ModelVersions
     evaluations: Evaluations
+    imports: Imports
     jobs: Jobs
     clock: Clock
     damages: Damages

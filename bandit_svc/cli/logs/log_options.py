@@ -177,14 +177,14 @@ def log_options(command: Callable[..., None]) -> Callable[..., None]:
             propensities=propensity_columns,
             target_propensity=target_propensity_column,
             targets=target_columns,
-            context=_listed(context_columns),
+            context=listed(context_columns),
             position=position_column,
             unit=unit_column,
             weight=weight_column,
             actions=actions,
         )
         reading = Reading(
-            delimiter=_delimiter(delimiter),
+            delimiter=delimiter_of(delimiter),
             default_reward=default_reward,
             skip_bad=skip_bad,
         )
@@ -197,7 +197,7 @@ def log_options(command: Callable[..., None]) -> Callable[..., None]:
     return declared
 
 
-def _delimiter(text: str | None) -> str | None:
+def delimiter_of(text: str | None) -> str | None:
     r"""Return one character; `\t` and `tab` are a tab.
 
     Raises:
@@ -212,6 +212,7 @@ def _delimiter(text: str | None) -> str | None:
     return text
 
 
-def _listed(names: str | None) -> tuple[str, ...]:
+def listed(names: str | None) -> tuple[str, ...]:
+    """Return the names that commas separate, each of them once."""
     found = (name.strip() for name in (names or "").split(","))
     return tuple(dict.fromkeys(name for name in found if name))

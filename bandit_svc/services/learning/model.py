@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.experiment import Definition
-from bandit_svc.domain.model_version import ModelVersion, Span
+from bandit_svc.domain.model_version import ModelVersion, Span, cursor_of
 from bandit_svc.domain.times import Deadline
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import policy_of
@@ -27,7 +27,7 @@ class Model(msgspec.Struct):
     @property
     def cursor(self) -> int:
         """The last joined position that this model has seen."""
-        return self.spans[-1][1] if self.spans else 0
+        return cursor_of(self.spans)
 
 
 def fresh_model(definition: Definition) -> Model:

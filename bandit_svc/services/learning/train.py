@@ -17,7 +17,8 @@ from bandit_svc.domain.model_version import (
     ModelVersion,
     ModelVersionMeta,
     VersionAge,
-    advance,
+    is_whole,
+    onward,
     outdated_versions,
 )
 from bandit_svc.domain.times import Deadline, has_passed
@@ -181,11 +182,16 @@ class Trainer:
         definition = experiment.definition
         model = self._current(definition, newest_version)
         before = model.learned
-        last = self._storage.joins.last_position(self._number)
-        if last > model.cursor:
-            catch_up(model, advance(model.spans, last), self._examples, time_is_up)
+        joined = self._storage.joins.last_position(self._number)
+        imported = self._storage.imports.last_position(self._number)
+        target = onward(model.spans, imported, joined)
+        if target != model.spans:
+            catch_up(model, target, self._examples, time_is_up)
         done.learned = model.learned - before
         self._training.over()
+        if not is_whole(model.spans):
+            # Nobody is served by a part of an import.
+            return done
         if model.spec == definition.policy:
             self._challenger = None
         elif self._challenging.holds(now_ms, experiment.revision):

@@ -11,7 +11,11 @@ import msgspec
 
 from bandit_svc.domain.experiment import Definition, Experiment, check_definition
 from bandit_svc.domain.json_shape import converted
-from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, Span
+from bandit_svc.domain.model_version import (
+    ModelVersion,
+    ModelVersionMeta,
+    leaving_out,
+)
 from bandit_svc.domain.plain_values import Payload, Spec
 from bandit_svc.domain.splits.split import Split
 from bandit_svc.errors import Conflict, InvalidInput, NotFound, WayOut
@@ -219,13 +223,10 @@ RESTORE_TRIES = 5
 def _restored(
     old: ModelVersionMeta, newest: ModelVersionMeta, now_ms: int
 ) -> ModelVersionMeta:
-    spans: tuple[Span, ...] = old.spans
-    if newest.cursor > old.cursor:
-        spans = (*spans, (newest.cursor, newest.cursor))
     return msgspec.structs.replace(
         old,
         version=newest.version + 1,
-        spans=spans,
+        spans=leaving_out(old.spans, newest.spans),
         created_at_ms=now_ms,
         restored_from=old.version,
     )

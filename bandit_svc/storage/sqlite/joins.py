@@ -22,6 +22,7 @@ from bandit_svc.storage.rows import (
     closing_counts,
 )
 from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.imports.tables import imported_after
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.counters import add_counts
 from bandit_svc.storage.sqlite.rows.counts import add_rows
@@ -148,6 +149,9 @@ class SqliteJoins:
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         """See the interface."""
+        if position < 0:
+            with self._database.read() as connection:
+                return imported_after(connection, number, position, limit)
         if kept := self._just_joined.after(number, position, limit):
             return kept
         with self._database.read() as connection:

@@ -13,6 +13,7 @@ from bandit_svc.storage.sqlite.corrections.states import (
 )
 from bandit_svc.storage.sqlite.doors.corrected import create_totals
 from bandit_svc.storage.sqlite.doors.sources import create_sources
+from bandit_svc.storage.sqlite.imports.tables import create_imports
 from bandit_svc.storage.sqlite.migrations.released import migrations
 from bandit_svc.storage.sqlite.people.credit_tables import (
     add_corrections,
@@ -326,4 +327,10 @@ def m046_facts_of_units(db: Database) -> None:
     find_unit_facts_by_unit(db)
 
 
-LAST_MIGRATION = m046_facts_of_units.__name__
+@migrations()
+def m047_imports(db: Database) -> None:
+    """Create the tables of decisions that were imported from other logs."""
+    create_imports(db)
+
+
+LAST_MIGRATION = m047_imports.__name__

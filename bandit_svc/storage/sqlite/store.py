@@ -20,6 +20,7 @@ from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.doors.corrected import Corrected
 from bandit_svc.storage.doors.sources import Sources
+from bandit_svc.storage.imports.kept import Imports
 from bandit_svc.storage.interface import (
     Evaluations,
     Experiments,
@@ -47,6 +48,7 @@ from bandit_svc.storage.sqlite.doors.sources import SqliteSources
 from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
 from bandit_svc.storage.sqlite.facts import SqliteFacts
+from bandit_svc.storage.sqlite.imports.store import SqliteImports
 from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteEndedSessions, SqliteKeys
@@ -94,6 +96,9 @@ class SqliteStorage:
         experiments = SqliteExperiments(self._database, self._version_file)
         self.experiments: Experiments = experiments
         self.splits: Splits = SqliteSplits(
+            self._database, self._version_file, experiments
+        )
+        self.imports: Imports = SqliteImports(
             self._database, self._version_file, experiments
         )
         self.branch_versions: ModelVersions = SqliteModelVersions(

@@ -172,6 +172,11 @@ class Parquet:
             raise UnreadableLog(f"{path} can't be read as Parquet: {error}") from error
         self.names = tuple(self._file.schema_arrow.names)
 
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return int(self._file.metadata.num_rows)
+
     def batches(self, names: Sequence[str], bad: BadLines) -> Iterator[Batch]:
         """See Table; a line number is a row, from 1."""
         del bad

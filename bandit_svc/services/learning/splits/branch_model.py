@@ -17,8 +17,9 @@ from bandit_svc.domain.model_version import (
     ModelVersionMeta,
     Span,
     VersionAge,
-    advance,
     is_beginning,
+    is_whole,
+    onward,
     outdated_versions,
 )
 from bandit_svc.domain.plain_values import Spec
@@ -121,6 +122,9 @@ class BranchTrainer:
         done.learned = model.learned - before
         if not caught_up:
             done.behind = target[-1][1] - model.cursor
+        if not is_whole(model.spans):
+            # Nobody is served by a part of an import.
+            return done
         if model.learned == (self._published or 0):
             done.ready = caught_up
             return done
@@ -134,10 +138,11 @@ class BranchTrainer:
 
     def _target(self) -> tuple[Span, ...]:
         """Return what the experiment's own model has learned, or will."""
-        last = self._storage.joins.last_position(self._number)
+        joined = self._storage.joins.last_position(self._number)
+        imported = self._storage.imports.last_position(self._number)
         own = self._storage.model_versions.newest(self._number)
         spans = () if own is None else own.spans
-        return advance(spans, last) if last else ()
+        return onward(spans, imported, joined)
 
     def _current(
         self, definition: Definition, spec: Spec, target: tuple[Span, ...]

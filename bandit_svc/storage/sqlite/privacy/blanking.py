@@ -21,6 +21,7 @@ from bandit_svc.domain.people.erasing import (
     token_of,
 )
 from bandit_svc.domain.people.unit_fact import encode_unit_fact
+from bandit_svc.storage.sqlite.imports.tables import blank_imported
 from bandit_svc.storage.sqlite.people.credit_tables import forget_units
 from bandit_svc.storage.sqlite.privacy.finding import (
     FoundDecision,
@@ -84,6 +85,9 @@ class Blanking:
         waited = forget_units(self._connection, self.tokens)
         self.counts["quarantined_rewards"] += waited
         self.counts["programme_units"] += rename_units(self._connection, self.tokens)
+        imported, numbers = blank_imported(self._connection, self.tokens)
+        self.counts["imported_decisions"] += imported
+        self.changed |= numbers
         self._damages()
         for table in _DERIVED:
             for number in self.changed:

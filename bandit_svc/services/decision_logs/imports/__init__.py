@@ -1,0 +1,1 @@
+"""Read other systems' logs as decisions that an experiment can learn from."""

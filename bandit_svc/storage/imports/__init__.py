@@ -1,0 +1,1 @@
+"""Decisions of other systems' logs, as they are kept."""
