@@ -48,12 +48,16 @@ programs:  ## install Prometheus and Chromium where they are missing (root or su
 COVERAGE_FLOOR := 95
 MEASURED := -m slipcover --source bandit_svc,policies,simulators --json --out build/coverage.json
 
+# Half of the time of the suite is waiting for processes that it starts, so more run at
+# once than there are cores.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
+
 # A machine that can't have the programs runs the other tests; those that need them
 # fail with a sentence.
 test: install-test lint  ## everything that must be green: lint, then every test, in parallel
 	@.ci/programs || true
 	@mkdir -p build
-	$(BIN)/python $(if $(PYTEST_ARGS),,$(MEASURED)) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python $(if $(PYTEST_ARGS),,$(MEASURED)) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 	@$(if $(PYTEST_ARGS),,$(BIN)/python .ci/coverage_floor.py $(COVERAGE_FLOOR))
 
 lint: install-test  ## ruff, mypy strict, import contracts, dead code, spelling
@@ -91,7 +95,7 @@ $(OLDEST)/.installed: setup.cfg requirements-test.lock .ci/lower_bounds.py | $(B
 
 # Browser, Prometheus and long-lived processes say nothing about versions of packages.
 test-lower-bounds: $(OLDEST)/.installed  ## the tests in process, with the oldest packages that setup.cfg allows
-	$(OLDEST)/bin/python -m pytest -n auto --dist loadfile -m "not e2e" \
+	$(OLDEST)/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not e2e" \
 	  --ignore tests/architecture --ignore tests/dashboard --ignore tests/grafana --ignore tests/javascript \
 	  --ignore tests/e2e --ignore tests/benchmarks $(PYTEST_ARGS)
 

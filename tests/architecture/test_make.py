@@ -62,7 +62,7 @@ def test_a_fresh_machine_gets_packages_and_programs_before_tests_run() -> None:
         commands.index("-m venv")
         < commands.index("-r requirements-test.lock")
         < commands.index(".ci/programs")
-        < commands.index("-m pytest -n auto --dist loadfile")
+        < commands.index("-m pytest -n ")
     )
 
 
