@@ -5,7 +5,7 @@ same memory and the same thread, so that they outlive the loop.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Self, SupportsFloat
 
@@ -31,9 +31,9 @@ LOOK_S: Final = 0.01
 class Kept:
     """The answer of a call that is done; may be awaited, and need not be."""
 
-    def __await__(self) -> Iterator[None]:
+    def __await__(self) -> Generator[None, None, None]:
         """Return what ends at once."""
-        return iter(())
+        yield from ()
 
 
 _KEPT: Final = Kept()

@@ -221,8 +221,8 @@ class Outbox:
 
     def _deliver(self, lane: Lane, batch: list[Report], expired: int) -> None:
         if expired:
-            self._settled(expired)
             self.drop(lane.name, "expired", "no attempt of an hour was taken", expired)
+            self._settled(expired)
         if not batch:
             return
         try:
@@ -235,6 +235,8 @@ class Outbox:
         except Exception as error:  # noqa: BLE001
             failed = no_answer("The client failed", repr(error), "client_error")
             result = result_of_failure(batch, failed)
+        # First, so that who waits for the last report finds it counted.
+        self._tell(lane, result)
         self._settle(lane, result)
 
     def _body(self, lane: Lane, batch: list[Report]) -> bytes:
@@ -257,7 +259,6 @@ class Outbox:
                 lane.pause(self._now_s(), wanted_s, hurried=self._hurried > 0)
             self._settled(result.delivered + result.refused)
             self._changed.notify_all()
-        self._tell(lane, result)
 
     def _settled(self, count: int) -> None:
         with self._changed:

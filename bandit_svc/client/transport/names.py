@@ -64,9 +64,10 @@ class Names:
 
         A look-up that has grown old is repeated in the background.
         """
-        if self._found and self._now_s() - self._found_s > FRESH_S:
+        found = self._found
+        if found and self._now_s() - self._found_s > FRESH_S:
             self.ask()
-        return self._found
+        return found
 
     def places(self, deadline: Deadline) -> Sequence[Place]:
         """Return the places, those that are remembered if there are any.
