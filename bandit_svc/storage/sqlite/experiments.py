@@ -44,11 +44,12 @@ class SqliteExperiments:
                         page="change it on its page, or choose another key",
                     ),
                 )
-            number = connection.execute(
+            (number,) = connection.execute(
                 "INSERT INTO experiments (key, revision, salt, created_at_ms,"
-                " revised_at_ms, definition) VALUES (?, 1, ?, ?, ?, ?)",
+                " revised_at_ms, definition) VALUES (?, 1, ?, ?, ?, ?)"
+                " RETURNING number",
                 [definition.key, salt, now_ms, now_ms, encoded],
-            ).lastrowid
+            ).fetchone()
             connection.execute(_ADD_REVISION, [number, 1, now_ms, encoded, ""])
         return self.get(definition.key)
 

@@ -5,7 +5,8 @@ storage.interface.Facts. The rules of repetition are in ingesting.py, the form o
 in rows/, the checks in soundness.py.
 """
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -72,8 +73,14 @@ _REWARDED = """SELECT count(*) FROM decisions AS d WHERE number = ? AND state = 
 class SqliteFacts:
     """See storage.interface.Facts."""
 
-    def __init__(self, database: Database, decisions: StoredDecisions) -> None:
+    def __init__(
+        self,
+        database: Database,
+        decisions: StoredDecisions,
+        check: Callable[[sqlite3.Connection], list[str]] = faults,
+    ) -> None:
         self._database = database
+        self._check = check
         self._decisions = decisions
         self._sighted: set[int] = set()
 
@@ -114,8 +121,9 @@ class SqliteFacts:
         """See the interface."""
         with self._database.write() as connection:
             connection.execute(
-                "UPDATE meta SET value = CAST(value + coalesce((SELECT sequence FROM"
-                " sound_cursors WHERE partition = ?), 0) AS TEXT) WHERE name = ?",
+                "UPDATE meta SET value = CAST(CAST(value AS INTEGER) + coalesce("
+                "(SELECT sequence FROM sound_cursors WHERE partition = ?), 0) AS TEXT)"
+                " WHERE name = ?",
                 [partition, _RELEASED],
             )
             connection.execute("DELETE FROM cursors WHERE partition = ?", [partition])
@@ -239,7 +247,7 @@ class SqliteFacts:
         """See the interface."""
         try:
             with self._database.read() as connection:
-                return faults(connection)
+                return self._check(connection)
         except Unavailable as error:
             # A file that is damaged enough can't even be asked.
             return [error.message]

@@ -155,7 +155,7 @@ def _forget(connection: sqlite3.Connection, job_id: str, keep: int) -> None:
         "DELETE FROM jobs WHERE sequence IN (SELECT other.sequence FROM jobs this"
         " JOIN jobs other USING (number, kind) WHERE this.id = ?"
         " AND other.finished_at_ms IS NOT NULL"
-        " ORDER BY other.sequence DESC LIMIT -1 OFFSET ?)",
+        " ORDER BY other.sequence DESC LIMIT 9223372036854775807 OFFSET ?)",
         [job_id, keep],
     )
 

@@ -30,7 +30,7 @@ from bandit_svc.storage.sqlite.rows.decisions import (
     StoredDecisions,
     stored_place,
 )
-from bandit_svc.storage.sqlite.rows.due import DueRow, due_rows, join_rows
+from bandit_svc.storage.sqlite.rows.due import CHECKED_ROWS, DueRow, OpenRows
 from bandit_svc.storage.sqlite.rows.facts import decision_change, reward_change
 from bandit_svc.storage.sqlite.rows.joined import (
     FoundRow,
@@ -66,9 +66,14 @@ class SqliteJoins:
     """See storage.interface.Joins."""
 
     def __init__(
-        self, database: Database, decisions: StoredDecisions, just_joined: JustJoined
+        self,
+        database: Database,
+        decisions: StoredDecisions,
+        just_joined: JustJoined,
+        open_rows: OpenRows = CHECKED_ROWS,
     ) -> None:
         self._database = database
+        self._open_rows = open_rows
         self._decisions = decisions
         self._due_rows: dict[int, DueRow] = {}
         self._just_joined = just_joined
@@ -85,7 +90,7 @@ class SqliteJoins:
         """Return the due decisions, and the rows of those that can't be read."""
         unreadable: list[int] = []
         with self._database.read() as connection:
-            found = due_rows(connection, now_ms, limit, self._database.found)
+            found = self._open_rows.due(connection, now_ms, limit, self._database.found)
             readable = []
             for row in found:
                 decision = self._decoded(row.stored, row.logged)
@@ -123,7 +128,7 @@ class SqliteJoins:
             positions = _append(connection, closed, now_ms)
             keep_joined_slots(connection, closed)
             row_ids = [c.due.row_id for c in closed]
-            join_rows(connection, row_ids, self._due_rows)
+            self._open_rows.join(connection, row_ids, self._due_rows)
             late = [
                 (stored_place(c.due.decision_id, slot), metric, reward_id)
                 for c in closed
@@ -229,7 +234,7 @@ class SqliteJoins:
             (joined,) = connection.execute(
                 "SELECT joined_at_ms FROM sound_joined"
                 " WHERE number = ? AND position > ?"
-                " AND learnable ORDER BY position LIMIT 1",
+                " AND learnable <> 0 ORDER BY position LIMIT 1",
                 [number, position],
             ).fetchone() or (None,)
             (ready,) = connection.execute(

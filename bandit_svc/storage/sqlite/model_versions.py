@@ -17,7 +17,7 @@ from bandit_svc.storage.sqlite.evaluations import save_evaluations
 
 _META = "number, version, policy, spans, learned, sha256, created_at_ms, restored_from"
 _META_COUNT = 8
-_ALL = -1
+_ALL = 2**62
 SNAPSHOTS = "snapshots"
 """The table of the models of the experiments' own policies."""
 
@@ -36,10 +36,10 @@ class SqliteModelVersions:
                 connection.execute(
                     # One step down the primary key for each experiment, instead of
                     # a walk over every kept version.
-                    "SELECT e.number, (SELECT max(version)"  # noqa: S608 - our own name
-                    f" FROM {self._table} s"
-                    " WHERE s.number = e.number) AS v FROM experiments e"
-                    " WHERE v IS NOT NULL"
+                    "SELECT number, newest FROM (SELECT e.number,"  # noqa: S608 - our own name
+                    f" (SELECT max(version) FROM {self._table} s"
+                    " WHERE s.number = e.number) AS newest FROM experiments e) AS each"
+                    " WHERE newest IS NOT NULL"
                 ).fetchall()
             )
 

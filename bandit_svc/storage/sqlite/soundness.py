@@ -5,6 +5,7 @@ transaction, so that a running learner changes nothing in between.
 """
 
 import sqlite3
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -68,6 +69,8 @@ _SUMS = (
         _ALL,
     ),
 )
+EVERY_SUM = frozenset(one.since for one in _SUMS)
+"""The migrations that brought the sums."""
 
 
 def faults(connection: sqlite3.Connection) -> list[str]:
@@ -79,8 +82,22 @@ def faults(connection: sqlite3.Connection) -> list[str]:
     return [
         *_schema_faults(connection),
         *_row_faults(connection),
+        *contradictions(connection, _kept_from_the_start(connection)),
+    ]
+
+
+def contradictions(
+    connection: sqlite3.Connection, whole: Collection[str] = EVERY_SUM
+) -> list[str]:
+    """Return one sentence for each contradiction between the facts and their sums.
+
+    Args:
+        connection: in a transaction.
+        whole: the migrations of the sums that every fact of the store is in.
+    """
+    return [
         *_join_faults(connection),
-        *_sum_faults(connection),
+        *_sum_faults(connection, whole),
         *_unit_faults(connection),
     ]
 
@@ -145,9 +162,8 @@ def _join_faults(connection: sqlite3.Connection) -> list[str]:
     return found
 
 
-def _sum_faults(connection: sqlite3.Connection) -> list[str]:
+def _sum_faults(connection: sqlite3.Connection, whole: Collection[str]) -> list[str]:
     """Compare each sum with its facts."""
-    whole = _kept_from_the_start(connection)
     found = []
     for one in _SUMS:
         facts = dict(connection.execute(one.facts).fetchall())
@@ -182,11 +198,12 @@ def _unit_faults(connection: sqlite3.Connection) -> list[str]:
         f"experiment number {number}: {counted} units counted, of {units} known ones "
         f"and {exposed} exposed decisions; it must be between: {WAY_OUT}"
         for number, counted, units, exposed in connection.execute(
-            "SELECT c.number, sum(c.treatment + c.baseline) AS counted,"
+            "SELECT number, counted, known, exposed FROM (SELECT c.number AS number,"
+            " sum(c.treatment + c.baseline) AS counted,"
             " (SELECT count(*) FROM units u WHERE u.number = c.number) AS known,"
             " (SELECT count(*) FROM decisions d WHERE d.number = c.number"
             "  AND d.ready_at_ms IS NOT NULL) AS exposed"
-            " FROM unit_counts c GROUP BY c.number"
-            " HAVING counted NOT BETWEEN known AND exposed"
+            " FROM unit_counts c GROUP BY c.number) AS counts"
+            " WHERE counted NOT BETWEEN known AND exposed"
         )
     ]

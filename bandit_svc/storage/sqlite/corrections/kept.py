@@ -34,7 +34,7 @@ _KEEP = (
     " WHERE excluded.received_at_ms >= received_at_ms"
 )
 _REWARD = f"""
-    SELECT r.value, r.attached AND NOT r.late AND d.state = {JOINED}, d.baseline,
+    SELECT r.value, r.attached <> 0 AND r.late = 0 AND d.state = {JOINED}, d.baseline,
         d.state = {APART}
     FROM sound_rewards r LEFT JOIN decisions d ON d.id = page_id(r.decision_id)
     WHERE r.decision_id = ?1 AND r.metric = ?2 AND r.reward_id = ?3"""  # noqa: S608 - our own number

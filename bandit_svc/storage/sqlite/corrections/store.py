@@ -28,7 +28,7 @@ _KNOWN = """
     LEFT JOIN sound_corrections c USING (decision_id, metric, reward_id)
     WHERE r.decision_id = ? AND r.metric = ? AND r.reward_id = ?"""
 _SUMS = """
-    SELECT coalesce(sum(value <> first_value), 0),
+    SELECT coalesce(sum(CASE WHEN value <> first_value THEN 1 ELSE 0 END), 0),
         coalesce(sum(value - first_value), 0.0), max(received_at_ms),
         (SELECT count(*) FROM corrections c WHERE c.number = ?1
             AND c.sequence > coalesce((SELECT learned FROM correction_states s

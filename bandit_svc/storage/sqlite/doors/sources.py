@@ -3,8 +3,6 @@
 Owns the table webhook_sources; see storage.doors.sources.
 """
 
-import sqlite3
-
 import msgspec
 from sqlite_utils import Database as UtilsDatabase
 
@@ -33,17 +31,17 @@ class SqliteSources:
 
     def add(self, row: SourceRow) -> None:
         """See the interface."""
-        try:
-            with self._version_file.changing(), self._database.write() as connection:
-                connection.execute(
-                    "INSERT INTO webhook_sources (name, source) VALUES (?, ?)",
-                    [row.name, _text(row)],
-                )
-        except sqlite3.IntegrityError as error:
+        with self._version_file.changing(), self._database.write() as connection:
+            added = connection.execute(
+                "INSERT INTO webhook_sources (name, source) VALUES (?, ?)"
+                " ON CONFLICT (name) DO NOTHING",
+                [row.name, _text(row)],
+            ).rowcount
+        if not added:
             raise Conflict(
                 f"there is a source {row.name!r} already; choose another name, or "
                 f"`bandit-svc webhook remove {row.name}` first"
-            ) from error
+            )
 
     def all(self) -> list[SourceRow]:
         """See the interface."""

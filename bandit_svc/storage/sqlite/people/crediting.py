@@ -63,7 +63,8 @@ _EXPOSE = (
 _ADD_REWARD = """
     INSERT INTO unit_rewards (key, unit, number, metric, reward_id, value, clipped,
         occurred_at_ms, received_at_ms, source, state, conflicts)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (key) DO NOTHING"""
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (key) DO NOTHING
+    RETURNING position"""
 _REWARD = """
     SELECT position, unit, number, metric, reward_id, value, clipped, occurred_at_ms,
         received_at_ms, source FROM sound_unit_rewards
@@ -322,10 +323,10 @@ class Crediting:
 
     def _insert(self, row: tuple[object, ...]) -> bool:
         """Keep a reward that is new; return whether it is."""
-        new = self._connection.execute(_ADD_REWARD, row)
-        if new.rowcount:
-            self._positions.add(int(new.lastrowid or 0))
-        return bool(new.rowcount)
+        new = self._connection.execute(_ADD_REWARD, row).fetchone()
+        if new is not None:
+            self._positions.add(int(new[0]))
+        return new is not None
 
     def _link(self, ids: Sequence[int]) -> None:
         persons = {id_: person_ids(self._connection, id_) for id_ in ids}

@@ -3,7 +3,6 @@
 Owns the table programmes; see storage.programmes.programmes.
 """
 
-import sqlite3
 from typing import Any
 
 import msgspec
@@ -81,14 +80,15 @@ class SqliteProgrammes:
             revised_at_ms=now_ms,
             definition=definition,
         )
-        try:
-            with self._version_file.changing(), self._database.write() as connection:
-                connection.execute(_ADD, _values(revised))
-        except sqlite3.IntegrityError as error:
+        with self._version_file.changing(), self._database.write() as connection:
+            added = connection.execute(
+                f"{_ADD} ON CONFLICT (number, revision) DO NOTHING", _values(revised)
+            ).rowcount
+        if not added:
             raise Conflict(
                 f"programme {programme.key!r} was changed by somebody else after "
                 f"revision {programme.revision}; read it again and repeat"
-            ) from error
+            )
         return revised
 
     def get(self, key: str) -> Programme:

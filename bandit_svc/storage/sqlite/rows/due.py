@@ -51,6 +51,17 @@ class DueRow(NamedTuple):
     joined_crc: bytes
 
 
+class OpenRows(NamedTuple):
+    """How a store reads rows that are due, and how it marks them as joined."""
+
+    due: Callable[
+        [sqlite3.Connection, int, int, Callable[[Damage], None]], list[DueRow]
+    ]
+    """See `due_rows`."""
+    join: Callable[[sqlite3.Connection, Iterable[int], dict[int, DueRow]], None]
+    """See `join_rows`."""
+
+
 def due_rows(
     connection: sqlite3.Connection,
     now_ms: int,
@@ -105,3 +116,6 @@ def join_rows(
     changed = connection.executemany(_JOIN, known).rowcount if known else 0
     if changed < len(rows):
         connection.executemany(_JOIN_AS_IT_IS, [(row_id,) for _, row_id in rows])
+
+
+CHECKED_ROWS = OpenRows(due_rows, join_rows)

@@ -183,7 +183,7 @@ class PartNumbers:
             return known
         if self._room is None:
             (shapes,) = self._connection.execute(
-                "SELECT count(*) FROM shared_parts WHERE is_shape"
+                "SELECT count(*) FROM shared_parts WHERE is_shape <> 0"
             ).fetchone()
             self._room = MOST_SHAPES - shapes
         if self._room <= 0:

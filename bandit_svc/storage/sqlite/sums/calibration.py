@@ -58,7 +58,7 @@ def _widened(connection: sqlite3.Connection, number: int, newest: int) -> int:
         return width
     merged = connection.execute(
         "SELECT number, block / ?, bin, sum(n), sum(expected), sum(variance),"
-        " sum(happened) FROM sound_calibration WHERE number = ? GROUP BY 2, 3",
+        " sum(happened) FROM sound_calibration WHERE number = ? GROUP BY 1, 2, 3",
         (factor, number),
     ).fetchall()
     connection.execute("DELETE FROM calibration WHERE number = ?", (number,))

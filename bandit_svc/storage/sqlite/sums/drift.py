@@ -122,7 +122,7 @@ def forget_values(
     for key in keys:
         rows = connection.execute(
             "SELECT number, begins, key, ?, sum(n) FROM sound_drift"
-            " WHERE number = ? AND key = ? GROUP BY begins",
+            " WHERE number = ? AND key = ? GROUP BY number, begins, key",
             (FOLDED, number, key),
         ).fetchall()
         connection.execute(

@@ -193,7 +193,7 @@ class Units:
             # Where the counts are damaged, those of the newest look come next to them.
             " UNION ALL SELECT * FROM (SELECT treatment, baseline, treatment + baseline"
             "  FROM sound_unit_looks WHERE number = ?1 AND since = ?2"
-            "  ORDER BY treatment + baseline DESC LIMIT 1) LIMIT 1",
+            "  ORDER BY treatment + baseline DESC LIMIT 1) AS newest LIMIT 1",
             (number, since),
         ).fetchone()
         return _Era(*row) if row else _Era()

@@ -80,7 +80,7 @@ def _bound(connection: sqlite3.Connection, number: int, width_ms: int) -> None:
     merged: Sequence[tuple[object, ...]] = connection.execute(
         "SELECT number, bucket / ?, grp, variant, sum(n), sum(total),"
         " sum(total_squares), sum(rewarded) FROM sound_history WHERE number = ?"
-        " GROUP BY 2, 3, 4",
+        " GROUP BY 1, 2, 3, 4",
         (doubled, number),
     ).fetchall()
     connection.execute("DELETE FROM history WHERE number = ?", (number,))

@@ -40,15 +40,15 @@ _UNLEARNED = """
             (SELECT min(ready_at_ms) FROM sound_decisions d
                 WHERE d.number = e.number AND state = 2 AND ready_at_ms < ?1) AS ready,
             (SELECT joined_at_ms FROM sound_joined j
-                WHERE j.number = e.number AND learnable AND position > coalesce(
+                WHERE j.number = e.number AND learnable <> 0 AND position > coalesce(
                     (SELECT json_extract(spans, '$[#-1][1]') FROM sound_snapshots s
                         WHERE s.number = e.number ORDER BY version DESC LIMIT 1), 0)
                 ORDER BY position LIMIT 1) AS joined
-        FROM sound_experiments e)
+        FROM sound_experiments e) AS each
     WHERE ready < ?1 OR joined < ?1"""
 _RATES = """
     SELECT number, count(*), min(at_ms) FROM (
-        SELECT number, at_ms FROM decisions ORDER BY row_id DESC LIMIT ?)
+        SELECT number, at_ms FROM decisions ORDER BY row_id DESC LIMIT ?) AS newest
     WHERE at_ms > ? GROUP BY number"""
 _RECENT: Mapping[RecentState, str] = {
     # Both orders follow an index, partial to the state.
