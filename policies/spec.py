@@ -80,6 +80,14 @@ def learns(spec: Mapping[str, Any]) -> bool:
     return kind is not None and kind.learns
 
 
+def weighs_by_propensity(spec: Mapping[str, Any]) -> bool:
+    """Return whether policies of a normalised spec can't learn without propensities.
+
+    The others are regressions, which learn from any choice.
+    """
+    return spec.get("cb_type") in {"ips", "dr"}
+
+
 def fixed_weights(spec: Mapping[str, Any]) -> Mapping[str, float] | None:
     """Return the weights of variants of a kind whose pmf follows from its spec alone.
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, assert_never
 import msgspec
 
 from bandit_svc.domain.aggregates import Aggregate
+from bandit_svc.domain.apprentice.mode import LIVE, Mode, SwitchAt, check_mode
 from bandit_svc.domain.covariate import Covariate, check_covariate
 from bandit_svc.domain.events.decision_id import MAX_SLOTS
 from bandit_svc.domain.events.reward import MAIN_METRIC
@@ -166,6 +167,10 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The key of the programme that puts its units in groups; None for none."""
     channel: str = ""
     """Where its variants are shown, such as email or push; programmes read it."""
+    mode: Mode = LIVE
+    """`apprentice`: the caller's own system chooses, and the policy learns from it."""
+    switch_at: SwitchAt | None = None
+    """The bound at which an apprentice is made live; None for by hand alone."""
 
     @property
     def active_variants(self) -> tuple[Variant, ...]:
@@ -271,6 +276,13 @@ def check_definition(definition: Definition) -> None:
     check_split(
         definition.split, successes_first=definition.reward.closes_at_first_reward
     )
+    beside = {
+        "programme": definition.programme is not None,
+        "split": definition.split is not None,
+        "slots": definition.slots is not None,
+        "reward.learn_on": definition.reward.closes_at_first_reward,
+    }
+    check_mode(definition.mode, definition.switch_at, beside)
     if len(definition.opt_out) > 1_000:  # noqa: PLR2004 - said in the message
         raise InvalidInput.at("/opt_out", "at most 1000 characters are allowed")
 

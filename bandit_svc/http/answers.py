@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from flask import Response, g
 
+from bandit_svc.domain.apprentice.mode import APPRENTICE, Mode
 from bandit_svc.domain.events.reward import Correction, Reward
 from bandit_svc.domain.programmes.membership import Membership, ProgrammeGroup
 from bandit_svc.domain.times import timestamp
@@ -94,19 +95,22 @@ class DecisionAnswer(msgspec.Struct, gc=False):
             reason; left out where there is none.
         programme: the group of the unit in the experiment's programme; left out where
             it is in none.
+        propensity: null where the caller's own system chose, with an unknown chance.
+        mode: `apprentice` where the caller's own system chose; left out where not.
     """
 
     decision_id: str
     experiment: str
     variant: str
     payload: Any
-    propensity: float
+    propensity: float | None
     group: str
     model_version: int
     expires_at: str
     repeat: bool | msgspec.UnsetType = msgspec.UNSET
     ineligible: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
     programme: ProgrammeMark | msgspec.UnsetType = msgspec.UNSET
+    mode: Mode | msgspec.UnsetType = msgspec.UNSET
 
 
 class RewardAnswer(msgspec.Struct, gc=False):
@@ -137,13 +141,14 @@ def decision_answer(decided: Decided) -> DecisionAnswer:
         decision.experiment,
         decision.variant,
         decided.payload,
-        decision.propensity,
+        decision.told_propensity,
         decision.group,
         decision.model_version,
         timestamp(decided.expires_at_ms),
         True if decided.given_again else msgspec.UNSET,
         decided.ineligible or msgspec.UNSET,
         programme_mark(decision.programme),
+        msgspec.UNSET if decision.shown is None else APPRENTICE,
     )
 
 

@@ -32,6 +32,7 @@ from bandit_svc.domain.limits import (
 )
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import FieldError, InvalidInput, TooLarge
+from bandit_svc.http.brought.shown_fields import check_told
 from bandit_svc.http.incoming.encodings import plain_body
 from bandit_svc.http.slots.asking import check_page
 from bandit_svc.services.people.record_unit_reward import UnitRewardReport
@@ -167,6 +168,8 @@ def parse_decision(body: bytes) -> DecisionRequest:
                 and usual.request_id is None
                 and not usual.exclude
                 and usual.slots is None
+                and usual.shown is None
+                and usual.shown_propensity is None
             ):
                 return usual
     return _checked(decoded(_decision, body))
@@ -189,6 +192,7 @@ def _checked(request: DecisionRequest) -> DecisionRequest:
     if request.variants is not None:
         _keys("/variants", request.variants)
     check_page(request)
+    check_told(request)
     return request
 
 

@@ -120,13 +120,19 @@ class BranchRecord(msgspec.Struct):
     share: float
 
 
+CALLER = "caller"
+"""The source of what the caller's own system showed."""
+
+
 class DecisionRecord(msgspec.Struct):
     """One logged decision with its rewards and its state.
 
     Attributes:
         state: deferred, open, joined, or what else became of it.
         group_chance: the chance with which it fell into its group.
-        source: who chose: the policy, the baseline or a fallback.
+        source: who chose: the policy, the baseline, a fallback, or the caller's own
+            system (`caller`). Then `propensity` is what the caller gave, null where
+            that is unknown, and `treatment` what the policy would have drawn from.
         reward: the aggregated reward; null until the decision has matured.
         position: the place in the joined order; null until then.
         trace_id: the caller's own name for the request that it was made by
@@ -157,7 +163,7 @@ class DecisionRecord(msgspec.Struct):
     context: dict[str, Any]
     variants: list[VariantChance]
     variant: str
-    propensity: float
+    propensity: float | None
     source: str
     model_version: int
     deferred: bool
@@ -268,8 +274,8 @@ def decision_record(
         context=decision.context,
         variants=[VariantChance(*one) for one in decision.chances],
         variant=decision.variant,
-        propensity=decision.propensity,
-        source=decision.source,
+        propensity=decision.told_propensity,
+        source=decision.source if decision.shown is None else CALLER,
         model_version=decision.model_version,
         deferred=decision.deferred,
         request_id=decision.request_id,

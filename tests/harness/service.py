@@ -53,6 +53,8 @@ class RoundFields(TypedDict, total=False):
     slots: int | None
     pinned: Mapping[str, str]
     distinct_by: str | None
+    shown: str | None
+    shown_propensity: float | None
 
 
 class DecisionFields(RoundFields, total=False):

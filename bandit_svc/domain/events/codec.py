@@ -245,7 +245,7 @@ def _check_propensity(decision: Decision) -> None:
             f"variant {chosen} was chosen of {len(decision.variants)}, with a pmf over "
             f"{len(pmf)}"
         )
-    if pmf[chosen] != decision.propensity:
+    if decision.shown is None and pmf[chosen] != decision.propensity:
         raise UnreadableEvent(
             f"the propensity is {decision.propensity!r}, and the chosen variant's "
             f"entry of the pmf {pmf[chosen]!r}"

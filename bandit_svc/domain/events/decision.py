@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from bandit_svc.domain.apprentice.shown import Shown
 from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.programmes.counted import CountedCap
 from bandit_svc.domain.programmes.membership import Membership
@@ -38,7 +39,8 @@ class Decision(
         variants: keys of the eligible variants, in the order of `pmf`.
         pmf: the served distribution over `variants`, floor included.
         chosen: index into `variants`.
-        propensity: `pmf[chosen]`, the very number that the draw used.
+        propensity: `pmf[chosen]`, the very number that the draw used; of what the
+            caller's own system showed, the chance that the caller gave: 0.0 if unknown.
         source: whose pmf it is: the learning policy's, the baseline's (holdout),
             the baseline's because the policy's failed validation, or that of the units
             of a programme that explore.
@@ -61,6 +63,8 @@ class Decision(
         slots: its places, where it is for several; the draw is that of the first.
         kept_out: variants that a cap or a quiet hour kept out, with the reasons.
         counted: the caps that count what it shows.
+        shown: that the caller's own system chose; `pmf` is then certain of that choice,
+            and `treatment_pmf` is what the policy would have drawn from.
     """
 
     id: str
@@ -93,6 +97,19 @@ class Decision(
     slots: Page | None = None
     kept_out: dict[str, str] | None = None
     counted: tuple[CountedCap, ...] = ()
+    shown: Shown | None = None
+
+    @property
+    def weighed_by(self) -> float:
+        """The propensity by which policies learn; 1 where it is unknown."""
+        if self.shown is None:
+            return self.propensity
+        return self.shown.propensity or 1.0
+
+    @property
+    def told_propensity(self) -> float | None:
+        """The propensity as callers read it; None where it is unknown."""
+        return self.propensity if self.shown is None else self.shown.propensity
 
     @property
     def variant(self) -> str:

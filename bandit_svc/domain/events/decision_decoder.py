@@ -154,6 +154,7 @@ class DecisionDecoder:
             shared.slots,
             shared.kept_out,
             shared.counted,
+            shared.shown,
         )
 
     def _with_own(self, own: Mapping[int, bytes], key: bytes, parts: Bodies) -> Shared:
@@ -195,7 +196,9 @@ def _pmf(
     if chosen >= count:
         raise Malformed(f"variant {chosen} of {count} was chosen")
     if form == Form.CERTAIN:
-        return one_hot(count, chosen), 1.0, at
+        shown = shared.shown
+        propensity = 1.0 if shown is None else shown.propensity or 0.0
+        return one_hot(count, chosen), propensity, at
     if flags & IS_ONCE:
         floats = read_floats(payload, at, count)
         before, after = floats[1 : chosen + 1], floats[chosen + 1 :]

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from bandit_svc.domain.apprentice.shown import encode_shown
 from bandit_svc.domain.events.decision import Decision, PmfSource
 from bandit_svc.domain.events.decision_fields import (
     GROUPS,
@@ -227,6 +228,9 @@ def _chances(decision: Decision, pmf: bytes) -> tuple[int, bytes]:
     Returns:
         (flags of the form, bytes).
     """
+    if decision.shown is not None:
+        # Its propensity is the caller's own, which is in a field.
+        return Form.CERTAIN << FORM_SHIFT, b""
     propensity = pack_float(decision.propensity)
     count = len(decision.pmf)
     if pmf == propensity * count:
@@ -308,6 +312,7 @@ def _own_fields(
         or decision.slots is not None
         or decision.kept_out
         or decision.counted
+        or decision.shown is not None
         or decision.unknown
     ):
         found += _rare_fields(decision)
@@ -329,6 +334,8 @@ def _rare_fields(decision: Decision) -> list[bytes]:
         found.append(field(Field.KEPT_OUT, encode_reasons(decision.kept_out)))
     if decision.counted:
         found.append(field(Field.COUNTED, encode_counted(decision.counted)))
+    if decision.shown is not None:
+        found.append(field(Field.SHOWN, encode_shown(decision.shown)))
     if decision.unknown:
         found += [field(number, value) for number, value in decision.unknown.items()]
     return found

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from bandit_svc.domain.apprentice.shown import Shown, decode_shown
 from bandit_svc.domain.events.packing import (
     Malformed,
     read_fields,
@@ -52,6 +53,7 @@ class Field:
     UNIT_UNREAD: Final = 21
     WITHOUT_CONSENT: Final = 22
     COUNTED: Final = 23
+    SHOWN: Final = 26
 
 
 _PMFS: Final = {
@@ -72,6 +74,7 @@ _READ: Final = frozenset(
     {
         *range(Field.PARTS, Field.KEPT_OUT + 1),
         *range(Field.ASKED_UNIT, Field.COUNTED + 1),
+        Field.SHOWN,
     }
 )
 GROUPS: Final[tuple[Group, ...]] = (TREATMENT, BASELINE)
@@ -122,6 +125,7 @@ class Shared(msgspec.Struct, frozen=True):
     slots: Page | None
     kept_out: dict[str, str] | None
     counted: tuple[CountedCap, ...]
+    shown: Shown | None
     unknown: dict[int, bytes] | None
 
 
@@ -144,6 +148,7 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
         slots = fields.get(Field.SLOTS)
         kept_out = fields.get(Field.KEPT_OUT)
         counted = fields.get(Field.COUNTED)
+        shown = fields.get(Field.SHOWN)
         unknown = {n: v for n, v in fields.items() if n not in _READ}
         return Shared(
             experiment=fields[Field.EXPERIMENT].decode(),
@@ -166,6 +171,7 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
             slots=None if slots is None else decode_page(slots),
             kept_out=None if kept_out is None else _decode_reasons(kept_out),
             counted=() if counted is None else decode_counted(counted),
+            shown=None if shown is None else decode_shown(shown),
             unknown=unknown or None,
         )
     except (KeyError, IndexError, UnicodeDecodeError, msgspec.DecodeError) as error:

@@ -31,7 +31,7 @@ from bandit_svc.ope.uplift.history_weights import CHANCE_DIGITS
 from bandit_svc.services.evaluation.labels import FIXED, TREATED_BASELINE
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.examples import JoinedExamples, teach
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.learning.parts.slot_rows import part_of_page
 from bandit_svc.services.policy_inputs import policy_of, reward_range
 from bandit_svc.storage.rows import EvaluationRow, JoinedRow
@@ -204,6 +204,17 @@ class Candidate:
     def pass_over(self, decision: Decision) -> None:
         """Take note of a decision that is not evaluated; a sum needs none of it."""
 
+    def take_shown(
+        self, decision: Decision, reward: float, predicted: Sequence[float] | None
+    ) -> None:
+        """Take note of what the caller's own system showed; see apprentice/watch.py.
+
+        Args:
+            decision: such a one.
+            reward: scaled to [0, 1], or at least 0 without a maximum.
+            predicted: as for `weigh`.
+        """
+
 
 def new_candidate(label: str, spec: Spec, definition: Definition) -> Candidate:
     """Build a candidate at the start of the log.
@@ -257,6 +268,8 @@ def draw_of(decision: Decision, bound: float | None, *, is_first: bool) -> Draw 
         bound: the largest weight of the treatment's own draws.
         is_first: true if nothing of its unit came before.
     """
+    if decision.shown is not None:
+        return None
     chance = decision.group_chance
     programme = decision.programme
     treatment, baseline = decision.treatment_pmf, decision.baseline_pmf
@@ -273,7 +286,7 @@ def draw_of(decision: Decision, bound: float | None, *, is_first: bool) -> Draw 
 
 def own_draw(decision: Decision, bound: float | None) -> Draw | None:
     """Return the chances of the treatment's own draw; None in the baseline group."""
-    if decision.group != TREATMENT:
+    if decision.group != TREATMENT or decision.shown is not None:
         return None
     return Draw(decision.chosen, decision.pmf, decision.propensity, bound)
 
@@ -312,14 +325,16 @@ def evaluate_and_learn(
         mixed = draw_of(decision, bound, is_first=predictor.is_first(decision))
         own = own_draw(decision, bound)
         predicted = None
-        if mixed is not None:
+        if mixed is not None or decision.shown is not None:
             predicted = predictor.predict(row, decision, examples)
         reward = scale.scaled(row.reward)
         # Without a maximum there is no sum of rewards in [0, 1], only one of weights.
         bounded = reward if scale.maximum is not None else 0.0
         for candidate in candidates:
             draw = mixed if candidate.mixes_groups else own
-            if draw is None:
+            if decision.shown is not None:
+                candidate.take_shown(decision, reward, predicted)
+            elif draw is None:
                 candidate.pass_over(decision)
             else:
                 earned = bounded if candidate.needs_maximum else reward
@@ -345,6 +360,6 @@ def _learn(
         if row.learnable and learners:
             actions = examples.actions(decision)
             for policy in learners:
-                teach(policy, decision, actions, row.reward)
+                examples.teach(policy, row, actions)
         predictor.pass_on(row, decision, examples)
     waiting.clear()

@@ -191,7 +191,7 @@ class HistoryWatch(Candidate):
             chances[place] += chance
             eligible |= 1 << place
         values = [_MISSING] * len(self._kept.keys)
-        for key, value in _flat(decision.context):
+        for key, value in flat(decision.context):
             at = self._key(key)
             if at is not None:
                 values += [_MISSING] * (at + 1 - len(values))
@@ -309,7 +309,7 @@ def history(storage: Storage, number: int) -> Check:
     )
 
 
-def _flat(context: Mapping[str, object]) -> list[tuple[str, object]]:
+def flat(context: Mapping[str, object]) -> list[tuple[str, object]]:
     """Return each feature with its path; a nested object is a namespace."""
     found: list[tuple[str, object]] = []
     for name, value in context.items():

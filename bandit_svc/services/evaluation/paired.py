@@ -28,7 +28,7 @@ from bandit_svc.ope.progressive.weighted import Summary, WeightedRewards
 from bandit_svc.ope.sequences.paired import PairedDifference, Term, paired_terms
 from bandit_svc.services.evaluation.candidate import WeightBounds
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.examples import JoinedExamples, teach
+from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import reward_range
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
@@ -151,7 +151,7 @@ class PairedEvaluation:
                     waiting = []
                 waiting.append(row)
                 decision = row.decision
-                if decision.group == TREATMENT:
+                if decision.group == TREATMENT and decision.shown is None:
                     actions = self._examples.actions(decision)
                     self._compare(decision, actions, self._scale.scaled(row.reward))
             self._learn(waiting)
@@ -165,13 +165,13 @@ class PairedEvaluation:
             decision = row.decision
             actions = self._examples.actions(decision)
             for candidate in (self._reference, *self._others):
-                teach(candidate.policy, decision, actions, row.reward)
+                self._examples.teach(candidate.policy, row, actions)
             with suppress(PolicyError):
                 self._model.learn(
                     decision.context,
                     actions,
                     decision.chosen,
-                    decision.propensity,
+                    decision.weighed_by,
                     row.reward,
                 )
 

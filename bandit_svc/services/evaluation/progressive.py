@@ -6,13 +6,16 @@ to be stored. services.learning.train stores it: with a model that it publishes,
 alone when it is due.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import msgspec
 
+from bandit_svc.domain.apprentice.mode import APPRENTICE
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.times import Deadline, has_passed
+from bandit_svc.services.evaluation.apprentice.watch import LABEL as APPRENTICE_LABEL
+from bandit_svc.services.evaluation.apprentice.watch import ApprenticeWatch
 from bandit_svc.services.evaluation.candidate import (
     Candidate,
     WeightBounds,
@@ -195,9 +198,21 @@ class ProgressiveEvaluator:
             except PolicyError as error:
                 faults.append(f"candidate {label} can't be evaluated: {error.message}")
         self._candidates[HISTORY_LABEL] = before.get(HISTORY_LABEL) or self._watch()
+        self._watch_apprentice(experiment.definition, before)
         self._dropped = self._dropped or bool(set(before) - set(self._candidates))
         self._revision = experiment.revision
         return faults
+
+    def _watch_apprentice(
+        self, definition: Definition, before: Mapping[str, Candidate]
+    ) -> None:
+        """Go on with the watch of an apprentice, or begin it."""
+        watch = before.get(APPRENTICE_LABEL)
+        if watch is None and definition.mode == APPRENTICE:
+            watch = ApprenticeWatch()
+            watch.cursor = max((c.cursor for c in self._candidates.values()), default=0)
+        if watch is not None:
+            self._candidates[APPRENTICE_LABEL] = watch
 
     def _watch(self) -> HistoryWatch:
         """Return a new watch; it begins where the most advanced candidate is."""
@@ -212,6 +227,9 @@ class ProgressiveEvaluator:
         for row in evaluations.all(self._number):
             if row.policy == HISTORY_LABEL:
                 found[row.policy] = HistoryWatch.restored(row)
+                continue
+            if row.policy == APPRENTICE_LABEL:
+                found[row.policy] = ApprenticeWatch.restored(row)
                 continue
             try:
                 found[row.policy] = restored_candidate(row, definition)

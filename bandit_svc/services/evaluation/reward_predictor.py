@@ -119,7 +119,7 @@ class RewardPredictor:
             self._units.add(decision.unit_id)
         if not (row.learnable and self._known):
             return
-        example = (decision.chosen, decision.propensity, row.reward)
+        example = (decision.chosen, decision.weighed_by, row.reward)
         try:
             self._model.learn(decision.context, examples.actions(decision), *example)
         except PolicyError:

@@ -72,6 +72,8 @@ class _Growing:
 
     def add(self, closed: ClosedDecision, choice: Decision, d: Definition) -> None:
         """Count one decision, if it belongs to the sums or begins new ones."""
+        if choice.shown is not None:
+            return
         holdout = d.holdout
         if choice.programme is not None:
             holdout = choice.programme.baseline_share

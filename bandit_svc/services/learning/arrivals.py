@@ -7,6 +7,7 @@ one for each kind and batch, however many records it holds.
 from collections import defaultdict
 from zlib import crc32
 
+from bandit_svc.domain.apprentice.mode import LIVE
 from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.damage import Damage, DamageKind
@@ -141,7 +142,8 @@ def _rule(definition: Definition) -> ClosingRule:
         closes_after_ms=reward.closes_after_ms,
         window_ms=reward.window_ms,
         on_first_reward=reward.closes_at_first_reward,
-        sticky=definition.sticky is not None,
+        # What the caller's own system shows is its own to keep.
+        sticky=definition.sticky is not None and definition.mode == LIVE,
         credit=reward.credit_rule,
         expose_within_ms=definition.expose_within_ms,
     )

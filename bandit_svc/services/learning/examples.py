@@ -10,6 +10,7 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.model_version import Span
 from bandit_svc.domain.plain_values import Spec
+from bandit_svc.services.learning.apprentice.teaching import teach_shown
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.parts.slot_rows import by_slot
 from bandit_svc.services.policy_inputs import actions_of, policy_of
@@ -62,8 +63,16 @@ class JoinedExamples:
         """
         if not row.learnable:
             return 0
+        return self.teach(policy, row, self.actions(row.decision))
+
+    def teach(self, policy: Policy, row: JoinedRow, actions: Sequence[Action]) -> int:
+        """Teach a learnable row; return 0 if the policy refuses it, else 1."""
         decision = row.decision
-        return teach(policy, decision, self.actions(decision), row.reward)
+        if decision.shown is None:
+            return teach(policy, decision, actions, row.reward)
+        definition = self._definition_at(decision.revision)
+        least = row.reward if definition is None else definition.reward.minimum
+        return teach_shown(policy, decision, actions, row.reward, least, row.position)
 
     def knows(self, decision: Decision) -> bool:
         """Return whether the variants of a decision are known."""

@@ -23,6 +23,10 @@ def calibration_of(
     """
     if not closed:
         return []
+    # What the caller's own system showed was no draw of a logged pmf.
+    choices = [choice for choice in choices if choice.shown is None]
+    if not choices:
+        return []
     if any(choice.slots is not None for choice in choices):
         choices = [slot for choice in choices for slot in slot_decisions(choice)]
     blocks: dict[tuple[int, int], int] = {}

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from bandit_svc.domain.apprentice.mode import APPRENTICE
+from bandit_svc.domain.apprentice.shown import Shown
 from bandit_svc.domain.events.codec import encode_repeat
 from bandit_svc.domain.events.decision import Decision, Repeat
 from bandit_svc.domain.events.decision_id import text_id, uniform_from_id
@@ -17,16 +19,23 @@ from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.programmes.counted import CountedCap
 from bandit_svc.domain.slots.page import Page
-from bandit_svc.domain.slots.places import possible_variants, shown_variants
+from bandit_svc.domain.slots.places import shown_variants
 from bandit_svc.domain.variant import Variant
-from bandit_svc.errors import Conflict, FieldError, Unavailable
+from bandit_svc.errors import Unavailable
 from bandit_svc.services.policy_inputs import actions_of
+from bandit_svc.services.serving.apprentice.taking import (
+    check_one_place,
+    taken,
+)
 from bandit_svc.services.serving.brought.checked_variants import (
     CheckedVariants,
     keys_of,
 )
+from bandit_svc.services.serving.callers.same_request import (
+    brought_variants,
+    check_same_request,
+)
 from bandit_svc.services.serving.callers.visits import (
-    UNIT_NAMESPACE,
     Visit,
     visit_of,
 )
@@ -62,6 +71,8 @@ class DecisionRequest(msgspec.Struct, frozen=True, gc=False):
     slots: int | None = None
     pinned: Mapping[str, str] = NO_PINS
     distinct_by: str | None = None
+    shown: str | None = None
+    shown_propensity: float | None = None
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
@@ -104,6 +115,7 @@ def decide(
         InvalidInput: the request's own variants are not allowed or not valid, or it
             excludes what is no variant.
         NothingEligible: no variant is left to choose from.
+        Unprocessable: an apprentice can't take what the caller's own system shows.
         Unavailable: the choice can't be made durable, so there is none.
     """
     if request.request_id is not None:
@@ -144,7 +156,7 @@ def _decide_once(
             if fields is not None:
                 kept = fields.kept(request.context)
                 request = msgspec.structs.replace(request, context=kept)
-            _check_same_request(made_with, first, request)
+            check_same_request(made_with, first, request)
             payload = _payload_of(made_with, first)
             return _answer(made_with, first, payload, repeated=True)
         served = ports.catalog.running(request.experiment)
@@ -153,46 +165,6 @@ def _decide_once(
         )
         ports.recent.remember(decided.decision)
         return decided
-
-
-def _check_same_request(
-    made_with: Definition, first: Decision, request: DecisionRequest
-) -> None:
-    """Refuse to answer one request with the decision of another.
-
-    Args:
-        made_with: the definition at the revision of the first decision.
-
-    Raises:
-        Conflict: the unit, the context or the variants differ from the first's.
-    """
-    eligible = eligible_variants(
-        made_with, request.variants, request.exclude, first.context, first.decided_at_ms
-    )
-    if first.kept_out:
-        eligible = tuple([v for v in eligible if v.key not in first.kept_out])
-    asked = page_asked(made_with, request)
-    differing = [
-        name
-        for name, same in (
-            ("unit_id", request.unit_id == (first.asked_unit_id or first.unit_id)),
-            ("context", request.context == _as_asked(made_with, first)),
-            ("variants", tuple(v.key for v in eligible) == possible_variants(first)),
-            ("variants", _inline(eligible, request) == first.inline_variants),
-            ("slots", alike(asked, first, deferred=request.defer)),
-        )
-        # Of a decision without consent neither unit nor context is kept.
-        if not (same or (first.without_consent and name in {"unit_id", "context"}))
-    ]
-    if differing:
-        raise Conflict(
-            f"this request_id was answered already, for another {differing[0]}; send "
-            "the same request to get its answer again, or choose another request_id",
-            *(
-                FieldError(f"/{name}", "differs from the first request of this id")
-                for name in dict.fromkeys(differing)
-            ),
-        )
 
 
 def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
@@ -228,7 +200,8 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     if variants is not served.variants:
         keys = keys_of(variants)
     sticky = experiment.definition.sticky
-    if sticky is not None and unit_id is not None:
+    apprentice = experiment.definition.mode == APPRENTICE
+    if sticky is not None and unit_id is not None and not apprentice:
         first = ports.kept.find(served, sticky, unit_id, context, keys, now_ms)
         if (
             first is not None
@@ -241,7 +214,11 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     shown: tuple[Variant, ...] = ()
     kept_out: dict[str, str] | None = None
     counted: tuple[CountedCap, ...] = ()
-    if served.limits is None and asked is None:
+    own: Shown | None = None
+    if apprentice:
+        check_one_place(asked)
+        placing, pmfs, chosen, own = taken(served, request, context, actions, keys)
+    elif served.limits is None and asked is None:
         placing = placed(experiment, served.place, group_unit, decision_id, keys)
         pmfs = pmfs_of(served, context, actions, keys, placing.law)
         chosen = sample(pmfs.served, uniform_from_id(decision_id, b"draw"))
@@ -263,13 +240,13 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         keys,
         pmfs.served,
         chosen,
-        pmfs.served[chosen],
+        pmfs.served[chosen] if own is None else own.propensity or 0.0,
         served.policy.version,
         pmfs.source,
         unit_id,
         request.defer,
         request.request_id,
-        _inline(variants, request),
+        brought_variants(variants, request),
         placing.chance,
         pmfs.treatment,
         pmfs.baseline,
@@ -283,9 +260,10 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         page,
         kept_out,
         counted,
+        own,
     )
     _log(ports, served, visit, decision, issued)
-    if sticky is not None:
+    if sticky is not None and not apprentice:
         ports.kept.remember(served, decision)
     out = (
         ineligible(experiment.definition, decision)
@@ -337,13 +315,6 @@ def _give_again(
     return msgspec.structs.replace(decided, given_again=True)
 
 
-def _as_asked(made_with: Definition, decision: Decision) -> Context:
-    """Return the context of a decision without the features of its unit."""
-    if not made_with.features:
-        return decision.context
-    return {n: v for n, v in decision.context.items() if n != UNIT_NAMESPACE}
-
-
 def _eligible(
     served: ServedExperiment, request: DecisionRequest, context: Context, now_ms: int
 ) -> tuple[tuple[Variant, ...], tuple[Action, ...]]:
@@ -361,17 +332,6 @@ def _eligible(
     if variants == served.variants:
         return served.variants, served.actions
     return variants, actions_of(variants)
-
-
-def _inline(
-    variants: tuple[Variant, ...], request: DecisionRequest
-) -> tuple[Variant, ...] | None:
-    """Return the variants that the log must carry because no revision has them."""
-    if type(variants) is CheckedVariants:
-        return variants
-    if request.variants and any(isinstance(v, Variant) for v in request.variants):
-        return variants
-    return None
 
 
 def _payload_of(definition: Definition, decision: Decision) -> Any:  # noqa: ANN401 - any JSON

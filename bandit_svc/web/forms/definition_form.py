@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from werkzeug.datastructures import MultiDict
 
+from bandit_svc.domain.apprentice.mode import LIVE
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.services.managing.lifecycle import (
     checked_definition,
@@ -63,6 +64,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "channel": "",
         "split": "",
         "slots": "",
+        "mode": LIVE,
+        "switch_at": "",
     }
 )
 _REWARD_NUMBERS = ("window_seconds", "minimum", "maximum", "default")
@@ -71,9 +74,10 @@ _CREDIT = ("event", "value", "credit")
 _RANGE = ("minimum", "maximum", "default")
 _LISTS = ("metrics", "derived_metrics")
 """Fields whose text is a list of JSON objects."""
-_OBJECTS = ("features", "sticky", "split")
+_OBJECTS = ("features", "sticky", "split", "switch_at")
 """Fields whose text is a JSON object."""
-_PROGRAMME = ("programme", "channel")
+_WORDS = ("programme", "channel", "mode")
+"""Fields whose text is a value, left out where it is empty."""
 _TOGETHER: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         **dict.fromkeys(_RANGE, _RANGE),
@@ -208,7 +212,7 @@ def _raw(
             raw[name] = found
     raw |= _slots(given["slots"], read)
     raw["carry_over"] = given["carry_over"]
-    for name in _PROGRAMME:
+    for name in _WORDS:
         if given[name].strip():
             raw[name] = given[name].strip()
     raw |= planned_values(given, read)

@@ -112,12 +112,14 @@ def test_answers_have_the_fields_that_are_described(
         "sticky", sticky={"for_seconds": 60}, variants=limited, programme="shop"
     )
     service.decide("sticky", unit_id="u")
+    service.create("apprentice", mode="apprentice")
+    shown = service.decide("apprentice", shown="a")
     decided = service.decide("sticky", unit_id="u")
     body = {"decision_id": decided["decision_id"], "value": 5}
     rewarded = service.post("/v1/rewards", body).json
     problem = service.post("/v1/decisions", {}).json
 
-    assert set(decided) == set(schemas["DecisionAnswer"]["properties"])
+    assert {*decided, *shown} == set(schemas["DecisionAnswer"]["properties"])
     assert set(rewarded) == set(schemas["RewardAnswer"]["properties"])
     assert set(problem) == set(schemas["Problem"]["properties"])
 

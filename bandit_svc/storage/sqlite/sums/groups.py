@@ -75,7 +75,10 @@ class Units:
         """Count the unit of an exposed decision if it is new, when all are written.
 
         A decision without a unit had its group drawn for itself, so that it counts.
+        What the caller's own system showed is in no group.
         """
+        if decision.shown is not None:
+            return
         number, unit_id = decision.number, decision.unit_id
         hashes = self._hashes.get(number) or self._load(number)
         unit = None if unit_id is None else hashes.of(unit_id)

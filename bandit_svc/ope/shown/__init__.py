@@ -1,0 +1,1 @@
+"""Statistics of what another system has chosen: its chances, and newest means."""

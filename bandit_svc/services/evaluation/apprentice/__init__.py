@@ -1,0 +1,1 @@
+"""Compare the policy with what the caller's own system shows."""

@@ -1,0 +1,1 @@
+"""Learn from what the caller's own system showed."""

@@ -1,0 +1,1 @@
+"""Serve what the caller's own system shows."""
