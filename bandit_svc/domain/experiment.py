@@ -5,7 +5,6 @@ of units to groups, and the hash by which a unit is kept. Pure; a policy's own s
 are checked by `policies.spec`, called from services.managing.lifecycle.
 """
 
-import functools
 import hashlib
 from typing import Any, Literal, assert_never
 
@@ -31,6 +30,7 @@ from bandit_svc.domain.variant import (
     is_key,
 )
 from bandit_svc.errors import FieldError, InvalidInput, NotFound, WayOut
+from policies.draws import groups
 
 Status = Literal["running", "paused", "archived"]
 Group = Literal["treatment", "baseline"]
@@ -45,6 +45,7 @@ LIFTS = (1e-6, 100.0)
 """The least and the largest lift that can be asked for, as shares."""
 UNIT_HASH_BYTES = 8
 _SALT_BYTES = 64
+uniform_of_unit = groups.uniform_of_unit
 
 
 class RewardDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -331,22 +332,9 @@ def assign_group(salt: str, unit_id: str, holdout: float) -> Group:
     return group_of(uniform_of_unit(salt, unit_id), holdout)
 
 
-def uniform_of_unit(salt: str, unit_id: str) -> float:
-    """Return a unit's number in [0, 1), by which its group is told for any holdout."""
-    digest = _group_hash(salt).copy()
-    digest.update(unit_id.encode("utf-8", "surrogatepass"))
-    return int.from_bytes(digest.digest(), "big") / 2**64
-
-
-@functools.lru_cache(maxsize=1024)
-def _group_hash(salt: str) -> hashlib.blake2b:
-    """Return the begun hash of an experiment, to be copied for each unit."""
-    return hashlib.blake2b(digest_size=8, key=salt.encode(), person=b"group")
-
-
 def group_of(uniform: float, holdout: float) -> Group:
     """Return the group of a number that is uniform in [0, 1)."""
-    return BASELINE if uniform < holdout else TREATMENT
+    return BASELINE if groups.is_held_out(uniform, holdout) else TREATMENT
 
 
 class UnitHashes:

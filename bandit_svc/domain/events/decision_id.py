@@ -1,7 +1,8 @@
 """The signed id of a decision.
 
 Owns the layout of ids, their signature, and the uniform numbers that are drawn
-from them. Pure: entropy, clock and secret are passed in.
+from them, with what policies.draws.ids shares with callers that decide in their own
+process. Pure: entropy, clock and secret are passed in.
 
 An id is 40 URL-safe characters that sort by time, of 30 bytes:
 6 bytes of milliseconds and 9 of entropy (or, with a request_id, 15 of a keyed
@@ -13,7 +14,6 @@ The id of a slot of a page is the page's with the slot's number behind a dot. In
 """
 
 import binascii
-import functools
 import hashlib
 import hmac
 import struct
@@ -22,6 +22,7 @@ from typing import Final
 import msgspec
 
 from bandit_svc.errors import FieldError, InvalidInput
+from policies.draws import ids
 
 ID_LENGTH = 40
 RAW_ID_BYTES = 30
@@ -36,23 +37,12 @@ _FLAGS_AT = 19
 _SLOT_SHIFT = 2
 _PAGE_FLAGS = _FROM_REQUEST | _DEFERRED
 _ONE_PAGE = bytes((_PAGE_FLAGS,))
+_NO_FLAGS = bytes(1)
 _DOT = "."
 _FIRST = ".1"
 _BODY_BYTES = 20
-_MAC_BYTES = 10
 _REF: Final = struct.Struct(">HI9xIB10x")
 """Upper and lower part of the milliseconds, number, flags; see above."""
-_TAIL: Final = struct.Struct(">IB")
-"""Number and flags, of what is signed."""
-_STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-# Unreserved in URLs (RFC 3986), and in the order of ASCII, so that ids sort as
-# their bytes do.
-_SORTED = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
-_TO_SORTED = bytes.maketrans(_STANDARD, _SORTED)
-# Every other byte becomes one that no base64 has.
-_FROM_SORTED = bytearray(b"!" * 256)
-for _ours, _standard in zip(_SORTED, _STANDARD, strict=True):
-    _FROM_SORTED[_ours] = _standard
 
 
 class DecisionRef(msgspec.Struct, frozen=True, gc=False):
@@ -72,7 +62,7 @@ def raw_id(decision_id: str) -> bytes:
     """
     try:
         raw = binascii.a2b_base64(
-            decision_id.encode("ascii").translate(_FROM_SORTED), strict_mode=True
+            decision_id.encode("ascii").translate(ids.FROM_SORTED), strict_mode=True
         )
     except ValueError:
         raw = b""
@@ -153,8 +143,7 @@ def text_id(raw: bytes) -> str:
     """Return the id of 30 bytes."""
     if raw[_FLAGS_AT] > _PAGE_FLAGS:
         return slot_id(text_id(page_of(raw)), slot_of(raw))
-    encoded = binascii.b2a_base64(raw, newline=False)
-    return encoded.translate(_TO_SORTED).decode()
+    return ids.plain_text_id(raw)
 
 
 def is_from_request(raw: bytes) -> bool:
@@ -189,10 +178,7 @@ class DecisionIds:
                 f"{SECRET_BYTES}. Restore it from a backup of the store."
             )
         self._secret = secret
-        # Copied for each id, which costs less than to begin with the key.
-        self._keyed = hashlib.blake2b(
-            digest_size=_MAC_BYTES, key=secret, person=b"decision-id"
-        )
+        self._keyed = ids.signing(secret)
 
     def issue(
         self, experiment_number: int, now_ms: int, entropy: bytes, *, deferred: bool
@@ -239,14 +225,39 @@ class DecisionIds:
         return ref_of(raw)
 
     def vouches_for(self, raw: bytes) -> bool:
-        """Return whether this service signed the 30 bytes of an id."""
+        """Return whether this service, or a key that it derived, signed an id.
+
+        Args:
+            raw: its 30 bytes.
+        """
         if raw[_FLAGS_AT : _FLAGS_AT + 1] > _ONE_PAGE:
             raw = page_of(raw)
-        return hmac.compare_digest(raw[_BODY_BYTES:], self._mac(raw[:_BODY_BYTES]))
+        mac = ids.signature(self._keyed, raw[:_BODY_BYTES])
+        return hmac.compare_digest(raw[_BODY_BYTES:], mac) or self.is_local(raw)
+
+    def local_key(self, tag: bytes) -> bytes:
+        """Return the key by which one client signs the ids of its own decisions.
+
+        Args:
+            tag: of `local_tag`.
+        """
+        return hashlib.blake2b(
+            tag, digest_size=SECRET_BYTES, key=self._secret, person=b"local-ids"
+        ).digest()
+
+    def is_local(self, raw: bytes) -> bool:
+        """Return whether a client signed the 30 bytes of an id, for its own decision.
+
+        Such an id is never from a request_id, deferred or of a slot.
+        """
+        if raw[_FLAGS_AT : _FLAGS_AT + 1] != _NO_FLAGS:
+            return False
+        keyed = ids.signing(self.local_key(raw[ids.PLACE_OF_TAG]))
+        mac = ids.signature(keyed, raw[:_BODY_BYTES])
+        return hmac.compare_digest(raw[_BODY_BYTES:], mac)
 
     def _sign(self, head: bytes, experiment_number: int, flags: int) -> bytes:
-        body = head + _TAIL.pack(experiment_number, flags)
-        return body + self._mac(body)
+        return ids.signed(self._keyed, head, experiment_number, flags)
 
     def _raw(self, decision_id: str) -> bytes | None:
         try:
@@ -255,10 +266,18 @@ class DecisionIds:
             return None
         return raw if self.vouches_for(raw) else None
 
-    def _mac(self, body: bytes) -> bytes:
-        mac = self._keyed.copy()
-        mac.update(body)
-        return mac.digest()
+
+uniform_from_id = ids.uniform_from_id
+
+
+def local_tag(key_id: str) -> bytes:
+    """Return the 4 bytes that name an API key in the ids of its local decisions."""
+    return hashlib.blake2b(key_id.encode(), digest_size=ids.TAG_BYTES).digest()
+
+
+def tag_of(raw: bytes) -> bytes:
+    """Return the tag in the 30 bytes of a local decision's id."""
+    return raw[ids.PLACE_OF_TAG]
 
 
 def draw_from_id(decision_id: str) -> float:
@@ -267,20 +286,3 @@ def draw_from_id(decision_id: str) -> float:
     The first slot of a page has the number of the page.
     """
     return uniform_from_id(decision_id.removesuffix(_FIRST), b"draw")
-
-
-def uniform_from_id(decision_id: str, purpose: bytes) -> float:
-    """Draw the one number in [0, 1) that belongs to an id and a purpose.
-
-    The id is the seed of its decision, so that anyone who holds the log can draw
-    again. 53 bits, as many as a float holds.
-    """
-    digest = _hash_for(purpose).copy()
-    digest.update(decision_id.encode())
-    return float((int.from_bytes(digest.digest(), "big") >> 11) * 2.0**-53)
-
-
-@functools.cache
-def _hash_for(purpose: bytes) -> hashlib.blake2b:
-    """Return the begun hash of a purpose; there are two or three."""
-    return hashlib.blake2b(digest_size=8, person=purpose)

@@ -5,18 +5,16 @@ hash (RFC 7693) in hexadecimal. Thread-safe. A request's ids go through it befor
 anything else sees them.
 """
 
-import hashlib
 import re
 from typing import Final
 
 from bandit_svc.domain.json_shape import check_length
 from bandit_svc.domain.limits import MAX_STRING_LENGTH
+from policies.draws import groups
 
 KEY_BYTES: Final = 32
-PREFIX: Final = "p_"
-_DIGEST_BYTES: Final = 12
-"""Two of 10^9 units share a pseudonym with a chance of 10^-11."""
-_WELL_FORMED: Final = re.compile(rf"{PREFIX}[0-9a-f]{{{2 * _DIGEST_BYTES}}}")
+PREFIX: Final = groups.PSEUDONYM_PREFIX
+_WELL_FORMED: Final = re.compile(rf"{PREFIX}[0-9a-f]{{24}}")
 
 
 class Pseudonyms:
@@ -28,9 +26,7 @@ class Pseudonyms:
         Args:
             key: of the store; None where ids are kept as they come.
         """
-        self._keyed = None
-        if key is not None:
-            self._keyed = hashlib.blake2b(key=key, digest_size=_DIGEST_BYTES)
+        self._keyed = None if key is None else groups.naming(key)
 
     def of(
         self, unit_id: str, *, trusted: bool = False, pointer: str = "/unit_id"
@@ -51,13 +47,7 @@ class Pseudonyms:
         keyed = self._keyed
         if keyed is None or (trusted and is_pseudonym(unit_id)):
             return unit_id
-        # A copy has the key behind it already.
-        hashing = keyed.copy()
-        try:
-            hashing.update(unit_id.encode())
-        except UnicodeEncodeError:
-            hashing.update(unit_id.encode("utf-8", "surrogatepass"))
-        return PREFIX + hashing.hexdigest()
+        return groups.pseudonym(keyed, unit_id)
 
 
 def is_pseudonym(unit_id: str) -> bool:

@@ -87,7 +87,7 @@ class Playground:
         check_context(context)
         served = self._running(experiment)
         floor = experiment.definition.exploration_floor
-        baseline = served.baseline.of(context, served.actions, served.keys)
+        baseline = served.sides.reference.of(context, served.actions, served.keys)
         pmf, fell_back = self._served(served, context)
         mixed = mix_floor(baseline if fell_back else pmf, floor)
         by_floor = floor / len(served.keys)

@@ -11,7 +11,6 @@ from typing import assert_never
 import msgspec
 from msgspec.structs import replace
 
-from bandit_svc.domain.events.decision import PmfSource
 from bandit_svc.domain.events.packing import one_hot
 from bandit_svc.domain.experiment import Definition, Experiment, UnitHashes
 from bandit_svc.domain.model_version import ModelVersion
@@ -29,11 +28,8 @@ from bandit_svc.services.serving.programmes.placing import (
     Place,
     place_in,
 )
-from policies.base import Action, Joint, Policy, PolicyError
-from policies.pmf import mix_floor, validate_pmf
-from policies.spec import fixed_weights, normalise_spec
-
-MOST_ELIGIBLE_SETS = 1_000
+from policies.base import Action, Joint, Policy
+from policies.draws.chances import Chances, ReferencePmfs, Sides, reads_context
 
 
 class LoadedPolicy:
@@ -86,43 +82,6 @@ class LoadedPolicy:
         self._foreseen.keep(context, lists, pmfs, by_text=anew)
 
 
-class BaselinePmfs:
-    """The reference policy's pmf of each eligible set, without a floor.
-
-    Every decision logs it. Most baselines read no context, so that theirs is asked for
-    once for each eligible set.
-    """
-
-    def __init__(self, policy: Policy, *, reads_context: bool) -> None:
-        self._policy = policy
-        self._reads_context = reads_context
-        self._lock = threading.Lock()
-        self._kept: dict[tuple[str, ...], tuple[float, ...]] = {}
-
-    def of(
-        self, context: Context, actions: Sequence[Action], keys: tuple[str, ...]
-    ) -> tuple[float, ...]:
-        """Return the pmf over the actions.
-
-        Args:
-            keys: of the actions; the same object returned for the same keys where the
-                baseline reads no context.
-
-        Raises:
-            PolicyError: it has no valid pmf for them.
-        """
-        found = self._kept.get(keys)
-        if found is None:
-            with self._lock:
-                found = tuple(self._policy.pmf(context, actions))
-            validate_pmf(found, len(actions), 0.0)
-            if not self._reads_context:
-                if len(self._kept) >= MOST_ELIGIBLE_SETS:
-                    self._kept.clear()
-                self._kept[keys] = found
-        return found
-
-
 class ServedExperiment(msgspec.Struct, frozen=True):
     """An experiment, its eligible variants and its policies, at one moment."""
 
@@ -131,7 +90,8 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     actions: tuple[Action, ...]
     keys: tuple[str, ...]
     policy: LoadedPolicy
-    baseline: BaselinePmfs
+    sides: Sides
+    """Its policy, its baseline and the floor."""
     features: Mapping[str, UnitFeature]
     window_ms: int
     """Of its rewards, which takes a multiplication to be known."""
@@ -143,7 +103,7 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     """
     place: Place | None
     """In its programme."""
-    explore: BaselinePmfs
+    explore: ReferencePmfs
     """Of the units of the programme that explore."""
     limits: Limits | None
     """Caps and quiet hours of its programme; None for none."""
@@ -154,13 +114,8 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     """
 
 
-class Pmfs(msgspec.Struct, frozen=True, gc=False):
-    """What is drawn from, and what each group would have drawn from."""
-
-    served: tuple[float, ...]
-    source: PmfSource
-    treatment: tuple[float, ...]
-    baseline: tuple[float, ...] | None
+Pmfs = Chances
+"""What is drawn from, and what each group would have drawn from."""
 
 
 def pmfs_of(
@@ -170,54 +125,20 @@ def pmfs_of(
     keys: tuple[str, ...],
     law: Law,
 ) -> Pmfs:
-    """Return the pmf that is drawn from, and those of both groups for the log.
-
-    The other group's is what tells later how likely the choice was in either. It must
-    not fail the page: the policy's falls back in the holdout too, and a baseline that
-    has none is left out.
-    """
-    if law == "baseline":
-        baseline = served.baseline.of(context, actions, keys)
-        treatment, _ = _treatment_pmf(served, context, actions, keys)
-        return Pmfs(baseline, "baseline", treatment, baseline)
-    treatment, source = _treatment_pmf(served, context, actions, keys)
-    pmf = treatment
+    """Return the pmf that is drawn from, and those of both groups for the log."""
+    held_out = law == "baseline"
+    found = served.sides.chances(context, actions, keys, held_out=held_out)
     match law:
-        case "treatment":
-            pass
+        case "treatment" | "baseline":
+            return found
         case "nothing":
-            pmf, source = one_hot(len(keys), keys.index(NOTHING)), "baseline"
+            pmf = one_hot(len(keys), keys.index(NOTHING))
+            return Pmfs(pmf, "baseline", found.treatment, found.baseline)
         case "explore":
-            pmf, source = served.explore.of(context, actions, keys), "explore"
+            pmf = served.explore.of(context, actions, keys)
+            return Pmfs(pmf, "explore", found.treatment, found.baseline)
         case _:
             assert_never(law)
-    try:
-        reference = served.baseline.of(context, actions, keys)
-    except PolicyError:
-        return Pmfs(pmf, source, treatment, None)
-    return Pmfs(pmf, source, treatment, reference)
-
-
-def _treatment_pmf(
-    served: ServedExperiment,
-    context: Context,
-    actions: tuple[Action, ...],
-    keys: tuple[str, ...],
-) -> tuple[tuple[float, ...], PmfSource]:
-    """Return the pmf that the treatment is drawn from, and its source.
-
-    A policy that fails must not fail the page: the baseline's pmf serves, with
-    the same floor, and is logged as what it is.
-    """
-    floor = served.experiment.definition.exploration_floor
-    try:
-        pmf = mix_floor(served.policy.pmf(context, actions), floor)
-        validate_pmf(pmf, len(actions), floor)
-    except PolicyError:
-        pmf = mix_floor(served.baseline.of(context, actions, keys), floor)
-        validate_pmf(pmf, len(actions), floor)
-        return tuple(pmf), "fallback"
-    return tuple(pmf), "policy"
 
 
 def field_policies(
@@ -257,14 +178,17 @@ def prepared(
     definition = experiment.definition
     variants = definition.active_variants
     spec = baseline_spec(definition)
-    reads_context = fixed_weights(normalise_spec(spec)) is None
+    reference = ReferencePmfs(
+        policy_of(definition, spec), reads_context=reads_context(spec)
+    )
+    floor = definition.exploration_floor
     served = ServedExperiment(
         experiment=experiment,
         variants=variants,
         actions=actions_of(variants),
         keys=tuple(v.key for v in variants),
         policy=policy,
-        baseline=BaselinePmfs(policy_of(definition, spec), reads_context=reads_context),
+        sides=Sides(policy, reference, floor),
         features=parse_features(definition.features),
         window_ms=definition.reward.window_ms,
         units=UnitHashes(experiment.salt),
@@ -276,10 +200,12 @@ def prepared(
     )
     if other is None:
         return served
-    return replace(served, other=replace(served, policy=other, in_other=True))
+    sides = Sides(other, reference, floor)
+    second = replace(served, policy=other, sides=sides, in_other=True)
+    return replace(served, other=second)
 
 
-def _explore_pmfs(definition: Definition, programme: Programme | None) -> BaselinePmfs:
+def _explore_pmfs(definition: Definition, programme: Programme | None) -> ReferencePmfs:
     given = None if programme is None else programme.definition.explore_policy
     spec = given or {"kind": "uniform"}
-    return BaselinePmfs(policy_of(definition, spec), reads_context=False)
+    return ReferencePmfs(policy_of(definition, spec), reads_context=False)

@@ -29,7 +29,7 @@ def stopped_variants(
     while left and len(shown) < (definition.slots or 1):
         keys = tuple(variant.key for variant in left)
         try:
-            pmf = served.baseline.of(context, actions_of(left), keys)
+            pmf = served.sides.reference.of(context, actions_of(left), keys)
         except PolicyError:
             pmf = ()
         shown.append(left.pop(max(range(len(pmf)), key=pmf.__getitem__, default=0)))
