@@ -16,6 +16,7 @@ from bandit_svc.domain.slots.places import slot_decisions
 from bandit_svc.domain.splits.branch import Branch
 from bandit_svc.domain.times import timestamp, timestamp_or_none
 from bandit_svc.http.answers import ProgrammeMark, programme_mark
+from bandit_svc.http.local.records import LocalRecord, local_record
 from bandit_svc.storage.rows import DecisionView, RewardRow
 
 
@@ -148,6 +149,8 @@ class DecisionRecord(msgspec.Struct):
         programme: the group of the unit in the experiment's programme; absent where it
             is in none.
         branch: of a policy split; absent outside of one.
+        local: the client that made it in its own process; absent of one that the
+            service made.
         slots: of a page, in order; its `variant`, `variants` and `propensity` are
             those of the first one. Absent of any other decision.
     """
@@ -180,6 +183,7 @@ class DecisionRecord(msgspec.Struct):
     ineligible: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
     programme: ProgrammeMark | msgspec.UnsetType = msgspec.UNSET
     branch: BranchRecord | msgspec.UnsetType = msgspec.UNSET
+    local: LocalRecord | msgspec.UnsetType = msgspec.UNSET
     slots: list[SlotRecord] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -291,6 +295,7 @@ def decision_record(
         ineligible=out or msgspec.UNSET,
         programme=programme_mark(decision.programme),
         branch=_branch_record(decision.branch),
+        local=local_record(decision.local),
         slots=_slot_records(decision),
     )
 

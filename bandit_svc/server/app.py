@@ -25,6 +25,7 @@ from bandit_svc.http.doors import client_module, ofrep, outcomes
 from bandit_svc.http.doors.segment import tracking
 from bandit_svc.http.doors.webhooks import managing, receiving
 from bandit_svc.http.incoming.access_log import AccessLog, Answered
+from bandit_svc.http.local import routes as local
 from bandit_svc.http.openapi import document
 from bandit_svc.http.people import erasures, events, unit_rewards, units, why_shown
 from bandit_svc.http.planning import plan
@@ -55,6 +56,7 @@ def create_app(request_context: RequestContext) -> Flask:
     for room in (
         ops,
         decisions,
+        local,
         ofrep,
         tracking,
         receiving,

@@ -97,3 +97,9 @@ LOG_CHECKS
 # Sums by unit, which the learner will keep and the report will read.
 units_in_both
 MixtureBets
+
+# What a program asks a bandit in its own process, of which the service has none.
+stats
+
+# Python asks a module for a name that it lacks.
+__getattr__

@@ -90,3 +90,14 @@ def test_the_wheel_decides_in_an_environment_that_holds_nothing_else(
     )
 
     assert ran.stdout.split("\n")[:2] == ["sandals", "[]"]
+
+
+def test_the_distribution_of_the_policies_names_every_folder_of_theirs() -> None:
+    text = (ROOT / "clients" / "policies" / "pyproject.toml").read_text()
+    project = tomllib.loads(text)
+    folders = {path.parent for path in (ROOT / "policies").rglob("*.py")}
+
+    assert set(project["tool"]["setuptools"]["packages"]) == {
+        ".".join(folder.relative_to(ROOT).parts) for folder in folders
+    }
+    assert project["project"]["version"] == bandit_svc.__version__

@@ -16,6 +16,7 @@ from bandit_svc.http.doors.client_module import newest_module
 from bandit_svc.http.openapi.operations import OPERATIONS
 from bandit_svc.learner.job_kinds import JOB_KINDS
 from bandit_svc.services.managing.jobs import run_job
+from tests.harness.web.local_records import local_record
 from tests.harness.web.signed import headers_of
 from tests.harness.web.write_key import basic, new_write_key
 from tests.harness.worker_in_process import WorkerInProcess
@@ -88,7 +89,9 @@ class Recording:
         assert answer.status_code == described.status, answer.text
         assert answer.mimetype == described.media, answer.mimetype
         is_json = described.media == "application/json"
-        self.found[operation] = {"answer": answer.json if is_json else answer.text}
+        is_text = described.media.startswith("text/")
+        shown = answer.json if is_json else answer.text if is_text else "BSLM..."
+        self.found[operation] = {"answer": shown}
         if body is not None:
             self.found[operation]["request"] = body
         if path or query:
@@ -109,6 +112,7 @@ def recorded(service: WorkerInProcess) -> dict[str, dict[str, Any]]:
     _follow(calls)
     _decide(calls)
     _read(calls)
+    _decide_locally(calls)
     version = calls.found["get /v1/experiments/{key}/models"]["answer"]["models"][0]
     calls.call(
         "post /v1/experiments/{key}/models/{version}/restore",
@@ -224,6 +228,17 @@ def _decide(calls: Recording) -> None:
     calls.call("get /v1/decisions/{decision_id}", decision_id=first)
     calls.call("get /v1/why/{decision_id}", decision_id=first)
     calls.call("get /v1/rewards/{reward_id}", reward_id="order-5512")
+
+
+def _decide_locally(calls: Recording) -> None:
+    """Download a model, decide by it, and log that."""
+    service, local = calls.service, "hero-at-the-edge"
+    service.create(local, policy={"kind": "linear"}, holdout=0.3)
+    at = "/v1/experiments/{key}/models/{version}/download"
+    calls.call(f"get {at}", key=local, version="latest")
+    record = local_record(service, local, unit_id="u-81", context={"hour": 21})
+    forged = record | {"propensity": 1.0, "sequence": 2}
+    calls.call("post /v1/decisions/log", {"decisions": [record, forged]})
 
 
 def _tell_as_a_page(calls: Recording, decision_id: str) -> None:

@@ -4,6 +4,7 @@ Owns the keywords of JSON Schema that msgspec writes; another keyword is an erro
 that nothing passes unchecked.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ _SAID = {
 }
 _KNOWN = _SAID | {
     *("$ref", "anyOf", "type", "enum", "properties", "additionalProperties"),
-    *("items", "prefixItems"),
+    *("items", "prefixItems", "minimum", "maximum", "pattern"),
 }
 
 
@@ -59,6 +60,21 @@ def _faults(value: object, schema: Schema, schemas: Schema, at: str) -> Iterator
     is_number = not isinstance(value, bool) or kind == "boolean"
     if not (isinstance(value, _TYPES[kind]) and is_number):
         yield f"{at}: {value!r} is no {kind}"
+    else:
+        yield from _inner_faults(value, schema, schemas, at)
+
+
+def _inner_faults(
+    value: object, schema: Schema, schemas: Schema, at: str
+) -> Iterator[str]:
+    """Yield what is wrong with a value of the right type."""
+    if isinstance(value, int | float):
+        least, most = schema.get("minimum", value), schema.get("maximum", value)
+        if not least <= value <= most:
+            yield f"{at}: {value!r} is not between {least} and {most}"
+    elif isinstance(value, str):
+        if re.search(schema.get("pattern", ""), value) is None:
+            yield f"{at}: {value!r} is not of the form {schema['pattern']}"
     elif isinstance(value, dict):
         yield from _object_faults(value, schema, schemas, at)
     elif isinstance(value, list):

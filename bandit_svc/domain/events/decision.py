@@ -9,6 +9,7 @@ import msgspec
 
 from bandit_svc.domain.apprentice.shown import Shown
 from bandit_svc.domain.experiment import Group
+from bandit_svc.domain.local.mark import LocalMark
 from bandit_svc.domain.programmes.counted import CountedCap
 from bandit_svc.domain.programmes.membership import Membership
 from bandit_svc.domain.slots.page import Page
@@ -65,6 +66,7 @@ class Decision(
         counted: the caps that count what it shows.
         shown: that the caller's own system chose; `pmf` is then certain of that choice,
             and `treatment_pmf` is what the policy would have drawn from.
+        local: the client that made it in its own process; None for the service's own.
     """
 
     id: str
@@ -98,6 +100,7 @@ class Decision(
     kept_out: dict[str, str] | None = None
     counted: tuple[CountedCap, ...] = ()
     shown: Shown | None = None
+    local: LocalMark | None = None
 
     @property
     def weighed_by(self) -> float:

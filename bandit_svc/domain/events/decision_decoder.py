@@ -155,6 +155,7 @@ class DecisionDecoder:
             shared.kept_out,
             shared.counted,
             shared.shown,
+            shared.local,
         )
 
     def _with_own(self, own: Mapping[int, bytes], key: bytes, parts: Bodies) -> Shared:

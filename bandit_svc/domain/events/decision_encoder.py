@@ -32,6 +32,7 @@ from bandit_svc.domain.events.packing import (
     varint,
 )
 from bandit_svc.domain.events.record import DECISION, Part, Record, part_of
+from bandit_svc.domain.local.mark import encode_local
 from bandit_svc.domain.programmes.counted import encode_counted
 from bandit_svc.domain.programmes.membership import Membership, encode_membership
 from bandit_svc.domain.slots.page import encode_page
@@ -313,6 +314,7 @@ def _own_fields(
         or decision.kept_out
         or decision.counted
         or decision.shown is not None
+        or decision.local is not None
         or decision.unknown
     ):
         found += _rare_fields(decision)
@@ -336,6 +338,8 @@ def _rare_fields(decision: Decision) -> list[bytes]:
         found.append(field(Field.COUNTED, encode_counted(decision.counted)))
     if decision.shown is not None:
         found.append(field(Field.SHOWN, encode_shown(decision.shown)))
+    if decision.local is not None:
+        found.append(field(Field.LOCAL, encode_local(decision.local)))
     if decision.unknown:
         found += [field(number, value) for number, value in decision.unknown.items()]
     return found

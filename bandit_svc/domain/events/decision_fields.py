@@ -20,6 +20,7 @@ from bandit_svc.domain.events.packing import (
     read_varint,
 )
 from bandit_svc.domain.experiment import BASELINE, TREATMENT, Group
+from bandit_svc.domain.local.mark import LocalMark, decode_local
 from bandit_svc.domain.programmes.counted import CountedCap, decode_counted
 from bandit_svc.domain.programmes.membership import Membership, decode_membership
 from bandit_svc.domain.slots.page import Page, decode_page
@@ -54,6 +55,7 @@ class Field:
     WITHOUT_CONSENT: Final = 22
     COUNTED: Final = 23
     SHOWN: Final = 26
+    LOCAL: Final = 28
 
 
 _PMFS: Final = {
@@ -75,6 +77,7 @@ _READ: Final = frozenset(
         *range(Field.PARTS, Field.KEPT_OUT + 1),
         *range(Field.ASKED_UNIT, Field.COUNTED + 1),
         Field.SHOWN,
+        Field.LOCAL,
     }
 )
 GROUPS: Final[tuple[Group, ...]] = (TREATMENT, BASELINE)
@@ -126,6 +129,7 @@ class Shared(msgspec.Struct, frozen=True):
     kept_out: dict[str, str] | None
     counted: tuple[CountedCap, ...]
     shown: Shown | None
+    local: LocalMark | None
     unknown: dict[int, bytes] | None
 
 
@@ -149,6 +153,7 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
         kept_out = fields.get(Field.KEPT_OUT)
         counted = fields.get(Field.COUNTED)
         shown = fields.get(Field.SHOWN)
+        local = fields.get(Field.LOCAL)
         unknown = {n: v for n, v in fields.items() if n not in _READ}
         return Shared(
             experiment=fields[Field.EXPERIMENT].decode(),
@@ -172,6 +177,7 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
             kept_out=None if kept_out is None else _decode_reasons(kept_out),
             counted=() if counted is None else decode_counted(counted),
             shown=None if shown is None else decode_shown(shown),
+            local=None if local is None else decode_local(local),
             unknown=unknown or None,
         )
     except (KeyError, IndexError, UnicodeDecodeError, msgspec.DecodeError) as error:
@@ -186,7 +192,7 @@ def with_own(shared: Shared, own: Mapping[int, bytes]) -> Shared | None:
     Raises:
         Malformed: a field can't be read.
     """
-    changes: dict[str, Pmf | str | int | float | None] = {}
+    changes: dict[str, Pmf | str | int | float | LocalMark | None] = {}
     count = len(shared.variants)
     for number, value in own.items():
         if number in _PMFS:
@@ -195,6 +201,8 @@ def with_own(shared: Shared, own: Mapping[int, bytes]) -> Shared | None:
             changes[_TEXTS[number]] = value.decode()
         elif number == Field.DECIDED_AT:
             changes["decided_at_ms"] = read_varint(value, 0)[0]
+        elif number == Field.LOCAL:
+            changes["local"] = decode_local(value)
         elif number in _FLAGS:
             changes[_FLAGS[number]] = True
         else:

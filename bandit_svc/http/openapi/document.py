@@ -27,6 +27,7 @@ from bandit_svc.http.evaluations import (
     EvaluationBody,
     EvaluationList,
 )
+from bandit_svc.http.local.bodies import LocalLogAnswer, LocalLogBody, LoggedAnswer
 from bandit_svc.http.openapi.links import LINKS
 from bandit_svc.http.openapi.operations import (
     DECISION_OR_PAGE,
@@ -63,6 +64,7 @@ from bandit_svc.services.planning.plan import Plan
 from bandit_svc.services.report.programmes.build import ProgrammeReport
 from bandit_svc.services.report.ranges.report_json import NOT_IN_A_RANGE
 from bandit_svc.services.report.report import Report
+from bandit_svc.services.serving.local.log_decision import LocalDecision
 
 Json = dict[str, Any]
 _STRUCTS = (
@@ -86,7 +88,7 @@ _STRUCTS = (
     managing.SourceBody, managing.SecretBody, managing.SourceList,
     programmes.ProgrammeRecord, programmes.ProgrammeList, ProgrammeDefinition,
     managing.SourceRecord, managing.IssuedSource, SplitCommand, Splits,
-    ProgrammeReport,
+    ProgrammeReport, LocalLogBody, LocalLogAnswer, LocalDecision, LoggedAnswer,
 )  # fmt: skip
 _BATCHES = (("Decision", "decisions"), ("Reward", "rewards"), ("Event", "events"))
 _TO_WORDS = str.maketrans("/{}.", "    ")
@@ -162,6 +164,11 @@ def _schemas() -> Json:
     entry = [_reference("ActivationAnswer"), _reference("Problem")]
     activations = schemas["ActivationBatchAnswer"]["properties"]
     activations["activations"] = {"type": "array", "items": {"anyOf": entry}}
+    sent = schemas["LocalLogBody"]["properties"]
+    sent["decisions"]["items"] = _reference("LocalDecision")
+    entry = [_reference("LoggedAnswer"), _reference("Problem")]
+    logged = schemas["LocalLogAnswer"]["properties"]
+    logged["decisions"] = {"type": "array", "items": {"anyOf": entry}}
     _describe_outcomes(schemas)
     taken = schemas["SegmentBatch"]["properties"]
     taken["batch"]["items"] = _reference("SegmentMessage")

@@ -121,6 +121,8 @@ _FIRST_DECISION = "$response.body#/decisions/0/decision_id"
 _REWARD = "get /v1/rewards/{reward_id}"
 _RESTORE = f"post {_EXPERIMENT}/models/{{version}}/restore"
 _NEWEST = {"key": _SENT_KEY, "version": "$response.body#/models/0/version"}
+_DOWNLOAD = f"get {_EXPERIMENT}/models/{{version}}/download"
+_LATEST = {"key": "$request.body#/decisions/0/experiment", "version": "latest"}
 _ERASURE = Link("erasure", "get /v1/erasures/{id}", {"id": "$response.body#/id"})
 _LOOK_UP = Link("look_up", f"get {_DECISION}", {"decision_id": _ID})
 
@@ -140,6 +142,10 @@ LINKS: Mapping[str, tuple[Link, ...]] = {
         ),
     ),
     f"get {_EXPERIMENT}/models": (Link("restore", _RESTORE, _NEWEST),),
+    "post /v1/decisions/log": (
+        Link("look_up", f"get {_DECISION}", {"decision_id": _FIRST_DECISION}),
+        Link("newest_model", _DOWNLOAD, _LATEST),
+    ),
     f"post {_EXPERIMENT}/evaluations": (
         _of_evaluation(_SENT_KEY, "$response.body#/id"),
     ),

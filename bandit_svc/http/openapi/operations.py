@@ -83,6 +83,13 @@ OPERATIONS = (
         200, "secret", "DecisionRecord", None, _READ,
     ),
     Operation(
+        "post", "/v1/decisions/log",
+        "Log up to 1,000 decisions that the caller made itself by a downloaded model; "
+        "idempotent by decision_id.",
+        202, "secret", "LocalLogAnswer", "LocalLogBody",
+        (400, 401, 403, 413, 429, 503),
+    ),
+    Operation(
         "get", "/v1/why/{decision_id}",
         "Tell a person why a variant was shown, in declared words.",
         200, "publishable", "WhyAnswer", None, (401, 403, 404, 429, 503),
@@ -305,6 +312,13 @@ OPERATIONS = (
         "post", "/v1/experiments/{key}/models/{version}/restore",
         "Serve an older model again, and learn from now on top of it.",
         200, "secret", "ModelRecord", None, (401, 403, 404, 409, 429, 503),
+    ),
+    Operation(
+        "get", "/v1/experiments/{key}/models/{version}/download",
+        "Download a published model (or `latest`), with all that a decision by it "
+        "follows from.",
+        200, "secret", None, None, (401, 403, 404, 409, 429, 503),
+        "application/vnd.bandit-svc.model", has_tag=True,
     ),
     Operation(
         "get", "/v1/experiments/{key}/splits",

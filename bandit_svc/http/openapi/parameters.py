@@ -45,7 +45,9 @@ def parameters_of(operation: Operation, recorded: Mapping[str, Any]) -> list[Jso
         operation: the one.
         recorded: of its call; `parameters` are the values that it was made with.
     """
-    found = [_of_path(name) for name in re.findall(r"{(\w+)}", operation.path)]
+    found = [
+        _of_path(name, operation) for name in re.findall(r"{(\w+)}", operation.path)
+    ]
     found += _of_query(operation.query)
     if operation.has_tag:
         found.append(_IF_NONE_MATCH)
@@ -59,8 +61,10 @@ def _with_example(parameter: Json, sent: Mapping[str, Any]) -> Json:
     return parameter | {"example": sent[name]} if name in sent else parameter
 
 
-def _of_path(name: str) -> Json:
-    kind: Json = {"type": "integer"} if name == "version" else {"type": "string"}
+def _of_path(name: str, operation: Operation) -> Json:
+    # A download takes the word `latest` too.
+    is_number = name == "version" and operation.method == "post"
+    kind: Json = {"type": "integer"} if is_number else {"type": "string"}
     return {"name": name, "in": "path", "required": True, "schema": kind}
 
 

@@ -147,6 +147,11 @@ class Catalog:
         self._look_again()
         return self._keys.find(secret)
 
+    def live_secret_keys(self, now_ms: int) -> list[str]:
+        """Return the ids of the secret keys that are good now."""
+        self._look_again()
+        return self._keys.secret_keys(now_ms)
+
     def sources(self) -> SourceRing:
         """Return the sources of webhooks."""
         self._look_again()

@@ -17,6 +17,7 @@ class KeyRing:
 
     def __init__(self, rows: Iterable[KeyRow]) -> None:
         self._by_hash = {row.sha256: row for row in rows if row.revoked_at_ms is None}
+        self._secret = [row for row in self._by_hash.values() if row.scope == "secret"]
         self._found: dict[str, KeyRow] = {}
 
     def find(self, secret: str) -> KeyRow | None:
@@ -28,3 +29,7 @@ class KeyRing:
             if row is not None:
                 self._found[secret] = row
         return row
+
+    def secret_keys(self, now_ms: int) -> list[str]:
+        """Return the ids of the secret keys that are good at a time."""
+        return [row.id for row in self._secret if not row.is_expired(now_ms)]

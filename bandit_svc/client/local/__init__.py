@@ -1,0 +1,1 @@
+"""Decisions in the caller's own process; needs `policies` beside the client."""

@@ -1,0 +1,1 @@
+"""Decisions that are made in the process of a caller."""

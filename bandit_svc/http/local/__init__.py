@@ -1,0 +1,1 @@
+"""Routes for callers that decide in their own process."""

@@ -1,0 +1,1 @@
+"""Models for callers that decide in their own process, and what they decided."""
