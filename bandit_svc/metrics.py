@@ -179,6 +179,10 @@ PENDING = _latest(
 BACKLOG = _latest(
     "bandit_event_log_backlog_bytes", "Bytes of the event log not yet in the store."
 )
+ARCHIVE_LAG = _latest(
+    "bandit_archive_lag_seconds",
+    "How long the oldest day that is complete has waited to be in the archive.",
+)
 FSYNC_FAILURES = Counter(
     "bandit_event_log_fsync_failures_total",
     "Flushes of the event log that the disk did not confirm.",

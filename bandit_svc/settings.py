@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NamedTuple, get_type_hints
 
 import msgspec
 
+from bandit_svc.archive.target import checked_url
 from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.interface import FsyncMode
 
@@ -189,6 +190,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             3_650,
         ),
     ] = 0
+    archive: Annotated[
+        str,
+        About(
+            "URL under which joined decisions are kept as Parquet, as in "
+            "file:///var/lib/bandit/archive or s3://bucket/folder; nowhere without it."
+        ),
+    ] = ""
     learner_tick_ms: Annotated[
         int, About("Milliseconds between learner ticks.", 1, 60_000)
     ] = 150
@@ -347,6 +355,8 @@ def _check(settings: Settings) -> None:
             f"least {least}"
         )
     networks_of(settings.trusted_proxies)
+    if settings.archive:
+        checked_url(settings.archive)
     if settings.admin_port and settings.admin_port == settings.port:
         raise InvalidInput(
             f"admin_port is {settings.admin_port}, and so is port; they must differ. "

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 
+from bandit_svc.archive.target import ArchiveTarget
 from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.decision_id import DecisionIds
@@ -16,6 +17,8 @@ from bandit_svc.eventlog.erasing import erase_from_log
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.services.archiving.follow_erasure import follow_erasure
+from bandit_svc.services.archiving.ports import ArchivePorts
 from bandit_svc.services.checks.learner_watch import LearnerWatch
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.join import sum_up
@@ -62,6 +65,14 @@ class Backends:
         """
         return Pseudonyms(self.storage.pseudonym_key())
 
+    @cached_property
+    def archive(self) -> ArchivePorts | None:
+        """The store with its archive; None without one."""
+        url = self.settings.archive
+        if not url:
+            return None
+        return ArchivePorts(self.storage, ArchiveTarget(url), self.folder)
+
     @property
     def opener(self) -> Callable[[], Storage]:
         """Return a function that opens the store anew; it can be pickled."""
@@ -77,6 +88,7 @@ class Backends:
             sum_up=partial(
                 sum_up, self.storage.joins, Definitions(self.storage.experiments)
             ),
+            follow_archive=partial(follow_erasure, self.storage, self.archive),
             folder=self.folder,
         )
 

@@ -14,6 +14,7 @@ from bandit_svc.cli.exit_codes import Group
 from bandit_svc.cli.experiments.experiment import experiment
 from bandit_svc.cli.experiments.report import report
 from bandit_svc.cli.experiments.simulate import simulate
+from bandit_svc.cli.logs.archive import archive
 from bandit_svc.cli.logs.audit import audit
 from bandit_svc.cli.logs.export import export
 from bandit_svc.cli.logs.import_file import import_file
@@ -62,6 +63,7 @@ for command in (
     replay,
     export,
     import_file,
+    archive,
     privacy,
     simulate,
     doctor,

@@ -53,6 +53,7 @@ def setting_options(*names: str) -> Callable[[Command], Command]:
 
 
 data_option = setting_options("data")
+archive_option = setting_options("archive")
 processes_option = option(
     "processes",
     type=click.IntRange(min=1),

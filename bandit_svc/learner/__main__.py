@@ -13,7 +13,7 @@ from contextlib import closing
 
 from bandit_svc import logs, metrics
 from bandit_svc.clock import GuardedClock
-from bandit_svc.errors import BanditError, InvalidInput
+from bandit_svc.errors import BanditError, Conflict, InvalidInput, Unprocessable
 from bandit_svc.heartbeat import Heartbeat
 from bandit_svc.learner.agreed_time import AgreedTime
 from bandit_svc.learner.jobs_child import JobsChild
@@ -142,8 +142,12 @@ class Process:
         """Erase the unit that waits for it, between two learners."""
         # Jobs read what is blanked; they begin anew.
         self._jobs.stop()
+        done = None
         with closing(Backends(settings)) as fresh:
-            done = erase_unit(fresh.privacy, now_ms, os.urandom, self._beat)
+            try:
+                done = erase_unit(fresh.privacy, now_ms, os.urandom, self._beat)
+            except (Unprocessable, Conflict) as error:
+                _log.warning("an erasure waits: %s", error.message)
         if done is not None and done.step == "done":
             _log.info("erasure %s is done", done.id)
         elif self._wait(PAUSE_AFTER_FAULT_S):

@@ -6,8 +6,12 @@ Owns the one list of them. A kind's request is made, and checked, where it is qu
 
 from collections.abc import Mapping
 
+import msgspec
+
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.plain_values import Payload
+from bandit_svc.services.archiving.archive_joined import archive_joined
+from bandit_svc.services.archiving.ports import ArchivePorts
 from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.evaluation.evaluate import evaluate
 from bandit_svc.services.managing.corrections.rebuild import rebuild
@@ -17,7 +21,7 @@ from bandit_svc.services.managing.jobs import (
     estimand_of,
 )
 from bandit_svc.storage.interface import Storage
-from bandit_svc.storage.jobs import CORRECTION, EVALUATION
+from bandit_svc.storage.jobs import ARCHIVE, CORRECTION, EVALUATION
 
 
 def evaluation(
@@ -35,3 +39,25 @@ def evaluation(
 
 
 JOB_KINDS: Mapping[str, JobKind] = {EVALUATION: evaluation, CORRECTION: rebuild}
+
+
+def job_kinds(archive: ArchivePorts | None) -> Mapping[str, JobKind]:
+    """Return the kinds of a service.
+
+    Args:
+        archive: of the service, None for one without.
+    """
+    if archive is None:
+        return JOB_KINDS
+
+    def archived(
+        _storage: Storage,
+        experiment: Experiment,
+        request: Payload,
+        on_progress: OnProgress,
+    ) -> Payload:
+        done = archive_joined(archive, experiment, request["now_ms"], on_progress)
+        made: Payload = msgspec.to_builtins(done)
+        return made
+
+    return {**JOB_KINDS, ARCHIVE: archived}

@@ -15,7 +15,7 @@ from types import FrameType
 from bandit_svc import logs
 from bandit_svc.clock import now_ms
 from bandit_svc.errors import BanditError
-from bandit_svc.learner.job_kinds import JOB_KINDS
+from bandit_svc.learner.job_kinds import job_kinds
 from bandit_svc.services.managing.jobs import Stopped, recover_jobs, run_job
 from bandit_svc.settings import settings_from
 from bandit_svc.signals import STOPS, bind_to_parent
@@ -86,7 +86,8 @@ def _work(backends: Backends, ending: Ending) -> int:
         if held is None:
             return BUSY
         recover_jobs(storage, now_ms())
-        while run_job(storage, JOB_KINDS, now_ms, ending.check):
+        kinds = job_kinds(backends.archive)
+        while run_job(storage, kinds, now_ms, ending.check):
             ending.check()
     return DONE
 

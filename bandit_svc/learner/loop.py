@@ -16,6 +16,7 @@ from bandit_svc.domain.limits import DAY_MS
 from bandit_svc.domain.people.unit_state import MOST_IDS
 from bandit_svc.domain.splits.step import Step
 from bandit_svc.domain.times import Deadline
+from bandit_svc.learner.archiving import ArchiveState, Archiving
 from bandit_svc.learner.partition_watch import PartitionWatch
 from bandit_svc.learner.relearning import Relearning
 from bandit_svc.learner.splits import SplitWatch
@@ -67,9 +68,9 @@ class Tick(msgspec.Struct):
     Experiments without work are left out. `unseen` is how many experiments a learner
     that has just begun has still to look at; `stepped` are the numbers of those that
     were evaluated and trained; `split_steps` are those that their splits have taken, by
-    number; `behind` is how many joined decisions are still to enter
-    the sums of an uplift, by experiment key; `cut` is true if experiments, or
-    decisions that are due, have to wait for the next tick.
+    number; `archive` is how far it is, where that was looked at; `behind` is how many
+    joined decisions are still to enter the sums of an uplift, by experiment key; `cut`
+    is true if experiments, or decisions that are due, have to wait for the next tick.
     """
 
     ingested: Ingested
@@ -83,6 +84,7 @@ class Tick(msgspec.Struct):
     stepped: set[int] = set()
     cut: bool = False
     split_steps: dict[int, Step] = {}
+    archive: ArchiveState | None = None
 
     @property
     def idle(self) -> bool:
@@ -152,6 +154,9 @@ class Learner:
             self._settings.publish_every_ms,
             on_batch,
         )
+        self._archiving = None
+        if self._settings.archive:
+            self._archiving = Archiving(backends.storage)
         self._wakefulness = Wakefulness(self._settings.publish_every_ms)
         self._experiments: list[Experiment] = []
         self._experiments_version = _NEVER
@@ -211,6 +216,8 @@ class Learner:
             self._last_stepped = experiment.number
         behind = follow_programmes(self._storage, self._all(), positions, self._turn())
         tick.cut |= behind > 0
+        if self._archiving is not None:
+            tick.archive = self._archiving.look(self._all(), now_ms)
         tick.unseen = len(self._wakefulness.new(self._experiments))
         return tick
 

@@ -23,6 +23,7 @@ from bandit_svc.learner.cap_counts import begin_caps, count_caps
 from bandit_svc.learner.gauges import Rest, Series, set_all, set_value
 from bandit_svc.learner.loop import Tick
 from bandit_svc.services.checks.degraded import (
+    ARCHIVE,
     DAMAGE,
     MODELS,
     UNREADABLE,
@@ -117,6 +118,10 @@ class Reporting:
         """
         self._happened |= {number for number, _ in tick.ingested.counts}
         self._happened |= tick.stepped
+        if tick.archive is not None:
+            metrics.ARCHIVE_LAG.set(tick.archive.lag_s)
+            failed = tick.archive.fault is not None
+            metrics.DEGRADED.labels(ARCHIVE).set(failed)
         count_caps(tick)
         metrics.UNITS_FORGOTTEN.inc(tick.followed.forgotten)
         metrics.DAMAGED_FACTS.inc(sum(damage.facts for damage in tick.ingested.damages))

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta, VersionAge
+from bandit_svc.storage.archive.archived import Archived
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.control.leases import Leases
@@ -303,6 +304,7 @@ class Storage(Protocol):
     corrected: Corrected
     facts: Facts
     joins: Joins
+    archived: Archived
     slot_tallies: SlotTallies
     breakdowns: Breakdowns
     model_versions: ModelVersions

@@ -15,6 +15,8 @@ EVALUATION = "evaluation"
 """The kind of job that estimates what policies would have earned."""
 CORRECTION = "correction"
 """The kind of job that makes anew what was learned from rewards that were corrected."""
+ARCHIVE = "archive"
+"""The kind of job that writes joined decisions to the archive."""
 JobStatus = Literal["queued", "running", "done", "failed"]
 
 

@@ -24,7 +24,7 @@ def test_the_commands_are_those_of_the_contract_and_what_keys_are_worth() -> Non
     assert set(COMMANDS) == {
         "features",
         *("serve", "web", "learner", "init", "report", "replay", "simulate", "doctor"),
-        *("evaluate", "audit", "tune", "export", "plan"),
+        *("evaluate", "audit", "tune", "export", "archive", "import", "plan"),
         *(f"experiment {w}" for w in ("create", "list", "show")),
         *(f"experiment {w}" for w in ("pause", "resume", "archive")),
         *(f"keys {w}" for w in ("create", "list", "revoke")),

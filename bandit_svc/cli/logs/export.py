@@ -15,8 +15,9 @@ from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option
 from bandit_svc.cli.progress import counting
 from bandit_svc.errors import InvalidInput
-from bandit_svc.services.decision_logs.export import Exported, GroupChoice
+from bandit_svc.services.decision_logs.export import GroupChoice
 from bandit_svc.services.decision_logs.export import export as exported
+from bandit_svc.services.decision_logs.exported import Exported
 from bandit_svc.services.decision_logs.writers.dsjson import dsjson_line
 from bandit_svc.services.decision_logs.writers.parquet import write_parquet
 

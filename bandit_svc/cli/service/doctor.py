@@ -12,11 +12,12 @@ from pathlib import Path
 import click
 
 from bandit_svc.cli.opening import opened
-from bandit_svc.cli.options import data_option, option, settings_of
+from bandit_svc.cli.options import archive_option, data_option, option, settings_of
 from bandit_svc.cli.service import private_folder
 from bandit_svc.clock import now_ms
 from bandit_svc.eventlog.bounded import shortages
 from bandit_svc.eventlog.kept import kept_faults
+from bandit_svc.services.archiving.faults import archive_faults
 from bandit_svc.services.managing.doctor import examine
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, log_folder, log_limits, log_room
@@ -24,6 +25,7 @@ from bandit_svc.wiring import Backends, log_folder, log_limits, log_room
 
 @click.command()
 @data_option
+@archive_option
 @option(
     "acknowledge",
     type=int,
@@ -39,8 +41,10 @@ from bandit_svc.wiring import Backends, log_folder, log_limits, log_room
     help="Print the bytes that are kept of a damage (at most 64 kB), and check "
     "nothing.",
 )
-def doctor(data: str, acknowledge: tuple[int, ...], show: int | None) -> None:
-    """Check the store, the event log, the models, the clock and the disk.
+def doctor(
+    data: str, archive: str, acknowledge: tuple[int, ...], show: int | None
+) -> None:
+    """Check the store, the event log, the models, the clock, the disk and the archive.
 
     Prints one line for each fault and exits 1, or says that there is none.
     Changes nothing but the list of damages, to which it adds damaged rows of the
@@ -56,7 +60,7 @@ def doctor(data: str, acknowledge: tuple[int, ...], show: int | None) -> None:
         with opened(data) as backends:
             for damage_id in acknowledge:
                 backends.storage.damages.acknowledge(damage_id, now_ms())
-    with closing(Backends(settings_of(data=data))) as backends:
+    with closing(Backends(settings_of(data=data, archive=archive))) as backends:
         around = (
             *_permission_faults(backends.folder),
             *private_folder.faults(backends.folder),
@@ -64,6 +68,8 @@ def doctor(data: str, acknowledge: tuple[int, ...], show: int | None) -> None:
             *kept_faults(log_folder(backends.settings)),
         )
         faults = examine(backends.storage, backends.reader, now_ms(), around)
+        if not faults:
+            faults = archive_faults(backends.storage, backends.archive)
     for fault in faults:
         click.echo(fault)
     if faults:

@@ -8,9 +8,10 @@ import click
 
 from bandit_svc.cli.columns import echo_rows
 from bandit_svc.cli.opening import opened
-from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.options import archive_option, data_option, option
 from bandit_svc.cli.progress import counting
 from bandit_svc.domain.numbers import counted
+from bandit_svc.services.archiving.orders import joined_order
 from bandit_svc.services.learning.replay import Replayed, replay_branch
 from bandit_svc.services.learning.replay import replay as replay_model
 from bandit_svc.services.people.rebuild import rebuild
@@ -19,6 +20,7 @@ from bandit_svc.services.people.rebuild import rebuild
 @click.command()
 @click.argument("key", required=False)
 @data_option
+@archive_option
 @option(
     "units",
     is_flag=True,
@@ -31,8 +33,12 @@ from bandit_svc.services.people.rebuild import rebuild
     show_default=False,
     help="Exit 1 if what is kept differs from what the log gives.",
 )
-def replay(key: str | None, data: str, *, units: bool, verify: bool) -> None:
+def replay(
+    key: str | None, data: str, archive: str, *, units: bool, verify: bool
+) -> None:
     """Build an experiment's model again from the log, and compare the two.
+
+    With an archive, it is read as far as it goes, and then the store.
 
     With --units, the same of what is known of units. May run beside a running service;
     what it publishes meanwhile is left out.
@@ -44,7 +50,7 @@ def replay(key: str | None, data: str, *, units: bool, verify: bool) -> None:
     if key is None:
         _units(data, verify=verify)
     else:
-        _model(key, data, verify=verify)
+        _model(key, data, archive, verify=verify)
 
 
 def _units(data: str, *, verify: bool) -> None:
@@ -70,20 +76,25 @@ def _units(data: str, *, verify: bool) -> None:
     click.echo(f"Note: {differs}; they were replaced.")
 
 
-def _model(key: str, data: str, *, verify: bool) -> None:
-    with opened(data) as backends:
+def _model(key: str, data: str, archive: str, *, verify: bool) -> None:
+    with opened(data, archive=archive) as backends:
         experiment = backends.storage.experiments.get(key)
         total = backends.storage.joins.last_position(experiment.number)
+        order = None
+        if backends.archive is not None:
+            order = joined_order(backends.archive, experiment)
         with counting(f"Replaying {key}", total) as show:
             result = replay_model(
                 backends.storage,
                 experiment,
                 lambda done, _total: show(done, "joined decisions"),
+                order=order,
             )
             branch = replay_branch(
                 backends.storage,
                 experiment,
                 lambda done, _total: show(done, "joined decisions, for the split"),
+                order,
             )
     differing = [
         _compared(one, f"{words}model", key)

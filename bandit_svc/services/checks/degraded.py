@@ -18,6 +18,8 @@ UNREAD_MS = 30_000
 """A learner reads the log several times a second."""
 DAMAGE, UNREADABLE, MODELS = "damage", "unreadable", "models"
 LEARNER, STORE, UNREAD = "learner", "store", "unread"
+ARCHIVE = "archive"
+"""Of metrics alone: a missing archive keeps no worker from its work."""
 UNLEARNED_MS = 180_000
 """A matured decision waits at most so long to be learned, beside the pause between two
 published models."""

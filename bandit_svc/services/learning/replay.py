@@ -12,7 +12,7 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import NotFound
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
-from bandit_svc.storage.interface import ModelVersions, Storage
+from bandit_svc.storage.interface import JoinedOrder, ModelVersions, Storage
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -34,6 +34,7 @@ def replay(
     experiment: Experiment,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     versions: ModelVersions | None = None,
+    order: JoinedOrder | None = None,
 ) -> Replayed:
     """Learn the spans of the newest model version from nothing.
 
@@ -42,6 +43,7 @@ def replay(
         experiment: as it is now.
         versions: `storage.branch_versions` for the other policy of a split; None for
             the experiment's own.
+        order: of the experiment; None for the store's. An archive has its own.
         on_progress: told how many joined decisions are done, of how many.
 
     Raises:
@@ -55,7 +57,7 @@ def replay(
             "comes when a decision has matured"
         )
     definitions = Definitions(storage.experiments)
-    examples = JoinedExamples(storage.joins, definitions, experiment.number)
+    examples = JoinedExamples(order or storage.joins, definitions, experiment.number)
     meta = published.meta
     total = sum(last - first for first, last in meta.spans)
     policy = examples.replay(
@@ -76,6 +78,7 @@ def replay_branch(
     storage: Storage,
     experiment: Experiment,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    order: JoinedOrder | None = None,
 ) -> Replayed | None:
     """Learn the newest model of the split's other policy from nothing.
 
@@ -91,4 +94,4 @@ def replay_branch(
         or newest.version <= storage.splits.outdated_to(number)
     ):
         return None
-    return replay(storage, experiment, on_progress, storage.branch_versions)
+    return replay(storage, experiment, on_progress, storage.branch_versions, order)

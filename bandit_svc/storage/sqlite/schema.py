@@ -6,6 +6,7 @@ migration that has been released is never edited; the next change is a new one.
 
 from sqlite_utils import Database
 
+from bandit_svc.storage.sqlite.archive.store import create_archived
 from bandit_svc.storage.sqlite.corrections.kept import create_corrections
 from bandit_svc.storage.sqlite.corrections.states import (
     create_correction_states,
@@ -333,4 +334,10 @@ def m047_imports(db: Database) -> None:
     create_imports(db)
 
 
-LAST_MIGRATION = m047_imports.__name__
+@migrations()
+def m048_archived(db: Database) -> None:
+    """Create the table of the files of the archive."""
+    create_archived(db)
+
+
+LAST_MIGRATION = m048_archived.__name__

@@ -12,6 +12,7 @@ from sqlite_utils import Database as UtilsDatabase
 
 from bandit_svc import __version__
 from bandit_svc.errors import Unavailable
+from bandit_svc.storage.archive.archived import Archived
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.control.leases import Leases
@@ -38,6 +39,7 @@ from bandit_svc.storage.programmes.reservations import Reservations
 from bandit_svc.storage.programmes.totals import ProgrammeTotals
 from bandit_svc.storage.slots.tallies import SlotTallies
 from bandit_svc.storage.splits.kept import Splits
+from bandit_svc.storage.sqlite.archive.store import SqliteArchived
 from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.control.leases import SqliteLeases
 from bandit_svc.storage.sqlite.corrections.store import SqliteCorrections
@@ -111,6 +113,7 @@ class SqliteStorage:
         self.facts: Facts = SqliteFacts(self._database, decisions)
         just_joined = JustJoined()
         self.joins: Joins = SqliteJoins(self._database, decisions, just_joined)
+        self.archived: Archived = SqliteArchived(self._database, decisions)
         self.slot_tallies: SlotTallies = SqliteSlotTallies(self._database)
         self.breakdowns: Breakdowns = SqliteBreakdowns(self._database)
         self.model_versions: ModelVersions = SqliteModelVersions(self._database)

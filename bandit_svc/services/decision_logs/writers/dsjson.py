@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from bandit_svc.domain.times import timestamp
-from bandit_svc.services.decision_logs.export import Exported
+from bandit_svc.services.decision_logs.exported import Exported
 
 
 def dsjson_line(one: Exported) -> bytes:

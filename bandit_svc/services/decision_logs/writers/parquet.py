@@ -8,13 +8,14 @@ JSON text, since its keys may change from one decision to the next. Needs the ex
 import importlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.domain.programmes.membership import Membership
 from bandit_svc.errors import Unprocessable
-from bandit_svc.services.decision_logs.export import Exported
+from bandit_svc.services.decision_logs.exported import Exported
 
 
 def write_parquet(batches: Iterable[list[Exported]], path: Path) -> int:
@@ -31,46 +32,54 @@ def write_parquet(batches: Iterable[list[Exported]], path: Path) -> int:
             "writing Parquet needs pyarrow, which is not installed; run `pip install "
             "pyarrow` (the extra `parquet`), or export as dsjson"
         ) from error
-    schema = arrow.schema(
-        [
-            ("decision_id", arrow.string()),
-            ("decided_at", arrow.timestamp("ms", tz="UTC")),
-            ("revision", arrow.int32()),
-            ("model_version", arrow.int32()),
-            ("group", arrow.string()),
-            ("unit_id", arrow.string()),
-            ("context", arrow.string()),
-            ("variant", arrow.string()),
-            ("propensity", arrow.float64()),
-            ("reward", arrow.float64()),
-            ("variants", arrow.list_(arrow.string())),
-            ("pmf", arrow.list_(arrow.float64())),
-            ("group_chance", arrow.float64()),
-            ("treatment_pmf", arrow.list_(arrow.float64())),
-            ("baseline_pmf", arrow.list_(arrow.float64())),
-            ("programme", arrow.string()),
-            ("programme_group", arrow.string()),
-            ("programme_chance", arrow.float64()),
-            ("baseline_share", arrow.float64()),
-            ("instead", arrow.string()),
-            ("split", arrow.int32()),
-            ("branch", arrow.string()),
-            ("branch_share", arrow.float64()),
-            ("slate_id", arrow.string()),
-            ("slot", arrow.int32()),
-            ("slot_reward", arrow.float64()),
-        ]
-    )
+    schema = arrow.schema(fields(arrow))
     n = 0
     with parquet.ParquetWriter(path, schema) as writer:
         for batch in batches:
-            rows = [_row(one) for one in batch]
+            rows = [parquet_row(one) for one in batch]
             writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
             n += len(rows)
     return n
 
 
-def _row(one: Exported) -> Payload:
+def fields(arrow: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - pyarrow ships no types
+    """Return the names and types of the columns, in their order.
+
+    Args:
+        arrow: the module pyarrow.
+    """
+    return [
+        ("decision_id", arrow.string()),
+        ("decided_at", arrow.timestamp("ms", tz="UTC")),
+        ("revision", arrow.int32()),
+        ("model_version", arrow.int32()),
+        ("group", arrow.string()),
+        ("unit_id", arrow.string()),
+        ("context", arrow.string()),
+        ("variant", arrow.string()),
+        ("propensity", arrow.float64()),
+        ("reward", arrow.float64()),
+        ("variants", arrow.list_(arrow.string())),
+        ("pmf", arrow.list_(arrow.float64())),
+        ("group_chance", arrow.float64()),
+        ("treatment_pmf", arrow.list_(arrow.float64())),
+        ("baseline_pmf", arrow.list_(arrow.float64())),
+        ("programme", arrow.string()),
+        ("programme_group", arrow.string()),
+        ("programme_chance", arrow.float64()),
+        ("baseline_share", arrow.float64()),
+        ("instead", arrow.string()),
+        ("split", arrow.int32()),
+        ("branch", arrow.string()),
+        ("branch_share", arrow.float64()),
+        ("slate_id", arrow.string()),
+        ("slot", arrow.int32()),
+        ("slot_reward", arrow.float64()),
+    ]
+
+
+def parquet_row(one: Exported) -> Payload:
+    """Return a decision as a row of these columns."""
     branch = one.branch
     return {
         "decision_id": one.decision_id,

@@ -48,6 +48,10 @@ def erase_unit(
         entropy: returns so many random bytes.
         on_batch: called after each piece of work.
 
+    Raises:
+        Unprocessable: the archive can't be reached, or Conflict: another process writes
+            to it. Call again.
+
     Returns:
         None if none waits. At the step `forgotten`, readers still hold old bytes of
         the store's files: call again.
@@ -117,6 +121,9 @@ def _forgotten(
     """Take the ids out of everything that the store's tables don't hold."""
     storage = ports.storage
     counts = dict(erasure.counts)
+    # First, since the archive may be out of reach; then all of this is begun again.
+    if written := ports.follow_archive(on_batch):
+        counts["archived_files"] = written
     counts["unit_states"] = storage.units.forget(erasure.ids)
     counts["cap_places"] = storage.reservations.forget(erasure.ids)
     counts["models"] = 0

@@ -16,6 +16,9 @@ Blank = Callable[[Record, Mapping[bytes, bytes]], bytes | None]
 EraseFromLog = Callable[[Mapping[str, Cursor], Sequence[bytes], Blank], int]
 """See eventlog.erasing.erase_from_log; of one log."""
 
+FollowArchive = Callable[[Callable[[], None]], int]
+"""See services.archiving.follow_erasure; of one store and its archive."""
+
 SumUp = Callable[[int, Callable[[], bool]], int]
 """See services.learning.join.sum_up; of one store."""
 
@@ -27,5 +30,6 @@ class PrivacyPorts(NamedTuple):
     decoder: FactDecoder
     erase_from_log: EraseFromLog
     sum_up: SumUp
+    follow_archive: FollowArchive
     folder: Path
     """Of the data."""

@@ -1,0 +1,1 @@
+"""Joined decisions as Parquet files under a URL, and what is computed from them."""

@@ -1,0 +1,1 @@
+"""Joined decisions into the archive, and answers from it."""

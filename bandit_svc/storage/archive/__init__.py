@@ -1,0 +1,1 @@
+"""What of the joined order is in the archive."""

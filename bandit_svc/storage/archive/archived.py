@@ -1,0 +1,103 @@
+"""Which joined decisions are in the archive, and what the archive is made of.
+
+Owns the record of a file of the archive and the protocol that every backend
+implements; see storage.interface for the words that hold of all protocols. The files of
+an experiment hold consecutive spans of its joined order, from position 1 on. A file is
+recorded once it was read back from the archive.
+"""
+
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from bandit_svc.storage.rows import JoinedRow
+
+
+class ArchivedFile(msgspec.Struct, frozen=True):
+    """One file of the archive.
+
+    Attributes:
+        number: of the experiment.
+        first, last: the joined positions that it covers; damaged ones are left out.
+        day: on which they were joined, in UTC, as 2026-11-28.
+        rows: joined decisions in it.
+        size: in bytes.
+        sha256: of its bytes, in hex.
+        source: of the rows of the store that it was made of; see Archived.source.
+        checked: the store's `changes` when that was last compared.
+    """
+
+    number: int
+    first: int
+    last: int
+    day: str
+    rows: int
+    size: int
+    sha256: str
+    source: str
+    checked: str
+
+
+class Span(NamedTuple):
+    """Joined positions that become one file, and the day of their joining."""
+
+    first: int
+    last: int
+    day: str
+
+
+class ArchiveRow(NamedTuple):
+    """A joined decision with what the archive keeps besides.
+
+    Attributes:
+        counted: how many rewards counted.
+        exposed_at_ms: when it was shown, from which its window counts.
+    """
+
+    joined: JoinedRow
+    counted: int
+    exposed_at_ms: int
+
+
+class Archived(Protocol):
+    """The archive as the store knows it."""
+
+    def files(self, number: int) -> list[ArchivedFile]:
+        """Return the recorded files of an experiment, by position."""
+
+    def keep(self, file: ArchivedFile) -> None:
+        """Record a file; one of the same first position is replaced."""
+
+    def due(self, number: int, now_ms: int, most: int) -> Span | None:
+        """Return the next span that is complete, None where there is none.
+
+        It is complete with `most` positions, or when the day of its joining is over.
+        """
+
+    def waits(self, number: int, now_ms: int, most: int) -> bool:
+        """Return whether a file is to be written or compared; costs few look-ups."""
+
+    def due_since_ms(self, number: int, now_ms: int) -> int | None:
+        """Return since when the oldest span that the archive lacks is complete.
+
+        None where there is none, and of a span that is complete by its number alone.
+        """
+
+    def outdated(self, number: int) -> list[ArchivedFile]:
+        """Return the files that were not compared since the store has changed.
+
+        Corrected rewards and erased units change what was joined before.
+        """
+
+    def rows(self, number: int, position: int, limit: int) -> list[ArchiveRow]:
+        """Return joined decisions after a position, in order.
+
+        Those that are damaged are left out, and kept as damages; an empty list means
+        that there are no more.
+        """
+
+    def source(self, number: int, first: int, last: int) -> str:
+        """Return a digest of the stored rows of joined positions, in hex."""
+
+    def changes(self, number: int) -> str:
+        """Return a text that differs after any change to decisions joined before."""
