@@ -41,7 +41,7 @@ $(VENV)/.test-installed: requirements-test.lock | $(VENV)/.installed
 demo: install  ## start the service with simulated users and watch it learn
 	@exec $(BIN)/python -m simulators.demo
 
-programs:  ## install Prometheus and Chromium where they are missing (root or sudo)
+programs:  ## install Prometheus, Chromium and PostgreSQL where they are missing (root or sudo)
 	@.ci/programs
 
 # Measured by lines, in the processes of pytest; a part of the tests is not measured.

@@ -12,7 +12,10 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TOOLS = ("hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "setuptools")
+TOOLS = (
+    *("hypothesis", "psycopg", "psycopg-binary", "pytest", "pytest-timeout"),
+    *("pytest-xdist", "setuptools"),
+)
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ HOMES = {
     "vowpalwabbit": ("policies/vw/",),
     "sqlite3": ("bandit_svc/storage/sqlite/",),
     "sqlite_utils": ("bandit_svc/storage/sqlite/",),
+    "psycopg": ("bandit_svc/storage/postgres/",),
     "prometheus_client": (
         "bandit_svc/metrics.py",
         "bandit_svc/metric_counts.py",

@@ -1,4 +1,4 @@
-"""What `make test` does on a machine without Prometheus, Chromium and Node.
+"""What `make test` does on a machine without Prometheus, Chromium, Node and PostgreSQL.
 
 The script meets a PATH on which every program is a stub that notes how it was called.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / ".ci" / "programs"
-FOUND = ("prometheus", "promtool", "chromium", "node", "npm")
+FOUND = ("prometheus", "promtool", "chromium", "node", "npm", "initdb")
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
@@ -67,7 +67,7 @@ def test_a_ready_machine_is_left_alone(run_programs: Run, calls: Path) -> None:
 def test_root_installs_what_is_missing_and_nothing_else(
     run_programs: Run, calls: Path
 ) -> None:
-    done = run_programs("prometheus", "promtool", "node", "npm", "apt-get", "service")
+    done = run_programs(*set(FOUND) - {"chromium"}, "apt-get", "service")
 
     assert done.returncode == 0
     assert calls.read_text().splitlines() == [
@@ -79,7 +79,7 @@ def test_root_installs_what_is_missing_and_nothing_else(
 def test_a_prometheus_that_debian_started_is_stopped(
     run_programs: Run, calls: Path
 ) -> None:
-    done = run_programs("chromium", "apt-get", "service")
+    done = run_programs("chromium", "initdb", "apt-get", "service")
 
     assert done.returncode == 0
     assert calls.read_text().splitlines()[-1] == "service prometheus stop"
@@ -97,7 +97,7 @@ def test_a_library_that_the_browsers_driver_needs_is_installed_too(
 
 
 def test_others_install_through_sudo(run_programs: Run, calls: Path) -> None:
-    done = run_programs("sudo", "apt-get", uid=1000)
+    done = run_programs("initdb", "sudo", "apt-get", uid=1000)
 
     assert done.returncode == 0
     install = "apt-get install -y -qq --no-install-recommends"
@@ -117,7 +117,7 @@ def test_others_install_through_sudo(run_programs: Run, calls: Path) -> None:
 def test_what_could_not_be_done_is_one_sentence_with_a_way_out(
     run_programs: Run, stubs: tuple[str, ...], uid: int, failing: str, why: str
 ) -> None:
-    done = run_programs(*stubs, uid=uid, failing=failing)
+    done = run_programs("initdb", *stubs, uid=uid, failing=failing)
     sentence = done.stderr.splitlines()[-1]
 
     assert done.returncode == 1

@@ -30,6 +30,16 @@ Arbiter
 HotWorker
 Synchronized
 
+EmbeddedConnection
+EmbeddedDatabase
+
+# The store on a PostgreSQL server. Settings refuse its address until all of
+# storage.interface is there; the contract tests run over what is.
+PostgresStorage
+
+# Read by psycopg.
+prepare_threshold
+
 # Called by the event loop.
 data_received
 

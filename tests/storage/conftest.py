@@ -1,7 +1,7 @@
 """Stores, facts and processes for the storage tests.
 
-The fixture `open_store` is all that the contract suite knows of a backend; another
-one will be one more parameter here.
+The fixture `store_place` is all that the contract suite knows of a backend. A test of
+what one of them can not do yet is marked with those that can.
 """
 
 import subprocess
@@ -26,11 +26,13 @@ from bandit_svc.storage.rows import (
     DueDecision,
     IngestOutcome,
 )
-from bandit_svc.storage.sqlite.store import SqliteStorage
+from tests.harness.stored.backends import open_place
+from tests.harness.stored.postgres import as_it_was_made, made_schema, postgres_server
 from tests.harness.waiting import GENEROUS_S
 
-PROCESS = Path(__file__).parent / "storage_process.py"
-BACKENDS: dict[str, Callable[[Path], Storage]] = {"sqlite": SqliteStorage}
+ROOT = Path(__file__).parents[2]
+PROCESS = "tests.storage.storage_process"
+BACKENDS = ("sqlite", "postgres")
 SECOND = ClosingRule(closes_after_ms=1000, window_ms=1000, on_first_reward=False)
 
 
@@ -39,15 +41,42 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-@pytest.fixture(params=list(BACKENDS))
-def open_store(
-    request: pytest.FixtureRequest, folder: Path
-) -> Iterator[Callable[[], Storage]]:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test of the contract over every backend that can do it."""
+    if "store_place" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("backends")
+        own = metafunc.definition.path.parent.name
+        backends = (own,) if own in BACKENDS else BACKENDS
+        if marked is not None:
+            backends = marked.args
+        metafunc.parametrize("store_place", backends, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[tuple[str, str]]:
+    """Return the address of a server, and the place of a store of it."""
+    with postgres_server() as address:
+        yield address, made_schema(address)
+
+
+@pytest.fixture
+def store_place(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """Return where the one store of the test is; see tests.harness.stored.backends."""
+    if request.param == "sqlite":
+        yield str(folder)
+        return
+    address, place = request.getfixturevalue("postgres")
+    with as_it_was_made(address):
+        yield place
+
+
+@pytest.fixture
+def open_store(store_place: str) -> Iterator[Callable[[], Storage]]:
     """Open the one store of the test, as often as asked; close all after."""
     opened: list[Storage] = []
 
     def make() -> Storage:
-        storage = BACKENDS[request.param](folder)
+        storage = open_place(store_place)
         opened.append(storage)
         return storage
 
@@ -157,13 +186,14 @@ def join(
 
 
 @pytest.fixture
-def start_process(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start_process(store_place: str) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start storage_process.py with a scenario; kill it after the test."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(scenario: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, str(PROCESS), scenario, str(folder)],
+            [sys.executable, "-m", PROCESS, scenario, store_place],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,11 +1,10 @@
-"""A process of its own that uses the store of a folder; started by conftest.py.
+"""A process of its own that uses the store of a place; started by conftest.py.
 
 Says each step on stdout, and waits for a line on stdin where it says so.
 """
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -14,11 +13,12 @@ from bandit_svc.domain.events.event import decode_event
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.limits import DAY_MS
 from bandit_svc.domain.variant import Variant
-from bandit_svc.storage.factory import open_storage
+from bandit_svc.errors import Unavailable
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.keys import KeyRow
 from bandit_svc.storage.programmes.reservations import Place
 from bandit_svc.storage.rows import Arrival, ClosingRule
+from tests.harness.stored.backends import open_place
 
 
 class Halting(list[Arrival]):
@@ -66,6 +66,16 @@ def hold_lease(storage: Storage) -> None:
         wait()
 
 
+def hold_lease_and_write(storage: Storage) -> None:
+    with storage.leases.hold("learner") as held:
+        say(str(held))
+        wait()
+        try:
+            create(storage)
+        except Unavailable as error:
+            say(error.message)
+
+
 def ingest(storage: Storage) -> None:
     """Ingest the lines of stdin up to an empty one, and halt in the middle."""
     arrivals = Halting()
@@ -97,6 +107,7 @@ SCENARIOS = {
         add_key,
         revoke_key,
         hold_lease,
+        hold_lease_and_write,
         ingest,
         take_and_hang,
         hold_places_and_hang,
@@ -104,7 +115,7 @@ SCENARIOS = {
 }
 
 if __name__ == "__main__":
-    opened = open_storage(Path(sys.argv[2]))
+    opened = open_place(sys.argv[2])
     SCENARIOS[sys.argv[1]](opened)
     opened.close()
     say("done")

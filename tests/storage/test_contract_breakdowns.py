@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import count
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -167,7 +168,7 @@ def test_a_join_that_fails_leaves_no_sum_behind(
         )
 
     # As a second learner would, if the lease failed.
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
         storage.joins.close([second, first], 2000)
     assert sums() == {"history": 1, "latencies": 1}
     storage.joins.close([second], 2000)

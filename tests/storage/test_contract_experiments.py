@@ -197,7 +197,7 @@ def test_the_secret_is_kept_once(
 def test_a_store_that_was_never_initialised_says_how_to(
     open_store: Callable[[], Storage],
 ) -> None:
-    with pytest.raises(Unavailable, match="bandit-svc init --data"):
+    with pytest.raises(Unavailable, match="create one with `bandit-svc init"):
         open_store().secret()
 
 

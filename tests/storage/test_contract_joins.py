@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
 from bandit_svc.domain.events.decision import Decision
@@ -132,7 +133,7 @@ def test_closing_a_decision_twice_changes_nothing(
     storage.joins.close([closed(first, 1.0)], 2000)
 
     # As a second learner would, if the lease failed.
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
         storage.joins.close([closed(second, 1.0), closed(first, 1.0)], 2000)
     assert storage.joins.last_position(1) == 1
     assert [tally.n for tally in storage.joins.tallies(1)] == [1]

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 
 from bandit_svc.storage.interface import Storage
+from tests.harness.waiting import wait_until
 
 
 def test_a_lease_has_one_holder(
@@ -72,6 +73,6 @@ def test_a_lease_held_by_another_process_ends_when_it_is_killed(
     process.kill()
     process.wait()
 
-    assert storage.leases.holder("learner") is None
+    wait_until(lambda: storage.leases.holder("learner") is None, "the lease has ended")
     with storage.leases.hold("learner") as after:
         assert after is not None

@@ -143,6 +143,7 @@ def test_a_deferred_decision_counts_its_unit_when_it_is_activated(
     assert (before, now(storage)) == ([], [UnitRow(1, 1, 0, looked=False)])
 
 
+@pytest.mark.backends("sqlite")
 def test_units_are_kept_as_hashes_that_differ_by_experiment(
     storage: Storage, hero: Experiment, decide: Callable[..., None], folder: Path
 ) -> None:

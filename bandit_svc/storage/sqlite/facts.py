@@ -70,6 +70,10 @@ _REWARDED = """SELECT count(*) FROM decisions AS d WHERE number = ? AND state = 
     AND EXISTS (SELECT 1 FROM rewards WHERE decision_id = d.id AND attached = 1)"""
 
 
+Check = Callable[[sqlite3.Connection], list[str]]
+"""Returns one sentence for each fault of a store."""
+
+
 class SqliteFacts:
     """See storage.interface.Facts."""
 
@@ -77,7 +81,7 @@ class SqliteFacts:
         self,
         database: Database,
         decisions: StoredDecisions,
-        check: Callable[[sqlite3.Connection], list[str]] = faults,
+        check: Check = faults,
     ) -> None:
         self._database = database
         self._check = check

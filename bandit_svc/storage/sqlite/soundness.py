@@ -86,9 +86,7 @@ def faults(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
-def contradictions(
-    connection: sqlite3.Connection, whole: Collection[str] = EVERY_SUM
-) -> list[str]:
+def contradictions(connection: sqlite3.Connection, whole: Collection[str]) -> list[str]:
     """Return one sentence for each contradiction between the facts and their sums.
 
     Args:

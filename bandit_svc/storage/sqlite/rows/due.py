@@ -51,15 +51,20 @@ class DueRow(NamedTuple):
     joined_crc: bytes
 
 
+EmbeddedConnection = sqlite3.Connection
+DueRows = Callable[
+    [sqlite3.Connection, int, int, Callable[[Damage], None]], list[DueRow]
+]
+"""See `due_rows`."""
+JoinRows = Callable[[sqlite3.Connection, Iterable[int], dict[int, DueRow]], None]
+"""See `join_rows`."""
+
+
 class OpenRows(NamedTuple):
     """How a store reads rows that are due, and how it marks them as joined."""
 
-    due: Callable[
-        [sqlite3.Connection, int, int, Callable[[Damage], None]], list[DueRow]
-    ]
-    """See `due_rows`."""
-    join: Callable[[sqlite3.Connection, Iterable[int], dict[int, DueRow]], None]
-    """See `join_rows`."""
+    due: DueRows
+    join: JoinRows
 
 
 def due_rows(

@@ -1,0 +1,306 @@
+"""Connections and transactions of a schema of a PostgreSQL server.
+
+Owns how the server is reached, one connection a thread, the order of writers and the
+translation of the server's errors. Must not know what any table means.
+
+Writers come one after the other, as they do in the embedded store: what a transaction
+has read is still so when it writes. The lock is the server's and ends with the
+transaction; the server ends one that stays idle, so that a process that was stopped
+holds up the others for `IDLE_S` at most.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql as names
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper, Loader
+from psycopg.pq import TransactionStatus
+
+from bandit_svc.domain.events.damage import Damage
+from bandit_svc.errors import Unavailable
+from bandit_svc.storage.postgres.dialect import Dialect
+
+BUSY_S: Final = 10
+IDLE_S: Final = 30
+CONNECT_S: Final = 10
+_WRITE: Final = "BEGIN"
+_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_NAMED: Final = "%(p"
+_TABLES: Final = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"""
+
+Row = tuple[Any, ...]
+Values = Sequence[Any]
+
+
+class _FlagDumper(Dumper):
+    """Flags are numbers in every store."""
+
+    oid = psycopg.adapters.types["int2"].oid
+
+    def dump(self, obj: object) -> bytes:
+        """Return 0 or 1."""
+        return b"1" if obj else b"0"
+
+
+class _SumLoader(Loader):
+    """The sum of whole numbers is one, which the server gives as a decimal number."""
+
+    def load(self, data: Buffer) -> int | float:
+        """Return a number as SQLite would."""
+        text = bytes(data)
+        return float(text) if b"." in text else int(text)
+
+
+class Connection:
+    """One connection; it takes the statements of the embedded store."""
+
+    def __init__(self, plain: "psycopg.Connection[Row]", dialect: Dialect) -> None:
+        self.plain = plain
+        self._dialect = dialect
+
+    def execute(self, sql: str, parameters: Values = (), /) -> "psycopg.Cursor[Row]":
+        """Run one statement."""
+        translated = self._dialect.translated(sql)
+        return self.plain.execute(translated, _given(translated, parameters))
+
+    def executemany(
+        self, sql: str, parameters: Iterable[Values], /
+    ) -> "psycopg.Cursor[Row]":
+        """Run one statement with many parameters."""
+        translated = self._dialect.translated(sql)
+        cursor = self.plain.cursor()
+        cursor.executemany(translated, [_given(translated, one) for one in parameters])
+        return cursor
+
+
+Keep = Callable[[Connection, Sequence[Damage]], None]
+"""Keeps damaged rows that were met, in a transaction."""
+
+
+class Database:
+    """A schema, as seen from one process. Opens nothing until it is used.
+
+    A connection must never cross a fork: create this before, use it after.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        schema: str,
+        dialect: Callable[[], Dialect],
+        keep: Keep,
+        require: "Callable[[psycopg.Connection[Row], tuple[str, str]], None]",
+    ) -> None:
+        """Describe the schema.
+
+        Args:
+            address: of the server and its database, as libpq takes it.
+            schema: its name.
+            dialect: returns what translates statements.
+            keep: called in a transaction with the damaged rows that were met.
+            require: called first in each transaction that writes, with the place of
+                the schema.
+        """
+        self.schema = schema
+        self.place = (address, schema)
+        self._address = address
+        self._keep = keep
+        self._require = require
+        self._dialect = dialect
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._opened: dict[threading.Thread, Connection] = {}
+
+    def connection(self) -> Connection:
+        """Return this thread's connection.
+
+        Raises:
+            Unavailable: the server can't be reached.
+        """
+        connection: Connection | None = getattr(self._local, "open", None)
+        if connection is None or connection.plain.closed:
+            connection = self._open()
+            self._local.open = connection
+            self._local.met = []
+            with self._lock:
+                self._close_of_dead_threads()
+                self._opened[threading.current_thread()] = connection
+        return connection
+
+    def row(self, sql: str, parameters: Values) -> Row | None:
+        """Return the first row of one statement; None without any.
+
+        Raises:
+            Unavailable: the server is away.
+        """
+        with self._translated():
+            return self.connection().execute(sql, parameters).fetchone()
+
+    @contextmanager
+    def plain(self) -> "Iterator[psycopg.Connection[Row]]":
+        """Yield this thread's connection for statements in the server's own words.
+
+        Raises:
+            Unavailable: the server is away.
+        """
+        with self._translated():
+            yield self.connection().plain
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Run the body as one transaction: whole, or not at all.
+
+        Raises:
+            Unavailable: others write for over ten seconds, or the server is away.
+        """
+        with self._transaction(_WRITE) as connection:
+            connection.plain.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+                [f"bandit_svc {self.schema}"],
+            )
+            self._require(connection.plain, self.place)
+            yield connection
+            if self._local.met:
+                self._keep(connection, self._local.met)
+                self._local.met = []
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Run the body against one consistent view of the schema.
+
+        Raises:
+            Unavailable: the server is away.
+        """
+        with self._transaction(_READ) as connection:
+            yield connection
+        if self._local.met:
+            with self.write():
+                pass
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        connection = self.connection()
+        plain = connection.plain
+        with self._translated():
+            plain.execute(begin)
+            try:
+                yield connection
+                plain.execute("COMMIT")
+            except BaseException:
+                if plain.info.transaction_status != TransactionStatus.IDLE:
+                    with _ignoring_lost_connections():
+                        plain.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def beating(self, beat: Callable[[], None]) -> Iterator[None]:
+        """Call a function before and behind long statements, which the server does."""
+        beat()
+        yield
+        beat()
+
+    def scrub(self, beat: Callable[[], None] = lambda: None) -> bool:
+        """Write the tables anew, so that nothing is left of rows that are gone.
+
+        What copies of the server and its archive of changes hold is theirs to forget.
+
+        Args:
+            beat: called between two tables.
+
+        Raises:
+            Unavailable: others use a table for over ten seconds, or it has no room.
+        """
+        with self.plain() as plain:
+            tables = plain.execute(_TABLES).fetchall()
+            for (table,) in tables:
+                beat()
+                plain.execute(
+                    names.SQL("VACUUM FULL {}").format(names.Identifier(table))
+                )
+        return True
+
+    def found(self, damage: Damage) -> None:
+        """Take note of damage; it is kept when the present transaction ends."""
+        self.connection()
+        self._local.met.append(damage)
+
+    def close(self) -> None:
+        """Close the connections of every thread; idempotent."""
+        with self._lock:
+            for connection in self._opened.values():
+                connection.plain.close()
+            self._opened.clear()
+        self._local = threading.local()
+
+    def _close_of_dead_threads(self) -> None:
+        for thread in [t for t in self._opened if not t.is_alive()]:
+            self._opened.pop(thread).plain.close()
+
+    def _open(self) -> Connection:
+        with self._translated():
+            plain = psycopg.connect(
+                self._address,
+                autocommit=True,
+                connect_timeout=CONNECT_S,
+                application_name="bandit_svc",
+            )
+            try:
+                _prepare(plain, self.schema)
+            except psycopg.Error:
+                plain.close()
+                raise
+        return Connection(plain, self._dialect())
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (psycopg.IntegrityError, psycopg.ProgrammingError, psycopg.DataError):
+            # Not trouble with the server, but a bug of ours.
+            raise
+        except psycopg.Error as error:
+            raise Unavailable(
+                f"the store can't be used now ({str(error).strip()}); check that the "
+                "PostgreSQL server of BANDIT_STORE is up and has room, then send the "
+                "same request again"
+            ) from error
+
+
+def _prepare(plain: "psycopg.Connection[Row]", schema: str) -> None:
+    """Set up a new connection."""
+    plain.adapters.register_dumper(bool, _FlagDumper)
+    plain.adapters.register_loader("numeric", _SumLoader)
+    # As each statement comes again and again.
+    plain.prepare_threshold = 1
+    for name, value in (
+        ("search_path", schema),
+        ("lock_timeout", f"{BUSY_S}s"),
+        ("idle_in_transaction_session_timeout", f"{IDLE_S}s"),
+        # Segments of the event log are deleted after a commit.
+        ("synchronous_commit", "on"),
+    ):
+        plain.execute(
+            names.SQL("SET {} = {}").format(
+                names.Identifier(name), names.Literal(value)
+            )
+        )
+
+
+def _given(translated: str, parameters: Values) -> Values | Mapping[str, object]:
+    if _NAMED in translated:
+        return {f"p{at}": value for at, value in enumerate(parameters, 1)}
+    return parameters
+
+
+@contextmanager
+def _ignoring_lost_connections() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.OperationalError:
+        return

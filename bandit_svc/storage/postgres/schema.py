@@ -1,0 +1,75 @@
+"""The tables of a PostgreSQL store: those of the embedded one.
+
+Owns their SQL. Texts are compared by their bytes, as SQLite does, since the order of
+ids is the order of learning.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+
+from bandit_svc.storage.postgres.dialect import Columns, Dialect
+from bandit_svc.storage.postgres.functions import FUNCTIONS
+from bandit_svc.storage.sqlite.migrations.described import (
+    Column,
+    Described,
+    Table,
+    described,
+)
+from bandit_svc.storage.sqlite.schema import migrations
+
+_TYPES = {
+    "INTEGER": "bigint",
+    "REAL": "double precision",
+    "TEXT": 'text COLLATE "C"',
+    "BLOB": "bytea",
+}
+
+
+@cache
+def tables() -> Described:
+    """Return the tables of this version."""
+    return described(migrations.apply)
+
+
+@cache
+def dialect() -> Dialect:
+    """Return what translates statements for these tables."""
+    return Dialect(
+        {
+            table.name: Columns([column.name for column in table.columns], table.key)
+            for table in tables().tables
+        }
+    )
+
+
+def statements() -> Iterator[str]:
+    """Yield the statements that create the tables of an empty schema."""
+    yield from FUNCTIONS
+    for table in tables().tables:
+        yield _create(table)
+        if table.is_checked:
+            # A server checks its pages itself; see dialect.py.
+            yield f"CREATE VIEW sound_{table.name} AS SELECT * FROM {table.name}"  # noqa: S608 - our own names
+    yield from tables().indexes
+
+
+def _create(table: Table) -> str:
+    columns = [_column(table, column) for column in table.columns]
+    columns.append(f"PRIMARY KEY ({', '.join(map(_quoted, table.key))})")
+    columns += [f"UNIQUE ({', '.join(map(_quoted, some))})" for some in table.unique]
+    return f"CREATE TABLE {table.name} ({', '.join(columns)})"
+
+
+def _column(table: Table, column: Column) -> str:
+    words = [_quoted(column.name), _TYPES[column.type]]
+    if table.numbers_itself and column.name == table.key[0]:
+        words.append(f"DEFAULT next_number('{table.name}', '{column.name}')")
+    elif column.default is not None:
+        words.append(f"DEFAULT {column.default}")
+    if column.is_required:
+        words.append("NOT NULL")
+    return " ".join(words)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'

@@ -1,0 +1,128 @@
+"""A PostgreSQL server of the tests' own, with a schema that each test finds empty.
+
+Owns where its programs are found, its folder, its start and its end. It listens on a
+socket in its folder and on no port. The server refuses to run as root, so that its user
+is then `postgres`, whom Debian's package makes.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+
+from tests.harness.stored.backends import open_place, place_of
+from tests.harness.waiting import GENEROUS_S, wait_until
+
+_DEBIAN = Path("/usr/lib/postgresql")
+_USER = "postgres"
+_EMPTY = """
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT relname FROM pg_class WHERE relkind = 'r'
+            AND relnamespace = current_schema()::regnamespace
+        LOOP
+            IF name = 'row_counts' THEN
+                UPDATE row_counts SET n = 0 WHERE n <> 0;
+            ELSE
+                EXECUTE format('DELETE FROM %I', name);
+            END IF;
+        END LOOP;
+    END $$"""
+_QUICK = (
+    *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"),
+    *("-c", "shared_buffers=32MB", "-c", "max_connections=200", "-c", "autovacuum=off"),
+)
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Start a server, yield its address, and stop it."""
+    folder = Path(tempfile.mkdtemp(prefix="bandit-postgres-"))
+    user = _USER if os.getuid() == 0 else None
+    if user is not None:
+        # A file that root made in a folder of another one is still root's.
+        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+    try:
+        subprocess.run(
+            [
+                *(_program("initdb"), "-D", folder / "data", "-U", "bandit"),
+                *("-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync"),
+            ],
+            check=True,
+            capture_output=True,
+            user=user,
+            cwd=folder,
+        )
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(
+                [
+                    *(_program("postgres"), "-D", folder / "data", "-k", folder),
+                    *("-h", "", *_QUICK),
+                ],
+                stdout=log,
+                stderr=log,
+                user=user,
+                cwd=folder,
+            )
+        address = f"host={folder} user=bandit dbname=postgres"
+        try:
+            wait_until(lambda: _answers(address), "the PostgreSQL server answers")
+            yield address
+        finally:
+            # Ends connections that are open, too.
+            server.send_signal(signal.SIGINT)
+            server.wait(GENEROUS_S)
+    finally:
+        shutil.rmtree(folder)
+
+
+def made_schema(address: str) -> str:
+    """Make a schema with the tables of a store, and return its place."""
+    place = place_of(address, "bandit_test")
+    with closing(open_place(place)) as storage:
+        storage.migrate()
+    return place
+
+
+@contextmanager
+def as_it_was_made(address: str) -> Iterator[None]:
+    """Take every row out of the schema behind the body: tables are made once.
+
+    It costs some milliseconds instead of a quarter of a second.
+    """
+    with psycopg.connect(
+        address, autocommit=True, options="-c search_path=bandit_test"
+    ) as connection:
+        made = connection.execute("SELECT name, value FROM meta").fetchall()
+        yield
+        with connection.transaction():
+            connection.execute(_EMPTY)
+            connection.cursor().executemany(
+                "INSERT INTO meta (name, value) VALUES (%s, %s)", made
+            )
+
+
+def _answers(address: str) -> bool:
+    try:
+        psycopg.connect(address).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _program(name: str) -> str:
+    """Return a program of PostgreSQL: on PATH, or where Debian keeps its newest."""
+    versions = sorted(_DEBIAN.glob(f"*/bin/{name}"), key=lambda p: int(p.parts[4]))
+    found = str(versions[-1]) if versions else shutil.which(name)
+    if found is None:
+        raise FileNotFoundError(
+            f"there is no {name} in {_DEBIAN} and on PATH; `.ci/programs` installs "
+            "PostgreSQL (Debian's package), as root or through sudo"
+        )
+    return found
