@@ -176,6 +176,11 @@ PENDING = _latest(
     "Decisions whose reward window is still open.",
     "experiment",
 )
+LOCAL_LOST = _latest(
+    "bandit_local_decisions_lost",
+    "Decisions that clients made in their own process and that were never logged.",
+    "experiment",
+)
 BACKLOG = _latest(
     "bandit_event_log_backlog_bytes", "Bytes of the event log not yet in the store."
 )

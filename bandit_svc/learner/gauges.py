@@ -41,6 +41,9 @@ class Rest:
         pending: Series = (metrics.PENDING, other)
         count = self._values.get(pending, 0.0) + report.decisions.pending
         self._values[pending] = count
+        lost: Series = (metrics.LOCAL_LOST, other)
+        count = self._values.get(lost, 0.0) + report.decisions.local_lost
+        self._values[lost] = count
         self._worsen((metrics.LEARNER_LAG, other), report.model.lag_seconds)
         self._worsen((metrics.MODEL_AGE, other), report.model.age_seconds)
         for gauge, (_, name), level in statuses(report):
@@ -71,6 +74,7 @@ def set_gauges(report: Report) -> set[Series]:
     model = report.model
     values: dict[Series, float | None] = {
         (metrics.PENDING, (key,)): report.decisions.pending,
+        (metrics.LOCAL_LOST, (key,)): report.decisions.local_lost,
         (metrics.MODEL_VERSION, (key,)): model.version,
         (metrics.MODEL_AGE, (key,)): model.age_seconds,
         (metrics.LEARNER_LAG, (key,)): model.lag_seconds,

@@ -14,6 +14,8 @@ COUNTERS = {
     "decisions_fallback": "decisions by the baseline because a pmf was not valid",
     "decisions_apart_treatment": "decisions without consent of the learning policy",
     "decisions_apart_baseline": "decisions without consent of the holdout",
+    "decisions_local": "decisions that clients made in their own process",
+    "local_lost": "decisions that clients made and that never came to the log",
     "activations_expired": "activations after the reward window of the decision",
     "caps_unread": "decisions in which it could not be read how often was shown what",
     "repeats_treatment": "decisions of the learning policy that were given again",

@@ -205,6 +205,8 @@ def _decisions(totals: Totals, main: list[Tally]) -> Decisions:
         repeats=total_of(totals, REPEATS),
         forced=total_of(totals, FORCED),
         restricted=total_of(totals, RESTRICTED),
+        local=counts.get("decisions_local", 0),
+        local_lost=counts.get("local_lost", 0),
     )
 
 

@@ -25,6 +25,7 @@ from bandit_svc.domain.people.unit_fact import UnitFact, UnitReward
 from bandit_svc.domain.slots.places import shown_variants
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
 from bandit_svc.storage.sqlite.corrections.kept import is_first_value, keep_corrections
+from bandit_svc.storage.sqlite.local.clients import LocalClients
 from bandit_svc.storage.sqlite.people.crediting import Crediting
 from bandit_svc.storage.sqlite.people.exposures import Exposures
 from bandit_svc.storage.sqlite.people.sticky import keep_sticky
@@ -46,7 +47,11 @@ from bandit_svc.storage.sqlite.rows.facts import (
     reward_change,
     reward_row,
 )
-from bandit_svc.storage.sqlite.rows.known import KnownDecision, known_decisions
+from bandit_svc.storage.sqlite.rows.known import (
+    KnownDecision,
+    known_decisions,
+    place_of,
+)
 from bandit_svc.storage.sqlite.rows.orphans import any_orphans, counted_to_ms
 from bandit_svc.storage.sqlite.rows.shared_parts import PartNumbers
 from bandit_svc.storage.sqlite.rows.states import (
@@ -104,6 +109,7 @@ class Ingesting:
         self._latencies: Latencies = Counter()
         self._exposures = Exposures()
         self._units = Units(connection)
+        self._clients = LocalClients(connection)
         self._crediting = Crediting(connection)
         self._orphans = True
         self._counted_to_ms = 0
@@ -210,6 +216,8 @@ class Ingesting:
         number, group = decision.number, decision.group
         if decision.source == "fallback":
             self._counts[number, "decisions_fallback"] += 1
+        if decision.local is not None:
+            self._clients.decided(decision)
         if decision.without_consent:
             self._counts[number, f"decisions_apart_{group}"] += 1
         elif decision.deferred:
@@ -331,7 +339,7 @@ class Ingesting:
         """Count what was refused or given again, by the group of the decision."""
         known = known_decisions(self._connection, [r.decision_id for r in refusals])
         for refusal in refusals:
-            of = _place(known.get(refusal.decision_id))
+            of = place_of(known.get(refusal.decision_id))
             names = [f"repeats_{of}"]
             if isinstance(refusal, Refusal):
                 names = [f"rewards_refused_{of}", f"refused_for_{refusal.field}"]
@@ -342,7 +350,7 @@ class Ingesting:
         if known is not None and not known.is_apart:
             self._counts[reward.number, f"reported_{known.group}"] += 1
         if reward.clipped:
-            self._counts[reward.number, f"rewards_clipped_{_place(known)}"] += 1
+            self._counts[reward.number, f"rewards_clipped_{place_of(known)}"] += 1
         if known is None:
             # Counted as an orphan at once if that time is over, else by count_orphans
             # or with its decision.
@@ -368,15 +376,8 @@ class Ingesting:
             self._latencies[reward.number, bin_of(latency_ms), False] += 1
 
     def _repeated_reward(self, reward: Reward) -> None:
-        changed = self._connection.execute(
-            _CONFLICT,
-            (
-                stored_id(reward.decision_id),
-                reward.metric,
-                reward.reward_id,
-                reward.value,
-            ),
-        ).rowcount
+        key = stored_id(reward.decision_id), reward.metric, reward.reward_id
+        changed = self._connection.execute(_CONFLICT, (*key, reward.value)).rowcount
         conflicts = changed and not is_first_value(self._connection, reward)
         outcome = "rewards_conflict" if conflicts else "rewards_duplicate"
         self._counts[reward.number, outcome] += 1
@@ -390,10 +391,6 @@ class Ingesting:
 
     def _write_counts(self) -> None:
         self._counts.update(self._units.write())
+        self._counts.update(self._clients.write())
         add_counts(self._connection, self._counts)
         add_latencies(self._connection, self._latencies)
-
-
-def _place(known: KnownDecision | None) -> str:
-    """Return the last word of a counter: the group, if the decision is known."""
-    return "orphan" if known is None else known.group

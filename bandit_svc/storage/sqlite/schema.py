@@ -15,6 +15,7 @@ from bandit_svc.storage.sqlite.corrections.states import (
 from bandit_svc.storage.sqlite.doors.corrected import create_totals
 from bandit_svc.storage.sqlite.doors.sources import create_sources
 from bandit_svc.storage.sqlite.imports.tables import create_imports
+from bandit_svc.storage.sqlite.local.clients import create_local_clients
 from bandit_svc.storage.sqlite.migrations.released import migrations
 from bandit_svc.storage.sqlite.people.credit_tables import (
     add_corrections,
@@ -340,4 +341,10 @@ def m048_archived(db: Database) -> None:
     create_archived(db)
 
 
-LAST_MIGRATION = m048_archived.__name__
+@migrations()
+def m049_local_clients(db: Database) -> None:
+    """Create the table of clients that decide in their own process."""
+    create_local_clients(db)
+
+
+LAST_MIGRATION = m049_local_clients.__name__

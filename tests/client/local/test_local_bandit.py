@@ -8,28 +8,7 @@ import pytest
 
 from bandit_svc.client import BanditClientError, LocalBandit
 from tests.harness.waiting import wait_until
-from tests.harness.web.listening import Near
-
-NEVER_S = 3_600.0
-
-
-def bandit(
-    near: Near,
-    tmp_path: Path,
-    *,
-    poll_interval_s: float = NEVER_S,
-    flush_interval_s: float = NEVER_S,
-    most_waiting: int = 1_000,
-) -> LocalBandit:
-    return LocalBandit(
-        near.url,
-        near.secret,
-        poll_interval_s=poll_interval_s,
-        flush_interval_s=flush_interval_s,
-        timeout_s=60,
-        most_waiting=most_waiting,
-        folder=tmp_path / "made",
-    )
+from tests.harness.web.listening import Near, bandit
 
 
 def test_decisions_are_made_here_and_logged_there(near: Near, tmp_path: Path) -> None:

@@ -3,10 +3,14 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from bandit_svc.client import LocalBandit
 from tests.harness.worker_in_process import WorkerInProcess
+
+NEVER_S = 3_600.0
 
 
 class Near(WorkerInProcess):
@@ -39,3 +43,23 @@ def listening(service: WorkerInProcess) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def bandit(
+    near: Near,
+    tmp_path: Path,
+    *,
+    poll_interval_s: float = NEVER_S,
+    flush_interval_s: float = NEVER_S,
+    most_waiting: int = 1_000,
+) -> LocalBandit:
+    """Return a bandit of a worker; it loads and sends when it is told to."""
+    return LocalBandit(
+        near.url,
+        near.secret,
+        poll_interval_s=poll_interval_s,
+        flush_interval_s=flush_interval_s,
+        timeout_s=60,
+        most_waiting=most_waiting,
+        folder=tmp_path / "made",
+    )

@@ -23,6 +23,8 @@ class Decisions(msgspec.Struct, frozen=True):
         repeats: those of both groups that were a decision given again to its unit.
         forced: those whose variant was the only eligible one; not learned from.
         restricted: those in which a variant of the baseline was not eligible.
+        local: those that clients made in their own process and logged.
+        local_lost: that such clients made, and that never came to the log.
     """
 
     treatment: int
@@ -42,6 +44,8 @@ class Decisions(msgspec.Struct, frozen=True):
     repeats: int
     forced: int
     restricted: int
+    local: int = 0
+    local_lost: int = 0
 
 
 class Pending(msgspec.Struct, frozen=True):

@@ -44,6 +44,11 @@ class KnownDecision(NamedTuple):
         return self.exposed_at_ms + self.closes_after_ms
 
 
+def place_of(known: KnownDecision | None) -> str:
+    """Return the last word of a counter: the group, if the decision is known."""
+    return "orphan" if known is None else known.group
+
+
 def known_decisions(
     connection: sqlite3.Connection, ids: Sequence[str]
 ) -> dict[str, KnownDecision]:

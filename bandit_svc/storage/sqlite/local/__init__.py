@@ -1,0 +1,1 @@
+"""What is known of clients that decide in their own process."""
