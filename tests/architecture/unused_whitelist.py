@@ -40,6 +40,12 @@ PostgresStorage
 # Read by psycopg.
 prepare_threshold
 
+# Read and called by http.server.
+protocol_version
+wbufsize
+log_message
+do_POST
+
 # Called by the event loop.
 data_received
 

@@ -38,6 +38,10 @@ class Connection:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
 
+    def __del__(self) -> None:
+        # A client that is dropped without `close` leaves nothing to warn of.
+        self._sock.close()
+
     @classmethod
     def open(
         cls, address: Address, places: Sequence[Place], deadline: Deadline

@@ -4,6 +4,7 @@ Owns the JSON and the thread of a server; what it answers is a function of the t
 """
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,18 +45,26 @@ class Answer:
 
 
 @contextmanager
-def json_server(answer: Callable[[Asked], Answer | None]) -> Iterator[str]:
+def json_server(
+    answer: Callable[[Asked], Answer | None], tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """Serve until the end of the block; yield the address.
 
     Args:
         answer: called in the thread of a connection; None closes it without a word.
+        tls: of the server; None for HTTP.
     """
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(answer))
+    if tls is not None:
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        scheme = "http" if tls is None else "https"
+        yield f"{scheme}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()
