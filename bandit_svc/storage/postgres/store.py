@@ -17,6 +17,7 @@ from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.doors.corrected import Corrected
 from bandit_svc.storage.doors.sources import Sources
+from bandit_svc.storage.imports.kept import Imports
 from bandit_svc.storage.interface import (
     Evaluations,
     Experiments,
@@ -48,6 +49,7 @@ from bandit_svc.storage.sqlite.doors.sources import SqliteSources
 from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
 from bandit_svc.storage.sqlite.facts import SqliteFacts
+from bandit_svc.storage.sqlite.imports.store import SqliteImports
 from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteEndedSessions, SqliteKeys
@@ -101,6 +103,7 @@ class PostgresStorage:
         experiments = SqliteExperiments(database, changes)
         self.experiments: Experiments = experiments
         self.splits: Splits = SqliteSplits(database, changes, experiments)
+        self.imports: Imports = SqliteImports(database, changes, experiments)
         self.branch_versions: ModelVersions = SqliteModelVersions(database, VERSIONS)
         self.keys: Keys = SqliteKeys(database, changes)
         self.ended_sessions: EndedSessions = SqliteEndedSessions(database)

@@ -20,6 +20,7 @@ import psycopg
 from tests.harness.stored.backends import open_place, place_of
 from tests.harness.waiting import GENEROUS_S, wait_until
 
+SCHEMA = "bandit_test"
 _DEBIAN = Path("/usr/lib/postgresql")
 _USER = "postgres"
 _EMPTY = """
@@ -84,7 +85,7 @@ def postgres_server() -> Iterator[str]:
 
 def made_schema(address: str) -> str:
     """Make a schema with the tables of a store, and return its place."""
-    place = place_of(address, "bandit_test")
+    place = place_of(address, SCHEMA)
     with closing(open_place(place)) as storage:
         storage.migrate()
     return place
@@ -97,7 +98,7 @@ def as_it_was_made(address: str) -> Iterator[None]:
     It costs some milliseconds instead of a quarter of a second.
     """
     with psycopg.connect(
-        address, autocommit=True, options="-c search_path=bandit_test"
+        address, autocommit=True, options=f"-c search_path={SCHEMA}"
     ) as connection:
         made = connection.execute("SELECT name, value FROM meta").fetchall()
         yield

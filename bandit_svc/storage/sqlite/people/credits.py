@@ -298,6 +298,7 @@ def _forget(connection: sqlite3.Connection, now_ms: int) -> None:
         connection.execute(
             f"DELETE FROM {table} WHERE {of} IN (SELECT position FROM"  # noqa: S608 - our own names
             f" (SELECT position, received_at_ms FROM unit_rewards"
-            f"  ORDER BY position LIMIT {_AT_ONCE}) WHERE received_at_ms <= ?)",
+            f"  ORDER BY position LIMIT {_AT_ONCE}) AS oldest"
+            " WHERE received_at_ms <= ?)",
             (before_ms,),
         )

@@ -216,6 +216,12 @@ class PartNumbers:
         (number,) = self._connection.execute(
             "INSERT INTO shared_parts (key, body, spare, is_shape) VALUES (?, ?, ?, ?)"
             " RETURNING number",
-            (part.key, part.body, part.body, is_shape),
+            (part.key, part.body, part.body, int(is_shape)),
         ).fetchone()
+        values = (number, part.key, part.body, part.body, int(is_shape))
+        # Not by a trigger alone: `_is_of` asks for it in every store.
+        self._connection.execute(
+            "UPDATE shared_parts SET crc = ? WHERE number = ?",
+            (row_crc("shared_parts", *values), number),
+        )
         return int(number)
