@@ -22,6 +22,7 @@ from typing import Any
 from benchmarks.beside import Beside
 from benchmarks.growth.pages import PageGrowth
 from benchmarks.growth.reports import ReportGrowth
+from benchmarks.local import Local
 from benchmarks.overload import Overload, Servers
 from benchmarks.people import People
 from benchmarks.slates import Slates
@@ -48,6 +49,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     People(),
     Titles(),
     Slates(),
+    Local(),
     ReportGrowth(),
     EvaluationCost(),
     PagesOpen(),
@@ -56,7 +58,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Servers(),
 )
 FULL_ONLY = frozenset(
-    {PagesOpen.name, PageGrowth.name, Overload.name, Servers.name},
+    {Local.name, PagesOpen.name, PageGrowth.name, Overload.name, Servers.name},
 )
 RESULTS = Path(__file__).parents[1] / "results"
 
