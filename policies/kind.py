@@ -12,6 +12,7 @@ import msgspec
 
 from policies.base import Policy, PolicyError, RewardRange
 from policies.change.settings import MEMORY
+from policies.prior.settings import PRIOR
 from policies.settings import Choice, Setting, normalised
 from policies.shares.settings import MAX_SHARES
 
@@ -173,7 +174,7 @@ class PolicyKind(msgspec.Struct, frozen=True, kw_only=True):
             settings = tuple(s for s in settings if s != self.former.setting)
         if self.explorers is not None:
             settings = (*self.explorers.settings_of(spec), *settings)
-        later = (*self.later, MAX_SHARES)
+        later = (*self.later, MAX_SHARES, *([PRIOR] if self.learns else []))
         result = normalised(self.name, spec, (*settings, *later))
         for setting in later:
             if result[setting.name] == setting.default:

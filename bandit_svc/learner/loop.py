@@ -35,6 +35,7 @@ from bandit_svc.services.learning.parts.quarantine import tend_quarantine
 from bandit_svc.services.learning.parts.without_consent import (
     close_without_consent,
 )
+from bandit_svc.services.learning.priors.begin_with_prior import begin_with_prior
 from bandit_svc.services.learning.programmes.following import follow_programmes
 from bandit_svc.services.learning.train import Trained, Trainer
 from bandit_svc.services.people.following import Followed, follow
@@ -304,6 +305,8 @@ class Learner:
         )
         if behind:
             tick.behind[key] = behind
+        if begin_with_prior(self._storage, self._definitions, experiment, now_ms):
+            _log.info("experiment %s begins with its prior", key)
         # Candidates are evaluated before anything learns from the same decisions.
         progress = tick.evaluated[key] = evaluator.step(
             experiment, time_is_up=self._turn()

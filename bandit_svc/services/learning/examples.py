@@ -20,6 +20,8 @@ from policies.base import Action, Policy, PolicyError
 
 BATCH = 500
 ELIGIBLE_KEPT = 1_000
+_Place = tuple[int, int, tuple[str, ...]]
+"""The number of an experiment, its revision, and keys of eligible variants."""
 
 
 class JoinedExamples:
@@ -31,8 +33,8 @@ class JoinedExamples:
         self._joins = joins
         self._definitions = definitions
         self._number = number
-        self._actions: dict[int, dict[str, Action]] = {}
-        self._eligible: dict[tuple[int, tuple[str, ...]], tuple[Action, ...]] = {}
+        self._actions: dict[tuple[int, int], dict[str, Action]] = {}
+        self._eligible: dict[_Place, tuple[Action, ...]] = {}
 
     def rows(self, span: Span) -> Iterator[list[JoinedRow]]:
         """Yield the joined decisions of first < position <= last, in batches.
@@ -78,16 +80,16 @@ class JoinedExamples:
         """Return whether the variants of a decision are known."""
         if decision.inline_variants is not None:
             return True
-        return bool(self._of_revision(decision.revision))
+        return bool(self._variants_of(decision))
 
     def actions(self, decision: Decision) -> tuple[Action, ...]:
         """Return the eligible actions of a decision, in the order of its pmf."""
         if decision.inline_variants is not None:
             return actions_of(decision.inline_variants)
-        place = (decision.revision, decision.variants)
+        place = (decision.number, decision.revision, decision.variants)
         found = self._eligible.get(place)
         if found is None:
-            known = self._of_revision(decision.revision)
+            known = self._variants_of(decision)
             found = tuple(known[key] for key in decision.variants)
             if len(self._eligible) >= ELIGIBLE_KEPT:
                 self._eligible.clear()
@@ -120,13 +122,15 @@ class JoinedExamples:
     def _definition_at(self, revision: int) -> Definition | None:
         return self._definitions.at(self._number, revision)
 
-    def _of_revision(self, revision: int) -> dict[str, Action]:
-        known = self._actions.get(revision)
+    def _variants_of(self, decision: Decision) -> dict[str, Action]:
+        # What a prior has brought is of another experiment.
+        place = (decision.number, decision.revision)
+        known = self._actions.get(place)
         if known is None:
-            definition = self._definitions.at(self._number, revision)
+            definition = self._definitions.at(*place)
             variants = () if definition is None else definition.variants
             known = {action.key: action for action in actions_of(variants)}
-            self._actions[revision] = known
+            self._actions[place] = known
         return known
 
 

@@ -26,6 +26,7 @@ from bandit_svc.services.evaluation.labels import (
     normalised_candidates,
 )
 from bandit_svc.services.learning.splits.comparison import evidence_now
+from bandit_svc.services.managing.check_prior import check_prior
 from bandit_svc.services.managing.merge_patch import merged_patch
 from bandit_svc.services.managing.rehearsal import check_rehearsal
 from bandit_svc.services.managing.splits.settling import (
@@ -68,6 +69,7 @@ def create(
     """
     definition = checked_definition(definition)
     _check_programme(storage, definition)
+    check_prior(storage, definition)
     check_rehearsal(definition)
     definition, steps = begun(definition, 1, now_ms, who)
     experiment = storage.experiments.create(definition, salt, now_ms)
@@ -110,6 +112,7 @@ def change(
     if definition == experiment.definition:
         return experiment
     _check_programme(storage, definition)
+    check_prior(storage, definition, experiment)
     if steps:
         return storage.splits.revise(experiment, definition, now_ms, steps, note)
     return storage.experiments.revise(experiment, definition, now_ms, note)

@@ -16,6 +16,7 @@ import msgspec
 
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.plain_values import Payload
+from bandit_svc.domain.variant import Variant
 
 
 class ImportedChoice(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -30,6 +31,8 @@ class ImportedChoice(msgspec.Struct, frozen=True, array_like=True, gc=False):
         unit_id: whom it was for, as units are kept here; None where the file names
             none.
         revision: of the experiment whose variants these are.
+        number: of that experiment; 0 for the one that they were imported into.
+        inline_variants: the variants, where a request had brought its own.
     """
 
     variants: tuple[str, ...]
@@ -39,6 +42,8 @@ class ImportedChoice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     context: Payload
     unit_id: str | None = None
     revision: int = 1
+    number: int = 0
+    inline_variants: tuple[Variant, ...] | None = None
 
 
 class ImportedFile(NamedTuple):

@@ -53,7 +53,7 @@ def _joined(number: int, position: int, body: bytes) -> JoinedRow:
     decision = Decision(
         id=f"imported{position}",
         experiment="",
-        number=number,
+        number=choice.number or number,
         revision=choice.revision,
         decided_at_ms=0,
         group="treatment",
@@ -64,6 +64,7 @@ def _joined(number: int, position: int, body: bytes) -> JoinedRow:
         propensity=choice.propensity,
         model_version=0,
         unit_id=choice.unit_id,
+        inline_variants=choice.inline_variants,
     )
     return JoinedRow(position, choice.reward, True, decision)  # noqa: FBT003 - a record
 

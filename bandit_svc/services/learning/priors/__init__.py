@@ -1,0 +1,1 @@
+"""Experiments that begin with what another one has learned."""

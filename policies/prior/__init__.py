@@ -1,0 +1,1 @@
+"""Where a policy begins that another experiment has taught."""
