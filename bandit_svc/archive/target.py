@@ -6,7 +6,7 @@ file appears whole or not at all. Needs the extra `archive`.
 
 import hashlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -125,6 +125,21 @@ class ArchiveTarget:
             found = files.find(f"{root}/{folder}")
             names = [path[len(root) + 1 :] for path in found]
         return sorted(name for name in names if not name.endswith(PART))
+
+    def for_duckdb(self, connection: Any, names: Sequence[str]) -> list[str]:  # noqa: ANN401 - untyped
+        """Return files as DuckDB names them, and let it read from here.
+
+        Args:
+            connection: of DuckDB.
+            names: of the files.
+        """
+        with self._using("read") as (files, root):
+            if self._renames(files):
+                return [f"{root}/{name}" for name in names]
+            connection.register_filesystem(files)
+            protocol = files.protocol
+            first = protocol if isinstance(protocol, str) else protocol[0]
+            return [f"{first}://{root.lstrip('/')}/{name}" for name in names]
 
     def _renames(self, files: Any) -> bool:  # noqa: ANN401 - fsspec ships no types
         protocol = files.protocol

@@ -33,16 +33,19 @@ class CommandOption(click.Option):
         param_decls: list[str],
         *,
         accepts: Callable[[str], bool] = lambda _value: True,
+        own: bool = False,
         **attributes: object,
     ) -> None:
         # click leaves the types of its attributes to its own stubs.
         super().__init__(param_decls, **attributes)  # type: ignore[arg-type]
         self._accepts = accepts
+        # A setting of the same name means something else.
+        self._own = own
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the command's own variable, else the shared one if it fits."""
         own = os.environ.get(self.own_variable(ctx.command_path))
-        if own:
+        if own or self._own:
             return own
         shared = super().resolve_envvar_value(ctx)
         if (
@@ -75,7 +78,8 @@ class CommandOption(click.Option):
         """Return the brackets after the help line, with both variables."""
         extra = super().get_help_extra(ctx)
         shared = extra.get("envvars", ())
-        extra["envvars"] = (self.own_variable(ctx.command_path), *shared)
+        own = self.own_variable(ctx.command_path)
+        extra["envvars"] = (own,) if self._own else (own, *shared)
         return extra
 
     def _taken_elsewhere(self, value: str, ctx: click.Context) -> bool:

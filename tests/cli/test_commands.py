@@ -264,7 +264,11 @@ def test_an_unknown_experiment_names_the_command_that_lists_them(
 ) -> None:
     more = ["--format", "dsjson"] if words == "export" else []
     more += ["--policy", "uniform"] if words == "evaluate" else []
-    result = run(*words.split(), "nowhere", "--data", initialised, *more)
+    if words == "import":
+        log = initialised / "log.csv"
+        log.write_text("a\n1\n")
+        more.append(str(log))
+    result = run(*words.split(), "nowhere", *more, "--data", initialised)
 
     assert result.exit_code == 1
     assert "`bandit-svc experiment list` lists those that exist" in result.stderr

@@ -8,6 +8,7 @@ from typing import get_args
 
 import click
 
+from bandit_svc.cli.evaluation.evaluate_from_archive import from_archive
 from bandit_svc.cli.evaluation.evaluate_key import evaluate_key
 from bandit_svc.cli.evaluation.evaluate_log import FORMATS, evaluate_log
 from bandit_svc.cli.logs.log_options import LogOptions, log_options
@@ -21,6 +22,16 @@ from bandit_svc.services.values import ONE_STEP, Estimand
 @click.argument("key", required=False)
 @data_option
 @log_options
+@option(
+    "archive",
+    is_flag=False,
+    flag_value="",
+    own=True,
+    show_default=False,
+    metavar="[URL]",
+    help="With KEY: read the archive by DuckDB in place of the store; BANDIT_ARCHIVE "
+    "without a URL.",
+)
 @option(
     "policy",
     multiple=True,
@@ -56,6 +67,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     key: str | None,
     data: str,
     log: LogOptions,
+    archive: str | None,
     policy: tuple[str, ...],
     action_features: Path | None,
     estimator: tuple[str, ...],
@@ -69,8 +81,9 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     On the log of an experiment (KEY), where --policy names any policy, one that
     learns too: it is trained as the log goes, each decision evaluated before it
-    is learned from. Or on another system's log (--log), where the policy is named, or
-    its chances are columns of the file.
+    is learned from. With --archive, on its decisions in the archive, for uniform,
+    baseline and fixed variants. Or on another system's log (--log), where the policy
+    is named, or its chances are columns of the file.
 
     \b
     Targets on our own log, after --policy:
@@ -93,7 +106,14 @@ def evaluate(  # noqa: PLR0913 - one argument an option
             f"--estimand {estimand} needs the units' histories, which only an "
             "experiment's own log has; pass KEY in place of --log"
         )
-    if key is None:
+    if archive is not None and (key is None or estimand != ONE_STEP):
+        raise InvalidInput(
+            "--archive needs an experiment's KEY, and the estimand one_step; leave "
+            "it out otherwise"
+        )
+    if key is not None and archive is not None:
+        from_archive(key, data, archive, policy, estimator, format, out)
+    elif key is None:
         evaluate_log(log, policy, estimator, format, out, action_features)
     else:
         evaluate_key(key, data, policy, estimator, estimand, format, out)

@@ -9,6 +9,7 @@ from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.numbers import NOTHING, amount, counted
 from bandit_svc.prose.csv_text import csv_text
+from bandit_svc.services.archiving.evaluation import ArchiveEvaluation
 from bandit_svc.services.checks.check import with_status
 from bandit_svc.services.decision_logs.evaluate_log import LogEvaluation
 from bandit_svc.services.evaluation.evaluate import Evaluation
@@ -20,6 +21,7 @@ FIXED_SAMPLE = (
     "if rewards did\nnot depend on weights. dm has dr's, widened to hold its own "
     "estimate."
 )
+Evaluated = Evaluation | LogEvaluation | ArchiveEvaluation
 CSV_HEADER = (
     *("policy", "estimator", "estimate", "lower", "upper", "n"),
     *("effective_sample_size", "mean_weight", "max_weight", "refused", "estimand"),
@@ -27,7 +29,7 @@ CSV_HEADER = (
 
 
 def evaluation_text(
-    result: Evaluation | LogEvaluation,
+    result: Evaluated,
     source: str,
     mean: float | None,
     note: str = FIXED_SAMPLE,
@@ -55,7 +57,7 @@ def evaluation_text(
     return "\n\n".join(parts) + "\n"
 
 
-def evaluation_csv(result: Evaluation | LogEvaluation) -> str:
+def evaluation_csv(result: Evaluated) -> str:
     """Return one line for each estimate of each policy."""
     rows = [
         (
@@ -69,7 +71,7 @@ def evaluation_csv(result: Evaluation | LogEvaluation) -> str:
     return csv_text(CSV_HEADER, rows)
 
 
-def _failed(result: Evaluation | LogEvaluation, row: PolicyRow) -> str:
+def _failed(result: Evaluated, row: PolicyRow) -> str:
     """Return the names of the checks that forbid a sentence on a policy."""
     if not isinstance(result, LogEvaluation):
         return ""

@@ -14,6 +14,8 @@ def test_decisions_are_archived_checked_and_replayed(
     again = run("archive", *options)
     replayed = run("replay", "hero", "--verify", *options)
     sound = run("doctor", *options)
+    evaluated = run("evaluate", "hero", "--archive", url, "--data", trained)
+    by_setting = run("evaluate", "hero", "--data", trained, BANDIT_ARCHIVE=url)
     (file,) = (tmp_path / "archive").rglob("*.parquet")
     file.unlink()
     faulty = run("doctor", *options)
@@ -23,6 +25,9 @@ def test_decisions_are_archived_checked_and_replayed(
     assert archived.stdout == "hero: 1 file written\n"
     assert again.stdout == "hero: 0 files written\n"
     assert replayed.exit_code == 0, replayed.output
+    assert "effective sample size of 3" in evaluated.stdout, evaluated.output
+    assert "the archive of hero" in evaluated.stdout
+    assert "the archive of hero" not in by_setting.stdout
     assert sound.stdout == "no faults found\n"
     assert (faulty.exit_code, "is missing" in faulty.stdout) == (1, True)
     assert "BANDIT_ARCHIVE" in unknown.stdout

@@ -1,0 +1,245 @@
+"""One statement of SQL from whose sums six estimates and their errors follow.
+
+Owns the statement, for DuckDB and for Spark, and the formulas. Sums are taken by unit
+first, since decisions of one unit are not independent; what is returned are moments of
+these sums, so that no second pass is needed. Every term is taken from a constant near
+the mean reward, so that plain sums lose no digits to a large mean.
+
+Notation: w is the weight of a decision (target probability over propensity), r its
+reward, c the constant, q the reward model's prediction for the logged variant and b
+that for the target. By unit: n decisions; p = w r - c; s = w (r - c); k = min(w, L) r
+- c; d = b - c; x = w (r - q); and the sum of w itself.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, assert_never
+
+from bandit_svc.ope.estimators.weights import WeightedSums
+from bandit_svc.ope.interval import Interval
+
+CLIP = 10.0
+"""The limit L of weights of `clipped_ips`."""
+NORMAL_95 = 1.959963984540054
+"""The normal quantile of intervals of 95 %."""
+Engine = Literal["duckdb", "spark"]
+
+STATEMENT = """
+WITH log AS (
+  SELECT * FROM {source} WHERE "group" = 'treatment' AND {eligible}
+), middle AS (
+  SELECT avg(reward) AS c FROM log
+), decisions AS (
+  SELECT unit, reward AS r, c, {probability} / propensity AS w,
+    {logged} AS q, {base} AS b
+  FROM log CROSS JOIN middle
+), units AS (
+  SELECT unit, count(*) AS n, max(c) AS c, sum(w) AS w, sum(w * r - c) AS p,
+    sum(w * (r - c)) AS s, sum(least(w, {clip}) * r - c) AS k, sum(b - c) AS d,
+    sum(w * (r - q)) AS x, sum(w * w) AS ww1, max(w) AS w_max,
+    sum(w * w * r) AS wwr, sum(w * r * w * r) AS wrwr
+  FROM decisions GROUP BY unit
+)
+SELECT count(*) AS units, sum(n) AS n, max(c) AS c, {total}(w) AS w, {total}(p) AS p,
+  {total}(s) AS s, {total}(k) AS k, {total}(d) AS d, {total}(x) AS x,
+  {total}(n * n) AS nn, {total}(p * p) AS pp, {total}(p * n) AS pn,
+  {total}(s * s) AS ss, {total}(s * w) AS sw, {total}(w * w) AS ww,
+  {total}(k * k) AS kk, {total}(k * n) AS kn, {total}(d * d) AS dd,
+  {total}(d * n) AS dn, {total}(x * x) AS xx, {total}(d * x) AS dx,
+  {total}(x * n) AS xn, {total}(w * n) AS wn, {total}(x * w) AS xw,
+  {total}(d * w) AS dw, {total}(ww1) AS w_squared, max(w_max) AS w_max,
+  {total}(wwr) AS wwr, {total}(wrwr) AS wrwr
+FROM units
+"""
+
+
+class _Words(NamedTuple):
+    """What two engines say differently; `{}` are a list and an index from 0."""
+
+    entry: str
+    dot: str
+    mean: str
+    place: str
+    total: str
+    array: str
+
+
+_WORDS: Mapping[Engine, _Words] = {
+    "duckdb": _Words(
+        entry="{}[{} + 1]",
+        dot="list_dot_product({}, {})",
+        mean="list_avg({})",
+        place="list_position({}, {}) - 1",
+        # Kahan's sum; Spark has none.
+        total="fsum",
+        array="len({})",
+    ),
+    "spark": _Words(
+        entry="{}[{}]",
+        dot="aggregate(zip_with({}, {}, (x, y) -> x * y), 0D, (x, y) -> x + y)",
+        mean="aggregate({0}, 0D, (x, y) -> x + y) / size({0})",
+        place="cast(array_position({}, {}) - 1 AS int)",
+        total="sum",
+        array="size({})",
+    ),
+}
+
+
+class Target(NamedTuple):
+    """A target policy whose chances follow from the columns of a decision.
+
+    Attributes:
+        kind: `uniform`, `baseline`, or `fixed` with a variant.
+    """
+
+    kind: Literal["uniform", "baseline", "fixed"]
+    variant: str = ""
+
+
+def statement(engine: Engine, source: str, target: Target) -> str:
+    """Return the statement for an engine.
+
+    Args:
+        engine: that runs it.
+        source: what stands behind FROM.
+        target: whose value it estimates.
+    """
+    words = _WORDS[engine]
+    parts = _parts(words, target)
+    if engine == "spark":
+        # A double quote begins a text there, and a plain number is a decimal.
+        parts["probability"] = f"cast({parts['probability']} AS double)"
+    made = STATEMENT.format(
+        source=source,
+        logged=words.entry.format("q", "chosen"),
+        clip=f"cast({CLIP} AS double)",
+        total=words.total,
+        **parts,
+    )
+    return made.replace('"group"', "`group`") if engine == "spark" else made
+
+
+def _parts(words: _Words, target: Target) -> dict[str, str]:
+    """Return what a target puts into the statement."""
+    match target.kind:
+        case "uniform":
+            return {
+                "eligible": "TRUE",
+                "probability": f"1.0 / {words.array.format('pmf')}",
+                "base": words.mean.format("q"),
+            }
+        case "baseline":
+            return {
+                "eligible": "baseline_pmf IS NOT NULL",
+                "probability": words.entry.format("baseline_pmf", "chosen"),
+                "base": words.dot.format("baseline_pmf", "q"),
+            }
+        case "fixed":
+            key = "'" + target.variant.replace("'", "''") + "'"
+            place = words.place.format("variants", key)
+            return {
+                "eligible": f"{place} >= 0",
+                "probability": f"(CASE WHEN variant = {key} THEN 1.0 ELSE 0.0 END)",
+                "base": words.entry.format("q", f"({place})"),
+            }
+        case _:
+            assert_never(target.kind)
+
+
+class Summed(NamedTuple):
+    """The value of a policy by one estimator.
+
+    Attributes:
+        value: in reward units.
+        error: standard error, by unit.
+    """
+
+    value: float
+    error: float
+
+    @property
+    def interval(self) -> Interval:
+        """The normal interval of 95 %."""
+        half = NORMAL_95 * self.error
+        return Interval(self.value - half, self.value + half)
+
+
+def weights_of(sums: Mapping[str, float | None]) -> WeightedSums:
+    """Return what a log's weights say about whether it can carry an estimate."""
+    known = {name: value or 0.0 for name, value in sums.items()}
+    return WeightedSums(
+        n=int(known["n"]),
+        weight=known["w"],
+        weight_squared=known["w_squared"],
+        weighted_reward=known["p"] + known["c"] * known["n"],
+        squared_weight_reward=known["wwr"],
+        weighted_reward_squared=known["wrwr"],
+        max_weight=known["w_max"],
+    )
+
+
+def estimates_of(sums: Mapping[str, float | None]) -> dict[str, Summed]:
+    """Return the estimates of a statement's row, by estimator.
+
+    Those that need a reward model are left out where there was none; all of them
+    where there are fewer than two units or no weight.
+    """
+    known = {name: value for name, value in sums.items() if value is not None}
+    if known.get("units", 0) < 2 or known.get("w", 0.0) <= 0:  # noqa: PLR2004 - one number has no spread
+        return {}
+    at = _Moments(known)
+    found = {"ips": at.mean("p", "pp", "pn"), "snips": at.ratio()}
+    found["clipped_ips"] = at.mean("k", "kk", "kn")
+    if "d" in known and "x" in known:
+        found["dm"] = at.mean("d", "dd", "dn")
+        found["dr"] = at.doubly_robust()
+        found["sndr"] = at.self_normalised()
+    return found
+
+
+class _Moments:
+    def __init__(self, sums: Mapping[str, float]) -> None:
+        self._sums = sums
+        self._n, self._c = sums["n"], sums["c"]
+        self._mean_weight = sums["w"] / sums["n"]
+
+    def _summed(self, value: float, squares: float) -> Summed:
+        """Return a value with its error.
+
+        Args:
+            value: of the policy, from the constant.
+            squares: sum over units of squared deviations from the value.
+        """
+        units = self._sums["units"]
+        scale = units / (units - 1)
+        error = math.sqrt(scale * max(0.0, squares)) / self._n
+        return Summed(self._c + value, error)
+
+    def mean(self, term: str, squared: str, counted: str) -> Summed:
+        """Return the mean of a term."""
+        s = self._sums
+        m = s[term] / self._n
+        return self._summed(m, s[squared] - 2 * m * s[counted] + m * m * s["nn"])
+
+    def ratio(self) -> Summed:
+        """Return the sum of weighted rewards over that of weights."""
+        s = self._sums
+        v = s["s"] / s["w"]
+        squares = s["ss"] - 2 * v * s["sw"] + v * v * s["ww"]
+        return self._summed(v, squares / self._mean_weight**2)
+
+    def doubly_robust(self) -> Summed:
+        """Return the mean of predictions and weighted residuals."""
+        s = self._sums
+        m = (s["d"] + s["x"]) / self._n
+        both = s["dd"] + 2 * s["dx"] + s["xx"]
+        return self._summed(m, both - 2 * m * (s["dn"] + s["xn"]) + m * m * s["nn"])
+
+    def self_normalised(self) -> Summed:
+        """Return the same with residuals over the sum of weights."""
+        s, w = self._sums, self._mean_weight
+        m, rho = s["d"] / self._n, s["x"] / s["w"]
+        base = s["dd"] - 2 * m * s["dn"] + m * m * s["nn"]
+        residual = (s["xx"] - 2 * rho * s["xw"] + rho * rho * s["ww"]) / w**2
+        mixed = s["dx"] - rho * s["dw"] - m * (s["xn"] - rho * s["wn"])
+        return self._summed(m + rho, base + residual + 2 * mixed / w)
