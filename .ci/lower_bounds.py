@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Print requirements in which everything that users install is as old as allowed.
 
-Owns the reading of setup.cfg: `>=` becomes `==` for what serving and Parquet need. The
-tools of the tests keep their pins of requirements-test.lock; users don't install them.
+Owns the reading of setup.cfg: `>=` becomes `==` for what serving, Parquet and enrichers
+need. The tools of the tests keep their pins of requirements-test.lock; users don't
+install them.
 
     .ci/lower_bounds.py > build/lower-bounds.txt
 """
@@ -23,7 +24,8 @@ def main() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     served = config["options"]["install_requires"].split()
-    extra = config["options.extras_require"]["parquet"].split()
+    extras = config["options.extras_require"]
+    extra = [*extras["parquet"].split(), *extras["enrich"].split()]
     print(*(bound.replace(">=", "==") for bound in served + extra), sep="\n")
     pins = (ROOT / "requirements-test.lock").read_text()
     for tool in TOOLS:

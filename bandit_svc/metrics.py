@@ -109,6 +109,13 @@ WEBHOOKS = Counter(
     "signature (also a stale time), invalid, too_large, unavailable, unknown (source).",
     ["source", "outcome"],
 )
+ENRICHMENTS = Counter(
+    "bandit_enrichments_total",
+    "Enrichers of decisions, by outcome: filled, sent (the request had brought its "
+    "keys), unknown, stale, late (over its time limit, or resting), unavailable (a "
+    "library or a source is missing).",
+    ["enricher", "outcome"],
+)
 SPLIT_STEPS = Counter(
     "bandit_split_steps_total",
     "Steps that the service has taken in policy splits, by kind: started, advanced, "

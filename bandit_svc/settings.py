@@ -13,6 +13,7 @@ from typing import Annotated, Literal, NamedTuple, get_type_hints
 import msgspec
 
 from bandit_svc.archive.target import checked_url
+from bandit_svc.domain.enriching.forecasts import check_source
 from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.interface import FsyncMode
 
@@ -163,6 +164,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             3_600,
         ),
     ] = 60
+    weather_url: Annotated[
+        str,
+        About(
+            "Address of a source of weather in the form of Open-Meteo's forecast API, "
+            "which the learner alone asks; without one no weather is known."
+        ),
+    ] = ""
     quarantine_days: Annotated[
         int,
         About(
@@ -357,6 +365,7 @@ def _check(settings: Settings) -> None:
     networks_of(settings.trusted_proxies)
     if settings.archive:
         checked_url(settings.archive)
+    check_source(settings.weather_url)
     if settings.admin_port and settings.admin_port == settings.port:
         raise InvalidInput(
             f"admin_port is {settings.admin_port}, and so is port; they must differ. "

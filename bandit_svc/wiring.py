@@ -7,6 +7,7 @@ import, and nothing that would not survive a fork before `open_worker`.
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
+from time import perf_counter
 
 from bandit_svc.archive.target import ArchiveTarget
 from bandit_svc.domain.events.codec import FactDecoder
@@ -29,6 +30,9 @@ from bandit_svc.services.people.pseudonyms import Pseudonyms
 from bandit_svc.services.serving.callers.key_uses import KeyUses
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.corrections.known_rewards import KnownRewards
+from bandit_svc.services.serving.enriching.enrichers import Surroundings
+from bandit_svc.services.serving.enriching.known_weather import KnownWeather
+from bandit_svc.services.serving.enriching.weather_exchange import WeatherExchange
 from bandit_svc.services.serving.kept_choices import KeptChoices
 from bandit_svc.services.serving.limits.recent_exposures import RecentExposures
 from bandit_svc.services.serving.limits.room import LimitPorts
@@ -38,6 +42,7 @@ from bandit_svc.services.serving.recent_requests import RecentRequests
 from bandit_svc.settings import Settings
 from bandit_svc.storage.factory import open_storage
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.weather.kept_weather import KeptWeather
 
 
 class Backends:
@@ -73,6 +78,11 @@ class Backends:
             return None
         return ArchivePorts(self.storage, ArchiveTarget(url), self.folder)
 
+    @cached_property
+    def kept_weather(self) -> KeptWeather:
+        """The weather that the processes of this data folder share."""
+        return KeptWeather(self.folder)
+
     @property
     def opener(self) -> Callable[[], Storage]:
         """Return a function that opens the store anew; it can be pickled."""
@@ -107,8 +117,11 @@ class Worker(Backends):
         suffix: str,
         on_fsync_failure: Callable[[], None] = lambda: None,
         on_foreign_change: Callable[[], None] = lambda: None,
+        elapsed_s: Callable[[], float] = perf_counter,
     ) -> None:
         super().__init__(settings)
+        known = KnownWeather()
+        self.weather_exchange = WeatherExchange(self.kept_weather, known, suffix)
         files = FileWriter(
             log_folder(settings),
             now_ms=now_ms,
@@ -139,6 +152,9 @@ class Worker(Backends):
             known_rewards=KnownRewards(self.reader, self.storage, self.decoder),
             credits=self.storage.credits,
             limits=LimitPorts(self.storage.reservations, RecentExposures()),
+            surroundings=Surroundings(
+                known, has_source=bool(settings.weather_url), elapsed_s=elapsed_s
+            ),
         )
         self.people = PeoplePorts(
             log=self.log,

@@ -13,6 +13,7 @@ import msgspec
 from bandit_svc.domain.aggregates import Aggregate
 from bandit_svc.domain.apprentice.mode import LIVE, Mode, SwitchAt, check_mode
 from bandit_svc.domain.covariate import Covariate, check_covariate
+from bandit_svc.domain.enriching.declared import Enrich, check_enrich
 from bandit_svc.domain.events.decision_id import MAX_SLOTS
 from bandit_svc.domain.events.reward import MAIN_METRIC
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
@@ -144,6 +145,8 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
     fields: dict[str, Declared] = {}
     """What is kept of each key of a context; see domain/people/field_policy.py."""
+    enrich: Enrich | None = None
+    """What the service adds to the context; see domain/enriching/declared.py."""
     features_strict: bool = False
     """Whether an undeclared key that looks like a fact of a person is refused."""
     opt_out: str = ""
@@ -272,6 +275,7 @@ def check_definition(definition: Definition) -> None:
     parse_features(definition.features)
     check_sticky(definition.sticky)
     check_fields(definition.fields)
+    check_enrich(definition.enrich)
     if definition.channel and not is_key(definition.channel):
         raise InvalidInput.at("/channel", KEY_RULE)
     check_split(

@@ -16,6 +16,7 @@ from bandit_svc.services.checks.degraded import (
     STORE,
     Reason,
     damage_reasons,
+    enricher_reasons,
     model_reasons,
     store_reason,
     unlearned_before_ms,
@@ -43,6 +44,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
                 raise Unavailable(shortage.sentence)
         reasons = [Reason(s.name, s.sentence) for s in shortages]
         reasons += _not_learned(request_context)
+        reasons += _not_enriched(request_context)
         if reasons:
             sentences = [str(reason) for reason in reasons]
             return json_reply(Readiness("degraded", sentences)).to_flask()
@@ -67,6 +69,14 @@ def _not_learned(request_context: RequestContext) -> list[Reason]:
     except BanditError as error:
         return [*reasons, store_reason(error.message_on("command"))]
     return reasons + damage_reasons([one.damage for one in kept])
+
+
+def _not_enriched(request_context: RequestContext) -> list[Reason]:
+    """Return what the enrichers that are used do without."""
+    worker = request_context.worker
+    used = [served.enrichers for served in worker.catalog.served()]
+    missing = {name for one in used if one is not None for name in one.missing}
+    return enricher_reasons(worker.weather_exchange.fault, sorted(missing))
 
 
 def _old_models(request_context: RequestContext) -> list[Reason]:

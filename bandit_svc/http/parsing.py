@@ -34,6 +34,7 @@ from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import FieldError, InvalidInput, TooLarge
 from bandit_svc.http.brought.shown_fields import check_told
 from bandit_svc.http.incoming.encodings import plain_body
+from bandit_svc.http.incoming.visitors import check_visitor
 from bandit_svc.http.slots.asking import check_page
 from bandit_svc.services.people.record_unit_reward import UnitRewardReport
 from bandit_svc.services.serving.decide import DecisionRequest
@@ -170,6 +171,8 @@ def parse_decision(body: bytes) -> DecisionRequest:
                 and usual.slots is None
                 and usual.shown is None
                 and usual.shown_propensity is None
+                and usual.user_agent is None
+                and usual.client_hints is None
             ):
                 return usual
     return _checked(decoded(_decision, body))
@@ -193,6 +196,7 @@ def _checked(request: DecisionRequest) -> DecisionRequest:
         _keys("/variants", request.variants)
     check_page(request)
     check_told(request)
+    check_visitor(request)
     return request
 
 

@@ -153,6 +153,8 @@ class DecisionRecord(msgspec.Struct):
             service made.
         slots: of a page, in order; its `variant`, `variants` and `propensity` are
             those of the first one. Absent of any other decision.
+        enriched: the keys of the context that enrichers have put there, by enricher;
+            absent where there is none.
     """
 
     decision_id: str
@@ -185,6 +187,7 @@ class DecisionRecord(msgspec.Struct):
     branch: BranchRecord | msgspec.UnsetType = msgspec.UNSET
     local: LocalRecord | msgspec.UnsetType = msgspec.UNSET
     slots: list[SlotRecord] | msgspec.UnsetType = msgspec.UNSET
+    enriched: Mapping[str, Sequence[str]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ExperimentRecord(Definition, frozen=True, kw_only=True):
@@ -297,6 +300,7 @@ def decision_record(
         branch=_branch_record(decision.branch),
         local=local_record(decision.local),
         slots=_slot_records(decision),
+        enriched={f.enricher: f.keys for f in decision.filled} or msgspec.UNSET,
     )
 
 

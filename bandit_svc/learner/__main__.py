@@ -19,6 +19,7 @@ from bandit_svc.learner.agreed_time import AgreedTime
 from bandit_svc.learner.jobs_child import JobsChild
 from bandit_svc.learner.loop import GC_THRESHOLD, Learner
 from bandit_svc.learner.reporting import Reporting
+from bandit_svc.learner.weather.watch import watch_of
 from bandit_svc.services.checks.degraded import LEARNER
 from bandit_svc.services.managing.privacy.erase_unit import erase_unit
 from bandit_svc.settings import Settings, settings_from
@@ -89,9 +90,11 @@ class Process:
 
     def _learn(self, backends: Backends) -> None:
         """Tick until told to stop; what fails is logged and begun anew."""
+        weather = watch_of(backends)
         try:
             self._tick_for_ever(backends)
         finally:
+            weather.stop()
             self._jobs.stop()
 
     def _tick_for_ever(self, backends: Backends) -> None:

@@ -9,7 +9,7 @@ for Flask, which remains the definition of the answers.
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ import msgspec
 from werkzeug.http import HTTP_STATUS_CODES
 
 from bandit_svc import logs
+from bandit_svc.domain.enriching.devices import HINTS
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
 from bandit_svc.errors import Unavailable
 from bandit_svc.http import headers, problems
@@ -25,7 +26,7 @@ from bandit_svc.http.auth import check_key, key_in
 from bandit_svc.http.counting import count_request
 from bandit_svc.http.decisions import decide_many, decide_one
 from bandit_svc.http.incoming.access_log import Answered
-from bandit_svc.http.incoming.caller import Caller
+from bandit_svc.http.incoming.caller import Browser, Caller
 from bandit_svc.http.incoming.request_ids import HEADER, sent_id
 from bandit_svc.http.people.events import event_many, event_one
 from bandit_svc.http.request_context import RequestContext
@@ -99,6 +100,7 @@ _READ = _ODD | {
     *(b"authorization", b"host", b"origin", b"x-request-id", b"traceparent"),
     b"sec-gpc",
 }
+_OF_BROWSER = {b"user-agent", *(name.encode() for name in HINTS)}
 _LAST_HEADERS = [
     *headers.ALWAYS.items(),
     *headers.NEVER_KEPT.items(),
@@ -118,10 +120,12 @@ class PlainHeaders(NamedTuple):
     """The caller's own name for the request."""
     opted_out: bool = False
     """Whether the browser asks for privacy: `Sec-GPC: 1`."""
+    browser: Browser | None = None
+    """What a page's browser says of itself."""
 
 
 def plain_headers(  # noqa: C901 - a loop over few names: calls cost more
-    sent: Iterable[tuple[bytes, bytes]],
+    sent: Sequence[tuple[bytes, bytes]],
 ) -> PlainHeaders | None:
     """Return what is read of a request's headers; None for one that is not plain.
 
@@ -154,8 +158,24 @@ def plain_headers(  # noqa: C901 - a loop over few names: calls cost more
     named = None
     if request_id is not None or trace is not None:
         named = sent_id(request_id, trace)
-    opted_out = privacy == b"1"
-    return PlainHeaders(authorization or b"", from_page, origin, named, opted_out)
+    return PlainHeaders(
+        authorization or b"",
+        from_page,
+        origin,
+        named,
+        privacy == b"1",
+        _browser(sent) if from_page else None,
+    )
+
+
+def _browser(sent: Sequence[tuple[bytes, bytes]]) -> Browser | None:
+    """Return what the browser of a page says of itself; of a name the first value."""
+    said: dict[bytes, str] = {}
+    for name, value in sent:
+        if name in _OF_BROWSER and name not in said:
+            said[name] = value.decode("latin-1")
+    agent = said.pop(b"user-agent", None)
+    return Browser(agent, {name.decode(): text for name, text in said.items()})
 
 
 class HotRoutes:
@@ -202,7 +222,7 @@ class HotRoutes:
         context, key = self._request_context, None
         try:
             key = self._key_of(hot, sent, address)
-            caller = Caller(key, sent.request_id, sent.opted_out)
+            caller = Caller(key, sent.request_id, sent.opted_out, browser=sent.browser)
             reply = hot.answer(context, body, caller)
         except Exception as error:  # noqa: BLE001 - as Flask's handler does
             reply = self.problem(error, sent.request_id)
@@ -218,7 +238,7 @@ class HotRoutes:
         context, key = self._request_context, None
         try:
             key = self._key_of(hot, sent, address)
-            caller = Caller(key, sent.request_id, sent.opted_out)
+            caller = Caller(key, sent.request_id, sent.opted_out, browser=sent.browser)
             reply = yield from hot.steps(context, body, caller)
         except Exception as error:  # noqa: BLE001 - as Flask's handler does
             reply = self.problem(error, sent.request_id)

@@ -76,6 +76,7 @@ class WebProcess:
         now_ms = self._clock.now_ms()
         if self._decides:
             self._look_for_faults(now_ms)
+        self._worker.weather_exchange.step_if_due(now_ms)
         self._worker.catalog.refresh_models()
         self._worker.key_uses.keep_if_due(now_ms)
 

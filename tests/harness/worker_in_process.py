@@ -48,8 +48,11 @@ class WorkerInProcess:
         suffix: str = "ab12",
         now_ms: int = BEGAN_AT_MS,
         pseudonym_key: bytes | None = None,
+        weather_url: str = "",
     ) -> None:
-        settings = Settings(data=str(folder), dev=dev, fsync="never")
+        settings = Settings(
+            data=str(folder), dev=dev, fsync="never", weather_url=weather_url
+        )
         self.folder = folder
         self.now_ms = now_ms
         with closing(Backends(settings)) as backends:

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from bandit_svc.domain.apprentice.shown import Shown
+from bandit_svc.domain.enriching.declared import Filled
 from bandit_svc.domain.experiment import Group
 from bandit_svc.domain.local.mark import LocalMark
 from bandit_svc.domain.programmes.counted import CountedCap
@@ -67,6 +68,7 @@ class Decision(
         shown: that the caller's own system chose; `pmf` is then certain of that choice,
             and `treatment_pmf` is what the policy would have drawn from.
         local: the client that made it in its own process; None for the service's own.
+        filled: the keys of the context that enrichers have put there.
     """
 
     id: str
@@ -101,6 +103,7 @@ class Decision(
     counted: tuple[CountedCap, ...] = ()
     shown: Shown | None = None
     local: LocalMark | None = None
+    filled: tuple[Filled, ...] = ()
 
     @property
     def weighed_by(self) -> float:

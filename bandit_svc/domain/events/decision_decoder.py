@@ -156,6 +156,7 @@ class DecisionDecoder:
             shared.counted,
             shared.shown,
             shared.local,
+            shared.filled,
         )
 
     def _with_own(self, own: Mapping[int, bytes], key: bytes, parts: Bodies) -> Shared:

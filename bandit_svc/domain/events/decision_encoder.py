@@ -11,10 +11,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from bandit_svc.domain.apprentice.shown import encode_shown
+from bandit_svc.domain.enriching.declared import Filled
 from bandit_svc.domain.events.decision import Decision, PmfSource
 from bandit_svc.domain.events.decision_fields import (
     GROUPS,
     Field,
+    encode_filled,
     encode_reasons,
     pack_texts,
 )
@@ -93,6 +95,7 @@ _TemplateKey = tuple[
     tuple[bool, bool],
     Membership | None,
     Branch | None,
+    tuple[Filled, ...],
 ]
 
 
@@ -158,6 +161,7 @@ class DecisionEncoder:
             same,
             decision.programme,
             decision.branch,
+            decision.filled,
         )
         found = self._templates.get(key)
         # The template holds the list, so that its id belongs to nothing else.
@@ -271,6 +275,8 @@ def _body(
         fields.append(field(Field.PROGRAMME, packed))
     if decision.branch is not None:
         fields.append(field(Field.BRANCH, encode_branch(decision.branch)))
+    if decision.filled:
+        fields.append(field(Field.FILLED, encode_filled(decision.filled)))
     if same[0]:
         fields.append(field(Field.TREATMENT_PMF, b""))
     if same[1]:

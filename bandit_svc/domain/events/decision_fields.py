@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bandit_svc.domain.apprentice.shown import Shown, decode_shown
+from bandit_svc.domain.enriching.declared import Filled
 from bandit_svc.domain.events.packing import (
     Malformed,
     read_fields,
@@ -49,7 +50,7 @@ class Field:
     BRANCH: Final = 16
     SLOTS: Final = 17
     KEPT_OUT: Final = 18
-    FEATURES: Final = 19
+    FILLED: Final = 19
     ASKED_UNIT: Final = 20
     UNIT_UNREAD: Final = 21
     WITHOUT_CONSENT: Final = 22
@@ -73,12 +74,7 @@ _FLAGS: Final = {
     Field.WITHOUT_CONSENT: "without_consent",
 }
 _READ: Final = frozenset(
-    {
-        *range(Field.PARTS, Field.KEPT_OUT + 1),
-        *range(Field.ASKED_UNIT, Field.COUNTED + 1),
-        Field.SHOWN,
-        Field.LOCAL,
-    }
+    {*range(Field.PARTS, Field.COUNTED + 1), Field.SHOWN, Field.LOCAL}
 )
 GROUPS: Final[tuple[Group, ...]] = (TREATMENT, BASELINE)
 
@@ -90,6 +86,8 @@ encode_variants = msgspec.json.Encoder().encode
 _decode_variants = msgspec.json.Decoder(tuple[Variant, ...]).decode
 encode_reasons = msgspec.json.Encoder().encode
 _decode_reasons = msgspec.json.Decoder(dict[str, str]).decode
+encode_filled = msgspec.json.Encoder().encode
+_decode_filled = msgspec.json.Decoder(tuple[Filled, ...]).decode
 
 
 class Bodies(Protocol):
@@ -130,6 +128,7 @@ class Shared(msgspec.Struct, frozen=True):
     counted: tuple[CountedCap, ...]
     shown: Shown | None
     local: LocalMark | None
+    filled: tuple[Filled, ...]
     unknown: dict[int, bytes] | None
 
 
@@ -154,6 +153,7 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
         counted = fields.get(Field.COUNTED)
         shown = fields.get(Field.SHOWN)
         local = fields.get(Field.LOCAL)
+        filled = fields.get(Field.FILLED)
         unknown = {n: v for n, v in fields.items() if n not in _READ}
         return Shared(
             experiment=fields[Field.EXPERIMENT].decode(),
@@ -178,6 +178,7 @@ def read_shared(fields: Mapping[int, bytes]) -> Shared:
             counted=() if counted is None else decode_counted(counted),
             shown=None if shown is None else decode_shown(shown),
             local=None if local is None else decode_local(local),
+            filled=() if filled is None else _decode_filled(filled),
             unknown=unknown or None,
         )
     except (KeyError, IndexError, UnicodeDecodeError, msgspec.DecodeError) as error:

@@ -160,6 +160,12 @@ class FieldPolicies:
                 found |= self._level({name: value}, "", None)
         return found
 
+    def kept_inside(self, namespace: str, values: Payload) -> Payload:
+        """Return what is used and logged of what is added under a namespace."""
+        if not self._changing:
+            return values
+        return self._level(values, f"{namespace}.", self._changing.get(namespace))
+
     def _level(
         self, values: Payload, prefix: str, usual: FieldPolicy | None
     ) -> Payload:

@@ -19,7 +19,7 @@ from bandit_svc.http.people.unit_names import with_kept_names
 from bandit_svc.http.problems import Problem, problem_of
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.http.slots.answers import PageAnswer, answer_of
-from bandit_svc.metric_counts import observe
+from bandit_svc.metric_counts import count, observe
 from bandit_svc.services.serving.brought.checked_variants import CheckedVariants
 from bandit_svc.services.serving.brought.foreseen import foresee
 from bandit_svc.services.serving.brought.gathered_log import GatheredLog
@@ -30,6 +30,7 @@ MOST_TOGETHER: Final = 64
 turn."""
 _ALONE: Final = 4
 """What a request counts that has no share in a joint prediction."""
+_set = msgspec.structs.force_setattr
 _VARIANTS: Final = 16
 """So many variants count as one request more."""
 
@@ -48,6 +49,10 @@ def asked_by(
         # The page is being prepared; the decision counts when it is activated.
         parsed = msgspec.structs.replace(parsed, defer=True)
     with_kept_names(request_context, caller, parsed)
+    if caller.browser is not None and parsed.user_agent is None:
+        # The request was just parsed, and is nobody else's.
+        _set(parsed, "user_agent", caller.browser.user_agent)
+        _set(parsed, "client_hints", caller.browser.hints)
     return parsed
 
 
@@ -55,6 +60,8 @@ def count_decided(
     request_context: RequestContext, decided: Decided, took_s: float
 ) -> None:
     """Count a decision that was logged."""
+    for enricher, outcome in decided.enriched.items():
+        count(metrics.ENRICHMENTS.labels(enricher, outcome))
     if not decided.repeated:
         request_context.decision_counter.count(decided.decision)
     observe(metrics.DECISION_SECONDS, took_s)

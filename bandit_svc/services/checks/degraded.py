@@ -20,6 +20,7 @@ DAMAGE, UNREADABLE, MODELS = "damage", "unreadable", "models"
 LEARNER, STORE, UNREAD = "learner", "store", "unread"
 ARCHIVE = "archive"
 """Of metrics alone: a missing archive keeps no worker from its work."""
+WEATHER, ENRICHERS = "weather", "enrichers"
 UNLEARNED_MS = 180_000
 """A matured decision waits at most so long to be learned, beside the pause between two
 published models."""
@@ -180,3 +181,26 @@ def _keys(by_key: Mapping[str, object]) -> str:
     named = ", ".join(repr(key) for key in sorted(by_key)[:_MOST_NAMED])
     more = len(by_key) - _MOST_NAMED
     return f"{named} and {counted(more, 'more experiment')}" if more > 0 else named
+
+
+def enricher_reasons(fault: str, missing: Sequence[str]) -> list[Reason]:
+    """Return what enrichers do without.
+
+    Args:
+        fault: why the weather is not known; empty for nothing.
+        missing: libraries that declared enrichers need and that are not installed.
+    """
+    reasons = []
+    if fault:
+        sentence = (
+            f"the source of the weather did not answer well: {fault}; decisions use "
+            "what was found out before, and then none"
+        )
+        reasons.append(Reason(WEATHER, sentence))
+    if missing:
+        sentence = (
+            f"{' and '.join(missing)} is not installed, so that enrichers which need "
+            "it add nothing; pip install 'bandit_svc[enrich]'"
+        )
+        reasons.append(Reason(ENRICHERS, sentence))
+    return reasons

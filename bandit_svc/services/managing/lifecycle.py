@@ -37,6 +37,7 @@ from bandit_svc.services.managing.splits.settling import (
 )
 from bandit_svc.services.policy_inputs import with_limits
 from bandit_svc.services.serving.conditions import check_conditions
+from bandit_svc.services.serving.enriching.calendars import check_countries
 from bandit_svc.storage.interface import Storage
 from policies.shares.settings import NAME as MAX_SHARES
 from policies.spec import named_variants
@@ -265,6 +266,7 @@ def checked_definition(definition: Definition) -> Definition:
     """
     check_definition(definition)
     check_conditions(definition.variants)
+    check_countries(definition.enrich)
     definition = msgspec.structs.replace(
         definition,
         policy=_checked_policy(definition, definition.policy),

@@ -12,6 +12,7 @@ import msgspec
 
 from bandit_svc.domain.apprentice.mode import APPRENTICE
 from bandit_svc.domain.apprentice.shown import Shown
+from bandit_svc.domain.enriching.declared import EnricherName, Outcome
 from bandit_svc.domain.events.codec import encode_repeat
 from bandit_svc.domain.events.decision import Decision, Repeat
 from bandit_svc.domain.events.decision_id import text_id, uniform_from_id
@@ -35,12 +36,11 @@ from bandit_svc.services.serving.callers.same_request import (
     brought_variants,
     check_same_request,
 )
-from bandit_svc.services.serving.callers.visits import (
-    Visit,
-    visit_of,
-)
+from bandit_svc.services.serving.callers.visits import Visit, visit_of
 from bandit_svc.services.serving.conditions import NONE_OUT, ineligible
 from bandit_svc.services.serving.eligibility import eligible_variants
+from bandit_svc.services.serving.enriching.enriched_visit import enriched
+from bandit_svc.services.serving.enriching.enrichers import NO_OUTCOMES
 from bandit_svc.services.serving.limits.recipients import is_left_alone
 from bandit_svc.services.serving.limits.room import give_back
 from bandit_svc.services.serving.ports import ServingPorts
@@ -73,6 +73,8 @@ class DecisionRequest(msgspec.Struct, frozen=True, gc=False):
     distinct_by: str | None = None
     shown: str | None = None
     shown_propensity: float | None = None
+    user_agent: str | None = None
+    client_hints: dict[str, str] | None = None
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
@@ -81,7 +83,8 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
     `expires_at_ms` is the end of the reward window; for a deferred decision, the last
     moment at which it can be activated. A page has a payload for each slot, in order.
     `repeated` is an answer to a request that came again, `given_again` one to a unit
-    that came back. `ineligible` are the variants that were kept out, with the reasons.
+    that came back. `ineligible` are the variants that were kept out, with the reasons,
+    `enriched` what became of each enricher.
     """
 
     decision: Decision
@@ -90,6 +93,7 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
     repeated: bool = False
     given_again: bool = False
     ineligible: Mapping[str, str] = NONE_OUT
+    enriched: Mapping[EnricherName, Outcome] = NO_OUTCOMES
 
 
 def decide(
@@ -185,6 +189,10 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
     """
     experiment = served.experiment
     visit = visit_of(ports, served, request, now_ms, opted_out=opted_out)
+    enrichers = served.enrichers
+    if enrichers is not None:
+        around = ports.surroundings
+        visit = enriched(enrichers, served, request, visit, now_ms, around)
     unit_id, context, apart = visit.unit_id, visit.context, visit.apart
     group_unit = unit_id
     branch = None
@@ -261,6 +269,8 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         kept_out,
         counted,
         own,
+        None,
+        visit.filled,
     )
     _log(ports, served, visit, decision, issued)
     if sticky is not None and not apprentice:
@@ -277,6 +287,7 @@ def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more
         False,  # noqa: FBT003 - names would cost time
         False,  # noqa: FBT003
         out,
+        visit.outcomes,
     )
 
 

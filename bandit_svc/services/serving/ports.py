@@ -11,6 +11,7 @@ from bandit_svc.eventlog.interface import EventLogWriter
 from bandit_svc.services.people.persons import Persons
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.corrections.known_rewards import KnownRewards
+from bandit_svc.services.serving.enriching.enrichers import Surroundings
 from bandit_svc.services.serving.kept_choices import KeptChoices
 from bandit_svc.services.serving.limits.room import LimitPorts
 from bandit_svc.services.serving.metric_names import MetricNames
@@ -32,3 +33,4 @@ class ServingPorts(NamedTuple):
     known_rewards: KnownRewards
     credits: Credits
     limits: LimitPorts
+    surroundings: Surroundings

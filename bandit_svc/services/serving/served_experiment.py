@@ -21,6 +21,7 @@ from bandit_svc.domain.programmes.programme import Programme
 from bandit_svc.domain.variant import Variant
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from bandit_svc.services.serving.brought.foreseen_pmfs import ForeseenPmfs
+from bandit_svc.services.serving.enriching.enrichers import Enrichers
 from bandit_svc.services.serving.limits.limits import Limits, limits_of
 from bandit_svc.services.serving.programmes.placing import (
     NOTHING,
@@ -98,6 +99,10 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     units: UnitHashes
     fields: FieldPolicies | None
     """What is done to the context of a request; None for nothing."""
+    enrichers: Enrichers | None
+    """What is added to the context; None for nothing."""
+    reads_traits: bool
+    """Whether the enrichers read what is known of a unit."""
     conditional: bool
     """Whether a variant has a condition, so that not each of them is always eligible.
     """
@@ -176,7 +181,7 @@ def prepared(
         other: of its split, where that serves.
     """
     definition = experiment.definition
-    variants = definition.active_variants
+    variants, enrich = definition.active_variants, definition.enrich
     spec = baseline_spec(definition)
     reference = ReferencePmfs(
         policy_of(definition, spec), reads_context=reads_context(spec)
@@ -193,6 +198,8 @@ def prepared(
         window_ms=definition.reward.window_ms,
         units=UnitHashes(experiment.salt),
         fields=field_policies(experiment, definition),
+        enrichers=None if enrich is None else Enrichers(enrich),
+        reads_traits=enrich is not None and enrich.reads_traits,
         conditional=any(v.is_conditional for v in variants),
         place=place_in(programme, experiment.key),
         explore=_explore_pmfs(definition, programme),

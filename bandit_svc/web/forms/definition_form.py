@@ -59,6 +59,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "metrics": "",
         "derived_metrics": "",
         "features": "",
+        "enrich": "",
         "sticky": "",
         "programme": "",
         "channel": "",
@@ -74,7 +75,7 @@ _CREDIT = ("event", "value", "credit")
 _RANGE = ("minimum", "maximum", "default")
 _LISTS = ("metrics", "derived_metrics")
 """Fields whose text is a list of JSON objects."""
-_OBJECTS = ("features", "sticky", "split", "switch_at")
+_OBJECTS = ("features", "enrich", "sticky", "split", "switch_at")
 """Fields whose text is a JSON object."""
 _WORDS = ("programme", "channel", "mode")
 """Fields whose text is a value, left out where it is empty."""

@@ -14,6 +14,7 @@ from bandit_svc.errors import BanditError
 from bandit_svc.services.serving.brought.checked_variants import CheckedVariants
 from bandit_svc.services.serving.callers.visits import Visit, visit_of
 from bandit_svc.services.serving.decide import DecisionRequest
+from bandit_svc.services.serving.enriching.enriched_visit import enriched
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.served_experiment import ServedExperiment
 from bandit_svc.services.serving.splits.branches import in_branch
@@ -47,7 +48,9 @@ def foresee(
             continue
         # Two units may have other features, and be in other branches of a split. The
         # requests hold the contexts, so that their ids belong to nothing else.
-        own = served.features or served.other is not None
+        own = (
+            served.features or served.other is not None or served.enrichers is not None
+        )
         place = (key, id(request.context), request.unit_id if own else None)
         group = groups.get(place)
         if group is None:
@@ -84,10 +87,15 @@ def _visit(
     """Return who a decision will be made for, and in which context."""
     # The decision itself meets the same error.
     with suppress(BanditError):
-        return visit_of(ports, served, request, now_ms, opted_out=opted_out)
+        visit = visit_of(ports, served, request, now_ms, opted_out=opted_out)
+        if served.enrichers is None:
+            return visit
+        around = ports.surroundings
+        return enriched(served.enrichers, served, request, visit, now_ms, around)
     return Visit(request.unit_id, request.context, opted_out)
 
 
 def _makes_contexts(served: ServedExperiment) -> bool:
     """Return whether each decision makes a context of its own out of the request's."""
-    return bool(served.features) or served.fields is not None
+    changing = served.fields is not None or served.enrichers is not None
+    return bool(served.features) or changing

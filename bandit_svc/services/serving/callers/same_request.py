@@ -16,6 +16,7 @@ from bandit_svc.services.serving.apprentice.taking import Told, told_alike
 from bandit_svc.services.serving.brought.checked_variants import CheckedVariants
 from bandit_svc.services.serving.callers.visits import UNIT_NAMESPACE
 from bandit_svc.services.serving.eligibility import eligible_variants
+from bandit_svc.services.serving.enriching.enrichers import without_filled
 from bandit_svc.services.serving.slots.asked import Asking, alike, page_asked
 
 
@@ -62,7 +63,10 @@ def check_same_request(made_with: Definition, first: Decision, request: Asked) -
         name
         for name, same in (
             ("unit_id", request.unit_id == (first.asked_unit_id or first.unit_id)),
-            ("context", request.context == _as_asked(made_with, first)),
+            (
+                "context",
+                _as_sent(made_with, request.context) == _as_asked(made_with, first),
+            ),
             ("variants", tuple(v.key for v in eligible) == possible_variants(first)),
             ("variants", brought_variants(eligible, request) == first.inline_variants),
             ("slots", alike(asked, first, deferred=request.defer)),
@@ -83,10 +87,20 @@ def check_same_request(made_with: Definition, first: Decision, request: Asked) -
 
 
 def _as_asked(made_with: Definition, decision: Decision) -> Context:
-    """Return the context of a decision without the features of its unit."""
+    """Return the context of a decision without what the service has added."""
+    context = without_filled(decision.context, decision.filled)
     if not made_with.features:
-        return decision.context
-    return {n: v for n, v in decision.context.items() if n != UNIT_NAMESPACE}
+        return context
+    return {n: v for n, v in context.items() if n != UNIT_NAMESPACE}
+
+
+def _as_sent(made_with: Definition, context: Context) -> Context:
+    """Return the context of a request without what is read of it and never kept."""
+    enrich = made_with.enrich
+    if enrich is None:
+        return context
+    taken = enrich.taken_keys
+    return {n: v for n, v in context.items() if n not in taken}
 
 
 def brought_variants(

@@ -5,14 +5,17 @@ id, the context as it is kept with the features as they are now, new links, and 
 consent lets any of it be used.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from bandit_svc.domain.enriching.declared import EnricherName, Filled, Outcome
 from bandit_svc.domain.events.record import Record
 from bandit_svc.domain.people.unit_fact import encode_unit_fact
 from bandit_svc.domain.people.unit_state import UnitState
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.errors import InvalidInput, Unavailable
 from bandit_svc.services.people.links import links_of_decision
+from bandit_svc.services.serving.enriching.enrichers import NO_OUTCOMES
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.served_experiment import ServedExperiment
 from bandit_svc.storage.units import Units
@@ -46,7 +49,9 @@ class Visit(NamedTuple):
         unread: what is known of the unit could not be read.
         linking: links that the decision brings and that are not known yet.
         ids: all known ids of the person, where caps or quiet hours ask for them.
-        state: what is known of the person, likewise.
+        state: what is known of the person, where anything asks for it.
+        filled: the keys of the context that enrichers have put there.
+        outcomes: what became of each enricher.
     """
 
     unit_id: str | None
@@ -56,6 +61,8 @@ class Visit(NamedTuple):
     linking: Record | None = None
     ids: tuple[str, ...] = ()
     state: UnitState | None = None
+    filled: tuple[Filled, ...] = ()
+    outcomes: Mapping[EnricherName, Outcome] = NO_OUTCOMES
 
 
 def visit_of(
@@ -85,17 +92,20 @@ def visit_of(
         linking = _linking(ports.persons.units, unit_id, links, now_ms)
     persons = ports.persons
     limited = served.limits is not None
-    asks = served.features or links or limited
+    wanted = limited or served.reads_traits
+    asks = served.features or links or wanted
     if unit_id is None or not (asks or persons.are_read(now_ms)):
         # Of most experiments, which ask for nothing that is known of a unit.
         return Visit(unit_id, context, opted_out)
-    person = persons.of(unit_id, served.features, now_ms, links, wanted=limited)
+    person = persons.of(unit_id, served.features, now_ms, links, wanted=wanted)
     if person.features:
         context = {**context, UNIT_NAMESPACE: dict(person.features)}
     apart = opted_out or person.denied
-    if not limited:
-        return Visit(person.unit_id, context, apart, person.unread, linking)
     state = person.state
+    if not limited:
+        return Visit(
+            person.unit_id, context, apart, person.unread, linking, state=state
+        )
     ids = (unit_id, *links, *(() if state is None else state.ids))
     known = tuple(dict.fromkeys(ids))
     return Visit(person.unit_id, context, apart, person.unread, linking, known, state)

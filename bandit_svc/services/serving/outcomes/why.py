@@ -4,6 +4,7 @@ Owns which reasons are named: labelled features alone, those that made the varia
 likelier, and never a sensitive one. Pure.
 """
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from bandit_svc.domain.events.decision import Decision
@@ -15,6 +16,14 @@ MOST_REASONS: Final = 3
 AT_RANDOM: Final = "chosen at random, to learn"
 FOR_COMPARISON: Final = "not chosen for you, but for a comparison"
 ONLY_ONE: Final = "nothing else could be shown"
+
+
+_ADDED: Final[Mapping[str, str]] = {
+    "device": "the device that you use",
+    "time": "the time where you are",
+    "weather": "the weather where you are",
+}
+"""Labels of what enrichers have added, where none is declared."""
 
 
 class Why(NamedTuple):
@@ -52,14 +61,24 @@ def why(definition: Definition, decision: Decision, model: AskedModel) -> Why:
     )
     if decision.propensity < max(decision.pmf) - SAME or len(set(decision.pmf)) == 1:
         return Why((AT_RANDOM,), personalised, opt_out)
-    declared = policies_of(definition.fields)
-    labels = [
-        declared[one.key].label
+    labels = _labels(definition, decision)
+    named = [
+        labels[one.key]
         for one in sorted(effects, key=lambda one: -one.chosen)
-        if one.chosen > SAME
-        and one.key in declared
-        and not declared[one.key].sensitive
-        and declared[one.key].label
+        if one.chosen > SAME and labels.get(one.key)
     ]
-    because = tuple(dict.fromkeys(labels))[:MOST_REASONS]
+    because = tuple(dict.fromkeys(named))[:MOST_REASONS]
     return Why(because, personalised, opt_out)
+
+
+def _labels(definition: Definition, decision: Decision) -> Mapping[str, str]:
+    """Return what keys of the context are called; a sensitive one is called nothing."""
+    labels = {
+        key: _ADDED.get(one.enricher, "") for one in decision.filled for key in one.keys
+    }
+    for key, one in policies_of(definition.fields).items():
+        if one.sensitive:
+            labels[key] = ""
+        elif one.label:
+            labels[key] = one.label
+    return labels

@@ -1,0 +1,1 @@
+"""What the service itself adds to the context of a decision."""

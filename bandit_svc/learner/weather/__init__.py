@@ -1,0 +1,1 @@
+"""Finding out the weather, by the one process that asks a source."""

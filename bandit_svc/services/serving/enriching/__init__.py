@@ -1,0 +1,1 @@
+"""The enrichers of a decision's context, as a request uses them."""

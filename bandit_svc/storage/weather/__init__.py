@@ -1,0 +1,1 @@
+"""The weather that the processes of a service share."""
