@@ -67,6 +67,7 @@ def test_a_paused_experiment_falls_back_with_the_services_sentence(
     ("fields", "words"),
     [
         ({"features": {"views": "count(viewed)"}}, "features of units"),
+        ({"enrich": {"time": {}}}, "enrichers"),
         ({"sticky": {"for_seconds": 60}}, "sticky"),
         ({"slots": 2}, "slots"),
     ],

@@ -18,6 +18,7 @@ _NEEDS_SERVICE: Final[Mapping[str, tuple[Reason, str]]] = {
         lambda d: d.features_strict,
         "a strict rule for the fields of its context",
     ),
+    "enrich": (lambda d: d.enrich is not None, "enrichers"),
     "sticky": (lambda d: d.sticky is not None, "sticky choices"),
     "split": (lambda d: d.split is not None, "a policy split"),
     "slots": (lambda d: d.slots is not None, "several slots"),
