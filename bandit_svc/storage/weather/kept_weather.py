@@ -95,7 +95,7 @@ class KeptWeather:
 
     @property
     def fault(self) -> str:
-        """Why nothing newer was found out, as of the last look; empty for nothing."""
+        """Return why nothing newer was found out; empty for nothing."""
         return self._fault
 
     def _write(self, name: str, text: bytes) -> None:

@@ -11,7 +11,7 @@ import pytest
 from bandit_svc.learner.weather.source import Source
 from bandit_svc.learner.weather.watch import WeatherWatch
 from bandit_svc.storage.weather.kept_weather import KeptWeather
-from tests.harness.weather_source import WeatherSource
+from tests.harness.fakes.weather_source import WeatherSource
 from tests.harness.worker_in_process import WorkerInProcess
 
 BERLIN = {"latitude": 52.516274, "longitude": 13.377703}

@@ -17,7 +17,7 @@ from bandit_svc.learner.weather.watch import (
     WeatherWatch,
 )
 from bandit_svc.storage.weather.kept_weather import KeptWeather
-from tests.harness.weather_source import (
+from tests.harness.fakes.weather_source import (
     Answer,
     Question,
     WeatherSource,
