@@ -106,7 +106,7 @@ class WeatherWatch:
             self._known |= found
 
     def _note(self, fault: str) -> None:
-        """Say what is wrong, once."""
+        """Log what is wrong, once."""
         if fault and fault != self._fault:
             _log.warning("the weather is not known: %s", fault)
         self._fault = fault

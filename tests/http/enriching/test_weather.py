@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from bandit_svc.errors import InvalidInput
 from bandit_svc.learner.weather.source import Source
 from bandit_svc.learner.weather.watch import WeatherWatch
+from bandit_svc.settings import settings_from
 from bandit_svc.storage.weather.kept_weather import KeptWeather
 from tests.harness.fakes.weather_source import WeatherSource
 from tests.harness.worker_in_process import WorkerInProcess
@@ -174,7 +176,6 @@ def test_a_damaged_file_is_as_good_as_none(
 
 
 def test_no_web_process_can_ask_the_source() -> None:
-    """What a web process imports has no client of HTTP for the weather in it."""
     code = (
         "import sys, bandit_svc.server.web_process\n"
         "print(*[n for n in sys.modules if n.startswith('bandit_svc.learner')])"
@@ -184,3 +185,15 @@ def test_no_web_process_can_ask_the_source() -> None:
     )
 
     assert found.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["api.open-meteo.com", "file:///etc/passwd", "http://", "http://h:99999/?k=k-7"],
+)
+def test_a_source_without_an_address_is_refused_and_never_printed(url: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        settings_from({"BANDIT_WEATHER_URL": url})
+
+    assert "weather_url" in caught.value.message
+    assert url not in caught.value.message

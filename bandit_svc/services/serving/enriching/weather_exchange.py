@@ -30,7 +30,7 @@ class WeatherExchange:
         return self._kept.fault
 
     def step_if_due(self, now_ms: int) -> None:
-        """Tell which places are asked for, and learn what is new.
+        """Keep which places are asked for, and learn what is new.
 
         Raises:
             OSError: it can't be written.
