@@ -189,7 +189,7 @@ def test_no_web_process_can_ask_the_source() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["api.open-meteo.com", "file:///etc/passwd", "http://", "http://h:99999/?k=k-7"],
+    ["weather.example", "file:///etc/passwd", "http://", "http://h:99999/?k=k-7"],
 )
 def test_a_source_without_an_address_is_refused_and_never_printed(url: str) -> None:
     with pytest.raises(InvalidInput) as caught:
