@@ -214,23 +214,26 @@ class Processes:
             if parents is not None:
                 # What it waits to send is its process's own to send.
                 parents.connections.abandon()
+                _INHERITED.append(parents.async_connections)
         _send_at_end_of_child()
         return found
 
 
 _RUNTIMES: WeakSet[Runtime] = WeakSet()
+_INHERITED: list[AsyncConnections] = []
+"""Streams of a parent's loop, kept and never used: closing them here would take them
+out of the parent's loop, which shares its selector with this process."""
 
 
 def _send_at_end() -> None:
-    """Send what waits, of all clients together within the longest time of one."""
+    """Send what waits, of all clients at once, for as long as each may take."""
+    begun_s = time.monotonic()
     mine = [one for one in list(_RUNTIMES) if one.pid == os.getpid()]
-    until_s = time.monotonic() + max(
-        (one.options.exit_flush_s for one in mine), default=0.0
-    )
     for one in mine:
         one.outbox.hurry()
-    for one in mine:
-        one.outbox.flush(max(until_s - time.monotonic(), 0.0))
+    for one in sorted(mine, key=lambda one: one.options.exit_flush_s):
+        left_s = begun_s + one.options.exit_flush_s - time.monotonic()
+        one.outbox.flush(max(left_s, 0.0))
         one.outbox.give_up()
 
 

@@ -1,15 +1,17 @@
 """Keep-alive, the one retry, time limits, fallbacks, threads and forks."""
 
-import os
+import asyncio
 import socket
 import threading
 
 import pytest
 
-from bandit_svc.client import BanditClient, BanditClientError
+from bandit_svc.client import AsyncBanditClient, BanditClient, BanditClientError
+from tests.harness.client.forked import in_fork
 from tests.harness.fakes.json_server import Answer
 from tests.harness.fakes.scripted_service import ScriptedService
-from tests.harness.waiting import wait_until
+from tests.harness.waiting import GENEROUS_S, wait_until
+from tests.harness.web.own_loop import in_own_loop
 
 DECIDED = {"decision_id": "d-1", "experiment": "hero", "variant": "sandals"}
 
@@ -185,15 +187,63 @@ def test_a_forked_process_opens_a_connection_of_its_own(
     stub.answer(Answer(201, DECIDED))
     client.decide("hero")
 
-    child = os.fork()
-    if child == 0:
-        client.decide("hero", fallback="none")
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
+    in_fork(lambda: client.decide("hero").variant)
     client.decide("hero")
 
     parents, forked, parents_again = (asked.connection for asked in stub.asked)
     assert parents == parents_again != forked
+
+
+def test_a_fork_of_a_program_with_a_loop_leaves_its_connections_alone(
+    stub: ScriptedService,
+) -> None:
+    stub.answer(Answer(201, DECIDED))
+    client = AsyncBanditClient(stub.url, timeout_s=GENEROUS_S)
+
+    async def ask() -> str:
+        return (await client.decide("hero")).variant
+
+    async def main() -> list[str]:
+        said = [await ask(), in_fork(lambda: in_own_loop(ask())), await ask()]
+        await client.close()
+        return said
+
+    assert in_own_loop(main()) == ["sandals"] * 3
+    first, forked, again = (asked.connection for asked in stub.asked)
+    assert first == again != forked
+
+
+def test_one_client_serves_one_loop_after_the_other(stub: ScriptedService) -> None:
+    stub.answer(Answer(201, DECIDED))
+    client = AsyncBanditClient(stub.url, timeout_s=GENEROUS_S)
+
+    async def ask() -> str:
+        variant = (await client.decide("hero")).variant
+        await client.close()
+        return variant
+
+    assert [in_own_loop(ask()) for _ in range(2)] == ["sandals"] * 2
+
+
+def test_a_call_that_is_cancelled_leaves_the_next_one_its_own_answer(
+    stub: ScriptedService,
+) -> None:
+    stub.answer(Answer(201, DECIDED), Answer(silent=True), Answer(201, DECIDED))
+
+    async def main() -> str:
+        async with AsyncBanditClient(stub.url, timeout_s=GENEROUS_S) as client:
+            await client.decide("hero")
+            waiting = asyncio.create_task(client.decide("hero", fallback="mine"))
+            # Until its request has arrived, which is never answered.
+            await asyncio.to_thread(
+                wait_until, lambda: len(stub.asked) == 2, "its arrival"
+            )
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            return (await client.decide("hero")).variant
+
+    assert in_own_loop(main()) == "sandals"
 
 
 def test_a_path_in_the_address_comes_before_every_route(stub: ScriptedService) -> None:

@@ -1,5 +1,6 @@
 """Rewards, events and activations wait in memory until the service has taken them."""
 
+import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -9,13 +10,16 @@ from datetime import UTC, datetime
 import pytest
 
 from bandit_svc.client import AsyncBanditClient, BanditClient
+from bandit_svc.client.guarding.minute_log import MinuteLog
+from bandit_svc.client.reporting.lane import Lane
+from bandit_svc.client.reporting.outbox import Answer as Answered
+from bandit_svc.client.reporting.outbox import Outbox
 from tests.harness.client.collecting_service import (
     CollectingService,
     collecting_service,
 )
 from tests.harness.client.forked import in_fork
 from tests.harness.fakes.json_server import Answer
-from tests.harness.loopback import free_port
 from tests.harness.waiting import GENEROUS_S, wait_until
 from tests.harness.web.own_loop import in_own_loop
 
@@ -171,18 +175,23 @@ def test_one_report_that_spoils_its_batch_is_found_and_lets_the_others_pass(
 
 
 def test_what_does_not_fit_is_lost_and_counted(
-    caplog: pytest.LogCaptureFixture,
+    service: CollectingService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    nowhere = f"http://127.0.0.1:{free_port()}"
     with (
         caplog.at_level(logging.WARNING, "bandit_client"),
-        BanditClient(nowhere, most_waiting=3, exit_flush_s=0.0) as client,
+        BanditClient(
+            service.url,
+            most_waiting=3,
+            flush_interval_s=3600,
+            exit_flush_s=GENEROUS_S,
+        ) as client,
     ):
         for number in range(5):
             client.reward("d-1", 1.0, f"r{number}")
         stats = client.stats()
 
     assert (stats.waiting, stats.dropped) == (3, {"full": 2})
+    assert service.reward_ids == ["r0", "r1", "r2"]
     assert "1 rewards were lost (full): 3 wait already" in caplog.text
 
 
@@ -300,3 +309,32 @@ def test_reports_of_the_async_client_may_be_awaited_and_need_not_be(
     assert service.reward_ids == ["awaited", "not awaited"]
     assert len(service.taken["events"]) == 1
     assert service.taken["decision_ids"] == ["d-2"]
+
+
+def test_a_wrong_clock_loses_nothing_though_the_services_is_not_known_yet() -> None:
+    """A program whose clock is ten minutes ahead begins while the service is down."""
+    sent: list[dict[str, str]] = []
+    date = "Sun, 09 Sep 2001 01:46:40 GMT"
+    refused = {"status": 400, "errors": [{"pointer": "/rewards/0/occurred_at"}]}
+
+    def send(_: str, body: bytes) -> Answered:
+        (reward,) = json.loads(body)["rewards"]
+        sent.append(reward)
+        answer = refused if len(sent) == 1 else {"status": "accepted"}
+        return {"rewards": [answer]}, date
+
+    outbox = Outbox(
+        [Lane("rewards", "/v1/rewards/batch", "rewards", "rewards")],
+        send,
+        MinuteLog(),
+        interval_s=-1000.0,
+        most_waiting=10,
+        wall_s=lambda: 1_000_000_600.0,
+    )
+    outbox.add("rewards", b'{"decision_id":"d-1"}', dated=True)
+
+    assert outbox.flush(GENEROUS_S)
+
+    times = [reward["occurred_at"] for reward in sent]
+    assert times == ["2001-09-09T01:56:40+00:00", "2001-09-09T01:46:40+00:00"]
+    assert (outbox.delivered, outbox.dropped) == (1, {})

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from bandit_svc.client import AsyncBanditClient, BanditClient
+from tests.harness.client.collecting_service import collecting_service
 from tests.harness.fakes.json_server import Answer
 from tests.harness.fakes.scripted_service import ScriptedService
-from tests.harness.loopback import free_port
+from tests.harness.waiting import GENEROUS_S
 from tests.harness.web.own_loop import in_own_loop
 
 DECIDED = {"decision_id": "d-1", "experiment": "hero", "variant": "sandals"}
@@ -169,9 +170,13 @@ def test_what_is_iterable_or_a_mapping_is_taken(
 
 
 def test_a_reward_may_be_any_number() -> None:
-    nowhere = f"http://127.0.0.1:{free_port()}"
-    with BanditClient(nowhere, exit_flush_s=0.0) as client:
-        for value in (True, 1, 0.5, Decimal("0.5"), Fraction(1, 3)):
-            client.reward("d-1", value)
+    with (
+        collecting_service() as service,
+        BanditClient(service.url, exit_flush_s=GENEROUS_S) as client,
+    ):
+        for value in (True, 1, 0.5, Decimal("0.5"), Fraction(1, 4)):
+            client.reward("d-1", value, "order")
+        client.flush()
 
-        assert client.stats().waiting == 5
+        values = [reward["value"] for reward in service.taken["rewards"]]
+        assert values == [1.0, 1.0, 0.5, 0.5, 0.25]

@@ -59,8 +59,17 @@ def result_of_failure(batch: Sequence[Report], error: BanditClientError) -> Batc
     )
 
 
-def result_of_answers(batch: Sequence[Report], answers: Sequence[Any]) -> BatchResult:
-    """Return what the answers to a batch's reports mean, one by one."""
+def result_of_answers(
+    batch: Sequence[Report], answers: Sequence[Any], *, redates: bool = False
+) -> BatchResult:
+    """Return what the answers to a batch's reports mean, one by one.
+
+    Args:
+        batch: as it was sent.
+        answers: one for each of its reports.
+        redates: the next attempt would say other times, since the service's clock was
+            not known for this one.
+    """
     result = BatchResult()
     for report, answer in zip(batch, answers, strict=True):
         status = answer.get("status") if isinstance(answer, Mapping) else None
@@ -68,8 +77,18 @@ def result_of_answers(batch: Sequence[Report], answers: Sequence[Any]) -> BatchR
             result.delivered += 1
             continue
         result.error = BanditClientError(status, answer)
-        if status == TOO_MANY or status >= FIRST_SERVER_ERROR:
+        may_pass = status == TOO_MANY or status >= FIRST_SERVER_ERROR
+        if may_pass or (redates and _is_about_time(report, answer)):
             result.again.append(report)
         else:
             result.refused += 1
     return result
+
+
+def _is_about_time(report: Report, answer: Mapping[str, Any]) -> bool:
+    errors = answer.get("errors")
+    return report.occurred_s is not None and any(
+        str(one.get("pointer", "")).endswith("/occurred_at")
+        for one in (errors if isinstance(errors, list) else ())
+        if isinstance(one, Mapping)
+    )

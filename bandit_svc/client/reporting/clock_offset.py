@@ -27,6 +27,8 @@ class ClockOffset:
     def __init__(self, wall_s: Clock) -> None:
         self._wall_s = wall_s
         self._offset_s = 0.0
+        self.is_known = False
+        """An answer of the service has said its time."""
 
     def note(self, date: str | None) -> None:
         """Compare with the header `Date` of an answer that has just come."""
@@ -36,6 +38,7 @@ class ClockOffset:
             offset_s = parsedate_to_datetime(date).timestamp() - self._wall_s()
         except ValueError:
             return
+        self.is_known = True
         self._offset_s = offset_s if abs(offset_s) >= LEAST_OFFSET_S else 0.0
 
     def dated(self, report: Report, now_s: float, interval_s: float) -> bytes:

@@ -226,9 +226,11 @@ class Outbox:
         if not batch:
             return
         try:
+            redates = not self._offset.is_known
             answer, date = self._send(lane.path, self._body(lane, batch))
             self._offset.note(date)
-            result = result_of_answers(batch, _answers(lane, answer, len(batch)))
+            answers = _answers(lane, answer, len(batch))
+            result = result_of_answers(batch, answers, redates=redates)
         except BanditClientError as error:
             result = result_of_failure(batch, error)
         # The thread has to go on: whatever this was, the reports are sent again.
