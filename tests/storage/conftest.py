@@ -26,8 +26,13 @@ from bandit_svc.storage.rows import (
     DueDecision,
     IngestOutcome,
 )
-from tests.harness.stored.backends import open_place
-from tests.harness.stored.postgres import as_it_was_made, made_schema, postgres_server
+from tests.harness.stored.backends import open_place, place_of
+from tests.harness.stored.postgres import (
+    SCHEMA,
+    as_it_was_made,
+    make_schema,
+    postgres_server,
+)
 from tests.harness.waiting import GENEROUS_S
 
 ROOT = Path(__file__).parents[2]
@@ -53,10 +58,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[tuple[str, str]]:
-    """Return the address of a server, and the place of a store of it."""
+def postgres() -> Iterator[str]:
+    """Return the address of a server that has a store."""
     with postgres_server() as address:
-        yield address, made_schema(address)
+        make_schema(address)
+        yield address
 
 
 @pytest.fixture
@@ -65,9 +71,9 @@ def store_place(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield str(folder)
         return
-    address, place = request.getfixturevalue("postgres")
+    address = request.getfixturevalue("postgres")
     with as_it_was_made(address):
-        yield place
+        yield place_of(address, SCHEMA, folder)
 
 
 @pytest.fixture

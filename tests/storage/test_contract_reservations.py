@@ -16,8 +16,6 @@ from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.programmes.reservations import Place
 from bandit_svc.storage.sqlite.programmes.reservations import SLACK_MS
 
-# A PostgreSQL store has none yet.
-pytestmark = pytest.mark.backends("sqlite")
 TRAIL = "#shop tag=offer"
 MONTH_MS = 30 * DAY_MS
 NOW = 400 * DAY_MS

@@ -81,6 +81,8 @@ class Connection:
 
 Keep = Callable[[Connection, Sequence[Damage]], None]
 """Keeps damaged rows that were met, in a transaction."""
+Require = Callable[["psycopg.Connection[Row]", tuple[str, str]], None]
+"""Raises where a process must not write."""
 
 
 class Database:
@@ -94,8 +96,9 @@ class Database:
         address: str,
         schema: str,
         dialect: Callable[[], Dialect],
-        keep: Keep,
-        require: "Callable[[psycopg.Connection[Row], tuple[str, str]], None]",
+        keep: Keep = lambda _, __: None,
+        require: Require = lambda _, __: None,
+        busy_s: int = BUSY_S,
     ) -> None:
         """Describe the schema.
 
@@ -106,11 +109,13 @@ class Database:
             keep: called in a transaction with the damaged rows that were met.
             require: called first in each transaction that writes, with the place of
                 the schema.
+            busy_s: seconds for which a writer waits for others.
         """
         self.schema = schema
         self.place = (address, schema)
         self._address = address
         self._keep = keep
+        self._busy_s = busy_s
         self._require = require
         self._dialect = dialect
         self._local = threading.local()
@@ -251,7 +256,7 @@ class Database:
                 application_name="bandit_svc",
             )
             try:
-                _prepare(plain, self.schema)
+                _prepare(plain, self.schema, self._busy_s)
             except psycopg.Error:
                 plain.close()
                 raise
@@ -272,7 +277,7 @@ class Database:
             ) from error
 
 
-def _prepare(plain: "psycopg.Connection[Row]", schema: str) -> None:
+def _prepare(plain: "psycopg.Connection[Row]", schema: str, busy_s: int) -> None:
     """Set up a new connection."""
     plain.adapters.register_dumper(bool, _FlagDumper)
     plain.adapters.register_loader("numeric", _SumLoader)
@@ -280,7 +285,7 @@ def _prepare(plain: "psycopg.Connection[Row]", schema: str) -> None:
     plain.prepare_threshold = 1
     for name, value in (
         ("search_path", schema),
-        ("lock_timeout", f"{BUSY_S}s"),
+        ("lock_timeout", f"{busy_s}s"),
         ("idle_in_transaction_session_timeout", f"{IDLE_S}s"),
         # Segments of the event log are deleted after a commit.
         ("synchronous_commit", "on"),

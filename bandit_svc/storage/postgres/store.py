@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from bandit_svc.errors import Unavailable
+from bandit_svc.storage.archive.archived import Archived
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.control.leases import Leases
@@ -24,22 +25,29 @@ from bandit_svc.storage.interface import (
     Facts,
     Joins,
     ModelVersions,
+    Storage,
 )
 from bandit_svc.storage.jobs import Jobs
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.postgres import schema
+from bandit_svc.storage.postgres.beside import attached_schema, beside, drop
+from bandit_svc.storage.postgres.beside import is_there as is_schema
 from bandit_svc.storage.postgres.changes import Changes
 from bandit_svc.storage.postgres.database import Database, Keep
 from bandit_svc.storage.postgres.leases import TTL_S, PostgresLeases, require_leases
 from bandit_svc.storage.postgres.migrating import check_version, is_there, migrate
 from bandit_svc.storage.postgres.open_rows import OPEN_ROWS
+from bandit_svc.storage.postgres.people.reservations import PostgresReservations
+from bandit_svc.storage.postgres.people.units import PostgresUnits
 from bandit_svc.storage.postgres.soundness import CHECK
 from bandit_svc.storage.privacy import Apart, Privacy
 from bandit_svc.storage.programmes.programmes import Programmes
+from bandit_svc.storage.programmes.reservations import Reservations
 from bandit_svc.storage.programmes.totals import ProgrammeTotals
 from bandit_svc.storage.slots.tallies import SlotTallies
 from bandit_svc.storage.splits.kept import Splits
+from bandit_svc.storage.sqlite.archive.store import SqliteArchived
 from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.corrections.store import SqliteCorrections
 from bandit_svc.storage.sqlite.damages import SqliteDamages, keep_damaged_rows
@@ -59,6 +67,7 @@ from bandit_svc.storage.sqlite.people.sticky import SqliteStickyChoices
 from bandit_svc.storage.sqlite.people.unit_facts import SqliteUnitFacts
 from bandit_svc.storage.sqlite.privacy.apart import SqliteApart
 from bandit_svc.storage.sqlite.privacy.erasures import SqlitePrivacy
+from bandit_svc.storage.sqlite.privacy.pseudonym_key import make_key, read_key
 from bandit_svc.storage.sqlite.programmes.store import SqliteProgrammes
 from bandit_svc.storage.sqlite.programmes.totals import SqliteProgrammeTotals
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
@@ -69,9 +78,18 @@ from bandit_svc.storage.sqlite.splits.tables import VERSIONS
 from bandit_svc.storage.sqlite.sums.breakdowns import SqliteBreakdowns
 from bandit_svc.storage.sqlite.sums.overview import SqliteOverview
 from bandit_svc.storage.sqlite.version_file import VersionFile
-from bandit_svc.storage.units import StickyChoices, UnitFacts
+from bandit_svc.storage.units import StickyChoices, UnitFacts, Units
 
 _KEEP_VALUE: Final = "INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)"
+_WRITABLE: Final = """
+    SELECT NOT pg_is_in_recovery() AND has_table_privilege('decisions', 'INSERT')"""
+# A row that changes has another hash, as it has another checksum elsewhere.
+_SOURCE: Final = """
+    SELECT decode(md5(CAST(j AS text)), 'hex'), decode(md5(CAST(d AS text)), 'hex'),
+        decode(md5(CAST(s AS text)), 'hex')
+    FROM joined j LEFT JOIN decisions d USING (row_id)
+    LEFT JOIN joined_slots s USING (row_id)
+    WHERE j.number = ? AND j.position >= ? AND j.position <= ? ORDER BY j.position"""
 _SIZE: Final = """
     SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'S')"""
@@ -80,14 +98,20 @@ _SIZE: Final = """
 class PostgresStorage:
     """See storage.interface.Storage. Connects to its server at first use."""
 
-    def __init__(self, address: str, name: str, lease_ttl_s: float = TTL_S) -> None:
+    def __init__(
+        self, address: str, name: str, folder: Path, lease_ttl_s: float = TTL_S
+    ) -> None:
         """Describe the store.
 
         Args:
             address: of the server and its database, as libpq takes it.
-            name: of the schema.
+            name: of the schema; those of units and caps have it as their beginning.
+            folder: of this machine, with the key of the pseudonyms.
             lease_ttl_s: seconds after which a silent holder of a lease has lost it.
         """
+        self._place = (address, name)
+        self._folder = folder
+        self._lease_ttl_s = lease_ttl_s
         self._schema = Database(
             address,
             name,
@@ -124,16 +148,26 @@ class PostgresStorage:
         self.sticky: StickyChoices = SqliteStickyChoices(database)
         self.privacy: Privacy = SqlitePrivacy(database, decisions, self.secret)
         self.corrections: Corrections = SqliteCorrections(
-            database, decisions, just_joined, _beside
+            database,
+            decisions,
+            just_joined,
+            lambda other: attached_schema(name, beside(name, other)),
         )
         self.apart: Apart = SqliteApart(database, decisions)
         self.programmes: Programmes = SqliteProgrammes(database, changes)
         self.programme_totals: ProgrammeTotals = SqliteProgrammeTotals(database)
         self.credits: Credits = SqliteCredits(database)
+        self.archived: Archived = SqliteArchived(database, decisions, _SOURCE)
+        self._units = PostgresUnits((address, f"{name}_units"), self.secret)
+        self.units: Units = self._units
+        self._caps = PostgresReservations((address, f"{name}_caps"), self.secret)
+        self.reservations: Reservations = self._caps
 
     def migrate(self) -> None:
         """See the interface."""
         migrate(self._schema)
+        self._units.migrate()
+        self._caps.migrate()
 
     def check_schema(self) -> None:
         """See the interface."""
@@ -151,12 +185,53 @@ class PostgresStorage:
             )
         return bytes.fromhex(row[0])
 
-    def initialise(self, secret: bytes, now_ms: int) -> bool:
-        """See the interface; pseudonyms are still to come."""
+    def initialise(
+        self, secret: bytes, now_ms: int, pseudonym_key: bytes | None = None
+    ) -> bool:
+        """See the interface."""
         with self._schema.write() as connection:
+            rows = connection.execute("SELECT name FROM meta").fetchall()
+            kept = {name for (name,) in rows}
+            if pseudonym_key is not None and (
+                "pseudonyms" in kept or "secret" not in kept
+            ):
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_key(self._folder, pseudonym_key)
             added = connection.execute(_KEEP_VALUE, ("secret", secret.hex())).rowcount
+            if added and pseudonym_key is not None:
+                connection.execute(_KEEP_VALUE, ("pseudonyms", "blake2b-96"))
             connection.execute(_KEEP_VALUE, ("created_at_ms", str(now_ms)))
         return bool(added)
+
+    def pseudonym_key(self) -> bytes | None:
+        """See the interface."""
+        self.secret()
+        used = self._schema.row("SELECT 1 FROM meta WHERE name = 'pseudonyms'", ())
+        return None if used is None else read_key(self._folder)
+
+    def check_writable(self) -> None:
+        """See the interface."""
+        row = self._schema.row(_WRITABLE, ())
+        if row is None or not row[0]:
+            raise Unavailable(
+                f"the schema {self._schema.schema!r} of the PostgreSQL server can't be "
+                "written; check the rights of its user, and that it is no standby"
+            )
+
+    def beside(self, name: str) -> Storage:
+        """See the interface."""
+        address, own = self._place
+        return PostgresStorage(
+            address, beside(own, name), self._folder, self._lease_ttl_s
+        )
+
+    def is_beside(self, name: str) -> bool:
+        """See the interface."""
+        return is_schema(self._schema, beside(self._schema.schema, name))
+
+    def forget_beside(self, name: str) -> None:
+        """See the interface."""
+        drop(self._schema, beside(self._schema.schema, name))
 
     def size_bytes(self) -> int:
         """See the interface."""
@@ -166,9 +241,5 @@ class PostgresStorage:
     def close(self) -> None:
         """See the interface."""
         self._schema.close()
-
-
-def _beside(name: str) -> Path:
-    raise Unavailable(
-        f"nothing can be made anew beside a store on a PostgreSQL server yet ({name})"
-    )
+        self.units.close()
+        self.reservations.close()

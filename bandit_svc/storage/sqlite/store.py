@@ -43,6 +43,7 @@ from bandit_svc.storage.sqlite.archive.store import SqliteArchived
 from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.control.leases import SqliteLeases
 from bandit_svc.storage.sqlite.corrections.store import SqliteCorrections
+from bandit_svc.storage.sqlite.corrections.taking_over import attached_file
 from bandit_svc.storage.sqlite.damages import SqliteDamages, keep_damaged_rows
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.doors.corrected import SqliteCorrected
@@ -128,7 +129,7 @@ class SqliteStorage:
             self._database,
             decisions,
             just_joined,
-            lambda name: self._beside(name) / DATABASE,
+            lambda name: attached_file(self._beside(name) / DATABASE),
         )
         self.apart: Apart = SqliteApart(self._database, decisions)
         self.privacy: Privacy = SqlitePrivacy(self._database, decisions, self.secret)

@@ -35,6 +35,10 @@ _EMPTY = """
             END IF;
         END LOOP;
     END $$"""
+_EMPTY_BESIDE = f"""
+    DELETE FROM {SCHEMA}_units.units; DELETE FROM {SCHEMA}_units.overshoot;
+    UPDATE {SCHEMA}_units.place SET position = 0, links = 0;
+    DELETE FROM {SCHEMA}_caps.persons; DELETE FROM {SCHEMA}_caps.places"""  # noqa: S608 - our own names
 _QUICK = (
     *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"),
     *("-c", "shared_buffers=32MB", "-c", "max_connections=200", "-c", "autovacuum=off"),
@@ -83,12 +87,10 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def made_schema(address: str) -> str:
-    """Make a schema with the tables of a store, and return its place."""
-    place = place_of(address, SCHEMA)
-    with closing(open_place(place)) as storage:
+def make_schema(address: str) -> None:
+    """Make a schema with the tables of a store."""
+    with closing(open_place(place_of(address, SCHEMA, Path()))) as storage:
         storage.migrate()
-    return place
 
 
 @contextmanager
@@ -104,6 +106,7 @@ def as_it_was_made(address: str) -> Iterator[None]:
         yield
         with connection.transaction():
             connection.execute(_EMPTY)
+            connection.execute(_EMPTY_BESIDE.encode())
             connection.cursor().executemany(
                 "INSERT INTO meta (name, value) VALUES (%s, %s)", made
             )

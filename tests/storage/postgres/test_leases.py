@@ -3,6 +3,7 @@
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -38,17 +39,16 @@ def test_a_holder_that_was_stopped_loses_its_lease_and_its_writes_fail(
 
 
 def test_a_server_that_is_away_is_told_with_a_way_out() -> None:
-    away = PostgresStorage("host=/nonexistent user=bandit dbname=postgres", "none")
+    away = PostgresStorage("host=/nonexistent dbname=postgres", "none", Path())
 
     with pytest.raises(Unavailable, match="server of BANDIT_STORE is up"):
         away.experiments.all()
 
 
 def test_a_schema_without_tables_is_told_with_a_way_out(
-    postgres: tuple[str, str],
+    postgres: str,
 ) -> None:
-    address, _ = postgres
-    empty = PostgresStorage(address, "no_tables")
+    empty = PostgresStorage(postgres, "no_tables", Path())
 
     with pytest.raises(Unavailable, match="no store in the schema 'no_tables'"):
         empty.check_schema()

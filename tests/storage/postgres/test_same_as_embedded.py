@@ -26,7 +26,6 @@ from bandit_svc.services.managing import lifecycle
 from bandit_svc.services.serving.decide import Decided
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.postgres.schema import tables
-from bandit_svc.storage.sqlite.people.units import SqliteUnits
 from bandit_svc.wiring import Backends
 from tests.harness.service import VARIANTS, Service
 from tests.harness.stored.postgres import SCHEMA
@@ -41,20 +40,17 @@ Rows = list[tuple[object, ...]]
 class Follower:
     """A learner over another store, which reads the same log at the same times."""
 
-    def __init__(self, service: Service, storage: Storage, folder: Path) -> None:
+    def __init__(self, service: Service, storage: Storage) -> None:
         self.storage = storage
         self._backends = Backends(service.settings)
         self._backends.storage.close()
         self._backends.storage = storage
-        # States of units are kept beside it until it has them itself.
-        storage.units = SqliteUnits(folder / "units.db", storage.secret)
         self.learner = Learner(
             self._backends, lambda: service.now_ms, clock_s=lambda: 0.0
         )
 
     def close(self) -> None:
         """Close what was opened."""
-        self.storage.units.close()
         self._backends.close()
 
 
@@ -70,24 +66,23 @@ def service(tmp_path: Path) -> Iterator[Service]:
 def follower(
     service: Service,
     open_store: Callable[[], Storage],
-    postgres: tuple[str, str],
-    tmp_path: Path,
+    postgres: str,
 ) -> Iterator[Follower]:
     storage = open_store()
     storage.migrate()
     storage.initialise(service.storage.secret(), service.now_ms)
     # Units are hashed with it in both.
     find = "SELECT name, value FROM meta WHERE name = 'credit_salt'"
-    with closing(embedded(service)) as one, server(postgres[0]) as other:
+    with closing(embedded(service)) as one, server(postgres) as other:
         for name, value in one.execute(find).fetchall():
             other.execute("UPDATE meta SET value = %s WHERE name = %s", [value, name])
-    made = Follower(service, storage, tmp_path)
+    made = Follower(service, storage)
     yield made
     made.close()
 
 
 def test_one_log_makes_the_same_tables_and_models(
-    service: Service, follower: Follower, postgres: tuple[str, str]
+    service: Service, follower: Follower, postgres: str
 ) -> None:
     stores = (service.storage, follower.storage)
     for key, kind in (("hero", "vw"), ("shelf", "linear")):
@@ -111,7 +106,7 @@ def test_one_log_makes_the_same_tables_and_models(
         follower.learner.tick()
 
     expected = embedded_rows(service)
-    found = rows_of_server(postgres[0])
+    found = rows_of_server(postgres)
     assert found.keys() == expected.keys()
     for table, rows in expected.items():
         assert found[table] == rows, table
@@ -122,6 +117,15 @@ def test_one_log_makes_the_same_tables_and_models(
         assert models[0] is not None
         assert models[0] == models[1]
     assert [storage.facts.check() for storage in stores] == [[], []]
+    states = [states_of(storage) for storage in stores]
+    assert states[0] == states[1]
+    assert states[0][1]
+
+
+def states_of(storage: Storage) -> tuple[int, Rows]:
+    """Return the position of the states of units, and their rows."""
+    with storage.units.snapshot() as kept:
+        return kept.position, [tuple(row) for row in kept.rows]
 
 
 FILLED = frozenset(

@@ -12,6 +12,7 @@ from bandit_svc.domain.people.unit_state import UnitState, linked, new_state
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.sqlite.people.state_marks import StateMarks
 from bandit_svc.storage.sqlite.people.units import SqliteUnits
+from bandit_svc.storage.units import Units
 
 
 def secret() -> bytes:
@@ -25,7 +26,7 @@ def opened(folder: Path) -> Iterator[SqliteUnits]:
         yield units
 
 
-def save(units: SqliteUnits, *states: UnitState) -> None:
+def save(units: Units, *states: UnitState) -> None:
     position = units.position()
     assert units.save(states, position, position + 1)
 

@@ -48,7 +48,10 @@ def create_archived(db: UtilsDatabase) -> None:
 class SqliteArchived:
     """See storage.archive.archived.Archived."""
 
-    def __init__(self, database: Database, decisions: StoredDecisions) -> None:
+    def __init__(
+        self, database: Database, decisions: StoredDecisions, source: str = _SOURCE
+    ) -> None:
+        self._source = source
         self._database = database
         self._decisions = decisions
 
@@ -160,7 +163,7 @@ class SqliteArchived:
         """See the interface."""
         digest = hashlib.sha256()
         with self._database.read() as connection:
-            for crcs in connection.execute(_SOURCE, (number, first, last)):
+            for crcs in connection.execute(self._source, (number, first, last)):
                 digest.update(b"".join(crc or b"-" for crc in crcs))
         return digest.hexdigest()
 

@@ -1,7 +1,6 @@
 """Corrected rewards, as they are read; see storage.corrections.Corrections."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.events.reward import MAIN_METRIC
@@ -17,7 +16,7 @@ from bandit_svc.storage.sqlite.corrections.states import (
     state_of,
     waiting_states,
 )
-from bandit_svc.storage.sqlite.corrections.taking_over import take_over
+from bandit_svc.storage.sqlite.corrections.taking_over import Attached, take_over
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
 from bandit_svc.storage.sqlite.rows.joined import FoundRow, due_decisions
@@ -50,7 +49,7 @@ class SqliteCorrections:
         database: of the store.
         decisions: of the store.
         just_joined: forgotten when joined rewards change.
-        path: of the file of a store beside this one, by its name.
+        other: returns what attaches a store beside this one, by its name.
     """
 
     def __init__(
@@ -58,12 +57,12 @@ class SqliteCorrections:
         database: Database,
         decisions: StoredDecisions,
         just_joined: JustJoined,
-        path: Callable[[str], Path],
+        other: Callable[[str], Attached],
     ) -> None:
         self._database = database
         self._decisions = decisions
         self._just_joined = just_joined
-        self._path = path
+        self._other = other
 
     def known_reward(
         self, decision_id: str, metric: str, reward_id: str
@@ -120,6 +119,6 @@ class SqliteCorrections:
 
     def take_over(self, taken: TakeOver) -> bool:
         """See the interface."""
-        done = take_over(self._database, self._path(taken.name), taken)
+        done = take_over(self._database, self._other(taken.name), taken)
         self._just_joined.forget(taken.number)
         return done

@@ -5,7 +5,8 @@ owns the transaction, in which the other store is attached.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from bandit_svc.storage.corrections import JoinedChange, TakeOver
@@ -32,45 +33,59 @@ _FOLLOWING = (
 _UNITS = "unit_states"
 
 
-def take_over(database: Database, path: Path, taken: TakeOver) -> bool:
+Attached = Callable[[Database], AbstractContextManager[tuple[str, str]]]
+"""Yields the names by which statements tell a store's tables from another's."""
+
+
+def attached_file(path: Path) -> Attached:
+    """Return what attaches the file of another store to this one's connection."""
+
+    @contextmanager
+    def attached(database: Database) -> Iterator[tuple[str, str]]:
+        connection = database.connection()
+        connection.execute("ATTACH DATABASE ? AS anew", [f"{path}"])
+        try:
+            yield "main", "anew"
+        finally:
+            connection.execute("DETACH DATABASE anew")
+
+    return attached
+
+
+def take_over(database: Database, attached: Attached, taken: TakeOver) -> bool:
     """Replace the rows of an experiment; see Corrections.take_over.
 
     Args:
         database: of this store.
-        path: of the other store's file.
+        attached: attaches the other store.
         taken: what replaces them.
     """
-    connection = database.connection()
-    connection.execute("ATTACH DATABASE ? AS anew", [f"{path}"])
-    try:
-        with database.write() as connection:
-            if newest_version(connection, taken.number) != taken.parent_version:
-                return False
-            _copy(connection, taken.number)
-            _change_joined(connection, taken.number, taken.changes)
-            learn_branches_again(connection, taken.number)
-            keep_learned(
-                connection, taken.number, taken.learned, taken.now_ms, taken.took_ms
-            )
-            if taken.model is not None:
-                insert_version(connection, taken.model)
-            if taken.model is not None and taken.changes:
-                version = taken.model.meta.version
-                position = min(change.position for change in taken.changes)
-                keep_outdated(connection, taken.number, version, position)
-    finally:
-        connection.execute("DETACH DATABASE anew")
+    with attached(database) as stores, database.write() as connection:
+        if newest_version(connection, taken.number) != taken.parent_version:
+            return False
+        _copy(connection, taken.number, *stores)
+        _change_joined(connection, taken.number, taken.changes)
+        learn_branches_again(connection, taken.number)
+        keep_learned(
+            connection, taken.number, taken.learned, taken.now_ms, taken.took_ms
+        )
+        if taken.model is not None:
+            insert_version(connection, taken.model)
+        if taken.model is not None and taken.changes:
+            version = taken.model.meta.version
+            position = min(change.position for change in taken.changes)
+            keep_outdated(connection, taken.number, version, position)
     return True
 
 
-def _copy(connection: sqlite3.Connection, number: int) -> None:
+def _copy(connection: sqlite3.Connection, number: int, this: str, anew: str) -> None:
     for table in (*_FOLLOWING, _UNITS):
         gone = connection.execute(
-            f"DELETE FROM main.{table} WHERE number = ?",  # noqa: S608 - our own names
+            f"DELETE FROM {this}.{table} WHERE number = ?",  # noqa: S608 - our own names
             (number,),
         )
         came = connection.execute(
-            f"INSERT INTO main.{table} SELECT * FROM anew.{table} WHERE number = ?",  # noqa: S608 - our own names
+            f"INSERT INTO {this}.{table} SELECT * FROM {anew}.{table} WHERE number = ?",  # noqa: S608 - our own names
             (number,),
         )
         if table == _UNITS:

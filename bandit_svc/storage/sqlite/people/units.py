@@ -19,7 +19,7 @@ from bandit_svc.domain.people.unit_state import (
 )
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.people.state_marks import StateMarks
-from bandit_svc.storage.units import NO_OVERSHOOT, Overshoot, UnitRows
+from bandit_svc.storage.units import NO_OVERSHOOT, Overshoot, UnitRows, Units
 
 KEY_BYTES = 16
 _STATE = b"S"
@@ -39,7 +39,9 @@ _SCHEMA = """
     INSERT OR IGNORE INTO place VALUES (1, 0, 0);
     CREATE TABLE IF NOT EXISTS overshoot (programme TEXT NOT NULL, cap TEXT NOT NULL,
         n INTEGER NOT NULL, PRIMARY KEY (programme, cap)) WITHOUT ROWID;"""
-_OVERSHOOT = "SELECT programme, cap, n FROM overshoot WHERE n ORDER BY programme, cap"
+_OVERSHOOT = (
+    "SELECT programme, cap, n FROM overshoot WHERE n <> 0 ORDER BY programme, cap"
+)
 
 
 class SqliteUnits:
@@ -169,17 +171,18 @@ class SqliteUnits:
             connection.execute("DELETE FROM units")
             connection.executemany("INSERT INTO units VALUES (?, ?)", rows.rows)
             connection.execute(
-                "UPDATE place SET position = ?, links = EXISTS (SELECT 1 FROM units"
+                "UPDATE place SET position = ?, links = CASE WHEN EXISTS"
                 # A state that has the word elsewhere is read once too often.
-                " WHERE substr(state, 1, 1) = ? OR instr(state, ?))",
+                " (SELECT 1 FROM units WHERE substr(state, 1, 1) = ?"
+                "  OR instr(state, ?)) THEN 1 ELSE 0 END",
                 (rows.position, _LINK, b"denied"),
             )
             connection.execute("DELETE FROM overshoot")
-            connection.execute(f"PRAGMA user_version = {_IN_ORDER}")
+            self._mark_order(connection)
             _add_overshoot(connection, rows.overshoot)
 
     @contextmanager
-    def empty(self) -> Iterator["SqliteUnits"]:
+    def empty(self) -> Iterator[Units]:
         """See the interface."""
         with TemporaryDirectory(dir=self._path.parent, prefix="units-") as folder:
             fresh = SqliteUnits(Path(folder) / self._path.name, self._secret)
@@ -192,6 +195,10 @@ class SqliteUnits:
         """See the interface."""
         self._database.close()
         self._marks.close()
+
+    def _mark_order(self, connection: sqlite3.Connection) -> None:
+        """Keep that the states follow from facts in the order of their receipt."""
+        connection.execute(f"PRAGMA user_version = {_IN_ORDER}")
 
     def _place(self, column: str) -> int:
         row = self._database.row(f"SELECT {column} FROM place", ())  # noqa: S608 - our own name

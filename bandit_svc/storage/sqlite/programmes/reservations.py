@@ -84,7 +84,7 @@ class SqliteReservations:
 
     def link(self, ids: Sequence[str]) -> None:
         """See the interface."""
-        if self._path.exists() and self.used(ids, (), 0) is None:
+        if self._is_there() and self.used(ids, (), 0) is None:
             with self.holding(ids):
                 pass
 
@@ -114,7 +114,7 @@ class SqliteReservations:
     def forget(self, ids: Iterable[str]) -> int:
         """See the interface."""
         gone = 0
-        if not self._path.exists():
+        if not self._is_there():
             return gone
         with self._database.write() as connection:
             for key in map(self._key, ids):
@@ -129,11 +129,15 @@ class SqliteReservations:
 
     def scrub(self, beat: Callable[[], None]) -> bool:
         """See the interface."""
-        return not self._path.exists() or self._database.scrub(beat)
+        return not self._is_there() or self._database.scrub(beat)
 
     def close(self) -> None:
         """See the interface."""
         self._database.close()
+
+    def _is_there(self) -> bool:
+        """Return whether any place may have been taken."""
+        return self._path.exists()
 
     def _key(self, unit_id: str) -> bytes:
         hashing = self._keyed.copy()
@@ -197,8 +201,15 @@ def _one_person(connection: sqlite3.Connection, keys: Sequence[bytes]) -> bytes:
         connection.execute(
             "UPDATE persons SET person = ? WHERE person = ?", (person, other)
         )
+        # One decision has one place, whichever of the two persons it named.
         connection.execute(
-            "UPDATE OR REPLACE places SET person = ? WHERE person = ?", (person, other)
+            "DELETE FROM places WHERE person = ?1 AND EXISTS (SELECT 1 FROM places AS p"
+            " WHERE p.person = ?2 AND p.cap = places.cap"
+            "  AND p.decision = places.decision)",
+            (person, other),
+        )
+        connection.execute(
+            "UPDATE places SET person = ? WHERE person = ?", (person, other)
         )
     return person
 
