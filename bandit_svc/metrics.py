@@ -167,6 +167,29 @@ POLICY_VALUE = _latest(
     "policy",
     "estimator",
 )
+AGREEMENT = _latest(
+    "bandit_agreement",
+    "Share in which an apprentice's likeliest variant is what the caller's system "
+    "shows.",
+    "experiment",
+)
+AGREEMENT_BOUND = _latest(
+    "bandit_agreement_bound",
+    "Bounds of the agreement that hold at every look.",
+    "experiment",
+    "side",
+)
+APPRENTICE_DIFFERENCE = _latest(
+    "bandit_apprentice_difference",
+    "Reward a decision that an apprentice would earn more than the caller's system.",
+    "experiment",
+)
+APPRENTICE_DIFFERENCE_BOUND = _latest(
+    "bandit_apprentice_difference_bound",
+    "Bounds of that difference that hold at every look.",
+    "experiment",
+    "side",
+)
 MODEL_VERSION = _latest(
     "bandit_model_version", "Newest published model version.", "experiment"
 )

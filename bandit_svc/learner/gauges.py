@@ -87,9 +87,29 @@ def set_gauges(report: Report) -> set[Series]:
         lower, upper = uplift.interval
         values[metrics.UPLIFT_BOUND, (key, kind, "lower")] = lower
         values[metrics.UPLIFT_BOUND, (key, kind, "upper")] = upper
+    values |= _of_apprentice(report)
     for (gauge, labels), value in values.items():
         set_value(gauge.labels(*labels), value)
     return set(values)
+
+
+def _of_apprentice(report: Report) -> dict[Series, float | None]:
+    """Return the gauges of an apprentice; none of an experiment that was never one."""
+    found, key = report.apprentice, report.experiment
+    if found is None:
+        return {}
+    values: dict[Series, float | None] = {}
+    for gauge, bound, one in (
+        (metrics.AGREEMENT, metrics.AGREEMENT_BOUND, found.agreement),
+        (
+            metrics.APPRENTICE_DIFFERENCE,
+            metrics.APPRENTICE_DIFFERENCE_BOUND,
+            found.difference,
+        ),
+    ):
+        values[gauge, (key,)] = one.estimate
+        values[bound, (key, "lower")], values[bound, (key, "upper")] = one.interval
+    return values
 
 
 def set_statuses(report: Report) -> set[Series]:

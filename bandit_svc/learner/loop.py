@@ -17,6 +17,7 @@ from bandit_svc.domain.people.unit_state import MOST_IDS
 from bandit_svc.domain.splits.step import Step
 from bandit_svc.domain.times import Deadline
 from bandit_svc.learner.archiving import ArchiveState, Archiving
+from bandit_svc.learner.apprentices import follow_apprentice
 from bandit_svc.learner.partition_watch import PartitionWatch
 from bandit_svc.learner.relearning import Relearning
 from bandit_svc.learner.splits import SplitWatch
@@ -327,6 +328,8 @@ class Learner:
         if followed.step is not None:
             tick.split_steps[number] = followed.step
         version = newest if trained.published is None else trained.published
+        if version and not trained.behind:
+            follow_apprentice(self._storage, experiment, now_ms)
         sight = Sight(experiment.revision, version, positions.get(number, 0))
         busy = behind > 0 or followed.busy or is_busy(trained, progress)
         if self._wakefulness.leave(number, sight, now_ms, busy=busy):

@@ -59,6 +59,7 @@ def report_rows(report: Report) -> Iterator[Row]:
         yield ("variants", variant.variant, "share", variant.share)
         yield from _mean("variants", variant.variant, variant)
         yield from _estimates("variants", variant.variant, {"ips": variant.ips})
+    yield from _apprentice(report)
     for policy in report.policies:
         yield from _policy(policy)
     for row in report.metrics:
@@ -70,6 +71,18 @@ def report_rows(report: Report) -> Iterator[Row]:
         yield from _point(point)
     if report.made is None:
         yield from _of_the_whole_log(report)
+
+
+def _apprentice(report: Report) -> Iterator[Row]:
+    found = report.apprentice
+    if found is None:
+        return
+    yield ("apprentice", found.mode, "n", found.decisions)
+    yield ("apprentice", found.mode, "recent", found.recent)
+    yield from _estimate("apprentice", "agreement", found.agreement)
+    yield from _estimate("apprentice", "policy", found.policy)
+    yield from _estimate("apprentice", "shown", found.shown)
+    yield from _estimate("apprentice", "difference", found.difference)
 
 
 def _counts(report: Report) -> dict[str, int]:

@@ -8,6 +8,7 @@ from bandit_svc.domain.events.refusal import REFUSED_FIELDS
 
 COUNTERS = {
     "decisions_treatment": "exposed decisions of the learning policy",
+    "decisions_shown": "those of them that the caller's own system made",
     "decisions_baseline": "exposed decisions of the holdout",
     "decisions_repeated": "decisions that were in the log twice, counted once",
     "decisions_ambiguous": "ids under which two different variants were answered",

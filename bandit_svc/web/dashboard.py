@@ -21,6 +21,7 @@ from bandit_svc.domain.numbers import (
     points,
 )
 from bandit_svc.http.request_context import RequestContext
+from bandit_svc.prose.apprentice import apprentice_sentence
 from bandit_svc.prose.consent import consent_sentence
 from bandit_svc.prose.corrections import corrections_sentence
 from bandit_svc.prose.deployed import deployed_sentence
@@ -81,7 +82,8 @@ def page_routes(page_context: PageContext) -> Blueprint:
     derived = derived_cells, derived_note, chance_text, chance_sentence, claims_sentence
     told = during, note_on_times, memory_sentence, outlook_sentence, money_sentences
     apart = consent_sentence, restricted_sentence, slots_sentence, slot_cells
-    for tell in (*told, *derived, *apart, corrections_sentence, deployed_sentence):
+    changed = corrections_sentence, deployed_sentence, apprentice_sentence
+    for tell in (*told, *derived, *apart, *changed):
         routes.add_app_template_filter(tell)
     routes.add_app_template_global(small_interval)
     routes.add_app_template_global(partial(own, ""), "prefix")

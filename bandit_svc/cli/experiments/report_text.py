@@ -11,6 +11,7 @@ from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import NOTHING, counted
+from bandit_svc.prose.apprentice import apprentice_sentence
 from bandit_svc.prose.consent import consent_sentence
 from bandit_svc.prose.corrections import corrections_sentence
 from bandit_svc.prose.deployed import deployed_sentence
@@ -61,7 +62,8 @@ def report_text(report: Report) -> str:
         parts.append(_table(_segments(report)))
     if report.without_consent:
         parts.append(consent_sentence(report))
-    parts += filter(None, [restricted_sentence(report), deployed_sentence(report)])
+    apart = (restricted_sentence, deployed_sentence, apprentice_sentence)
+    parts += filter(None, [tell(report) for tell in apart])
     parts += _slots(report)
     if report.made:
         parts.append(_range(report.made))

@@ -91,9 +91,17 @@ def _write_whole(batches: Batches, out: Path, form: str) -> int:
 
 
 def _write_lines(batches: Batches, file: BinaryIO) -> int:
-    n = 0
+    n = left_out = 0
     for batch in batches:
-        file.writelines(dsjson_line(one) for one in batch)
-        n += len(batch)
+        drawn = [one for one in batch if not one.shown]
+        file.writelines(dsjson_line(one) for one in drawn)
+        n += len(drawn)
+        left_out += len(batch) - len(drawn)
     file.flush()
+    if left_out:
+        click.echo(
+            f"{left_out:,} decisions of the caller's own system are left out: dsjson "
+            "needs the chance of each variant; --format parquet has them.",
+            err=True,
+        )
     return n

@@ -2,7 +2,7 @@
 
 Owns from where on rounds are summed up. Block k begins after FIRST (2^k - 1) rounds and
 ends where block k + 2 begins; the older of the two that are open is read. So a mean is
-of the newest half to three quarters of the rounds, as it must be of a policy that
+of the newest rounds, from half of all to six sevenths, as it must be of a policy that
 learns. The intervals of all blocks hold at every look together: block k has the share
 1 / ((k + 1) (k + 2)) of the risk.
 

@@ -24,7 +24,8 @@ HASHED = 1_024
 MOST_FEATURES = 12
 """Beyond them features count by themselves alone, without pairs."""
 MOST_ACTIONS = 64
-STEP = 0.5
+STEP = 1.0
+"""Of all features of a choice together, over the root of the squared gradients."""
 CLIP = 0.01
 """No estimated chance counts as less, so that no weight exceeds 100."""
 
@@ -69,7 +70,8 @@ class LoggingPolicy:
         gradient[chosen] -= 1
         at = np.ix_(features, self._places(actions))
         self._squares[at] += gradient**2
-        self._weights[at] -= STEP * gradient / np.sqrt(self._squares[at] + 1e-12)
+        step = STEP / features.size
+        self._weights[at] -= step * gradient / np.sqrt(self._squares[at] + 1e-12)
         return chances
 
     def _places(self, actions: Sequence[str]) -> IntArray:

@@ -69,9 +69,9 @@ def repeat_visits(
     """
     last = {r.since: r for r in storage.breakdowns.units(experiment.number)}
     units = sum(r.baseline + r.treatment for r in last.values())
-    # Both count exposed decisions alone, as the units do.
+    # Both count exposed decisions alone, as the units do, and not those of a caller.
     made = (totals.counts.get(f"decisions_{g}", 0) for g in (TREATMENT, BASELINE))
-    decisions = sum(made)
+    decisions = sum(made) - totals.counts.get("decisions_shown", 0)
     if not units:
         return REPEAT_VISITS.early(NO_UNIT)
     mean = decisions / units

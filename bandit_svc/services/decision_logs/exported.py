@@ -30,6 +30,8 @@ class Exported(msgspec.Struct, frozen=True):
             of a slot what policies learn from.
         slate_id, slot: the page of a slot and its number; None of any other decision.
         slot_reward: what a slot adds to its page, for estimates of whole pages.
+        shown: the caller's own system chose, with `propensity`, None where unknown;
+            `pmf` is then certain of it, and `treatment_pmf` the policy's.
     """
 
     decision_id: str
@@ -42,7 +44,7 @@ class Exported(msgspec.Struct, frozen=True):
     actions: tuple[Action, ...]
     pmf: tuple[float, ...]
     chosen: int
-    propensity: float
+    propensity: float | None
     reward: float
     group_chance: float | None
     treatment_pmf: tuple[float, ...] | None
@@ -52,6 +54,7 @@ class Exported(msgspec.Struct, frozen=True):
     slate_id: str | None = None
     slot: int | None = None
     slot_reward: float | None = None
+    shown: bool = False
 
 
 def exported_of(row: JoinedRow, examples: JoinedExamples) -> Exported:
@@ -76,13 +79,14 @@ def exported_of(row: JoinedRow, examples: JoinedExamples) -> Exported:
         actions=examples.actions(decision),
         pmf=decision.pmf,
         chosen=decision.chosen,
-        propensity=decision.propensity,
+        propensity=decision.told_propensity,
         reward=row.reward,
         group_chance=decision.group_chance,
         treatment_pmf=decision.treatment_pmf,
         baseline_pmf=decision.baseline_pmf,
         programme=decision.programme,
         branch=decision.branch,
+        shown=decision.shown is not None,
     )
 
 

@@ -40,7 +40,7 @@ def stored_log(
     while rows := storage.joins.after(experiment.number, position, BATCH_ROWS):
         for row in examples.by_slot(rows):
             decision = row.decision
-            if decision.group == TREATMENT:
+            if decision.group == TREATMENT and decision.shown is None:
                 growing.add(decision, row.reward)
         growing.end_batch()
         position = rows[-1].position

@@ -34,6 +34,7 @@ from bandit_svc.services.evaluation.rows import (
 )
 from bandit_svc.services.learning.parts.kept import MOST_VARIANTS, VARIANT, Part
 from bandit_svc.services.policy_inputs import policy_of
+from bandit_svc.services.report.apprentice.section import apprentice_of
 from bandit_svc.services.report.business.corrections import corrected_rewards
 from bandit_svc.services.report.business.deployed_split import deployed_split
 from bandit_svc.services.report.business.money import money_now
@@ -161,6 +162,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
     report = replace(
         with_deployed_values(report, storage, number),
         deployed=deployed_split(storage, experiment),
+        apprentice=apprentice_of(storage, experiment),
     )
     if experiment.definition.reward.closes_at_first_reward:
         report = without_biased_numbers(report)

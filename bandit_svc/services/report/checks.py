@@ -21,6 +21,7 @@ from bandit_svc.services.checks.personal_fields import (
 from bandit_svc.services.checks.propensities import CALIBRATION
 from bandit_svc.services.checks.sticky_window import STICKY_WINDOW, sticky_window
 from bandit_svc.services.evaluation import checks as evaluated
+from bandit_svc.services.evaluation.apprentice.audit import audited_shown
 from bandit_svc.services.evaluation.history_watch import HISTORY, history
 from bandit_svc.services.evaluation.rows import CandidateProgress
 from bandit_svc.storage.interface import Storage
@@ -93,7 +94,10 @@ REPORT_CHECKS = (
     ReportCheck(CALIBRATION, lambda f: stored_log.calibration(f.storage, f.experiment)),
     ReportCheck(
         evaluated.PROPENSITY_AUDIT,
-        lambda f: evaluated.propensity_audit(f.experiment, f.evaluations),
+        lambda f: (
+            audited_shown(f.storage, f.experiment)
+            or evaluated.propensity_audit(f.experiment, f.evaluations)
+        ),
     ),
     ReportCheck(
         evaluated.SCORECARD,

@@ -14,6 +14,7 @@ from bandit_svc.domain.experiment import Status
 from bandit_svc.services.checks.check import Check
 from bandit_svc.services.learning.adjusted_uplift import AdjustedUplift
 from bandit_svc.services.planning.outlook import Outlook
+from bandit_svc.services.report.apprentice.rows import Apprentice
 from bandit_svc.services.report.business.corrections import CorrectedRewards
 from bandit_svc.services.report.business.deployed_split import Deployed
 from bandit_svc.services.report.business.rows import Money, Restricted, WithoutConsent
@@ -356,3 +357,4 @@ class Report(msgspec.Struct, frozen=True):
     restricted: tuple[Restricted, ...] = ()
     slots: tuple[SlotRow, ...] = ()
     deployed: Deployed | None = None
+    apprentice: Apprentice | None = None

@@ -164,6 +164,9 @@ def _group(
         # By the unit, which nobody knows any more.
         how = "by the unit, which was not kept"
         return AssignedGroup(decision.group, how, definition.holdout, agrees=True)
+    if decision.shown is not None:
+        how = "of all units, as the caller's own system chose"
+        return AssignedGroup(decision.group, how, 0.0, agrees=True)
     how = (
         "drawn for this decision" if decision.unit_id is None else "fixed for the unit"
     )
@@ -212,7 +215,9 @@ def _model(
             effects = _effects(policy, actions, decision, again, floor)
     except PolicyError:
         return found
-    difference = max(abs(a - b) for a, b in zip(again, decision.pmf, strict=True))
+    # Of what the caller's own system showed, the log has the policy's pmf beside it.
+    logged = decision.pmf if decision.shown is None else decision.treatment_pmf or ()
+    difference = max(abs(a - b) for a, b in zip(again, logged, strict=True))
     agrees = difference < SAME
     return AskedModel(
         decision.model_version, kept=True, agrees=agrees, effects=tuple(effects)

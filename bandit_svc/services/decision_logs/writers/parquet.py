@@ -75,6 +75,7 @@ def fields(arrow: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - pyarrow ships
         ("slate_id", arrow.string()),
         ("slot", arrow.int32()),
         ("slot_reward", arrow.float64()),
+        ("shown", arrow.bool_()),
     ]
 
 
@@ -103,6 +104,7 @@ def parquet_row(one: Exported) -> Payload:
         "slate_id": one.slate_id,
         "slot": one.slot,
         "slot_reward": one.slot_reward,
+        "shown": one.shown,
     } | _of_programme(one.programme)
 
 

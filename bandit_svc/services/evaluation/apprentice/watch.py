@@ -120,9 +120,9 @@ class ApprenticeWatch(Candidate):
         if shown is None or pmf is None or len(pmf) == 1:
             # The only eligible variant was no choice.
             return
-        kept, chosen = self._kept, decision.chosen
-        if decision.revision > kept.live and kept.revision <= kept.live:
+        if decision.revision > self._kept.live >= self._kept.revision:
             self._begin(decision.revision)
+        kept, chosen = self._kept, decision.chosen
         features = hashed(flat(decision.context))
         chances = self._model.learn(features, decision.variants, chosen)
         own = float(chances[chosen])

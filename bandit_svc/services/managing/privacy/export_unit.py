@@ -22,7 +22,7 @@ class ExportedDecision(msgspec.Struct, frozen=True):
     decided_at: str
     group: str
     variant: str
-    propensity: float
+    propensity: float | None
     chances: list[VariantChances]
     context: Context
     request_id: str | None
@@ -115,7 +115,7 @@ def _decision(view: DecisionView) -> ExportedDecision:
         decided_at=timestamp(decision.decided_at_ms),
         group=decision.group,
         variant=decision.variant,
-        propensity=decision.propensity,
+        propensity=decision.told_propensity,
         chances=decision.chances,
         context=decision.context,
         request_id=decision.request_id,

@@ -34,7 +34,8 @@ def exploration_cost(joins: Joins, number: int) -> Estimated:
     """Return the cost a decision of the treatment, in reward units."""
     last = joins.last_position(number)
     rows = joins.after(number, max(0, last - SAMPLE), SAMPLE)
-    return _cost([r for r in rows if r.decision.group == TREATMENT])
+    drawn = [r for r in rows if r.decision.shown is None]
+    return _cost([r for r in drawn if r.decision.group == TREATMENT])
 
 
 def _cost(rows: list[JoinedRow]) -> Estimated:

@@ -15,6 +15,7 @@ from bandit_svc.services.serving.outcomes.asked_model import SAME, AskedModel
 MOST_REASONS: Final = 3
 AT_RANDOM: Final = "chosen at random, to learn"
 FOR_COMPARISON: Final = "not chosen for you, but for a comparison"
+BY_CALLER: Final = "chosen by another system, from which this one learns"
 ONLY_ONE: Final = "nothing else could be shown"
 
 
@@ -50,6 +51,8 @@ def why(definition: Definition, decision: Decision, model: AskedModel) -> Why:
         model: of its receipt.
     """
     opt_out = definition.opt_out or None
+    if decision.shown is not None:
+        return Why((BY_CALLER,), personalised=False, opt_out=opt_out)
     if decision.source != "policy":
         return Why((FOR_COMPARISON,), personalised=False, opt_out=opt_out)
     if len(decision.variants) == 1:

@@ -70,6 +70,7 @@ class Units:
         self._since: dict[int, dict[int, int]] = {}
         self._eras: dict[tuple[int, int], _Era] = {}
         self._seen: list[tuple[int, int, Group, int | None, int]] = []
+        self._shown: Counter[tuple[int, str]] = Counter()
 
     def count(self, decision: Decision) -> None:
         """Count the unit of an exposed decision if it is new, when all are written.
@@ -78,6 +79,7 @@ class Units:
         What the caller's own system showed is in no group.
         """
         if decision.shown is not None:
+            self._shown[decision.number, "decisions_shown"] += 1
             return
         number, unit_id = decision.number, decision.unit_id
         hashes = self._hashes.get(number) or self._load(number)
@@ -103,7 +105,7 @@ class Units:
                 for treatment, baseline in era.looks
             ],
         )
-        return crossed
+        return crossed + self._shown
 
     def _count_new(self) -> Counter[tuple[int, str]]:
         """Count each new unit once, in the order in which they came.

@@ -1,0 +1,1 @@
+"""Make an apprentice live at its bound."""
