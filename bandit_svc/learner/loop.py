@@ -16,8 +16,8 @@ from bandit_svc.domain.limits import DAY_MS
 from bandit_svc.domain.people.unit_state import MOST_IDS
 from bandit_svc.domain.splits.step import Step
 from bandit_svc.domain.times import Deadline
-from bandit_svc.learner.archiving import ArchiveState, Archiving
 from bandit_svc.learner.apprentices import follow_apprentice
+from bandit_svc.learner.archiving import ArchiveState, Archiving
 from bandit_svc.learner.partition_watch import PartitionWatch
 from bandit_svc.learner.relearning import Relearning
 from bandit_svc.learner.splits import SplitWatch
