@@ -21,7 +21,7 @@ from bandit_svc.domain.numbers import (
     points,
 )
 from bandit_svc.http.request_context import RequestContext
-from bandit_svc.prose.apprentice import apprentice_sentence
+from bandit_svc.prose.apprentice.sentence import apprentice_sentence
 from bandit_svc.prose.consent import consent_sentence
 from bandit_svc.prose.corrections import corrections_sentence
 from bandit_svc.prose.deployed import deployed_sentence

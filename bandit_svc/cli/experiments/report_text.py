@@ -11,7 +11,7 @@ from bandit_svc.cli.check_lines import check_lines
 from bandit_svc.cli.columns import columns
 from bandit_svc.domain.experiment import BASELINE
 from bandit_svc.domain.numbers import NOTHING, counted
-from bandit_svc.prose.apprentice import apprentice_sentence
+from bandit_svc.prose.apprentice.sentence import apprentice_sentence
 from bandit_svc.prose.consent import consent_sentence
 from bandit_svc.prose.corrections import corrections_sentence
 from bandit_svc.prose.deployed import deployed_sentence

@@ -11,7 +11,7 @@ from typing import Literal
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from bandit_svc.domain.numbers import amount, count, duration, percent
-from bandit_svc.prose.apprentice import apprentice_sentence
+from bandit_svc.prose.apprentice.sentence import apprentice_sentence
 from bandit_svc.prose.consent import consent_sentence
 from bandit_svc.prose.corrections import corrections_sentence
 from bandit_svc.prose.deployed import deployed_sentence
