@@ -24,6 +24,7 @@ from policies.base import PolicyError
 
 from ..decision import Decision
 from ..errors import BanditClientError
+from ..guarding.minute_log import MinuteLog
 from .downloads import Downloads
 from .made import Made, Past, past, usual_folder
 from .model import LocalModel
@@ -35,7 +36,8 @@ _Scalar = str | int | float | bool | None
 _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(dict[str, _Scalar | dict[str, _Scalar]]).decode
 _ENTROPY = 2**40
-_LOG_EVERY_S = 60.0
+_MOST_REASONS = 100
+"""More are counted as one, so that names that callers make up cost no memory."""
 _EXIT_S = 5.0
 
 
@@ -186,12 +188,13 @@ class LocalBandit:
             return
         self._closing.set()
         self._wake.set()
-        self._thread.join(_EXIT_S)
         end_s = time.monotonic() + _EXIT_S
+        self._thread.join(_EXIT_S)
         done = self.flush()
         while not done and time.monotonic() < end_s:
             time.sleep(0.1)
             done = self.flush()
+        self._warnings.tell_all()
         counts = self._outbox.counts
         done = done and not counts["dropped"] and not counts["refused"]
         for one in self._made.values():
@@ -210,11 +213,10 @@ class LocalBandit:
         self._asking = Service(*self._settings)
         self._polling = threading.Lock()
         self._next_poll_s = 0.0
-        self._outbox = Outbox(self._most_waiting)
+        self._warnings = MinuteLog()
+        self._outbox = Outbox(self._most_waiting, self._warnings)
         self._made: dict[str, _Experiment] = {}
         self._fallbacks: Counter[str] = Counter()
-        self._told_s = time.monotonic()
-        self._told: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._count = int.from_bytes(os.urandom(5), "big")
         self._closing = threading.Event()
@@ -276,7 +278,11 @@ class LocalBandit:
         problem = {"title": "No local decision", "detail": reason}
         error = BanditClientError(status, problem)
         with self._lock:
-            self._fallbacks[reason] += 1
+            known = reason in self._fallbacks or len(self._fallbacks) < _MOST_REASONS
+            self._fallbacks[reason if known else "any other"] += 1
+        self._warnings.note(
+            reason, lambda count: f"{count} local decisions fell back: {reason}"
+        )
         if fallback is None:
             raise error
         return Decision(experiment=experiment, variant=fallback, error=error)
@@ -290,24 +296,13 @@ class LocalBandit:
             jitter = random.uniform(0.9, 1.1)  # noqa: S311 - no secret
             self._next_poll_s = now_s + self._poll_interval_s * jitter
         self._outbox.flush(self._service)
-        self._tell(now_s)
+        self._warnings.tell_due()
         return self._flush_interval_s
 
     def _refresh(self) -> None:
         with self._polling:
             for experiment in self._downloads.wanted():
                 self._downloads.refresh(self._asking, experiment)
-
-    def _tell(self, now_s: float) -> None:
-        """Log the fallbacks of the last minute with their reasons."""
-        if now_s < self._told_s + _LOG_EVERY_S:
-            return
-        with self._lock:
-            fresh = self._fallbacks - self._told
-            self._told = Counter(self._fallbacks)
-        self._told_s = now_s
-        for reason, count in fresh.items():
-            _log.warning("%d decisions fell back: %s", count, reason)
 
     @property
     def is_closing(self) -> bool:

@@ -5,7 +5,6 @@ by any thread, `flush` by one at a time.
 """
 
 import json
-import logging
 import threading
 import time
 from collections import Counter, deque
@@ -15,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from ..guarding.minute_log import MinuteLog
 from .made import Past
 from .model import Choice, LocalModel
 from .record import record_of
@@ -24,7 +24,6 @@ MOST_IN_BATCH: Final = 1_000
 MOST_BATCH_BYTES: Final = 4_000_000
 RETRY_FOR_S: Final = 3_600.0
 _TAKEN, _UNAVAILABLE = 202, 503
-_log = logging.getLogger(__name__)
 
 
 class Waiting(NamedTuple):
@@ -48,8 +47,9 @@ class Outbox:
         counts: `logged`, `refused`, `dropped`, of records.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, warnings: MinuteLog) -> None:
         self._most = most
+        self._warnings = warnings
         self._waiting: deque[Waiting] = deque()
         self._sending: list[Waiting] = []
         self._not_before_s = 0.0
@@ -124,7 +124,10 @@ class Outbox:
             again.append(one)
         else:
             self.counts["refused"] += 1
-            _log.warning("a decision was not logged: %s", answer.get("detail"))
+            reason = str(answer.get("detail"))
+            self._warnings.note(
+                reason, lambda count: f"{count} local decisions were refused: {reason}"
+            )
 
     def _postpone(self, reply: Reply) -> None:
         """Wait before the next batch; drop what has waited for an hour."""
@@ -135,7 +138,11 @@ class Outbox:
         kept = [one for one in self._sending if one.made_at_s >= since_s]
         self.counts["dropped"] += len(self._sending) - len(kept)
         self._sending = kept
-        _log.warning("%d decisions wait to be logged: %s", len(self), reply.reason)
+        reason = reply.reason
+        self._warnings.note(
+            "not logged",
+            lambda count: f"{count} batches of local decisions wait: {reason}",
+        )
 
 
 def encoded(one: Waiting) -> bytes:

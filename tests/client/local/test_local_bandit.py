@@ -149,3 +149,29 @@ def test_a_forked_process_is_a_client_of_its_own(near: Near, tmp_path: Path) -> 
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert logged == 1
+
+
+def test_fallbacks_of_made_up_reasons_are_counted_together(
+    near: Near, tmp_path: Path
+) -> None:
+    with bandit(near, tmp_path) as local:
+        for i in range(150):
+            local.decide("hero", "u1", exclude=[f"x{i}"], fallback="b")
+        counted = local.stats()["fallbacks"]
+
+    assert len(counted) == 101
+    assert counted["any other"] == 50
+
+
+def test_a_refused_record_is_counted_and_told_once(
+    near: Near, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with bandit(near, tmp_path) as local:
+        for i in range(3):
+            local.decide("hero", f"u{i}", {"text": "x" * 300})
+        local.flush()
+        counted = local.stats()
+
+    assert (counted["logged"], counted["refused"]) == (0, 3)
+    told = [one for one in caplog.messages if "refused" in one]
+    assert 1 <= len(told) <= 2
