@@ -25,20 +25,19 @@ NORMAL_95 = 1.959963984540054
 Engine = Literal["duckdb", "spark"]
 
 STATEMENT = """
-WITH log AS (
-  SELECT * FROM {source} WHERE "group" = 'treatment' AND {eligible}
-), middle AS (
-  SELECT avg(reward) AS c FROM log
+WITH middle AS (
+  SELECT avg(reward) AS c FROM {source} WHERE "group" = 'treatment' AND {eligible}
 ), decisions AS (
   SELECT unit, reward AS r, c, {probability} / propensity AS w,
     {logged} AS q, {base} AS b
-  FROM log CROSS JOIN middle
-), units AS (
-  SELECT unit, count(*) AS n, max(c) AS c, sum(w) AS w, sum(w * r - c) AS p,
-    sum(w * (r - c)) AS s, sum(least(w, {clip}) * r - c) AS k, sum(b - c) AS d,
-    sum(w * (r - q)) AS x, sum(w * w) AS ww1, max(w) AS w_max,
-    sum(w * w * r) AS wwr, sum(w * r * w * r) AS wrwr
+  FROM {source} CROSS JOIN middle WHERE "group" = 'treatment' AND {eligible}
+), sums AS (
+  SELECT unit, count(*) AS n, sum(w) AS w, sum(w * (r - c)) AS s,
+    sum(least(w, {clip}) * r - c) AS k, sum(b - c) AS d, sum(w * (r - q)) AS x,
+    sum(w * w) AS w2, max(w) AS w_max
   FROM decisions GROUP BY unit
+), units AS (
+  SELECT *, s + c * (w - n) AS p FROM sums CROSS JOIN middle
 )
 SELECT count(*) AS units, sum(n) AS n, max(c) AS c, {total}(w) AS w, {total}(p) AS p,
   {total}(s) AS s, {total}(k) AS k, {total}(d) AS d, {total}(x) AS x,
@@ -47,8 +46,7 @@ SELECT count(*) AS units, sum(n) AS n, max(c) AS c, {total}(w) AS w, {total}(p) 
   {total}(k * k) AS kk, {total}(k * n) AS kn, {total}(d * d) AS dd,
   {total}(d * n) AS dn, {total}(x * x) AS xx, {total}(d * x) AS dx,
   {total}(x * n) AS xn, {total}(w * n) AS wn, {total}(x * w) AS xw,
-  {total}(d * w) AS dw, {total}(ww1) AS w_squared, max(w_max) AS w_max,
-  {total}(wwr) AS wwr, {total}(wrwr) AS wrwr
+  {total}(d * w) AS dw, {total}(w2) AS w_squared, max(w_max) AS w_max
 FROM units
 """
 
@@ -172,8 +170,6 @@ def weights_of(sums: Mapping[str, float | None]) -> WeightedSums:
         weight=known["w"],
         weight_squared=known["w_squared"],
         weighted_reward=known["p"] + known["c"] * known["n"],
-        squared_weight_reward=known["wwr"],
-        weighted_reward_squared=known["wrwr"],
         max_weight=known["w_max"],
     )
 
