@@ -229,3 +229,20 @@ def test_readers_see_the_state_before_while_a_batch_is_being_kept(
     assert process.stdout.readline() == "done\n"
 
     assert (during, storage.facts.totals(1).pending) == (0, 4)
+
+
+def test_of_a_large_batch_each_fact_is_kept_once_and_the_first_one_holds(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision
+) -> None:
+    first = [new_decision(f"d{n}", "a", decided_at_ms=n) for n in range(100)]
+    others = [new_decision(f"d{n}", "b", decided_at_ms=n) for n in range(50)]
+    ingest(*first, *others, *first)
+    ingest(*first)
+    views = [storage.facts.decision(f"d{n}") for n in range(100)]
+
+    assert [view.decision.variant for view in views if view] == ["a"] * 100
+    states = [view.state for view in views if view]
+    assert states == ["ambiguous"] * 50 + ["open"] * 50
+    counts = storage.facts.totals(1).counts
+    assert counts["decisions_repeated"] == 250
+    assert storage.facts.check() == []

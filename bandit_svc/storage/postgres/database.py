@@ -22,6 +22,7 @@ from psycopg.pq import TransactionStatus
 
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.errors import Unavailable
+from bandit_svc.storage.postgres.copying import FEWEST, Copy, copy_of, copy_rows
 from bandit_svc.storage.postgres.dialect import Dialect
 
 BUSY_S: Final = 10
@@ -63,6 +64,7 @@ class Connection:
     def __init__(self, plain: "psycopg.Connection[Row]", dialect: Dialect) -> None:
         self.plain = plain
         self._dialect = dialect
+        self._copies: dict[str, Copy | None] = {}
 
     def execute(self, sql: str, parameters: Values = (), /) -> "psycopg.Cursor[Row]":
         """Run one statement."""
@@ -73,10 +75,19 @@ class Connection:
         self, sql: str, parameters: Iterable[Values], /
     ) -> "psycopg.Cursor[Row]":
         """Run one statement with many parameters."""
+        rows = [*parameters]
+        copy = self._copy(sql) if len(rows) >= FEWEST else None
+        if copy is not None:
+            return copy_rows(self.plain, copy, rows)
         translated = self._dialect.translated(sql)
         cursor = self.plain.cursor()
-        cursor.executemany(translated, [_given(translated, one) for one in parameters])
+        cursor.executemany(translated, [_given(translated, one) for one in rows])
         return cursor
+
+    def _copy(self, sql: str) -> Copy | None:
+        if sql not in self._copies:
+            self._copies[sql] = copy_of(sql, self._dialect.tables)
+        return self._copies[sql]
 
 
 Keep = Callable[[Connection, Sequence[Damage]], None]

@@ -30,13 +30,15 @@ class Columns(NamedTuple):
 
     names: Sequence[str]
     key: Sequence[str]
+    types: Sequence[str] = ()
+    """Of the columns, as the server calls them; empty: rows go one by one."""
 
 
 class Dialect:
     """Translates statements, each once."""
 
     def __init__(self, tables: Mapping[str, Columns]) -> None:
-        self._tables = tables
+        self.tables = tables
         self._known: dict[str, str] = {}
 
     def translated(self, sql: str) -> str:
@@ -58,7 +60,7 @@ class Dialect:
     def _inserting(self, sql: str, insert: "re.Match[str]") -> str:
         """Return the words of PostgreSQL for what happens to a row that is there."""
         rule, table = insert.groups()
-        columns = self._tables[table]
+        columns = self.tables[table]
         if rule is not None:
             sql = f"INSERT INTO {table}{sql[insert.end() :]}"
         if rule == "OR IGNORE ":

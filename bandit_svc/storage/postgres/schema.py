@@ -25,6 +25,9 @@ _TYPES = {
 }
 
 
+_COPIED = {"INTEGER": "int8", "REAL": "float8", "TEXT": "text", "BLOB": "bytea"}
+
+
 @cache
 def tables() -> Described:
     """Return the tables of this version."""
@@ -36,7 +39,11 @@ def dialect() -> Dialect:
     """Return what translates statements for these tables."""
     return Dialect(
         {
-            table.name: Columns([column.name for column in table.columns], table.key)
+            table.name: Columns(
+                [column.name for column in table.columns],
+                table.key,
+                [_COPIED[column.type] for column in table.columns],
+            )
             for table in tables().tables
         }
     )
