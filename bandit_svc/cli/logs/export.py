@@ -5,7 +5,7 @@ Owns the file: it appears whole or not at all.
 
 import gzip
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -14,12 +14,15 @@ import click
 from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option, option
 from bandit_svc.cli.progress import counting
+from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import InvalidInput
 from bandit_svc.services.decision_logs.export import GroupChoice
 from bandit_svc.services.decision_logs.export import export as exported
+from bandit_svc.services.decision_logs.export_learned import export_learned
 from bandit_svc.services.decision_logs.exported import Exported
 from bandit_svc.services.decision_logs.writers.dsjson import dsjson_line
 from bandit_svc.services.decision_logs.writers.parquet import write_parquet
+from bandit_svc.storage.interface import Storage
 
 FORMATS = ("parquet", "dsjson")
 GROUPS = ("treatment", "baseline", "all")
@@ -42,7 +45,22 @@ Batches = Iterable[list[Exported]]
     default="treatment",
     help="Group of the decisions; off-policy estimates need the treatment's.",
 )
-def export(key: str, data: str, format: str, out: Path | None, group: str) -> None:  # noqa: A002 - the option's name
+@option(
+    "as-learned",
+    is_flag=True,
+    show_default=False,
+    help="Write what the newest model of a policy of kind vw has learned, imports "
+    "too, so that Vowpal Wabbit comes to the same weights; dsjson alone.",
+)
+def export(
+    *,
+    key: str,
+    data: str,
+    format: str,  # noqa: A002 - the option's name
+    out: Path | None,
+    group: str,
+    as_learned: bool,
+) -> None:
     """Write the joined decisions of an experiment to a file.
 
     Each has its context, the eligible variants with their pmf, the choice, its
@@ -54,9 +72,14 @@ def export(key: str, data: str, format: str, out: Path | None, group: str) -> No
         raise InvalidInput(
             "Parquet can't go to standard output, since it is not text; give --out FILE"
         )
+    if as_learned and format != "dsjson":
+        raise InvalidInput(f"--as-learned is of dsjson; --format is {format}")
     with opened(data) as backends:
         storage = backends.storage
         experiment = storage.experiments.get(key)
+        if as_learned:
+            _write_learned(storage, experiment, out)
+            return
         total = storage.joins.last_position(experiment.number)
         with counting(f"Exporting {key}", total) as show:
             batches = exported(
@@ -66,22 +89,55 @@ def export(key: str, data: str, format: str, out: Path | None, group: str) -> No
                 lambda done: show(done, "joined decisions"),
             )
             if out is None:
-                n = _write_lines(batches, sys.stdout.buffer)
+                n = _write_bytes(_drawn_lines(batches), sys.stdout.buffer)
             else:
                 n = _write_whole(batches, out, format)
     click.echo(f"{n:,} joined decisions of {key} written.", err=True)
 
 
+def _write_learned(storage: Storage, experiment: Experiment, out: Path | None) -> None:
+    learned = export_learned(storage, experiment)
+    with counting(f"Exporting {experiment.key}", learned.decisions) as show:
+        lines = learned.lines(lambda done: show(done, "learned decisions"))
+        if out is None:
+            _write_bytes(lines, sys.stdout.buffer)
+        else:
+            _whole(out, lambda part: _write_file(lines, part, out))
+    click.echo(
+        f"{learned.decisions:,} decisions that model {learned.version} of "
+        f"{experiment.key} has learned written. The same weights have: "
+        f"vw {learned.arguments}",
+        err=True,
+    )
+
+
 def _write_whole(batches: Batches, out: Path, form: str) -> int:
+    if form == "parquet":
+        return _whole(out, lambda part: write_parquet(batches, part))
+    lines = _drawn_lines(batches)
+    return _whole(out, lambda part: _write_file(lines, part, out))
+
+
+def _drawn_lines(batches: Batches) -> Iterator[list[bytes]]:
+    """Yield the lines of what policies drew; say how many decisions are left out."""
+    left_out = 0
+    for batch in batches:
+        drawn = [one for one in batch if not one.shown]
+        left_out += len(batch) - len(drawn)
+        yield [dsjson_line(one) for one in drawn]
+    if left_out:
+        click.echo(
+            f"{left_out:,} decisions of the caller's own system are left out: dsjson "
+            "needs the chance of each variant; --format parquet has them.",
+            err=True,
+        )
+
+
+def _whole(out: Path, write: Callable[[Path], int]) -> int:
     """Write beside the file and put it in its place when it is complete."""
     part = out.with_name(f"{out.name}.part")
     try:
-        if form == "parquet":
-            n = write_parquet(batches, part)
-        else:
-            opener = gzip.open if out.suffix == ".gz" else open
-            with opener(part, "wb") as file:
-                n = _write_lines(batches, cast("BinaryIO", file))
+        n = write(part)
         part.replace(out)
     except OSError as error:
         raise InvalidInput(f"{out} can't be written: {error.strerror}") from error
@@ -90,18 +146,16 @@ def _write_whole(batches: Batches, out: Path, form: str) -> int:
     return n
 
 
-def _write_lines(batches: Batches, file: BinaryIO) -> int:
-    n = left_out = 0
-    for batch in batches:
-        drawn = [one for one in batch if not one.shown]
-        file.writelines(dsjson_line(one) for one in drawn)
-        n += len(drawn)
-        left_out += len(batch) - len(drawn)
+def _write_file(lines: Iterable[list[bytes]], part: Path, out: Path) -> int:
+    opener = gzip.open if out.suffix == ".gz" else open
+    with opener(part, "wb") as file:
+        return _write_bytes(lines, cast("BinaryIO", file))
+
+
+def _write_bytes(lines: Iterable[list[bytes]], file: BinaryIO) -> int:
+    n = 0
+    for batch in lines:
+        file.writelines(batch)
+        n += len(batch)
     file.flush()
-    if left_out:
-        click.echo(
-            f"{left_out:,} decisions of the caller's own system are left out: dsjson "
-            "needs the chance of each variant; --format parquet has them.",
-            err=True,
-        )
     return n

@@ -87,7 +87,7 @@ def _choice(row: JoinedRow) -> ImportedChoice:
     return ImportedChoice(
         variants=decision.variants,
         chosen=decision.chosen,
-        propensity=decision.propensity,
+        propensity=decision.weighed_by,
         reward=row.reward,
         context=decision.context,
         unit_id=decision.unit_id,
