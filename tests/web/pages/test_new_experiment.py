@@ -114,6 +114,8 @@ def test_every_field_of_the_form_is_taken(
             holdout=" 0.3 ",
             exploration_floor="0.05",
             carry_over="none",
+            mode="apprentice",
+            switch_at='{"agreement": 0.9}',
             window_seconds="90",
             aggregate="max",
             minimum="-1",
@@ -130,6 +132,8 @@ def test_every_field_of_the_form_is_taken(
     assert made["variants"][0]["features"] == {"size": 2}
     assert made["variants"][1]["payload"] == {"img": "b"}
     assert made["carry_over"] == "none"
+    assert made["mode"] == "apprentice"
+    assert made["switch_at"] == {"agreement": 0.9, "dr_lower": None}
     reward = made["reward"]
     assert (reward["window_seconds"], reward["aggregate"]) == (90.0, "max")
     assert (reward["minimum"], reward["maximum"], reward["default"]) == (-1, 5, -1)
@@ -156,6 +160,9 @@ def test_an_empty_largest_reward_is_none(
         ({"default": "7"}, {"default"}),
         ({"aggregate": "no such one"}, {"aggregate"}),
         ({"carry_over": "perhaps"}, {"carry_over"}),
+        ({"mode": "perhaps"}, {"mode"}),
+        ({"switch_at": '{"agreement": 2}'}, {"switch_at"}),
+        ({"mode": "apprentice", "slots": "2"}, {"mode"}),
         ({"policy_kind": "oracle"}, {"policy_kind"}),
         ({"policy_settings": '{"explorer": "x"}'}, {"policy_settings"}),
         ({"policy_settings": "[1]"}, {"policy_settings"}),

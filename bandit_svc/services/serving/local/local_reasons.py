@@ -7,6 +7,7 @@ service knows, or is told first. Pure.
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from bandit_svc.domain.apprentice.mode import APPRENTICE
 from bandit_svc.domain.experiment import Definition
 
 Reason = Callable[[Definition], bool]
@@ -22,6 +23,10 @@ _NEEDS_SERVICE: Final[Mapping[str, tuple[Reason, str]]] = {
     "sticky": (lambda d: d.sticky is not None, "sticky choices"),
     "split": (lambda d: d.split is not None, "a policy split"),
     "slots": (lambda d: d.slots is not None, "several slots"),
+    "mode": (
+        lambda d: d.mode == APPRENTICE,
+        "choices of your own system to learn from",
+    ),
     "programme": (lambda d: d.programme is not None, "a programme, with its caps"),
 }
 FOLLOWED: Final = frozenset(
@@ -30,7 +35,7 @@ FOLLOWED: Final = frozenset(
         *("exploration_floor", "learn_from_baseline", "request_variants", "reward"),
         *("metrics", "derived_metrics", "candidates", "covariate", "opt_out"),
         *("expose_within_seconds", "carry_over", "planned_decisions"),
-        *("smallest_lift", "status", "channel"),
+        *("smallest_lift", "status", "channel", "switch_at"),
     }
 )
 """Fields of a definition that a download has, or that no decision follows from."""
