@@ -45,6 +45,6 @@ def attached_schema(this: str, other: str) -> Attached:
 
     @contextmanager
     def attached(_: EmbeddedDatabase) -> Iterator[tuple[str, str]]:
-        yield this, other
+        yield f'"{this}"', f'"{other}"'
 
     return cast("Attached", attached)

@@ -12,7 +12,9 @@ from typing import Final, NamedTuple
 _TOKEN: Final = re.compile(
     r"\s+|'(?:[^']|'')*'|\"[^\"]*\"|\?\d*|\w+|<>|<=|>=|\|\||[^\w\s]"
 )
-_INSERT: Final = re.compile(r"\s*INSERT (OR REPLACE |OR IGNORE )?INTO (?:\w+\.)?(\w+)")
+_INSERT: Final = re.compile(
+    r"\s*INSERT (OR REPLACE |OR IGNORE )?INTO (?:\"[^\"]*\"\.)?(\w+)"
+)
 _UPDATE: Final = re.compile(r"\sDO\s+UPDATE\s+SET\s+")
 _CHECKSUM: Final = re.compile(r"(,| AND) crc = row_crc\(")
 _NUMBERS: Final = "(SELECT value FROM json_each(?"

@@ -1,8 +1,8 @@
 """One log through both stores: every table equal row by row, and every model's bytes.
 
 The world has repeats, two workers under one request id, deferred decisions, fallbacks,
-rewards that are late, early, repeated, corrected or without a decision, metrics, and
-events of units.
+rewards that are late, repeated or corrected before and after they were learned from,
+metrics, events and links of units.
 """
 
 import sqlite3
@@ -21,8 +21,10 @@ from bandit_svc.domain.people.unit_fact import (
     UnitValue,
     encode_unit_fact,
 )
+from bandit_svc.learner.job_kinds import JOB_KINDS
 from bandit_svc.learner.loop import Learner
 from bandit_svc.services.managing import lifecycle
+from bandit_svc.services.managing.jobs import run_job
 from bandit_svc.services.serving.decide import Decided
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.postgres.schema import tables
@@ -30,8 +32,8 @@ from bandit_svc.wiring import Backends
 from tests.harness.service import VARIANTS, Service
 from tests.harness.stored.postgres import SCHEMA
 
-OF_THE_STORE = frozenset({"meta", "row_counts"})
-"""Tables that say something of the store itself."""
+OF_THE_STORE = frozenset({"jobs", "meta", "row_counts"})
+"""Tables that say something of the store itself; the ids of jobs are drawn."""
 CHECKSUMS = frozenset({"crc", "crc_apart"})
 PHASES, ROUNDS = 5, 60
 Rows = list[tuple[object, ...]]
@@ -102,8 +104,10 @@ def test_one_log_makes_the_same_tables_and_models(
         follower.learner.tick()
         for worker in service.workers:
             worker.catalog.refresh_models()
-    if service.learner.tick().idle:
-        follower.learner.tick()
+    for phase, one in enumerate(late):
+        # Their windows are over: what was learned is made anew, beside each store.
+        service.correct(one, 0.5, reward_id=f"r{phase}-0")
+    relearn(service, follower)
 
     expected = embedded_rows(service)
     found = rows_of_server(postgres)
@@ -128,12 +132,29 @@ def states_of(storage: Storage) -> tuple[int, Rows]:
         return kept.position, [tuple(row) for row in kept.rows]
 
 
+def relearn(service: Service, follower: Follower) -> None:
+    """Let both learners follow all corrections, with the jobs that they queue."""
+    for _ in range(10):
+        service.now_ms += 60_000
+        service.learner_lives()
+        service.learner.tick()
+        follower.learner.tick()
+        waiting = False
+        for storage in (service.storage, follower.storage):
+            waiting |= bool(storage.corrections.waiting())
+            while run_job(storage, JOB_KINDS, lambda: service.now_ms):
+                pass
+        if not waiting:
+            return
+    raise AssertionError("corrections are still pending")
+
+
 FILLED = frozenset(
     {
         *("decisions", "rewards", "joined", "activations", "corrections", "counters"),
         *("tallies", "history", "latencies", "units", "unit_states", "uplift", "drift"),
         *("calibration", "snapshots", "evaluations", "shared_parts", "unit_facts"),
-        *("unit_rewards", "cursors", "metric_names"),
+        *("unit_rewards", "cursors", "metric_names", "correction_states"),
     }
 )
 """Tables that the world writes to, at least."""
