@@ -107,3 +107,33 @@ def test_the_comparison_group_is_told_so(start_worker: StartWorker) -> None:
 
 def test_an_id_that_was_never_issued_is_not_found(service: WorkerInProcess) -> None:
     assert asked(service, "abc").status_code == 404
+
+
+def test_what_the_service_added_has_a_label_of_its_own(
+    start_worker: StartWorker,
+) -> None:
+    service = start_worker()
+    service.create(
+        "hero",
+        variants=[{"key": key} for key in ("sandals", "umbrella", "coat")],
+        policy={
+            "kind": "rules",
+            "rules": [{"when": "device.class = 'bot'", "then": "umbrella"}],
+            "otherwise": "sandals",
+        },
+        enrich={"device": {}},
+        holdout=0.0,
+        exploration_floor=0.3,
+    )
+    while True:
+        made = service.decide("hero", user_agent="curl/8.5.0")
+        if made["variant"] == "umbrella":
+            break
+
+    usual = told(service, made["decision_id"])["because"]
+    service.patch(
+        "/v1/experiments/hero", {"fields": {"device.class": {"sensitive": True}}}
+    )
+
+    assert usual == ["the device that you use"]
+    assert told(service, made["decision_id"])["because"] == []

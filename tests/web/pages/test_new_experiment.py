@@ -75,17 +75,20 @@ def test_features_of_a_unit_and_kept_choices_are_fields_of_the_form(
 ) -> None:
     features = '{"views": "count(viewed, 7d)"}'
     sticky = '{"for_seconds": 60, "break_when": ["model"]}'
-    sent = visitor.send(filled(features=features, sticky=sticky))
+    enrich = '{"device": {}, "time": {"holidays": "DE"}}'
+    sent = visitor.send(filled(features=features, sticky=sticky, enrich=enrich))
 
     assert sent.status_code == 303
     made = service.get("/v1/experiments/hero").json
     assert made["features"] == {"views": "count(viewed, 7d)"}
     assert made["sticky"]["for_seconds"] == 60
+    assert made["enrich"]["time"]["holidays"] == "DE"
     wrong = {"features": '{"views": "views()"}', "sticky": '{"for_seconds": 0}'}
+    wrong["enrich"] = '{"time": {"holidays": "Germany"}}'
     answer = visitor.send(filled(key="other", **wrong))
     told = field_problems(answer.text)
     assert answer.status_code == 400
-    assert set(told) == {"features", "sticky"}
+    assert set(told) == {"features", "sticky", "enrich"}
 
 
 @pytest.mark.parametrize(
