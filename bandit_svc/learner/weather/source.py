@@ -38,16 +38,24 @@ class Source:
         )
         connection = kind(parts.hostname or "", parts.port, timeout=self._deadline_s)
         # A socket's own timeout begins anew with each byte.
-        ending = threading.Timer(self._deadline_s, _cut, (connection,))
+        late = threading.Event()
+        ending = threading.Timer(self._deadline_s, _cut, (connection, late))
         ending.daemon = True
         ending.start()
         try:
-            return self._answer(connection, query)
+            connection.connect()
+            # Too late to be cut, if finding the address took all of the time.
+            _check(late)
+            body = self._answer(connection, query)
+            # What was cut looks like an answer that has ended.
+            _check(late)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise BadAnswer(
                 f"there was no whole answer in {self._deadline_s:g} s "
                 f"({type(error).__name__})"
             ) from error
+        else:
+            return body
         finally:
             ending.cancel()
             connection.close()
@@ -66,8 +74,14 @@ class Source:
         return body
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _check(late: threading.Event) -> None:
+    if late.is_set():
+        raise TimeoutError
+
+
+def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
     """End a connection under whoever reads from it."""
+    late.set()
     if connection.sock is not None:
         with contextlib.suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)

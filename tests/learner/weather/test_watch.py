@@ -262,6 +262,17 @@ def test_a_source_that_is_gone_is_a_fault_and_one_that_is_back_is_none(
         assert not again.kept.fault
 
 
+def test_an_answer_that_drips_is_told_as_what_it_is(
+    desk: Desk, source: WeatherSource
+) -> None:
+    source.answer = _drips
+    desk.ask(BERLIN)
+    desk.watch.step()
+    desk.kept.news()
+
+    assert desk.kept.fault.startswith("there was no whole answer in 0.5 s")
+
+
 @pytest.mark.parametrize(
     ("current", "observed"),
     [
