@@ -11,7 +11,7 @@ import msgspec
 
 from policies.base import PolicyError
 
-MEDIA_TYPE: Final = "application/vnd.bandit-svc.model"
+MEDIA_TYPE: Final = "application/octet-stream"
 FORMAT: Final = 1
 """Raise it when a field changes its meaning; a field more needs no other number."""
 _MAGIC: Final = b"BSLM"

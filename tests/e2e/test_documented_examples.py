@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 import urllib.request
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from bandit_svc import client as client_package
 from bandit_svc.domain.doors.mapping import parse_mapping
 from policies.spec import normalise_spec
 from tests.harness.command import run_command
@@ -138,12 +140,27 @@ def test_requests_python_and_commands_of_the_pages_work(
     )
     write_key = added.output.split()[-1]
     sources = [block.text for block in blocks() if block.language == "python"]
+    monkeypatch.chdir(tmp_path)
+    # An export, which is made below.
+    (tmp_path / "hero.dsjson").touch()
+    # The client's own distribution has the same files under this name.
+    monkeypatch.setitem(sys.modules, "bandit_client", client_package)
     for source in sources:
         names: dict[str, Any] = {"key": documented.publishable, "write_key": write_key}
-        exec(ADDRESS.sub(documented.url, source), names)  # noqa: S102 - our own pages
+        shown = ADDRESS.sub(documented.url, source)
+        exec(shown.replace("bsk_YOUR_SECRET_KEY", documented.secret), names)  # noqa: S102 - our own pages
         if "details" in names:
             # Of OpenFeature's SDK, which evaluates flags.
             assert names["details"].flag_metadata["decisionId"]
+            continue
+        if "local" in names:
+            # A page above gave the experiment a split, which the service alone follows.
+            names["local"].close()
+            assert names["decision"].variant == "summer-dress"
+            continue
+        if "workspace" in names:
+            # Of Vowpal Wabbit, which has learned an export.
+            assert (tmp_path / "hero.vw").exists()
             continue
         if "analytics" in names:
             # Of Segment's SDK, which has sent when it is flushed.
@@ -154,8 +171,10 @@ def test_requests_python_and_commands_of_the_pages_work(
         assert names["decision"].decision_id
     assert sources
 
-    monkeypatch.chdir(tmp_path)
     write_log(tmp_path / "log.csv")
+    (tmp_path / "old.csv").write_text(
+        "banner,clicked,p,device,hour,user.segment\nsandals,1,0.5,mobile,9,new\n"
+    )
     lines = [words[1:] for words in commands("bandit-svc") if words[1] not in NOT_RUN]
     assert len(lines) >= 7
     for line in lines:

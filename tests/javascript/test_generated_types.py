@@ -16,7 +16,8 @@ export const asked: Schemas["DecisionBody"] = {
 };
 type Answers = paths["/v1/decisions"]["post"]["responses"];
 export const propensity =
-  (answer: Answers[201]["content"]["application/json"]): number => answer.propensity;
+  (answer: Answers[201]["content"]["application/json"]): number | null =>
+    answer.propensity;
 """
 
 

@@ -209,6 +209,8 @@ def _operation(operation: Operation) -> Json:
     recorded = examples().get(operation.name, {})
     answer: Json = {"description": operation.summary}
     schema = _reference(operation.answer) if operation.answer else {"type": "string"}
+    if operation.media == "application/octet-stream":
+        schema["format"] = "binary"
     answer["content"] = _content(operation.media, schema, recorded.get("answer"))
     responses = {str(operation.status): answer}
     if operation.has_tag:

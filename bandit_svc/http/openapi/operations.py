@@ -318,7 +318,7 @@ OPERATIONS = (
         "Download a published model (or `latest`), with all that a decision by it "
         "follows from.",
         200, "secret", None, None, (401, 403, 404, 409, 429, 503),
-        "application/vnd.bandit-svc.model", has_tag=True,
+        "application/octet-stream", has_tag=True,
     ),
     Operation(
         "get", "/v1/experiments/{key}/splits",
