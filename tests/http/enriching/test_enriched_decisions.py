@@ -352,3 +352,17 @@ def _counts() -> dict[tuple[str, str], float]:
         for sample in family.samples
         if sample.name.endswith("_total")
     }
+
+
+def test_the_page_of_a_decision_marks_what_was_added(start_worker: StartWorker) -> None:
+    service = start_worker(dev=True)
+    service.create("hero", enrich={"device": {}, "time": {}})
+    answer = service.decide("hero", user_agent="curl/8.5.0")
+    service.learn()
+
+    page = service.get(f"/experiments/hero/decisions/{answer['decision_id']}")
+
+    assert page.status_code == 200
+    text = " ".join(page.text.split())
+    assert "<code>device.class</code>, <code>device.is_bot</code> (device);" in text
+    assert "<code>time.weekend</code> (time)." in text
