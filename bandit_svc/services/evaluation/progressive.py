@@ -80,6 +80,7 @@ class ProgressiveEvaluator:
     ) -> None:
         self._storage = storage
         self._number = number
+        self._definitions = definitions
         self._examples = JoinedExamples(storage.joins, definitions, number)
         self._bounds = WeightBounds(definitions, number)
         self._predictors = RewardPredictors(self._examples)
@@ -198,17 +199,25 @@ class ProgressiveEvaluator:
             except PolicyError as error:
                 faults.append(f"candidate {label} can't be evaluated: {error.message}")
         self._candidates[HISTORY_LABEL] = before.get(HISTORY_LABEL) or self._watch()
-        self._watch_apprentice(experiment.definition, before)
+        self._watch_apprentice(experiment, before)
         self._dropped = self._dropped or bool(set(before) - set(self._candidates))
         self._revision = experiment.revision
         return faults
 
     def _watch_apprentice(
-        self, definition: Definition, before: Mapping[str, Candidate]
+        self, experiment: Experiment, before: Mapping[str, Candidate]
     ) -> None:
         """Go on with the watch of an apprentice, or begin it."""
         watch = before.get(APPRENTICE_LABEL)
-        if watch is None and definition.mode == APPRENTICE:
+        modes = {experiment.definition.mode}
+        if not before:
+            # All begin anew, as after an erasure: it may have been one before.
+            earlier = (
+                self._definitions.at(self._number, revision)
+                for revision in range(1, experiment.revision)
+            )
+            modes |= {one.mode for one in earlier if one is not None}
+        if watch is None and APPRENTICE in modes:
             watch = ApprenticeWatch()
             watch.cursor = max((c.cursor for c in self._candidates.values()), default=0)
         if watch is not None:

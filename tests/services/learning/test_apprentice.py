@@ -5,43 +5,24 @@ variants in each, whose reward is .4 where it is the best one and .1 elsewhere. 
 noise of .04 the caller's own system shows another variant in 2.7 % of the rounds.
 """
 
+import os
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
-from bandit_svc.services.report.apprentice.rows import Apprentice
-from bandit_svc.services.report.build import build_report
-from bandit_svc.services.report.report import Report
+from bandit_svc.domain.apprentice.shown import Shown
+from bandit_svc.services.managing.privacy.ask_erasure import ask_erasure
+from bandit_svc.services.managing.privacy.erase_unit import erase_unit
+from bandit_svc.wiring import Backends
 from tests.harness.service import Service
-from tests.harness.simulated.rules_table import Played, RulesTable
-
-BATCH = 500
-LATER_MS = 10 * 60_000
-"""After which all that is kept from time to time is in the store."""
-
-
-def report_of(service: Service) -> Report:
-    service.now_ms += LATER_MS
-    service.learner_lives()
-    service.learner.tick()
-    experiment = service.storage.experiments.get("hero")
-    return build_report(service.storage, experiment, service.now_ms)
-
-
-def found_in(service: Service) -> Apprentice:
-    found = report_of(service).apprentice
-    assert found is not None
-    return found
-
-
-def play(
-    service: Service, world: RulesTable, rounds: int, *, live: bool = False
-) -> list[Played]:
-    played: list[Played] = []
-    for _ in range(rounds // BATCH):
-        played += world.play(service, BATCH, live=live)
-        service.mature()
-    return played
+from tests.harness.simulated.apprentice_seeds import (
+    BATCH,
+    found_in,
+    play,
+    report_of,
+)
+from tests.harness.simulated.rules_table import RulesTable
 
 
 @pytest.mark.statistical
@@ -49,7 +30,7 @@ def play(
 def test_it_comes_to_agree_and_its_value_is_what_it_earns_live(
     service: Service, *, given: bool
 ) -> None:
-    """One seed each way; over 20 seeds see docs/beginnings.md."""
+    """One seed each way; tests/harness/simulated/apprentice_seeds.py plays more."""
     service.create(mode="apprentice", policy={"kind": "auto"})
     world = RulesTable(2, given=given)
     *_, last = (play(service, world, BATCH) for _ in range(16))
@@ -212,3 +193,34 @@ def test_it_is_the_same_after_a_kill_and_begins_anew_after_a_live_time(
     anew = found_in(service)
     assert anew.decisions == BATCH
     assert anew.switched is None
+
+
+def test_an_erasure_leaves_what_was_shown_and_takes_its_context(
+    service: Service,
+) -> None:
+    service.create(mode="apprentice", policy={"kind": "linear"})
+    world = RulesTable(7, noise=0.2)
+    play(service, world, BATCH)
+    context = {"device": "mobile", "segment": "only-hers"}
+    hers = service.decide(unit_id="erika", context=context, shown="b")
+    service.mature()
+    service.change(mode="live")
+    service.mature()
+    before = found_in(service)
+
+    ask_erasure(service.storage, "erika", bytes(9), service.now_ms)
+    with closing(Backends(service.settings)) as fresh:
+        done = erase_unit(fresh.privacy, lambda: service.now_ms, os.urandom)
+    assert done is not None
+    assert done.step == "done"
+    service.learner = service.new_learner()
+    rows = service.storage.joins.after(1, 0, 10_000)
+    kept = {row.decision.id: row.decision for row in rows}[hers.decision.id]
+    assert (kept.variant, kept.shown) == ("b", Shown(None))
+    assert (kept.unit_id, kept.context) != ("erika", context)
+    replayed = service.replay()
+    assert replayed.published_sha256 == replayed.replayed_sha256
+    # The sums are made again, although it is live by now.
+    after = found_in(service)
+    assert (after.decisions, after.mode) == (before.decisions, "live")
+    assert after.unknown_propensities == before.unknown_propensities == 1
