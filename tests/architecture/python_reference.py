@@ -25,7 +25,7 @@ def python_page() -> str:
     """Return the page of the client's and the policies' public names."""
     exported = _exported(ROOT / CLIENT / "__init__.py")
     parts = ["# Python", _HEAD, "## bandit_svc.client"]
-    for path in sorted((ROOT / CLIENT).glob("*.py")):
+    for path in sorted((ROOT / CLIENT).rglob("*.py")):
         parts += [
             text
             for node in _public(path)
@@ -41,7 +41,8 @@ def python_page() -> str:
 def _exported(package: Path) -> set[str]:
     """Return the names that a package's `__init__` imports for its users."""
     tree = ast.parse(package.read_text())
-    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    # One that needs more than the standard library is imported for type checkers alone.
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     return {alias.name for node in imports for alias in node.names}
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -222,7 +222,10 @@ class LocalBandit:
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(
-            target=_run, args=(weakref.ref(self),), name="bandit-local", daemon=True
+            target=_run,
+            args=(weakref.WeakMethod(self._tick), self._closing, self._wake),
+            name="bandit-local",
+            daemon=True,
         )
         self._thread.start()
 
@@ -287,7 +290,7 @@ class LocalBandit:
             raise error
         return Decision(experiment=experiment, variant=fallback, error=error)
 
-    def tick(self) -> float:
+    def _tick(self) -> float:
         """Do what is due in the background; return the seconds until the next."""
         now_s = time.monotonic()
         if now_s >= self._next_poll_s or self._wake.is_set():
@@ -304,33 +307,29 @@ class LocalBandit:
             for experiment in self._downloads.wanted():
                 self._downloads.refresh(self._asking, experiment)
 
-    @property
-    def is_closing(self) -> bool:
-        """Return whether the background shall end."""
-        return self._closing.is_set()
-
-    def rest(self, seconds: float) -> None:
-        """Wait in the background until something is due."""
-        self._wake.wait(seconds)
-
 
 _ALL: "weakref.WeakSet[LocalBandit]" = weakref.WeakSet()
 
 
-def _run(reference: "weakref.ref[LocalBandit]") -> None:
+def _run(
+    tick: "weakref.WeakMethod[Callable[[], float]]",
+    closing: threading.Event,
+    wake: threading.Event,
+) -> None:
     """Work in the background for as long as somebody holds the bandit."""
-    while True:
-        bandit = reference()
-        if bandit is None or bandit.is_closing:
+    while not closing.is_set():
+        due = tick()
+        if due is None:
             return
         try:
-            wait_s = bandit.tick()
+            wait_s = due()
         except Exception:  # noqa: BLE001 - the next line says why
             # A fault of one round must not end the log.
             _log.exception("the background of local decisions failed")
             wait_s = 1.0
-        bandit.rest(wait_s)
-        del bandit
+        # Nobody else may hold the bandit while this waits.
+        del due
+        wake.wait(wait_s)
 
 
 def _close_all() -> None:
