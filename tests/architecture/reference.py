@@ -22,6 +22,7 @@ from bandit_svc.services.decision_logs.evaluate_log import REWARD_MODEL
 from bandit_svc.services.report.checks import REPORT_CHECKS
 from bandit_svc.settings import SETTINGS
 from policies.kind import PolicyKind
+from policies.prior.settings import PRIOR
 from policies.settings import Setting
 from policies.shares.settings import MAX_SHARES
 from policies.spec import DEFAULT_KIND, KIND_OF_SETTINGS, KINDS
@@ -49,7 +50,11 @@ A setting that is left out has its default; one that the kind does not have is r
 Both limits of a number are included.
 
 Every kind also has `{MAX_SHARES.name}`: {MAX_SHARES.help}.
-It is {MAX_SHARES.limits}."""
+It is {MAX_SHARES.limits}.
+
+A kind that learns has `{PRIOR.name}` too: {PRIOR.help}
+([how it begins](../beginnings.md#begin-with-another-experiment)).
+It is {PRIOR.limits}."""
 
 
 def policies_page() -> str:

@@ -25,6 +25,7 @@ from bandit_svc.web.forms.json_field import Json, read_list, read_object
 from bandit_svc.web.forms.number_field import read_number
 from bandit_svc.web.forms.plan_form import PLAN_DEFAULTS, planned_values
 from bandit_svc.web.forms.variant_row import ROW_FIELDS, Row, variant_of
+from policies.prior.settings import PRIOR
 from policies.spec import DEFAULT_KIND, KINDS
 
 MOST_ROWS = 100
@@ -99,6 +100,8 @@ def settings_hint(kind_name: str) -> str:
         return "May stay empty."
     names = ", ".join(setting.name for setting in settings)
     example = json.dumps({settings[0].name: settings[0].default})
+    if kind is not None and kind.learns:
+        names += f", {PRIOR.name}"
     return f"May stay empty, or like {example}. Settings of {kind_name}: {names}."
 
 
