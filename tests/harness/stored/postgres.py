@@ -21,6 +21,8 @@ from tests.harness.stored.backends import open_place, place_of
 from tests.harness.waiting import GENEROUS_S, wait_until
 
 SCHEMA = "bandit_test"
+_WITH_US = ("setpriv", "--pdeathsig", "INT", "--")
+"""The server ends with the tests, even where a signal ends them."""
 _DEBIAN = Path("/usr/lib/postgresql")
 _USER = "postgres"
 _EMPTY = """
@@ -67,6 +69,7 @@ def postgres_server() -> Iterator[str]:
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
                 [
+                    *_WITH_US,
                     *(_program("postgres"), "-D", folder / "data", "-k", folder),
                     *("-h", "", *_QUICK),
                 ],
