@@ -7,6 +7,7 @@ import json
 import shlex
 from typing import NamedTuple
 
+from bandit_svc.domain.apprentice.mode import APPRENTICE
 from bandit_svc.domain.experiment import Experiment, RewardDefinition
 from bandit_svc.domain.plain_values import Context
 
@@ -27,6 +28,8 @@ def example_requests(
 ) -> list[Example]:
     """Return a decision and a reward for an experiment in three languages.
 
+    Of an apprentice in one.
+
     Args:
         url: where the service is reached, without a slash at its end.
         context: what its requests look like; a made-up one where none came yet.
@@ -38,6 +41,10 @@ def example_requests(
     }
     value = example_value(experiment.definition.reward)
     fallback = experiment.definition.active_variants[0].key
+    if experiment.definition.mode == APPRENTICE:
+        # The clients have no word for what the caller's own system shows.
+        asked |= {"shown": fallback, "shown_propensity": None}
+        return [Example("curl", _curl(asked, url, value))]
     return [
         Example("curl", _curl(asked, url, value)),
         Example("Python", _python(asked, url, value, fallback)),

@@ -40,3 +40,11 @@ def test_programs_have_a_fallback_and_no_key(service: Service) -> None:
         assert "50" in text
     assert 'fallback: "a"' in texts["JavaScript"]
     assert 'import("https://bandit.example/client.js")' in texts["JavaScript"]
+
+
+def test_of_an_apprentice_the_example_tells_what_is_shown(service: Service) -> None:
+    experiment = service.create(mode="apprentice")
+    (only,) = example_requests(experiment, "https://bandit.example")
+
+    assert only.language == "curl"
+    assert '"shown": "a", "shown_propensity": null' in only.text
