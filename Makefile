@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test demo programs test test-lower-bounds wheel wheel-smoke
-.PHONY: lint fmt check story profile-decision bench bench-damage bench-growth bench-quality bench-soak bench-truth fuzz reference lock clean
+.PHONY: lint fmt check story test-spark profile-decision bench bench-damage bench-growth bench-quality bench-soak bench-truth fuzz reference lock clean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,18 @@ test-lower-bounds: $(OLDEST)/.installed  ## the tests in process, with the oldes
 	$(OLDEST)/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not e2e" \
 	  --ignore tests/architecture --ignore tests/dashboard --ignore tests/grafana --ignore tests/javascript \
 	  --ignore tests/e2e --ignore tests/benchmarks $(PYTEST_ARGS)
+
+SPARK := build/spark-venv
+
+$(SPARK)/.installed: | $(BIN)/python
+	$(BIN)/python -m venv $(SPARK)
+	$(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-test.lock pyspark
+	PYTHONWARNINGS=ignore $(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# 460 MB of packages and a Java runtime, so it is no part of `make test`.
+test-spark: $(SPARK)/.installed  ## the archive's statement on Spark against ope; needs a Java runtime
+	$(SPARK)/bin/python -m benchmarks.archived_spark
 
 profile-decision: install  ## the functions of one warm decision by their own time
 	@$(BIN)/python -m benchmarks.profile_decision

@@ -16,7 +16,6 @@ Nothing else should run. No absolute time has a goal.
 import argparse
 import importlib
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -58,6 +57,8 @@ VARIANTS = 5
 POLICY = (0.1, 0.1, 0.2, 0.3, 0.3)
 """The target: as a baseline, whose chances are in each row."""
 REWARDED = 0.12
+FAR = 1e12
+"""Beyond all rewards."""
 Numbers = dict[str, float]
 
 
@@ -179,8 +180,17 @@ def estimates(folder: Path, rows: int, rounds: int) -> Numbers:
     }
 
 
-def write_rows(place: Path, rows: int) -> None:
-    """Write decisions as the archive has them, with the columns that are read."""
+def write_rows(
+    place: Path, rows: int, *, offset: float = 0.0, heavy: bool = False
+) -> None:
+    """Write decisions as the archive has them, with the columns that are read.
+
+    Args:
+        place: the folder.
+        rows: number of decisions.
+        offset: added to rewards and predictions.
+        heavy: rewards have an infinite variance; else they are 0 or 1.
+    """
     arrow = importlib.import_module("pyarrow")
     rng = np.random.default_rng(3)
     names = np.array([f"v{index}" for index in range(VARIANTS)])
@@ -193,6 +203,9 @@ def write_rows(place: Path, rows: int) -> None:
         chosen = np.where(rng.random(n) < pmf[np.arange(n), best], best, other)
         q = 0.05 + 0.03 * np.arange(VARIANTS) + 0.02 * rng.random((n, VARIANTS))
         reward = (rng.random(n) < q[np.arange(n), chosen]).astype(np.float64)
+        if heavy:
+            reward = rng.pareto(1.6, n)
+        reward, q = reward + offset, q + offset
         ends = arrow.array(np.arange(n + 1) * VARIANTS, arrow.int32())
         columns = {
             "group": ["treatment"] * n,
@@ -253,6 +266,8 @@ def by_ope(place: Path) -> Numbers:
         action=chosen,
         pmf_target=pmf,
         q_hat=lists("q"),
+        reward_minimum=-FAR,
+        reward_maximum=FAR,
         unit=np.unique(table["unit"].to_numpy(), return_inverse=True)[1],
     )
     del arrow
@@ -272,7 +287,10 @@ def by_ope(place: Path) -> Numbers:
 
 
 def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    # Unlike that of getrusage, it does not begin with the parent's.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    peak = next(line for line in lines if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) / 1e3
 
 
 def _numbers(

@@ -8,7 +8,7 @@ the mean reward, so that plain sums lose no digits to a large mean.
 Notation: w is the weight of a decision (target probability over propensity), r its
 reward, c the constant, q the reward model's prediction for the logged variant and b
 that for the target. By unit: n decisions; p = w r - c; s = w (r - c); k = min(w, L) r
-- c; d = b - c; x = w (r - q); and the sum of w itself.
+- c; d = b - e, with e the first b; x = w (r - q); and the sum of w itself.
 """
 
 import math
@@ -27,19 +27,23 @@ Engine = Literal["duckdb", "spark"]
 STATEMENT = """
 WITH middle AS (
   SELECT avg(reward) AS c FROM {source} WHERE "group" = 'treatment' AND {eligible}
+), first AS (
+  SELECT {base} AS e FROM {source} WHERE "group" = 'treatment' AND {eligible} LIMIT 1
 ), decisions AS (
-  SELECT unit, reward AS r, c, {probability} / propensity AS w,
+  SELECT unit, reward AS r, c, e, {probability} / propensity AS w,
     {logged} AS q, {base} AS b
-  FROM {source} CROSS JOIN middle WHERE "group" = 'treatment' AND {eligible}
+  FROM {source} CROSS JOIN middle CROSS JOIN first
+  WHERE "group" = 'treatment' AND {eligible}
 ), sums AS (
   SELECT unit, count(*) AS n, sum(w) AS w, sum(w * (r - c)) AS s,
-    sum(least(w, {clip}) * r - c) AS k, sum(b - c) AS d, sum(w * (r - q)) AS x,
+    sum(least(w, {clip}) * r - c) AS k, sum(b - e) AS d, sum(w * (r - q)) AS x,
     sum(w * w) AS w2, max(w) AS w_max
   FROM decisions GROUP BY unit
 ), units AS (
-  SELECT *, s + c * (w - n) AS p FROM sums CROSS JOIN middle
+  SELECT *, s + c * (w - n) AS p FROM sums CROSS JOIN middle CROSS JOIN first
 )
-SELECT count(*) AS units, sum(n) AS n, max(c) AS c, {total}(w) AS w, {total}(p) AS p,
+SELECT count(*) AS units, sum(n) AS n, max(c) AS c, max(e) AS e,
+  {total}(w) AS w, {total}(p) AS p,
   {total}(s) AS s, {total}(k) AS k, {total}(d) AS d, {total}(x) AS x,
   {total}(n * n) AS nn, {total}(p * p) AS pp, {total}(p * n) AS pn,
   {total}(s * s) AS ss, {total}(s * w) AS sw, {total}(w * w) AS ww,
@@ -187,7 +191,7 @@ def estimates_of(sums: Mapping[str, float | None]) -> dict[str, Summed]:
     found = {"ips": at.mean("p", "pp", "pn"), "snips": at.ratio()}
     found["clipped_ips"] = at.mean("k", "kk", "kn")
     if "d" in known and "x" in known:
-        found["dm"] = at.mean("d", "dd", "dn")
+        found["dm"] = at.mean("d", "dd", "dn", "e")
         found["dr"] = at.doubly_robust()
         found["sndr"] = at.self_normalised()
     return found
@@ -196,40 +200,43 @@ def estimates_of(sums: Mapping[str, float | None]) -> dict[str, Summed]:
 class _Moments:
     def __init__(self, sums: Mapping[str, float]) -> None:
         self._sums = sums
-        self._n, self._c = sums["n"], sums["c"]
+        self._n = sums["n"]
         self._mean_weight = sums["w"] / sums["n"]
 
-    def _summed(self, value: float, squares: float) -> Summed:
+    def _summed(self, value: float, squares: float, base: float) -> Summed:
         """Return a value with its error.
 
         Args:
-            value: of the policy, from the constant.
+            value: of the policy, from a constant.
             squares: sum over units of squared deviations from the value.
+            base: the constant.
         """
         units = self._sums["units"]
         scale = units / (units - 1)
         error = math.sqrt(scale * max(0.0, squares)) / self._n
-        return Summed(self._c + value, error)
+        return Summed(base + value, error)
 
-    def mean(self, term: str, squared: str, counted: str) -> Summed:
-        """Return the mean of a term."""
+    def mean(self, term: str, squared: str, counted: str, base: str = "c") -> Summed:
+        """Return the mean of a term that was taken from a constant."""
         s = self._sums
         m = s[term] / self._n
-        return self._summed(m, s[squared] - 2 * m * s[counted] + m * m * s["nn"])
+        squares = s[squared] - 2 * m * s[counted] + m * m * s["nn"]
+        return self._summed(m, squares, s[base])
 
     def ratio(self) -> Summed:
         """Return the sum of weighted rewards over that of weights."""
         s = self._sums
         v = s["s"] / s["w"]
         squares = s["ss"] - 2 * v * s["sw"] + v * v * s["ww"]
-        return self._summed(v, squares / self._mean_weight**2)
+        return self._summed(v, squares / self._mean_weight**2, s["c"])
 
     def doubly_robust(self) -> Summed:
         """Return the mean of predictions and weighted residuals."""
         s = self._sums
         m = (s["d"] + s["x"]) / self._n
         both = s["dd"] + 2 * s["dx"] + s["xx"]
-        return self._summed(m, both - 2 * m * (s["dn"] + s["xn"]) + m * m * s["nn"])
+        squares = both - 2 * m * (s["dn"] + s["xn"]) + m * m * s["nn"]
+        return self._summed(m, squares, s["e"])
 
     def self_normalised(self) -> Summed:
         """Return the same with residuals over the sum of weights."""
@@ -238,4 +245,4 @@ class _Moments:
         base = s["dd"] - 2 * m * s["dn"] + m * m * s["nn"]
         residual = (s["xx"] - 2 * rho * s["xw"] + rho * rho * s["ww"]) / w**2
         mixed = s["dx"] - rho * s["dw"] - m * (s["xn"] - rho * s["wn"])
-        return self._summed(m + rho, base + residual + 2 * mixed / w)
+        return self._summed(m + rho, base + residual + 2 * mixed / w, s["e"])
