@@ -2,6 +2,8 @@
 
 import json
 import os
+from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -66,14 +68,19 @@ def test_both_choose_alike_for_every_id(service: WorkerInProcess, spec: Spec) ->
         assert ours.treatment == theirs.treatment_pmf
 
 
-def test_a_unit_is_in_the_same_group_where_units_have_pseudonyms(
-    service: WorkerInProcess,
+@pytest.mark.parametrize("key", [None, b"k" * 32], ids=["raw ids", "pseudonyms"])
+def test_a_unit_is_in_the_same_group_and_has_the_same_variant(
+    tmp_path: Path, key: bytes | None
 ) -> None:
-    service.create("groups", holdout=0.5)
-    model = downloaded(service, "groups")
+    with closing(WorkerInProcess(tmp_path, dev=False, pseudonym_key=key)) as service:
+        service.create("groups", holdout=0.5)
+        model = downloaded(service, "groups")
 
-    for i in range(50):
-        made = service.decide("groups", unit_id=f"u{i}")
-        ours = model.choose(made["decision_id"], f"u{i}", {}, service.now_ms)
-        found = msgspec.json.encode([ours.group, ours.variant])
-        assert found == msgspec.json.encode([made["group"], made["variant"]])
+        groups = set()
+        for i in range(50):
+            made = service.decide("groups", unit_id=f"u{i}")
+            ours = model.choose(made["decision_id"], f"u{i}", {}, service.now_ms)
+            found = msgspec.json.encode([ours.group, ours.variant])
+            assert found == msgspec.json.encode([made["group"], made["variant"]])
+            groups.add(made["group"])
+        assert len(groups) == 2
