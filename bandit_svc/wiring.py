@@ -7,7 +7,7 @@ import, and nothing that would not survive a fork before `open_worker`.
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, thread_time
 
 from bandit_svc.archive.target import ArchiveTarget
 from bandit_svc.domain.events.codec import FactDecoder
@@ -153,7 +153,10 @@ class Worker(Backends):
             credits=self.storage.credits,
             limits=LimitPorts(self.storage.reservations, RecentExposures()),
             surroundings=Surroundings(
-                known, has_source=bool(settings.weather_url), elapsed_s=elapsed_s
+                known,
+                has_source=bool(settings.weather_url),
+                spent_s=thread_time,
+                elapsed_s=elapsed_s,
             ),
         )
         self.people = PeoplePorts(

@@ -17,7 +17,6 @@ import msgspec
 from werkzeug.http import HTTP_STATUS_CODES
 
 from bandit_svc import logs
-from bandit_svc.domain.enriching.devices import HINTS
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
 from bandit_svc.errors import Unavailable
 from bandit_svc.http import headers, problems
@@ -100,7 +99,6 @@ _READ = _ODD | {
     *(b"authorization", b"host", b"origin", b"x-request-id", b"traceparent"),
     b"sec-gpc",
 }
-_OF_BROWSER = {b"user-agent", *(name.encode() for name in HINTS)}
 _LAST_HEADERS = [
     *headers.ALWAYS.items(),
     *headers.NEVER_KEPT.items(),
@@ -164,18 +162,8 @@ def plain_headers(  # noqa: C901 - a loop over few names: calls cost more
         origin,
         named,
         privacy == b"1",
-        _browser(sent) if from_page else None,
+        Browser(sent) if from_page else None,
     )
-
-
-def _browser(sent: Sequence[tuple[bytes, bytes]]) -> Browser | None:
-    """Return what the browser of a page says of itself; of a name the first value."""
-    said: dict[bytes, str] = {}
-    for name, value in sent:
-        if name in _OF_BROWSER and name not in said:
-            said[name] = value.decode("latin-1")
-    agent = said.pop(b"user-agent", None)
-    return Browser(agent, {name.decode(): text for name, text in said.items()})
 
 
 class HotRoutes:

@@ -14,7 +14,7 @@ from bandit_svc.domain.events.decision_id import ENTROPY_BYTES
 from bandit_svc.errors import BanditError, Unavailable
 from bandit_svc.http.answers import DecisionAnswer
 from bandit_svc.http.auth import check_experiment
-from bandit_svc.http.incoming.caller import Caller
+from bandit_svc.http.incoming.caller import Browser, Caller
 from bandit_svc.http.people.unit_names import with_kept_names
 from bandit_svc.http.problems import Problem, problem_of
 from bandit_svc.http.request_context import RequestContext
@@ -50,10 +50,24 @@ def asked_by(
         parsed = msgspec.structs.replace(parsed, defer=True)
     with_kept_names(request_context, caller, parsed)
     if caller.browser is not None and parsed.user_agent is None:
-        # The request was just parsed, and is nobody else's.
-        _set(parsed, "user_agent", caller.browser.user_agent)
-        _set(parsed, "client_hints", caller.browser.hints)
+        _tell(request_context, parsed, caller.browser)
     return parsed
+
+
+def _tell(
+    request_context: RequestContext, parsed: DecisionRequest, browser: Browser
+) -> None:
+    """Put what a page's browser says into a request, where the experiment asks."""
+    try:
+        served = request_context.worker.catalog.prepared(parsed.experiment)
+    except BanditError:
+        # The decision meets the same error.
+        return
+    if served.enrichers is not None:
+        agent, hints = browser.said()
+        # The request was just parsed, and is nobody else's.
+        _set(parsed, "user_agent", agent)
+        _set(parsed, "client_hints", hints)
 
 
 def count_decided(

@@ -3,7 +3,7 @@
 Owns what the functions of the hot routes get to know of it, whichever way it came.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -12,17 +12,27 @@ from flask import g, request
 from bandit_svc.domain.enriching.devices import HINTS
 from bandit_svc.storage.keys import KeyRow
 
+_USER_AGENT = b"user-agent"
+_OF_BROWSER = frozenset({_USER_AGENT, *(name.encode() for name in HINTS)})
+
 
 class Browser(NamedTuple):
-    """What a browser says of itself; never kept.
+    """What a browser says of itself; never kept, and read only where it is asked for.
 
     Attributes:
-        user_agent: None if it sends none.
-        hints: client hints by the names of their headers, in lower case.
+        sent: headers of the request, their names in lower case.
     """
 
-    user_agent: str | None
-    hints: Mapping[str, str]
+    sent: Sequence[tuple[bytes, bytes]]
+
+    def said(self) -> tuple[str | None, Mapping[str, str]]:
+        """Return the User-Agent and the client hints by name, of each the first."""
+        said: dict[bytes, str] = {}
+        for name, value in self.sent:
+            if name in _OF_BROWSER and name not in said:
+                said[name] = value.decode("latin-1")
+        agent = said.pop(_USER_AGENT, None)
+        return agent, {name.decode(): text for name, text in said.items()}
 
 
 class Caller(msgspec.Struct, frozen=True, gc=False):
@@ -51,7 +61,10 @@ def caller_of_request() -> Caller:
     browser = None
     # Only a browser sends `Origin`, for a page.
     if "Origin" in request.headers:
-        sent = ((name, request.headers.get(name)) for name in HINTS)
-        hints = {name: text for name, text in sent if text is not None}
-        browser = Browser(request.headers.get("User-Agent"), hints)
+        browser = Browser(
+            [
+                (n.lower().encode(), v.encode("latin-1", "replace"))
+                for n, v in request.headers
+            ]
+        )
     return Caller(g.get("key"), g.get("sent_id"), opted_out, prefetched, browser)

@@ -1,11 +1,15 @@
 """Decisions whose context the service has added to."""
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bandit_svc import metrics
+from bandit_svc.http.request_context import RequestContext
+from bandit_svc.server.hot_routes import HOT, HotRoutes, plain_headers
 from tests.harness.worker_in_process import StartWorker, WorkerInProcess
 
 IPHONE = (
@@ -366,3 +370,19 @@ def test_the_page_of_a_decision_marks_what_was_added(start_worker: StartWorker) 
     text = " ".join(page.text.split())
     assert "<code>device.class</code>, <code>device.is_bot</code> (device);" in text
     assert "<code>time.weekend</code> (time)." in text
+
+
+def test_past_flask_a_pages_headers_count_too(service: WorkerInProcess) -> None:
+    service.create("hero", enrich={"device": {}})
+    context = RequestContext(service.worker, lambda: service.now_ms, os.urandom)
+    key = f"Bearer {service.publishable}".encode()
+    sent = [(b"host", b"x"), (b"authorization", key), (b"user-agent", IPHONE.encode())]
+    found = []
+    for more in ([], [(b"origin", b"https://shop.example")]):
+        headers = plain_headers([*sent, *more])
+        assert headers is not None
+        hot = HOT[b"/v1/decisions"]
+        reply = HotRoutes(context).answer(hot, headers, b'{"experiment": "hero"}')
+        found.append(context_of(service, json.loads(reply.body)["decision_id"]))
+
+    assert found == [{}, {"device": PHONE}]

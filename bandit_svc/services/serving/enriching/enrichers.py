@@ -54,11 +54,14 @@ class Surroundings(NamedTuple):
     Attributes:
         weather: that it knows.
         has_source: whether anything finds the weather out.
-        elapsed_s: a clock that never steps, for the limits on time.
+        spent_s: CPU time of the thread, for the limits on time: nothing waits, and what
+            else the machine does is no fault of an enricher.
+        elapsed_s: a clock that never steps, for rests.
     """
 
     weather: KnownWeather
     has_source: bool
+    spent_s: Callable[[], float]
     elapsed_s: Callable[[], float]
 
 
@@ -153,12 +156,12 @@ class Enrichers:
 
     def _in_time(self, name: EnricherName, one: Enricher, sight: _Sight) -> _Found:
         """Return what an enricher knows; nothing if it took longer than it may."""
-        elapsed_s = sight.around.elapsed_s
-        began_s = elapsed_s()
-        if self._rests_until_s and began_s < self._rests_until_s.get(name, 0.0):
+        spent_s, elapsed_s = sight.around.spent_s, sight.around.elapsed_s
+        if self._rests_until_s and elapsed_s() < self._rests_until_s.get(name, 0.0):
             return {}, "late"
+        began_s = spent_s()
         found = _found(one, sight)
-        if (elapsed_s() - began_s) * 1_000 <= one.within_ms:
+        if (spent_s() - began_s) * 1_000 <= one.within_ms:
             if self._late:
                 self._late.pop(name, None)
             return found

@@ -46,7 +46,9 @@ class Asked(NamedTuple):
 
 
 def added(enrichers: Enrichers, clock: Clock, traits: Payload) -> Enriched:
-    around = Surroundings(KnownWeather(), has_source=False, elapsed_s=clock)
+    around = Surroundings(
+        KnownWeather(), has_source=False, spent_s=clock, elapsed_s=clock
+    )
     return enrichers.added_to({}, Asked({}), traits, NOW_MS, around)
 
 
@@ -126,7 +128,8 @@ from tests.services.serving.enriching.test_enrichers import Asked, NOW_MS
 enrich = Enrich(device=DeviceEnricher(), time=TimeEnricher(holidays="DE"))
 check_countries(enrich)
 enrichers = Enrichers(enrich)
-around = Surroundings(KnownWeather(), has_source=False, elapsed_s=lambda: 0.0)
+now = lambda: 0.0
+around = Surroundings(KnownWeather(), has_source=False, spent_s=now, elapsed_s=now)
 found = enrichers.added_to({}, Asked({}, "curl/8.5.0"), {}, NOW_MS, around)
 print(json.dumps([found.context, found.outcomes, enrichers.missing]))
 """
