@@ -109,7 +109,7 @@ $(SPARK)/.installed: | $(BIN)/python
 
 # 460 MB of packages and a Java runtime, so it is no part of `make test`.
 test-spark: $(SPARK)/.installed  ## the archive's statement on Spark against ope; needs a Java runtime
-	$(SPARK)/bin/python -m benchmarks.archived_spark
+	$(SPARK)/bin/python -m benchmarks.archive.spark
 
 profile-decision: install  ## the functions of one warm decision by their own time
 	@$(BIN)/python -m benchmarks.profile_decision

@@ -1,6 +1,6 @@
 """`make test-spark`: the archive's statement on Spark gives what `ope` gives.
 
-    python -m benchmarks.archived_spark [--rows N]
+    python -m benchmarks.archive.spark [--rows N]
 
 Starts Spark in this process on two cores, which needs a Java runtime (Debian's
 openjdk-17-jre-headless) and pyspark. Rewards are drawn with an infinite variance, with
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bandit_svc.archive.sufficient import Target, estimates_of, statement
-from benchmarks.archived import by_ope, write_rows
+from benchmarks.archive.cost import by_ope, write_rows
 
 LARGEST = 1e-9
 OFFSETS = (0.0, 1e6)

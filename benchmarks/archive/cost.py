@@ -1,6 +1,6 @@
 """The archive against the store and against `ope`, by CPU time and memory.
 
-    python -m benchmarks.archived [--rows N] [--decisions N] [--rounds N]
+    python -m benchmarks.archive.cost [--rows N] [--decisions N] [--rounds N]
 
 Two measurements, each in rounds that alternate, of which medians are compared:
 
@@ -153,7 +153,13 @@ def estimates(folder: Path, rows: int, rounds: int) -> Numbers:
     found: dict[str, list[Numbers]] = {"duckdb": [], "ope": []}
     for _ in range(rounds):
         for child, many in found.items():
-            command = [sys.executable, "-m", "benchmarks.archived", "--child", child]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.archive.cost",
+                "--child",
+                child,
+            ]
             done = subprocess.run(
                 [*command, "--folder", str(place)],
                 check=True,

@@ -1,0 +1,1 @@
+"""What the archive costs, and whether Spark agrees."""
