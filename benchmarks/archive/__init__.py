@@ -1,1 +1,0 @@
-"""What the archive costs, and whether Spark agrees."""
