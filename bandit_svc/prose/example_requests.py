@@ -34,7 +34,7 @@ def example_requests(
         url: where the service is reached, without a slash at its end.
         context: what its requests look like; a made-up one where none came yet.
     """
-    asked = {
+    asked: Context = {
         "experiment": experiment.key,
         "unit_id": UNIT,
         "context": dict(context or CONTEXT),
@@ -43,8 +43,8 @@ def example_requests(
     fallback = experiment.definition.active_variants[0].key
     if experiment.definition.mode == APPRENTICE:
         # The clients have no word for what the caller's own system shows.
-        asked |= {"shown": fallback, "shown_propensity": None}
-        return [Example("curl", _curl(asked, url, value))]
+        shown = {"shown": fallback, "shown_propensity": None}
+        return [Example("curl", _curl({**asked, **shown}, url, value))]
     return [
         Example("curl", _curl(asked, url, value)),
         Example("Python", _python(asked, url, value, fallback)),
