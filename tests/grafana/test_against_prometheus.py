@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from simulators.traffic import simulate
@@ -22,6 +23,8 @@ pytestmark = pytest.mark.e2e
 
 WORLD = "hero"
 KEY = world(WORLD).key
+APPRENTICE = "novice"
+APPRENTICE_EVERY_S = 0.5
 # Long enough for four scrapes, as Grafana chooses it.
 RATE_INTERVAL = "4s"
 LOOK_BACK_S = 60.0
@@ -46,7 +49,7 @@ def scraped(
     start_service: Callable[[], Served],
     start_prometheus: Callable[[str], Prometheus],
 ) -> Iterator[Prometheus]:
-    """A Prometheus over a service that has visitors, a guardrail and a cap."""
+    """A Prometheus over a service with visitors, a guardrail, a cap, an apprentice."""
     service = start_service()
     capped = {"match": "channel=email", "max": 2, "per": "7d"}
     assert service.post("/v1/programmes", {"key": "shop", "caps": [capped]})
@@ -57,8 +60,18 @@ def scraped(
     }
     definition["reward"] |= {"window_seconds": 1.0, "grace_seconds": 0.2}
     assert service.post("/v1/experiments", definition) is not None
+    novice = {
+        "key": APPRENTICE,
+        "mode": "apprentice",
+        "enrich": {"device": {}},
+        "variants": [{"key": "a"}, {"key": "b"}],
+        "reward": {"window_seconds": 1.0, "grace_seconds": 0.2},
+    }
+    assert service.post("/v1/experiments", novice) is not None
     prometheus = start_prometheus(f"127.0.0.1:{service.port}")
     stop = threading.Event()
+    shown = threading.Thread(target=show, args=(service, stop))
+    shown.start()
     visitors = threading.Thread(
         target=simulate,
         args=(WORLD, service.url, 1_000_000, 7),
@@ -68,6 +81,29 @@ def scraped(
     yield prometheus
     stop.set()
     visitors.join()
+    shown.join()
+
+
+def show(service: Served, stop: threading.Event) -> None:
+    """Tell what a system that chooses at random shows, and what it earns."""
+    generator = np.random.default_rng(7)
+    while not stop.wait(APPRENTICE_EVERY_S):
+        asked = [
+            {
+                "experiment": APPRENTICE,
+                "unit_id": f"u{generator.integers(10**9)}",
+                "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
+                "shown": str(generator.choice(["a", "b"])),
+                "shown_propensity": 0.5,
+            }
+            for _ in range(50)
+        ]
+        made = service.post("/v1/decisions/batch", {"decisions": asked})
+        rewards = [
+            {"decision_id": one["decision_id"], "value": float(one["variant"] == "b")}
+            for one in made["decisions"]
+        ]
+        service.post("/v1/rewards/batch", {"rewards": rewards})
 
 
 def variables(prometheus: Prometheus, board: Board) -> dict[str, str]:
@@ -115,8 +151,10 @@ def unanswered(
     missing = []
     for name, board in boards.items():
         for panel in board["panels"]:
+            # These panels are empty for an experiment that is live.
+            of_it = {"experiment": APPRENTICE} if "apprentice" in panel["title"] else {}
             for target in panel.get("targets", []):
-                series = answer(prometheus, target, chosen[name])
+                series = answer(prometheus, target, chosen[name] | of_it)
                 legend = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
                 if not series or not all(legend <= set(labels) for labels in series):
                     missing.append(f"{name}, {panel['title']}: {target['expr']}")
