@@ -85,7 +85,7 @@ def scraped(
 
 
 def show(service: Served, stop: threading.Event) -> None:
-    """Tell what a system that chooses at random shows, and what it earns."""
+    """Send what a system that chooses at random shows, and what it earns."""
     generator = np.random.default_rng(7)
     while not stop.wait(APPRENTICE_EVERY_S):
         asked = [
