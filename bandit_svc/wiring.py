@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter, thread_time
+from typing import NamedTuple
 
 from bandit_svc.archive.target import ArchiveTarget
 from bandit_svc.domain.events.codec import FactDecoder
@@ -107,6 +108,21 @@ class Backends:
         self.storage.close()
 
 
+class Clocks(NamedTuple):
+    """What measures how long something takes, in seconds.
+
+    Attributes:
+        elapsed_s: a clock that never steps.
+        spent_s: CPU time of the thread that asks.
+    """
+
+    elapsed_s: Callable[[], float] = perf_counter
+    spent_s: Callable[[], float] = thread_time
+
+
+CLOCKS = Clocks()
+
+
 class Worker(Backends):
     """The backends of one web worker process; create it after the fork."""
 
@@ -117,7 +133,7 @@ class Worker(Backends):
         suffix: str,
         on_fsync_failure: Callable[[], None] = lambda: None,
         on_foreign_change: Callable[[], None] = lambda: None,
-        elapsed_s: Callable[[], float] = perf_counter,
+        clocks: Clocks = CLOCKS,
     ) -> None:
         super().__init__(settings)
         known = KnownWeather()
@@ -155,8 +171,8 @@ class Worker(Backends):
             surroundings=Surroundings(
                 known,
                 has_source=bool(settings.weather_url),
-                spent_s=thread_time,
-                elapsed_s=elapsed_s,
+                spent_s=clocks.spent_s,
+                elapsed_s=clocks.elapsed_s,
             ),
         )
         self.people = PeoplePorts(
