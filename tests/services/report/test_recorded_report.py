@@ -35,6 +35,8 @@ ADDED = (
         "/restricted",
         "/slots",
         "/deployed",
+        "/apprentice",
+        "/decisions/local",
     ),
 )
 """Where paths of later versions begin."""
