@@ -22,10 +22,11 @@ from typing import Any
 from benchmarks.beside import Beside
 from benchmarks.growth.pages import PageGrowth
 from benchmarks.growth.reports import ReportGrowth
-from benchmarks.local import Local
+from benchmarks.kinds.local import Local
+from benchmarks.kinds.slates import Slates
+from benchmarks.kinds.titles import Titles
 from benchmarks.overload import Overload, Servers
 from benchmarks.people import People
-from benchmarks.slates import Slates
 from benchmarks.speed.evaluation_cost import EvaluationCost
 from benchmarks.speed.group_commit import GroupCommits
 from benchmarks.speed.learning_cost import LearningCost
@@ -37,7 +38,6 @@ from benchmarks.speed.reward_to_policy import RewardToPolicy
 from benchmarks.speed.rows import Figures, Outcome, Scenario, outcome
 from benchmarks.speed.serving import Serving
 from benchmarks.speed.table import figures_table, outcomes_table
-from benchmarks.titles import Titles
 
 SCENARIOS: tuple[Scenario, ...] = (
     Serving(),

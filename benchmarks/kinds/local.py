@@ -17,24 +17,25 @@ from urllib.request import Request, urlopen
 
 from bandit_svc.client import LocalBandit
 from bandit_svc.client.local.model import LocalModel
-from benchmarks.speed.processes import BANDIT_SVC, ask, running
+from benchmarks.kinds.learned import LONGEST_S, Connection, LearnedService
 from benchmarks.speed.rows import Figures, Goal
-from benchmarks.speed.service import OneService, Service, contexts
-from benchmarks.titles import Connection
+from benchmarks.speed.service import contexts
 from policies.spec import KINDS
 
 VARIANTS = ("boots", "sandals", "dress", "coat", "scarf")
 LEARNED = 600
-LONGEST_S = 120.0
 _ASKED = 400
 _BATCH = 100
 _COPIES = 5
 
 
-class Local(OneService):
+class Local(LearnedService):
     """Decisions without a request."""
 
     name = "local"
+    kinds = tuple(KINDS)
+    # The treatment's; the holdout teaches nothing.
+    least = LEARNED // 2
     goals = tuple(
         Goal(
             f"decision in process / over HTTP, {kind}",
@@ -46,17 +47,34 @@ class Local(OneService):
         for kind in KINDS
     )
 
+    def definition(self, kind: str) -> dict[str, Any]:
+        """Return an experiment of the first example of a kind."""
+        return {
+            "variants": [
+                {"key": key, "features": {"category": key[:2], "price": 9.5 * at}}
+                for at, key in enumerate(VARIANTS)
+            ],
+            "policy": KINDS[kind].examples[0],
+            "reward": {"window_seconds": 1.0},
+        }
+
+    def teach(self, kind: str) -> None:
+        """Let a policy learn that each fourth decision is worth something."""
+        given = contexts(LEARNED, 2)
+        for at in range(0, LEARNED, _BATCH):
+            made = self.decide(
+                [
+                    {"experiment": kind, "unit_id": f"v{n}", "context": one}
+                    for n, one in enumerate(given[at : at + _BATCH], at)
+                ]
+            )
+            self.reward([one["decision_id"] for one in made[::4]])
+
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Start the web workers, let the models learn, and load them."""
         with super().running(), tempfile.TemporaryDirectory() as made:
             found = self._running
-            for kind in KINDS:
-                _create(found, kind)
-            command = (BANDIT_SVC, "learner", "--data", str(found.folder / "data"))
-            with running(command, found.folder / "learner.log"):
-                for kind in KINDS:
-                    _learn(found, kind)
             url = f"http://127.0.0.1:{found.port}"
             with LocalBandit(
                 url, found.secret, experiments=KINDS, timeout_s=LONGEST_S, folder=made
@@ -107,46 +125,3 @@ class Local(OneService):
 def _resident_bytes() -> int:
     pages = Path("/proc/self/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _create(found: Service, kind: str) -> None:
-    definition = {
-        "key": kind,
-        "variants": [
-            {"key": key, "features": {"category": key[:2], "price": 9.5 * at}}
-            for at, key in enumerate(VARIANTS)
-        ],
-        "policy": KINDS[kind].examples[0],
-        "reward": {"window_seconds": 1.0},
-    }
-    ask(found.port, "POST", "/v1/experiments", found.secret, definition)
-
-
-def _learn(found: Service, kind: str) -> None:
-    """Let a policy learn; return when its model serves."""
-    given = contexts(LEARNED, 2)
-    for at in range(0, LEARNED, _BATCH):
-        asked = [
-            {"experiment": kind, "unit_id": f"v{n}", "context": one}
-            for n, one in enumerate(given[at : at + _BATCH], at)
-        ]
-        body: dict[str, Any] = {"decisions": asked}
-        made = ask(found.port, "POST", "/v1/decisions/batch", found.secret, body)
-        rewards = [
-            {"decision_id": one["decision_id"], "value": 1}
-            for one in made["decisions"][::4]
-        ]
-        body = {"rewards": rewards}
-        ask(found.port, "POST", "/v1/rewards/batch", found.secret, body)
-    deadline_s = time.monotonic() + LONGEST_S
-    while not _has_learned(found, kind):
-        if time.monotonic() > deadline_s:
-            raise RuntimeError(f"{kind} has learned too little; see learner.log")
-        time.sleep(0.1)
-
-
-def _has_learned(found: Service, kind: str) -> bool:
-    """Return whether the treatment's decisions are in a model."""
-    path = f"/v1/experiments/{kind}/models"
-    models = ask(found.port, "GET", path, found.secret)["models"]
-    return bool(models) and models[0]["learned"] >= LEARNED // 2
