@@ -14,7 +14,7 @@ from bandit_svc.archive.names import FileName
 from bandit_svc.archive.target import ArchiveTarget
 from bandit_svc.domain.events.event import UnreadableEvent, decode_decision
 from bandit_svc.errors import Unprocessable
-from bandit_svc.storage.interface import JoinedOrder
+from bandit_svc.storage.joined.joins import JoinedOrder
 from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import ClosedRow, JoinedRow
 
@@ -49,7 +49,7 @@ def parquet() -> Any:  # noqa: ANN401 - pyarrow ships no types
 
 
 class ArchivedOrder:
-    """See storage.interface.JoinedOrder; read forwards it costs one pass."""
+    """See storage.joined.joins.JoinedOrder; read forwards it costs one pass."""
 
     def __init__(
         self, target: ArchiveTarget, files: Sequence[FileName], store: JoinedOrder

@@ -1,4 +1,4 @@
-"""What every store promises of ingested facts; see storage.interface.Facts."""
+"""What every store promises of ingested facts; see storage.joined.facts.Facts."""
 
 import subprocess
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What every store promises of joined decisions; see storage.interface.Joins."""
+"""What every store promises of joined decisions; see storage.joined.joins.Joins."""
 
 import sqlite3
 from collections.abc import Callable

@@ -4,7 +4,7 @@ from bandit_svc.archive.names import FileName
 from bandit_svc.archive.order import ArchivedOrder
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.services.archiving.ports import ArchivePorts
-from bandit_svc.storage.interface import JoinedOrder
+from bandit_svc.storage.joined.joins import JoinedOrder
 
 
 def joined_order(ports: ArchivePorts, experiment: Experiment) -> JoinedOrder:

@@ -13,7 +13,7 @@ from bandit_svc.ope.progressive.weighted import Summary
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.values import PolicyRow
-from bandit_svc.storage.interface import ModelVersions
+from bandit_svc.storage.control.model_versions import ModelVersions
 from policies.adapters import FrozenPolicy
 from policies.base import Policy, PolicyError
 

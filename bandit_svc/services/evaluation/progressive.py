@@ -29,7 +29,8 @@ from bandit_svc.services.evaluation.labels import evaluated_specs
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictors
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
-from bandit_svc.storage.interface import Evaluations, JoinedOrder
+from bandit_svc.storage.joined.evaluations import Evaluations
+from bandit_svc.storage.joined.joins import JoinedOrder
 from bandit_svc.storage.rows import EvaluationChanges
 from policies.base import PolicyError
 

@@ -25,7 +25,7 @@ from bandit_svc.services.values import (
     Reason,
     bounds,
 )
-from bandit_svc.storage.interface import Joins
+from bandit_svc.storage.joined.joins import Joins
 from bandit_svc.storage.rows import ClosedDecision
 
 _Scale = tuple[str, float, float, float, float]

@@ -6,7 +6,7 @@ Owns a small cache: neither a revision nor a salt ever changes, so each is read 
 from collections import OrderedDict
 
 from bandit_svc.domain.experiment import Definition, UnitHashes
-from bandit_svc.storage.interface import Experiments
+from bandit_svc.storage.control.experiments import Experiments
 
 KEPT = 2_000
 

@@ -14,7 +14,7 @@ from bandit_svc.services.learning.apprentice.teaching import teach_shown
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.parts.slot_rows import by_slot
 from bandit_svc.services.policy_inputs import actions_of, policy_of
-from bandit_svc.storage.interface import JoinedOrder
+from bandit_svc.storage.joined.joins import JoinedOrder
 from bandit_svc.storage.rows import JoinedRow
 from policies.base import Action, Policy, PolicyError
 

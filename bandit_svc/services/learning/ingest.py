@@ -18,7 +18,7 @@ from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.learning.arrivals import Arrivals, Rules
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.log_age import cut_back, keep_one_age
-from bandit_svc.storage.interface import Facts
+from bandit_svc.storage.joined.facts import Facts
 from bandit_svc.storage.rows import Cursors, FoundDamages, IngestOutcome
 
 _SEGMENT = re.compile(r"([0-9]{8,})\.(seg|jsonl)$")

@@ -19,7 +19,7 @@ from bandit_svc.services.learning.uplift_sums import (
     uplift_after,
     uplift_with,
 )
-from bandit_svc.storage.interface import Joins
+from bandit_svc.storage.joined.joins import Joins
 from bandit_svc.storage.rows import (
     ClosedDecision,
     DueDecision,

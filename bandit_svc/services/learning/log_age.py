@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.eventlog.interface import EventLogReader
-from bandit_svc.storage.interface import Facts
+from bandit_svc.storage.joined.facts import Facts
 from bandit_svc.storage.rows import Cursors, FoundDamages, ReleasedCount
 
 _MOST_LOOKS = 5

@@ -12,7 +12,9 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import NotFound
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
-from bandit_svc.storage.interface import JoinedOrder, ModelVersions, Storage
+from bandit_svc.storage.control.model_versions import ModelVersions
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.joined.joins import JoinedOrder
 
 
 class Replayed(msgspec.Struct, frozen=True):

@@ -38,7 +38,7 @@ from bandit_svc.services.learning.uplift_rows import (
     units_of,
     values_of,
 )
-from bandit_svc.storage.interface import Joins
+from bandit_svc.storage.joined.joins import Joins
 from bandit_svc.storage.rows import ClosedDecision, UpliftSums
 
 FORM = 2

@@ -34,7 +34,7 @@ from bandit_svc.services.values import (
     Possible,
     estimated,
 )
-from bandit_svc.storage.interface import Joins
+from bandit_svc.storage.joined.joins import Joins
 
 NOTHING_JOINED = "no decision of both groups has matured yet"
 NO_RATIO = "the baseline's mean can't be told from 0"

@@ -15,7 +15,7 @@ from bandit_svc.domain.plain_values import Context
 from bandit_svc.domain.slots.places import shown_variants
 from bandit_svc.domain.splits.split import is_other
 from bandit_svc.services.serving.served_experiment import ServedExperiment
-from bandit_svc.storage.interface import Facts
+from bandit_svc.storage.joined.facts import Facts
 from bandit_svc.storage.units import StickyChoices
 
 REMEMBERED = 20_000

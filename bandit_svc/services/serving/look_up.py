@@ -14,7 +14,7 @@ from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.slots.places import slot_decision
 from bandit_svc.errors import FieldError, LogUnreadable, NotFound
 from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
-from bandit_svc.storage.interface import Facts
+from bandit_svc.storage.joined.facts import Facts
 from bandit_svc.storage.rows import Cursors, DecisionView
 
 

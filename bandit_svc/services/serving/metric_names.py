@@ -7,7 +7,7 @@ Owns their bound: each name is a row of every report, and a caller that makes na
 import threading
 
 from bandit_svc.domain.metric import MAX_METRICS
-from bandit_svc.storage.interface import Facts
+from bandit_svc.storage.joined.facts import Facts
 
 
 class MetricNames:

@@ -15,7 +15,7 @@ from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.errors import LogUnreadable
 from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
-from bandit_svc.storage.interface import Facts
+from bandit_svc.storage.joined.facts import Facts
 
 REMEMBERED = 20_000
 

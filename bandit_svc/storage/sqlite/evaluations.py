@@ -1,6 +1,7 @@
 """Progressive evaluation in SQLite.
 
-Owns the tables evaluations and reward_models; see storage.interface.Evaluations.
+Owns the tables evaluations and reward_models; see
+storage.joined.evaluations.Evaluations.
 """
 
 import sqlite3
@@ -12,7 +13,7 @@ from bandit_svc.storage.sqlite.database import Database
 
 
 class SqliteEvaluations:
-    """See storage.interface.Evaluations."""
+    """See storage.joined.evaluations.Evaluations."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,6 +1,6 @@
 """Experiments and their revisions in SQLite.
 
-Owns the tables experiments and revisions; see storage.interface.Experiments.
+Owns the tables experiments and revisions; see storage.control.experiments.Experiments.
 """
 
 import sqlite3
@@ -22,7 +22,7 @@ _ADD_REVISION = (
 
 
 class SqliteExperiments:
-    """See storage.interface.Experiments."""
+    """See storage.control.experiments.Experiments."""
 
     def __init__(self, database: Database, version_file: VersionFile) -> None:
         self._database = database

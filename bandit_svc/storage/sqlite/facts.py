@@ -1,8 +1,8 @@
 """Decisions, activations and rewards in SQLite.
 
 Owns the tables decisions, rewards, metric_names, activations, cursors and counters; see
-storage.interface.Facts. The rules of repetition are in ingesting.py, the form of rows
-in rows/, the checks in soundness.py.
+storage.joined.facts.Facts. The rules of repetition are in ingesting.py, the form of
+rows in rows/, the checks in soundness.py.
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.decision_id import page_of, slot_of
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.errors import Unavailable
-from bandit_svc.storage.interface import NO_DAMAGES
+from bandit_svc.storage.joined.facts import NO_DAMAGES
 from bandit_svc.storage.rows import (
     Arrival,
     Cursors,
@@ -75,7 +75,7 @@ Check = Callable[[sqlite3.Connection], list[str]]
 
 
 class SqliteFacts:
-    """See storage.interface.Facts."""
+    """See storage.joined.facts.Facts."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Joined decisions and their sums in SQLite.
 
-Owns the tables joined and tallies; see storage.interface.Joins.
+Owns the tables joined and tallies; see storage.joined.joins.Joins.
 """
 
 import sqlite3
@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
-from bandit_svc.storage.interface import NO_SUMS
+from bandit_svc.storage.joined.joins import NO_SUMS
 from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import (
     ClosedDecision,
@@ -63,7 +63,7 @@ _AFTER_MADE = _AFTER.replace("ORDER", f"AND {_MADE} ORDER")
 
 
 class SqliteJoins:
-    """See storage.interface.Joins."""
+    """See storage.joined.joins.Joins."""
 
     def __init__(
         self,

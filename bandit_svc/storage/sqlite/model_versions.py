@@ -1,7 +1,7 @@
 """Model versions in SQLite.
 
 Owns the table snapshots, and every other one of its columns; see
-storage.interface.ModelVersions.
+storage.control.model_versions.ModelVersions.
 """
 
 import sqlite3
@@ -23,7 +23,7 @@ SNAPSHOTS = "snapshots"
 
 
 class SqliteModelVersions:
-    """See storage.interface.ModelVersions."""
+    """See storage.control.model_versions.ModelVersions."""
 
     def __init__(self, database: Database, table: str = SNAPSHOTS) -> None:
         self._database = database

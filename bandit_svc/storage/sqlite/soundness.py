@@ -1,6 +1,6 @@
 """Contradictions between stored facts and sums.
 
-Owns the sentences of storage.interface.Facts.check. Reads in the caller's
+Owns the sentences of storage.joined.facts.Facts.check. Reads in the caller's
 transaction, so that a running learner changes nothing in between.
 """
 

@@ -15,22 +15,20 @@ from bandit_svc.errors import Unavailable
 from bandit_svc.storage.archive.archived import Archived
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
+from bandit_svc.storage.control.experiments import Experiments
 from bandit_svc.storage.control.leases import Leases
+from bandit_svc.storage.control.model_versions import ModelVersions
 from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
 from bandit_svc.storage.doors.corrected import Corrected
 from bandit_svc.storage.doors.sources import Sources
 from bandit_svc.storage.imports.kept import Imports
-from bandit_svc.storage.interface import (
-    Evaluations,
-    Experiments,
-    Facts,
-    Joins,
-    ModelVersions,
-    Storage,
-)
+from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.jobs import Jobs
+from bandit_svc.storage.joined.evaluations import Evaluations
+from bandit_svc.storage.joined.facts import Facts
+from bandit_svc.storage.joined.joins import Joins
 from bandit_svc.storage.keys import EndedSessions, Keys
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.privacy import Apart, Privacy

@@ -14,7 +14,7 @@ from bandit_svc.services.archiving.mend_archive import mend_archive
 from bandit_svc.services.archiving.orders import joined_order
 from bandit_svc.services.archiving.ports import ArchivePorts
 from bandit_svc.services.learning.replay import replay as replay_model
-from bandit_svc.storage.interface import JoinedOrder
+from bandit_svc.storage.joined.joins import JoinedOrder
 from bandit_svc.storage.rows import JoinedRow
 from tests.harness.service import Service
 from tests.harness.stored.archived import archive, bytes_in, days, ports_of, rows_of

@@ -6,7 +6,7 @@ import msgspec
 
 from bandit_svc.services.evaluation.apprentice.findings import Found
 from bandit_svc.services.evaluation.apprentice.watch import LABEL
-from bandit_svc.storage.interface import Evaluations
+from bandit_svc.storage.joined.evaluations import Evaluations
 
 
 def kept_findings(evaluations: Evaluations, number: int) -> Found | None:

@@ -32,7 +32,9 @@ from bandit_svc.services.learning.uplift_sums import (
 )
 from bandit_svc.services.managing.corrections.corrected_order import CorrectedOrder
 from bandit_svc.services.policy_inputs import policy_of
-from bandit_svc.storage.interface import Evaluations, JoinedOrder, Storage
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.joined.evaluations import Evaluations
+from bandit_svc.storage.joined.joins import JoinedOrder
 from bandit_svc.storage.rows import JoinSums
 from policies.base import PolicyError
 

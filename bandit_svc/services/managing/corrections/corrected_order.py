@@ -12,7 +12,8 @@ import msgspec
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.parts.closing import close_decision
 from bandit_svc.storage.corrections import CorrectionState, JoinedChange
-from bandit_svc.storage.interface import JoinedOrder, Storage
+from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.joined.joins import JoinedOrder
 from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import ClosedRow, JoinedRow
 
@@ -51,7 +52,7 @@ class CorrectedOrder:
         return min(self.changes, default=None)
 
     def after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
-        """See storage.interface.JoinedOrder."""
+        """See storage.joined.joins.JoinedOrder."""
         rows = self._joins.after(number, position, limit)
         return [
             row
@@ -63,7 +64,7 @@ class CorrectedOrder:
     def closed_after(
         self, number: int, position: int, limit: int, made: Made = ALWAYS
     ) -> list[ClosedRow]:
-        """See storage.interface.JoinedOrder."""
+        """See storage.joined.joins.JoinedOrder."""
         rows = self._joins.closed_after(number, position, limit, made)
         return [
             row
@@ -73,7 +74,7 @@ class CorrectedOrder:
         ]
 
     def last_position(self, number: int) -> int:
-        """See storage.interface.JoinedOrder."""
+        """See storage.joined.joins.JoinedOrder."""
         return self._joins.last_position(number)
 
 

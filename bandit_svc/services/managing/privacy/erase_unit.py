@@ -25,7 +25,8 @@ from bandit_svc.services.managing.corrections.anew import name_of
 from bandit_svc.services.managing.privacy.exports import delete_exports
 from bandit_svc.services.managing.privacy.ports import Blank, PrivacyPorts
 from bandit_svc.services.people.following import follow
-from bandit_svc.storage.interface import ModelVersions, Storage
+from bandit_svc.storage.control.model_versions import ModelVersions
+from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.privacy import Erasure
 
 ENTROPY_BYTES = 32

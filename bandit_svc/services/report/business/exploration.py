@@ -19,7 +19,7 @@ from bandit_svc.domain.experiment import TREATMENT
 from bandit_svc.ope.arrays import FloatArray, IntArray
 from bandit_svc.ope.interval import Interval
 from bandit_svc.services.values import Estimated, estimated
-from bandit_svc.storage.interface import Joins
+from bandit_svc.storage.joined.joins import Joins
 from bandit_svc.storage.rows import JoinedRow
 
 SAMPLE = 2_000

@@ -17,7 +17,7 @@ from bandit_svc.errors import Conflict, FieldError, NotFound
 from bandit_svc.services.policy_inputs import baseline_spec
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.local.local_reasons import why_not_local
-from bandit_svc.storage.interface import ModelVersions
+from bandit_svc.storage.control.model_versions import ModelVersions
 from policies.draws.published import LocalVariant, Published, Signing, pack
 
 LATEST = "latest"

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from typing import Final, Protocol
 
 from bandit_svc.errors import Conflict, FieldError
-from bandit_svc.storage.interface import Facts
+from bandit_svc.storage.joined.facts import Facts
 
 REMEMBERED: Final = 100_000
 

@@ -15,7 +15,7 @@ from bandit_svc.errors import FieldError, InvalidInput
 from bandit_svc.services.policy_inputs import actions_of, baseline_spec, policy_of
 from bandit_svc.services.serving.conditions import why_out
 from bandit_svc.services.serving.local.local_reasons import why_not_local
-from bandit_svc.storage.interface import Experiments
+from bandit_svc.storage.control.experiments import Experiments
 from policies.base import Action
 from policies.draws.chances import ReferencePmfs, reads_context
 

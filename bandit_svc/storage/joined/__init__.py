@@ -1,0 +1,1 @@
+"""What belongs to experiments by their number, and to one shard of them."""
