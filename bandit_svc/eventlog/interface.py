@@ -1,8 +1,8 @@
 """Where facts arrive: an append-only log in partitions.
 
-Owns the protocol that the embedded files and, later, a partitioned stream
-implement. A record is a kind and bytes (the codec is domain/events/codec.py). Order
-is kept within a partition and promised nowhere else.
+Owns the protocols that the embedded files and a partitioned stream implement. A record
+is a kind and bytes (the codec is domain/events/codec.py). Order is kept within a
+partition and promised nowhere else.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,8 +19,11 @@ __all__ = [
     "Damage",
     "EventLogReader",
     "EventLogWriter",
+    "FirstAnswers",
     "FsyncMode",
     "Record",
+    "Sink",
+    "Source",
 ]
 
 FsyncMode = Literal["never", "interval", "always"]
@@ -40,6 +43,8 @@ class Batch(NamedTuple):
     """The damaged bytes that are still there, or their beginning."""
     parts: Mapping[bytes, bytes] = {}
     """Bodies of the shared parts that the records name, by key."""
+    sequences: Sequence[range] = ()
+    """The sequence numbers of the records, in their order; () in format 1."""
 
 
 class EventLogWriter(Protocol):
@@ -126,3 +131,53 @@ class EventLogReader(Protocol):
 
     def backlog_bytes(self, cursors: dict[str, Cursor]) -> int:
         """Return the number of bytes after these cursors (absent: from the start)."""
+
+
+Source = EventLogReader
+"""The reading end, of files and of streams."""
+
+
+class Sink(Protocol):
+    """A node's writing end of a stream: what its shipper sends to."""
+
+    def send(self, partition: str, data: bytes, message_id: str) -> None:
+        """Send a message without waiting for its acknowledgement.
+
+        It waits while too many messages are without one.
+
+        Args:
+            partition: of the stream.
+            data: as `eventlog.stream.shipment.encode` returns it.
+            message_id: the stream may drop a second message of the same id.
+
+        Raises:
+            Unavailable: the stream can't be reached.
+        """
+
+    def acknowledged(self) -> Mapping[tuple[str, str], Cursor]:
+        """Return up to where everything was acknowledged, with nothing missing before.
+
+        Returns:
+            Cursors of the outbox, by (partition of the stream, source).
+        """
+
+    def close(self) -> None:
+        """Let go of the connection; idempotent."""
+
+
+class FirstAnswers(Protocol):
+    """What several nodes ask which of them was the first to answer a request."""
+
+    def claim(self, decision_id: str, record: bytes) -> bytes | None:
+        """Keep an answer if it is the first to its request.
+
+        Args:
+            decision_id: made from the request's id, so that it is the same everywhere.
+            record: a message with the decision, as `shipment.encode` returns it.
+
+        Returns:
+            None if it is the first; else the first one's message.
+
+        Raises:
+            Unavailable: nobody can be asked now.
+        """

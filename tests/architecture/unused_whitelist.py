@@ -119,3 +119,27 @@ stats
 
 # Python asks a module for a name that it lacks.
 __getattr__
+
+# Messages of a stream: its shipper sends them and its source reads them.
+MOST_PARTITIONS
+partition_of
+partition_names
+number_in
+Sink
+send
+acknowledged
+FirstAnswers
+claim
+Source
+Packing
+begin
+add
+end
+shipment
+decode
+unpack
+mark_ms
+sent_ms
+closed
+NO_OUTBOX
+sequences

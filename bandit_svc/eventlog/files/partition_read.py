@@ -10,11 +10,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
-from bandit_svc.domain.events.damage import (
-    MOST_REMAINS_BYTES,
-    Damage,
-    DamageKind,
-)
+from bandit_svc.domain.events.damage import MOST_REMAINS_BYTES, Damage, DamageKind
 from bandit_svc.domain.events.record import Record
 from bandit_svc.eventlog.files.frames import (
     FOOTER,
@@ -78,6 +74,7 @@ class PartitionRead:
         self._cursor = after
         self._sequence = after.sequence
         self._records: list[Record] = []
+        self._sequences: list[range] = []
         self._parts = known.parts
         self._damages: list[Damage] = []
         self._remains: dict[Damage, bytes] = {}
@@ -100,6 +97,7 @@ class PartitionRead:
             self._damages,
             self._remains,
             self._parts,
+            self._sequences,
         )
 
     def _check_age(self) -> None:
@@ -149,6 +147,8 @@ class PartitionRead:
             at_end = len(chunk) < wanted
             found = scan(chunk, identity, self._sequence, most)
             self._records += found.records
+            first = found.sequence - len(found.records)
+            self._sequences.append(range(first, found.sequence))
             self._parts |= found.parts
             self._sequence = found.sequence
             offset += found.end

@@ -1,0 +1,1 @@
+"""The event log as a stream of messages that many machines share."""
