@@ -9,7 +9,6 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.checksums import SOUND, checked_tables, schema_crc
 from bandit_svc.storage.sqlite.rows.counts import wrong_counts
 from bandit_svc.storage.sqlite.rows.states import JOINED
@@ -100,13 +99,12 @@ def contradictions(connection: sqlite3.Connection, whole: Collection[str]) -> li
     ]
 
 
-def keep_schema(database: Database) -> None:
+def keep_schema(connection: sqlite3.Connection) -> None:
     """Keep the checksum of the definitions, once they are those of this version."""
-    with database.write() as connection:
-        connection.execute(
-            "INSERT OR REPLACE INTO meta VALUES ('schema', ?, NULL)",
-            [schema_crc(connection)],
-        )
+    connection.execute(
+        "INSERT OR REPLACE INTO meta VALUES ('schema', ?, NULL)",
+        [schema_crc(connection)],
+    )
 
 
 def _schema_faults(connection: sqlite3.Connection) -> list[str]:

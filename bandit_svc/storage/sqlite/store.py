@@ -6,6 +6,7 @@ nouns together; see storage.interface.Storage.
 
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 from sqlite_utils import Database as UtilsDatabase
@@ -53,6 +54,7 @@ from bandit_svc.storage.sqlite.imports.store import SqliteImports
 from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteEndedSessions, SqliteKeys
+from bandit_svc.storage.sqlite.migrations.new_store import fill, is_new, made_by
 from bandit_svc.storage.sqlite.model_versions import SqliteModelVersions
 from bandit_svc.storage.sqlite.people.credits import SqliteCredits
 from bandit_svc.storage.sqlite.people.sticky import SqliteStickyChoices
@@ -153,9 +155,12 @@ class SqliteStorage:
                 )
             with self._database.tables() as tables:
                 self._refuse_newer(tables)
-                if migrations.pending(tables):
+                if is_new(tables.conn):
+                    fill(tables.conn, _empty_store())
+                elif migrations.pending(tables):
                     migrations.apply(tables)
-                    keep_schema(self._database)
+                    with self._database.write() as connection:
+                        keep_schema(connection)
             self._version_file.bump()
 
     def check_schema(self) -> None:
@@ -277,6 +282,11 @@ class SqliteStorage:
         self.units.close()
         self.reservations.close()
         self._version_file.close()
+
+
+@cache
+def _empty_store() -> bytes:
+    return made_by(migrations.apply)
 
 
 def _newer_migrations(tables: UtilsDatabase) -> list[str]:

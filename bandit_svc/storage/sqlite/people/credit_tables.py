@@ -76,6 +76,13 @@ def create_credit(db: Database) -> None:
     )
 
 
+def make_new_salt(connection: sqlite3.Connection) -> None:
+    """Draw the salt of the credits anew; of a store that has credited nothing."""
+    connection.execute(
+        "UPDATE meta SET value = lower(hex(randomblob(16))) WHERE name = ?", [_SALT]
+    )
+
+
 def add_corrections(db: Database) -> None:
     """Keep when a reward was corrected last, in the transaction of a migration."""
     db.execute(
