@@ -13,6 +13,7 @@ from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.control.experiments import Experiments
 from bandit_svc.storage.control.leases import Leases
 from bandit_svc.storage.control.model_versions import ModelVersions
+from bandit_svc.storage.control.shares import Shares
 from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
@@ -38,6 +39,8 @@ class Control(Protocol):
     """What the machines of a service share: small, and read by all of them."""
 
     leases: Leases
+    shares: Shares | None
+    """Shards that learners share; None where one of them has everything."""
     experiments: Experiments
     keys: Keys
     ended_sessions: EndedSessions

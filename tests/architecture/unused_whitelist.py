@@ -143,3 +143,10 @@ sent_ms
 closed
 NO_OUTBOX
 sequences
+
+# Learners that share the shards of a stream: their loop joins, writes and settles.
+join
+held
+settle
+writing
+fair

@@ -5,6 +5,7 @@ Says each step on stdout, and waits for a line on stdin where it says so.
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -12,8 +13,10 @@ from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.event import decode_event
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.domain.limits import DAY_MS
+from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Unavailable
+from bandit_svc.storage.control.shares import ShardLost
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.keys import KeyRow
 from bandit_svc.storage.programmes.reservations import Place
@@ -99,6 +102,30 @@ def hold_places_and_hang(storage: Storage) -> None:
         wait()
 
 
+def share_and_publish(storage: Storage) -> None:
+    """Publish a model of each shard that is held, with its token, for ever."""
+    assert storage.shares is not None
+    with storage.shares.join([str(number) for number in range(1, 7)]) as member:
+        while True:
+            for held in member.held():
+                number = int(held.shard)
+                newest = storage.model_versions.newest(number)
+                parent = 0 if newest is None else newest.version
+                meta = ModelVersionMeta(
+                    number=number,
+                    version=parent + 1,
+                    policy={},
+                    spans=(),
+                    learned=held.token,
+                    sha256="",
+                    created_at_ms=0,
+                )
+                with suppress(ShardLost), storage.shares.writing(held):
+                    model = ModelVersion(meta=meta, state=b"")
+                    storage.model_versions.publish(model, parent)
+            member.settle()
+
+
 SCENARIOS = {
     scenario.__name__: scenario
     for scenario in (
@@ -111,6 +138,7 @@ SCENARIOS = {
         ingest,
         take_and_hang,
         hold_places_and_hang,
+        share_and_publish,
     )
 }
 

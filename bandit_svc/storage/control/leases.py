@@ -7,6 +7,8 @@ Owns the protocol. Who holds `learner` writes what is derived from the log; who 
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+LEARNER = "learner"
+"""Of one who learns alone, or of a command that needs that nobody learns."""
 EMBEDDED_TOKEN = 0
 """Of a lease that ends with its process, so that no former holder can write."""
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 
 from bandit_svc.errors import Unavailable
-from bandit_svc.storage.control.leases import Holder
+from bandit_svc.storage.control.leases import LEARNER, Holder
 from bandit_svc.storage.postgres.database import Database
 
 TTL_S: Final = 6.0
@@ -27,20 +27,21 @@ CREATE: Final = """
     CREATE TABLE IF NOT EXISTS leases (
         name text COLLATE "C" PRIMARY KEY, process text NOT NULL,
         token bigint NOT NULL, expires_at timestamptz NOT NULL)"""
-_UNTIL: Final = "clock_timestamp() + %s * interval '1 s'"
+UNTIL: Final = "clock_timestamp() + %s * interval '1 s'"
 _TAKE: Final = f"""
-    INSERT INTO leases VALUES (%s, %s, 1, {_UNTIL})
+    INSERT INTO leases VALUES (%s, %s, 1, {UNTIL})
     ON CONFLICT (name) DO UPDATE SET process = excluded.process,
         token = leases.token + 1, expires_at = excluded.expires_at
     WHERE leases.expires_at <= clock_timestamp() RETURNING token"""  # noqa: S608 - a constant
 _RENEW: Final = f"""
-    UPDATE leases SET expires_at = {_UNTIL}
+    UPDATE leases SET expires_at = {UNTIL}
     WHERE name = %s AND token = %s RETURNING token"""  # noqa: S608 - a constant
 _END: Final = """
     UPDATE leases SET expires_at = clock_timestamp() WHERE name = %s AND token = %s"""
 _HOLDER: Final = """
     SELECT process, token FROM leases
     WHERE name = %s AND expires_at > clock_timestamp()"""
+_MEMBERS: Final = "SELECT 1 FROM members WHERE expires_at > clock_timestamp()"
 _STILL: Final = "SELECT 1 FROM leases WHERE name = %s AND token = %s FOR SHARE"
 
 _held: dict[tuple[str, str, str], int] = {}
@@ -58,12 +59,17 @@ class PostgresLeases:
     @contextmanager
     def hold(self, name: str) -> Iterator[Holder | None]:
         """See the interface."""
-        process = f"{os.getpid()} on {socket.gethostname()}"
+        process = process_name()
         row = self._ask(_TAKE, (name, process, self._ttl_s))
         if row is None:
             yield None
             return
         token: int = row[0]
+        if name == LEARNER and self._ask(_MEMBERS, ()) is not None:
+            # Several learners share what one would learn alone; see sharing/shares.py.
+            self._ask(_END, (name, token))
+            yield None
+            return
         key = (*self._database.place, name)
         _held[key] = token
         done = threading.Event()
@@ -97,6 +103,11 @@ class PostgresLeases:
         with self._database.plain() as plain:
             cursor = plain.execute(sql, values)
             return cursor.fetchone() if cursor.description else None
+
+
+def process_name() -> str:
+    """Return what a lease says of its holder."""
+    return f"{os.getpid()} on {socket.gethostname()}"
 
 
 def require_leases(plain: "psycopg.Connection[Any]", place: tuple[str, str]) -> None:

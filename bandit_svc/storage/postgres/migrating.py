@@ -12,6 +12,7 @@ from bandit_svc import __version__
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.postgres import changes, leases, schema
 from bandit_svc.storage.postgres.database import Database
+from bandit_svc.storage.postgres.sharing import shares
 from bandit_svc.storage.postgres.soundness import MADE_AT
 from bandit_svc.storage.sqlite.schema import LAST_MIGRATION
 
@@ -30,11 +31,12 @@ def migrate(database: Database) -> None:
         name = sql.Identifier(database.schema)
         plain.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
         if not is_there(database):
-            for statement in (changes.CREATE, leases.CREATE, *schema.statements()):
+            own = changes.CREATE, leases.CREATE, shares.CREATE
+            for statement in (*own, *schema.statements()):
                 plain.execute(statement.encode())
             (now_ms,) = plain.execute(_NOW_MS).fetchone() or ("0",)
-            own = [(_VERSION, LAST_MIGRATION), (MADE_AT, now_ms)]
-            values = [*schema.tables().values, *own]
+            marks = [(_VERSION, LAST_MIGRATION), (MADE_AT, now_ms)]
+            values = [*schema.tables().values, *marks]
             plain.cursor().executemany(
                 "INSERT INTO meta (name, value) VALUES (%s, %s)", values
             )

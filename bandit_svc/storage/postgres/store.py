@@ -15,6 +15,7 @@ from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.control.experiments import Experiments
 from bandit_svc.storage.control.leases import Leases
 from bandit_svc.storage.control.model_versions import ModelVersions
+from bandit_svc.storage.control.shares import Shares
 from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
@@ -33,11 +34,12 @@ from bandit_svc.storage.postgres.beside import attached_schema, beside, drop
 from bandit_svc.storage.postgres.beside import is_there as is_schema
 from bandit_svc.storage.postgres.changes import Changes
 from bandit_svc.storage.postgres.database import Database, Keep
-from bandit_svc.storage.postgres.leases import TTL_S, PostgresLeases, require_leases
+from bandit_svc.storage.postgres.leases import TTL_S, PostgresLeases
 from bandit_svc.storage.postgres.migrating import check_version, is_there, migrate
 from bandit_svc.storage.postgres.open_rows import OPEN_ROWS
 from bandit_svc.storage.postgres.people.reservations import PostgresReservations
 from bandit_svc.storage.postgres.people.units import PostgresUnits
+from bandit_svc.storage.postgres.sharing.shares import PostgresShares, require_writer
 from bandit_svc.storage.postgres.soundness import CHECK
 from bandit_svc.storage.privacy import Apart, Privacy
 from bandit_svc.storage.programmes.programmes import Programmes
@@ -115,9 +117,10 @@ class PostgresStorage:
             name,
             schema.dialect,
             cast("Keep", keep_damaged_rows),
-            require_leases,
+            require_writer,
         )
         self.leases: Leases = PostgresLeases(self._schema, lease_ttl_s)
+        self.shares: Shares | None = PostgresShares(self._schema, lease_ttl_s)
         # The nouns use it as they use the embedded one; see dialect.py.
         database = cast("EmbeddedDatabase", self._schema)
         changes = cast("VersionFile", Changes(self._schema))

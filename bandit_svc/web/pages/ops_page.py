@@ -15,6 +15,7 @@ from bandit_svc.eventlog.files.inspect import PartitionStatus, inspect
 from bandit_svc.services.checks.check import WORDS
 from bandit_svc.services.checks.degraded import damage_reasons
 from bandit_svc.services.checks.operations import Measured, operation_checks
+from bandit_svc.services.checks.who_learns import who_learns
 from bandit_svc.storage.overview import SummaryRow
 from bandit_svc.web.access.own_address import own
 from bandit_svc.web.counters import Counters, read_counters
@@ -103,11 +104,10 @@ def _measured(
     backends = page_context.backends
     room = log_room(backends.settings)
     waiting = [r.ready_since_ms for r in rows if r.ready_since_ms is not None]
-    holder = backends.storage.leases.holder("learner")
     kept = backends.storage.clock.kept()
     damages = [one.damage for one in backends.storage.damages.unacknowledged()]
     return Measured(
-        learner="" if holder is None else str(holder),
+        learner=who_learns(backends.storage),
         backlog_bytes=backends.reader.backlog_bytes(backends.storage.facts.cursors()),
         lag_s=max(0, now_ms - min(waiting)) / 1000 if waiting else None,
         room=room,

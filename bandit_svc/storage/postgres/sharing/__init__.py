@@ -1,0 +1,1 @@
+"""How several learners share a PostgreSQL store."""
