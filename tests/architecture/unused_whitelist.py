@@ -33,6 +33,16 @@ Synchronized
 EmbeddedConnection
 EmbeddedDatabase
 
+# JetStream as the stream: its reader, the shipper and the command that makes streams
+# follow.
+FILES
+stream_address
+is_open
+make_streams
+acknowledgement
+subscribe
+unsubscribe
+
 # The store on a PostgreSQL server. Settings refuse its address until all of
 # storage.interface is there; the contract tests run over what is.
 PostgresStorage

@@ -1,0 +1,1 @@
+"""NATS JetStream as the stream: its protocol, a connection, and its streams."""
