@@ -33,7 +33,7 @@ class Message(NamedTuple):
 
     @property
     def status(self) -> int:
-        """What the server says in place of an answer, 0 for a plain message."""
+        """Return what a server says in place of an answer, 0 for a plain message."""
         found = _STATUS_LINE.match(self.headers)
         return 0 if found is None else int(found[1])
 
