@@ -19,6 +19,7 @@ from bandit_svc.learner.job_kinds import job_kinds
 from bandit_svc.services.managing.jobs import Stopped, recover_jobs, run_job
 from bandit_svc.settings import settings_from
 from bandit_svc.signals import STOPS, bind_to_parent
+from bandit_svc.storage.control.leases import JOBS
 from bandit_svc.wiring import Backends
 
 DONE = 0
@@ -82,14 +83,22 @@ def main() -> int:
 
 def _work(backends: Backends, ending: Ending) -> int:
     storage = backends.storage
-    with storage.leases.hold("jobs") as held:
+    if storage.shares is not None:
+        # Each job has a lease of its own.
+        _do_all(backends, ending)
+        return DONE
+    with storage.leases.hold(JOBS) as held:
         if held is None:
             return BUSY
-        recover_jobs(storage, now_ms())
-        kinds = job_kinds(backends.archive)
-        while run_job(storage, kinds, now_ms, ending.check):
-            ending.check()
+        _do_all(backends, ending)
     return DONE
+
+
+def _do_all(backends: Backends, ending: Ending) -> None:
+    recover_jobs(backends.storage, now_ms())
+    kinds = job_kinds(backends.archive)
+    while run_job(backends.storage, kinds, now_ms, ending.check):
+        ending.check()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ storage.interface for the words that hold of all protocols. What a kind of job m
 and the contents of its request and its result, the store does not know.
 """
 
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -50,7 +51,9 @@ class JobRow(msgspec.Struct, frozen=True):
 class Jobs(Protocol):
     """A queue, oldest first, and what came of each job.
 
-    Who claims holds the lease `jobs`, so at most one job is running.
+    In an embedded store who claims holds the lease `jobs`, so at most one job is
+    running. Elsewhere several processes claim, and each running job has a lease of its
+    own.
     """
 
     def add(self, row: JobRow, limit: int) -> None:
@@ -67,16 +70,29 @@ class Jobs(Protocol):
         """Return the jobs of an experiment and a kind without results, newest first."""
 
     def unfinished(self) -> bool:
-        """Return whether any job is queued or running; costs one look-up."""
+        """Return whether a job waits for somebody to do it; costs one look-up.
+
+        One that is running waits, unless it is known that who does it lives.
+        """
 
     def recover(self, attempts: int, reason: str, now_ms: int) -> None:
-        """Put what was running back to the queue: who did it is dead.
+        """Put back to the queue what was running and whose process is dead.
+
+        In an embedded store the caller holds the lease `jobs`, so that all are.
 
         What was begun `attempts` times has failed for that reason.
         """
 
     def claim(self, now_ms: int) -> JobRow | None:
         """Take the oldest queued job: it is running now. None if there is none."""
+
+    def holding(self, job_id: str) -> AbstractContextManager[None]:
+        """Do a claimed job in this block.
+
+        Raises:
+            Unavailable: from a write of this thread, which is not done: the process was
+                stopped for so long that another one may do the job by now.
+        """
 
     def progress(self, job_id: str, done: int, total: int) -> None:
         """Keep how far a running job has come."""

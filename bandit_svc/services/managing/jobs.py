@@ -128,7 +128,7 @@ class Stopped(BaseException):
 
 
 def recover_jobs(storage: Storage, now_ms: int) -> None:
-    """Queue again what a dead process has left. The caller holds the lease."""
+    """Queue again what dead processes have left; see Jobs.recover."""
     storage.jobs.recover(MAX_ATTEMPTS, DIED, now_ms)
 
 
@@ -152,8 +152,21 @@ def run_job(
     row = storage.jobs.claim(now_ms())
     if row is None:
         return False
+    with storage.jobs.holding(row.id):
+        _run(storage, kinds, row, _Progress(storage, row.id, now_ms, check))
+    return True
+
+
+def _run(
+    storage: Storage,
+    kinds: Mapping[str, JobKind],
+    row: JobRow,
+    progress: "_Progress",
+) -> None:
+    """Do a claimed job, and keep what came of it."""
+    now_ms = progress.now_ms
     try:
-        result = _done(storage, kinds, row, _Progress(storage, row.id, now_ms, check))
+        result = _done(storage, kinds, row, progress)
     except Stopped:
         storage.jobs.release(row.id)
         raise
@@ -170,7 +183,6 @@ def run_job(
     else:
         storage.jobs.complete(row.id, result, now_ms(), KEEP_FINISHED)
         _log.info("job %s (%s) is done", row.id, row.kind)
-    return True
 
 
 def _done(
@@ -212,13 +224,13 @@ class _Progress:
     ) -> None:
         self._storage = storage
         self._job_id = job_id
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self.check = check
         self._written_at_ms: int | None = None
 
     def told(self, done: int, total: int) -> None:
         self.check()
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         if has_passed(PROGRESS_EVERY_MS, self._written_at_ms, now_ms):
             self._storage.jobs.progress(self._job_id, done, total)
             self._written_at_ms = now_ms

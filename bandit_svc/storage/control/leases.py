@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol
 
 LEARNER = "learner"
 """Of one who learns alone, or of a command that needs that nobody learns."""
+JOBS = "jobs"
+"""Of one who does jobs alone, or of a command that needs that nobody does any."""
 EMBEDDED_TOKEN = 0
 """Of a lease that ends with its process, so that no former holder can write."""
 

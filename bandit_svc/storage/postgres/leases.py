@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 
 from bandit_svc.errors import Unavailable
-from bandit_svc.storage.control.leases import LEARNER, Holder
+from bandit_svc.storage.control.leases import JOBS, LEARNER, Holder
 from bandit_svc.storage.postgres.database import Database
 
 TTL_S: Final = 6.0
@@ -41,7 +41,13 @@ _END: Final = """
 _HOLDER: Final = """
     SELECT process, token FROM leases
     WHERE name = %s AND expires_at > clock_timestamp()"""
-_MEMBERS: Final = "SELECT 1 FROM members WHERE expires_at > clock_timestamp()"
+_SHARING: Final = {
+    LEARNER: "SELECT 1 FROM members WHERE expires_at > clock_timestamp()",
+    JOBS: """
+        SELECT 1 FROM leases
+        WHERE starts_with(name, 'job ') AND expires_at > clock_timestamp()""",
+}
+"""Tell whether others share what the holder of a name has alone; see sharing/."""
 _STILL: Final = "SELECT 1 FROM leases WHERE name = %s AND token = %s FOR SHARE"
 
 _held: dict[tuple[str, str, str], int] = {}
@@ -65,8 +71,8 @@ class PostgresLeases:
             yield None
             return
         token: int = row[0]
-        if name == LEARNER and self._ask(_MEMBERS, ()) is not None:
-            # Several learners share what one would learn alone; see sharing/shares.py.
+        shared = _SHARING.get(name)
+        if shared is not None and self._ask(shared, ()) is not None:
             self._ask(_END, (name, token))
             yield None
             return

@@ -39,7 +39,9 @@ from bandit_svc.storage.postgres.migrating import check_version, is_there, migra
 from bandit_svc.storage.postgres.open_rows import OPEN_ROWS
 from bandit_svc.storage.postgres.people.reservations import PostgresReservations
 from bandit_svc.storage.postgres.people.units import PostgresUnits
-from bandit_svc.storage.postgres.sharing.shares import PostgresShares, require_writer
+from bandit_svc.storage.postgres.sharing.fence import require_writer
+from bandit_svc.storage.postgres.sharing.jobs import PostgresJobs
+from bandit_svc.storage.postgres.sharing.shares import PostgresShares
 from bandit_svc.storage.postgres.soundness import CHECK
 from bandit_svc.storage.privacy import Apart, Privacy
 from bandit_svc.storage.programmes.programmes import Programmes
@@ -58,7 +60,6 @@ from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
 from bandit_svc.storage.sqlite.facts import SqliteFacts
 from bandit_svc.storage.sqlite.imports.store import SqliteImports
-from bandit_svc.storage.sqlite.jobs import SqliteJobs
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteEndedSessions, SqliteKeys
 from bandit_svc.storage.sqlite.model_versions import SqliteModelVersions
@@ -141,7 +142,7 @@ class PostgresStorage:
         self.breakdowns: Breakdowns = SqliteBreakdowns(database)
         self.model_versions: ModelVersions = SqliteModelVersions(database)
         self.evaluations: Evaluations = SqliteEvaluations(database)
-        self.jobs: Jobs = SqliteJobs(database)
+        self.jobs: Jobs = PostgresJobs(self._schema, lease_ttl_s)
         self.clock: Clock = SqliteClock(database)
         self.damages: Damages = SqliteDamages(database)
         self.overview: Overview = SqliteOverview(database, decisions)

@@ -4,6 +4,7 @@ Owns the table jobs; see storage.jobs.Jobs.
 """
 
 import sqlite3
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from bandit_svc.domain.plain_values import Payload
 from bandit_svc.errors import Conflict
 from bandit_svc.storage.jobs import JobRow
 from bandit_svc.storage.sqlite.database import Database
+from bandit_svc.storage.sqlite.rows.due import EmbeddedConnection
 
 _COLUMNS = (
     "id, number, kind, request, created_at_ms, status, attempts, done, total,"
@@ -99,15 +101,27 @@ class SqliteJobs:
     def claim(self, now_ms: int) -> JobRow | None:
         """See the interface."""
         with self._database.write() as connection:
-            row = connection.execute(
-                "UPDATE jobs SET status = 'running', attempts = attempts + 1,"  # noqa: S608 - a constant
-                " done = 0, total = 0, started_at_ms = ?"
-                " WHERE sequence = (SELECT min(sequence) FROM jobs"
-                "  WHERE finished_at_ms IS NULL AND status = 'queued')"
-                f" RETURNING {_COLUMNS}",
-                [now_ms],
+            found = connection.execute(
+                "SELECT id FROM jobs WHERE finished_at_ms IS NULL"
+                " AND status = 'queued' ORDER BY sequence LIMIT 1"
             ).fetchone()
-        return None if row is None else _row(row)
+            return None if found is None else self._begin(connection, found[0], now_ms)
+
+    def _begin(
+        self, connection: EmbeddedConnection, job_id: str, now_ms: int
+    ) -> JobRow:
+        row = connection.execute(
+            "UPDATE jobs SET status = 'running', attempts = attempts + 1,"  # noqa: S608 - a constant
+            " done = 0, total = 0, started_at_ms = ?"
+            f" WHERE id = ? RETURNING {_COLUMNS}",
+            [now_ms, job_id],
+        ).fetchone()
+        return _row(row)
+
+    def holding(self, job_id: str) -> AbstractContextManager[None]:
+        """See the interface; its process holds the lease `jobs`."""
+        del job_id
+        return nullcontext()
 
     def progress(self, job_id: str, done: int, total: int) -> None:
         """See the interface."""

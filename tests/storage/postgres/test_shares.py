@@ -16,11 +16,8 @@ from bandit_svc.storage.control.shares import Held, ShardLost, Shares, fair_shar
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.postgres import schema
 from bandit_svc.storage.postgres.database import Database
-from bandit_svc.storage.postgres.sharing.shares import (
-    PostgresMember,
-    PostgresShares,
-    require_writer,
-)
+from bandit_svc.storage.postgres.sharing.fence import require_writer
+from bandit_svc.storage.postgres.sharing.shares import PostgresMember, PostgresShares
 from tests.harness.stored.postgres import SCHEMA
 from tests.harness.waiting import wait_until
 

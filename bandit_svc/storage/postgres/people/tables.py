@@ -11,6 +11,7 @@ from psycopg import sql
 from bandit_svc.storage.postgres.database import BUSY_S, Database
 from bandit_svc.storage.postgres.dialect import Columns, Dialect
 from bandit_svc.storage.postgres.functions import FUNCTIONS
+from bandit_svc.storage.postgres.sharing.fence import require_writer
 
 REQUEST_BUSY_S: Final = 2
 """A request waits no longer for others; it then shows nothing that is capped."""
@@ -72,7 +73,7 @@ def opened(place: tuple[str, str], tables: Tables, busy_s: int = BUSY_S) -> Data
         busy_s: seconds for which a writer waits for others.
     """
     dialect = Dialect(tables.known)
-    return Database(*place, lambda: dialect, busy_s=busy_s)
+    return Database(*place, lambda: dialect, require=require_writer, busy_s=busy_s)
 
 
 def make(database: Database, tables: Tables) -> None:

@@ -1,18 +1,15 @@
 """Shards of a PostgreSQL store: rows of the table leases, taken by its members.
 
 Owns the table members; see storage.control.shares. The server's clock is the only one.
-A thread gives the signs of life, takes what is free and renews what is held. A write
-for a shard locks the row of its lease in a mode that a renewal doesn't wait for, and
-that one who takes the shard passes over, so that the shard can't change hands between
-the look at the token and the end of the write.
+A thread gives the signs of life, takes what is free and renews what is held. One who
+takes passes over what is being written; see fence.py.
 """
 
 import secrets
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import psycopg
 
@@ -20,7 +17,8 @@ from bandit_svc.errors import Unavailable
 from bandit_svc.storage.control.leases import LEARNER, Holder
 from bandit_svc.storage.control.shares import Held, ShardLost, Wish, fair_share
 from bandit_svc.storage.postgres.database import Database
-from bandit_svc.storage.postgres.leases import UNTIL, process_name, require_leases
+from bandit_svc.storage.postgres.leases import UNTIL, process_name
+from bandit_svc.storage.postgres.sharing.fence import Fence, LeaseLost, fenced
 
 BEATS: Final = 6
 """In the time of a lease."""
@@ -61,21 +59,6 @@ _LEAVE: Final = f"DELETE FROM members WHERE member = %s OR NOT {_LIVES}"  # noqa
 _HOLDERS: Final = f"""
     SELECT name, process, token FROM leases
     WHERE starts_with(name, '{_PREFIX}') AND {_LIVES}"""  # noqa: S608 - a constant
-# A stopped writer must not keep its shard for longer than its lease.
-_STILL: Final = """
-    SELECT set_config('idle_in_transaction_session_timeout', %s, true) FROM leases
-    WHERE name = %s AND token = %s FOR KEY SHARE"""
-
-
-class _Scope(NamedTuple):
-    """The shard that a thread writes for."""
-
-    place: tuple[str, str]
-    held: Held
-    idle: str
-
-
-_writing: ContextVar[_Scope | None] = ContextVar("writing", default=None)
 
 
 class PostgresShares:
@@ -104,12 +87,18 @@ class PostgresShares:
     @contextmanager
     def writing(self, held: Held) -> Iterator[None]:
         """See the interface."""
-        idle = f"{round(self._ttl_s * 1000)}ms"
-        token = _writing.set(_Scope(self._database.place, held, idle))
         try:
-            yield
-        finally:
-            _writing.reset(token)
+            with fenced(
+                Fence(
+                    self._database.place,
+                    _PREFIX + held.shard,
+                    held.token,
+                    self._ttl_s,
+                )
+            ):
+                yield
+        except LeaseLost as error:
+            raise ShardLost(error.message) from error
 
     def holders(self) -> Mapping[str, Holder]:
         """See the interface."""
@@ -223,25 +212,3 @@ class PostgresMember:
         mine = [*names], [self._mine.pop(name) for name in names]
         with self._database.plain() as plain:
             plain.execute(_END, mine)
-
-
-def require_writer(plain: "psycopg.Connection[Any]", place: tuple[str, str]) -> None:
-    """Require that this process may write; call it first in each such transaction.
-
-    For a shard it needs that shard's lease, else all leases that it took.
-
-    Raises:
-        ShardLost: another process may hold the shard.
-        Unavailable: another process holds one of the leases.
-    """
-    scope = _writing.get()
-    if scope is None or scope.place != place:
-        require_leases(plain, place)
-        return
-    shard, token = scope.held
-    still = plain.execute(_STILL, (scope.idle, _PREFIX + shard, token)).fetchone()
-    if still is None:
-        raise ShardLost(
-            f"the lease of shard {shard} of this process ran out, and another process "
-            "may hold it; what this one began of it must be begun anew"
-        )
