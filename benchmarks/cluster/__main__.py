@@ -1,0 +1,213 @@
+"""The demo of the scaled form: a cluster, its visitors, and kills with an audit.
+
+Owns the sequence and what is printed. `make demo-cluster` runs it; `make demo-cluster
+CHECK=1` kills one process of each kind in turn, audits what was stored, and exits 0
+or 1. `python -m benchmarks.cluster --help` lists the options.
+"""
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from bandit_svc.client import BanditClient, BanditClientError
+from benchmarks.cluster.audit import Finding, audit, is_settled
+from benchmarks.cluster.cluster import FILES, Cluster, Shape, cluster_folder
+from benchmarks.cluster.crowd import Crowd, experiment
+from benchmarks.cluster.kills import Healed, heal, kills_of
+from benchmarks.cluster.ledger import Ledger
+from benchmarks.cluster.part import ClusterError
+from simulators import demo_view
+
+EXPERIMENTS = 4
+RATE_PER_S = 60.0
+WARM_S = 8.0
+SHOW_EVERY_S = 5.0
+TEND_EVERY_S = 0.2
+ANSWERS_WITHIN_S = 60.0
+SETTLED_WITHIN_S = 180.0
+TIMEOUT_S = 20.0
+
+
+class Demo:
+    """One run over a started cluster."""
+
+    def __init__(
+        self, cluster: Cluster, console: Console, stop: threading.Event
+    ) -> None:
+        self._cluster, self._console, self._stop = cluster, console, stop
+        self._ledger = Ledger()
+        self._keys = [f"hero-{n}" for n in range(1, EXPERIMENTS + 1)]
+        addresses = [node.address for node in cluster.nodes]
+        self._crowd = Crowd(addresses, self._keys, RATE_PER_S, self._ledger)
+
+    def begin(self) -> None:
+        """Create the experiments and start the visitors.
+
+        Raises:
+            ClusterError: the experiments could not be created.
+        """
+        try:
+            with BanditClient(
+                self._cluster.nodes[0].url, timeout_s=TIMEOUT_S
+            ) as client:
+                for number in range(1, EXPERIMENTS + 1):
+                    client.create_experiment(experiment(number))
+        except BanditClientError as error:
+            raise ClusterError(f"no experiment could be created: {error}") from error
+        self._crowd.start()
+
+    def show(self) -> None:
+        """Print a line an experiment each 5 s, and keep the cluster running."""
+        began_s = shown_s = time.monotonic()
+        while not self._stop.wait(TEND_EVERY_S):
+            self._cluster.tend()
+            now_s = time.monotonic()
+            if now_s - shown_s < SHOW_EVERY_S:
+                continue
+            shown_s = now_s
+            for line in demo_view.lines(self._reports(), now_s - began_s):
+                self._console.print(line)
+
+    def check(self) -> bool:
+        """Kill one process of each kind; return whether everything held."""
+        if self._tend_for(WARM_S):
+            return False
+        healed: list[Healed] = []
+        for kill in kills_of(self._cluster):
+            self._console.print(f"Killing: {kill.name} ...")
+            healed.append(heal(kill, self._cluster, self._ledger, self._stop.wait))
+            if self._stop.is_set():
+                return False
+        self._console.print("Waiting until everything has joined ...")
+        whole = self._crowd.end(ANSWERS_WITHIN_S) and self._settled()
+        findings = audit(
+            [node.data for node in self._cluster.nodes],
+            self._cluster.settings,
+            self._ledger,
+        )
+        self._print(healed, findings)
+        held = whole and all(one.holds for one in findings)
+        return held and all(one.seconds is not None for one in healed)
+
+    def end(self) -> None:
+        """Stop the visitors."""
+        self._crowd.end(0.0)
+
+    def _settled(self) -> bool:
+        data = self._cluster.nodes[0].data
+        deadline_s = time.monotonic() + SETTLED_WITHIN_S
+        while not is_settled(data, self._cluster.settings, self._ledger):
+            if time.monotonic() > deadline_s or self._tend_for(1.0):
+                return False
+        return True
+
+    def _tend_for(self, seconds: float) -> bool:
+        """Keep the cluster running so long; return whether to stop."""
+        deadline_s = time.monotonic() + seconds
+        while time.monotonic() < deadline_s:
+            if self._stop.wait(TEND_EVERY_S):
+                return True
+            self._cluster.tend()
+        return False
+
+    def _reports(self) -> list[demo_view.Report]:
+        found: list[demo_view.Report] = []
+        with BanditClient(self._cluster.nodes[-1].url, timeout_s=TIMEOUT_S) as client:
+            for key in self._keys:
+                try:
+                    found.append(client.report(key))
+                except BanditClientError as error:
+                    self._console.print(f"no report of {key}: {error}")
+        return found
+
+    def _print(self, healed: Sequence[Healed], findings: Sequence[Finding]) -> None:
+        kills = Table(
+            "killed", "process", "healed", "next models", "answered meanwhile"
+        )
+        for one in healed:
+            kills.add_row(
+                one.name,
+                one.what,
+                _seconds(one.seconds),
+                _seconds(one.next_model_s),
+                str(one.answered),
+            )
+        found = Table("invariant", "", "counted")
+        for finding in findings:
+            word = "holds" if finding.holds else "FAILS"
+            found.add_row(finding.name, word, finding.said)
+        self._console.print(kills)
+        self._console.print(found)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; return the exit status, 1 where something did not hold."""
+    options = _options(arguments)
+    console = Console(highlight=False, markup=False, width=150)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    shape = FILES if options.files else Shape()
+    with cluster_folder() as folder:
+        cluster = Cluster(folder, shape)
+        try:
+            return _run(cluster, console, stop, check=options.check)
+        except ClusterError as error:
+            console.print(f"The demo ended: {error}")
+            return 1
+        finally:
+            cluster.stop()
+            console.print("Stopped.")
+
+
+def _run(
+    cluster: Cluster, console: Console, stop: threading.Event, *, check: bool
+) -> int:
+    console.print(f"Starting the cluster in {cluster.folder} ...")
+    if not cluster.start(stop.wait):
+        return 0
+    for node in cluster.nodes:
+        console.print(f"Dashboard of {node.name}: {node.url}/")
+    console.print(
+        f"PostgreSQL: {cluster.postgres.url}\n"
+        f"Stream: {cluster.settings.get('BANDIT_STREAM', 'files of the web node')}\n"
+        f"Visitors: {RATE_PER_S:.0f} a second. Ctrl-C stops the demo."
+    )
+    demo = Demo(cluster, console, stop)
+    demo.begin()
+    try:
+        if check:
+            return 0 if demo.check() or stop.is_set() else 1
+        demo.show()
+    finally:
+        demo.end()
+    return 0
+
+
+def _seconds(value: float | None) -> str:
+    return "no" if value is None else f"{value:.1f} s"
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="kill one process of each kind, audit what is stored, and end",
+    )
+    parser.add_argument(
+        "--files",
+        action="store_true",
+        help="one web node and one learner over PostgreSQL, without a stream",
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

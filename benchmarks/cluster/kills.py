@@ -1,0 +1,146 @@
+"""What is killed in a cluster under load, and when it has healed.
+
+Owns the order of the kills and the condition of healing: every part runs, each web
+node's decisions reach the store, and each experiment has a newer model.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import NamedTuple
+
+from bandit_svc.errors import BanditError
+from bandit_svc.wiring import Backends
+from benchmarks.cluster.audit import backends_of
+from benchmarks.cluster.cluster import Cluster
+from benchmarks.cluster.ledger import Ledger
+
+HEALED_WITHIN_S = 120.0
+LOOK_EVERY_S = 0.1
+
+
+class Kill(NamedTuple):
+    """One part to kill; `strike` does it and returns what it killed."""
+
+    name: str
+    strike: Callable[[], str]
+
+
+class Healed(NamedTuple):
+    """A kill that healed.
+
+    Attributes:
+        seconds: from the kill to the condition; None where it did not come.
+        next_model_s: until each experiment had a newer model.
+        answered: decisions that were answered meanwhile.
+    """
+
+    name: str
+    what: str
+    seconds: float | None
+    next_model_s: float | None
+    answered: int
+
+
+def kills_of(cluster: Cluster) -> list[Kill]:
+    """Return one kill of each kind of process."""
+    node, learner = cluster.nodes[0], cluster.learners[0]
+    found = [
+        Kill("web worker", lambda: _kill(node.workers()[0])),
+        Kill("web master", lambda: _kill(node.master())),
+        Kill("learner", lambda: _kill(learner.pid)),
+    ]
+    if cluster.servers:
+        found += [
+            Kill("shipper", lambda: _kill(node.shipper())),
+            Kill("follower of the stream", lambda: _server(cluster, leads=False)),
+            Kill("leader of the stream", lambda: _server(cluster, leads=True)),
+        ]
+    return [*found, Kill("PostgreSQL", lambda: _postgres(cluster))]
+
+
+class Watch:
+    """Looks whether a cluster has healed since a moment.
+
+    Args:
+        ledger: what the callers were told.
+    """
+
+    def __init__(self, cluster: Cluster, ledger: Ledger) -> None:
+        self._cluster, self._ledger = cluster, ledger
+
+    def versions(self) -> Mapping[int, int]:
+        """Return the newest model of each experiment; empty where it can't be read."""
+        try:
+            with closing(self._backends()) as backends:
+                return dict(backends.storage.model_versions.latest_versions())
+        except BanditError:
+            return {}
+
+    def stores_again(self, since_s: float) -> bool:
+        """Return whether a decision that each node answered since then is stored."""
+        nodes = range(len(self._cluster.nodes))
+        first = [self._ledger.first_since(node, since_s) for node in nodes]
+        ids = [one for one in first if one is not None]
+        if len(ids) < len(first):
+            return False
+        try:
+            with closing(self._backends()) as backends:
+                facts = backends.storage.facts
+                return all(facts.decision(one) is not None for one in ids)
+        except BanditError:
+            return False
+
+    def _backends(self) -> Backends:
+        return backends_of(self._cluster.nodes[0].data, self._cluster.settings)
+
+
+def heal(
+    kill: Kill, cluster: Cluster, ledger: Ledger, wait: Callable[[float], bool]
+) -> Healed:
+    """Kill, and wait until the cluster has healed; `wait` may end it."""
+    watch = Watch(cluster, ledger)
+    before, answered = watch.versions(), len(ledger.decisions)
+    began_s = time.monotonic()
+    what = kill.strike()
+    model_s, stores = None, False
+    while time.monotonic() - began_s < HEALED_WITHIN_S:
+        cluster.tend()
+        now_s = time.monotonic() - began_s
+        if model_s is None and _newer(watch.versions(), before):
+            model_s = now_s
+        stores = stores or watch.stores_again(began_s)
+        if model_s is not None and stores and cluster.is_whole():
+            seconds = time.monotonic() - began_s
+            more = len(ledger.decisions) - answered
+            return Healed(kill.name, what, seconds, model_s, more)
+        if wait(LOOK_EVERY_S):
+            break
+    return Healed(kill.name, what, None, model_s, len(ledger.decisions) - answered)
+
+
+def _newer(now: Mapping[int, int], before: Mapping[int, int]) -> bool:
+    return bool(now) and all(now.get(one, 0) > known for one, known in before.items())
+
+
+def _kill(pid: int) -> str:
+    os.kill(pid, signal.SIGKILL)
+    return f"pid {pid}, kill -9"
+
+
+def _server(cluster: Cluster, *, leads: bool) -> str:
+    """Kill a server that leads the most streams, or the fewest."""
+    counts = {server.name: len(server.leads()) for server in cluster.servers}
+    name = sorted(counts, key=lambda one: counts[one], reverse=leads)[0]
+    server = next(one for one in cluster.servers if one.name == name)
+    pid = server.pid
+    server.kill()
+    return f"{name} (pid {pid}, leads {counts[name]} streams), kill -9"
+
+
+def _postgres(cluster: Cluster) -> str:
+    pid = cluster.postgres.pid
+    cluster.postgres.kill(signal.SIGQUIT)
+    return f"pid {pid}, at once and without a checkpoint"
