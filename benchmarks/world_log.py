@@ -62,8 +62,8 @@ def write_world_log(
             events = play.events(first, min(BATCH, rounds - first))
             arrivals = [Arrival(encode_event(one), one, RULE) for one in events]
             storage.facts.ingest(arrivals, {})
-            ends_ms = START_MS + (first + BATCH) * every_ms
-            join(storage.joins, definitions, ends_ms + 2 * WINDOW_MS)
+            ends_ms = START_MS + (first + BATCH) * every_ms + 2 * WINDOW_MS
+            join(storage.joins, definitions, ends_ms, ends_ms)
         return experiment
 
 

@@ -11,8 +11,10 @@ from typing import Literal, NamedTuple, Protocol
 from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.record import Record
+from bandit_svc.domain.stream.mark import Mark
 
 __all__ = [
+    "MARGIN_MS",
     "START",
     "Batch",
     "Cursor",
@@ -21,6 +23,7 @@ __all__ = [
     "EventLogWriter",
     "FirstAnswers",
     "FsyncMode",
+    "PartitionStatus",
     "Record",
     "Sink",
     "Source",
@@ -28,6 +31,12 @@ __all__ = [
 
 FsyncMode = Literal["never", "interval", "always"]
 """When the embedded log is flushed to disk; see FileWriter."""
+
+MARGIN_MS = 50
+"""A fact is stamped just before it is appended.
+
+So long after a time, no append that was stamped before it is still under way.
+"""
 
 
 class Batch(NamedTuple):
@@ -45,6 +54,18 @@ class Batch(NamedTuple):
     """Bodies of the shared parts that the records name, by key."""
     sequences: Sequence[range] = ()
     """The sequence numbers of the records, in their order; () in format 1."""
+
+
+class PartitionStatus(NamedTuple):
+    """One partition as an operator sees it."""
+
+    partition: str
+    alive: bool
+    """True while its writer's process lives; of a stream, while it answers."""
+    segments: int
+    """Number of its files, or of a stream's messages."""
+    bytes: int
+    """Their size together, read and unread."""
 
 
 class EventLogWriter(Protocol):
@@ -112,18 +133,35 @@ class EventLogReader(Protocol):
         skipped and named in `damages`; what lies behind it is read.
         """
 
-    def release(self, partition: str, before: Cursor) -> bool:
-        """Delete what lies before a cursor that is committed to the store.
+    def watermark_ms(
+        self, partition: str, now_ms: int, marks: Sequence[Mark] = ()
+    ) -> int:
+        """Return until when all facts of a partition have been read.
 
-        Only whole segments are deleted. A partition whose writer is dead and
-        that was read to its end disappears.
+        Of those that were stamped before it none is missing, once the partition was
+        read to the end that it had after `now_ms`.
+
+        Args:
+            partition: its name.
+            now_ms: read before the ends of the partitions were.
+            marks: what the nodes of a stream last said there.
+        """
+
+    def status(self) -> list[PartitionStatus]:
+        """Describe every partition for an operator, oldest first."""
+
+    def committed(self, partition: str, cursor: Cursor) -> bool:
+        """Note that all before a cursor is in the store, and need not be kept.
+
+        Files are deleted then: only whole segments, and with the last one a partition
+        whose writer is dead. A stream keeps its messages until they are old enough.
 
         Returns:
             Whether the partition is gone, so that its cursor may be forgotten.
         """
 
     def released_facts(self, partitions: Collection[str]) -> int:
-        """Return how many facts were in the partitions that disappeared by `release`.
+        """Return how many facts were in the partitions that disappeared by `committed`.
 
         Args:
             partitions: what `partitions` returned; those don't count.

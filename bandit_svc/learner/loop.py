@@ -26,7 +26,6 @@ from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEval
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import Ingested, ingest
 from bandit_svc.services.learning.join import (
-    MARGIN_MS,
     MOST_AT_ONCE,
     NOTHING_JOINED,
     join,
@@ -183,6 +182,7 @@ class Learner:
             joined = join(
                 self._storage.joins,
                 self._definitions,
+                ingested.watermark_ms,
                 now_ms,
                 self._on_batch,
                 most=MOST_AT_ONCE,
@@ -190,7 +190,7 @@ class Learner:
             close_without_consent(
                 self._storage.apart,
                 self._definitions,
-                now_ms - MARGIN_MS,
+                ingested.watermark_ms,
                 self._turn(),
             )
         positions = self._storage.joins.last_positions() if joined.decisions else before

@@ -138,7 +138,8 @@ def _learn(storage: Storage, folder: Path) -> None:
     reader = FileReader(folder / "log")
     decoder = FactDecoder(DecisionIds(bytes(SECRET_BYTES)))
     ingest(storage.facts, reader, decoder, definitions, START_MS)
-    join(storage.joins, definitions, START_MS + 10**10)
+    late_ms = START_MS + 10**10
+    join(storage.joins, definitions, late_ms, late_ms)
 
 
 def _store_bytes(folder: Path) -> int:

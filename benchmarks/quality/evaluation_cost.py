@@ -92,7 +92,7 @@ def seconds(
         definitions = Definitions(storage.experiments)
         begun_s = time.perf_counter()
         ingest(storage.facts, backends.reader, backends.decoder, definitions, now_ms)
-        join(storage.joins, definitions, now_ms)
+        join(storage.joins, definitions, now_ms, now_ms)
         _evaluate_and_train(backends, definitions, experiment, now_ms, candidates)
         return time.perf_counter() - begun_s
 

@@ -150,11 +150,12 @@ class LearningCost:
             trainer = Trainer(*ports, evaluator or NoCandidates())
             began_s = time.process_time()
             facts, reader = storage.facts, backends.reader
-            ingest(facts, reader, backends.decoder, definitions, START_MS + 60_000)
+            now_ms = START_MS + 60_000
+            ingest(facts, reader, backends.decoder, definitions, now_ms)
+            joins = storage.joins
             learned, version, more = 0, 0, True
             while more:
-                now_ms = START_MS + 60_000
-                more = join(storage.joins, definitions, now_ms, most=MOST_AT_ONCE).more
+                more = join(joins, definitions, now_ms, now_ms, most=MOST_AT_ONCE).more
                 if evaluator is not None:
                     evaluator.step(experiment, time_is_up=lambda: False)
                 trained = trainer.step(
@@ -230,8 +231,9 @@ def _examples(backends: Backends) -> tuple[list[str], list[str]]:
     storage = backends.storage
     definitions = Definitions(storage.experiments)
     facts, reader = storage.facts, backends.reader
-    ingest(facts, reader, backends.decoder, definitions, START_MS + 60_000)
-    join(storage.joins, definitions, START_MS + 60_000)
+    now_ms = START_MS + 60_000
+    ingest(facts, reader, backends.decoder, definitions, now_ms)
+    join(storage.joins, definitions, now_ms, now_ms)
     experiment = storage.experiments.get(EXPERIMENT)
     examples = JoinedExamples(storage.joins, definitions, experiment.number)
     bounds, writer = reward_range(experiment.definition), ExampleWriter()

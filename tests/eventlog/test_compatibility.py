@@ -36,5 +36,5 @@ def test_a_log_of_each_format_is_read_as_it_was_written(
         cursor = batch.cursor
 
     assert found == WRITTEN[:facts]
-    assert reader.release(partition, cursor)
+    assert reader.committed(partition, cursor)
     assert reader.partitions() == []

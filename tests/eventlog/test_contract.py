@@ -249,7 +249,7 @@ def test_releasing_at_any_cursor_loses_nothing_unread(
         batch = reader.read(writer.partition, cursor, 130)
         records += payloads(batch.records)
         cursor = batch.cursor
-        gone = reader.release(writer.partition, cursor)
+        gone = reader.committed(writer.partition, cursor)
         unread, _, _ = read_all(new_reader(), writer.partition, cursor)
         assert records + unread == numbered(900)
 
@@ -264,7 +264,7 @@ def test_releasing_keeps_the_partition_of_a_live_writer(
     reader = new_reader()
     end = reader.end(writer.partition)
 
-    assert not reader.release(writer.partition, end)
+    assert not reader.committed(writer.partition, end)
     writer.append(record_of(b"second"))
     batch = reader.read(writer.partition, end)
     assert payloads(batch.records) == [b"second"]
@@ -279,8 +279,8 @@ def test_a_partition_that_is_gone_may_be_released_again(
     reader = new_reader()
     end = reader.end(writer.partition)
 
-    assert reader.release(writer.partition, end)
-    assert reader.release(writer.partition, end)
+    assert reader.committed(writer.partition, end)
+    assert reader.committed(writer.partition, end)
     assert reader.read(writer.partition, end)[:4] == ([], end, 0, [])
 
 
@@ -328,7 +328,7 @@ def test_a_reader_beside_a_live_writer_gets_every_record_once(
         assert (batch.torn, batch.damages) == (0, [])
         records += payloads(batch.records)
         cursor = batch.cursor
-        reader.release(writer.partition, cursor)
+        reader.committed(writer.partition, cursor)
     thread.join()
 
     assert records == [b"begin", *numbered(5000)]

@@ -116,8 +116,8 @@ def test_a_deleted_partition_is_named_with_its_unread_facts(
     assert reader.partitions() == [partition]
     batch = reader.read(partition, cursor)
     assert sum(damage.facts for damage in batch.damages) == 30 - read
-    assert not reader.release(partition, cursor)
-    assert reader.release(partition, batch.cursor)
+    assert not reader.committed(partition, cursor)
+    assert reader.committed(partition, batch.cursor)
     assert reader.partitions() == []
 
 
@@ -284,7 +284,7 @@ def test_a_segment_that_cannot_be_read_is_unavailable_and_kept(
 
     with pytest.raises(Unavailable, match="Is a directory"):
         reader.read(three_segments.partition, START)
-    assert not reader.release(three_segments.partition, batch.cursor)
+    assert not reader.committed(three_segments.partition, batch.cursor)
     path.rmdir()
     path.write_bytes(content)
     assert Everything(reader, three_segments.partition).records == numbered(30)
@@ -330,5 +330,5 @@ def test_nothing_is_deleted_before_its_known_end_was_accounted_for(
     whole = Cursor(3, path.stat().st_size, 30)
     os.truncate(path, HEADER_FRAME_BYTES)
 
-    assert not reader.release(partition, whole._replace(offset=HEADER_FRAME_BYTES))
+    assert not reader.committed(partition, whole._replace(offset=HEADER_FRAME_BYTES))
     assert path.exists()

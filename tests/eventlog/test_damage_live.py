@@ -183,7 +183,7 @@ def test_release_keeps_a_live_writers_segment_whatever_the_cursor_says(
         writer.append(record_of(record))
     reader = FileReader(log_root)
 
-    assert not reader.release(writer.partition, Cursor(99, 0))
+    assert not reader.committed(writer.partition, Cursor(99, 0))
     assert list_segments(log_root / writer.partition) == [2]
     writer.append(record_of(b"six"))
     assert payloads(reader.read(writer.partition, Cursor(2, 0, 1)).records) == [

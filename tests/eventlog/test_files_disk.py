@@ -167,7 +167,7 @@ def test_a_deleted_folder_refuses_one_record_and_a_new_partition_takes_the_next(
     assert reader.partitions() == [first, writer.partition] == [first, f"{first}-2"]
     lost = reader.read(first, START)
     assert [(d.what, d.facts) for d in lost.damages] == [("deleted", 1)]
-    assert reader.release(first, lost.cursor)
+    assert reader.committed(first, lost.cursor)
     assert reader.partitions() == [writer.partition]
     batch = reader.read(writer.partition, START)
     assert payloads(batch.records) == [b"kept"]

@@ -90,7 +90,7 @@ def test_acknowledged_records_are_all_read_by_a_learner_beside_the_killed_writer
         assert batch.damages == []
         records += payloads(batch.records)
         cursor = batch.cursor
-        gone = reader.release(partition, cursor)
+        gone = reader.committed(partition, cursor)
         if len(records) > 40 and not killed:
             process.kill()
             acknowledgements += drain(process)

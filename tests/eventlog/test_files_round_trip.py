@@ -117,7 +117,7 @@ class Incarnations(RuleBasedStateMachine):
     def release(self) -> None:
         for partition in self.reader.partitions():
             cursor = self.cursors.get(partition, START)
-            if self.reader.release(partition, cursor):
+            if self.reader.committed(partition, cursor):
                 assert self.read[partition] == self.written[partition]
 
     @invariant()

@@ -61,7 +61,7 @@ def test_a_dead_writers_damage_is_counted_once_and_skipped(
 
     assert (got, counted) == (records, torn)
     assert reader.read(partition, cursor)[:3] == ([], cursor, 0)
-    assert reader.release(partition, cursor)
+    assert reader.committed(partition, cursor)
     assert reader.partitions() == []
 
 
@@ -102,7 +102,7 @@ def test_a_cursor_beyond_what_a_power_loss_left_reads_nothing_and_goes_on(
     assert payloads(reader.read(partition, Cursor(1, 500)).records) == [b"b"]
     assert reader.read(partition, Cursor(2, 500))[:2] == ([], Cursor(2, 500))
     assert reader.backlog_bytes({partition: Cursor(1, 500)}) == 2
-    assert reader.release(partition, Cursor(2, 500))
+    assert reader.committed(partition, Cursor(2, 500))
 
 
 def test_a_cursor_in_a_deleted_segment_goes_on_in_the_next_one(
@@ -110,7 +110,7 @@ def test_a_cursor_in_a_deleted_segment_goes_on_in_the_next_one(
 ) -> None:
     partition = dead(b"a\n", b"b\n", b"c\n")
     reader = FileReader(log_root)
-    reader.release(partition, Cursor(3, 0))
+    reader.committed(partition, Cursor(3, 0))
 
     assert list_segments(log_root / partition, LINES) == [3]
     assert payloads(reader.read(partition, Cursor(1, 2)).records) == [b"c"]
@@ -122,7 +122,7 @@ def test_release_keeps_a_dead_writers_unread_tail(
     partition = dead(b"a\n", b"b\nc\n")
     reader = FileReader(log_root)
 
-    assert not reader.release(partition, Cursor(2, 2))
+    assert not reader.committed(partition, Cursor(2, 2))
     assert payloads(reader.read(partition, Cursor(2, 2)).records) == [b"c"]
 
 
@@ -133,7 +133,7 @@ def test_a_release_that_was_cut_short_is_finished_by_the_next(
     reader = FileReader(log_root)
 
     assert reader.partitions() == [partition]
-    assert reader.release(partition, Cursor(7, 123))
+    assert reader.committed(partition, Cursor(7, 123))
     assert reader.partitions() == []
 
 
@@ -148,5 +148,5 @@ def test_files_that_are_not_ours_are_neither_read_nor_deleted(
     reader = FileReader(log_root)
 
     assert reader.partitions() == [partition]
-    assert reader.release(partition, Cursor(1, 2))
+    assert reader.committed(partition, Cursor(1, 2))
     assert foreign.read_text() == "do not delete"

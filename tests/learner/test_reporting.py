@@ -108,7 +108,7 @@ def test_ingested_rewards_are_counted_under_the_experiment(
     with closing(Backends(settings)) as backends:
         reporting = Reporting(backends.storage, backends.reader)
         cut = {(1, "rewards_clipped_baseline"): 2}
-        reporting.count(Tick(Ingested(counts=counts), joined=1, joined_counts=cut))
+        reporting.count(Tick(Ingested(0, counts=counts), joined=1, joined_counts=cut))
     after = [counted(outcome) for outcome in outcomes]
 
     assert [b - a for a, b in zip(before, after, strict=True)] == [3, 2, 1, 7, 6]

@@ -55,7 +55,7 @@ def test_only_experiments_that_something_has_happened_to_get_a_new_report(
     for now_ms in 100 * [0] + 100 * [30_000]:
         reporting.refresh(now_ms)
     counts = {(2, "rewards_accepted"): 1}
-    reporting.count(Tick(ingested=Ingested(counts=counts), joined=0))
+    reporting.count(Tick(ingested=Ingested(0, counts=counts), joined=0))
     for _ in range(100):
         reporting.refresh(31_000)
     once = reported_at_ms(three, 31_000)

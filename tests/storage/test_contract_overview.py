@@ -105,7 +105,8 @@ def test_decisions_that_wait_to_be_joined_or_learned_are_named_with_their_time(
     ready_ms = service.now_ms + 60_000
     ready = [overview.unlearned_since(ready_ms + ms) for ms in (0, 1)]
     definitions = Definitions(storage.experiments)
-    assert join(storage.joins, definitions, ready_ms + 1_000).decisions == 1
+    late_ms = ready_ms + 1_000
+    assert join(storage.joins, definitions, late_ms, late_ms).decisions == 1
     joined = [overview.unlearned_since(ready_ms + ms) for ms in (1_000, 1_001)]
     service.learn(after_s=62)
 

@@ -4,7 +4,6 @@ Read-only: repairs nothing, deletes nothing, and needs no running service.
 """
 
 from pathlib import Path
-from typing import NamedTuple
 
 from bandit_svc.eventlog.files.segments import (
     is_alive,
@@ -12,18 +11,7 @@ from bandit_svc.eventlog.files.segments import (
     list_segments,
     segment_size,
 )
-
-
-class PartitionStatus(NamedTuple):
-    """One partition as it lies on disk."""
-
-    partition: str
-    alive: bool
-    """True while its writer's process lives."""
-    segments: int
-    """Number of its files."""
-    bytes: int
-    """Their size together, read and unread."""
+from bandit_svc.eventlog.interface import PartitionStatus
 
 
 def inspect(root: Path) -> list[PartitionStatus]:

@@ -1,7 +1,7 @@
 """Read the partitions of the embedded event log, and delete what was committed.
 
 Owns which of the two formats a partition is of, where it ends, and what may be
-deleted. Never writes, never parses a record, and deletes only what `release` is told
+deleted. Never writes, never parses a record, and deletes only what `committed` is told
 to. One learner reads and releases at a time (its lease).
 """
 
@@ -9,10 +9,11 @@ import contextlib
 import errno
 import functools
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from bandit_svc.domain.stream.mark import Mark
 from bandit_svc.errors import LogUnreadable
 from bandit_svc.eventlog.files.frames import (
     LARGEST_HEADER_BYTES,
@@ -21,6 +22,7 @@ from bandit_svc.eventlog.files.frames import (
     parse_frame,
     read_header,
 )
+from bandit_svc.eventlog.files.inspect import inspect
 from bandit_svc.eventlog.files.known import Known, KnownPartitions, ReleasedFacts
 from bandit_svc.eventlog.files.lines import places, read_lines
 from bandit_svc.eventlog.files.partition_read import PartitionRead
@@ -36,7 +38,13 @@ from bandit_svc.eventlog.files.segments import (
     segment_name,
     segment_size,
 )
-from bandit_svc.eventlog.interface import START, Batch, Cursor
+from bandit_svc.eventlog.interface import (
+    MARGIN_MS,
+    START,
+    Batch,
+    Cursor,
+    PartitionStatus,
+)
 from bandit_svc.eventlog.kept import KeptSegments
 
 DEFAULT_READ_BYTES = 4_194_304
@@ -83,7 +91,7 @@ class FileReader:
         Args:
             root: the log's folder.
             boot_id: of the machine as it runs now; the kernel's where it is None.
-            keep_days: for which `release` keeps segments of format 2 elsewhere.
+            keep_days: for which `committed` keeps segments of format 2 elsewhere.
         """
         self._root = root
         self._kept = KeptSegments(root, keep_days)
@@ -165,7 +173,21 @@ class FileReader:
         return reading.run(max_bytes)
 
     @_unavailable_where_the_disk_refuses
-    def release(self, partition: str, before: Cursor) -> bool:
+    def status(self) -> list[PartitionStatus]:
+        """Describe every partition as it lies on disk; see the interface."""
+        return inspect(self._root)
+
+    def watermark_ms(
+        self,
+        partition: str,  # noqa: ARG002 - one clock stamps all partitions of a machine
+        now_ms: int,
+        marks: Sequence[Mark] = (),  # noqa: ARG002 - its writers share that clock
+    ) -> int:
+        """Return the time before which no append is under way; see the interface."""
+        return now_ms - MARGIN_MS
+
+    @_unavailable_where_the_disk_refuses
+    def committed(self, partition: str, cursor: Cursor) -> bool:
         """Delete whole segments before a committed cursor; see the interface.
 
         The oldest goes first, and the manifest last, so that a release cut short
@@ -181,11 +203,11 @@ class FileReader:
             end = Cursor(lines[-1], segment_size(folder, lines[-1], LINES))
         else:
             end = self._end(folder, self._known.of(partition), alive=alive)
-        finished = not alive and before >= end
+        finished = not alive and cursor >= end
         # The last segment stays while its writer may write to it, whatever the
         # cursor says.
         for number in segments if finished else segments[:-1]:
-            if number < before.segment or finished:
+            if number < cursor.segment or finished:
                 segment = folder / segment_name(number, suffix)
                 if not lines:
                     self._kept.keep(partition, segment)
@@ -196,7 +218,7 @@ class FileReader:
                 folder.rmdir()
             try:
                 present = list_partitions(self._root)
-                self._released.add(partition, before.sequence, present)
+                self._released.add(partition, cursor.sequence, present)
             except OSError:
                 # A full disk, for one. Its segments are gone, and the rest can wait.
                 return False

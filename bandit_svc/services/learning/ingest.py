@@ -14,7 +14,7 @@ from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.damage import Damage, DamageKind
 from bandit_svc.errors import BanditError, LogUnreadable
-from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.eventlog.interface import MARGIN_MS, EventLogReader
 from bandit_svc.services.learning.arrivals import Arrivals, Rules
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.log_age import cut_back, keep_one_age
@@ -36,8 +36,11 @@ class Ingested(msgspec.Struct):
 
     `records` counts the facts that were stored. `damages` names those that are lost or
     were set aside. `waits` has the partitions that could not be read, and
-    `partitions` all.
+    `partitions` all. `watermark_ms` is the time before which no fact is missing that
+    was stamped by then.
     """
+
+    watermark_ms: int
 
     counts: dict[tuple[int, str], int] = {}
     records: int = 0
@@ -64,7 +67,7 @@ def ingest(
     """
     rules = Rules(definitions)
     partitions = reader.partitions()
-    done = Ingested(partitions=partitions)
+    done = Ingested(now_ms - MARGIN_MS, partitions=partitions)
     kept = facts.cursors()
     done.damages += keep_one_age(facts, reader, kept, partitions, now_ms)
     cursors = {p: c for p, c in kept.items() if p in partitions}
@@ -83,8 +86,12 @@ def ingest(
         _add(outcome, done)
         on_batch()
     _add(facts.count_orphans(now_ms), done)
+    done.watermark_ms = min(
+        (reader.watermark_ms(partition, now_ms) for partition in partitions),
+        default=now_ms - MARGIN_MS,
+    )
     for partition in ends:
-        if reader.release(partition, cursors.get(partition, START)):
+        if reader.committed(partition, cursors.get(partition, START)):
             facts.forget_partition(partition)
     return done
 

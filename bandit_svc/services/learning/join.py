@@ -31,10 +31,6 @@ BATCH = 2_000
 MOST_AT_ONCE = 4_000
 """Then the joined ones are learned from, as long as the store has them at hand."""
 
-# A reward is stamped just before it is appended; this long after its closing no
-# append that was stamped before it is still under way.
-MARGIN_MS = 50
-
 
 class Closed(NamedTuple):
     """What a join has closed; counts by (experiment number, name).
@@ -53,6 +49,7 @@ NOTHING_JOINED = Closed(0, {})
 def join(
     joins: Joins,
     definitions: Definitions,
+    ready_before_ms: int,
     now_ms: int,
     on_batch: Callable[[], None] = lambda: None,
     most: int | None = None,
@@ -62,8 +59,9 @@ def join(
     Args:
         joins: the store's.
         definitions: of the experiments.
-        now_ms: read before the last ingest began, so that every reward which was
-            acknowledged in time has been kept.
+        ready_before_ms: what was ready by then is closed: the watermark of the last
+            ingest, so that every reward which came in time has been kept.
+        now_ms: kept as the time of the joining.
         on_batch: called after each transaction.
         most: how many decisions to close before it returns, in whole batches; None for
             all.
@@ -71,7 +69,7 @@ def join(
     count = 0
     counts: Counter[tuple[int, str]] = Counter()
     while True:
-        due = joins.due(now_ms - MARGIN_MS, BATCH)
+        due = joins.due(ready_before_ms, BATCH)
         if due:
             closed, lost = _closed(due, definitions)
             choices = [one.due.decision for one in closed]

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from bandit_svc import __version__
 from bandit_svc.eventlog.bounded import shortages
-from bandit_svc.eventlog.files.inspect import PartitionStatus, inspect
+from bandit_svc.eventlog.interface import PartitionStatus
 from bandit_svc.services.checks.check import WORDS
 from bandit_svc.services.checks.degraded import damage_reasons
 from bandit_svc.services.checks.operations import Measured, operation_checks
@@ -20,7 +20,7 @@ from bandit_svc.storage.overview import SummaryRow
 from bandit_svc.web.access.own_address import own
 from bandit_svc.web.counters import Counters, read_counters
 from bandit_svc.web.page_context import PageContext, render
-from bandit_svc.wiring import log_folder, log_limits, log_room
+from bandit_svc.wiring import log_limits, log_room
 
 Json = dict[str, Any]
 MOST_LISTED = 50
@@ -37,7 +37,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
         storage = page_context.storage
         keys = {e.number: e.key for e in storage.experiments.all()}
         rows = storage.overview.summaries(now_ms)
-        partitions = inspect(log_folder(page_context.backends.settings))
+        partitions = page_context.backends.reader.status()
         counters = read_counters()
         measured = _measured(page_context, rows, partitions, counters, now_ms)
         return render(

@@ -108,7 +108,9 @@ class Overtaken:
         self.check_formats = self._reader.check_formats
         self.partitions = self._reader.partitions
         self.end = self._reader.end
-        self.release = self._reader.release
+        self.committed = self._reader.committed
+        self.watermark_ms = self._reader.watermark_ms
+        self.status = self._reader.status
         self.released_facts = self._reader.released_facts
         self.backlog_bytes = self._reader.backlog_bytes
 

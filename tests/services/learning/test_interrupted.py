@@ -152,9 +152,10 @@ def killed_after_each_step(service: Service) -> None:
             backends = service.open()
             definitions = Definitions(backends.storage.experiments)
             facts, reader = backends.storage.facts, backends.reader
-            ingest(facts, reader, backends.decoder, definitions, now_ms)
+            ingested = ingest(facts, reader, backends.decoder, definitions, now_ms)
             if steps == 1:
-                join(backends.storage.joins, definitions, now_ms)
+                ready_ms = ingested.watermark_ms
+                join(backends.storage.joins, definitions, ready_ms, now_ms)
         service.new_learner().tick()
 
 
@@ -167,8 +168,8 @@ def killed_before_it_published(service: Service) -> None:
         backends = service.open()
         definitions = Definitions(backends.storage.experiments)
         facts, reader = backends.storage.facts, backends.reader
-        ingest(facts, reader, backends.decoder, definitions, now_ms)
-        join(backends.storage.joins, definitions, now_ms)
+        ingested = ingest(facts, reader, backends.decoder, definitions, now_ms)
+        join(backends.storage.joins, definitions, ingested.watermark_ms, now_ms)
         if now_ms == times[-1] or times.index(now_ms) % 2:
             learner.tick()
 

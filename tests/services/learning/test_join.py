@@ -5,9 +5,10 @@ import pytest
 
 from bandit_svc.domain.events.decision_encoder import DecisionEncoder
 from bandit_svc.domain.events.record import UNIT, Record
+from bandit_svc.eventlog.interface import MARGIN_MS
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
-from bandit_svc.services.learning.join import BATCH, MARGIN_MS, join
+from bandit_svc.services.learning.join import BATCH, join
 from tests.harness.service import Service
 
 
@@ -39,9 +40,9 @@ def test_a_join_stops_behind_a_whole_batch_and_goes_on(service: Service) -> None
     service.now_ms += 1000 + MARGIN_MS
     ports = service.storage.facts, service.backends.reader, service.backends.decoder
     definitions = Definitions(service.storage.experiments)
-    ingest(*ports, definitions, service.now_ms)
+    ready_ms = ingest(*ports, definitions, service.now_ms).watermark_ms
     joined = [
-        join(service.storage.joins, definitions, service.now_ms, most=1)
+        join(service.storage.joins, definitions, ready_ms, service.now_ms, most=1)
         for _ in range(2)
     ]
 
@@ -277,10 +278,10 @@ def test_an_append_that_was_stamped_in_time_may_arrive_within_the_margin(
     now_ms = service.now_ms + margin_ms
     backends = service.backends
     facts, reader = backends.storage.facts, backends.reader
-    ingest(facts, reader, backends.decoder, definitions, now_ms)
+    ready_ms = ingest(facts, reader, backends.decoder, definitions, now_ms).watermark_ms
     # Stamped before the tick began, appended after the tick had read the log.
     service.reward(decided)
-    assert join(service.storage.joins, definitions, now_ms).decisions == 0
+    assert join(service.storage.joins, definitions, ready_ms, now_ms).decisions == 0
     service.mature()
     view = service.storage.facts.decision(decided.decision.id)
 

@@ -122,8 +122,9 @@ def test_what_a_killed_learner_had_joined_is_learned_by_the_next(
     definitions = Definitions(service.storage.experiments)
     backends = service.backends
     facts, reader = backends.storage.facts, backends.reader
-    ingest(facts, reader, backends.decoder, definitions, service.now_ms)
-    join(service.storage.joins, definitions, service.now_ms)
+    now_ms = service.now_ms
+    ingested = ingest(facts, reader, backends.decoder, definitions, now_ms)
+    join(service.storage.joins, definitions, ingested.watermark_ms, now_ms)
     service.new_learner().drain(60)
 
     assert service.model().meta.learned == 40

@@ -28,7 +28,9 @@ class Refusing:
         self.check_formats = reader.check_formats
         self.partitions = reader.partitions
         self.end = reader.end
-        self.release = reader.release
+        self.committed = reader.committed
+        self.watermark_ms = reader.watermark_ms
+        self.status = reader.status
         self.released_facts = reader.released_facts
         self.backlog_bytes = reader.backlog_bytes
 
@@ -135,7 +137,7 @@ def test_a_waiting_partition_that_is_deleted_whole_is_lost(service: Service) -> 
     world.reader.refused = ""
     backends = service.open()
     partition = service.other_worker.log.partition
-    assert backends.reader.release(partition, Cursor(9, 0))
+    assert backends.reader.committed(partition, Cursor(9, 0))
     joined = world.tick()
     (kept,) = service.storage.damages.unacknowledged()
 

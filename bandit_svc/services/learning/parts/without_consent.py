@@ -13,19 +13,19 @@ BATCH = 1_000
 
 
 def close_without_consent(
-    apart: Apart, definitions: Definitions, now_ms: int, time_is_up: Deadline
+    apart: Apart, definitions: Definitions, ready_before_ms: int, time_is_up: Deadline
 ) -> int:
     """Add the decisions whose window has closed to their sums; return how many.
 
     Args:
         apart: the store's.
         definitions: of the experiments.
-        now_ms: read before the last ingest began.
+        ready_before_ms: the watermark of the last ingest.
         time_is_up: asked after each batch.
     """
     count = 0
     while True:
-        due = apart.due(now_ms, BATCH)
+        due = apart.due(ready_before_ms, BATCH)
         closed = [
             close_decision(one, definition)
             for one in due

@@ -1,0 +1,1 @@
+"""What the nodes that share a stream say of themselves."""
