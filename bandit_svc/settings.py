@@ -217,6 +217,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             19,
         ),
     ] = 10
+    learner_host: Annotated[
+        str, About("Address that the learner's own metrics are served on.")
+    ] = "127.0.0.1"
+    learner_port: Annotated[
+        int,
+        About(
+            "Port on which the learner serves /metrics, for one that shares no data "
+            "folder with web workers; no key is asked for. 0 means none.",
+            0,
+            65_535,
+        ),
+    ] = 0
     learner_silent_s: Annotated[
         int,
         About(

@@ -13,12 +13,19 @@ from contextlib import closing
 
 from bandit_svc import logs, metrics
 from bandit_svc.clock import GuardedClock
-from bandit_svc.errors import BanditError, Conflict, InvalidInput, Unprocessable
+from bandit_svc.errors import (
+    BanditError,
+    Conflict,
+    InvalidInput,
+    Unavailable,
+    Unprocessable,
+)
 from bandit_svc.heartbeat import Heartbeat
 from bandit_svc.learner.agreed_time import AgreedTime
 from bandit_svc.learner.jobs_child import JobsChild
 from bandit_svc.learner.loop import GC_THRESHOLD, Learner
 from bandit_svc.learner.reporting import Reporting
+from bandit_svc.learner.scraped.metrics_server import metrics_served
 from bandit_svc.learner.weather.watch import watch_of
 from bandit_svc.services.checks.degraded import LEARNER
 from bandit_svc.services.managing.privacy.erase_unit import erase_unit
@@ -28,7 +35,7 @@ from bandit_svc.wiring import Backends
 
 LEASE_POLL_S = 0.5
 PAUSE_AFTER_FAULT_S = 1.0
-WRONG_USAGE = 2
+FAILED, WRONG_USAGE = 1, 2
 
 # `__name__` is "__main__" here.
 _log = logging.getLogger("bandit_svc.learner")
@@ -47,8 +54,12 @@ def main() -> int:
     gc.set_threshold(GC_THRESHOLD)
     supervisor = os.environ.get("BANDIT_SUPERVISOR_PID")
     process = Process(StopSignal(), supervisor, Heartbeat(os.environ).beat)
-    with closing(Backends(settings)) as backends:
-        process.run(backends)
+    try:
+        with metrics_served(settings), closing(Backends(settings)) as backends:
+            process.run(backends)
+    except Unavailable as error:
+        sys.stderr.write(f"Error: {error.message}\n")
+        return FAILED
     _log.info("stopped")
     return 0
 

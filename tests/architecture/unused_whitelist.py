@@ -160,3 +160,6 @@ held
 settle
 writing
 fair
+
+# The learner's metrics server: http.server calls it.
+do_GET

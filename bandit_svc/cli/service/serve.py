@@ -44,6 +44,8 @@ _LEARNER_SETTINGS = (
         "data",
         "learner_tick_ms",
         "learner_nice",
+        "learner_host",
+        "learner_port",
         "publish_every_ms",
         "log_level",
         "log_lines",

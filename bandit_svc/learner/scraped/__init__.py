@@ -1,0 +1,1 @@
+"""The address at which a learner's own metrics are read."""
