@@ -13,7 +13,7 @@ NODE = 0
 
 @pytest.fixture
 def told(service: Service) -> Ledger:
-    """What the callers of a service were told, all of which has joined."""
+    """Return what the callers of a service were told, all of which has joined."""
     service.create()
     ledger = Ledger()
     for _ in range(40):
