@@ -16,7 +16,6 @@ from bandit_svc.domain.limits import DAY_MS
 from bandit_svc.domain.model_version import ModelVersion, ModelVersionMeta
 from bandit_svc.domain.variant import Variant
 from bandit_svc.errors import Unavailable
-from bandit_svc.storage.control.shares import ShardLost
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.keys import KeyRow
 from bandit_svc.storage.programmes.reservations import Place
@@ -120,7 +119,8 @@ def share_and_publish(storage: Storage) -> None:
                     sha256="",
                     created_at_ms=0,
                 )
-                with suppress(ShardLost), storage.shares.writing(held):
+                # One that is stopped in a transaction may hold up the others.
+                with suppress(Unavailable), storage.shares.writing(held):
                     model = ModelVersion(meta=meta, state=b"")
                     storage.model_versions.publish(model, parent)
             member.settle()

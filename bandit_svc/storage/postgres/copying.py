@@ -23,17 +23,30 @@ _INSERT: Final = re.compile(
     r"(\s+ON CONFLICT \([\w,\s]+\)\s+DO NOTHING)?\s*",
 )
 
+_STAGE: Final = sql.SQL(
+    "CREATE TEMP TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS"
+    " AS SELECT {names} FROM {table} LIMIT 0"
+)
+_ADD: Final = sql.SQL(
+    "INSERT INTO {table} ({names}) SELECT {names} FROM {stage} ORDER BY ctid"
+    " ON CONFLICT DO NOTHING"
+)
+
 
 class Copy(NamedTuple):
     """A statement that adds rows: where they go, and which of their columns come.
 
     Attributes:
+        unused: the place of a value that is left out.
+        add: see dialect.Columns.
         is_plain: no row may be there already.
     """
 
     table: str
     columns: tuple[str, ...]
     types: tuple[str, ...]
+    unused: int | None
+    add: sql.SQL | None
     is_plain: bool
 
 
@@ -44,17 +57,28 @@ def copy_of(statement: str, tables: Mapping[str, Columns]) -> Copy | None:
         return None
     ignores, table, named, marks, nothing = found.groups()
     known = tables[table]
-    names = [one.strip() for one in named.split(",")] if named else [*known.names]
-    given = [one.strip() == "?" for one in marks.split(",")]
-    columns = tuple(
-        name for name, is_given in zip(names, given, strict=True) if is_given
-    )
-    if not known.types or not set(known.key) <= set(columns):
+    names = [*(known.given or known.names)]
+    if named:
+        names = [one.strip() for one in named.split(",")]
+    kinds = dict(zip(known.names, known.types, strict=bool(known.types)))
+    given = [
+        name
+        for name, mark in zip(names, marks.split(","), strict=True)
+        if mark.strip() == "?"
+    ]
+    columns = tuple(name for name in given if name in kinds)
+    if not set(known.key) <= set(columns):
         # A row that numbers itself must see the one before it.
         return None
-    types = dict(zip(known.names, known.types, strict=True))
-    is_plain = not (ignores or nothing)
-    return Copy(table, columns, tuple(types[name] for name in columns), is_plain)
+    left = [at for at, name in enumerate(given) if name not in kinds]
+    return Copy(
+        table,
+        columns,
+        tuple(kinds[name] for name in columns),
+        left[0] if left else None,
+        known.add,
+        is_plain=not (ignores or nothing or known.add),
+    )
 
 
 def copy_rows(
@@ -72,20 +96,10 @@ def copy_rows(
     digest = blake2b(repr(copy).encode(), digest_size=6).hexdigest()
     stage = sql.Identifier(f"stage_{digest}")
     values = {"stage": stage, "names": names, "table": table}
-    cursor.execute(
-        sql.SQL(
-            "CREATE TEMP TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS"
-            " AS SELECT {names} FROM {table} LIMIT 0"
-        ).format(**values)
-    )
+    cursor.execute(_STAGE.format(**values))
     cursor.execute(sql.SQL("TRUNCATE {stage}").format(**values))
     _copy(cursor, stage, names, copy, rows)
-    return cursor.execute(
-        sql.SQL(
-            "INSERT INTO {table} ({names}) SELECT {names} FROM {stage} ORDER BY ctid"
-            " ON CONFLICT DO NOTHING"
-        ).format(**values)
-    )
+    return cursor.execute((copy.add or _ADD).format(**values))
 
 
 def _copy(
@@ -96,7 +110,8 @@ def _copy(
     rows: Sequence[Sequence[Any]],
 ) -> None:
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")
+    at = copy.unused
     with cursor.copy(statement.format(table, names)) as copying:
         copying.set_types(copy.types)
         for row in rows:
-            copying.write_row(row)
+            copying.write_row(row if at is None else [*row[:at], *row[at + 1 :]])

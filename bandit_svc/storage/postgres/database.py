@@ -10,9 +10,9 @@ holds up the others for `IDLE_S` at most.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from psycopg import sql as names
@@ -22,7 +22,7 @@ from psycopg.pq import TransactionStatus
 
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.errors import Unavailable
-from bandit_svc.storage.postgres.copying import FEWEST, Copy, copy_of, copy_rows
+from bandit_svc.storage.postgres.connection import Connection, Row, Values
 from bandit_svc.storage.postgres.dialect import Dialect
 
 BUSY_S: Final = 10
@@ -30,13 +30,9 @@ IDLE_S: Final = 30
 CONNECT_S: Final = 10
 _WRITE: Final = "BEGIN"
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_NAMED: Final = "%(p"
 _TABLES: Final = """
     SELECT relname FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"""
-
-Row = tuple[Any, ...]
-Values = Sequence[Any]
 
 
 class _FlagDumper(Dumper):
@@ -56,38 +52,6 @@ class _SumLoader(Loader):
         """Return a number as SQLite would."""
         text = bytes(data)
         return float(text) if b"." in text else int(text)
-
-
-class Connection:
-    """One connection; it takes the statements of the embedded store."""
-
-    def __init__(self, plain: "psycopg.Connection[Row]", dialect: Dialect) -> None:
-        self.plain = plain
-        self._dialect = dialect
-        self._copies: dict[str, Copy | None] = {}
-
-    def execute(self, sql: str, parameters: Values = (), /) -> "psycopg.Cursor[Row]":
-        """Run one statement."""
-        translated = self._dialect.translated(sql)
-        return self.plain.execute(translated, _given(translated, parameters))
-
-    def executemany(
-        self, sql: str, parameters: Iterable[Values], /
-    ) -> "psycopg.Cursor[Row]":
-        """Run one statement with many parameters."""
-        rows = [*parameters]
-        copy = self._copy(sql) if len(rows) >= FEWEST else None
-        if copy is not None:
-            return copy_rows(self.plain, copy, rows)
-        translated = self._dialect.translated(sql)
-        cursor = self.plain.cursor()
-        cursor.executemany(translated, [_given(translated, one) for one in rows])
-        return cursor
-
-    def _copy(self, sql: str) -> Copy | None:
-        if sql not in self._copies:
-            self._copies[sql] = copy_of(sql, self._dialect.tables)
-        return self._copies[sql]
 
 
 Keep = Callable[[Connection, Sequence[Damage]], None]
@@ -306,12 +270,6 @@ def _prepare(plain: "psycopg.Connection[Row]", schema: str, busy_s: int) -> None
                 names.Identifier(name), names.Literal(value)
             )
         )
-
-
-def _given(translated: str, parameters: Values) -> Values | Mapping[str, object]:
-    if _NAMED in translated:
-        return {f"p{at}": value for at, value in enumerate(parameters, 1)}
-    return parameters
 
 
 @contextmanager

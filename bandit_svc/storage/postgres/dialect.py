@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from psycopg.sql import SQL
+
 _TOKEN: Final = re.compile(
     r"\s+|'(?:[^']|'')*'|\"[^\"]*\"|\?\d*|\w+|<>|<=|>=|\|\||[^\w\s]"
 )
@@ -17,23 +19,65 @@ _INSERT: Final = re.compile(
 )
 _UPDATE: Final = re.compile(r"\sDO\s+UPDATE\s+SET\s+")
 _CHECKSUM: Final = re.compile(r"(,| AND) crc = row_crc\(")
+_SET_CHECKSUM: Final = re.compile(r",\s*crc = (excluded\.crc|\?)")
+_VALUES_OF: Final = re.compile(r"\s*(?:\(([\w,\s\"]+)\))?\s*VALUES \(")
+_COUNTED: Final = "UPDATE row_counts "
 _NUMBERS: Final = "(SELECT value FROM json_each(?"
 _VALUES: Final = (
     "(SELECT CAST(value AS BIGINT) FROM json_array_elements_text("
     "CAST(convert_from(CAST({} AS BYTEA), 'UTF8') AS JSON))"
 )
 _TYPES: Final = {"AS INTEGER)": "AS BIGINT)", "AS BLOB)": "AS BYTEA)"}
+_NAMED: Final = "%(p"
 _RESERVED: Final = frozenset({"offset"})
 """Names of our columns that PostgreSQL takes for its own where they stand plainly."""
 
 
+Given = Sequence[object] | Mapping[str, object]
+
+
 class Columns(NamedTuple):
-    """What a statement has to know of the table that it writes to."""
+    """What a statement has to know of the table that it writes to.
+
+    Attributes:
+        names: of its columns.
+        key: of those, its key.
+        types: of the columns, as the server calls them; empty: rows go one by one.
+        given: the columns of the embedded store, whose statements bring checksums, too;
+            empty: the same.
+        add: adds the rows of a table `{stage}` of the session that are new; None for a
+            plain table. A view has one, and keeps rows that are there by itself.
+    """
 
     names: Sequence[str]
     key: Sequence[str]
     types: Sequence[str] = ()
-    """Of the columns, as the server calls them; empty: rows go one by one."""
+    given: Sequence[str] = ()
+    add: SQL | None = None
+
+
+class Statement(NamedTuple):
+    """A statement as a server gets it.
+
+    Attributes:
+        sql: with the parameters of psycopg; empty where a server needs no such thing.
+        is_named: the parameters have names, p1 and so on.
+        unused: the place of a parameter that is left out.
+    """
+
+    sql: str
+    is_named: bool = False
+    unused: int | None = None
+
+    def given(
+        self, parameters: Sequence[object]
+    ) -> Sequence[object] | dict[str, object]:
+        """Return the parameters as psycopg takes them."""
+        if self.is_named:
+            return {f"p{at}": value for at, value in enumerate(parameters, 1)}
+        if self.unused is None:
+            return parameters
+        return [*parameters[: self.unused], *parameters[self.unused + 1 :]]
 
 
 class Dialect:
@@ -41,30 +85,50 @@ class Dialect:
 
     def __init__(self, tables: Mapping[str, Columns]) -> None:
         self.tables = tables
-        self._known: dict[str, str] = {}
+        self._known: dict[str, Statement] = {}
 
-    def translated(self, sql: str) -> str:
-        """Return a statement for PostgreSQL, with the parameters of psycopg."""
+    def translated(self, sql: str) -> Statement:
+        """Return a statement for PostgreSQL."""
         known = self._known.get(sql)
         if known is None:
             known = self._known[sql] = self._translate(sql)
         return known
 
-    def _translate(self, sql: str) -> str:
-        sql = _without_checksums(sql)
+    def _translate(self, sql: str) -> Statement:
+        if sql.lstrip().startswith(_COUNTED):
+            # A server knows its pages, so that it needs no count of rows.
+            return Statement("")
+        sql, unused = _without_checksums(sql)
         insert = _INSERT.match(sql)
         if insert:
-            sql = self._inserting(sql, insert)
+            sql, unused = self._inserting(sql, insert, unused)
         for theirs, ours in _TYPES.items():
             sql = sql.replace(theirs, ours)
-        return "".join(_tokens(_with_numbers(sql)))
+        translated = "".join(_tokens(_with_numbers(sql)))
+        return Statement(translated, _NAMED in translated, unused)
 
-    def _inserting(self, sql: str, insert: "re.Match[str]") -> str:
+    def _inserting(
+        self, sql: str, insert: "re.Match[str]", unused: int | None
+    ) -> tuple[str, int | None]:
         """Return the words of PostgreSQL for what happens to a row that is there."""
         rule, table = insert.groups()
         columns = self.tables[table]
+        tail = sql[insert.end() :]
         if rule is not None:
-            sql = f"INSERT INTO {table}{sql[insert.end() :]}"
+            sql = f"INSERT INTO {table}{tail}"
+        values = _VALUES_OF.match(tail)
+        if values and columns.given:
+            begin = sql[: len(sql) - len(tail)]
+            tail, place = _naming(tail, values, columns)
+            sql = begin + tail
+            unused = place if unused is None else unused
+        return self._repeated(sql, rule, table, columns), unused
+
+    def _repeated(
+        self, sql: str, rule: str | None, table: str, columns: Columns
+    ) -> str:
+        if columns.add is not None:
+            return sql[: sql.find(" ON CONFLICT")] if " ON CONFLICT" in sql else sql
         if rule == "OR IGNORE ":
             return f"{sql} ON CONFLICT DO NOTHING"
         if rule == "OR REPLACE ":
@@ -78,15 +142,63 @@ class Dialect:
         return sql[: update.end()] + _qualified(sql[update.end() :], table, columns)
 
 
-def _without_checksums(sql: str) -> str:
-    """Leave out the checksums of rows: a server has those of its pages."""
+def _naming(
+    tail: str, found: "re.Match[str]", columns: Columns
+) -> tuple[str, int | None]:
+    """Name the columns of values, and leave the checksum out.
+
+    Return that, and the place of the parameter which was left out.
+    """
+    end = _closing(tail, found.end())
+    values = [*_listed(tail[found.end() : end])]
+    named = found[1]
+    names = [one.strip() for one in named.split(",")] if named else [*columns.given]
+    place = None
+    kept: list[tuple[str, str]] = []
+    for name, value in zip(names, values, strict=True):
+        if name in columns.names:
+            kept.append((name, value))
+        elif "?" in value:
+            place = sum("?" in before for _, before in kept)
+    words = ", ".join(name for name, _ in kept)
+    marks = ", ".join(value for _, value in kept)
+    return f" ({words}) VALUES ({marks}{tail[end:]}", place
+
+
+def _listed(values: str) -> Iterator[str]:
+    """Yield the values of a list, which may have commas in brackets."""
+    depth, begin = 0, 0
+    for at, letter in enumerate(values):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and not depth:
+            yield values[begin:at].strip()
+            begin = at + 1
+    yield values[begin:].strip()
+
+
+def _closing(sql: str, at: int) -> int:
+    """Return the place of the bracket that closes the one before a place."""
+    depth = 1
+    while True:
+        depth += {"(": 1, ")": -1}.get(sql[at], 0)
+        if not depth:
+            return at
+        at += 1
+
+
+def _without_checksums(sql: str) -> tuple[str, int | None]:
+    """Leave out the checksums of rows: a server has those of its pages.
+
+    Return also the place of a parameter that goes with them.
+    """
     while found := _CHECKSUM.search(sql):
-        end, depth = found.end(), 1
-        while depth:
-            depth += {"(": 1, ")": -1}.get(sql[end], 0)
-            end += 1
+        end = _closing(sql, found.end()) + 1
         sql = sql[: found.start()] + sql[end:]
-    return sql
+    found = _SET_CHECKSUM.search(sql)
+    if found is None:
+        return sql, None
+    place = sql.count("?", 0, found.start()) if found[1] == "?" else None
+    return sql[: found.start()] + sql[found.end() :], place
 
 
 def _qualified(tail: str, table: str, columns: Columns) -> str:

@@ -40,10 +40,6 @@ def migrate(database: Database) -> None:
             plain.cursor().executemany(
                 "INSERT INTO meta (name, value) VALUES (%s, %s)", values
             )
-            plain.cursor().executemany(
-                "INSERT INTO row_counts VALUES (%s, 0)",
-                [(table.name,) for table in schema.tables().tables],
-            )
     check_version(database)
 
 

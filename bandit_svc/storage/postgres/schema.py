@@ -6,9 +6,11 @@ ids is the order of learning.
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Final
 
 from bandit_svc.storage.postgres.dialect import Columns, Dialect
 from bandit_svc.storage.postgres.functions import FUNCTIONS
+from bandit_svc.storage.postgres.rows import decisions
 from bandit_svc.storage.sqlite.migrations.described import (
     Column,
     Described,
@@ -34,34 +36,58 @@ def tables() -> Described:
     return described(migrations.apply)
 
 
+CHECKSUMS: Final = frozenset({"crc", "crc_apart"})
+"""Columns that a server needs not, since its pages have checksums."""
+_KEEPS_CHECKSUM: Final = frozenset({"shared_parts"})
+"""What compares the checksums of its rows itself."""
+_LEFT_OUT: Final = frozenset({"row_counts"})
+_OF_A_VIEW: Final = {decisions.VIEW: decisions.ADD}
+
+
 @cache
 def dialect() -> Dialect:
     """Return what translates statements for these tables."""
-    return Dialect(
-        {
-            table.name: Columns(
-                [column.name for column in table.columns],
-                table.key,
-                [_COPIED[column.type] for column in table.columns],
-            )
-            for table in tables().tables
-        }
+    return Dialect({table.name: _known(table) for table in tables().tables})
+
+
+def columns_of(table: Table) -> list[Column]:
+    """Return the columns of a table of a server: all but its checksums."""
+    if table.name in _KEEPS_CHECKSUM:
+        return [*table.columns]
+    return [column for column in table.columns if column.name not in CHECKSUMS]
+
+
+def _known(table: Table) -> Columns:
+    columns = columns_of(table)
+    small = decisions.SMALL if table.name == decisions.VIEW else {}
+    return Columns(
+        [column.name for column in columns],
+        table.key,
+        [small.get(column.name, _COPIED[column.type]) for column in columns],
+        [column.name for column in table.columns],
+        _OF_A_VIEW.get(table.name),
     )
 
 
 def statements() -> Iterator[str]:
     """Yield the statements that create the tables of an empty schema."""
     yield from FUNCTIONS
+    yield from decisions.statements()
     for table in tables().tables:
-        yield _create(table)
+        if table.name in _LEFT_OUT:
+            continue
+        if table.name not in _OF_A_VIEW:
+            yield _create(table)
         if table.is_checked:
             # A server checks its pages itself; see dialect.py.
             yield f"CREATE VIEW sound_{table.name} AS SELECT * FROM {table.name}"  # noqa: S608 - our own names
-    yield from tables().indexes
+    yield from (
+        index for index in tables().indexes if f" ON {decisions.VIEW} " not in index
+    )
 
 
 def _create(table: Table) -> str:
-    columns = [_column(table, column) for column in table.columns]
+    columns = [_column(table, column) for column in columns_of(table)]
     columns.append(f"PRIMARY KEY ({', '.join(map(_quoted, table.key))})")
     columns += [f"UNIQUE ({', '.join(map(_quoted, some))})" for some in table.unique]
     return f"CREATE TABLE {table.name} ({', '.join(columns)})"

@@ -6,7 +6,7 @@ Damage of pages is the server's to find.
 
 from typing import Final, cast
 
-from bandit_svc.storage.postgres.database import Connection
+from bandit_svc.storage.postgres.connection import Connection
 from bandit_svc.storage.sqlite.facts import Check
 from bandit_svc.storage.sqlite.rows.due import EmbeddedConnection
 from bandit_svc.storage.sqlite.soundness import EVERY_SUM, contradictions

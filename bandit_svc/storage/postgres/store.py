@@ -36,9 +36,9 @@ from bandit_svc.storage.postgres.changes import Changes
 from bandit_svc.storage.postgres.database import Database, Keep
 from bandit_svc.storage.postgres.leases import TTL_S, PostgresLeases
 from bandit_svc.storage.postgres.migrating import check_version, is_there, migrate
-from bandit_svc.storage.postgres.open_rows import OPEN_ROWS
 from bandit_svc.storage.postgres.people.reservations import PostgresReservations
 from bandit_svc.storage.postgres.people.units import PostgresUnits
+from bandit_svc.storage.postgres.rows.decisions import OPEN_ROWS
 from bandit_svc.storage.postgres.sharing.fence import require_writer
 from bandit_svc.storage.postgres.sharing.jobs import PostgresJobs
 from bandit_svc.storage.postgres.sharing.shares import PostgresShares

@@ -30,11 +30,7 @@ _EMPTY = """
         FOR name IN SELECT relname FROM pg_class WHERE relkind = 'r'
             AND relnamespace = current_schema()::regnamespace
         LOOP
-            IF name = 'row_counts' THEN
-                UPDATE row_counts SET n = 0 WHERE n <> 0;
-            ELSE
-                EXECUTE format('DELETE FROM %I', name);
-            END IF;
+            EXECUTE format('DELETE FROM %I', name);
         END LOOP;
     END $$"""
 _EMPTY_BESIDE = f"""

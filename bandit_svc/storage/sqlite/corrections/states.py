@@ -111,8 +111,9 @@ def keep_outdated(
         (number,),
     )
     connection.execute(
-        "INSERT OR IGNORE INTO outdated_versions SELECT number, version, NULL"  # noqa: S608 - a constant
-        f" FROM snapshots s WHERE number = ? AND version < ? AND {_CURSOR} >= ?",
+        "INSERT OR IGNORE INTO outdated_versions (number, version)"  # noqa: S608 - a constant
+        " SELECT number, version FROM snapshots s"
+        f" WHERE number = ? AND version < ? AND {_CURSOR} >= ?",
         (number, version, position),
     )
 

@@ -1,0 +1,1 @@
+"""Rows of tables that have a form of their own on a server."""

@@ -1,0 +1,162 @@
+"""Decisions: a line that is written once, and a small row as long as it is open.
+
+Owns the tables decision_lines and open_decisions, and the view `decisions`, which is
+the embedded store's table of that name. A join deletes the small row: to change the
+state in the wide one would write all of it again. What became of a decision otherwise
+(its exposure, a first reward, no consent) stays in its small row.
+
+Every statement may read and change the view. The many new decisions of a batch, those
+that are due, and the join go to the tables themselves.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, cast
+
+from psycopg import sql
+
+from bandit_svc.domain.events.damage import Damage
+from bandit_svc.storage.postgres.connection import Connection
+from bandit_svc.storage.sqlite.rows.due import DueRow, DueRows, JoinRows, OpenRows
+from bandit_svc.storage.sqlite.rows.states import (
+    APART_OPEN,
+    DEFERRED,
+    JOINED,
+    OPEN,
+)
+
+VIEW: Final = "decisions"
+LINES: Final = "decision_lines"
+_OPEN: Final = "open_decisions"
+SMALL: Final = {
+    "number": "int4",
+    "baseline": "int2",
+    "state": "int2",
+    "on_first_reward": "int2",
+}
+"""Columns that are smaller than in other tables, and their types."""
+
+_TABLES: Final = (
+    f"""CREATE TABLE {LINES} (
+        row_id bigint PRIMARY KEY, at_ms bigint NOT NULL, ready_at_ms bigint,
+        closes_after_ms bigint NOT NULL, window_ms bigint NOT NULL,
+        number integer NOT NULL, baseline smallint NOT NULL,
+        on_first_reward smallint NOT NULL, id bytea NOT NULL UNIQUE,
+        logged bytea NOT NULL)""",
+    # `moved`: a time of it is no longer that of its line.
+    f"""CREATE TABLE {_OPEN} (
+        row_id bigint PRIMARY KEY, at_ms bigint NOT NULL, ready_at_ms bigint,
+        number integer NOT NULL, state smallint NOT NULL, moved boolean NOT NULL,
+        id bytea NOT NULL)""",
+    f"CREATE INDEX open_due ON {_OPEN} (ready_at_ms, id) WHERE state = {OPEN}",
+    f"CREATE INDEX open_of ON {_OPEN} (number, ready_at_ms) WHERE state = {OPEN}",
+    f"CREATE INDEX open_deferred ON {_OPEN} (number) WHERE state = {DEFERRED}",
+    f"CREATE INDEX open_apart ON {_OPEN} (ready_at_ms, id) WHERE state = {APART_OPEN}",
+)
+_CREATE_VIEW: Final = f"""
+    CREATE VIEW {VIEW} AS
+    SELECT o.row_id, o.id, o.number, l.baseline, o.state, o.at_ms, o.ready_at_ms,
+        l.closes_after_ms, l.window_ms, l.on_first_reward, l.logged
+    FROM {_OPEN} o LEFT JOIN {LINES} l ON l.row_id = o.row_id
+    UNION ALL
+    SELECT row_id, id, number, baseline, CAST({JOINED} AS smallint), at_ms,
+        ready_at_ms, closes_after_ms, window_ms, on_first_reward, logged
+    FROM {LINES} l
+    WHERE NOT EXISTS (SELECT 1 FROM {_OPEN} o WHERE o.row_id = l.row_id)"""  # noqa: S608 - our own names
+_INSERTED: Final = f"""
+    CREATE FUNCTION insert_decision() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO {LINES} (row_id, at_ms, ready_at_ms, closes_after_ms, window_ms,
+            number, baseline, on_first_reward, id, logged)
+        VALUES (NEW.row_id, NEW.at_ms, NEW.ready_at_ms, NEW.closes_after_ms,
+            NEW.window_ms, NEW.number, NEW.baseline, NEW.on_first_reward, NEW.id,
+            NEW.logged)
+        ON CONFLICT (id) DO NOTHING;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+        IF NEW.state <> {JOINED} THEN
+            INSERT INTO {_OPEN} VALUES (NEW.row_id, NEW.at_ms, NEW.ready_at_ms,
+                NEW.number, NEW.state, false, NEW.id);
+        END IF;
+        RETURN NEW;
+    END $$"""  # noqa: S608 - our own names
+_UPDATED: Final = f"""
+    CREATE FUNCTION update_decision() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.logged <> OLD.logged THEN
+            UPDATE {LINES} SET logged = NEW.logged WHERE row_id = OLD.row_id;
+        END IF;
+        IF (NEW.state, NEW.at_ms, NEW.ready_at_ms)
+                IS DISTINCT FROM (OLD.state, OLD.at_ms, OLD.ready_at_ms) THEN
+            INSERT INTO {_OPEN} VALUES (OLD.row_id, NEW.at_ms, NEW.ready_at_ms,
+                OLD.number, NEW.state, true, OLD.id)
+            ON CONFLICT (row_id) DO UPDATE SET at_ms = excluded.at_ms,
+                ready_at_ms = excluded.ready_at_ms, state = excluded.state,
+                moved = true;
+        END IF;
+        RETURN NEW;
+    END $$"""  # noqa: S608 - our own names
+_DELETED: Final = f"""
+    CREATE FUNCTION delete_decision() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        DELETE FROM {_OPEN} WHERE row_id = OLD.row_id;
+        DELETE FROM {LINES} WHERE row_id = OLD.row_id;
+        RETURN OLD;
+    END $$"""  # noqa: S608 - our own names
+
+# All the rows of a batch that are new, each with the state that it begins with.
+ADD: Final = sql.SQL(f"""
+    WITH new AS (
+        INSERT INTO {LINES} (row_id, at_ms, ready_at_ms, closes_after_ms, window_ms,
+            number, baseline, on_first_reward, id, logged)
+        SELECT row_id, at_ms, ready_at_ms, closes_after_ms, window_ms, number,
+            baseline, on_first_reward, id, logged
+        FROM {{stage}} ORDER BY ctid ON CONFLICT (id) DO NOTHING RETURNING row_id)
+    INSERT INTO {_OPEN}
+    SELECT row_id, at_ms, ready_at_ms, number, state, false, id
+    FROM {{stage}} JOIN new USING (row_id)""")  # noqa: S608 - our own names
+
+_DUE: Final = f"""
+    SELECT d.row_id, d.id, d.at_ms, l.logged FROM (
+        SELECT row_id, id, at_ms, ready_at_ms FROM {_OPEN}
+        WHERE state = {OPEN} AND ready_at_ms <= %s ORDER BY ready_at_ms, id LIMIT %s
+    ) AS d JOIN {LINES} l USING (row_id) ORDER BY d.ready_at_ms, d.id"""  # noqa: S608 - our own names
+_JOIN: Final = f"DELETE FROM {_OPEN} WHERE row_id = ANY(%s) AND NOT moved"  # noqa: S608 - our own names
+_JOIN_MOVED: Final = f"UPDATE {_OPEN} SET state = {JOINED} WHERE row_id = ANY(%s)"  # noqa: S608 - our own names
+
+
+def statements() -> Iterator[str]:
+    """Yield the statements that create the tables and the view."""
+    yield from _TABLES
+    yield _CREATE_VIEW
+    for event, function in (
+        ("insert", _INSERTED),
+        ("update", _UPDATED),
+        ("delete", _DELETED),
+    ):
+        yield function
+        yield (
+            f"CREATE TRIGGER {event}_decision INSTEAD OF {event} ON {VIEW}"
+            f" FOR EACH ROW EXECUTE FUNCTION {event}_decision()"
+        )
+
+
+def _due(
+    connection: Connection, now_ms: int, limit: int, _: Callable[[Damage], None]
+) -> list[DueRow]:
+    rows = connection.plain.execute(_DUE, (now_ms, limit)).fetchall()
+    return [
+        DueRow(row_id, stored, at_ms, logged, b"", b"")
+        for row_id, stored, at_ms, logged in rows
+    ]
+
+
+def _join(connection: Connection, row_ids: Iterable[int], _: dict[int, DueRow]) -> None:
+    rows = [*row_ids]
+    deleted = connection.plain.execute(_JOIN, (rows,)).rowcount
+    if deleted < len(rows):
+        connection.plain.execute(_JOIN_MOVED, (rows,))
+
+
+# The connection is one that takes the statements of the embedded store.
+OPEN_ROWS: Final = OpenRows(cast("DueRows", _due), cast("JoinRows", _join))
