@@ -127,7 +127,7 @@ def _run(log: Path, storage: Storage, decisions: int, clock: Clock) -> dict[str,
         times = [clock.read()]
         ingest(storage.facts, backends.reader, backends.decoder, definitions, now_ms)
         times.append(clock.read())
-        joined = join(storage.joins, definitions, now_ms).decisions
+        joined = join(storage.joins, definitions, now_ms, now_ms).decisions
         times.append(clock.read())
     if joined != decisions:
         raise RuntimeError(f"{joined} of {decisions} decisions were joined")
