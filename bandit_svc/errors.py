@@ -158,6 +158,10 @@ class Unavailable(BanditError):
         self.retry_after_s = retry_after_s
 
 
+class LeaseLost(Unavailable):
+    """Another process may hold the lease of this one, which must not write."""
+
+
 class TooManyRequests(BanditError):
     """The caller sends more requests a second than a setting allows.
 

@@ -16,6 +16,7 @@ from bandit_svc.archive.target import checked_url
 from bandit_svc.domain.enriching.forecasts import check_source
 from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.interface import FsyncMode
+from bandit_svc.storage.control.place import place_of
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 Networks = tuple[IPv4Network | IPv6Network, ...]
@@ -54,6 +55,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The values of one process; each is declared here and nowhere else."""
 
     data: Annotated[str, About("Folder of the store and the event log.")] = "./data"
+    store: Annotated[
+        str,
+        About(
+            "Address of the store: sqlite:///FOLDER, or a schema of a PostgreSQL "
+            "server, postgresql://USER@HOST:PORT/DATABASE?schema=NAME; in the data "
+            "folder without it."
+        ),
+    ] = ""
     host: Annotated[str, About("Address that the web workers listen on.")] = "127.0.0.1"
     port: Annotated[
         int,
@@ -375,6 +384,8 @@ def _check(settings: Settings) -> None:
             f"least {least}"
         )
     networks_of(settings.trusted_proxies)
+    if settings.store:
+        place_of(settings.store)
     if settings.archive:
         checked_url(settings.archive)
     check_source(settings.weather_url)

@@ -52,7 +52,7 @@ class Backends:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.folder = Path(settings.data).resolve()
-        self.storage: Storage = open_storage(self.folder)
+        self.storage: Storage = open_storage(self.folder, settings.store)
         self.reader: EventLogReader = FileReader(
             log_folder(settings), keep_days=settings.keep_log_days
         )
@@ -87,7 +87,7 @@ class Backends:
     @property
     def opener(self) -> Callable[[], Storage]:
         """Return a function that opens the store anew; it can be pickled."""
-        return partial(open_storage, self.folder)
+        return partial(open_storage, self.folder, self.settings.store)
 
     @property
     def privacy(self) -> PrivacyPorts:

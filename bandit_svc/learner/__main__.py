@@ -17,6 +17,7 @@ from bandit_svc.errors import (
     BanditError,
     Conflict,
     InvalidInput,
+    LeaseLost,
     Unavailable,
     Unprocessable,
 )
@@ -92,15 +93,19 @@ class Process:
                 with backends.storage.leases.hold("learner") as held:
                     if held is not None:
                         _log.info("learning from %s as %s", backends.folder, held)
+                        self._waiting = False
                         self._learn(backends)
-                        return
+                    else:
+                        self._note_waiting()
             except (BanditError, OSError):
                 _log.exception("the lease can't be taken now; trying again")
-            self._note_waiting()
             self._wait(LEASE_POLL_S)
 
     def _learn(self, backends: Backends) -> None:
-        """Tick until told to stop; what fails is logged and begun anew."""
+        """Tick until told to stop, or until another process holds the lease.
+
+        What fails is logged and begun anew.
+        """
         weather = watch_of(backends)
         try:
             self._tick_for_ever(backends)
@@ -114,6 +119,9 @@ class Process:
                 # What is in memory of the store begins anew, too.
                 with closing(Backends(backends.settings)) as own:
                     self._tick_until_stopped(own, self._agreed_time(backends))
+            except LeaseLost as error:
+                _log.warning("%s; waiting for the lease", error.message)
+                return
             except Exception:  # noqa: BLE001 - logged, and begun anew
                 # A full disk, a damaged row or a fault of ours: whatever it was,
                 # the store holds the last good state, and the next try starts there.

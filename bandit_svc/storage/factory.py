@@ -5,10 +5,35 @@ Owns the choice of storage backend; wiring calls it and nothing else does.
 
 from pathlib import Path
 
+from bandit_svc.errors import Unavailable
+from bandit_svc.storage.control.place import place_of
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.sqlite.store import SqliteStorage
 
 
-def open_storage(folder: Path) -> Storage:
-    """Return the embedded store of a data folder; it opens nothing before use."""
-    return SqliteStorage(folder)
+def open_storage(folder: Path, url: str = "") -> Storage:
+    """Return a store; it opens nothing before use.
+
+    Args:
+        folder: of the data of this machine.
+        url: address of the store, where it is not in that folder.
+
+    Raises:
+        InvalidInput: this is no address.
+        Unavailable: the client of its server is not installed.
+    """
+    if not url:
+        return SqliteStorage(folder)
+    place = place_of(url)
+    if isinstance(place, Path):
+        return SqliteStorage(place)
+    try:
+        from bandit_svc.storage.postgres.store import (  # noqa: PLC0415 - an extra
+            PostgresStorage,
+        )
+    except ImportError as error:
+        raise Unavailable(
+            f"store names a PostgreSQL server, whose client can't be loaded ({error}); "
+            "`pip install 'bandit_svc[postgres]'` installs it"
+        ) from error
+    return PostgresStorage(place.address, place.schema, folder)

@@ -81,6 +81,9 @@ class ShardStore(Protocol):
 class Storage(Control, ShardStore, Protocol):
     """One store; every part of it shares its transactions and files."""
 
+    is_on_server: bool
+    """What is read comes over a network, so that a loop must not wait for it."""
+
     def migrate(self) -> None:
         """Bring the schema to this version; call once, before any fork.
 

@@ -43,10 +43,6 @@ acknowledgement
 subscribe
 unsubscribe
 
-# The store on a PostgreSQL server. Settings refuse its address until all of
-# storage.interface is there; the contract tests run over what is.
-PostgresStorage
-
 # Read by psycopg.
 prepare_threshold
 

@@ -17,6 +17,7 @@ from bandit_svc.settings import SETTINGS, Settings
 
 _WEB_SETTINGS = (
     "data",
+    "store",
     "host",
     "port",
     "admin_host",
@@ -42,6 +43,7 @@ _WEB_SETTINGS = (
 _LEARNER_SETTINGS = (
     *(
         "data",
+        "store",
         "learner_tick_ms",
         "learner_nice",
         "learner_host",

@@ -178,10 +178,10 @@ class Catalog:
         Raises:
             PolicyError: a model is damaged; every other one was swapped in.
         """
-        newest = self._storage.model_versions.latest_versions()
+        newest = self._storage.model_versions.known_versions()
         branches: Mapping[int, int] = {}
         if any(served.other is not None for served in self._served.values()):
-            branches = self._storage.branch_versions.latest_versions()
+            branches = self._storage.branch_versions.known_versions()
         swapped = 0
         fault: PolicyError | None = None
         for key, served in list(self._served.items()):

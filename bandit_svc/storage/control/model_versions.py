@@ -16,6 +16,13 @@ class ModelVersions(Protocol):
     def latest_versions(self) -> Mapping[int, int]:
         """Return the newest version of each experiment number that has one."""
 
+    def known_versions(self) -> Mapping[int, int]:
+        """Return the same, where a server keeps them as this process has heard of it.
+
+        Raises:
+            Unavailable: nothing was heard yet.
+        """
+
     def latest(self, number: int) -> ModelVersion | None:
         """Return the newest model of an experiment, or None."""
 

@@ -5,10 +5,11 @@ another one behind it, so that who reads between the two reads again.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
-from bandit_svc.storage.postgres.database import Database
+from bandit_svc.errors import Unavailable
+from bandit_svc.storage.postgres.control.listening import Listening
 
 CREATE: Final = "CREATE SEQUENCE IF NOT EXISTS changes"
 
@@ -16,27 +17,22 @@ CREATE: Final = "CREATE SEQUENCE IF NOT EXISTS changes"
 class Changes:
     """See storage.sqlite.version_file.VersionFile."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def read(self) -> int:
-        """Return the number."""
-        return self._number("SELECT last_value FROM changes")
+    def __init__(self, listening: Listening) -> None:
+        self._listening = listening
+        self.read = listening.number
+        """Return the number, from memory."""
 
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Change the number around a transaction, so that every process sees it."""
-        self.bump()
+        begun = self._listening.change_begins()
         try:
             yield
         finally:
-            self.bump()
+            # It may be committed; those who don't hear of its end look in a while.
+            with suppress(Unavailable):
+                self._listening.change_ends(begun)
 
     def bump(self) -> None:
         """Take another number."""
-        self._number("SELECT nextval('changes')")
-
-    def _number(self, sql: str) -> int:
-        with self._database.plain() as plain:
-            row = plain.execute(sql).fetchone()
-        return 0 if row is None else int(row[0])
+        self._listening.change_ends()

@@ -10,24 +10,38 @@ holds up the others for `IDLE_S` at most.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import psycopg
+from psycopg import conninfo
 from psycopg import sql as names
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.pq import TransactionStatus
 
 from bandit_svc.domain.events.damage import Damage
-from bandit_svc.errors import Unavailable
+from bandit_svc.errors import InvalidInput, Unavailable
 from bandit_svc.storage.postgres.connection import Connection, Row, Values
 from bandit_svc.storage.postgres.dialect import Dialect
 
 BUSY_S: Final = 10
 IDLE_S: Final = 30
 CONNECT_S: Final = 10
+AGAIN_S: Final = 1.0
+"""A server that was away is not tried again before, so that nobody waits in vain."""
+_CONNECTING: Final[dict[str, Any]] = {
+    "application_name": "bandit_svc",
+    "connect_timeout": CONNECT_S,
+    # A server that is cut off says nothing.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""Parameters of a connection, where its address has no others."""
 _WRITE: Final = "BEGIN"
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _TABLES: Final = """
@@ -96,6 +110,8 @@ class Database:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._opened: dict[threading.Thread, Connection] = {}
+        self._away: Unavailable | None = None
+        self._again_s = 0.0
 
     def connection(self) -> Connection:
         """Return this thread's connection.
@@ -223,19 +239,40 @@ class Database:
             self._opened.pop(thread).plain.close()
 
     def _open(self) -> Connection:
-        with self._translated():
-            plain = psycopg.connect(
-                self._address,
-                autocommit=True,
-                connect_timeout=CONNECT_S,
-                application_name="bandit_svc",
-            )
-            try:
-                _prepare(plain, self.schema, self._busy_s)
-            except psycopg.Error:
-                plain.close()
-                raise
+        away = self._away
+        if away is not None:
+            if time.monotonic() < self._again_s:
+                raise Unavailable(away.message)
+            # One thread tries; the others don't wait for it.
+            self._again_s = time.monotonic() + CONNECT_S
+        try:
+            with self._translated():
+                plain = self._connected()
+        except Unavailable as error:
+            self._away, self._again_s = error, time.monotonic() + AGAIN_S
+            raise
+        self._away = None
         return Connection(plain, self._dialect())
+
+    def _connected(self) -> "psycopg.Connection[Row]":
+        try:
+            given = conninfo.conninfo_to_dict(self._address)
+        except psycopg.ProgrammingError:
+            # Its words repeat parts of the address, which may be of a password.
+            raise InvalidInput(
+                "store has parameters that PostgreSQL's client does not take; write "
+                "postgresql://USER@HOST:PORT/DATABASE?schema=NAME, with %XX for signs "
+                "in names and passwords that are none of an address"
+            ) from None
+        plain = psycopg.connect(
+            conninfo.make_conninfo("", **{**_CONNECTING, **given}), autocommit=True
+        )
+        try:
+            _prepare(plain, self.schema, self._busy_s)
+        except psycopg.Error:
+            plain.close()
+            raise
+        return plain
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

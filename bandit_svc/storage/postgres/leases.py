@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import psycopg
 
-from bandit_svc.errors import Unavailable
+from bandit_svc.errors import LeaseLost, Unavailable
 from bandit_svc.storage.control.leases import JOBS, LEARNER, Holder
 from bandit_svc.storage.postgres.database import Database
 
@@ -123,13 +123,13 @@ def require_leases(plain: "psycopg.Connection[Any]", place: tuple[str, str]) -> 
     its end.
 
     Raises:
-        Unavailable: another process holds one of them now.
+        LeaseLost: another process holds one of them now.
     """
     for (*where, name), token in list(_held.items()):
         if tuple(where) != place:
             continue
         if plain.execute(_STILL, (name, token)).fetchone() is None:
-            raise Unavailable(
+            raise LeaseLost(
                 f"the lease {name!r} of this process ran out, and another process may "
                 "hold it; what this one began must be begun anew"
             )

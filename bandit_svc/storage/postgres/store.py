@@ -33,6 +33,8 @@ from bandit_svc.storage.postgres import schema
 from bandit_svc.storage.postgres.beside import attached_schema, beside, drop
 from bandit_svc.storage.postgres.beside import is_there as is_schema
 from bandit_svc.storage.postgres.changes import Changes
+from bandit_svc.storage.postgres.control.listening import Listening
+from bandit_svc.storage.postgres.control.model_versions import PostgresModelVersions
 from bandit_svc.storage.postgres.database import Database, Keep
 from bandit_svc.storage.postgres.leases import TTL_S, PostgresLeases
 from bandit_svc.storage.postgres.migrating import check_version, is_there, migrate
@@ -62,7 +64,7 @@ from bandit_svc.storage.sqlite.facts import SqliteFacts
 from bandit_svc.storage.sqlite.imports.store import SqliteImports
 from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteEndedSessions, SqliteKeys
-from bandit_svc.storage.sqlite.model_versions import SqliteModelVersions
+from bandit_svc.storage.sqlite.model_versions import SNAPSHOTS, newest_of_all
 from bandit_svc.storage.sqlite.people.credits import SqliteCredits
 from bandit_svc.storage.sqlite.people.sticky import SqliteStickyChoices
 from bandit_svc.storage.sqlite.people.unit_facts import SqliteUnitFacts
@@ -99,6 +101,8 @@ _SIZE: Final = """
 class PostgresStorage:
     """See storage.interface.Storage. Connects to its server at first use."""
 
+    is_on_server = True
+
     def __init__(
         self, address: str, name: str, folder: Path, lease_ttl_s: float = TTL_S
     ) -> None:
@@ -124,13 +128,19 @@ class PostgresStorage:
         self.shares: Shares | None = PostgresShares(self._schema, lease_ttl_s)
         # The nouns use it as they use the embedded one; see dialect.py.
         database = cast("EmbeddedDatabase", self._schema)
-        changes = cast("VersionFile", Changes(self._schema))
+        self._listening = Listening(
+            self._schema,
+            tables={table: newest_of_all(table) for table in (SNAPSHOTS, VERSIONS)},
+        )
+        changes = cast("VersionFile", Changes(self._listening))
         decisions = StoredDecisions(database)
         experiments = SqliteExperiments(database, changes)
         self.experiments: Experiments = experiments
         self.splits: Splits = SqliteSplits(database, changes, experiments)
         self.imports: Imports = SqliteImports(database, changes, experiments)
-        self.branch_versions: ModelVersions = SqliteModelVersions(database, VERSIONS)
+        self.branch_versions: ModelVersions = PostgresModelVersions(
+            self._schema, self._listening, VERSIONS
+        )
         self.keys: Keys = SqliteKeys(database, changes)
         self.ended_sessions: EndedSessions = SqliteEndedSessions(database)
         self.sources: Sources = SqliteSources(database, changes)
@@ -140,7 +150,9 @@ class PostgresStorage:
         self.joins: Joins = SqliteJoins(database, decisions, just_joined, OPEN_ROWS)
         self.slot_tallies: SlotTallies = SqliteSlotTallies(database)
         self.breakdowns: Breakdowns = SqliteBreakdowns(database)
-        self.model_versions: ModelVersions = SqliteModelVersions(database)
+        self.model_versions: ModelVersions = PostgresModelVersions(
+            self._schema, self._listening
+        )
         self.evaluations: Evaluations = SqliteEvaluations(database)
         self.jobs: Jobs = PostgresJobs(self._schema, lease_ttl_s)
         self.clock: Clock = SqliteClock(database)
@@ -160,7 +172,9 @@ class PostgresStorage:
         self.programme_totals: ProgrammeTotals = SqliteProgrammeTotals(database)
         self.credits: Credits = SqliteCredits(database)
         self.archived: Archived = SqliteArchived(database, decisions, _SOURCE)
-        self._units = PostgresUnits((address, f"{name}_units"), self.secret)
+        self._units = PostgresUnits(
+            (address, f"{name}_units"), self.secret, self._listening.units_are_read
+        )
         self.units: Units = self._units
         self._caps = PostgresReservations((address, f"{name}_caps"), self.secret)
         self.reservations: Reservations = self._caps
@@ -242,6 +256,7 @@ class PostgresStorage:
 
     def close(self) -> None:
         """See the interface."""
+        self._listening.close()
         self._schema.close()
         self.units.close()
         self.reservations.close()

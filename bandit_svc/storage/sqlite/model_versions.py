@@ -32,16 +32,11 @@ class SqliteModelVersions:
     def latest_versions(self) -> Mapping[int, int]:
         """See the interface."""
         with self._database.read() as connection:
-            return dict(
-                connection.execute(
-                    # One step down the primary key for each experiment, instead of
-                    # a walk over every kept version.
-                    "SELECT number, newest FROM (SELECT e.number,"  # noqa: S608 - our own name
-                    f" (SELECT max(version) FROM {self._table} s"
-                    " WHERE s.number = e.number) AS newest FROM experiments e) AS each"
-                    " WHERE newest IS NOT NULL"
-                ).fetchall()
-            )
+            return dict(connection.execute(newest_of_all(self._table)).fetchall())
+
+    def known_versions(self) -> Mapping[int, int]:
+        """See the interface."""
+        return self.latest_versions()
 
     def latest(self, number: int) -> ModelVersion | None:
         """See the interface."""
@@ -112,6 +107,19 @@ class SqliteModelVersions:
         # learner builds the model again from the log.
         state = row[_META_COUNT] or b""
         return ModelVersion(meta=_meta(row[:_META_COUNT]), state=state)
+
+
+def newest_of_all(table: str) -> str:
+    """Return the statement that reads the newest version of each experiment.
+
+    It takes one step down the primary key for each experiment, instead of a walk over
+    every kept version.
+    """
+    return (
+        "SELECT number, newest FROM (SELECT e.number,"  # noqa: S608 - our own name
+        f" (SELECT max(version) FROM {table} s WHERE s.number = e.number) AS newest"
+        " FROM experiments e) AS each WHERE newest IS NOT NULL"
+    )
 
 
 def newest_version(

@@ -90,6 +90,8 @@ BESIDE = "anew"
 class SqliteStorage:
     """See storage.interface.Storage. Opens its files at first use."""
 
+    is_on_server = False
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / DATABASE

@@ -1,9 +1,11 @@
 """States of units in a schema of their own; see storage.units.Units."""
 
 import secrets
-from collections.abc import Iterable, Iterator
+import struct
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Final, NamedTuple, cast
 
 from bandit_svc.domain.people.unit_state import UnitState
 from bandit_svc.storage.postgres.people.tables import UNITS, Secret, drop, make, opened
@@ -13,50 +15,92 @@ from bandit_svc.storage.sqlite.people.units import SqliteUnits
 from bandit_svc.storage.sqlite.rows.due import EmbeddedConnection
 from bandit_svc.storage.units import Units
 
+KEPT_S: Final = 0.5
+"""How long a state that was read is used: another machine may change it meanwhile."""
+_MOST_KEPT: Final = 2_048
+_TIME: Final = struct.Struct("<d")
 
-class _NoMarks:
-    """Nothing is kept of what was read: another machine may have changed it."""
 
-    def kept(self, _: str) -> None:
-        """Return None: every state is read."""
+class _Kept(NamedTuple):
+    """A state as it was read, and until when it is used."""
+
+    until_s: float
+    state: UnitState | None
+
+
+class _RecentStates:
+    """What was read in the last half second; see StateMarks. Thread-safe.
+
+    A visitor's page asks for several decisions at once, which cost one read.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Kept] = {}
+
+    def kept(self, unit_id: str) -> _Kept | None:
+        """Return what was read of a unit, if it was a moment ago."""
+        found = self._kept.get(unit_id)
+        if found is None or found.until_s < time.monotonic():
+            return None
+        return found
 
     def number(self, _: bytes) -> bytes:
-        """Return a number that means nothing."""
-        return b""
+        """Return the time before the read, from which on the state gets old."""
+        return _TIME.pack(time.monotonic())
 
-    def keep(self, _: str, __: bytes, ___: bytes, ____: UnitState | None) -> None:
-        """Keep nothing."""
+    def keep(
+        self, unit_id: str, _: bytes, number: bytes, state: UnitState | None
+    ) -> None:
+        """Keep a state that was read."""
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        (read_s,) = _TIME.unpack(number)
+        self._kept[unit_id] = _Kept(read_s + KEPT_S, state)
 
     @contextmanager
     def changing(self, _: Iterable[bytes] | None = None) -> Iterator[None]:
-        """Do nothing around a transaction."""
-        yield
+        """Forget what was read before this process changes something."""
+        try:
+            yield
+        finally:
+            self._kept.clear()
 
     def close(self) -> None:
-        """Do nothing."""
+        """Forget everything."""
+        self._kept.clear()
 
 
 class PostgresUnits(SqliteUnits):
     """See storage.units.Units."""
 
-    def __init__(self, place: tuple[str, str], secret: Secret) -> None:
+    def __init__(
+        self,
+        place: tuple[str, str],
+        secret: Secret,
+        are_read: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Describe the schema.
 
         Args:
             place: address of the server, and name of the schema.
             secret: returns the service's secret.
+            are_read: whether states must be read, as the process has heard.
         """
         self._place_of = place
         self._schema = opened(place, UNITS)
         # It takes the statements of the embedded one.
         self._database = cast("EmbeddedDatabase", self._schema)
         self._secret = secret
-        self._marks = cast("StateMarks", _NoMarks())
-        self._read = False
+        self._marks = cast("StateMarks", _RecentStates())
+        self._are_read = are_read
 
     def migrate(self) -> None:
         """Create the tables, where they are missing."""
         make(self._schema, UNITS)
+
+    def must_be_read(self) -> bool:
+        """See the interface."""
+        return self._are_read()
 
     def are_in_order(self) -> bool:
         """See the interface."""
