@@ -16,6 +16,7 @@ from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.errors import Conflict
 from bandit_svc.services.managing.issue_keys import ENTROPY_BYTES, issue_key
 from bandit_svc.services.people.pseudonyms import KEY_BYTES
+from bandit_svc.storage.control.place import shown_place
 from bandit_svc.wiring import Backends
 
 
@@ -31,6 +32,7 @@ def init(data: str) -> None:
     """
     with closing(Backends(settings_of(data=data))) as backends:
         storage = backends.storage
+        place = shown_place(backends.settings.store, backends.folder)
         make_private(backends.folder)
         backends.reader.check_formats()
         storage.migrate()
@@ -40,7 +42,7 @@ def init(data: str) -> None:
             secrets.token_bytes(KEY_BYTES),
         ):
             raise Conflict(
-                f"{backends.folder} is initialised already, and its keys are as "
+                f"{place} is initialised already, and its keys are as "
                 "they were; `bandit-svc keys create` makes another one"
             )
         secret = issue_key(
@@ -49,7 +51,7 @@ def init(data: str) -> None:
         publishable = issue_key(
             storage.keys, "publishable", secrets.token_bytes(ENTROPY_BYTES), now_ms()
         )
-    click.echo(f"Initialised {backends.folder}.")
+    click.echo(f"Initialised {place}.")
     echo_rows([["secret", secret.text], ["publishable", publishable.text]])
     click.echo(
         "Keep these keys now; they are not shown again. The secret key may do "

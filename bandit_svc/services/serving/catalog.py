@@ -16,7 +16,7 @@ from bandit_svc.domain.people.feature import (
     parse_features,
 )
 from bandit_svc.domain.programmes.programme import Programme
-from bandit_svc.errors import Conflict, FieldError, NotFound
+from bandit_svc.errors import Conflict, FieldError, NotFound, Unavailable
 from bandit_svc.services.serving.callers.key_ring import KeyRing
 from bandit_svc.services.serving.callers.source_ring import SourceRing
 from bandit_svc.services.serving.served_experiment import (
@@ -219,29 +219,44 @@ class Catalog:
             version = self._storage.experiments.version()
             if version == self._seen_version:
                 return
-            self._look_at_programmes()
-            fresh = self._storage.experiments.all()
-            for experiment in fresh:
-                known = self._experiments.get(experiment.key)
-                if known is None or known.revision != experiment.revision:
-                    self._experiments[experiment.key] = experiment
-                    self._numbers[experiment.number] = experiment
-            self._trails = kept_trails(
-                feature
-                for experiment in self._experiments.values()
-                if experiment.definition.status != "archived"
-                for feature in parse_features(experiment.definition.features).values()
-            )
-            self._crediting = [
-                experiment
-                for experiment in self._experiments.values()
-                if experiment.definition.status != "archived"
-                and experiment.definition.reward.credit_rule is not None
-            ]
-            self._keys = KeyRing(self._storage.keys.all())
-            self._sources = SourceRing(self._storage.sources.all())
+            try:
+                self._read_again()
+            except Unavailable:
+                if self._seen_version == _NEVER or not self._storage.is_on_server:
+                    raise
+                # Decisions go on with what was read last. When the server is there
+                # again, its number is another one.
             # Last, so that another thread never sees the number before the rows.
             self._seen_version = version
+
+    def _read_again(self) -> None:
+        """Read the definitions, programmes, keys and sources.
+
+        Raises:
+            Unavailable: the store can't be read.
+        """
+        fresh = self._storage.experiments.all()
+        keys, sources = self._storage.keys.all(), self._storage.sources.all()
+        self._look_at_programmes()
+        for experiment in fresh:
+            known = self._experiments.get(experiment.key)
+            if known is None or known.revision != experiment.revision:
+                self._experiments[experiment.key] = experiment
+                self._numbers[experiment.number] = experiment
+        self._trails = kept_trails(
+            feature
+            for experiment in self._experiments.values()
+            if experiment.definition.status != "archived"
+            for feature in parse_features(experiment.definition.features).values()
+        )
+        self._crediting = [
+            experiment
+            for experiment in self._experiments.values()
+            if experiment.definition.status != "archived"
+            and experiment.definition.reward.credit_rule is not None
+        ]
+        self._keys = KeyRing(keys)
+        self._sources = SourceRing(sources)
 
     def _look_at_programmes(self) -> None:
         """Read the programmes; what is served of a changed one is prepared anew."""

@@ -95,19 +95,19 @@ class Listening:
         return self._units_are_read
 
     def change_begins(self) -> int:
-        """Tell everybody that definitions are about to change; return its name."""
+        """Announce that definitions are about to change; return its name."""
         number = self._next("begins ")
         self._open[number] = time.monotonic() + CHANGE_S
         return number
 
     def change_ends(self, begun: int | None = None) -> None:
-        """Tell everybody that they have changed, or would have."""
+        """Announce that they have changed, or would have."""
         number = self._next(f"ends {begun or 0} ")
         self._number = max(self._number, number)
         self._open.pop(begun or 0, None)
 
     def published(self, table: str, number: int, version: int) -> None:
-        """Tell everybody of a model; those who don't hear it see it at a look."""
+        """Announce a model; those who don't hear it see it at a look."""
         with suppress(Unavailable), self._database.plain() as plain:
             plain.execute(_SAY, [self._channel, f"{table} {number} {version}"])
 
