@@ -5,21 +5,20 @@ setting is an option of the command line and an environment variable `BANDIT_<NA
 test fails if the README leaves one out.
 """
 
-import re
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal, NamedTuple, get_type_hints
 
 import msgspec
 
 from bandit_svc.archive.target import checked_url
+from bandit_svc.domain.callers.networks import networks_of
+from bandit_svc.domain.callers.rates import rates_of
 from bandit_svc.domain.enriching.forecasts import check_source
 from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.interface import FsyncMode
 from bandit_svc.storage.control.place import place_of
 
 LogLevel = Literal["debug", "info", "warning", "error"]
-Networks = tuple[IPv4Network | IPv6Network, ...]
 LogFormat = Literal["console", "json"]
 
 
@@ -305,21 +304,6 @@ SETTINGS = tuple(
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def networks_of(declared: str) -> Networks:
-    """Return addresses and networks that are separated by commas.
-
-    Raises:
-        InvalidInput: one is none.
-    """
-    try:
-        return tuple(ip_network(o.strip()) for o in declared.split(",") if o.strip())
-    except ValueError as error:
-        raise InvalidInput(
-            f"trusted_proxies is wrong: {error}; write addresses and networks, such as "
-            "10.0.0.5,192.168.0.0/16"
-        ) from error
-
-
 def settings_from(environment: Mapping[str, str]) -> Settings:
     """Read the settings of a process.
 
@@ -341,28 +325,6 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         ) from error
     _check(settings)
     return settings
-
-
-_RATE = re.compile(r"([\w*-]+)=([0-9]+(?:\.[0-9]+)?)/s")
-
-
-def rates_of(rate_limit: str) -> dict[str, float]:
-    """Return the requests a second by name that `rate_limit` sets.
-
-    Raises:
-        InvalidInput: it is of another form.
-    """
-    rates = {}
-    for part in rate_limit.split(",") if rate_limit not in {"", "0"} else ():
-        found = _RATE.fullmatch(part.strip())
-        if found is None:
-            raise InvalidInput(
-                f"rate_limit has {part.strip()!r}; write NAME=N/s, as in *=100/s, or 0 "
-                "for no limit"
-            )
-        if float(found[2]) > 0:
-            rates[found[1]] = float(found[2])
-    return rates
 
 
 def _check(settings: Settings) -> None:

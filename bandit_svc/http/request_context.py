@@ -7,12 +7,12 @@ in. Counting is counting.py's, and newer models are loaded by the server's backg
 from collections.abc import Callable
 
 from bandit_svc.clock import elapsed_s
+from bandit_svc.domain.callers.rates import rates_of
 from bandit_svc.http.brought.bodies import DecisionBodies
 from bandit_svc.http.counting import DecisionCounter, begin_counts
 from bandit_svc.http.incoming.access_log import AccessLog
 from bandit_svc.http.incoming.request_ids import RequestIds
 from bandit_svc.services.serving.callers.rate_limits import RateLimits
-from bandit_svc.settings import rates_of
 from bandit_svc.wiring import Worker
 
 

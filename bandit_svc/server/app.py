@@ -8,6 +8,7 @@ import time
 
 from flask import Flask, Response, g, request
 
+from bandit_svc.domain.callers.networks import networks_of
 from bandit_svc.http import (
     auth,
     decisions,
@@ -33,7 +34,6 @@ from bandit_svc.http.programmes import routes as programmes
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.http.splits import splits
 from bandit_svc.server.proxies import Proxies
-from bandit_svc.settings import networks_of
 from bandit_svc.web import dashboard
 
 _METHODS = {m: m for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}

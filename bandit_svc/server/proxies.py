@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from bandit_svc.domain.callers.networks import Networks
 from bandit_svc.http.exposure import DIRECT_PEER
-from bandit_svc.settings import Networks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

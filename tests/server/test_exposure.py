@@ -6,10 +6,11 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
+from bandit_svc.domain.callers.networks import networks_of
 from bandit_svc.errors import InvalidInput
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
-from bandit_svc.settings import networks_of, settings_from
+from bandit_svc.settings import settings_from
 from bandit_svc.storage.keys import Scope
 from tests.harness.worker_in_process import WorkerInProcess
 
