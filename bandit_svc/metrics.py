@@ -232,6 +232,14 @@ DEGRADED = Gauge(
     ["reason"],
     multiprocess_mode="livemax",
 )
+OUTBOX_SECONDS = _latest(
+    "bandit_outbox_unshipped_seconds",
+    "Age of the oldest record of this node that the stream has not acknowledged.",
+)
+OUTBOX_BYTES = _latest(
+    "bandit_outbox_unshipped_bytes",
+    "Bytes of this node's event log that the stream has not acknowledged.",
+)
 HEALTH = _latest(
     "bandit_health_status",
     "A check of the report: 0 ok, 1 warn, 2 fail; none while it is too early to test.",

@@ -6,6 +6,7 @@ test fails if the README leaves one out.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_type_hints
 
 import msgspec
@@ -16,6 +17,8 @@ from bandit_svc.domain.callers.rates import rates_of
 from bandit_svc.domain.enriching.forecasts import check_source
 from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.interface import FsyncMode
+from bandit_svc.eventlog.stream.address import FILES, stream_address
+from bandit_svc.eventlog.stream.outbox import checked_node
 from bandit_svc.storage.control.place import place_of
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -61,6 +64,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "server, postgresql://USER@HOST:PORT/DATABASE?schema=NAME; in the data "
             "folder without it."
         ),
+    ] = ""
+    stream: Annotated[
+        str,
+        About(
+            "Address of the stream that the event log is sent to: files (none), or "
+            "nats://HOST,HOST,HOST/NAME?partitions=32&replicas=3."
+        ),
+    ] = FILES
+    node: Annotated[
+        str, About("Name of this machine in the stream; drawn once without it.")
     ] = ""
     host: Annotated[str, About("Address that the web workers listen on.")] = "127.0.0.1"
     port: Annotated[
@@ -348,6 +361,7 @@ def _check(settings: Settings) -> None:
     networks_of(settings.trusted_proxies)
     if settings.store:
         place_of(settings.store)
+    _check_stream(settings)
     if settings.archive:
         checked_url(settings.archive)
     check_source(settings.weather_url)
@@ -365,6 +379,19 @@ def _check(settings: Settings) -> None:
         raise InvalidInput(
             f"--dev asks for no keys, so it binds loopback only; host is "
             f"{settings.host}. Use 127.0.0.1, or leave --dev out."
+        )
+
+
+def _check_stream(settings: Settings) -> None:
+    if settings.node:
+        checked_node(settings.node)
+    if settings.stream == FILES:
+        return
+    stream_address(settings.stream)
+    if not settings.store or isinstance(place_of(settings.store), Path):
+        raise InvalidInput(
+            "stream needs a store that its machines share; set BANDIT_STORE to "
+            "postgresql://…, or leave BANDIT_STREAM out"
         )
 
 

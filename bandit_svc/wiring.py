@@ -5,6 +5,7 @@ import, and nothing that would not survive a fork before `open_worker`.
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter, thread_time
@@ -19,6 +20,12 @@ from bandit_svc.eventlog.erasing import erase_from_log
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.eventlog.stream.address import FILES, stream_address
+from bandit_svc.eventlog.stream.nats.connection import Connection
+from bandit_svc.eventlog.stream.nats.jetstream import make_streams
+from bandit_svc.eventlog.stream.nats.sink import JetSink
+from bandit_svc.eventlog.stream.outbox import Outbox
+from bandit_svc.eventlog.stream.shipper import Shipper
 from bandit_svc.services.archiving.follow_erasure import follow_erasure
 from bandit_svc.services.archiving.ports import ArchivePorts
 from bandit_svc.services.checks.learner_watch import LearnerWatch
@@ -192,6 +199,33 @@ class Worker(Backends):
         """Flush the log and let go of everything; idempotent."""
         self.log.close()
         super().close()
+
+
+def node_shipper(settings: Settings, outbox: Outbox) -> Shipper:
+    """Return what sends this node's event log to the stream of the settings."""
+    address = stream_address(settings.stream)
+    node = outbox.node(settings.node)
+    return Shipper(
+        FileReader(log_folder(settings), keep_days=settings.keep_log_days),
+        JetSink(address, f"bandit-svc shipper {node}"),
+        outbox,
+        node,
+        address.partitions,
+    )
+
+
+def make_stream(settings: Settings) -> None:
+    """Make the stream of the settings, if they name one; nothing if it is there.
+
+    Raises:
+        Unavailable: no server of it answers.
+        Unprocessable: it was made otherwise, or can't be made so.
+    """
+    if settings.stream == FILES:
+        return
+    address = stream_address(settings.stream)
+    with closing(Connection(address, "bandit-svc")) as connection:
+        make_streams(connection, address)
 
 
 def log_folder(settings: Settings) -> Path:

@@ -176,9 +176,16 @@ Source = EventLogReader
 
 
 class Sink(Protocol):
-    """A node's writing end of a stream: what its shipper sends to."""
+    """A node's writing end of a stream: what its shipper sends to. For one thread.
 
-    def send(self, partition: str, data: bytes, message_id: str) -> None:
+    Every method raises Unavailable where the stream can't be reached, refuses a message
+    or does not acknowledge it in time; `open` then begins anew.
+    """
+
+    def open(self) -> None:
+        """Connect, and count messages from 0: what was sent before is forgotten."""
+
+    def send(self, partition: str, data: bytes) -> int:
         """Send a message without waiting for its acknowledgement.
 
         It waits while too many messages are without one.
@@ -186,18 +193,16 @@ class Sink(Protocol):
         Args:
             partition: of the stream.
             data: as `eventlog.stream.shipment.encode` returns it.
-            message_id: the stream may drop a second message of the same id.
-
-        Raises:
-            Unavailable: the stream can't be reached.
-        """
-
-    def acknowledged(self) -> Mapping[tuple[str, str], Cursor]:
-        """Return up to where everything was acknowledged, with nothing missing before.
 
         Returns:
-            Cursors of the outbox, by (partition of the stream, source).
+            The number of the message since `open`, from 1.
         """
+
+    def acknowledged(self) -> int:
+        """Return the number up to which every message was acknowledged."""
+
+    def wait(self, timeout_s: float) -> None:
+        """Take in acknowledgements, waiting at most so long for the first of them."""
 
     def close(self) -> None:
         """Let go of the connection; idempotent."""

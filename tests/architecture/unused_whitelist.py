@@ -33,13 +33,8 @@ Synchronized
 EmbeddedConnection
 EmbeddedDatabase
 
-# JetStream as the stream: its reader, the shipper and the command that makes streams
-# follow.
-FILES
-stream_address
+# JetStream as the stream: its reader follows.
 is_open
-make_streams
-acknowledgement
 subscribe
 unsubscribe
 

@@ -22,7 +22,7 @@ from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.errors import Unavailable
 from bandit_svc.services.people.pseudonyms import KEY_BYTES
 from bandit_svc.settings import Settings
-from bandit_svc.wiring import Backends
+from bandit_svc.wiring import Backends, make_stream
 
 WEB = (
     sys.executable,
@@ -30,6 +30,7 @@ WEB = (
     "bandit_svc.server.asgi:application",
 )
 LEARNER = (sys.executable, "-m", "bandit_svc.learner")
+SHIPPER = (sys.executable, "-m", "bandit_svc.shipper")
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # The learner ends when its parent is not this one any more.
 SUPERVISOR_VARIABLE = "BANDIT_SUPERVISOR_PID"
@@ -52,6 +53,7 @@ def prepare(settings: Settings) -> None:
         if settings.dev or backends.folder.exists():
             make_private(backends.folder)
         backends.reader.check_formats()
+        make_stream(settings)
         if settings.dev:
             backends.storage.migrate()
             backends.storage.initialise(

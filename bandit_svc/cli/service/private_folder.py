@@ -15,7 +15,7 @@ from bandit_svc.errors import Unavailable
 FOLDER, FILE = 0o700, 0o600
 _OTHERS = 0o077
 _FILES = ("bandit.db*", "units.db*", "caps.db*", "definitions.version", "pseudonym.key")
-_FOLDERS = ("log", "locks", "metrics")
+_FOLDERS = ("log", "locks", "metrics", "outbox")
 # Of the file system's root, where the data folder is a volume of its own.
 _NOBODYS = frozenset({"lost+found"})
 

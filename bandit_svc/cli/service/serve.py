@@ -5,6 +5,7 @@ before it in launch.py.
 """
 
 import os
+from pathlib import Path
 
 import click
 
@@ -13,11 +14,15 @@ from bandit_svc.cli.options import setting_options, settings_of
 from bandit_svc.cli.service import launch
 from bandit_svc.cli.service.supervisor import Child, supervise
 from bandit_svc.descriptors import check_descriptors
+from bandit_svc.eventlog.stream.address import FILES
+from bandit_svc.eventlog.stream.outbox import Outbox
 from bandit_svc.settings import SETTINGS, Settings
 
 _WEB_SETTINGS = (
     "data",
     "store",
+    "stream",
+    "node",
     "host",
     "port",
     "admin_host",
@@ -44,6 +49,7 @@ _LEARNER_SETTINGS = (
     *(
         "data",
         "store",
+        "stream",
         "learner_tick_ms",
         "learner_nice",
         "learner_host",
@@ -53,6 +59,9 @@ _LEARNER_SETTINGS = (
         "log_lines",
     ),
 )
+
+SHIPPER_SILENT_S = 30.0
+"""Without a sign of life for so long, the process that feeds the stream is killed."""
 
 
 @click.command()
@@ -75,7 +84,7 @@ def serve(**given: object) -> None:
     # Where metrics.forget_process looks; this process itself has no metrics.
     os.environ[launch.METRICS_VARIABLE] = environment[launch.METRICS_VARIABLE]
     children = (
-        Child("web", launch.WEB, vital=True, on_death=metrics.forget_process),
+        *_web_children(settings),
         Child(
             "learner",
             launch.LEARNER,
@@ -99,7 +108,12 @@ def web(**given: object) -> None:
     check_descriptors(settings)
     launch.prepare(settings)
     click.echo(f"Starting on {launch.address_of(settings)}")
-    _become(launch.WEB, settings)
+    if settings.stream == FILES:
+        _become(launch.WEB, settings)
+    logs.configure(settings.log_level, "web", settings.log_lines)
+    environment = launch.environment_of(settings)
+    os.environ[launch.METRICS_VARIABLE] = environment[launch.METRICS_VARIABLE]
+    supervise(_web_children(settings), environment)
 
 
 @click.command()
@@ -112,6 +126,33 @@ def learner(**given: object) -> None:
     settings = settings_of(**given)
     launch.prepare(settings)
     _become(launch.LEARNER, settings)
+
+
+def _web_children(settings: Settings) -> list[Child]:
+    """Return the web workers and, with a stream, the process that feeds it.
+
+    The workers accept requests when every partition of the stream knows of this node,
+    which learners of the stream then wait for.
+    """
+    if settings.stream == FILES:
+        return [Child("web", launch.WEB, vital=True, on_death=metrics.forget_process)]
+    outbox = Outbox(Path(settings.data).resolve())
+    outbox.begin()
+    return [
+        Child(
+            "shipper",
+            launch.SHIPPER,
+            silent_s=SHIPPER_SILENT_S,
+            on_death=metrics.forget_process,
+        ),
+        Child(
+            "web",
+            launch.WEB,
+            vital=True,
+            on_death=metrics.forget_process,
+            may_start=outbox.is_announced,
+        ),
+    ]
 
 
 def _announce(settings: Settings) -> bool:

@@ -32,6 +32,7 @@ START_TIMES_SILENCE = 4
 # is begun anew comes to its end.
 LONGEST_TIMES_SILENCE = 32
 _LOOK_EVERY_S = 0.5
+_START_POLL_S = 0.05
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Child:
         silent_s: seconds without a sign of life after which it is killed and started
             again; 0 watches for none. Doubles with each such kill.
         on_death: called with the pid of each process that has died.
+        may_start: asked before its first start, which waits until it is true.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class Child:
         vital: bool = False,
         silent_s: float = 0.0,
         on_death: Callable[[int], None] = lambda _pid: None,
+        may_start: Callable[[], bool] = lambda: True,
     ) -> None:
         self.name = name
         self._command = command
         self._vital = vital
         self._on_death = on_death
+        self._may_start = may_start
         self._silent_s = silent_s
         self._patience_s = silent_s
         self._pipe: HeartbeatPipe | None = None
@@ -82,6 +86,8 @@ class Child:
                 self._listen(self._process.pid, now_s)
                 return _LOOK_EVERY_S
             self._note_death(self._process.pid, status, now_s)
+        if not self._started_s and not self._may_start():
+            return _START_POLL_S
         if now_s >= self._due_s:
             self._begin(environment, now_s)
             return _LOOK_EVERY_S

@@ -127,8 +127,11 @@ class Connection:
         Raises:
             Unavailable: the connection is lost.
         """
-        if not self._arrived:
-            self._read(timeout_s)
+        deadline_s = time.monotonic() + timeout_s
+        # What comes first may be a part of a message, or a question of the server.
+        self._read(0.0 if self._arrived else timeout_s)
+        while not self._arrived and (left_s := deadline_s - time.monotonic()) > 0:
+            self._read(left_s)
         arrived = list(self._arrived)
         self._arrived.clear()
         return arrived

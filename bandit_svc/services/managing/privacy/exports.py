@@ -14,7 +14,7 @@ _OURS: Final = (
     "definitions.version",
     "pseudonym.key*",
 )
-_OUR_FOLDERS: Final = frozenset({"log", "locks", "metrics", "anew"})
+_OUR_FOLDERS: Final = frozenset({"log", "locks", "metrics", "anew", "outbox"})
 _OPAQUE: Final = frozenset({".parquet", ".gz", ".zip", ".zst", ".xz", ".bz2"})
 """Compressed files, in which an id is not found by its bytes."""
 

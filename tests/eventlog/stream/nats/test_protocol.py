@@ -1,7 +1,7 @@
 """What a server sends is read alike, however it is cut."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandit_svc.domain.events.packing import Malformed
@@ -36,6 +36,7 @@ MEANT = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(SAID)), max_size=20))
 def test_bytes_are_read_alike_however_they_are_cut(cuts: list[int]) -> None:
     parser = Parser()

@@ -1,0 +1,159 @@
+"""A node's outbox: its own event log, and up to where the stream has it.
+
+Owns the files of `outbox` in the data folder: the name of the node, and the place up to
+which everything was acknowledged. A place that is lost costs nothing but sending again
+what is still there, which readers of the stream leave out.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+import msgspec
+
+from bandit_svc.errors import InvalidInput
+from bandit_svc.eventlog.files.frames import (
+    LARGEST_HEADER_BYTES,
+    epoch_of,
+    identity_of,
+    parse_frame,
+    read_header,
+)
+from bandit_svc.eventlog.files.segments import (
+    PRIVATE_FOLDER,
+    list_segments,
+    segment_name,
+)
+from bandit_svc.eventlog.interface import START, Cursor
+
+FOLDER: Final = "outbox"
+_LOCK: Final = "lock"
+_NODE: Final = "node"
+_PLACE: Final = "place.json"
+_ANNOUNCED: Final = "announced"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Place(NamedTuple):
+    """Up to where everything was acknowledged.
+
+    Attributes:
+        mark_ms: all that the node stamped before this time lies before it.
+        sources: a cursor of each partition of the node's log.
+    """
+
+    mark_ms: int
+    sources: dict[str, Cursor]
+
+
+_decode = msgspec.json.Decoder(Place).decode
+
+
+def checked_node(name: str) -> str:
+    """Return the name of a node.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise InvalidInput(
+            f"node is {name[:80]!r}; write 1 to 64 letters, digits, dots, hyphens and "
+            "underscores, the first a letter or digit, or leave it out"
+        )
+    return name
+
+
+class Outbox:
+    """The files of one node's outbox. For the one process that sends."""
+
+    def __init__(self, data: Path) -> None:
+        """Describe the outbox of a data folder; nothing is written yet."""
+        self._folder = data / FOLDER
+        self._log = data / "log"
+        self._lock: BinaryIO | None = None
+
+    def lock(self) -> bool:
+        """Become the one process that sends; return whether it is this one.
+
+        The kernel lets go of it when the process ends, however it ends.
+        """
+        self._make_folder()
+        if self._lock is None:
+            self._lock = (self._folder / _LOCK).open("ab")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def node(self, wanted: str) -> str:
+        """Return the node's name: the wanted one, or one that is drawn once."""
+        if wanted:
+            return checked_node(wanted)
+        path = self._folder / _NODE
+        try:
+            return checked_node(path.read_text().strip())
+        except FileNotFoundError:
+            name = secrets.token_hex(6)
+            self._write(_NODE, f"{name}\n".encode())
+            return name
+
+    def place(self) -> Place:
+        """Return the place that was kept last, or the beginning where it is lost."""
+        try:
+            return _decode((self._folder / _PLACE).read_bytes())
+        except (FileNotFoundError, msgspec.DecodeError):
+            return Place(0, {})
+
+    def keep(self, place: Place) -> None:
+        """Keep a place, for the next process that sends."""
+        self._write(_PLACE, _encode(place))
+
+    def first(self, source: str) -> Cursor:
+        """Return where the oldest segment of a source begins.
+
+        What lay before was acknowledged, or it would still be there.
+        """
+        numbers = list_segments(self._log / source)
+        if not numbers:
+            return START
+        path = self._log / source / segment_name(numbers[0])
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            frame = parse_frame(file.read(LARGEST_HEADER_BYTES), 0)
+            identity = identity_of(epoch_of(source), numbers[0])
+            header = None if frame is None else read_header(frame, identity)
+            if header is not None:
+                return Cursor(numbers[0], 0, header.first)
+        return START
+
+    def announce(self) -> None:
+        """Note that every partition of the stream knows of this node."""
+        self._write(_ANNOUNCED, b"")
+
+    def is_announced(self) -> bool:
+        """Return whether it was, since `begin`."""
+        return (self._folder / _ANNOUNCED).exists()
+
+    def begin(self) -> None:
+        """Forget the announcement, before the sending process starts."""
+        (self._folder / _ANNOUNCED).unlink(missing_ok=True)
+
+    def _write(self, name: str, content: bytes) -> None:
+        """Replace a file, so that it is whole whenever the process dies."""
+        self._make_folder()
+        path = self._folder / name
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)

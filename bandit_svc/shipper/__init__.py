@@ -1,0 +1,1 @@
+"""The process that sends a node's event log to the stream."""
