@@ -31,6 +31,7 @@ from bandit_svc.services.archiving.ports import ArchivePorts
 from bandit_svc.services.checks.learner_watch import LearnerWatch
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.join import sum_up
+from bandit_svc.services.managing.moving.ports import MovePorts
 from bandit_svc.services.managing.privacy.ports import PrivacyPorts
 from bandit_svc.services.people.persons import Persons
 from bandit_svc.services.people.ports import PeoplePorts
@@ -48,8 +49,11 @@ from bandit_svc.services.serving.metric_names import MetricNames
 from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.recent_requests import RecentRequests
 from bandit_svc.settings import Settings
+from bandit_svc.storage.control.place import shown_place
 from bandit_svc.storage.factory import open_storage
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.moving.opening import draft_of, movable_store
+from bandit_svc.storage.moving.sides import MovableStore
 from bandit_svc.storage.weather.kept_weather import KeptWeather
 
 
@@ -226,6 +230,26 @@ def make_stream(settings: Settings) -> None:
     address = stream_address(settings.stream)
     with closing(Connection(address, "bandit-svc")) as connection:
         make_streams(connection, address)
+
+
+def store_in_use(backends: Backends) -> MovableStore:
+    """Return the rows of the store in use."""
+    return movable_store(backends.folder, backends.settings.store)
+
+
+def move_ports(backends: Backends, url: str) -> MovePorts:
+    """Return what moves the store in use to another place.
+
+    Args:
+        backends: of the store in use.
+        url: address of the other one.
+    """
+    return MovePorts(
+        backends.storage,
+        store_in_use(backends),
+        draft_of(backends.folder, url),
+        shown_place(url, backends.folder),
+    )
 
 
 def log_folder(settings: Settings) -> Path:

@@ -22,6 +22,7 @@ from bandit_svc.cli.planning.plan import plan
 from bandit_svc.cli.service.doctor import doctor
 from bandit_svc.cli.service.init import init
 from bandit_svc.cli.service.keys import keys
+from bandit_svc.cli.service.migrate_to import migrate_to
 from bandit_svc.cli.service.privacy import privacy
 from bandit_svc.cli.service.replay import replay
 from bandit_svc.cli.service.rewards import rewards
@@ -67,5 +68,6 @@ for command in (
     privacy,
     simulate,
     doctor,
+    migrate_to,
 ):
     main.add_command(command)

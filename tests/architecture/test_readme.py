@@ -19,7 +19,7 @@ UNKEPT = {"data", "build", "dist"}
 
 
 def test_every_command_is_in_the_readme_and_no_other() -> None:
-    listed = set(re.findall(r"`(bandit-svc [a-z]+(?: [a-z]+)?)`", README))
+    listed = set(re.findall(r"`(bandit-svc [a-z-]+(?: [a-z]+)?)`", README))
 
     assert listed == {f"bandit-svc {name}" for name in leaf_commands(main)}
 

@@ -22,7 +22,7 @@ COMMANDS = dict(every_command(main))
 
 def test_the_commands_are_those_of_the_contract_and_what_keys_are_worth() -> None:
     assert set(COMMANDS) == {
-        "features",
+        *("features", "migrate-to"),
         *("serve", "web", "learner", "init", "report", "replay", "simulate", "doctor"),
         *("evaluate", "audit", "tune", "export", "archive", "import", "plan"),
         *(f"experiment {w}" for w in ("create", "list", "show")),

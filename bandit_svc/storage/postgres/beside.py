@@ -13,14 +13,14 @@ from bandit_svc.storage.postgres.database import Database
 from bandit_svc.storage.sqlite.corrections.taking_over import Attached
 from bandit_svc.storage.sqlite.database import Database as EmbeddedDatabase
 
-_INFIX: Final = "_anew_"
+INFIX: Final = "_anew_"
 PARTS: Final = ("", "_units", "_caps")
 """What follows the name of a store in those of its schemas."""
 
 
 def beside(schema: str, name: str) -> str:
     """Return the name of the schema of a store beside another one."""
-    return f"{schema}{_INFIX}{name}"
+    return f"{schema}{INFIX}{name}"
 
 
 def is_there(database: Database, schema: str) -> bool:

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from bandit_svc import __version__
 from bandit_svc.errors import Unavailable
+from bandit_svc.storage.moving.left import MOVED_TO, refuse_left
 from bandit_svc.storage.postgres import changes, leases, schema
 from bandit_svc.storage.postgres.database import Database
 from bandit_svc.storage.postgres.sharing import shares
@@ -64,6 +65,8 @@ def check_version(database: Database) -> None:
             f"this version ({__version__}) has those of {LAST_MIGRATION}; use the "
             "version that made them"
         )
+    row = database.row("SELECT value FROM meta WHERE name = ?", (MOVED_TO,))
+    refuse_left(None if row is None else row[0])
 
 
 def is_there(database: Database) -> bool:

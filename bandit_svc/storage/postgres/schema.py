@@ -27,7 +27,7 @@ _TYPES = {
 }
 
 
-_COPIED = {"INTEGER": "int8", "REAL": "float8", "TEXT": "text", "BLOB": "bytea"}
+COPIED = {"INTEGER": "int8", "REAL": "float8", "TEXT": "text", "BLOB": "bytea"}
 
 
 @cache
@@ -63,7 +63,7 @@ def _known(table: Table) -> Columns:
     return Columns(
         [column.name for column in columns],
         table.key,
-        [small.get(column.name, _COPIED[column.type]) for column in columns],
+        [small.get(column.name, COPIED[column.type]) for column in columns],
         [column.name for column in table.columns],
         _OF_A_VIEW.get(table.name),
     )

@@ -76,7 +76,7 @@ class Database:
         Raises:
             Unavailable: as `read`.
         """
-        with _translated():
+        with translated():
             yield UtilsDatabase(self.connection(), execute_plugins=False)
         self._keep_met()
 
@@ -94,7 +94,7 @@ class Database:
         try:
             row = connection.execute(sql, parameters).fetchone()
         except sqlite3.DatabaseError:
-            with _translated():
+            with translated():
                 raise
         return row
 
@@ -106,7 +106,7 @@ class Database:
             Unavailable: the file is locked for over ten seconds, full or gone.
         """
         connection = self.connection()
-        with _translated():
+        with translated():
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -125,7 +125,7 @@ class Database:
             Unavailable: the file can't be read.
         """
         connection = self.connection()
-        with _translated():
+        with translated():
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -159,7 +159,7 @@ class Database:
             Unavailable: the file is locked for over ten seconds, or full.
         """
         connection = self.connection()
-        with _translated(), self.beating(beat):
+        with translated(), self.beating(beat):
             connection.execute("VACUUM")
             (busy, _, _) = connection.execute(
                 "PRAGMA wal_checkpoint(TRUNCATE)"
@@ -200,7 +200,7 @@ class Database:
 
     def _open(self, found: Callable[[Damage], None]) -> sqlite3.Connection:
         _create_private(self.path)
-        with _translated():
+        with translated():
             connection = sqlite3.connect(
                 self.path,
                 timeout=BUSY_TIMEOUT_S,
@@ -241,7 +241,8 @@ def _create_private(path: Path) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Raise trouble with the file as Unavailable."""
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):

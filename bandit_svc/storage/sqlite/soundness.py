@@ -81,7 +81,7 @@ def faults(connection: sqlite3.Connection) -> list[str]:
     return [
         *_schema_faults(connection),
         *_row_faults(connection),
-        *contradictions(connection, _kept_from_the_start(connection)),
+        *contradictions(connection, kept_from_the_start(connection)),
     ]
 
 
@@ -174,7 +174,7 @@ def _sum_faults(connection: sqlite3.Connection, whole: Collection[str]) -> list[
     return found
 
 
-def _kept_from_the_start(connection: sqlite3.Connection) -> set[str]:
+def kept_from_the_start(connection: sqlite3.Connection) -> set[str]:
     """Return the migrations that were applied before the store's first fact."""
     (created_at_ms,) = connection.execute(
         "SELECT value FROM meta WHERE name = 'created_at_ms'"

@@ -32,6 +32,7 @@ from bandit_svc.storage.joined.evaluations import Evaluations
 from bandit_svc.storage.joined.facts import Facts
 from bandit_svc.storage.joined.joins import Joins
 from bandit_svc.storage.keys import EndedSessions, Keys
+from bandit_svc.storage.moving.left import MOVED_TO, refuse_left
 from bandit_svc.storage.overview import Overview
 from bandit_svc.storage.privacy import Apart, Privacy
 from bandit_svc.storage.programmes.programmes import Programmes
@@ -39,6 +40,7 @@ from bandit_svc.storage.programmes.reservations import Reservations
 from bandit_svc.storage.programmes.totals import ProgrammeTotals
 from bandit_svc.storage.slots.tallies import SlotTallies
 from bandit_svc.storage.splits.kept import Splits
+from bandit_svc.storage.sqlite import version_file
 from bandit_svc.storage.sqlite.archive.store import SqliteArchived
 from bandit_svc.storage.sqlite.clock import SqliteClock
 from bandit_svc.storage.sqlite.control.leases import SqliteLeases
@@ -99,7 +101,7 @@ class SqliteStorage:
         self.leases: Leases = SqliteLeases(folder)
         self.shares: Shares | None = None
         decisions = StoredDecisions(self._database)
-        self._version_file = VersionFile(folder / "definitions.version")
+        self._version_file = VersionFile(folder / version_file.NAME)
         experiments = SqliteExperiments(self._database, self._version_file)
         self.experiments: Experiments = experiments
         self.splits: Splits = SqliteSplits(
@@ -159,6 +161,7 @@ class SqliteStorage:
                 )
             with self._database.tables() as tables:
                 self._refuse_newer(tables)
+                self._refuse_left(tables)
                 if is_new(tables.conn):
                     fill(tables.conn, _empty_store())
                 elif migrations.pending(tables):
@@ -171,6 +174,7 @@ class SqliteStorage:
         """See the interface."""
         with self._database.tables() as tables:
             self._refuse_newer(tables)
+            self._refuse_left(tables)
             pending = [migration.name for migration in migrations.pending(tables)]
         if pending:
             raise Unavailable(
@@ -188,6 +192,13 @@ class SqliteStorage:
                 f"({__version__}) knows is {LAST_MIGRATION}; use the newer version, or "
                 "restore the data folder from a copy made before the upgrade"
             )
+
+    def _refuse_left(self, tables: UtilsDatabase) -> None:
+        """Raise if all that the store holds was moved to another one."""
+        if tables.table("meta").exists():
+            ask = "SELECT value FROM meta WHERE name = ?"
+            row = tables.execute(ask, [MOVED_TO]).fetchone()
+            refuse_left(None if row is None else row[0])
 
     def check_writable(self) -> None:
         """See the interface."""

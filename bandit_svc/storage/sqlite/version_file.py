@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bandit_svc.errors import Unavailable
 
+NAME = "definitions.version"
 _SIZE = 8
 _CHANGING = bytes(_SIZE)
 

@@ -114,7 +114,7 @@ ADD: Final = sql.SQL(f"""
         FROM {{stage}} ORDER BY ctid ON CONFLICT (id) DO NOTHING RETURNING row_id)
     INSERT INTO {_OPEN}
     SELECT row_id, at_ms, ready_at_ms, number, state, false, id
-    FROM {{stage}} JOIN new USING (row_id)""")  # noqa: S608 - our own names
+    FROM {{stage}} JOIN new USING (row_id) WHERE state <> {JOINED}""")  # noqa: S608 - our own names
 
 _DUE: Final = f"""
     SELECT d.row_id, d.id, d.at_ms, l.logged FROM (

@@ -57,6 +57,15 @@ def add_rows(connection: sqlite3.Connection, name: str, rows: int) -> None:
         )
 
 
+def counted_rows(connection: sqlite3.Connection, name: str) -> int | None:
+    """Return how many rows of a table were counted; None without a count."""
+    row = connection.execute(
+        f"SELECT n FROM {TABLE} WHERE name = ?",  # noqa: S608 - our own name
+        (name,),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
 def wrong_counts(
     connection: sqlite3.Connection, tables: list[str]
 ) -> list[tuple[str, int, int | None]]:
