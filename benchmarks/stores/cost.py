@@ -1,12 +1,12 @@
 """What a decision costs the learner over PostgreSQL, against the embedded store.
 
-    python -m benchmarks.stores.cost [--decisions N] [--rounds N]
+    python -m benchmarks.stores.cost [--decisions N] [--experiments N] [--rounds N]
 
-Each round ingests one event log (eight experiments, five variants, ten features, a unit
-a decision, 12 rewards for 100 decisions) and joins it, over the one store and then over
-the other, in this process. Compared are medians of the CPU time of this process by
-step; of the server it is that of its backend, by /proc. The server is started for it,
-with its own settings for durability, but without waiting for a disk.
+Each round ingests one event log (eight experiments unless told, five variants, ten
+features, a unit a decision, 12 rewards for 100 decisions) and joins it, over the one
+store and then over the other, in this process. Compared are medians of the CPU time of
+this process by step; of the server it is that of its backend, by /proc. The server is
+started for it, with its own settings for durability, but without waiting for a disk.
 """
 
 import argparse
@@ -38,7 +38,6 @@ from benchmarks.speed.service import contexts, definition
 from tests.harness.stored.postgres import postgres_server
 
 START_MS = 1_790_000_000_000
-EXPERIMENTS = 8
 REWARD_EVERY, REWARDS_IN_THAT = 25, 3
 GOALS = {"ingest": 1.1, "join": 1.3}
 """CPU of this process over PostgreSQL, at most this many times that of SQLite."""
@@ -80,12 +79,13 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--decisions", type=int, default=60_000)
+    parser.add_argument("--experiments", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     found: dict[tuple[str, str], list[Cost]] = {}
     with tempfile.TemporaryDirectory() as name, postgres_server() as address:
         root = Path(name)
-        _write(root / "log", asked.decisions)
+        _write(root / "log", asked.decisions, asked.experiments)
         for number in range(asked.rounds):
             own = root / f"store{number}"
             stores: tuple[tuple[str, Storage, str | None], ...] = (
@@ -93,7 +93,7 @@ def main() -> None:
                 ("postgres", PostgresStorage(address, f"r{number}", own), address),
             )
             for store, storage, server in stores:
-                steps = _run(root / "log", storage, asked.decisions, Clock(server))
+                steps = _run(root / "log", storage, asked, Clock(server))
                 for step, cost in steps.items():
                     found.setdefault((store, step), []).append(cost)
                     print(store, step, *(f"{us:.1f}" for us in cost), flush=True)
@@ -111,9 +111,12 @@ def _print(found: dict[tuple[str, str], list[Cost]]) -> None:
     print(f"backend: {backend:.1f} us a decision, goal <= {BACKEND_US}")
 
 
-def _run(log: Path, storage: Storage, decisions: int, clock: Clock) -> dict[str, Cost]:
+def _run(
+    log: Path, storage: Storage, asked: argparse.Namespace, clock: Clock
+) -> dict[str, Cost]:
     """Return the cost of each step over a store that is made for it."""
     now_ms = START_MS + 60_000
+    decisions: int = asked.decisions
     copy = log.with_name("copy")
     shutil.rmtree(copy, ignore_errors=True)
     # What was read is deleted.
@@ -121,7 +124,7 @@ def _run(log: Path, storage: Storage, decisions: int, clock: Clock) -> dict[str,
     with closing(storage), _backends(copy) as backends:
         storage.migrate()
         storage.initialise(bytes(32), START_MS)
-        for number in range(EXPERIMENTS):
+        for number in range(asked.experiments):
             _create(storage, number)
         definitions = Definitions(storage.experiments)
         times = [clock.read()]
@@ -162,17 +165,17 @@ def _create(storage: Storage, number: int) -> None:
     lifecycle.create(storage, made, f"salt {number}", START_MS)
 
 
-def _write(folder: Path, decisions: int) -> None:
+def _write(folder: Path, decisions: int, experiments: int) -> None:
     """Write the event log: decisions of untrained models, and their rewards."""
     with _backends(folder) as backends:
         backends.storage.migrate()
         backends.storage.initialise(bytes(32), START_MS)
-        for number in range(EXPERIMENTS):
+        for number in range(experiments):
             _create(backends.storage, number)
     with closing(Worker(_settings(folder), START_MS, "ab12")) as worker:
         drawn = itertools.cycle(contexts(2_000))
         for number, context in zip(range(decisions), drawn, strict=False):
-            key = f"experiment-{number % EXPERIMENTS}"
+            key = f"experiment-{number % experiments}"
             request = DecisionRequest(key, f"u-{number}", context=context)
             entropy = number.to_bytes(9, "big")
             decision = decide(worker.serving, request, START_MS, entropy).decision

@@ -40,6 +40,7 @@ unsubscribe
 
 # Read by psycopg.
 prepare_threshold
+prepared_max
 
 # Read and called by http.server.
 protocol_version

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from bandit_svc.storage.postgres.copying import FEWEST, Copy, copy_of, copy_rows
+from bandit_svc.storage.postgres.copying import Changed, Copy, add_rows, copy_of
 from bandit_svc.storage.postgres.dialect import Dialect
 
 Row = tuple[Any, ...]
@@ -32,18 +32,18 @@ class Connection:
 
     def executemany(
         self, sql: str, parameters: Iterable[Values], /
-    ) -> "psycopg.Cursor[Row]":
+    ) -> "psycopg.Cursor[Row] | Changed":
         """Run one statement with many parameters."""
         rows = [*parameters]
-        copy = self._copy(sql) if len(rows) >= FEWEST else None
-        if copy is not None:
-            return copy_rows(self.plain, copy, rows)
         statement = self._dialect.translated(sql)
+        copy = self._copy(sql, statement.sql)
+        if copy is not None:
+            return add_rows(self.plain, copy, rows)
         cursor = self.plain.cursor()
         cursor.executemany(statement.sql, [statement.given(one) for one in rows])
         return cursor
 
-    def _copy(self, sql: str) -> Copy | None:
+    def _copy(self, sql: str, translated: str) -> Copy | None:
         if sql not in self._copies:
-            self._copies[sql] = copy_of(sql, self._dialect.tables)
+            self._copies[sql] = copy_of(sql, translated, self._dialect.tables)
         return self._copies[sql]

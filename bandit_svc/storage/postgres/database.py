@@ -42,6 +42,8 @@ _CONNECTING: Final[dict[str, Any]] = {
     "tcp_user_timeout": 10_000,
 }
 """Parameters of a connection, where its address has no others."""
+PREPARED: Final = 1_000
+"""Statements that a connection keeps prepared: all that a learner uses."""
 _WRITE: Final = "BEGIN"
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _TABLES: Final = """
@@ -295,6 +297,7 @@ def _prepare(plain: "psycopg.Connection[Row]", schema: str, busy_s: int) -> None
     plain.adapters.register_loader("numeric", _SumLoader)
     # As each statement comes again and again.
     plain.prepare_threshold = 1
+    plain.prepared_max = PREPARED
     for name, value in (
         ("search_path", schema),
         ("lock_timeout", f"{busy_s}s"),
