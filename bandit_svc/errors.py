@@ -190,6 +190,32 @@ class LogUnreadable(Unavailable):
         self.may_pass = may_pass
 
 
+class LogLost(Unavailable):
+    """Messages that were never read are gone from a stream; it is read no further.
+
+    `first` and `last` are their numbers in `partition`; reading goes on behind the
+    message `goes_on_after`, once the loss is accepted.
+    """
+
+    def __init__(
+        self, partition: str, first: int, last: int, goes_on_after: int
+    ) -> None:
+        super().__init__(
+            f"messages {first} to {last} of partition {partition} of the stream were "
+            "never read, and are gone: they were older than the stream keeps them, or "
+            "the stream was restored or made anew",
+            way_out=WayOut("send the request again", _ACCEPT_LOSS, _ACCEPT_LOSS),
+        )
+        self.partition = partition
+        self.first = first
+        self.last = last
+        self.goes_on_after = goes_on_after
+
+
+_ACCEPT_LOSS = (
+    "restore the stream, or accept the loss with `bandit-svc doctor --acknowledge ID`; "
+    "`bandit-svc doctor` names the id"
+)
 _MAKE_READABLE = (
     "give it to the service's user, mend the disk, or restore it from a copy; if it "
     "is deleted, its facts are lost, and the rest of the log is read"

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple, Protocol
 from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.record import Record
-from bandit_svc.domain.stream.mark import Mark
+from bandit_svc.domain.stream.mark import MARGIN_MS, Mark
+from bandit_svc.eventlog.stream.shipment import Unpacked
 
 __all__ = [
     "MARGIN_MS",
@@ -32,12 +33,6 @@ __all__ = [
 FsyncMode = Literal["never", "interval", "always"]
 """When the embedded log is flushed to disk; see FileWriter."""
 
-MARGIN_MS = 50
-"""A fact is stamped just before it is appended.
-
-So long after a time, no append that was stamped before it is still under way.
-"""
-
 
 class Batch(NamedTuple):
     """Records of one partition in order, and where to go on."""
@@ -54,6 +49,10 @@ class Batch(NamedTuple):
     """Bodies of the shared parts that the records name, by key."""
     sequences: Sequence[range] = ()
     """The sequence numbers of the records, in their order; () in format 1."""
+    runs: Sequence[Unpacked] = ()
+    """Of a stream, in place of `records`: what each message has of its sources."""
+    marks: Sequence[tuple[str, Mark]] = ()
+    """Of a stream: what its nodes said, in order; `seen_ms` is the caller's to fill."""
 
 
 class PartitionStatus(NamedTuple):
@@ -102,9 +101,13 @@ class EventLogWriter(Protocol):
 class EventLogReader(Protocol):
     """The learner's end of the log.
 
-    Every method raises LogUnreadable while the log can't be read, and NewerFormat
-    (a BanditError) where a newer version wrote it.
+    Every method raises Unavailable while the log can't be read (files: LogUnreadable),
+    and NewerFormat (a BanditError) where a newer version wrote it.
     """
+
+    @property
+    def is_stream(self) -> bool:
+        """True where nodes send to it from outboxes of their own."""
 
     def partitions(self) -> list[str]:
         """Names of the partitions that hold records, oldest first."""
@@ -131,20 +134,30 @@ class EventLogReader(Protocol):
         A last record without its end is left for later while its writer lives, and
         skipped and counted in `torn` once the writer is dead. A damaged record is
         skipped and named in `damages`; what lies behind it is read.
+
+        Raises:
+            LogLost: the next messages of a stream are gone.
         """
 
-    def watermark_ms(
-        self, partition: str, now_ms: int, marks: Sequence[Mark] = ()
-    ) -> int:
-        """Return until when all facts of a partition have been read.
+    def watermark_ms(self, now_ms: int, marks: Collection[Mark] = ()) -> int:
+        """Return the time before which no fact of a partition is missing.
 
-        Of those that were stamped before it none is missing, once the partition was
-        read to the end that it had after `now_ms`.
+        It holds once the partition was read to the end that it had after `now_ms`.
 
         Args:
-            partition: its name.
             now_ms: read before the ends of the partitions were.
             marks: what the nodes of a stream last said there.
+        """
+
+    def silent(
+        self, partition: str, now_ms: int, marks: Mapping[str, Mark]
+    ) -> Mapping[str, Mark]:
+        """Return the nodes of a stream that joining waits for no longer.
+
+        Args:
+            partition: was read to its end just now.
+            now_ms: read before that.
+            marks: what its nodes last said, by node.
         """
 
     def status(self) -> list[PartitionStatus]:

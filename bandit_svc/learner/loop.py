@@ -24,7 +24,7 @@ from bandit_svc.learner.splits import SplitWatch
 from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.ingest import Ingested, ingest
+from bandit_svc.services.learning.ingest import Ingested, Ingesting, ingest
 from bandit_svc.services.learning.join import (
     MOST_AT_ONCE,
     NOTHING_JOINED,
@@ -231,7 +231,7 @@ class Learner:
             self._backends.decoder,
             self._definitions,
             now_ms,
-            self._on_batch,
+            Ingesting(self._on_batch, self._partitions.accepts),
         )
         keep_ms = self._settings.quarantine_days * DAY_MS
         for key, count in tend_quarantine(self._storage, now_ms, keep_ms).items():

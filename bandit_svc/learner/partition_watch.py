@@ -29,6 +29,13 @@ class PartitionWatch:
         self._damages = damages
         self._holds = False
 
+    def accepts(self, damage: Damage) -> bool | None:
+        """Return whether an operator has accepted a damage; None if it is not kept."""
+        for kept in self._damages.all():
+            if kept.damage.place == damage.place:
+                return kept.acknowledged_at_ms is not None
+        return None
+
     def must_hold(self, ingested: Ingested, now_ms: int) -> bool:
         """Return whether joining must wait, and keep what has changed."""
         waiting = [wait.damage for wait in ingested.waits]

@@ -122,29 +122,10 @@ stats
 # Python asks a module for a name that it lacks.
 __getattr__
 
-# Messages of a stream: its shipper sends them and its source reads them.
-MOST_PARTITIONS
-partition_of
-partition_names
-number_in
-Sink
-send
-acknowledged
+# What follows the stream: its reader is wired next, first answers come after it.
+StreamSource
 FirstAnswers
 claim
-Source
-Packing
-begin
-add
-end
-shipment
-decode
-unpack
-mark_ms
-sent_ms
-closed
-NO_OUTBOX
-sequences
 
 # Learners that share the shards of a stream: their loop joins, writes and settles.
 join

@@ -22,6 +22,7 @@ DamageKind = Literal[
     "older store",
     "older log",
     "waited",
+    "lost",
     "row",
 ]
 """Kinds of damage.
@@ -34,7 +35,9 @@ unreadable: records that are whole and mean nothing to this service.
 unknown experiment: decisions of an experiment, or of a revision, that the store has
 never had. waiting: a file that can't be read for a reason that may pass. replaced:
 something that is no file lies in its place. Of these two nothing is lost yet: their
-partition waits. waited: one of the two that has passed.
+partition waits. waited: one of the two that has passed. lost: messages of a stream that
+were gone before they were read; their partition is read no further until that is
+acknowledged.
 older store: partitions were read and deleted that the store knows nothing of. older
 log: it ends before what was read from it, or knows less of what was deleted. row: a row
 of the store does not fit its checksum.
@@ -69,9 +72,12 @@ _WORDS: dict[DamageKind, str] = {
         "deleted: what was appended to the log since, and not read, is lost"
     ),
     "waited": "a file could not be read for a while",
+    "lost": "messages of the stream were gone before they were read",
     "row": "it does not fit its checksum, and is not read",
 }
 STORE_FILE = "bandit.db"
+IN_STREAM = 0
+"""In place of a format: the damage is in a stream."""
 
 
 class Damage(NamedTuple):
@@ -95,7 +101,8 @@ class Damage(NamedTuple):
     what: DamageKind
     at_least: bool = False
     format: int = 2
-    """Of the log where the damage is; it tells the suffix of the file."""
+    """Of the log where the damage is; it tells the suffix of the file. IN_STREAM: it is
+    in a stream, `offset` messages behind its beginning."""
 
     @property
     def waits(self) -> bool:
@@ -127,6 +134,8 @@ class Damage(NamedTuple):
             return STORE_FILE
         if not self.partition:
             return "log"
+        if self.format == IN_STREAM:
+            return f"stream/{self.partition}"
         if self.segment:
             suffix = "jsonl" if self.format == 1 else "seg"
             return f"log/{self.partition}/{self.segment:08d}.{suffix}"
@@ -151,6 +160,9 @@ class Damage(NamedTuple):
             return lost
         if not self.partition:
             return f"the event log, as an earlier version read it: {lost}"
+        if self.format == IN_STREAM:
+            place = f"partition {self.partition} of the stream, message {self.offset}"
+            return f"{place}: {lost}"
         place = f", segment {self.segment}, byte {self.offset}" if self.segment else ""
         return f"partition {self.partition} of the event log{place}: {lost}"
 

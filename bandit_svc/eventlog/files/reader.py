@@ -9,7 +9,7 @@ import contextlib
 import errno
 import functools
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -99,6 +99,11 @@ class FileReader:
         self._released = ReleasedFacts(root)
         self._boot_id = current_boot_id() if boot_id is None else boot_id
 
+    @property
+    def is_stream(self) -> bool:
+        """False: one machine's processes write to files."""
+        return False
+
     @_unavailable_where_the_disk_refuses
     def partitions(self) -> list[str]:
         """Names of the partitions, oldest first; one may hold no record yet."""
@@ -179,12 +184,20 @@ class FileReader:
 
     def watermark_ms(
         self,
-        partition: str,  # noqa: ARG002 - one clock stamps all partitions of a machine
         now_ms: int,
-        marks: Sequence[Mark] = (),  # noqa: ARG002 - its writers share that clock
+        marks: Collection[Mark] = (),  # noqa: ARG002 - one clock stamps all of a machine
     ) -> int:
         """Return the time before which no append is under way; see the interface."""
         return now_ms - MARGIN_MS
+
+    def silent(
+        self,
+        partition: str,  # noqa: ARG002 - a writer that is dead is seen by its lock
+        now_ms: int,  # noqa: ARG002
+        marks: Mapping[str, Mark],  # noqa: ARG002
+    ) -> Mapping[str, Mark]:
+        """Return none; see the interface."""
+        return {}
 
     @_unavailable_where_the_disk_refuses
     def committed(self, partition: str, cursor: Cursor) -> bool:

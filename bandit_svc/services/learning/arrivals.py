@@ -5,18 +5,20 @@ one for each kind and batch, however many records it holds.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from zlib import crc32
 
 from bandit_svc.domain.apprentice.mode import LIVE
 from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.cursor import Cursor
-from bandit_svc.domain.events.damage import Damage, DamageKind
+from bandit_svc.domain.events.damage import IN_STREAM, Damage, DamageKind
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.events.record import LINE
 from bandit_svc.domain.experiment import Definition
 from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
 from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.learning.stream.standing import Standing
 from bandit_svc.storage.rows import Arrival, ClosingRule
 
 # Small enough that the largest batch after an outage does not raise the learner's
@@ -40,9 +42,14 @@ class Arrivals:
     """
 
     def __init__(
-        self, reader: EventLogReader, decoder: FactDecoder, rules: "Rules"
+        self,
+        reader: EventLogReader,
+        decoder: FactDecoder,
+        rules: "Rules",
+        standing: Standing,
     ) -> None:
         self._reader = reader
+        self._standing = standing
         self._decoder = decoder
         self._rules = rules
         self.kept: list[Arrival] = []
@@ -59,37 +66,51 @@ class Arrivals:
         batch = self._reader.read(partition, after, READ_BYTES)
         if batch.cursor == after:
             return after
-        source = crc32(partition.encode())
         kept: list[Arrival] = []
-        aside: defaultdict[DamageKind, list[int]] = defaultdict(list)
-        for index, record in enumerate(batch.records):
-            try:
-                kept.append(self._arrival(record, batch, source))
-            except _UnknownExperiment:
-                aside["unknown experiment"].append(index)
-            except UnreadableEvent:
-                aside["unreadable"].append(index)
+        aside: defaultdict[DamageKind, list[tuple[int, Record]]] = defaultdict(list)
+        for source, records in self._standing.new_records(partition, batch):
+            number = crc32(source.encode())
+            for index, record in enumerate(records):
+                try:
+                    kept.append(self._arrival(record, batch, number))
+                except _UnknownExperiment:
+                    aside["unknown experiment"].append((index, record))
+                except UnreadableEvent:
+                    aside["unreadable"].append((index, record))
         remains = dict(batch.remains)
-        for what, indexes in aside.items():
-            begin = self._place(partition, after, indexes[0])
-            content = [batch.records[index].payload for index in indexes]
-            size = sum(map(len, content))
-            old = batch.records[indexes[0]].kind == LINE
-            damage = Damage(
-                partition,
-                segment=begin.segment,
-                offset=begin.offset,
-                facts=len(indexes),
-                bytes=size,
-                what=what,
-                format=1 if old else 2,
-            )
+        for what, found in aside.items():
+            content = [record.payload for _, record in found]
+            damage = self._set_aside(partition, after, what, found)
             remains[damage] = _BETWEEN_RECORDS.join(content)
         self.kept += kept
         self.damages += [*batch.damages, *(d for d in remains if d.what in aside)]
         self.remains |= remains
         self.torn += batch.torn
         return batch.cursor
+
+    def _set_aside(
+        self,
+        partition: str,
+        after: Cursor,
+        what: DamageKind,
+        found: Sequence[tuple[int, Record]],
+    ) -> Damage:
+        """Return the damage of records that can't be read."""
+        index, first = found[0]
+        size = sum(len(record.payload) for _, record in found)
+        number, begin = IN_STREAM, after
+        if not self._reader.is_stream:
+            number = 1 if first.kind == LINE else 2
+            begin = self._place(partition, after, index)
+        return Damage(
+            partition,
+            segment=begin.segment,
+            offset=begin.offset,
+            facts=len(found),
+            bytes=size,
+            what=what,
+            format=number,
+        )
 
     def _arrival(self, record: Record, batch: Batch, source: int) -> Arrival:
         event = self._decoder.decode_unparsed(record, batch.parts)

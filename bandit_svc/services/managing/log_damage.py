@@ -4,15 +4,23 @@ Owns their sentences with the way out. Reads the log without the learner and cha
 nothing, so that it may run beside a running service.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from bandit_svc.domain.events.cursor import START, Cursor
-from bandit_svc.domain.events.damage import Damage
+from bandit_svc.domain.events.damage import Damage, DamageKind
 from bandit_svc.domain.times import moment
 from bandit_svc.errors import BanditError
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.services.learning.log_age import ages_of
 from bandit_svc.storage.interface import Storage
+
+_RESTORE: Final = "restore the data folder from a copy, or accept the loss"
+_WAYS_OUT: Final[Mapping[DamageKind, str]] = {
+    "waiting": "make it readable, or let joining go on without it",
+    "replaced": "restore the file from a copy, delete what lies there, or accept",
+    "lost": "restore the stream, or accept the loss so that reading goes on",
+}
 
 
 def log_damage(storage: Storage, reader: EventLogReader) -> Iterator[str]:
@@ -28,11 +36,7 @@ def log_damage(storage: Storage, reader: EventLogReader) -> Iterator[str]:
     for partition in reader.partitions():
         yield from _unread(storage, reader, partition)
     for kept in storage.damages.unacknowledged():
-        way_out = "restore the data folder from a copy, or accept the loss"
-        if kept.damage.waits:
-            way_out = "make it readable, or let joining go on without it"
-        if kept.damage.what == "replaced":
-            way_out = "restore the file from a copy, delete what lies there, or accept"
+        way_out = _WAYS_OUT.get(kept.damage.what, _RESTORE)
         yield (
             f"damage {kept.id}, found {moment(kept.found_at_ms)}: {kept.damage} "
             f"({kept.damage.file}); {way_out} with `bandit-svc doctor --acknowledge "

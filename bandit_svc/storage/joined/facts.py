@@ -3,9 +3,11 @@
 Owns the protocol.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
+from bandit_svc.domain.stream.mark import Mark
+from bandit_svc.domain.stream.progress import NO_PROGRESS, Place, Progress, Taken
 from bandit_svc.storage.rows import (
     Arrival,
     Cursors,
@@ -31,13 +33,29 @@ class Facts(Protocol):
         arrivals: Sequence[Arrival],
         cursors: Cursors,
         found: FoundDamages = NO_DAMAGES,
+        progress: Progress = NO_PROGRESS,
     ) -> IngestOutcome:
         """Keep a batch, the cursors behind it and its damages in one transaction.
 
         Repeated facts change nothing; a reward before its decision is kept, and
         counted as accepted when the decision comes, or as an orphan by
         `count_orphans`.
+
+        Args:
+            arrivals: the facts of the batch.
+            cursors: behind it, by partition.
+            found: the damages in it.
+            progress: of a stream; its `was` has each partition of `cursors` then.
+
+        Raises:
+            Unavailable: a cursor is not where `progress` says that it was.
         """
+
+    def sources(self, partitions: Collection[str]) -> Mapping[Place, Taken]:
+        """Return up to where the sources of partitions of a stream were taken."""
+
+    def marks(self) -> Mapping[Place, Mark]:
+        """Return what the nodes of a stream have last said, by partition and node."""
 
     def count_orphans(self, now_ms: int) -> IngestOutcome:
         """Count rewards that have stayed without their decision, each of them once."""

@@ -6,7 +6,7 @@ rows in rows/, the checks in soundness.py.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.decision_id import page_of, slot_of
 from bandit_svc.domain.events.event import UnreadableEvent
+from bandit_svc.domain.stream.mark import Mark
+from bandit_svc.domain.stream.progress import NO_PROGRESS, Place, Progress, Taken
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.joined.facts import NO_DAMAGES
 from bandit_svc.storage.rows import (
@@ -51,6 +53,11 @@ from bandit_svc.storage.sqlite.slots.views import (
     reward_row_of,
 )
 from bandit_svc.storage.sqlite.soundness import faults
+from bandit_svc.storage.sqlite.stream.progress import (
+    keep_progress,
+    read_marks,
+    read_sources,
+)
 
 _RELEASED = "released_facts"
 _ACCEPTED = "released_facts_accepted"
@@ -101,17 +108,31 @@ class SqliteFacts:
         arrivals: Sequence[Arrival],
         cursors: Cursors,
         found: FoundDamages = NO_DAMAGES,
+        progress: Progress = NO_PROGRESS,
     ) -> IngestOutcome:
         """See the interface."""
         with self._database.write() as connection:
             parts = PartNumbers(connection, self._sighted)
             outcome = Ingesting(connection, self._decisions, parts).run(arrivals)
-            connection.executemany(
-                "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, NULL)",
-                [(name, *cursor) for name, cursor in cursors.items()],
-            )
+            if progress is NO_PROGRESS:
+                connection.executemany(
+                    "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, NULL)",
+                    [(name, *cursor) for name, cursor in cursors.items()],
+                )
+            else:
+                keep_progress(connection, cursors, progress)
             add_damages(connection, found)
         return outcome
+
+    def sources(self, partitions: Collection[str]) -> dict[Place, Taken]:
+        """See the interface."""
+        with self._database.read() as connection:
+            return read_sources(connection, partitions)
+
+    def marks(self) -> dict[Place, Mark]:
+        """See the interface."""
+        with self._database.read() as connection:
+            return read_marks(connection)
 
     def count_orphans(self, now_ms: int) -> IngestOutcome:
         """See the interface."""

@@ -39,6 +39,7 @@ from bandit_svc.storage.sqlite.rows.orphans import keep_counted_to
 from bandit_svc.storage.sqlite.slots.joined import create_joined_slots
 from bandit_svc.storage.sqlite.slots.tallies import create_slot_tallies
 from bandit_svc.storage.sqlite.splits.tables import create_splits
+from bandit_svc.storage.sqlite.stream.progress import create_progress
 from bandit_svc.storage.sqlite.sums.groups import NEVER_MS
 from bandit_svc.storage.sqlite.sums.uplift import create_method_changes, create_uplift
 
@@ -347,4 +348,10 @@ def m049_local_clients(db: Database) -> None:
     create_local_clients(db)
 
 
-LAST_MIGRATION = m049_local_clients.__name__
+@migrations()
+def m050_stream_progress(db: Database) -> None:
+    """Create the tables of how far a stream's sources and nodes were read."""
+    create_progress(db)
+
+
+LAST_MIGRATION = m050_stream_progress.__name__

@@ -111,6 +111,8 @@ class Overtaken:
         self.committed = self._reader.committed
         self.watermark_ms = self._reader.watermark_ms
         self.status = self._reader.status
+        self.is_stream = self._reader.is_stream
+        self.silent = self._reader.silent
         self.released_facts = self._reader.released_facts
         self.backlog_bytes = self._reader.backlog_bytes
 

@@ -31,6 +31,8 @@ class Refusing:
         self.committed = reader.committed
         self.watermark_ms = reader.watermark_ms
         self.status = reader.status
+        self.is_stream = reader.is_stream
+        self.silent = reader.silent
         self.released_facts = reader.released_facts
         self.backlog_bytes = reader.backlog_bytes
 

@@ -1,0 +1,1 @@
+"""What ingestion knows of the sources and the nodes of a stream."""

@@ -1,0 +1,1 @@
+"""How far a stream has been read, in SQLite."""
