@@ -16,6 +16,7 @@ from bandit_svc.domain.covariate import Covariate, check_covariate
 from bandit_svc.domain.enriching.declared import Enrich, check_enrich
 from bandit_svc.domain.events.decision_id import MAX_SLOTS
 from bandit_svc.domain.events.reward import MAIN_METRIC
+from bandit_svc.domain.learning.thinning import SHARES
 from bandit_svc.domain.limits import MAX_GRACE_S, MAX_WINDOW_S
 from bandit_svc.domain.metric import Derived, Metric, check_derived, check_metrics
 from bandit_svc.domain.people.credit import Credit, CreditRule, check_credit
@@ -134,6 +135,10 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     holdout: float = 0.1
     exploration_floor: float = 0.02
     learn_from_baseline: bool = False
+    learn_share: float = 1.0
+    """The share of decisions that policies learn from; see domain/learning."""
+    evaluate_share: float = 1.0
+    """The share of decisions on which candidates are evaluated as they come."""
     request_variants: Literal["refuse", "narrow", "replace"] = "narrow"
     reward: RewardDefinition = RewardDefinition()
     metrics: tuple[Metric, ...] = ()
@@ -252,6 +257,8 @@ def check_definition(definition: Definition) -> None:
         raise InvalidInput.at("/description", "at most 1000 characters are allowed")
     _between("/holdout", definition.holdout, 0.0, 0.9)
     _between("/exploration_floor", definition.exploration_floor, 0.0, 1.0)
+    _between("/learn_share", definition.learn_share, *SHARES)
+    _between("/evaluate_share", definition.evaluate_share, *SHARES)
     check_max_shares(definition.variants, definition.exploration_floor)
     if definition.planned_decisions is not None:
         _between("/planned_decisions", definition.planned_decisions, *PLANNED)

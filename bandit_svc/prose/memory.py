@@ -1,10 +1,11 @@
 """How much of the log a served model knows, in words.
 
-Owns the sentence of a report's policy_memory.
+Owns the sentences of a report's policy_memory and thinning.
 """
 
-from bandit_svc.domain.numbers import counted
-from bandit_svc.services.report.report import PolicyMemory
+from bandit_svc.domain.learning.thinning import ALL
+from bandit_svc.domain.numbers import counted, percent
+from bandit_svc.services.report.report import PolicyMemory, Thinning
 
 NEARLY_ALL = 0.95
 """Of the decisions learned, from which on all of them are said to count."""
@@ -25,3 +26,16 @@ def memory_sentence(memory: PolicyMemory | None) -> str:
     ago = counted(memory.learned - memory.last_change, "decision")
     times = counted(memory.changes, "change")
     return f"{sentence} It has found {times} of the rewards, the last one {ago} ago."
+
+
+def thinning_sentence(thinning: Thinning | None) -> str:
+    """Return which decisions are learned from and evaluated; empty for all."""
+    if thinning is None:
+        return ""
+    said = []
+    if thinning.learn_share < ALL:
+        said.append(f"policies learn from {percent(thinning.learn_share)}")
+    if thinning.evaluate_share < ALL:
+        share = percent(thinning.evaluate_share)
+        said.append(f"candidates are evaluated on {share}")
+    return f"Of the decisions, {' and '.join(said)}, drawn by their ids."

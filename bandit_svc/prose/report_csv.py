@@ -103,6 +103,9 @@ def _of_the_whole_log(report: Report) -> Iterator[Row]:
     yield ("model", "served", "learned", model.learned)
     yield ("model", "served", "age_seconds", model.age_seconds)
     yield ("model", "served", "lag_seconds", model.lag_seconds)
+    if report.thinning is not None:
+        yield ("model", "served", "learn_share", report.thinning.learn_share)
+        yield ("model", "served", "evaluate_share", report.thinning.evaluate_share)
     memory = report.policy_memory
     if memory is not None:
         yield ("model", "served", "effective_memory", memory.effective)

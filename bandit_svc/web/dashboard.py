@@ -32,7 +32,7 @@ from bandit_svc.prose.derived import (
     derived_cells,
     derived_note,
 )
-from bandit_svc.prose.memory import memory_sentence
+from bandit_svc.prose.memory import memory_sentence, thinning_sentence
 from bandit_svc.prose.money import money_sentences
 from bandit_svc.prose.periods import during, note_on_times
 from bandit_svc.prose.planned import outlook_sentence
@@ -80,10 +80,11 @@ def page_routes(page_context: PageContext) -> Blueprint:
     for spell in (pretty, one_line, brief, group_name, with_code, sentence):
         routes.add_app_template_filter(spell)
     derived = derived_cells, derived_note, chance_text, chance_sentence, claims_sentence
-    told = during, note_on_times, memory_sentence, outlook_sentence, money_sentences
+    told = during, note_on_times, outlook_sentence, money_sentences
     apart = consent_sentence, restricted_sentence, slots_sentence, slot_cells
     changed = corrections_sentence, deployed_sentence, apprentice_sentence
-    for tell in (*told, *derived, *apart, *changed):
+    learned = memory_sentence, thinning_sentence
+    for tell in (*told, *derived, *apart, *changed, *learned):
         routes.add_app_template_filter(tell)
     routes.add_app_template_global(small_interval)
     routes.add_app_template_global(partial(own, ""), "prefix")

@@ -21,7 +21,7 @@ from bandit_svc.prose.derived import (
     claims_sentence,
     derived_note,
 )
-from bandit_svc.prose.memory import memory_sentence
+from bandit_svc.prose.memory import memory_sentence, thinning_sentence
 from bandit_svc.prose.money import money_sentences
 from bandit_svc.prose.planned import outlook_sentence
 from bandit_svc.prose.restricted import restricted_sentence
@@ -242,14 +242,19 @@ def _decisions(report: Report) -> str:
     made = counted(counts.joined + counts.pending, "decision")
     age = _number(model.age_seconds, ".1f")
     catching_up = "; a changed policy is catching up" if model.catching_up else ""
-    return (
-        f"{', '.join([made, *rest])}.\n"
+    served = (
         f"Model version {model.version}, learned from "
         f"{counted(model.learned, 'decision')}, {age} s old, "
         f"{model.lag_seconds:.1f} s behind{catching_up}. "
-        f"{memory_sentence(report.policy_memory)}\n"
-        f"{corrections_sentence(report.corrections)}"
-    ).rstrip()
+        f"{memory_sentence(report.policy_memory)}"
+    )
+    lines = (
+        f"{', '.join([made, *rest])}.",
+        served,
+        thinning_sentence(report.thinning),
+        corrections_sentence(report.corrections),
+    )
+    return "\n".join(filter(None, lines)).rstrip()
 
 
 def _count(name: str, value: int) -> str:

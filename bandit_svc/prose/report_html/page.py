@@ -22,7 +22,7 @@ from bandit_svc.prose.derived import (
     derived_cells,
     derived_note,
 )
-from bandit_svc.prose.memory import memory_sentence
+from bandit_svc.prose.memory import memory_sentence, thinning_sentence
 from bandit_svc.prose.money import money_sentences
 from bandit_svc.prose.periods import during, note_on_times
 from bandit_svc.prose.planned import outlook_sentence
@@ -140,6 +140,7 @@ def _environment() -> Environment:
         during,
         note_on_times,
         memory_sentence,
+        thinning_sentence,
         outlook_sentence,
         consent_sentence,
         restricted_sentence,

@@ -30,45 +30,17 @@ from bandit_svc.ope.progressive.weighted import WeightedRewards
 from bandit_svc.ope.uplift.history_weights import CHANCE_DIGITS
 from bandit_svc.services.evaluation.labels import FIXED, TREATED_BASELINE
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
-from bandit_svc.services.learning.definitions import Definitions
+from bandit_svc.services.evaluation.weighing.bounds import WeightBounds
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.learning.parts.slot_rows import part_of_page
 from bandit_svc.services.policy_inputs import policy_of, reward_range
 from bandit_svc.storage.rows import EvaluationRow, JoinedRow
-from policies.base import Policy, PolicyError
+from policies.base import Policy, PolicyError, RewardRange
 from policies.context_free.fixed import eligible_shares
 from policies.pmf import validate_pmf
 from policies.spec import fixed_weights
 
 LOGGED_DIGITS = 1e-6
-
-
-class WeightBounds:
-    """The largest weight of the treatment's draws, known before each of them."""
-
-    def __init__(self, definitions: Definitions, number: int) -> None:
-        self._definitions = definitions
-        self._number = number
-        self._of_revision: dict[int, tuple[float, int]] = {}
-
-    def bound(self, decision: Decision) -> float | None:
-        """Return K / f, or None where the decision had no exploration floor f.
-
-        K is the number of the experiment's active variants, or of the request's own
-        if those are more; requests with fewer variants share the bound of the others.
-        """
-        known = self._of_revision.get(decision.revision)
-        if known is None:
-            definition = self._definitions.at(self._number, decision.revision)
-            known = (0.0, 0)
-            if definition is not None:
-                count = len(definition.active_variants)
-                known = (definition.exploration_floor, count)
-            self._of_revision[decision.revision] = known
-        floor, count = known
-        if floor <= 0.0 or decision.propensity <= 0.0:
-            return None
-        return max(count, len(decision.variants)) / floor
 
 
 class Candidate:
@@ -309,43 +281,62 @@ def evaluate_and_learn(
         rows: in the recorded order.
         definition: for the reward range, which never changes.
         examples: of the experiment.
-        bounds: of the experiment.
+        bounds: of the experiment; knows on which decisions candidates are evaluated.
         predictor: at the same cursor; learns what the policies learn from, and knows
             which units have come.
     """
     scale = reward_range(definition)
     learners = [c.policy for c in candidates if c.policy is not None]
     waiting: list[JoinedRow] = []
+    evaluated = True
     for row in rows:
         if row.place <= 1:
             _learn(waiting, learners, examples, predictor)
+            evaluated = bounds.is_evaluated(row.decision)
         waiting.append(row)
         decision = row.decision
-        bound = bounds.bound(decision)
-        mixed = draw_of(decision, bound, is_first=predictor.is_first(decision))
-        own = own_draw(decision, bound)
-        predicted = None
-        if mixed is not None or decision.shown is not None:
-            predicted = predictor.predict(row, decision, examples)
-        reward = scale.scaled(row.reward)
-        # Without a maximum there is no sum of rewards in [0, 1], only one of weights.
-        bounded = reward if scale.maximum is not None else 0.0
-        for candidate in candidates:
-            draw = mixed if candidate.mixes_groups else own
-            if decision.shown is not None:
-                candidate.take_shown(decision, reward, predicted)
-            elif draw is None:
+        if not evaluated and decision.shown is None:
+            for candidate in candidates:
                 candidate.pass_over(decision)
-            else:
-                earned = bounded if candidate.needs_maximum else reward
-                if candidate.of_pages:
-                    earned = part_of_page(row)
-                candidate.evaluate(decision, draw, earned, examples, predicted)
+            continue
+        _evaluate(candidates, row, scale, examples, bounds, predictor)
     _learn(waiting, learners, examples, predictor)
     for candidate in candidates:
         candidate.cursor = rows[-1].position
         candidate.changed = True
     predictor.cursor = rows[-1].position
+
+
+def _evaluate(
+    candidates: Sequence[Candidate],
+    row: JoinedRow,
+    scale: RewardRange,
+    examples: JoinedExamples,
+    bounds: WeightBounds,
+    predictor: RewardPredictor,
+) -> None:
+    """Evaluate candidates on one joined decision."""
+    decision = row.decision
+    bound = bounds.bound(decision)
+    mixed = draw_of(decision, bound, is_first=predictor.is_first(decision))
+    own = own_draw(decision, bound)
+    predicted = None
+    if mixed is not None or decision.shown is not None:
+        predicted = predictor.predict(row, decision, examples)
+    reward = scale.scaled(row.reward)
+    # Without a maximum there is no sum of rewards in [0, 1], only one of weights.
+    bounded = reward if scale.maximum is not None else 0.0
+    for candidate in candidates:
+        draw = mixed if candidate.mixes_groups else own
+        if decision.shown is not None:
+            candidate.take_shown(decision, reward, predicted)
+        elif draw is None:
+            candidate.pass_over(decision)
+        else:
+            earned = bounded if candidate.needs_maximum else reward
+            if candidate.of_pages:
+                earned = part_of_page(row)
+            candidate.evaluate(decision, draw, earned, examples, predicted)
 
 
 def _learn(

@@ -21,7 +21,6 @@ from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.checks.check import Check
 from bandit_svc.services.evaluation.candidate import (
     Candidate,
-    WeightBounds,
     evaluate_and_learn,
     new_candidate,
 )
@@ -49,6 +48,7 @@ from bandit_svc.services.evaluation.trajectories import (
     TrajectoryCandidate,
     trajectory_rows,
 )
+from bandit_svc.services.evaluation.weighing.bounds import WeightBounds
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.learning.uplift_sums import kept_uplift

@@ -26,7 +26,7 @@ from bandit_svc.domain.experiment import TREATMENT, Experiment
 from bandit_svc.errors import InvalidInput
 from bandit_svc.ope.progressive.weighted import Summary, WeightedRewards
 from bandit_svc.ope.sequences.paired import PairedDifference, Term, paired_terms
-from bandit_svc.services.evaluation.candidate import WeightBounds
+from bandit_svc.services.evaluation.weighing.bounds import WeightBounds
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.policy_inputs import reward_range

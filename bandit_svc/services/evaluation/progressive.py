@@ -18,7 +18,6 @@ from bandit_svc.services.evaluation.apprentice.watch import LABEL as APPRENTICE_
 from bandit_svc.services.evaluation.apprentice.watch import ApprenticeWatch
 from bandit_svc.services.evaluation.candidate import (
     Candidate,
-    WeightBounds,
     evaluate_and_learn,
     new_candidate,
     restored_candidate,
@@ -27,6 +26,7 @@ from bandit_svc.services.evaluation.history_watch import LABEL as HISTORY_LABEL
 from bandit_svc.services.evaluation.history_watch import HistoryWatch
 from bandit_svc.services.evaluation.labels import evaluated_specs
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictors
+from bandit_svc.services.evaluation.weighing.bounds import WeightBounds
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.storage.joined.evaluations import Evaluations
@@ -83,7 +83,7 @@ class ProgressiveEvaluator:
         self._number = number
         self._definitions = definitions
         self._examples = JoinedExamples(storage.joins, definitions, number)
-        self._bounds = WeightBounds(definitions, number)
+        self._bounds = WeightBounds(definitions, number, thinned=True)
         self._predictors = RewardPredictors(self._examples)
         self._revision = 0
         self._candidates: dict[str, Candidate] = {}

@@ -6,8 +6,11 @@ replay can't differ.
 
 from collections.abc import Callable, Iterator, Sequence
 
+from msgspec.structs import replace
+
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.experiment import Definition
+from bandit_svc.domain.learning.thinning import ALL, is_learned
 from bandit_svc.domain.model_version import Span
 from bandit_svc.domain.plain_values import Spec
 from bandit_svc.services.learning.apprentice.teaching import teach_shown
@@ -50,8 +53,29 @@ class JoinedExamples:
                 return
             known = [row for row in rows if self.knows(row.decision)]
             if known:
-                yield self.by_slot(known)
+                yield self.by_slot(self._thinned(known))
             position = rows[-1].position
+
+    def _thinned(self, rows: list[JoinedRow]) -> list[JoinedRow]:
+        """Return the rows with those marked that are not to be learned from.
+
+        What an import has brought is learned whole.
+        """
+        revisions = {row.decision.revision for row in rows if row.position > 0}
+        shares = {revision: self._learn_share(revision) for revision in revisions}
+        if all(share >= ALL for share in shares.values()):
+            return rows
+        return [
+            row
+            if row.position < 0
+            or is_learned(row.decision.id, shares[row.decision.revision])
+            else replace(row, learnable=False)
+            for row in rows
+        ]
+
+    def _learn_share(self, revision: int) -> float:
+        definition = self._definition_at(revision)
+        return ALL if definition is None else definition.learn_share
 
     def by_slot(self, rows: Sequence[JoinedRow]) -> list[JoinedRow]:
         """Return joined decisions with the slots of a page in its place."""

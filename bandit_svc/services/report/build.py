@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from bandit_svc.domain.events.reward import MAIN_METRIC
-from bandit_svc.domain.experiment import BASELINE, TREATMENT, Experiment
+from bandit_svc.domain.experiment import BASELINE, TREATMENT, Definition, Experiment
 from bandit_svc.domain.experiment import Group as GroupName
+from bandit_svc.domain.learning.thinning import ALL
 from bandit_svc.domain.model_version import ModelVersionMeta
 from bandit_svc.domain.times import timestamp, timestamp_or_none
 from bandit_svc.ope.uplift.moments import Moments
@@ -62,6 +63,7 @@ from bandit_svc.services.report.report import (
     PolicyChoice,
     PolicyMemory,
     Report,
+    Thinning,
     VariantRow,
 )
 from bandit_svc.services.report.segments import segments
@@ -163,6 +165,7 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         with_deployed_values(report, storage, number),
         deployed=deployed_split(storage, experiment),
         apprentice=apprentice_of(storage, experiment),
+        thinning=_thinning(experiment.definition),
     )
     if experiment.definition.reward.closes_at_first_reward:
         report = without_biased_numbers(report)
@@ -173,6 +176,12 @@ def build_report(storage: Storage, experiment: Experiment, now_ms: int) -> Repor
         corrections=corrected_rewards(storage.corrections, number),
     )
     return replace(report, verdict=verdict(report))
+
+
+def _thinning(definition: Definition) -> Thinning | None:
+    """Return the shares that are learned from and evaluated; None for all."""
+    shares = definition.learn_share, definition.evaluate_share
+    return None if shares == (ALL, ALL) else Thinning(*shares)
 
 
 def _silence(storage: Storage, experiment: Experiment, now_ms: int) -> Reason | None:

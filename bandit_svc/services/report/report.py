@@ -323,6 +323,18 @@ class PolicyMemory(msgspec.Struct, frozen=True):
     last_change: int | None
 
 
+class Thinning(msgspec.Struct, frozen=True):
+    """The shares of decisions of an experiment that does not use all of them.
+
+    Attributes:
+        learn_share: that policies learn from, 0 to 1.
+        evaluate_share: on which candidates are evaluated as they come, 0 to 1.
+    """
+
+    learn_share: float
+    evaluate_share: float
+
+
 class Report(msgspec.Struct, frozen=True):
     """The rewards of an experiment, and the checks of their soundness."""
 
@@ -358,3 +370,4 @@ class Report(msgspec.Struct, frozen=True):
     slots: tuple[SlotRow, ...] = ()
     deployed: Deployed | None = None
     apprentice: Apprentice | None = None
+    thinning: Thinning | None = None

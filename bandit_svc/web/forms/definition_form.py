@@ -46,6 +46,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "policy_settings": "",
         "holdout": "0.1",
         "exploration_floor": "0.02",
+        "learn_share": "1",
+        "evaluate_share": "1",
         "carry_over": "possible",
         "window_seconds": "1800",
         "aggregate": "sum",
@@ -71,6 +73,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
     }
 )
 _REWARD_NUMBERS = ("window_seconds", "minimum", "maximum", "default")
+_SHARES = ("holdout", "exploration_floor", "learn_share", "evaluate_share")
 _CREDIT = ("event", "value", "credit")
 """Fields whose text is a value of the reward, left out where it is empty."""
 _RANGE = ("minimum", "maximum", "default")
@@ -195,7 +198,7 @@ def _raw(
     raw: Json = {"key": given["key"].strip(), "description": given["description"]}
     places = [place for place, row in enumerate(form.rows) if not row.is_empty]
     raw["variants"] = [variant_of(form.rows[place], place, read) for place in places]
-    for name in ("holdout", "exploration_floor"):
+    for name in _SHARES:
         raw[name] = read(name, partial(read_number, name, given[name]))
     raw["reward"] = {"aggregate": given["aggregate"]}
     for name in _REWARD_NUMBERS:

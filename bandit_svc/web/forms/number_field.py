@@ -13,6 +13,8 @@ EXPECTED: Mapping[str, str] = MappingProxyType(
     {
         "holdout": "Write a share from 0 to 0.9, such as 0.1 for 10 %",
         "exploration_floor": "Write a share from 0 to 1, such as 0.02 for 2 %",
+        "learn_share": "Write a share from 0.001 to 1, such as 0.1 for 10 %",
+        "evaluate_share": "Write a share from 0.001 to 1, such as 0.1 for 10 %",
         "business_as_usual": "Write a share from 0 to 0.5, such as 0.05 for 5 %",
         "explore": "Write a share from 0 to 0.5, such as 0.05 for 5 %",
         "max_share": "Write a share above 0, such as 0.4 for 40 %, or leave it empty",

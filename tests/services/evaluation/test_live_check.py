@@ -14,7 +14,6 @@ from bandit_svc.domain.variant import Variant
 from bandit_svc.ope.uplift.moments import Moments
 from bandit_svc.services.evaluation.candidate import (
     Candidate,
-    WeightBounds,
     evaluate_and_learn,
     new_candidate,
 )
@@ -22,6 +21,7 @@ from bandit_svc.services.evaluation.checks import scorecard
 from bandit_svc.services.evaluation.labels import TREATED_BASELINE, evaluated_specs
 from bandit_svc.services.evaluation.reward_predictor import RewardPredictor
 from bandit_svc.services.evaluation.rows import CandidateProgress
+from bandit_svc.services.evaluation.weighing.bounds import WeightBounds
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.examples import JoinedExamples
 from bandit_svc.services.managing import lifecycle

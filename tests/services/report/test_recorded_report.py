@@ -37,6 +37,7 @@ ADDED = (
         "/deployed",
         "/apprentice",
         "/decisions/local",
+        "/thinning",
     ),
 )
 """Where paths of later versions begin."""

@@ -35,7 +35,14 @@ FOLLOWED: Final = frozenset(
         *("exploration_floor", "learn_from_baseline", "request_variants", "reward"),
         *("metrics", "derived_metrics", "candidates", "covariate", "opt_out"),
         *("expose_within_seconds", "carry_over", "planned_decisions"),
-        *("smallest_lift", "status", "channel", "switch_at"),
+        *(
+            "learn_share",
+            "evaluate_share",
+            "smallest_lift",
+            "status",
+            "channel",
+            "switch_at",
+        ),
     }
 )
 """Fields of a definition that a download has, or that no decision follows from."""

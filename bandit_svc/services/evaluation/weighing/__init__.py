@@ -1,0 +1,1 @@
+"""What a decision weighs in the value of a policy, and whether it is evaluated."""
