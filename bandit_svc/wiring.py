@@ -22,6 +22,7 @@ from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.eventlog.stream.address import FILES, stream_address
 from bandit_svc.eventlog.stream.nats.connection import Connection
+from bandit_svc.eventlog.stream.nats.first_answers import JetFirstAnswers
 from bandit_svc.eventlog.stream.nats.jetstream import make_streams
 from bandit_svc.eventlog.stream.nats.sink import JetSink
 from bandit_svc.eventlog.stream.outbox import Outbox
@@ -54,6 +55,7 @@ from bandit_svc.storage.factory import open_storage
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.moving.opening import draft_of, movable_store
 from bandit_svc.storage.moving.sides import MovableStore
+from bandit_svc.storage.rows import Cursors
 from bandit_svc.storage.weather.kept_weather import KeptWeather
 
 
@@ -147,6 +149,9 @@ class Worker(Backends):
         clocks: Clocks = CLOCKS,
     ) -> None:
         super().__init__(settings)
+        if settings.stream != FILES:
+            # Of this node alone: learners read the stream.
+            self.reader = FileReader(log_folder(settings))
         known = KnownWeather()
         self.weather_exchange = WeatherExchange(self.kept_weather, known, suffix)
         files = FileWriter(
@@ -161,10 +166,11 @@ class Worker(Backends):
         )
         self.log = BoundedLog(files, log_limits(settings), partial(log_room, settings))
         self.ids = DecisionIds(self.storage.secret())
+        self.first_answers = _first_answers(settings)
         # A worker that can't name units does not begin to serve.
         _ = self.pseudonyms
         self.catalog = Catalog(self.storage)
-        self.learner_watch = LearnerWatch(self.storage, self.reader)
+        self.learner_watch = LearnerWatch(self.storage, self.reader, self._read_to)
         self.key_uses = KeyUses(self.storage.keys)
         recent = RecentRequests(self.reader, self.storage.facts, self.decoder)
         self.serving = ServingPorts(
@@ -185,6 +191,8 @@ class Worker(Backends):
                 spent_s=clocks.spent_s,
                 elapsed_s=clocks.elapsed_s,
             ),
+            decoder=self.decoder,
+            first_answers=self.first_answers,
         )
         self.people = PeoplePorts(
             log=self.log,
@@ -196,13 +204,32 @@ class Worker(Backends):
         )
 
     def all_is_stored(self) -> bool:
-        """Return whether the store has all that was appended to the log so far."""
+        """Return whether the store has all that was appended to the log so far.
+
+        False with a stream: what other machines have appended is not known here.
+        """
+        if self.settings.stream != FILES:
+            return False
         return not self.reader.backlog_bytes(self.storage.facts.cursors())
+
+    def _read_to(self) -> Cursors:
+        """Return up to where the log was read: to the store, or sent to the stream."""
+        if self.settings.stream != FILES:
+            return Outbox(self.folder).place().sources
+        return self.storage.facts.cursors()
 
     def close(self) -> None:
         """Flush the log and let go of everything; idempotent."""
         self.log.close()
+        if self.first_answers is not None:
+            self.first_answers.close()
         super().close()
+
+
+def _first_answers(settings: Settings) -> JetFirstAnswers | None:
+    if settings.stream == FILES:
+        return None
+    return JetFirstAnswers(stream_address(settings.stream), "bandit-svc web")
 
 
 def node_shipper(settings: Settings, outbox: Outbox) -> Shipper:

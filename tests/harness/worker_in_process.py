@@ -18,6 +18,7 @@ from bandit_svc.domain.clock_guard import KeptClock
 from bandit_svc.domain.events.codec import Fact
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.eventlog.interface import START
+from bandit_svc.eventlog.stream.address import FILES
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.learner.loop import Learner
 from bandit_svc.server.app import create_app
@@ -49,9 +50,14 @@ class WorkerInProcess:
         now_ms: int = BEGAN_AT_MS,
         pseudonym_key: bytes | None = None,
         weather_url: str = "",
+        stream: str = FILES,
     ) -> None:
         settings = Settings(
-            data=str(folder), dev=dev, fsync="never", weather_url=weather_url
+            data=str(folder),
+            dev=dev,
+            fsync="never",
+            weather_url=weather_url,
+            stream=stream,
         )
         self.folder = folder
         self.now_ms = now_ms

@@ -6,6 +6,7 @@ as good as before; the log, which grows on, does not. The clock is passed in.
 """
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 from bandit_svc.domain.times import has_passed
@@ -26,9 +27,19 @@ LOOK_EVERY_MS = 1_000
 class LearnerWatch:
     """The reasons of one worker; it looks once a second at most. Thread-safe."""
 
-    def __init__(self, storage: Storage, reader: EventLogReader) -> None:
+    def __init__(
+        self, storage: Storage, reader: EventLogReader, read_to: Callable[[], Cursors]
+    ) -> None:
+        """Take what is looked at.
+
+        Args:
+            storage: the store.
+            reader: of the log that this worker appends to.
+            read_to: up to where that log was read.
+        """
         self._storage = storage
         self._reader = reader
+        self._read_to = read_to
         self._lock = threading.Lock()
         self._looked_at_ms: int | None = None
         self._reasons: tuple[Reason, ...] = ()
@@ -51,7 +62,7 @@ class LearnerWatch:
         try:
             self._storage.check_writable()
             kept = self._storage.clock.kept()
-            cursors = self._storage.facts.cursors()
+            cursors = self._read_to()
         except BanditError as error:
             return [store_reason(error.message_on("command"))]
         reasons = learning_reasons(kept, now_ms)

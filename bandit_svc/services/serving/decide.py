@@ -150,25 +150,39 @@ def _decide_once(
         experiment.number, request_id, deferred=request.defer
     )
     # The lock closes the race between threads of this worker; one between workers
-    # is found at ingest, and its decision marked ambiguous.
+    # is found at ingest, and its decision marked ambiguous, or by the stream.
     with ports.recent.lock:
         first = ports.recent.find(decision_id)
-        if first is not None:
-            # Its window and its payloads are those of the revision that decided.
-            made_with = ports.catalog.at_revision(experiment, first.revision)
-            fields = field_policies(experiment, made_with)
-            if fields is not None:
-                kept = fields.kept(request.context)
-                request = msgspec.structs.replace(request, context=kept)
-            check_same_request(made_with, first, request)
-            payload = _payload_of(made_with, first)
-            return _answer(made_with, first, payload, repeated=True)
+        if first is None and ports.first_answers is None:
+            served = ports.catalog.running(request.experiment)
+            decided = _decide_new(
+                *(ports, served, request, decision_id, now_ms, trace_id),
+                opted_out=opted_out,
+            )
+            ports.recent.remember(decided.decision)
+            return decided
+    if first is None:
         served = ports.catalog.running(request.experiment)
+        asking = ports.asking_log(now_ms)
         decided = _decide_new(
-            ports, served, request, decision_id, now_ms, trace_id, opted_out=opted_out
+            *(ports._replace(log=asking), served, request, decision_id),
+            *(now_ms, trace_id),
+            opted_out=opted_out,
         )
-        ports.recent.remember(decided.decision)
-        return decided
+        first = asking.first
+        with ports.recent.lock:
+            ports.recent.remember(first or decided.decision)
+        if first is None:
+            return decided
+    # Its window and its payloads are those of the revision that decided.
+    made_with = ports.catalog.at_revision(experiment, first.revision)
+    fields = field_policies(experiment, made_with)
+    if fields is not None:
+        kept = fields.kept(request.context)
+        request = msgspec.structs.replace(request, context=kept)
+    check_same_request(made_with, first, request)
+    payload = _payload_of(made_with, first)
+    return _answer(made_with, first, payload, repeated=True)
 
 
 def _decide_new(  # noqa: PLR0913 - of the hot path; a bundle would cost more

@@ -15,7 +15,7 @@ from bandit_svc.eventlog.stream.address import StreamAddress
 from bandit_svc.eventlog.stream.nats.connection import Connection
 from bandit_svc.eventlog.stream.nats.jetstream import extent, stream_name
 from bandit_svc.eventlog.stream.partitions import partition_names
-from bandit_svc.eventlog.stream.shipment import Shipment, decode, unpack
+from bandit_svc.eventlog.stream.shipment import NO_OUTBOX, Shipment, decode, unpack
 
 
 class Taken(NamedTuple):
@@ -57,6 +57,9 @@ def take_all(address: StreamAddress) -> Taken:
             taken.parts.update(parts)
             for run, records, sequences in runs:
                 at = known.get(run.source, START)
+                if run.source == NO_OUTBOX:
+                    taken.records.setdefault((partition, ""), []).extend(records)
+                    continue
                 if not run.after <= at < run.upto:
                     repeated += len(records)
                     continue

@@ -52,8 +52,13 @@ class _State(msgspec.Struct):
     bytes: int = 0
 
 
+class _Kept(msgspec.Struct):
+    data: bytes = b""
+
+
 class _Answer(msgspec.Struct):
     error: _Fault | None = None
+    message: _Kept = msgspec.field(default_factory=_Kept)
     state: _State = msgspec.field(default_factory=_State)
 
 
@@ -115,6 +120,20 @@ def extent(connection: Connection, name: str) -> Extent:
     """
     state = _asked(connection, f"STREAM.INFO.{name}").state
     return Extent(state.first_seq or state.last_seq + 1, state.last_seq, state.bytes)
+
+
+def stored_message(
+    connection: Connection, address: StreamAddress, partition: str, sequence: int
+) -> bytes:
+    """Return the content of a message, as the leader of its stream has it.
+
+    Raises:
+        Refused: with status 404, it is not kept any more.
+        Unavailable: nobody answers.
+    """
+    name = stream_name(address, partition)
+    asked = _asked(connection, f"STREAM.MSG.GET.{name}", {"seq": sequence})
+    return asked.message.data
 
 
 def make_streams(connection: Connection, address: StreamAddress) -> None:
