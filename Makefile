@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test demo programs test test-lower-bounds wheel wheel-smoke
-.PHONY: lint fmt check story test-spark profile-decision bench bench-damage bench-growth bench-quality bench-soak bench-truth fuzz reference lock clean
+.PHONY: lint fmt check story test-spark profile-decision bench bench-damage bench-growth bench-moving bench-quality bench-soak bench-truth fuzz reference lock clean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,6 +122,9 @@ bench-damage: install  ## 10,000 random damages of data folders: none may be und
 
 bench-growth: install  ## how each cost grows with experiments, variants, log; BENCH=full to 10 million events
 	$(BIN)/python -m benchmarks.growth
+
+bench-moving: install-test  ## 100,000 decisions to PostgreSQL and back: every row and model the same
+	$(BIN)/python -m benchmarks.stores.moving
 
 $(VENV)/.bench-installed: benchmarks/requirements.lock | $(VENV)/.installed
 	$(PIP) -r benchmarks/requirements.lock
