@@ -25,6 +25,7 @@ from bandit_svc.eventlog.stream.nats.connection import Connection
 from bandit_svc.eventlog.stream.nats.first_answers import JetFirstAnswers
 from bandit_svc.eventlog.stream.nats.jetstream import make_streams
 from bandit_svc.eventlog.stream.nats.sink import JetSink
+from bandit_svc.eventlog.stream.nats.source import StreamSource
 from bandit_svc.eventlog.stream.outbox import Outbox
 from bandit_svc.eventlog.stream.shipper import Shipper
 from bandit_svc.services.archiving.follow_erasure import follow_erasure
@@ -66,9 +67,7 @@ class Backends:
         self.settings = settings
         self.folder = Path(settings.data).resolve()
         self.storage: Storage = open_storage(self.folder, settings.store)
-        self.reader: EventLogReader = FileReader(
-            log_folder(settings), keep_days=settings.keep_log_days
-        )
+        self.reader: EventLogReader = _reader(settings)
 
     @cached_property
     def decoder(self) -> FactDecoder:
@@ -118,6 +117,7 @@ class Backends:
 
     def close(self) -> None:
         """Let go of files and connections; idempotent."""
+        self.reader.close()
         self.storage.close()
 
 
@@ -224,6 +224,13 @@ class Worker(Backends):
         if self.first_answers is not None:
             self.first_answers.close()
         super().close()
+
+
+def _reader(settings: Settings) -> EventLogReader:
+    """Return what learners read: the stream, or the log's files without one."""
+    if settings.stream != FILES:
+        return StreamSource(stream_address(settings.stream), "bandit-svc reader")
+    return FileReader(log_folder(settings), keep_days=settings.keep_log_days)
 
 
 def _first_answers(settings: Settings) -> JetFirstAnswers | None:

@@ -183,6 +183,9 @@ class EventLogReader(Protocol):
     def backlog_bytes(self, cursors: dict[str, Cursor]) -> int:
         """Return the number of bytes after these cursors (absent: from the start)."""
 
+    def close(self) -> None:
+        """Let go of what is open; the next call opens it again. Idempotent."""
+
 
 Source = EventLogReader
 """The reading end, of files and of streams."""

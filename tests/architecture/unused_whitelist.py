@@ -123,7 +123,6 @@ stats
 __getattr__
 
 # What follows the stream: its reader is wired next, first answers come after it.
-StreamSource
 FirstAnswers
 claim
 

@@ -260,6 +260,9 @@ class FileReader:
                 total += max(0, segment_size(folder, number, suffix) - offset)
         return total
 
+    def close(self) -> None:
+        """Do nothing: no file stays open between two calls."""
+
     def _lines(self, partition: str) -> list[int]:
         """Return the segments of format 1; none where the partition is of format 2."""
         folder = self._root / partition

@@ -28,9 +28,10 @@ def log_damage(storage: Storage, reader: EventLogReader) -> Iterator[str]:
 
     The unread ones come first: what the learner finds meanwhile is kept by then.
     """
-    if (damage := ages_of(storage.facts, reader).damage) is not None:
+    age = None if reader.is_stream else ages_of(storage.facts, reader).damage
+    if age is not None:
         yield (
-            f"{damage}; restore store and log from copies of one moment before the "
+            f"{age}; restore store and log from copies of one moment before the "
             "learner runs, or else acknowledge the loss once it has given it an id"
         )
     for partition in reader.partitions():

@@ -113,6 +113,7 @@ class Overtaken:
         self.status = self._reader.status
         self.is_stream = self._reader.is_stream
         self.silent = self._reader.silent
+        self.close = self._reader.close
         self.released_facts = self._reader.released_facts
         self.backlog_bytes = self._reader.backlog_bytes
 

@@ -33,6 +33,7 @@ class Refusing:
         self.status = reader.status
         self.is_stream = reader.is_stream
         self.silent = reader.silent
+        self.close = reader.close
         self.released_facts = reader.released_facts
         self.backlog_bytes = reader.backlog_bytes
 
