@@ -8,7 +8,7 @@ from functools import cache
 
 from bandit_svc.storage.moving.tables import MovedTable, Part, moved_tables
 from bandit_svc.storage.postgres.copying import Copy, copy_of
-from bandit_svc.storage.postgres.dialect import Columns
+from bandit_svc.storage.postgres.dialect import Columns, Dialect
 from bandit_svc.storage.postgres.schema import COPIED, dialect
 
 
@@ -23,10 +23,9 @@ def copy_into(part: Part, table: MovedTable) -> Copy:
     """Return what adds rows to a table."""
     names = ", ".join(table.names)
     marks = ", ".join("?" * len(table.names))
-    copy = copy_of(
-        f"INSERT INTO {table.name} ({names}) VALUES ({marks})",  # noqa: S608 - our own names
-        _known(part),
-    )
+    known = _known(part)
+    add = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - our own names
+    copy = copy_of(add, Dialect(known).translated(add).sql, known)
     if copy is None:
         raise AssertionError(f"the table {table.name} has a key that is not moved")
     return copy

@@ -20,7 +20,7 @@ from bandit_svc.storage.moving.tables import (
     Rows,
 )
 from bandit_svc.storage.postgres.beside import INFIX
-from bandit_svc.storage.postgres.copying import copy_rows
+from bandit_svc.storage.postgres.copying import add_rows
 from bandit_svc.storage.postgres.moving.columns import copy_into
 from bandit_svc.storage.postgres.moving.connected import connected
 from bandit_svc.storage.postgres.moving.snapshot import (
@@ -79,7 +79,7 @@ class PostgresDraft:
             _empty(connection, table)
             for rows in batches:
                 try:
-                    copy_rows(connection, copy, rows)
+                    add_rows(connection, copy, rows)
                 except psycopg.DataError as error:
                     raise Conflict(
                         f"a row of the table {table.name} ({place}) can't be kept by a "

@@ -104,7 +104,7 @@ _DELETED: Final = f"""
         RETURN OLD;
     END $$"""  # noqa: S608 - our own names
 
-# All the rows of a batch that are new, each with the state that it begins with.
+# All the rows of a batch that are new; those of a store that is moved may be joined.
 ADD: Final = sql.SQL(f"""
     WITH new AS (
         INSERT INTO {LINES} (row_id, at_ms, ready_at_ms, closes_after_ms, window_ms,
