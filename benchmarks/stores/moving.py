@@ -3,8 +3,8 @@
     python -m benchmarks.stores.moving [--decisions N] [--copied]
 
 Plays N decisions over two experiments, a unit a decision, and learns from them. With
---copied, a block of 10,000 is copied until there are N events (benchmarks.growth), which
-is quicker; its models are those of the block. Then `bandit-svc migrate-to`
+--copied, a block of 10,000 is copied until there are N events (benchmarks.growth): that
+is quicker, and its models are those of the block. Then `bandit-svc migrate-to`
 goes to a server that is started for it, and back to another folder. It exits 1 if a
 command does, or if a table's SHA-256 differs between the first folder and the last.
 """
