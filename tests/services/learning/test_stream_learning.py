@@ -147,7 +147,7 @@ def test_a_node_that_is_silent_is_waited_for_no_longer_and_comes_back_late(
     at_ms = service.now_ms
     follower.ship()
     follower.learner.tick()
-    joined = []
+    joined: list[int] = []
     while not joined or not joined[-1]:
         service.now_ms += 1_000
         follower.ship()
