@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test demo programs test test-lower-bounds wheel wheel-smoke
-.PHONY: lint fmt check story test-spark profile-decision bench bench-damage bench-growth bench-moving bench-quality bench-soak bench-truth fuzz reference lock clean
+.PHONY: lint fmt check story test-postgres test-spark profile-decision bench bench-damage bench-growth bench-moving bench-quality bench-soak bench-truth fuzz reference lock clean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,10 @@ $(SPARK)/.installed: | $(BIN)/python
 # 460 MB of packages and a Java runtime, so it is no part of `make test`.
 test-spark: $(SPARK)/.installed  ## the archive's statement on Spark against ope; needs a Java runtime
 	$(SPARK)/bin/python -m benchmarks.archive.spark
+
+# As many tests of the service as know of no store, over one that is started for them.
+test-postgres: install-test  ## tests/http and tests/services over a PostgreSQL store
+	$(BIN)/python -m tests.harness.stored.over_postgres tests/http tests/services $(PYTEST_ARGS)
 
 profile-decision: install  ## the functions of one warm decision by their own time
 	@$(BIN)/python -m benchmarks.profile_decision

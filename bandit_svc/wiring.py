@@ -39,6 +39,7 @@ from bandit_svc.services.people.persons import Persons
 from bandit_svc.services.people.ports import PeoplePorts
 from bandit_svc.services.people.pseudonyms import Pseudonyms
 from bandit_svc.services.serving.callers.key_uses import KeyUses
+from bandit_svc.services.serving.callers.store_reads import StoreReads
 from bandit_svc.services.serving.catalog import Catalog
 from bandit_svc.services.serving.corrections.known_rewards import KnownRewards
 from bandit_svc.services.serving.enriching.enrichers import Surroundings
@@ -170,6 +171,12 @@ class Worker(Backends):
         # A worker that can't name units does not begin to serve.
         _ = self.pseudonyms
         self.catalog = Catalog(self.storage)
+        self.store_reads = (
+            StoreReads(self.catalog, self.storage.units)
+            if self.storage.is_on_server
+            else None
+        )
+        """Which requests wait for the store's server; None without one."""
         self.learner_watch = LearnerWatch(self.storage, self.reader, self._read_to)
         self.key_uses = KeyUses(self.storage.keys)
         recent = RecentRequests(self.reader, self.storage.facts, self.decoder)

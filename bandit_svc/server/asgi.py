@@ -82,7 +82,7 @@ class Application:
                 return await self._pool.run(partial(call, self._flask, environ))
             address = (scope.get("client") or ("",))[0]
             routes = self.hot_routes
-            if routes.waits(body):
+            if routes.waits(hot, body):
                 work = partial(routes.answer, hot, plain, body, address)
                 reply = await self._pool.run(work)
             elif routes.fits_in_a_turn(hot, body):

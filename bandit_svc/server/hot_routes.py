@@ -176,17 +176,23 @@ class HotRoutes:
         self._limits = request_context.limits
         # An append then waits for the disk, and shares that wait with other threads.
         self._waits = settings.fsync == "always"
+        self._reads = request_context.worker.store_reads
 
-    def waits(self, body: bytes) -> bool:
-        """Return whether an answer has to wait for the disk, so is for a thread.
+    def waits(self, hot: Hot, body: bytes) -> bool:
+        """Return whether an answer has to wait for disk or server: it is for a thread.
 
         What the request names may be looked up there; see `_is_looked_up`.
         """
-        return self._waits or _is_looked_up(body)
+        if self._waits or _is_looked_up(body):
+            return True
+        return self._reads is not None and self._reads.are_made(hot.path, body)
 
     def fits_in_a_turn(self, hot: Hot, body: bytes) -> bool:
         """Return whether the answer may be made between two events of a loop."""
         if self._waits or (hot.steps is not None and len(body) > TURN_BYTES):
+            return False
+        reads = self._reads
+        if reads is not None and reads.are_made(hot.path, body):
             return False
         return not _is_looked_up(body)
 

@@ -5,13 +5,16 @@ Owns the reading of the environment, the real clock and the real randomness.
 
 import contextlib
 import gc
+import logging
 import os
 import secrets
 import sys
+import time
+from contextlib import closing
 
 from bandit_svc import logs, metric_counts
 from bandit_svc.clock import GuardedClock, now_ms
-from bandit_svc.errors import BanditError
+from bandit_svc.errors import BanditError, Unavailable
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metrics import DEGRADED, FOREIGN_CHANGES, FSYNC_FAILURES
 from bandit_svc.scheduling import run_soon
@@ -19,15 +22,18 @@ from bandit_svc.server.app import create_app
 from bandit_svc.server.hot_routes import HotRoutes
 from bandit_svc.server.repeating import Repeating
 from bandit_svc.services.checks.degraded import LEARNER, MODELS, STORE, UNREAD
-from bandit_svc.settings import settings_from
-from bandit_svc.wiring import Worker
+from bandit_svc.settings import Settings, settings_from
+from bandit_svc.wiring import Backends, Worker
 
+STORE_TRIES, STORE_PAUSE_S = 10, 1.0
 GC_THRESHOLD = 20_000
 """Objects made between two young collections; requests leave no cycles behind."""
 METRICS_TICK_MS = 250
 """How long a count waits in memory; a worker that is killed loses those that wait."""
 SWITCH_INTERVAL_S = 1e-4
 """How long a thread that computes may hold up the loop, which waits for it."""
+
+_log = logging.getLogger(__name__)
 
 
 class WebProcess:
@@ -43,6 +49,8 @@ class WebProcess:
         self._decides = decides
         name = f"{'web' if decides else 'pages'}[{os.getpid()}]"
         logs.configure(settings.log_level, name, settings.log_lines)
+        if settings.store:
+            _wait_for_store(settings)
         self._worker = Worker(
             self.settings,
             now_ms(),
@@ -98,6 +106,27 @@ class WebProcess:
         with contextlib.suppress(BanditError):
             self._worker.key_uses.keep(self._clock.now_ms())
         self._worker.close()
+
+
+def _wait_for_store(settings: Settings) -> None:
+    """Wait until the store answers: its server may be away while this one starts anew.
+
+    Raises:
+        SystemExit: it was away for ten seconds. The code is none of those with which a
+            worker ends the whole service; the next one waits again.
+    """
+    for attempt in range(STORE_TRIES):
+        try:
+            with closing(Backends(settings)) as backends:
+                backends.storage.secret()
+                backends.storage.clock.kept()
+        except Unavailable as error:
+            if not attempt:
+                _log.warning("%s; waiting for it", error.message)
+            time.sleep(STORE_PAUSE_S)
+        else:
+            return
+    raise SystemExit(1)
 
 
 def tune_interpreter() -> None:

@@ -35,6 +35,7 @@ from bandit_svc.services.serving.record_reward import (
 )
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, Worker
+from tests.harness.stored.chosen import store_of
 
 T0_MS = 1_790_000_000_000
 SECOND_MS = 1000
@@ -76,7 +77,12 @@ class Service:
     """Two workers and a learner over one folder; `now_ms` is their clock."""
 
     def __init__(self, folder: Path) -> None:
-        self.settings = Settings(data=str(folder), publish_every_ms=0, fsync="never")
+        self.settings = Settings(
+            data=str(folder),
+            store=store_of(folder),
+            publish_every_ms=0,
+            fsync="never",
+        )
         self.now_ms = T0_MS
         self.random = random.Random(7)  # noqa: S311 - a seeded test
         self._opened: list[Backends] = []

@@ -26,6 +26,7 @@ from bandit_svc.services.managing import issue_keys
 from bandit_svc.settings import Settings
 from bandit_svc.storage.keys import Scope
 from bandit_svc.wiring import Backends, Clocks, Worker
+from tests.harness.stored.chosen import store_of
 
 BEGAN_AT_MS = 1_800_000_000_000
 
@@ -54,6 +55,7 @@ class WorkerInProcess:
     ) -> None:
         settings = Settings(
             data=str(folder),
+            store=store_of(folder),
             dev=dev,
             fsync="never",
             weather_url=weather_url,

@@ -58,6 +58,23 @@ class Catalog:
         """A number that differs when other definitions or keys were read."""
         return self._seen_version
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the next question reads the store."""
+        return self._storage.experiments.version() != self._seen_version
+
+    def asks_store(self, key: str) -> bool:
+        """Return whether a decision of an experiment has to read the store.
+
+        It does so for what is known of its unit, and where it was not prepared yet.
+        """
+        served = self._served.get(key)
+        return (
+            served is None
+            or served.experiment is not self._experiments.get(key)
+            or served.asks_store
+        )
+
     def running(self, key: str) -> ServedExperiment:
         """Return a running experiment, ready to decide.
 
@@ -301,7 +318,11 @@ class Catalog:
             return self._load(experiment)
         except PolicyError as error:
             self._unloaded[experiment.key] = error.message
-            return load_policy(experiment.definition, None)
+        except Unavailable:
+            # It is looked for again as soon as the server is there.
+            if not self._storage.is_on_server:
+                raise
+        return load_policy(experiment.definition, None)
 
     def _load(self, experiment: Experiment) -> LoadedPolicy:
         published = self._storage.model_versions.latest(experiment.number)

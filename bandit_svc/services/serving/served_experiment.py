@@ -118,6 +118,16 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     """The same one with the other policy of a split; None without a split that serves.
     """
 
+    @property
+    def asks_store(self) -> bool:
+        """Whether a decision reads what is known of its unit."""
+        return bool(
+            self.features
+            or self.limits is not None
+            or self.reads_traits
+            or self.experiment.definition.sticky
+        )
+
 
 Pmfs = Chances
 """What is drawn from, and what each group would have drawn from."""

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
@@ -43,47 +44,73 @@ _QUICK = (
 )
 
 
-@contextmanager
-def postgres_server() -> Iterator[str]:
-    """Start a server, yield its address, and stop it."""
-    folder = Path(tempfile.mkdtemp(prefix="bandit-postgres-"))
-    user = _USER if os.getuid() == 0 else None
-    if user is not None:
-        # A file that root made in a folder of another one is still root's.
-        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    try:
+class PostgresServer:
+    """A server in a folder of its own, which can be killed and started again."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="bandit-postgres-"))
+        self.address = f"host={self.folder} user=bandit dbname=postgres"
+        self._user = _USER if os.getuid() == 0 else None
+        self._server: subprocess.Popen[bytes] | None = None
+        if self._user is not None:
+            # A file that root made in a folder of another one is still root's.
+            os.chown(self.folder, pwd.getpwnam(self._user).pw_uid, -1)
+        words = ("-U", "bandit", "-A", "trust", "--no-locale", "-E", "UTF8")
         subprocess.run(
-            [
-                *(_program("initdb"), "-D", folder / "data", "-U", "bandit"),
-                *("-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync"),
-            ],
+            [_program("initdb"), "-D", self.folder / "data", *words, "--no-sync"],
             check=True,
             capture_output=True,
-            user=user,
-            cwd=folder,
+            user=self._user,
+            cwd=self.folder,
         )
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
+
+    def url(self, schema: str) -> str:
+        """Return the address of a store, as settings take it."""
+        host = quote(str(self.folder), safe="")
+        return f"postgresql://bandit@/postgres?host={host}&schema={schema}"
+
+    def start(self) -> None:
+        """Start it, again after `stop_at_once`; return when it answers."""
+        data = self.folder / "data"
+        with (self.folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(
                 [
-                    *_WITH_US,
-                    *(_program("postgres"), "-D", folder / "data", "-k", folder),
+                    *(*_WITH_US, _program("postgres"), "-D", data, "-k", self.folder),
                     *("-h", "", *_QUICK),
                 ],
                 stdout=log,
                 stderr=log,
-                user=user,
-                cwd=folder,
+                user=self._user,
+                cwd=self.folder,
             )
-        address = f"host={folder} user=bandit dbname=postgres"
-        try:
-            wait_until(lambda: _answers(address), "the PostgreSQL server answers")
-            yield address
-        finally:
-            # Ends connections that are open, too.
-            server.send_signal(signal.SIGINT)
-            server.wait(GENEROUS_S)
+        wait_until(lambda: _answers(self.address), "the PostgreSQL server answers")
+
+    def stop_at_once(self) -> None:
+        """End it as a fault does: connections are cut, and nothing is written."""
+        self._end(signal.SIGQUIT)
+
+    def close(self) -> None:
+        """Stop it, and delete its folder."""
+        # Ends connections that are open, too.
+        self._end(signal.SIGINT)
+        shutil.rmtree(self.folder)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._server is not None:
+            self._server.send_signal(number)
+            self._server.wait(GENEROUS_S)
+            self._server = None
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Start a server, yield its address, and stop it."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server.address
     finally:
-        shutil.rmtree(folder)
+        server.close()
 
 
 def make_schema(address: str) -> None:

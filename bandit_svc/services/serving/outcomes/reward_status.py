@@ -7,6 +7,7 @@ from typing import Literal
 
 from bandit_svc.domain.events.decision_id import raw_id, ref_of
 from bandit_svc.domain.events.reward import Reward
+from bandit_svc.errors import Unavailable
 from bandit_svc.services.serving.ports import ServingPorts
 
 RewardStatus = Literal["accepted", "duplicate", "conflict", "late"]
@@ -19,6 +20,14 @@ def reward_status(ports: ServingPorts, reward: Reward) -> RewardStatus:
         ports: of the worker.
         reward: that was just appended; the learner may have stored it already.
     """
+    try:
+        return _status_in_store(ports, reward)
+    except Unavailable:
+        # It is in the log, whatever the store would have said of it.
+        return "accepted"
+
+
+def _status_in_store(ports: ServingPorts, reward: Reward) -> RewardStatus:
     known = ports.credits.reported(reward.decision_id, reward.metric, reward.reward_id)
     if known is not None:
         return "duplicate" if reward.value in known else "conflict"

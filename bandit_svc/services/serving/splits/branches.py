@@ -11,6 +11,7 @@ from bandit_svc.domain.splits.split import (
     is_other,
     uniform_of_branch,
 )
+from bandit_svc.errors import Unavailable
 from bandit_svc.services.policy_inputs import policy_of
 from bandit_svc.services.serving.served_experiment import (
     LoadedPolicy,
@@ -66,10 +67,17 @@ def load_other(storage: Storage, experiment: Experiment) -> LoadedPolicy | None:
 def load_other_or_untrained(
     storage: Storage, experiment: Experiment
 ) -> LoadedPolicy | None:
-    """Return the other policy; an untrained one where its model is damaged."""
+    """Return the other policy; an untrained one where its model is damaged.
+
+    So it is too where the server of the store is away.
+    """
     try:
         return load_other(storage, experiment)
     except PolicyError:
+        return _untrained(experiment.definition)
+    except Unavailable:
+        if not storage.is_on_server:
+            raise
         return _untrained(experiment.definition)
 
 

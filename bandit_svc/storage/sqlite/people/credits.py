@@ -202,12 +202,14 @@ def _credited_to(
 ) -> dict[int, bytes]:
     """Return the decision of a reward by experiment, where it has one alone."""
     rows = connection.execute(
-        "SELECT u.number, min(c.decision_id) FROM unit_rewards u"
-        " JOIN credits c USING (position) WHERE u.reward_id = ? AND u.metric = ?"
-        " GROUP BY u.number HAVING count(*) = 1",
+        "SELECT u.number, c.decision_id FROM unit_rewards u"
+        " JOIN credits c USING (position) WHERE u.reward_id = ? AND u.metric = ?",
         (reward_id, metric),
     )
-    return dict(rows.fetchall())
+    found: dict[int, list[bytes]] = {}
+    for number, decision_id in rows.fetchall():
+        found.setdefault(number, []).append(decision_id)
+    return {number: ids[0] for number, ids in found.items() if len(ids) == 1}
 
 
 def _quarantined(
