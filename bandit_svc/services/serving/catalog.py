@@ -60,7 +60,7 @@ class Catalog:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the next question reads the store."""
+        """Return whether the next question reads the store."""
         return self._storage.experiments.version() != self._seen_version
 
     def asks_store(self, key: str) -> bool:

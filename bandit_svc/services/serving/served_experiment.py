@@ -120,7 +120,7 @@ class ServedExperiment(msgspec.Struct, frozen=True):
 
     @property
     def asks_store(self) -> bool:
-        """Whether a decision reads what is known of its unit."""
+        """Return whether a decision reads what is known of its unit."""
         return bool(
             self.features
             or self.limits is not None
