@@ -52,7 +52,8 @@ DECISION_SECONDS = Histogram(
 REWARDS = Counter(
     "bandit_rewards_total",
     "Rewards by outcome: accepted, duplicate, conflict, late, orphan, corrected, "
-    "clipped, refused or invalid (no experiment is known).",
+    "clipped, refused, after_retention (its decision has left the store) or invalid "
+    "(no experiment is known).",
     ["experiment", "outcome"],
 )
 REQUESTS = Counter(

@@ -7,11 +7,11 @@ test fails if the README leaves one out.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, get_type_hints
+from typing import Annotated, Literal, get_type_hints
 
 import msgspec
 
-from bandit_svc.archive.target import checked_url
+from bandit_svc.archive.target import check_retention
 from bandit_svc.domain.callers.networks import networks_of
 from bandit_svc.domain.callers.rates import rates_of
 from bandit_svc.domain.enriching.forecasts import check_source
@@ -19,38 +19,11 @@ from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.interface import FsyncMode
 from bandit_svc.eventlog.stream.address import FILES, stream_address
 from bandit_svc.eventlog.stream.outbox import checked_node
+from bandit_svc.setting import About, Setting
 from bandit_svc.storage.control.place import place_of
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
-
-
-class About(NamedTuple):
-    """The help and the limits of a setting."""
-
-    help: str
-    least: int | None = None
-    most: int | None = None
-
-
-class Setting(NamedTuple):
-    """One setting as commands and pages show it."""
-
-    name: str
-    default: str | int | bool
-    help: str
-    least: int | None = None
-    most: int | None = None
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that sets it."""
-        return f"BANDIT_{self.name.upper()}"
-
-    @property
-    def option(self) -> str:
-        """The option of the command line that sets it."""
-        return "--" + self.name.replace("_", "-")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,6 +199,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "file:///var/lib/bandit/archive or s3://bucket/folder; nowhere without it."
         ),
     ] = ""
+    keep_days: Annotated[
+        int,
+        About(
+            "Days after which joined decisions leave the store, once the archive has "
+            "them, which is needed for it; 0 keeps them for ever.",
+            0,
+            36_500,
+        ),
+    ] = 0
     learner_tick_ms: Annotated[
         int, About("Milliseconds between learner ticks.", 1, 60_000)
     ] = 150
@@ -362,8 +344,7 @@ def _check(settings: Settings) -> None:
     if settings.store:
         place_of(settings.store)
     _check_stream(settings)
-    if settings.archive:
-        checked_url(settings.archive)
+    check_retention(settings.archive, settings.keep_days)
     check_source(settings.weather_url)
     if settings.admin_port and settings.admin_port == settings.port:
         raise InvalidInput(

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter, thread_time
 from typing import NamedTuple
 
+from bandit_svc.archive.dropped import DroppedRows
 from bandit_svc.archive.target import ArchiveTarget
 from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.decision_encoder import DecisionEncoder
@@ -67,7 +68,9 @@ class Backends:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.folder = Path(settings.data).resolve()
-        self.storage: Storage = open_storage(self.folder, settings.store)
+        self.storage: Storage = opened_store(
+            self.folder, settings.store, settings.archive
+        )
         self.reader: EventLogReader = _reader(settings)
 
     @cached_property
@@ -100,7 +103,9 @@ class Backends:
     @property
     def opener(self) -> Callable[[], Storage]:
         """Return a function that opens the store anew; it can be pickled."""
-        return partial(open_storage, self.folder, self.settings.store)
+        return partial(
+            opened_store, self.folder, self.settings.store, self.settings.archive
+        )
 
     @property
     def privacy(self) -> PrivacyPorts:
@@ -291,6 +296,20 @@ def move_ports(backends: Backends, url: str) -> MovePorts:
         draft_of(backends.folder, url),
         shown_place(url, backends.folder),
     )
+
+
+def opened_store(folder: Path, store: str, archive: str) -> Storage:
+    """Return the store of a data folder, which reads below what it has dropped.
+
+    Args:
+        folder: of the data.
+        store: as the setting says it.
+        archive: its URL; "" for none.
+    """
+    storage = open_storage(folder, store)
+    if archive:
+        storage.archived.read_below(DroppedRows(storage, ArchiveTarget(archive)))
+    return storage
 
 
 def log_folder(settings: Settings) -> Path:

@@ -39,6 +39,26 @@ def checked_url(url: str) -> str:
     return url
 
 
+def check_retention(url: str, keep_days: int) -> None:
+    """Require that decisions leave the store for an archive alone.
+
+    Args:
+        url: of the archive, "" for none.
+        keep_days: after which they leave; 0 for never.
+
+    Raises:
+        InvalidInput: there is none, or its URL is wrong.
+    """
+    if url:
+        checked_url(url)
+    elif keep_days:
+        raise InvalidInput(
+            f"keep_days is {keep_days}, and there is no archive: joined decisions "
+            "leave the store for the archive alone; set archive to a URL, such as "
+            "file:///var/lib/bandit/archive, or keep_days to 0"
+        )
+
+
 def shown_url(url: str) -> str:
     """Return a URL without name, password, query and fragment, for messages."""
     parts = urlsplit(url)

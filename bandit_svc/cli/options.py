@@ -13,7 +13,8 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import click
 
 from bandit_svc.cli.command_option import CommandOption, variable_of
-from bandit_svc.settings import SETTINGS, Setting, Settings, settings_from
+from bandit_svc.setting import Setting
+from bandit_svc.settings import SETTINGS, Settings, settings_from
 
 Command = TypeVar("Command", bound=Callable[..., object])
 

@@ -15,12 +15,14 @@ from bandit_svc.http.request_context import RequestContext
 from bandit_svc.services.checks.degraded import (
     STORE,
     Reason,
+    archive_reasons,
     damage_reasons,
     enricher_reasons,
     model_reasons,
     store_reason,
     unlearned_before_ms,
 )
+from bandit_svc.storage.jobs import ARCHIVE
 
 
 def register(app: Flask, request_context: RequestContext) -> None:
@@ -65,6 +67,7 @@ def _not_learned(request_context: RequestContext) -> list[Reason]:
         return reasons
     try:
         reasons += _old_models(request_context)
+        reasons += _not_archived(request_context)
         kept = worker.storage.damages.unacknowledged()
     except BanditError as error:
         return [*reasons, store_reason(error.message_on("command"))]
@@ -77,6 +80,20 @@ def _not_enriched(request_context: RequestContext) -> list[Reason]:
     used = [served.enrichers for served in worker.catalog.served()]
     missing = {name for one in used if one is not None for name in one.missing}
     return enricher_reasons(worker.weather_exchange.fault, sorted(missing))
+
+
+def _not_archived(request_context: RequestContext) -> list[Reason]:
+    """Return why the archive is behind; nothing without one."""
+    worker = request_context.worker
+    if not worker.settings.archive:
+        return []
+    keys = {e.number: e.key for e in worker.catalog.all()}
+    return archive_reasons(
+        {
+            keys.get(row.number, str(row.number)): row.error or ""
+            for row in worker.storage.jobs.faults(ARCHIVE)
+        }
+    )
 
 
 def _old_models(request_context: RequestContext) -> list[Reason]:

@@ -5,7 +5,7 @@ neither a tick nor a request waits for the archive, and one that is missing keep
 from deciding and learning.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os import urandom
 
 import msgspec
@@ -14,6 +14,7 @@ from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.times import has_passed
 from bandit_svc.errors import Conflict
 from bandit_svc.services.archiving.archive_joined import MOST_ROWS
+from bandit_svc.services.archiving.retention import droppable
 from bandit_svc.services.managing.jobs import ID_BYTES
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.jobs import ARCHIVE, JobRow
@@ -39,15 +40,16 @@ class ArchiveState(msgspec.Struct, frozen=True):
 class Archiving:
     """Looks after the archive of a store. The caller holds the learner's lease."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, keep_days: int) -> None:
         self._storage = storage
+        self._keep_days = keep_days
         self._asked: dict[int, str] = {}
         self._looked_at_ms: int | None = None
         self._failed_at_ms: int | None = None
         self._fault: str | None = None
 
     def look(
-        self, experiments: Iterable[Experiment], now_ms: int
+        self, experiments: Sequence[Experiment], now_ms: int
     ) -> ArchiveState | None:
         """Queue what is due; None where it is not yet time to look again."""
         if not has_passed(LOOK_EVERY_MS, self._looked_at_ms, now_ms):
@@ -62,6 +64,12 @@ class Archiving:
         ]
         since = (archived.due_since_ms(number, now_ms) for number in due)
         oldest_ms = min((at for at in since if at is not None), default=now_ms)
+        due += [
+            experiment.number
+            for experiment in experiments
+            if experiment.number not in due
+            and droppable(self._storage, experiment, now_ms, self._keep_days)
+        ]
         if self._fault is None:
             self._ask(due, now_ms)
         elif has_passed(RETRY_MS, self._failed_at_ms, now_ms):

@@ -11,6 +11,7 @@ import msgspec
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.services.archiving.archive_joined import archive_joined
+from bandit_svc.services.archiving.drop_archived import drop_archived
 from bandit_svc.services.archiving.ports import ArchivePorts
 from bandit_svc.services.checks.check import checked_json
 from bandit_svc.services.evaluation.evaluate import evaluate
@@ -41,11 +42,12 @@ def evaluation(
 JOB_KINDS: Mapping[str, JobKind] = {EVALUATION: evaluation, CORRECTION: rebuild}
 
 
-def job_kinds(archive: ArchivePorts | None) -> Mapping[str, JobKind]:
+def job_kinds(archive: ArchivePorts | None, keep_days: int) -> Mapping[str, JobKind]:
     """Return the kinds of a service.
 
     Args:
         archive: of the service, None for one without.
+        keep_days: after which joined decisions leave the store; 0 keeps them.
     """
     if archive is None:
         return JOB_KINDS
@@ -56,8 +58,10 @@ def job_kinds(archive: ArchivePorts | None) -> Mapping[str, JobKind]:
         request: Payload,
         on_progress: OnProgress,
     ) -> Payload:
-        done = archive_joined(archive, experiment, request["now_ms"], on_progress)
+        now_ms = request["now_ms"]
+        done = archive_joined(archive, experiment, now_ms, on_progress)
         made: Payload = msgspec.to_builtins(done)
-        return made
+        dropped = drop_archived(archive, experiment, now_ms, keep_days, on_progress)
+        return made | {"dropped": dropped}
 
     return {**JOB_KINDS, ARCHIVE: archived}

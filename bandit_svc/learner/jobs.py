@@ -96,7 +96,7 @@ def _work(backends: Backends, ending: Ending) -> int:
 
 def _do_all(backends: Backends, ending: Ending) -> None:
     recover_jobs(backends.storage, now_ms())
-    kinds = job_kinds(backends.archive)
+    kinds = job_kinds(backends.archive, backends.settings.keep_days)
     while run_job(backends.storage, kinds, now_ms, ending.check):
         ending.check()
 

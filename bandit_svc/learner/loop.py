@@ -157,7 +157,7 @@ class Learner:
         )
         self._archiving = None
         if self._settings.archive:
-            self._archiving = Archiving(backends.storage)
+            self._archiving = Archiving(backends.storage, self._settings.keep_days)
         self._wakefulness = Wakefulness(self._settings.publish_every_ms)
         self._experiments: list[Experiment] = []
         self._experiments_version = _NEVER

@@ -53,6 +53,8 @@ OUTCOMES: Mapping[str, str] = {
     "rewards_corrected": "corrected",
     "rewards_late": "late",
     "rewards_orphan": "orphan",
+    "rewards_after_retention": "after_retention",
+    "rewards_uncorrected": "after_retention",
     "rewards_quarantined": "quarantined",
     **{
         f"rewards_{outcome}_{of}": outcome

@@ -32,6 +32,8 @@ COUNTERS = {
     "rewards_corrected": "new totals of rewards that were reported before",
     "rewards_late": "rewards that came or occurred after the decision had closed",
     "rewards_orphan": "rewards whose decision was not known 10 s after they came",
+    "rewards_after_retention": "rewards of decisions that the store has dropped",
+    "rewards_uncorrected": "new totals of what the store has dropped",
     "rewards_quarantined": "rewards of units that found no decision within 10 s",
     "quarantine_given_up": "rewards of units that found no decision in days",
     "units_in_both_groups": "units with decisions in both groups",

@@ -69,6 +69,9 @@ class Jobs(Protocol):
     def all(self, number: int, kind: str) -> list[JobRow]:
         """Return the jobs of an experiment and a kind without results, newest first."""
 
+    def faults(self, kind: str) -> list[JobRow]:
+        """Return the newest finished job of each experiment that failed, of a kind."""
+
     def unfinished(self) -> bool:
         """Return whether a job waits for somebody to do it; costs one look-up.
 

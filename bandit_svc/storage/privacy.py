@@ -119,6 +119,21 @@ class Privacy(Erased, Protocol):
             The erasure as it is now, at the step `blanked`.
         """
 
+    def keep_below(self, erasure: Erasure) -> Erasure:
+        """Keep which experiments have decisions of the ids that the archive alone has.
+
+        What is learned anew of joined decisions is taken away, as `blank` does.
+
+        Args:
+            erasure: at the step `blanked`.
+
+        Returns:
+            The erasure with the numbers of these experiments too.
+
+        Raises:
+            Unprocessable: the archive can't be read.
+        """
+
     def seen_after(self, row_id: int, at_ms: int, limit: int) -> SeenUnits:
         """Return the units of the next stored decisions that were made after a time.
 

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from bandit_svc.archive.duck import sums_of
-from bandit_svc.archive.order import parquet
+from bandit_svc.archive.opened import parquet
 from bandit_svc.archive.sufficient import CLIP, Target, estimates_of
 from bandit_svc.archive.target import ArchiveTarget
 from bandit_svc.domain.limits import DAY_MS

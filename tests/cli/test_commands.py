@@ -14,7 +14,8 @@ from bandit_svc.cli.exit_codes import exit_code, sentence
 from bandit_svc.cli.main import main
 from bandit_svc.client import BanditClientError
 from bandit_svc.errors import Conflict, FieldError, InvalidInput, TooLarge, Unavailable
-from bandit_svc.settings import SETTINGS, Setting
+from bandit_svc.setting import Setting
+from bandit_svc.settings import SETTINGS
 from tests.harness.command import Run
 
 COMMANDS = dict(every_command(main))

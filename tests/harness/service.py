@@ -20,7 +20,7 @@ from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.domain.variant import Variant
 from bandit_svc.eventlog.interface import START
-from bandit_svc.learner.job_kinds import JOB_KINDS
+from bandit_svc.learner.job_kinds import job_kinds
 from bandit_svc.learner.loop import BUDGET_S, Learner, Tick
 from bandit_svc.services.learning.replay import Replayed, replay
 from bandit_svc.services.managing import lifecycle
@@ -184,7 +184,8 @@ class Service:
             self.learner.tick()
             if not self.storage.corrections.waiting():
                 return
-            while run_job(self.storage, JOB_KINDS, lambda: self.now_ms):
+            kinds = job_kinds(self.open().archive, self.settings.keep_days)
+            while run_job(self.storage, kinds, lambda: self.now_ms):
                 pass
         raise AssertionError("corrections are still pending")
 

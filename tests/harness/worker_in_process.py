@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -18,7 +18,6 @@ from bandit_svc.domain.clock_guard import KeptClock
 from bandit_svc.domain.events.codec import Fact
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.eventlog.interface import START
-from bandit_svc.eventlog.stream.address import FILES
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.learner.loop import Learner
 from bandit_svc.server.app import create_app
@@ -39,6 +38,14 @@ class Answer(TestResponse):
         return self.get_json()
 
 
+class Chosen(TypedDict, total=False):
+    """Settings that a test chooses."""
+
+    weather_url: str
+    stream: str
+    archive: str
+
+
 class WorkerInProcess:
     """A web worker and its caller; `now_ms` is the time that both see."""
 
@@ -50,16 +57,10 @@ class WorkerInProcess:
         suffix: str = "ab12",
         now_ms: int = BEGAN_AT_MS,
         pseudonym_key: bytes | None = None,
-        weather_url: str = "",
-        stream: str = FILES,
+        **chosen: Unpack[Chosen],
     ) -> None:
         settings = Settings(
-            data=str(folder),
-            store=store_of(folder),
-            dev=dev,
-            fsync="never",
-            weather_url=weather_url,
-            stream=stream,
+            data=str(folder), store=store_of(folder), dev=dev, fsync="never", **chosen
         )
         self.folder = folder
         self.now_ms = now_ms

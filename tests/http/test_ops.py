@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from bandit_svc.http.request_context import RequestContext
 from bandit_svc.server.app import create_app
 from bandit_svc.services.checks.degraded import UNREAD_MS
 from bandit_svc.services.checks.learner_watch import LOOK_EVERY_MS
+from bandit_svc.storage.jobs import ARCHIVE, JobRow
 from bandit_svc.storage.rows import FoundDamages
 from policies.base import PolicyError
 from tests.harness.worker_in_process import WorkerInProcess
@@ -306,3 +308,28 @@ def test_a_fault_of_ours_is_a_problem_and_its_log_line_carries_no_value(
     assert [(r.levelno, r.name) for r in caplog.records] == [
         (logging.ERROR, problems.__name__)
     ]
+
+
+def test_readyz_is_degraded_while_the_archive_can_not_be_written(
+    tmp_path: Path,
+) -> None:
+    url = f"file://{tmp_path}/archive"
+    service = WorkerInProcess(tmp_path / "data", dev=False, archive=url)
+    jobs = service.worker.storage.jobs
+    service.create("hero")
+    jobs.add(JobRow("1", 1, ARCHIVE, {"now_ms": 1}, 1), 1)
+    waiting = service.client.get("/readyz").get_json()
+    jobs.claim(2)
+    jobs.fail("1", "the archive is a file", 3, 10)
+    failed = service.client.get("/readyz")
+    jobs.add(JobRow("2", 1, ARCHIVE, {"now_ms": 1}, 4), 1)
+    jobs.claim(5)
+    jobs.complete("2", {}, 6, 10)
+    done = service.client.get("/readyz").get_json()
+    service.worker.close()
+
+    assert "archive" not in str(waiting)
+    assert failed.status_code == 200
+    assert "archive: the newest try" in failed.text
+    assert "the archive is a file" in failed.text
+    assert "archive" not in str(done)

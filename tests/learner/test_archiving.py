@@ -33,7 +33,7 @@ def place(service: Service, tmp_path: Path) -> Path:
 def tick(service: Service) -> Tick:
     """Tick, and do the jobs that were asked for."""
     done = service.learner.tick()
-    kinds = job_kinds(Backends(service.settings).archive)
+    kinds = job_kinds(Backends(service.settings).archive, service.settings.keep_days)
     while run_job(service.storage, kinds, lambda: service.now_ms):
         pass
     service.now_ms += RETRY_MS + 1
@@ -77,3 +77,23 @@ def test_without_an_archive_nothing_is_looked_at(service: Service) -> None:
     service.rounds(5)
 
     assert service.mature().archive is None
+
+
+def test_what_is_old_leaves_the_store_by_a_job(service: Service, place: Path) -> None:
+    service.settings = replace(service.settings, keep_days=1)
+    service.learner = service.new_learner()
+    service.rounds(2_100)
+    service.mature()
+    service.now_ms += DAY_MS
+    service.learner_lives()
+    tick(service)
+    service.now_ms += 2 * DAY_MS
+    service.learner_lives()
+    tick(service)
+    tick(service)
+    fresh = Backends(service.settings)
+    positions = [row.position for row in fresh.storage.joins.after(1, 0, 10_000)]
+
+    assert fresh.storage.archived.dropped(1) == 40
+    assert positions == [*range(1, 2_141)]
+    assert len([*place.rglob("*.parquet")]) == 2

@@ -132,6 +132,7 @@ def test_health_and_the_interface_are_on_both(
     ("variables", "words"),
     [
         ({"BANDIT_ADMIN_PORT": "8000"}, "must differ"),
+        ({"BANDIT_KEEP_DAYS": "7"}, "there is no archive"),
         ({"BANDIT_TRUSTED_PROXIES": "10.0.0.0/8,nobody"}, "trusted_proxies"),
         ({"BANDIT_DEV": "1", "BANDIT_ADMIN_HOST": "0.0.0.0"}, "admin_host"),  # noqa: S104
     ],

@@ -17,7 +17,7 @@ from bandit_svc.cli.service import private_folder
 from bandit_svc.clock import now_ms
 from bandit_svc.eventlog.bounded import shortages
 from bandit_svc.eventlog.kept import kept_faults
-from bandit_svc.services.archiving.faults import archive_faults
+from bandit_svc.services.archiving.faults import archive_faults, archive_state
 from bandit_svc.services.managing.doctor import examine
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, log_folder, log_limits, log_room
@@ -70,6 +70,8 @@ def doctor(
         faults = examine(backends.storage, backends.reader, now_ms(), around)
         if not faults:
             faults = archive_faults(backends.storage, backends.archive)
+        if not faults and backends.archive is not None:
+            click.echo(archive_state(backends.archive))
     for fault in faults:
         click.echo(fault)
     if faults:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from bandit_svc.archive.names import FileName
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.numbers import counted
 from bandit_svc.errors import Unprocessable
+from bandit_svc.services.archiving.files import name_of
 from bandit_svc.services.archiving.ports import ArchivePorts
 from bandit_svc.storage.archive.archived import ArchivedFile
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.jobs import ARCHIVE
 
 
 def archive_faults(storage: Storage, archive: ArchivePorts | None) -> list[str]:
@@ -20,7 +21,7 @@ def archive_faults(storage: Storage, archive: ArchivePorts | None) -> list[str]:
         storage: the service's.
         archive: the store with its archive; None without one.
     """
-    faults: list[str] = []
+    faults = [row.error for row in storage.jobs.faults(ARCHIVE) if row.error]
     for experiment in storage.experiments.all():
         files = storage.archived.files(experiment.number)
         faults += _gaps(experiment, files)
@@ -37,18 +38,35 @@ def archive_faults(storage: Storage, archive: ArchivePorts | None) -> list[str]:
     return faults
 
 
+def archive_state(archive: ArchivePorts) -> str:
+    """Return how much the archive has, and of how much it has the only copy."""
+    storage = archive.storage
+    numbers = [experiment.number for experiment in storage.experiments.all()]
+    files = [file for number in numbers for file in storage.archived.files(number)]
+    decisions = sum(file.last - file.first + 1 for file in files)
+    dropped = sum(storage.archived.dropped(number) for number in numbers)
+    return (
+        f"the archive {archive.target.shown} has {counted(len(files), 'file')} of "
+        f"{counted(decisions, 'joined decision')}, of which {dropped:,} have left the "
+        "store"
+    )
+
+
 def missing_or_altered(
     archive: ArchivePorts, experiment: Experiment, file: ArchivedFile
 ) -> str | None:
     """Return what is wrong with a file as a sentence, None if nothing is."""
-    name = FileName(experiment.key, file.day, file.first, file.last)
+    name = name_of(experiment, file)
     found = archive.target.sha256(str(name))
     if found == file.sha256:
         return None
     what = "is missing" if found is None else "has other bytes than were written"
+    way_out = "or `bandit-svc archive --mend` writes it again from the store"
+    if file.last <= archive.storage.archived.dropped(file.number):
+        way_out = "since the store has dropped its decisions"
     return (
         f"{name} of the archive {archive.target.shown} {what}; restore it from a copy, "
-        "or `bandit-svc archive --mend` writes it again from the store"
+        f"{way_out}"
     )
 
 

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from bandit_svc.archive.names import FileName
-from bandit_svc.archive.order import parquet
+from bandit_svc.archive.opened import parquet
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.plain_values import Payload
 from bandit_svc.errors import Conflict
@@ -28,7 +28,7 @@ from bandit_svc.storage.archive.archived import ArchivedFile, Span
 GROUP_ROWS: Final = 20_000
 """About so many rows are in memory at once, and in a row group of the file."""
 _LEASE = "archive"
-_FOLDER = "archiving"
+FOLDER: Final = "archiving"
 """In the data folder; what a process that was killed has left there is deleted."""
 OnProgress = Callable[[int, int], None]
 
@@ -43,7 +43,7 @@ def writing(ports: ArchivePorts) -> Iterator[None]:
     with ports.storage.leases.hold(_LEASE) as held:
         if held is None:
             raise Conflict("another process writes to the archive; try again later")
-        folder = ports.folder / _FOLDER
+        folder = ports.folder / FOLDER
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         try:
@@ -88,44 +88,64 @@ class ExperimentFiles:
     def _follow(self, file: ArchivedFile) -> bool:
         # Read before the rows: what changes meanwhile is looked at again.
         changes = self._archived.changes(self._number)
-        if self._source(file.first, file.last) == file.source:
+        if self._is_same(file):
             self._archived.keep(msgspec.structs.replace(file, checked=changes))
             return False
         self.write(Span(file.first, file.last, file.day))
         return True
 
-    def _source(self, first: int, last: int) -> str:
+    def _is_same(self, file: ArchivedFile) -> bool:
+        """Return whether the store has the rows that a file was made of."""
+        before, own = self._source(file.first, file.last)
+        if file.first == self._archived.dropped(self._number) + 1:
+            # What comes before it is in the archive alone, and does not change.
+            return file.source.endswith(own)
+        return file.source == before + own
+
+    def current(self, file: ArchivedFile) -> ArchivedFile:
+        """Return a file as it is recorded, made again if the store's rows have changed.
+
+        Raises:
+            Unprocessable: the archive can't be used.
+        """
+        if self._is_same(file):
+            return file
+        return self.write(Span(file.first, file.last, file.day))
+
+    def _source(self, first: int, last: int) -> tuple[str, str]:
+        """Return digests of what comes before a span, and of its own rows."""
         begin = max(1, first - WARM_UP)
         self._on_progress(begin - 1, self._total)
-        return self._archived.source(self._number, begin, last)
+        before = self._archived.source(self._number, begin, first - 1)
+        return before, self._archived.source(self._number, first, last)
 
-    def write(self, span: Span) -> None:
-        """Make a file, put it into the archive and record it.
+    def write(self, span: Span) -> ArchivedFile:
+        """Make a file, put it into the archive and record it; return the record.
 
         Raises:
             Unprocessable: the archive can't be used.
         """
         changes = self._archived.changes(self._number)
-        source = self._source(span.first, span.last)
-        name = FileName(self._experiment.key, span.day, span.first, span.last)
-        with tempfile.TemporaryDirectory(dir=self._ports.folder / _FOLDER) as folder:
+        source = "".join(self._source(span.first, span.last))
+        name = name_of(self._experiment, span)
+        with tempfile.TemporaryDirectory(dir=self._ports.folder / FOLDER) as folder:
             path = Path(folder) / "part.parquet"
             rows = self._make(span, path)
-            size, sha256 = path.stat().st_size, _sha256(path)
+            size, sha256 = path.stat().st_size, sha256_of(path)
             self._ports.target.put(str(name), path, sha256)
-        self._archived.keep(
-            ArchivedFile(
-                number=self._number,
-                first=span.first,
-                last=span.last,
-                day=span.day,
-                rows=rows,
-                size=size,
-                sha256=sha256,
-                source=source,
-                checked=changes,
-            )
+        made = ArchivedFile(
+            number=self._number,
+            first=span.first,
+            last=span.last,
+            day=span.day,
+            rows=rows,
+            size=size,
+            sha256=sha256,
+            source=source,
+            checked=changes,
         )
+        self._archived.keep(made)
+        return made
 
     def _make(self, span: Span, path: Path) -> int:
         """Write the rows of a span to a file of this machine; return how many."""
@@ -152,6 +172,12 @@ class ExperimentFiles:
             yield group
 
 
-def _sha256(path: Path) -> str:
+def name_of(experiment: Experiment, file: ArchivedFile | Span) -> FileName:
+    """Return the name of a file."""
+    return FileName(experiment.key, file.day, file.first, file.last)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the digest of a file in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

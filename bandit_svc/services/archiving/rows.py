@@ -6,14 +6,13 @@ columns of a span are a function of the store's rows: the reward model behind `q
 WARM_UP positions before the span, so that no file depends on the one before.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from bandit_svc.archive.order import PageRow
-from bandit_svc.domain.events.decision import Decision
+from bandit_svc.archive.rows import PageRow
+from bandit_svc.archive.units import unit_number
 from bandit_svc.domain.events.event import encode_event
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.domain.plain_values import Payload
@@ -52,6 +51,7 @@ def archive_fields(arrow: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - untyp
         ("q", arrow.list_(arrow.float64())),
         ("line", arrow.binary()),
         ("page", arrow.binary()),
+        ("besides", arrow.binary()),
     ]
 
 
@@ -69,8 +69,9 @@ class ArchivedRows:
         """Yield the rows of these positions, in batches; each slot of a page is one."""
         predictor = RewardPredictor(self._experiment.definition)
         begin = max(0, first - 1 - WARM_UP)
-        for rows in self._stored(begin, first - 1):
-            for row in self._examples.by_slot([one.joined for one in rows]):
+        # Of these the archive alone may have some.
+        for before in self._examples.rows((begin, first - 1)):
+            for row in before:
                 predictor.pass_on(row, row.decision, self._examples)
         for rows in self._stored(first - 1, last):
             yield self._rows(rows, predictor)
@@ -115,8 +116,8 @@ class ArchivedRows:
     ) -> Payload:
         decision = one.decision
         whole = stored.joined
-        page = None
-        if whole.slots is not None and one.place == 1:
+        page, is_first = None, one.place <= 1
+        if whole.slots is not None and is_first:
             kept = PageRow(whole.reward, whole.learnable, whole.slots)
             page = msgspec.json.encode(kept)
         return parquet_row(exported_of(one, self._examples)) | {
@@ -129,16 +130,10 @@ class ArchivedRows:
             "unit": unit_number(decision),
             "chosen": decision.chosen,
             "q": _in_rewards(predicted, self._scale),
-            "line": encode_event(whole.decision) if one.place <= 1 else None,
+            "line": encode_event(whole.decision) if is_first else None,
             "page": page,
+            "besides": msgspec.json.encode(stored.besides) if is_first else None,
         }
-
-
-def unit_number(decision: Decision) -> int:
-    """Return a number of a decision's unit; a decision without one is its own unit."""
-    name = decision.id if decision.unit_id is None else decision.unit_id
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8)
-    return int.from_bytes(digest.digest(), "little", signed=True)
 
 
 def _in_rewards(

@@ -19,7 +19,7 @@ UNREAD_MS = 30_000
 DAMAGE, UNREADABLE, MODELS = "damage", "unreadable", "models"
 LEARNER, STORE, UNREAD = "learner", "store", "unread"
 ARCHIVE = "archive"
-"""Of metrics alone: a missing archive keeps no worker from its work."""
+"""A missing archive keeps no worker from its work."""
 WEATHER, ENRICHERS = "weather", "enrichers"
 UNLEARNED_MS = 180_000
 """A matured decision waits at most so long to be learned, beside the pause between two
@@ -175,6 +175,22 @@ def model_reasons(
             )
         )
     return reasons
+
+
+def archive_reasons(faults: Mapping[str, str]) -> list[Reason]:
+    """Return why the archive is behind.
+
+    Args:
+        faults: of the newest try, by experiment key.
+    """
+    if not faults:
+        return []
+    _, fault = min(faults.items())
+    sentence = (
+        f"the newest try to write joined decisions of {_keys(faults)} to the archive "
+        f"has failed: {fault}"
+    )
+    return [Reason(ARCHIVE, sentence)]
 
 
 def _keys(by_key: Mapping[str, object]) -> str:

@@ -13,7 +13,7 @@ from bandit_svc.domain.events.codec import FactDecoder, may_be_retried
 from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
-from bandit_svc.errors import LogUnreadable
+from bandit_svc.errors import LogUnreadable, Unavailable, Unprocessable
 from bandit_svc.eventlog.interface import Batch, EventLogReader, Record
 from bandit_svc.storage.joined.facts import Facts
 
@@ -35,13 +35,21 @@ class RecentRequests:
         self.lock = threading.Lock()
 
     def find(self, decision_id: str) -> Decision | None:
-        """Return the decision of an id, whichever worker made it, or None."""
+        """Return the decision of an id, whichever worker made it, or None.
+
+        Raises:
+            Unavailable: it is in the archive alone, which can't be read now.
+        """
         found = self._decisions.get(decision_id)
         if found is None:
             self._follow()
             found = self._decisions.get(decision_id)
         if found is None:
-            view = self._facts.decision(decision_id)
+            try:
+                view = self._facts.decision(decision_id)
+            except Unprocessable as error:
+                # The archive alone has it, and is away.
+                raise Unavailable(error.message) from error
             found = view.decision if view is not None else None
         return found
 

@@ -133,6 +133,11 @@ def correct_reward(
             "there is no reward of this decision_id, metric and reward_id to correct; "
             "report it first, without `correction`"
         )
+        if ports.known_rewards.has_dropped(report.decision_id):
+            detail = (
+                "the store has dropped this decision, as it is older than keep_days; "
+                "what its rewards came to stays as it is in the archive"
+            )
         raise NotFound(detail, FieldError(pointer, detail))
     # Also where nothing changes: another worker may have been told another total.
     ports.log.append(encode_correction(correction))

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from bandit_svc.storage.archive.below import Below, Besides
 from bandit_svc.storage.rows import JoinedRow
 
 
@@ -52,11 +53,13 @@ class ArchiveRow(NamedTuple):
     Attributes:
         counted: how many rewards counted.
         exposed_at_ms: when it was shown, from which its window counts.
+        besides: what a look-up and sums need of it.
     """
 
     joined: JoinedRow
     counted: int
     exposed_at_ms: int
+    besides: Besides
 
 
 class Archived(Protocol):
@@ -86,7 +89,8 @@ class Archived(Protocol):
     def outdated(self, number: int) -> list[ArchivedFile]:
         """Return the files that were not compared since the store has changed.
 
-        Corrected rewards and erased units change what was joined before.
+        Corrected rewards and erased units change what was joined before. Files of what
+        was dropped are not among them: the store has nothing to compare them with.
         """
 
     def rows(self, number: int, position: int, limit: int) -> list[ArchiveRow]:
@@ -101,3 +105,52 @@ class Archived(Protocol):
 
     def changes(self, number: int) -> str:
         """Return a text that differs after any change to decisions joined before."""
+
+    def dropped(self, number: int) -> int:
+        """Return the last joined position that was dropped; 0 for none."""
+
+    def drop(self, file: ArchivedFile) -> bool:
+        """Let the archive alone have the positions of a file, from now on.
+
+        Their rows are taken away by `remove`.
+
+        Args:
+            file: the next one behind what was dropped, as it is recorded.
+
+        Returns:
+            False, and nothing has changed, if it is not the next one, if its decisions
+            may have changed since it was compared, or if corrections or an erasure
+            wait.
+        """
+
+    def remove(self, number: int, most: int) -> int:
+        """Take away rows of what was dropped; return of how many positions.
+
+        Args:
+            number: of the experiment.
+            most: positions in this one transaction.
+        """
+
+    def dropped_place(self, decision_id: str) -> int | None:
+        """Return the joined position of a dropped decision; None of any other.
+
+        It is known until `forget_ids`.
+        """
+
+    def forget_ids(
+        self, number: int, before_ms: int, after: bytes, most: int
+    ) -> bytes | None:
+        """Forget ids of dropped decisions that were joined before the day of a time.
+
+        Args:
+            number: of the experiment.
+            before_ms: the time.
+            after: what the slice before has returned; b"" for the first.
+            most: ids that are looked at.
+
+        Returns:
+            Where the next slice begins; None behind the last.
+        """
+
+    def read_below(self, below: Below) -> None:
+        """Read what was dropped from there, for all parts of this store."""

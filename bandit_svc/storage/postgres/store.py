@@ -10,6 +10,7 @@ from typing import Final, cast
 
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.archive.archived import Archived
+from bandit_svc.storage.archive.below import Reached
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.control.experiments import Experiments
@@ -145,9 +146,12 @@ class PostgresStorage:
         self.ended_sessions: EndedSessions = SqliteEndedSessions(database)
         self.sources: Sources = SqliteSources(database, changes)
         self.corrected: Corrected = SqliteCorrected(database)
-        self.facts: Facts = SqliteFacts(database, decisions, CHECK)
+        reached = Reached()
+        self.facts: Facts = SqliteFacts(database, decisions, reached, CHECK)
         just_joined = JustJoined()
-        self.joins: Joins = SqliteJoins(database, decisions, just_joined, OPEN_ROWS)
+        self.joins: Joins = SqliteJoins(
+            database, decisions, just_joined, reached, OPEN_ROWS
+        )
         self.slot_tallies: SlotTallies = SqliteSlotTallies(database)
         self.breakdowns: Breakdowns = SqliteBreakdowns(database)
         self.model_versions: ModelVersions = PostgresModelVersions(
@@ -160,7 +164,7 @@ class PostgresStorage:
         self.overview: Overview = SqliteOverview(database, decisions)
         self.unit_facts: UnitFacts = SqliteUnitFacts(database)
         self.sticky: StickyChoices = SqliteStickyChoices(database)
-        self.privacy: Privacy = SqlitePrivacy(database, decisions, self.secret)
+        self.privacy: Privacy = SqlitePrivacy(database, decisions, self.secret, reached)
         self.corrections: Corrections = SqliteCorrections(
             database,
             decisions,
@@ -171,7 +175,7 @@ class PostgresStorage:
         self.programmes: Programmes = SqliteProgrammes(database, changes)
         self.programme_totals: ProgrammeTotals = SqliteProgrammeTotals(database)
         self.credits: Credits = SqliteCredits(database)
-        self.archived: Archived = SqliteArchived(database, decisions, _SOURCE)
+        self.archived: Archived = SqliteArchived(database, decisions, reached, _SOURCE)
         self._units = PostgresUnits(
             (address, f"{name}_units"), self.secret, self._listening.units_are_read
         )

@@ -17,6 +17,7 @@ from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.stream.mark import Mark
 from bandit_svc.domain.stream.progress import NO_PROGRESS, Place, Progress, Taken
 from bandit_svc.errors import Unavailable
+from bandit_svc.storage.archive.below import Reached
 from bandit_svc.storage.joined.facts import NO_DAMAGES
 from bandit_svc.storage.rows import (
     Arrival,
@@ -29,6 +30,7 @@ from bandit_svc.storage.rows import (
     ReleasedCount,
     Totals,
 )
+from bandit_svc.storage.sqlite.archive.dropping import place_of_removed
 from bandit_svc.storage.sqlite.damages import add_damages
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.ingesting import Ingesting
@@ -88,8 +90,10 @@ class SqliteFacts:
         self,
         database: Database,
         decisions: StoredDecisions,
+        reached: Reached,
         check: Check = faults,
     ) -> None:
+        self._reached = reached
         self._database = database
         self._check = check
         self._decisions = decisions
@@ -186,16 +190,24 @@ class SqliteFacts:
                 " LEFT JOIN sound_joined j USING (row_id) WHERE d.id = ?",
                 [page_of(stored)],
             ).fetchone()
-            if row is None:
-                return None
-            *row, row_id = row
-            view = self._view(row)
-            if view is None:
-                return None
-            if view.decision.slots is None:
-                rewards = connection.execute(REWARDS_OF, [stored]).fetchall()
-                return replace(view, rewards=tuple(map(reward_row_of, rewards)))
-            return page_view(connection, view, slot_of(stored), row_id)
+            if row is not None:
+                return self._whole_view(connection, stored, row)
+            gone = place_of_removed(connection, stored)
+        if gone is None:
+            return None
+        return self._reached.order.view(*gone, slot_of(stored))
+
+    def _whole_view(
+        self, connection: sqlite3.Connection, stored: bytes, found: Sequence[Any]
+    ) -> DecisionView | None:
+        *row, row_id = found
+        view = self._view(row)
+        if view is None:
+            return None
+        if view.decision.slots is None:
+            rewards = connection.execute(REWARDS_OF, [stored]).fetchall()
+            return replace(view, rewards=tuple(map(reward_row_of, rewards)))
+        return page_view(connection, view, slot_of(stored), row_id)
 
     def _view(self, row: Sequence[Any]) -> DecisionView | None:
         stored, logged, state, at_ms, ready_at_ms, closes_after_ms, *joined = row

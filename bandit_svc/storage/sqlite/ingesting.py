@@ -53,6 +53,7 @@ from bandit_svc.storage.sqlite.rows.known import (
     place_of,
 )
 from bandit_svc.storage.sqlite.rows.orphans import any_orphans, counted_to_ms
+from bandit_svc.storage.sqlite.rows.retained import Retained
 from bandit_svc.storage.sqlite.rows.shared_parts import PartNumbers
 from bandit_svc.storage.sqlite.rows.states import (
     AMBIGUOUS,
@@ -111,8 +112,8 @@ class Ingesting:
         self._units = Units(connection)
         self._clients = LocalClients(connection)
         self._crediting = Crediting(connection)
-        self._orphans = True
-        self._counted_to_ms = 0
+        self._orphans, self._counted_to_ms = True, 0
+        self._retained = Retained(connection, self._counts)
 
     def run(self, arrivals: Sequence[Arrival]) -> IngestOutcome:
         """Keep every arrival: decisions first, so that fewer rewards are orphans."""
@@ -144,10 +145,12 @@ class Ingesting:
             else:
                 unit_facts.append((event, arrival.logged, arrival.source))
         crediting = self._crediting
+        decisions = [*self._retained.decisions(decisions)]
         crediting.decided((d, rule) for _, d, rule, _ in decisions)
         self._keep(decisions)
         keep_sticky(self._connection, [d for _, d, rule, _ in decisions if rule.sticky])
-        for activation in sorted(activations, key=lambda a: a.activated_at_ms):
+        shown = self._retained.activations(activations)
+        for activation in sorted(shown, key=lambda a: a.activated_at_ms):
             self._activation(activation)
         self._keep_rewards(rewards)
         crediting.link(fact for fact, *_ in unit_facts)
@@ -309,6 +312,7 @@ class Ingesting:
 
     def _keep_rewards(self, rewards: Sequence[Reward]) -> None:
         """Insert the rewards at once; one by one where some are repeated."""
+        rewards = self._retained.rewards(rewards)
         known = known_decisions(
             self._connection, [reward.decision_id for reward in rewards]
         )

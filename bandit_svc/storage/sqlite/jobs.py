@@ -69,6 +69,17 @@ class SqliteJobs:
             return found
         return msgspec.structs.replace(found, result=msgspec.json.decode(result))
 
+    def faults(self, kind: str) -> list[JobRow]:
+        """See the interface."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM sound_jobs WHERE error IS NOT NULL"  # noqa: S608 - a constant
+                " AND sequence IN (SELECT max(sequence) FROM jobs WHERE kind = ?"
+                " AND finished_at_ms IS NOT NULL GROUP BY number) ORDER BY number",
+                [kind],
+            ).fetchall()
+        return [_row(row) for row in rows]
+
     def all(self, number: int, kind: str) -> list[JobRow]:
         """See the interface."""
         with self._database.read() as connection:

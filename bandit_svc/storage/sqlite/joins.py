@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
+from bandit_svc.storage.archive.below import Reached
 from bandit_svc.storage.joined.joins import NO_SUMS
 from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import (
@@ -21,6 +22,7 @@ from bandit_svc.storage.rows import (
     UpliftSums,
     closing_counts,
 )
+from bandit_svc.storage.sqlite.archive.dropping import dropped_position
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.imports.tables import imported_after
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
@@ -70,8 +72,10 @@ class SqliteJoins:
         database: Database,
         decisions: StoredDecisions,
         just_joined: JustJoined,
+        reached: Reached,
         open_rows: OpenRows = CHECKED_ROWS,
     ) -> None:
+        self._reached = reached
         self._database = database
         self._open_rows = open_rows
         self._decisions = decisions
@@ -159,6 +163,17 @@ class SqliteJoins:
                 return imported_after(connection, number, position, limit)
         if kept := self._just_joined.after(number, position, limit):
             return kept
+        rows = self._stored_after(number, position, limit)
+        follow = bool(rows) and rows[0].position == position + 1
+        if not follow and position < self._dropped(number):
+            return self._reached.order.after(number, position, limit)
+        return rows
+
+    def _dropped(self, number: int) -> int:
+        with self._database.read() as connection:
+            return dropped_position(connection, number)
+
+    def _stored_after(self, number: int, position: int, limit: int) -> list[JoinedRow]:
         with self._database.read() as connection:
             while found := self._readable_after(connection, (number, position, limit)):
                 rows = [
@@ -177,6 +192,11 @@ class SqliteJoins:
         self, number: int, position: int, limit: int, made: Made = ALWAYS
     ) -> list[ClosedRow]:
         """See the interface."""
+        if position < self._dropped(number):
+            order = self._reached.order
+            if found := order.closed_after(number, position, limit, made):
+                return found
+        position = max(position, self._dropped(number))
         where = number, position, *made, limit
         with self._database.read() as connection:
             rows = self._readable_after(connection, where, _AFTER_MADE)

@@ -6,6 +6,7 @@ migration that has been released is never edited; the next change is a new one.
 
 from sqlite_utils import Database
 
+from bandit_svc.storage.sqlite.archive.dropping import create_dropped
 from bandit_svc.storage.sqlite.archive.store import create_archived
 from bandit_svc.storage.sqlite.corrections.kept import create_corrections
 from bandit_svc.storage.sqlite.corrections.states import (
@@ -354,4 +355,10 @@ def m050_stream_progress(db: Database) -> None:
     create_progress(db)
 
 
-LAST_MIGRATION = m050_stream_progress.__name__
+@migrations()
+def m051_dropped(db: Database) -> None:
+    """Create the tables of what was dropped for the archive."""
+    create_dropped(db)
+
+
+LAST_MIGRATION = m051_dropped.__name__

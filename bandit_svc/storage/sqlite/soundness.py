@@ -9,6 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
+from bandit_svc.domain.events.packing import FLOAT_BYTES
 from bandit_svc.storage.sqlite.rows.checksums import SOUND, checked_tables, schema_crc
 from bandit_svc.storage.sqlite.rows.counts import wrong_counts
 from bandit_svc.storage.sqlite.rows.states import JOINED
@@ -33,7 +34,11 @@ class _Sum(NamedTuple):
     facts: str
 
 
-_ALL = "SELECT number, count(*) FROM joined GROUP BY number"
+_ALL = (
+    "SELECT number, sum(n) AS n FROM (SELECT number, count(*) AS n FROM joined"
+    " GROUP BY number UNION ALL SELECT number, n FROM dropped) AS facts GROUP BY number"
+)
+"""What was dropped for the archive is in the sums still."""
 _SUMS = (
     _Sum(
         "joined decisions in the sums over time",
@@ -45,27 +50,35 @@ _SUMS = (
         "rewarded decisions in the sums over time",
         "m005_history",
         "SELECT number, sum(rewarded) FROM history GROUP BY number",
-        "SELECT number, count(*) FROM joined WHERE counted > 0 GROUP BY number",
+        "SELECT number, sum(n) FROM (SELECT number, count(*) AS n FROM joined"
+        " WHERE counted > 0 GROUP BY number"
+        " UNION ALL SELECT number, rewarded FROM dropped) AS facts GROUP BY number",
     ),
     _Sum(
         "rewards in the latencies",
         "m005_history",
         "SELECT number, sum(counted) FROM latencies GROUP BY number",
-        "SELECT number, sum(counted) FROM joined GROUP BY number",
+        "SELECT number, sum(n) FROM (SELECT number, sum(counted) AS n FROM joined"
+        " GROUP BY number UNION ALL SELECT number, counted FROM dropped) AS facts"
+        " GROUP BY number",
     ),
     _Sum(
         "joined decisions in the drift of contexts",
         "m028_contexts_once",
         "SELECT number, sum(n) FROM drift_stretches GROUP BY number",
         # They come with the uplift, which may be behind while it is summed up anew.
-        "SELECT j.number, coalesce(min(u.position), count(*)) FROM joined j"
-        " LEFT JOIN uplift u USING (number) GROUP BY 1",
+        f"SELECT a.number, coalesce(u.position, a.n) FROM ({_ALL}) AS a"  # noqa: S608 - constants
+        " LEFT JOIN uplift u ON u.number = a.number",
     ),
     _Sum(
         "choices in the calibration",
         "m008_trust",
         "SELECT number, sum(happened) FROM calibration GROUP BY number",
-        _ALL,
+        # Of a page, one a slot: what was reported for all of it stands before them.
+        "SELECT number, sum(n) FROM (SELECT j.number AS number,"  # noqa: S608 - constants
+        f" sum(coalesce(length(s.rewards) / {FLOAT_BYTES} - 1, 1)) AS n FROM joined j"
+        " LEFT JOIN joined_slots s USING (row_id) GROUP BY j.number"
+        " UNION ALL SELECT number, choices FROM dropped) AS facts GROUP BY number",
     ),
 )
 EVERY_SUM = frozenset(one.since for one in _SUMS)
@@ -146,9 +159,10 @@ def _join_faults(connection: sqlite3.Connection) -> list[str]:
     if unjoined:
         found.append(f"{unjoined} decisions disagree with the joined order; {WAY_OUT}")
     for number, joined, gaps, tallied in connection.execute(
-        "SELECT number, count(*), max(position) - count(*), (SELECT sum(n) FROM"
+        "SELECT j.number, count(*) + coalesce(min(g.n), 0),"
+        " max(j.position) - count(*) - coalesce(min(g.n), 0), (SELECT sum(n) FROM"
         " tallies t WHERE t.number = j.number AND metric = 'reward')"
-        " FROM joined j GROUP BY number"
+        " FROM joined j LEFT JOIN dropped g ON g.number = j.number GROUP BY j.number"
     ):
         if gaps or joined != tallied:
             found.append(
@@ -198,7 +212,9 @@ def _unit_faults(connection: sqlite3.Connection) -> list[str]:
             " sum(c.treatment + c.baseline) AS counted,"
             " (SELECT count(*) FROM units u WHERE u.number = c.number) AS known,"
             " (SELECT count(*) FROM decisions d WHERE d.number = c.number"
-            "  AND d.ready_at_ms IS NOT NULL) AS exposed"
+            "  AND d.ready_at_ms IS NOT NULL)"
+            " + coalesce((SELECT n FROM dropped g WHERE g.number = c.number), 0)"
+            " AS exposed"
             " FROM unit_counts c GROUP BY c.number) AS counts"
             " WHERE counted NOT BETWEEN known AND exposed"
         )

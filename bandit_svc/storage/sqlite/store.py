@@ -14,6 +14,7 @@ from sqlite_utils import Database as UtilsDatabase
 from bandit_svc import __version__
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.archive.archived import Archived
+from bandit_svc.storage.archive.below import Reached
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.control.experiments import Experiments
@@ -117,10 +118,11 @@ class SqliteStorage:
         self.ended_sessions: EndedSessions = SqliteEndedSessions(self._database)
         self.sources: Sources = SqliteSources(self._database, self._version_file)
         self.corrected: Corrected = SqliteCorrected(self._database)
-        self.facts: Facts = SqliteFacts(self._database, decisions)
+        reached = Reached()
+        self.facts: Facts = SqliteFacts(self._database, decisions, reached)
         just_joined = JustJoined()
-        self.joins: Joins = SqliteJoins(self._database, decisions, just_joined)
-        self.archived: Archived = SqliteArchived(self._database, decisions)
+        self.joins: Joins = SqliteJoins(self._database, decisions, just_joined, reached)
+        self.archived: Archived = SqliteArchived(self._database, decisions, reached)
         self.slot_tallies: SlotTallies = SqliteSlotTallies(self._database)
         self.breakdowns: Breakdowns = SqliteBreakdowns(self._database)
         self.model_versions: ModelVersions = SqliteModelVersions(self._database)
@@ -138,7 +140,9 @@ class SqliteStorage:
             lambda name: attached_file(self._beside(name) / DATABASE),
         )
         self.apart: Apart = SqliteApart(self._database, decisions)
-        self.privacy: Privacy = SqlitePrivacy(self._database, decisions, self.secret)
+        self.privacy: Privacy = SqlitePrivacy(
+            self._database, decisions, self.secret, reached
+        )
         self.programmes: Programmes = SqliteProgrammes(
             self._database, self._version_file
         )

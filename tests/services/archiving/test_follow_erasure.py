@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bandit_svc.archive.target import PART
 from bandit_svc.domain.limits import DAY_MS
 from bandit_svc.errors import Unprocessable
 from bandit_svc.services.archiving.faults import archive_faults
@@ -14,9 +15,11 @@ from bandit_svc.services.archiving.orders import joined_order
 from bandit_svc.services.learning.replay import replay
 from bandit_svc.services.managing.privacy.ask_erasure import ask_erasure
 from bandit_svc.services.managing.privacy.erase_unit import erase_unit
+from bandit_svc.services.managing.privacy.export_unit import export_unit
 from bandit_svc.wiring import Backends
 from tests.harness.service import Service
 from tests.harness.stored.archived import archive, bytes_in, days, ports_of, texts_in
+from tests.harness.stored.retained import drop, with_archive
 
 
 def erase(service: Service, url: str) -> str:
@@ -82,3 +85,66 @@ def test_an_erasure_names_the_setting_where_the_archive_is_not_known(
     service.now_ms += DAY_MS
 
     assert erase(service, url) == "done"
+
+
+@pytest.mark.parametrize("slots", [None, 3])
+def test_an_erased_unit_goes_from_files_that_the_archive_alone_has(
+    service: Service, tmp_path: Path, slots: int | None
+) -> None:
+    url = f"file://{tmp_path}/archive"
+    ports = with_archive(service, url)
+    service.create(policy={"kind": "linear"})
+    hers = {"city": "only-hers", "plan": "shared-one"}
+    made = service.decide(unit_id="erika", context=hers, slots=slots)
+    service.decide(unit_id="other", context={"plan": "shared-one"})
+    days(service, 1, rounds=40)
+    days(service, 2, rounds=110)
+    drop(service, ports)
+    before = service.model()
+    exported = export_unit(service.storage, "erika")
+    ask_erasure(service.storage, "erika", bytes(9), service.now_ms)
+    step = erase(service, url)
+    view = service.storage.facts.decision(made.decision.id)
+    texts = texts_in(ports)
+
+    assert [one.decision_id for one in exported.decisions] == [made.decision.id]
+    assert step == "done"
+    assert not [one for one in texts if "only-hers" in one or "erika" in one]
+    assert view is not None
+    assert view.decision.context == {"plan": "shared-one"}
+    assert view.decision.pmf == made.decision.pmf
+    assert service.model().meta.sha256 != before.meta.sha256
+    assert service.replay().matches
+    assert service.storage.facts.check() == []
+    assert archive_faults(service.storage, ports) == []
+    assert export_unit(service.storage, "erika").decisions == []
+
+
+def test_an_erasure_that_was_killed_in_the_archive_is_done_by_the_next(
+    service: Service, tmp_path: Path
+) -> None:
+    """Killed when the file is recorded and not yet put: the unit is in it still."""
+    url = f"file://{tmp_path}/archive"
+    ports = with_archive(service, url)
+    service.create(policy={"kind": "linear"})
+    service.decide(unit_id="erika", context={"city": "only-hers"})
+    days(service, 1, rounds=40)
+    days(service, 2, rounds=110)
+    drop(service, ports)
+    before = service.model()
+    ask_erasure(service.storage, "erika", bytes(9), service.now_ms)
+    first, *_ = sorted((tmp_path / "archive").rglob("*.parquet"))
+    # A folder where the file is to be written keeps it from being put.
+    part = first.with_name(first.name + PART)
+    part.mkdir()
+    with pytest.raises(Unprocessable, match="can't be written"):
+        erase(service, url)
+    part.rmdir()
+    waiting = service.storage.privacy.waiting()
+
+    assert waiting is not None
+    assert waiting.numbers == (1,)
+    assert erase(service, url) == "done"
+    assert service.model().meta.sha256 != before.meta.sha256
+    assert not [one for one in texts_in(ports) if "only-hers" in one]
+    assert archive_faults(service.storage, ports) == []

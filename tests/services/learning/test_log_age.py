@@ -16,6 +16,7 @@ from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
 from bandit_svc.services.managing.doctor import examine
 from bandit_svc.services.managing.log_damage import log_damage
+from bandit_svc.storage.archive.below import Reached
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.facts import SqliteFacts
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
@@ -195,7 +196,7 @@ def test_a_learner_that_was_killed_before_it_forgot_a_partition_loses_nothing(
         worker.close()
     reader, decoder = played.backends.reader, played.backends.decoder
     database = Database(folder_of(played) / "bandit.db")
-    facts = DyingFacts(database, StoredDecisions(database))
+    facts = DyingFacts(database, StoredDecisions(database), Reached())
     definitions = Definitions(played.storage.experiments)
     for _ in played.workers:
         with pytest.raises(KilledError):

@@ -121,9 +121,12 @@ def _forgotten(
 ) -> Erasure:
     """Take the ids out of everything that the store's tables don't hold."""
     storage = ports.storage
+    # Known before a file is written again, in which nothing is found then.
+    erasure = storage.privacy.keep_below(erasure)
+    on_batch()
     counts = dict(erasure.counts)
     # First, since the archive may be out of reach; then all of this is begun again.
-    if written := ports.follow_archive(on_batch):
+    if written := ports.follow_archive(erasure, on_batch):
         counts["archived_files"] = written
     counts["unit_states"] = storage.units.forget(erasure.ids)
     counts["cap_places"] = storage.reservations.forget(erasure.ids)

@@ -11,12 +11,13 @@ from bandit_svc.domain.events.codec import FactDecoder
 from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.record import Record
 from bandit_svc.storage.interface import Storage
+from bandit_svc.storage.privacy import Erasure
 
 Blank = Callable[[Record, Mapping[bytes, bytes]], bytes | None]
 EraseFromLog = Callable[[Mapping[str, Cursor], Sequence[bytes], Blank], int]
 """See eventlog.erasing.erase_from_log; of one log."""
 
-FollowArchive = Callable[[Callable[[], None]], int]
+FollowArchive = Callable[[Erasure, Callable[[], None]], int]
 """See services.archiving.follow_erasure; of one store and its archive."""
 
 SumUp = Callable[[int, Callable[[], bool]], int]

@@ -28,6 +28,7 @@ class KnownRewards:
         self._reader = reader
         self._facts = storage.facts
         self._corrections = storage.corrections
+        self._archived = storage.archived
         self._decoder = decoder
 
     def find(self, decision_id: str, metric: str, reward_id: str) -> KnownReward | None:
@@ -54,6 +55,10 @@ class KnownRewards:
         if reward is None and fault is not None:
             raise fault
         return reward and (newest or reward)
+
+    def has_dropped(self, decision_id: str) -> bool:
+        """Return whether the archive alone has a decision."""
+        return self._archived.dropped_place(decision_id) is not None
 
     def _unread(
         self, decision_id: str, cursors: Cursors

@@ -10,20 +10,31 @@ from collections.abc import Iterable
 import msgspec
 from sqlite_utils import Database as UtilsDatabase
 
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.domain.limits import DAY_MS
 from bandit_svc.domain.times import timestamp
 from bandit_svc.storage.archive.archived import ArchivedFile, ArchiveRow, Span
+from bandit_svc.storage.archive.below import Below, Besides, Reached
 from bandit_svc.storage.rows import JoinedRow
+from bandit_svc.storage.sqlite.archive.dropping import (
+    begin_drop,
+    dropped_position,
+    forget_ids,
+    position_of_dropped,
+    remove_rows,
+    rewards_of_span,
+)
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
-from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
+from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
 from bandit_svc.storage.sqlite.slots.joined import with_slots
+from bandit_svc.storage.sqlite.slots.views import reward_values, rewards_of_decisions
 
 _FILE = "number, first, last, day, rows, size, sha256, source, checked"
 _ROWS = """
     SELECT j.position, j.reward, j.learnable, j.counted, d.row_id, d.at_ms, d.id,
-        d.logged
+        d.logged, j.joined_at_ms, d.closes_after_ms
     FROM sound_joined j JOIN sound_decisions d USING (row_id)
     WHERE j.number = ? AND j.position > ? ORDER BY j.position LIMIT ?"""
 _SOURCE = """
@@ -31,7 +42,11 @@ _SOURCE = """
     LEFT JOIN joined_slots s USING (row_id)
     WHERE j.number = ? AND j.position >= ? AND j.position <= ? ORDER BY j.position"""
 
-_StoredRow = tuple[int, float, int, int, int, int, bytes, bytes]
+_FORM = "2"
+"""Of the columns of a file, and of what its digest covers."""
+_REWARDS_AT_ONCE = 2_000
+
+_StoredRow = tuple[int, float, int, int, int, int, bytes, bytes, int, int]
 
 
 def create_archived(db: UtilsDatabase) -> None:
@@ -49,9 +64,14 @@ class SqliteArchived:
     """See storage.archive.archived.Archived."""
 
     def __init__(
-        self, database: Database, decisions: StoredDecisions, source: str = _SOURCE
+        self,
+        database: Database,
+        decisions: StoredDecisions,
+        reached: Reached,
+        source: str = _SOURCE,
     ) -> None:
         self._source = source
+        self._reached = reached
         self._database = database
         self._decisions = decisions
 
@@ -99,8 +119,13 @@ class SqliteArchived:
             if first == 1:
                 return False
             found = connection.execute(
-                "SELECT 1 FROM archived WHERE number = ? AND checked <> ? LIMIT 1",
-                (number, _changes(connection, number)),
+                "SELECT 1 FROM archived WHERE number = ? AND checked <> ?"
+                " AND first > ? LIMIT 1",
+                (
+                    number,
+                    _changes(connection, number),
+                    dropped_position(connection, number),
+                ),
             )
             return found.fetchone() is not None
 
@@ -117,7 +142,12 @@ class SqliteArchived:
         """See the interface."""
         with self._database.read() as connection:
             now = _changes(connection, number)
-            return [one for one in _files(connection, number) if one.checked != now]
+            dropped = dropped_position(connection, number)
+            return [
+                one
+                for one in _files(connection, number)
+                if one.checked != now and one.first > dropped
+            ]
 
     def rows(self, number: int, position: int, limit: int) -> list[ArchiveRow]:
         """See the interface."""
@@ -136,33 +166,36 @@ class SqliteArchived:
     ) -> list[ArchiveRow]:
         joined: list[JoinedRow] = []
         row_ids: list[int] = []
-        besides: dict[int, tuple[int, int]] = {}
-        for (
-            position,
-            reward,
-            learnable,
-            counted,
-            row_id,
-            at_ms,
-            stored,
-            logged,
-        ) in found:
-            try:
-                decision = self._decisions.decode(stored, logged)
-            except UnreadableEvent:
-                continue
+        besides: dict[int, tuple[int, int, Besides]] = {}
+        read = self._readable_rows(found)
+        rewards = rewards_of_decisions(connection, [row[1] for row in read])
+        for row, decision in read:
+            position, reward, learnable, counted, row_id, at_ms, *_ = row
             joined.append(JoinedRow(position, reward, bool(learnable), decision))
             row_ids.append(row_id)
-            besides[position] = counted, at_ms
+            kept = Besides(at_ms, row[8], row[9], rewards.get(decision.id, ()))
+            besides[position] = counted, at_ms, kept
         return [
             ArchiveRow(row, *besides[row.position])
             for row in with_slots(connection, joined, row_ids)
         ]
 
+    def _readable_rows(
+        self, found: Iterable[_StoredRow]
+    ) -> list[tuple[_StoredRow, Decision]]:
+        read: list[tuple[_StoredRow, Decision]] = []
+        for row in found:
+            try:
+                read.append((row, self._decisions.decode(row[6], row[7])))
+            except UnreadableEvent:
+                continue
+        return read
+
     def source(self, number: int, first: int, last: int) -> str:
         """See the interface."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(_FORM.encode())
         with self._database.read() as connection:
+            digest.update(_rewards_digest(connection, number, first, last))
             for crcs in connection.execute(self._source, (number, first, last)):
                 digest.update(b"".join(crc or b"-" for crc in crcs))
         return digest.hexdigest()
@@ -171,6 +204,45 @@ class SqliteArchived:
         """See the interface."""
         with self._database.read() as connection:
             return _changes(connection, number)
+
+    def dropped(self, number: int) -> int:
+        """See the interface."""
+        with self._database.read() as connection:
+            return dropped_position(connection, number)
+
+    def drop(self, file: ArchivedFile) -> bool:
+        """See the interface."""
+        with self._database.write() as connection:
+            if (
+                file.first != dropped_position(connection, file.number) + 1
+                or file not in _files(connection, file.number)
+                or file.checked != _changes(connection, file.number)
+                or _are_changes_waiting(connection, file.number)
+            ):
+                return False
+            begin_drop(connection, file.number, file.last)
+        return True
+
+    def remove(self, number: int, most: int) -> int:
+        """See the interface."""
+        with self._database.write() as connection:
+            return remove_rows(connection, number, most)
+
+    def dropped_place(self, decision_id: str) -> int | None:
+        """See the interface."""
+        with self._database.read() as connection:
+            return position_of_dropped(connection, stored_id(decision_id))
+
+    def forget_ids(
+        self, number: int, before_ms: int, after: bytes, most: int
+    ) -> bytes | None:
+        """See the interface."""
+        with self._database.write() as connection:
+            return forget_ids(connection, number, before_ms, after, most)
+
+    def read_below(self, below: Below) -> None:
+        """See the interface."""
+        self._reached.order = below
 
 
 def _files(connection: sqlite3.Connection, number: int) -> list[ArchivedFile]:
@@ -204,7 +276,34 @@ def _changes(connection: sqlite3.Connection, number: int) -> str:
         "SELECT coalesce(max(sequence), 0), count(*) FILTER (WHERE done = 0)"
         " FROM erasures"
     ).fetchone()
-    return f"{learned}:{erasures[0]}:{erasures[1]}"
+    return f"{_FORM}:{learned}:{erasures[0]}:{erasures[1]}"
+
+
+def _are_changes_waiting(connection: sqlite3.Connection, number: int) -> bool:
+    """Return whether corrections or an erasure are still to be followed."""
+    found = connection.execute(
+        "SELECT 1 FROM correction_states WHERE number = ? AND wanted > learned"
+        " UNION ALL SELECT 1 FROM erasures WHERE done = 0",
+        (number,),
+    )
+    return found.fetchone() is not None
+
+
+def _rewards_digest(
+    connection: sqlite3.Connection, number: int, first: int, last: int
+) -> bytes:
+    """Return a digest of all rewards of joined positions, late ones too."""
+    digest = hashlib.sha256()
+    while first <= last:
+        reached, ids = rewards_of_span(
+            connection, number, first, last, _REWARDS_AT_ONCE
+        )
+        if not reached:
+            break
+        for row in reward_values(connection, [id_ for (id_,) in ids]):
+            digest.update(repr(row).encode())
+        first = reached + 1
+    return digest.digest()
 
 
 def _day(at_ms: int) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from bandit_svc.storage.sqlite.corrections.states import next_sequence
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions, stored_id
 from bandit_svc.storage.sqlite.rows.facts import reward_change
+from bandit_svc.storage.sqlite.rows.retained import corrections_left
 from bandit_svc.storage.sqlite.rows.states import APART, JOINED
 
 Counts = Counter[tuple[int, str]]
@@ -79,6 +80,7 @@ def keep_corrections(
     """
     counts: Counts = Counter()
     touched: dict[_Key, int] = {}
+    corrections = corrections_left(connection, corrections, counts)
     for one in sorted(corrections, key=lambda c: c.received_at_ms):
         key = stored_id(one.decision_id), one.metric, one.reward_id
         row = (*key, one.number, one.value + 0.0, one.received_at_ms)

@@ -8,7 +8,7 @@ something. The caller owns the transaction.
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from bandit_svc.domain.events.event import UnreadableEvent, encode_event
@@ -89,12 +89,7 @@ class Blanking:
         self.counts["imported_decisions"] += imported
         self.changed |= numbers
         self._damages()
-        for table in _DERIVED:
-            for number in self.changed:
-                self._connection.execute(
-                    f"DELETE FROM {table} WHERE number = ?",  # noqa: S608 - our own names
-                    (number,),
-                )
+        forget_derived(self._connection, self.changed)
 
     def _decisions_of(self, number: int, mine: Sequence[FoundDecision]) -> None:
         """Blank the decisions of one experiment."""
@@ -197,6 +192,16 @@ class Blanking:
                 "UPDATE damages SET remains = NULL WHERE instr(remains, ?)",
                 (id_.encode("utf-8", "surrogatepass"),),
             ).rowcount
+
+
+def forget_derived(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """Delete what is made again from the joined decisions of experiments."""
+    for number in numbers:
+        for table in _DERIVED:
+            connection.execute(
+                f"DELETE FROM {table} WHERE number = ?",  # noqa: S608 - our own names
+                (number,),
+            )
 
 
 def blank_facts(connection: sqlite3.Connection, found: Sequence[FoundFact]) -> None:

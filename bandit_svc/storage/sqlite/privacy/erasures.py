@@ -13,10 +13,17 @@ from functools import cached_property
 import msgspec
 from sqlite_utils import Database as UtilsDatabase
 
+from bandit_svc.domain.events.decision_id import number_of, raw_id
 from bandit_svc.domain.events.event import UnreadableEvent
+from bandit_svc.storage.archive.below import Reached
 from bandit_svc.storage.privacy import Erasure, KeptOfUnit, SeenUnits
+from bandit_svc.storage.sqlite.archive.dropping import any_dropped
 from bandit_svc.storage.sqlite.database import Database
-from bandit_svc.storage.sqlite.privacy.blanking import Blanking, blank_facts
+from bandit_svc.storage.sqlite.privacy.blanking import (
+    Blanking,
+    blank_facts,
+    forget_derived,
+)
 from bandit_svc.storage.sqlite.privacy.finding import facts_among, ids_of, kept_of
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
@@ -50,7 +57,9 @@ class SqlitePrivacy:
         database: Database,
         decisions: StoredDecisions,
         secret: Callable[[], bytes],
+        reached: Reached,
     ) -> None:
+        self._reached = reached
         self._database = database
         self._decisions = decisions
         self._secret = secret
@@ -76,7 +85,14 @@ class SqlitePrivacy:
     def kept_of(self, ids: Sequence[str]) -> KeptOfUnit:
         """See the interface."""
         with self._database.read() as connection:
-            return kept_of(connection, self._decisions, frozenset(ids))
+            kept = kept_of(connection, self._decisions, frozenset(ids))
+            dropped = any_dropped(connection)
+        if not dropped:
+            return kept
+        below = self._reached.order.decisions_of(ids)
+        # One that is dropped and not yet taken away is in both.
+        both = dict.fromkeys((*below, *kept.decision_ids))
+        return kept._replace(decision_ids=list(both))
 
     def blank(
         self,
@@ -98,6 +114,22 @@ class SqlitePrivacy:
                 counts=dict(blanking.counts),
             )
             self._mark(connection, ids, erasure.asked_at_ms)
+            _keep(connection, after)
+        return after
+
+    def keep_below(self, erasure: Erasure) -> Erasure:
+        """See the interface."""
+        with self._database.read() as connection:
+            if not any_dropped(connection):
+                return erasure
+        below = self._reached.order.decisions_of(erasure.ids)
+        found = {number_of(raw_id(decision_id)) for decision_id in below}
+        if found <= set(erasure.numbers):
+            return erasure
+        numbers = sorted({*erasure.numbers, *found})
+        after = msgspec.structs.replace(erasure, numbers=tuple(numbers))
+        with self._database.write() as connection:
+            forget_derived(connection, found)
             _keep(connection, after)
         return after
 

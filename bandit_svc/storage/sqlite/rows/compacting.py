@@ -23,6 +23,7 @@ BY_WRITERS = (
     "programme_units",
     "sticky_choices",
     "creditable",
+    "dropped_ids",
 )
 """Tables of so many rows that triggers would cost too much."""
 _APART = {"snapshots": "state", "evaluations": "state", "reward_models": "state"}

@@ -4,24 +4,30 @@ Owns the SQL of the rewards that a decision is shown with, in the caller's trans
 """
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
+from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.slots.places import slot_decision
 from bandit_svc.storage.rows import DecisionView, RewardRow
 from bandit_svc.storage.sqlite.people.credit_tables import SOURCES
 from bandit_svc.storage.sqlite.rows.decisions import stored_places
 from bandit_svc.storage.sqlite.slots.joined import joined_slots
 
-REWARDS_OF = (
-    "SELECT metric, reward_id, r.value, occurred_at_ms, r.received_at_ms,"
+_COLUMNS = (
+    "metric, reward_id, r.value, occurred_at_ms, r.received_at_ms,"
     " late, conflicts, nullif(first_value, r.value), source"
+)
+_FROM = (
     " FROM sound_rewards r"
     " LEFT JOIN sound_corrections USING (decision_id, metric, reward_id)"
     " LEFT JOIN sound_credits USING (decision_id, metric, reward_id)"
-    " WHERE decision_id = ? ORDER BY r.received_at_ms, metric, reward_id"
 )
+_ORDER = "r.received_at_ms, metric, reward_id"
+REWARDS_OF = f"SELECT {_COLUMNS}{_FROM} WHERE decision_id = ? ORDER BY {_ORDER}"
+_IDS_AT_ONCE = 500
 
 
 def reward_row_of(row: tuple[Any, ...], slot: int = 0) -> RewardRow:
@@ -40,6 +46,48 @@ def reward_row_of(row: tuple[Any, ...], slot: int = 0) -> RewardRow:
         source="decision" if source is None else SOURCES[source],
         slot=slot,
     )
+
+
+def reward_values(
+    connection: sqlite3.Connection, ids: Sequence[bytes]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rewards of ids of decisions and slots, each behind its id.
+
+    Args:
+        connection: in the transaction.
+        ids: as they are stored.
+    """
+    for begin in range(0, len(ids), _IDS_AT_ONCE):
+        some = ids[begin : begin + _IDS_AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        yield from connection.execute(
+            f"SELECT decision_id, {_COLUMNS}{_FROM} WHERE decision_id IN ({marks})"
+            f" ORDER BY decision_id, {_ORDER}",
+            some,
+        ).fetchall()
+
+
+def rewards_of_decisions(
+    connection: sqlite3.Connection, decisions: Sequence[Decision]
+) -> dict[str, tuple[RewardRow, ...]]:
+    """Return the rewards of decisions as look-ups show them, by id.
+
+    Those of a page have all that was reported for it and for its slots.
+    """
+    places = {
+        stored: (one.id, slot)
+        for one in decisions
+        for slot, (stored,) in enumerate(stored_places(one))
+    }
+    found: dict[str, list[RewardRow]] = {}
+    for stored, *row in reward_values(connection, list(places)):
+        decision_id, slot = places[stored]
+        found.setdefault(decision_id, []).append(reward_row_of(tuple(row), slot))
+    return {
+        # The order of slots is that of a page's look-up.
+        decision_id: tuple(sorted(rewards, key=lambda one: one.slot))
+        for decision_id, rewards in found.items()
+    }
 
 
 def page_view(
