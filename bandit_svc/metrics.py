@@ -241,6 +241,20 @@ OUTBOX_BYTES = _latest(
     "bandit_outbox_unshipped_bytes",
     "Bytes of this node's event log that the stream has not acknowledged.",
 )
+STREAM_LAG = _latest(
+    "bandit_stream_watermark_age_seconds",
+    "Age of what every running node has sent and the learner has read; joining is so "
+    "far behind.",
+)
+SILENT_NODES = _latest(
+    "bandit_stream_silent_nodes",
+    "Nodes that have said nothing for too long; joining goes on without them.",
+)
+STOPPED_PARTITIONS = _latest(
+    "bandit_stream_stopped_partitions",
+    "Partitions of the stream that are read no further, since messages of them are "
+    "lost.",
+)
 HEALTH = _latest(
     "bandit_health_status",
     "A check of the report: 0 ok, 1 warn, 2 fail; none while it is too early to test.",

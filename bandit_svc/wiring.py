@@ -32,6 +32,7 @@ from bandit_svc.eventlog.stream.shipper import Shipper
 from bandit_svc.services.archiving.follow_erasure import follow_erasure
 from bandit_svc.services.archiving.ports import ArchivePorts
 from bandit_svc.services.checks.learner_watch import LearnerWatch
+from bandit_svc.services.checks.nodes import Node, nodes_of
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.join import sum_up
 from bandit_svc.services.managing.moving.ports import MovePorts
@@ -223,6 +224,18 @@ class Worker(Backends):
         if self.settings.stream != FILES:
             return False
         return not self.reader.backlog_bytes(self.storage.facts.cursors())
+
+    def own_node(self) -> Node | None:
+        """Return what the learners have heard of this machine; None without a stream.
+
+        Raises:
+            Unavailable: the store can't be read.
+        """
+        if self.settings.stream == FILES:
+            return None
+        name = Outbox(self.folder).node(self.settings.node)
+        nodes = nodes_of(self.storage.facts.marks())
+        return next((node for node in nodes if node.name == name), None)
 
     def _read_to(self) -> Cursors:
         """Return up to where the log was read: to the store, or sent to the stream."""

@@ -22,6 +22,7 @@ from bandit_svc.services.checks.degraded import (
     store_reason,
     unlearned_before_ms,
 )
+from bandit_svc.services.checks.nodes import clock_reason, is_unready
 from bandit_svc.storage.jobs import ARCHIVE
 
 
@@ -45,6 +46,7 @@ def register(app: Flask, request_context: RequestContext) -> None:
             if shortage.passed:
                 raise Unavailable(shortage.sentence)
         reasons = [Reason(s.name, s.sentence) for s in shortages]
+        reasons += _wrong_clock(request_context)
         reasons += _not_learned(request_context)
         reasons += _not_enriched(request_context)
         if reasons:
@@ -57,6 +59,23 @@ def register(app: Flask, request_context: RequestContext) -> None:
         return Response(metrics.render(), content_type=metrics.CONTENT_TYPE)
 
     app.register_blueprint(routes)
+
+
+def _wrong_clock(request_context: RequestContext) -> list[Reason]:
+    """Return what is wrong with this machine's clock, where it sends to a stream.
+
+    Raises:
+        Unavailable: it is so wrong that it must not stamp decisions.
+    """
+    try:
+        node = request_context.worker.own_node()
+    except BanditError:
+        # The reasons below name it.
+        return []
+    reason = clock_reason(node)
+    if reason is not None and is_unready(node):
+        raise Unavailable(reason.sentence)
+    return [] if reason is None else [reason]
 
 
 def _not_learned(request_context: RequestContext) -> list[Reason]:

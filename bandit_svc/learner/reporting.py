@@ -22,6 +22,7 @@ from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.learner.cap_counts import begin_caps, count_caps
 from bandit_svc.learner.gauges import Rest, Series, set_all, set_value
 from bandit_svc.learner.loop import Tick
+from bandit_svc.learner.scraped.stream_gauges import show_stream
 from bandit_svc.services.checks.degraded import (
     ARCHIVE,
     DAMAGE,
@@ -159,6 +160,8 @@ class Reporting:
         metrics.BACKLOG.set(backlog)
         damages = [one.damage for one in self._storage.damages.unacknowledged()]
         names = {reason.name for reason in damage_reasons(damages)}
+        if self._reader.is_stream:
+            show_stream(self._storage.facts.marks(), damages, now_ms)
         before_ms = unlearned_before_ms(now_ms, self._publish_every_ms)
         if self._storage.overview.unlearned_since(before_ms):
             names.add(MODELS)

@@ -12,6 +12,7 @@ from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import BanditError, LogUnreadable
 from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.services.checks.nodes import node_faults
 from bandit_svc.services.learning.adjusted_uplift import adjusted
 from bandit_svc.services.managing.log_damage import log_damage
 from bandit_svc.services.serving.served_experiment import load_policy
@@ -41,6 +42,7 @@ def examine(
     faults += _guarded("the clock", _doubted(storage))
     faults += _guarded("the event log", _cursors(storage, reader))
     faults += _guarded("the event log", log_damage(storage, reader))
+    faults += _guarded("the nodes", node_faults(storage.facts.marks(), now_ms))
     faults += _guarded("the experiments", _experiments(storage, now_ms))
     return faults
 

@@ -14,6 +14,7 @@ from bandit_svc.eventlog.bounded import shortages
 from bandit_svc.eventlog.interface import PartitionStatus
 from bandit_svc.services.checks.check import WORDS
 from bandit_svc.services.checks.degraded import damage_reasons
+from bandit_svc.services.checks.nodes import clock_fault, nodes_of
 from bandit_svc.services.checks.operations import Measured, operation_checks
 from bandit_svc.services.checks.who_learns import who_learns
 from bandit_svc.storage.overview import SummaryRow
@@ -48,6 +49,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
             words=WORDS,
             partitions=partitions[-MOST_LISTED:],
             partition_count=len(partitions),
+            nodes=_nodes(page_context, now_ms),
             log_bytes=sum(p.bytes for p in partitions),
             store_bytes=storage.size_bytes(),
             models=[_model(row, keys, now_ms) for row in rows[:MOST_LISTED]],
@@ -65,6 +67,21 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
     def redrive() -> Response:
         page_context.storage.credits.ask_to_redrive()
         return redirect(own("/ops#h-quarantine"), 303)
+
+
+def _nodes(page_context: PageContext, now_ms: int) -> list[Json]:
+    """Return what the learners have heard of the nodes of a stream, if there is one."""
+    return [
+        {
+            "name": node.name,
+            "state": node.state,
+            "silent_s": max(0, now_ms - node.seen_ms) / 1000,
+            "lag_s": max(0, now_ms - node.mark_ms) / 1000,
+            "ahead_s": node.ahead_ms / 1000,
+            "is_wrong": clock_fault(node) is not None,
+        }
+        for node in nodes_of(page_context.storage.facts.marks())[:MOST_LISTED]
+    ]
 
 
 def _quarantined(page_context: PageContext, keys: dict[int, str]) -> list[Json]:
