@@ -42,7 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         About(
             "Address of the stream that the event log is sent to: files (none), or "
-            "nats://HOST,HOST,HOST/NAME?partitions=32&replicas=3."
+            "nats://HOST,HOST,HOST/NAME?partitions=32&replicas=3, or kafka:// with the "
+            "same behind it."
         ),
     ] = FILES
     node: Annotated[

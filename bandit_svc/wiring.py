@@ -5,7 +5,6 @@ import, and nothing that would not survive a fork before `open_worker`.
 """
 
 from collections.abc import Callable
-from contextlib import closing
 from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter, thread_time
@@ -22,11 +21,12 @@ from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import EventLogReader
 from bandit_svc.eventlog.stream.address import FILES, stream_address
-from bandit_svc.eventlog.stream.nats.connection import Connection
+from bandit_svc.eventlog.stream.engines import (
+    make_stream_of,
+    stream_sink,
+    stream_source,
+)
 from bandit_svc.eventlog.stream.nats.first_answers import JetFirstAnswers
-from bandit_svc.eventlog.stream.nats.jetstream import make_streams
-from bandit_svc.eventlog.stream.nats.sink import JetSink
-from bandit_svc.eventlog.stream.nats.source import StreamSource
 from bandit_svc.eventlog.stream.outbox import Outbox
 from bandit_svc.eventlog.stream.shipper import Shipper
 from bandit_svc.services.archiving.follow_erasure import follow_erasure
@@ -254,14 +254,17 @@ class Worker(Backends):
 def _reader(settings: Settings) -> EventLogReader:
     """Return what learners read: the stream, or the log's files without one."""
     if settings.stream != FILES:
-        return StreamSource(stream_address(settings.stream), "bandit-svc reader")
+        return stream_source(stream_address(settings.stream), "bandit-svc reader")
     return FileReader(log_folder(settings), keep_days=settings.keep_log_days)
 
 
 def _first_answers(settings: Settings) -> JetFirstAnswers | None:
     if settings.stream == FILES:
         return None
-    return JetFirstAnswers(stream_address(settings.stream), "bandit-svc web")
+    address = stream_address(settings.stream)
+    if address.protocol != "nats":
+        return None
+    return JetFirstAnswers(address, "bandit-svc web")
 
 
 def node_shipper(settings: Settings, outbox: Outbox) -> Shipper:
@@ -270,7 +273,7 @@ def node_shipper(settings: Settings, outbox: Outbox) -> Shipper:
     node = outbox.node(settings.node)
     return Shipper(
         FileReader(log_folder(settings), keep_days=settings.keep_log_days),
-        JetSink(address, f"bandit-svc shipper {node}"),
+        stream_sink(address, f"bandit-svc shipper {node}"),
         outbox,
         node,
         address.partitions,
@@ -286,9 +289,7 @@ def make_stream(settings: Settings) -> None:
     """
     if settings.stream == FILES:
         return
-    address = stream_address(settings.stream)
-    with closing(Connection(address, "bandit-svc")) as connection:
-        make_streams(connection, address)
+    make_stream_of(stream_address(settings.stream), "bandit-svc")
 
 
 def store_in_use(backends: Backends) -> MovableStore:

@@ -1,10 +1,12 @@
 """The address of a stream, as `nats://h1,h2,h3/NAME?partitions=32&replicas=3`.
 
-Owns its form and its limits. Opens nothing.
+Owns its form and its limits: `nats` and `tls` for NATS JetStream, `kafka` and
+`kafka+tls` for brokers that speak Kafka's protocol. Opens nothing.
 """
 
 import re
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from bandit_svc.errors import InvalidInput
@@ -13,8 +15,16 @@ from bandit_svc.eventlog.stream.partitions import MOST_PARTITIONS
 FILES: Final = "files"
 """In place of an address: the log's files alone, without a stream."""
 
-_SCHEMES: Final = ("nats", "tls")
-_PORT: Final = 4222
+Protocol = Literal["nats", "kafka"]
+
+_SCHEMES: Final[Mapping[str, tuple[Protocol, bool]]] = {
+    "nats": ("nats", False),
+    "tls": ("nats", True),
+    "kafka": ("kafka", False),
+    "kafka+tls": ("kafka", True),
+}
+"""The protocol that each scheme means, and whether the connection is encrypted."""
+_PORTS: Final[Mapping[Protocol, int]] = {"nats": 4222, "kafka": 9092}
 _PARTITIONS: Final = 32
 _REPLICATED_FROM: Final = 3
 _MOST_REPLICAS: Final = 5
@@ -36,13 +46,15 @@ class StreamAddress(NamedTuple):
 
     Attributes:
         servers: any of them will do.
-        name: of the stream; NAME_0 … NAME_u0 are its partitions in JetStream.
+        name: of the stream; NAME_0 … NAME_u0 are its partitions in JetStream, and
+            NAME is its topic in Kafka.
         partitions: how many it has, besides that of units; it never changes.
         replicas: servers that keep each message.
         keep_hours: how long a message is kept.
         user: name or, without a password, token; "" for nobody.
         password: "" for none.
         tls: encrypts the connection.
+        protocol: what the servers speak.
     """
 
     servers: tuple[Server, ...]
@@ -53,6 +65,7 @@ class StreamAddress(NamedTuple):
     user: str = ""
     password: str = ""
     tls: bool = False
+    protocol: Protocol = "nats"
 
 
 def stream_address(url: str) -> StreamAddress:
@@ -72,7 +85,9 @@ def stream_address(url: str) -> StreamAddress:
             f"its name is {name!r}, and must be a letter and at most 31 letters, "
             "digits and hyphens"
         )
-    servers = tuple(_server(host) for host in hosts.split(","))
+    protocol, tls = _SCHEMES[parts.scheme]
+    port = _PORTS[protocol]
+    servers = tuple(_server(host, port) for host in hosts.split(","))
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     replicas = _REPLICATED_FROM if len(servers) >= _REPLICATED_FROM else 1
     address = StreamAddress(
@@ -83,14 +98,15 @@ def stream_address(url: str) -> StreamAddress:
         _number(given, "keep_hours", _KEEP_HOURS, _MOST_HOURS),
         unquote(user),
         unquote(password),
-        parts.scheme == "tls",
+        tls,
+        protocol,
     )
     if given:
         raise _wrong(f"it has {min(given)!r}, which is not known")
     return address
 
 
-def _server(text: str) -> Server:
+def _server(text: str, default_port: int) -> Server:
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
@@ -98,7 +114,7 @@ def _server(text: str) -> Server:
         host = port = None
     if not host:
         raise _wrong(f"{text!r} is no server")
-    return Server(host, _PORT if port is None else port)
+    return Server(host, default_port if port is None else port)
 
 
 def _number(given: dict[str, str], name: str, default: int, most: int) -> int:

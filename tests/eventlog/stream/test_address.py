@@ -37,9 +37,27 @@ def test_a_login_may_be_a_name_with_a_password_or_a_token() -> None:
 
 
 @pytest.mark.parametrize(
+    ("scheme", "protocol", "port", "tls"),
+    [
+        ("nats", "nats", 4222, False),
+        ("tls", "nats", 4222, True),
+        ("kafka", "kafka", 9092, False),
+        ("kafka+tls", "kafka", 9092, True),
+    ],
+)
+def test_a_scheme_says_what_the_servers_speak(
+    scheme: str, protocol: str, port: int, *, tls: bool
+) -> None:
+    address = stream_address(f"{scheme}://a/shop")
+
+    assert address.servers == (Server("a", port),)
+    assert (address.protocol, address.tls) == (protocol, tls)
+
+
+@pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("kafka://a/shop", "scheme is 'kafka'"),
+        ("amqp://a/shop", "scheme is 'amqp'"),
         ("nats://a", "name is ''"),
         ("nats://a/9shop", "name is '9shop'"),
         ("nats://a/a.b", "name is 'a.b'"),

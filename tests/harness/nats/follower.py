@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.stream.address import StreamAddress
+from bandit_svc.eventlog.stream.engines import stream_source
 from bandit_svc.eventlog.stream.nats.sink import JetSink
-from bandit_svc.eventlog.stream.nats.source import StreamSource
 from bandit_svc.eventlog.stream.outbox import Outbox
 from bandit_svc.eventlog.stream.shipper import Shipper
 from bandit_svc.learner.loop import Learner
@@ -72,7 +72,7 @@ class Follower:
 
     def _open(self) -> Backends:
         backends = Backends(self._settings)
-        backends.reader = StreamSource(self._address, "follower")
+        backends.reader = stream_source(self._address, "follower")
         return backends
 
     def _learner(self) -> Learner:

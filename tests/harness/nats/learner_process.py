@@ -10,7 +10,7 @@ from contextlib import closing
 from bandit_svc.clock import now_ms
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.stream.address import stream_address
-from bandit_svc.eventlog.stream.nats.source import StreamSource
+from bandit_svc.eventlog.stream.engines import stream_source
 from bandit_svc.learner.loop import Learner
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
@@ -23,7 +23,7 @@ def main(folder: str, url: str) -> None:
     settings = Settings(data=folder, publish_every_ms=0, fsync="never")
     while True:
         with closing(Backends(settings)) as backends:
-            backends.reader = StreamSource(stream_address(url), "learner")
+            backends.reader = stream_source(stream_address(url), "learner")
             learner = Learner(backends, now_ms)
             try:
                 while True:

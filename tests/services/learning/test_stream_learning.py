@@ -14,8 +14,8 @@ from bandit_svc.domain.events.reward import Reward
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.stream.address import StreamAddress, stream_address
 from bandit_svc.eventlog.stream.nats.jetstream import stream_name
-from bandit_svc.eventlog.stream.nats.source import SOURCE_TIMEOUT_MS
 from bandit_svc.eventlog.stream.partitions import partition_names, partition_of
+from bandit_svc.eventlog.stream.source import SOURCE_TIMEOUT_MS
 from bandit_svc.services.serving.decide import Decided
 from tests.harness.nats.follower import Follower
 from tests.harness.nats.sending import Sender, message, stretch

@@ -19,7 +19,8 @@ from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.record import REWARD, Record
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.stream.address import stream_address
-from bandit_svc.eventlog.stream.nats.source import StreamSource
+from bandit_svc.eventlog.stream.engines import stream_source
+from bandit_svc.eventlog.stream.source import StreamSource
 from bandit_svc.services.learning.stream.standing import Standing
 from bandit_svc.storage.factory import open_storage
 from bandit_svc.storage.interface import Storage
@@ -154,7 +155,7 @@ def test_each_record_enters_once_and_in_order(
     address = stream_address(url)
     with (
         closing(Sender(address)) as sender,
-        closing(StreamSource(address, "model")) as source,
+        closing(stream_source(address, "model")) as source,
         closing(_storage(folder)) as storage,
     ):
         shippers = [

@@ -12,6 +12,7 @@ import msgspec
 
 from bandit_svc.errors import Unavailable, Unprocessable
 from bandit_svc.eventlog.stream.address import StreamAddress
+from bandit_svc.eventlog.stream.messages import Extent
 from bandit_svc.eventlog.stream.nats.connection import CONNECT_S, Connection
 from bandit_svc.eventlog.stream.nats.protocol import NO_RESPONDERS, Message
 from bandit_svc.eventlog.stream.partitions import UNIT_PARTITION, partition_names
@@ -60,16 +61,6 @@ class _Answer(msgspec.Struct):
     error: _Fault | None = None
     message: _Kept = msgspec.field(default_factory=_Kept)
     state: _State = msgspec.field(default_factory=_State)
-
-
-class Extent(NamedTuple):
-    """What a stream holds now."""
-
-    first: int
-    """Sequence of the first message that is kept; last + 1 where there is none."""
-    last: int
-    """Sequence of the newest message, 0 before the first one."""
-    bytes: int
 
 
 _read_ack = msgspec.json.Decoder(_Ack).decode

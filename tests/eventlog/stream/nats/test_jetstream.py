@@ -4,10 +4,10 @@ import pytest
 
 from bandit_svc.errors import Unprocessable
 from bandit_svc.eventlog.stream.address import StreamAddress
+from bandit_svc.eventlog.stream.messages import Extent
 from bandit_svc.eventlog.stream.nats.connection import Connection
 from bandit_svc.eventlog.stream.nats.jetstream import (
     Acknowledged,
-    Extent,
     Refused,
     acknowledgement,
     extent,

@@ -12,8 +12,10 @@ from bandit_svc.domain.stream.mark import Mark
 from bandit_svc.errors import LogLost, Unavailable
 from bandit_svc.eventlog.interface import Batch
 from bandit_svc.eventlog.stream.address import StreamAddress
+from bandit_svc.eventlog.stream.engines import stream_source
 from bandit_svc.eventlog.stream.nats.jetstream import stream_name
-from bandit_svc.eventlog.stream.nats.source import MOST_MESSAGES, StreamSource
+from bandit_svc.eventlog.stream.nats.messages import MOST_MESSAGES
+from bandit_svc.eventlog.stream.source import StreamSource
 from tests.harness.nats.sending import Sender, Stretch, message, stretch
 from tests.harness.nats.servers import NatsServer
 
@@ -31,7 +33,7 @@ def sender(address: StreamAddress) -> Iterator[Sender]:
 def source(address: StreamAddress, sender: Sender) -> Iterator[StreamSource]:
     """Return a reader of streams that are made."""
     del sender
-    with closing(StreamSource(address, "test")) as opened:
+    with closing(stream_source(address, "test")) as opened:
         yield opened
 
 
@@ -208,7 +210,7 @@ def test_only_the_time_in_which_the_stream_was_read_makes_a_node_silent(
 ) -> None:
     del sender
     marks = {NODE: Mark(1_000, 1_000)}
-    with closing(StreamSource(address, "test", source_timeout_ms=60)) as reader:
+    with closing(stream_source(address, "test", source_timeout_ms=60)) as reader:
         # It begins late: what the node sent meanwhile may not have come through yet.
         assert reader.silent("0", 5_000, marks) == {}
         assert reader.silent("0", 5_060, marks) == {}

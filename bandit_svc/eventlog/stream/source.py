@@ -1,41 +1,25 @@
-"""The reading end of a stream in JetStream.
+"""The reading end of a stream.
 
-Owns how messages are fetched, where a partition ends, and that a gap in it is never
+Owns what a partition's messages mean, where it ends, and that a gap in it is never
 passed over in silence. It keeps no place of its own: the store's cursors are the only
 ones, and a message stays in the stream until it is old enough.
-
-Messages are fetched by their number from any server that has a copy (JetStream's direct
-access), many with one request. A server that is behind gives fewer.
 """
 
-import time
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
-
-import msgspec
 
 from bandit_svc.domain.events.damage import IN_STREAM, Damage
 from bandit_svc.domain.events.packing import Malformed
 from bandit_svc.domain.stream.mark import Mark, NodeState, fallen_silent, watermark_of
 from bandit_svc.errors import LogLost, Unavailable
 from bandit_svc.eventlog.interface import Batch, Cursor, PartitionStatus
-from bandit_svc.eventlog.stream.address import StreamAddress
-from bandit_svc.eventlog.stream.nats.connection import CONNECT_S, Connection
-from bandit_svc.eventlog.stream.nats.jetstream import Extent, extent, stream_name
-from bandit_svc.eventlog.stream.nats.protocol import Message, publish
+from bandit_svc.eventlog.stream.messages import Extent, Messages, Stored
 from bandit_svc.eventlog.stream.partitions import partition_names
 from bandit_svc.eventlog.stream.shipment import Unpacked, decode, unpack
 
 SOURCE_TIMEOUT_MS: Final = 60_000
 """So long joining waits for a node of which nothing comes."""
-MOST_MESSAGES: Final = 256
-"""Of one batch."""
 _DEFAULT_READ_BYTES: Final = 4_194_304
-
-_NOT_FOUND: Final = 404
-_END_OF_BATCH: Final = 204
-_encode = msgspec.json.Encoder().encode
 
 
 class StreamSource:
@@ -43,19 +27,19 @@ class StreamSource:
 
     def __init__(
         self,
-        address: StreamAddress,
-        name: str,
+        messages: Messages,
+        partitions: int,
         source_timeout_ms: int = SOURCE_TIMEOUT_MS,
     ) -> None:
         """Describe the source; nothing is opened yet.
 
         Args:
-            address: of the stream.
-            name: of this reader, for the server's monitoring.
+            messages: of the stream.
+            partitions: how many it has, besides that of units.
             source_timeout_ms: how long joining waits for a node that is silent.
         """
-        self._address = address
-        self._connection = Connection(address, name)
+        self._messages = messages
+        self._names = partition_names(partitions)
         self._timeout_ms = source_timeout_ms
         self._fault: Unavailable | None = None
         self._since_ms: dict[str, int] = {}
@@ -68,7 +52,7 @@ class StreamSource:
     def partitions(self) -> list[str]:
         """Return the names of all partitions; they never change."""
         self._fault = None
-        return partition_names(self._address.partitions)
+        return list(self._names)
 
     def check_formats(self) -> None:
         """Do nothing: each message says its format, where it is read."""
@@ -83,12 +67,11 @@ class StreamSource:
         """Return the messages behind a cursor; see the interface."""
         try:
             self._open()
-            messages = self._fetch(partition, after.offset + 1, max_bytes)
+            messages = self._messages.fetch(partition, after.offset, max_bytes)
         except Unavailable:
             self._since_ms.pop(partition, None)
             raise
         if not messages:
-            self._require(partition, after)
             return Batch((), after, 0)
         return _batch(partition, after, messages)
 
@@ -150,12 +133,12 @@ class StreamSource:
 
     def close(self) -> None:
         """Let go of the connection; idempotent."""
-        self._connection.close()
+        self._messages.close()
 
     def _extent(self, partition: str) -> Extent:
         try:
             self._open()
-            return extent(self._connection, stream_name(self._address, partition))
+            return self._messages.extent(partition)
         except Unavailable:
             self._since_ms.pop(partition, None)
             raise
@@ -169,53 +152,13 @@ class StreamSource:
         if self._fault is not None:
             raise self._fault
         try:
-            self._connection.open()
+            self._messages.open()
         except Unavailable as error:
             self._fault = error
             raise
 
-    def _require(self, partition: str, after: Cursor) -> None:
-        """Raise LogLost where no message behind a cursor can come any more."""
-        held = self._extent(partition)
-        first = after.offset + 1
-        if held.last < after.offset:
-            raise LogLost(partition, held.last + 1, after.offset, held.first - 1)
-        if held.first > first:
-            raise LogLost(partition, first, held.first - 1, held.first - 1)
 
-    def _fetch(self, partition: str, first: int, max_bytes: int) -> list[Message]:
-        """Return the next messages from a number on, none where there is none yet."""
-        connection = self._connection
-        inbox = connection.new_inbox()
-        asked = {"seq": first, "batch": MOST_MESSAGES, "max_bytes": max_bytes}
-        subject = f"$JS.API.DIRECT.GET.{stream_name(self._address, partition)}"
-        connection.send(publish(subject, _encode(asked), inbox))
-        found: list[Message] = []
-        deadline_s = time.monotonic() + CONNECT_S
-        while (left_s := deadline_s - time.monotonic()) > 0:
-            for message in connection.receive(left_s):
-                if message.subject != inbox:
-                    continue
-                deadline_s = time.monotonic() + CONNECT_S
-                match message.status:
-                    case 0:
-                        found.append(message)
-                    case status if status in {_NOT_FOUND, _END_OF_BATCH}:
-                        return found
-                    case status:
-                        raise Unavailable(
-                            f"partition {partition} of the stream can't be read: the "
-                            f"server answers {status}"
-                        )
-        # What came is in order, but the end of the batch is not known.
-        connection.close()
-        raise Unavailable(
-            f"partition {partition} of the stream can't be read: no answer within "
-            f"{CONNECT_S:g} s"
-        )
-
-
-def _batch(partition: str, after: Cursor, messages: list[Message]) -> Batch:
+def _batch(partition: str, after: Cursor, messages: Sequence[Stored]) -> Batch:
     """Return what messages hold, from the one behind a cursor on.
 
     Raises:
@@ -228,7 +171,7 @@ def _batch(partition: str, after: Cursor, messages: list[Message]) -> Batch:
     remains: dict[Damage, bytes] = {}
     at = after.offset
     for message in messages:
-        number = int(_header(message, b"Nats-Sequence: "))
+        number = message.number
         if number != at + 1:
             if at > after.offset:
                 # The next call begins there, and says so.
@@ -250,32 +193,9 @@ def _batch(partition: str, after: Cursor, messages: list[Message]) -> Batch:
         parts |= bodies
         damages += shipment.damages
         if shipment.node:
-            stamped_ms = _stamp_ms(_header(message, b"Nats-Time-Stamp: "))
-            ahead_ms = shipment.sent_ms - stamped_ms
+            stamped_ms = message.stamped_ms
+            ahead_ms = 0 if stamped_ms is None else shipment.sent_ms - stamped_ms
             state: NodeState = "closed" if shipment.closed else "live"
             marks.append((shipment.node, Mark(shipment.mark_ms, 0, state, ahead_ms)))
     cursor = Cursor(0, at)
     return Batch((), cursor, 0, damages, remains, parts, (), runs, marks)
-
-
-def _header(message: Message, name: bytes) -> str:
-    """Return a header of a message, which the server has put there.
-
-    Raises:
-        Unavailable: it has not.
-    """
-    begin = message.headers.find(name)
-    if begin < 0:
-        raise Unavailable(
-            f"the stream's server sends messages without {name.decode()!r}; it has to "
-            "be nats-server 2.11 or newer"
-        )
-    begin += len(name)
-    return message.headers[begin : message.headers.index(b"\r\n", begin)].decode()
-
-
-def _stamp_ms(text: str) -> int:
-    """Return the milliseconds of a stamp such as `2026-11-29T02:41:09.123456789Z`."""
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    seconds = datetime.fromisoformat(f"{whole}+00:00").timestamp()
-    return round(seconds) * 1000 + int(fraction[:3].ljust(3, "0"))

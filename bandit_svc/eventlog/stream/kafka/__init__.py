@@ -1,0 +1,1 @@
+"""The stream in a broker that speaks Kafka's protocol. Needs the extra `kafka`."""
