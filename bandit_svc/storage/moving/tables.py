@@ -23,7 +23,9 @@ Part = Literal["store", "units", "caps"]
 """The store itself, the states of units, and the places under strict caps."""
 
 META: Final = "meta"
-OF_ONE_STORE: Final = frozenset({"schema", "tables", "tables_at_ms", MOVED_TO})
+OF_ONE_STORE: Final = frozenset(
+    {"schema", "tables", "tables_at_ms", "pseudonym_key_mark", MOVED_TO}
+)
 """Rows of the table meta that say something of the store in which they are."""
 _COUNTS: Final = "row_counts"
 _CHECKSUMS: Final = frozenset({"crc", "crc_apart"})

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from bandit_svc.storage.postgres.copying import Changed, Copy, add_rows, copy_of
 from bandit_svc.storage.postgres.dialect import Dialect
+from bandit_svc.storage.postgres.nul import is_of_nul, sendable, sendable_rows
 
 Row = tuple[Any, ...]
 Values = Sequence[Any]
@@ -28,19 +30,31 @@ class Connection:
         statement = self._dialect.translated(sql)
         if not statement.sql:
             return self.plain.cursor()
-        return self.plain.execute(statement.sql, statement.given(parameters))
+        given = statement.given(parameters)
+        try:
+            return self.plain.execute(statement.sql, sendable(given))
+        except psycopg.DataError as error:
+            failed = self.plain.info.transaction_status == TransactionStatus.INERROR
+            if not is_of_nul(error) or failed:
+                raise
+            # This process itself has refused it; nothing was sent.
+            return self.plain.execute(statement.sql, sendable(given))
 
     def executemany(
         self, sql: str, parameters: Iterable[Values], /
     ) -> "psycopg.Cursor[Row] | Changed":
         """Run one statement with many parameters."""
-        rows = [*parameters]
+        rows = sendable_rows([*parameters])
         statement = self._dialect.translated(sql)
         copy = self._copy(sql, statement.sql)
-        if copy is not None:
-            return add_rows(self.plain, copy, rows)
-        cursor = self.plain.cursor()
-        cursor.executemany(statement.sql, [statement.given(one) for one in rows])
+        try:
+            if copy is not None:
+                return add_rows(self.plain, copy, rows)
+            cursor = self.plain.cursor()
+            cursor.executemany(statement.sql, [statement.given(one) for one in rows])
+        except psycopg.DataError as error:
+            is_of_nul(error)
+            raise
         return cursor
 
     def _copy(self, sql: str, translated: str) -> Copy | None:

@@ -69,31 +69,58 @@ def _known(table: Table) -> Columns:
     )
 
 
-def statements() -> Iterator[str]:
-    """Yield the statements that create the tables of an empty schema."""
+def statements(described: Described | None = None) -> Iterator[str]:
+    """Yield the statements that create the tables of an empty schema.
+
+    Args:
+        described: the tables; those of this version by default.
+    """
+    described = described or tables()
     yield from FUNCTIONS
     yield from decisions.statements()
-    for table in tables().tables:
-        if table.name in _LEFT_OUT:
-            continue
-        if table.name not in _OF_A_VIEW:
-            yield _create(table)
-        if table.is_checked:
-            # A server checks its pages itself; see dialect.py.
-            yield f"CREATE VIEW sound_{table.name} AS SELECT * FROM {table.name}"  # noqa: S608 - our own names
-    yield from (
-        index for index in tables().indexes if f" ON {decisions.VIEW} " not in index
-    )
+    for table in described.tables:
+        if table.name in _OF_A_VIEW:
+            yield from view_statements(table)
+    for table in made_tables(described):
+        yield from table_statements(table)
+    yield from index_statements(described)
+
+
+def made_tables(described: Described) -> list[Table]:
+    """Return the tables that a server has as the embedded store has them."""
+    others = {*_LEFT_OUT, *_OF_A_VIEW}
+    return [table for table in described.tables if table.name not in others]
+
+
+def table_statements(table: Table) -> Iterator[str]:
+    """Yield the statements that create a table."""
+    yield _create(table)
+    yield from view_statements(table)
+
+
+def view_statements(table: Table) -> Iterator[str]:
+    """Yield the statement of the view of a table's sound rows, if it has one."""
+    if table.is_checked:
+        # A server checks its pages itself; see dialect.py.
+        yield f"CREATE VIEW sound_{table.name} AS SELECT * FROM {table.name}"  # noqa: S608 - our own names
+
+
+def index_statements(described: Described) -> Iterator[str]:
+    """Yield the statements that create indexes."""
+    for index in described.indexes:
+        if f" ON {decisions.VIEW} " not in index:
+            yield index
 
 
 def _create(table: Table) -> str:
-    columns = [_column(table, column) for column in columns_of(table)]
+    columns = [column_definition(table, column) for column in columns_of(table)]
     columns.append(f"PRIMARY KEY ({', '.join(map(_quoted, table.key))})")
     columns += [f"UNIQUE ({', '.join(map(_quoted, some))})" for some in table.unique]
     return f"CREATE TABLE {table.name} ({', '.join(columns)})"
 
 
-def _column(table: Table, column: Column) -> str:
+def column_definition(table: Table, column: Column) -> str:
+    """Return a column as it stands in the definition of its table."""
     words = [_quoted(column.name), _TYPES[column.type]]
     if table.numbers_itself and column.name == table.key[0]:
         words.append(f"DEFAULT next_number('{table.name}', '{column.name}')")

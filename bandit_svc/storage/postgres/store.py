@@ -39,6 +39,11 @@ from bandit_svc.storage.postgres.control.model_versions import PostgresModelVers
 from bandit_svc.storage.postgres.database import Database, Keep
 from bandit_svc.storage.postgres.leases import TTL_S, PostgresLeases
 from bandit_svc.storage.postgres.migrating import check_version, is_there, migrate
+from bandit_svc.storage.postgres.people.node_key import (
+    make_marked_key,
+    mark_key,
+    read_same_key,
+)
 from bandit_svc.storage.postgres.people.reservations import PostgresReservations
 from bandit_svc.storage.postgres.people.units import PostgresUnits
 from bandit_svc.storage.postgres.rows.decisions import OPEN_ROWS
@@ -71,7 +76,6 @@ from bandit_svc.storage.sqlite.people.sticky import SqliteStickyChoices
 from bandit_svc.storage.sqlite.people.unit_facts import SqliteUnitFacts
 from bandit_svc.storage.sqlite.privacy.apart import SqliteApart
 from bandit_svc.storage.sqlite.privacy.erasures import SqlitePrivacy
-from bandit_svc.storage.sqlite.privacy.pseudonym_key import make_key, read_key
 from bandit_svc.storage.sqlite.programmes.store import SqliteProgrammes
 from bandit_svc.storage.sqlite.programmes.totals import SqliteProgrammeTotals
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
@@ -186,6 +190,7 @@ class PostgresStorage:
     def migrate(self) -> None:
         """See the interface."""
         migrate(self._schema)
+        mark_key(self._schema, self._folder)
         self._units.migrate()
         self._caps.migrate()
 
@@ -215,8 +220,7 @@ class PostgresStorage:
             if pseudonym_key is not None and (
                 "pseudonyms" in kept or "secret" not in kept
             ):
-                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                make_key(self._folder, pseudonym_key)
+                make_marked_key(connection, self._schema, self._folder, pseudonym_key)
             added = connection.execute(_KEEP_VALUE, ("secret", secret.hex())).rowcount
             if added and pseudonym_key is not None:
                 connection.execute(_KEEP_VALUE, ("pseudonyms", "blake2b-96"))
@@ -227,7 +231,7 @@ class PostgresStorage:
         """See the interface."""
         self.secret()
         used = self._schema.row("SELECT 1 FROM meta WHERE name = 'pseudonyms'", ())
-        return None if used is None else read_key(self._folder)
+        return None if used is None else read_same_key(self._schema, self._folder)
 
     def check_writable(self) -> None:
         """See the interface."""
