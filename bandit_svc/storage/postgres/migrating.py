@@ -16,8 +16,8 @@ from bandit_svc.storage.postgres.database import Database
 from bandit_svc.storage.postgres.functions import FUNCTIONS
 from bandit_svc.storage.postgres.sharing import shares
 from bandit_svc.storage.postgres.soundness import MADE_AT
-from bandit_svc.storage.postgres.upgrading import migrations_after, upgrade
-from bandit_svc.storage.sqlite.schema import LAST_MIGRATION
+from bandit_svc.storage.postgres.upgrading import upgrade
+from bandit_svc.storage.sqlite.schema import LAST_MIGRATION, migrations_after
 
 _VERSION: Final = "tables"
 _NOW_MS: Final = "SELECT CAST(floor(extract(epoch FROM now()) * 1000) AS text)"

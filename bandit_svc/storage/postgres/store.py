@@ -181,7 +181,7 @@ class PostgresStorage:
         self.credits: Credits = SqliteCredits(database)
         self.archived: Archived = SqliteArchived(database, decisions, reached, _SOURCE)
         self._units = PostgresUnits(
-            (address, f"{name}_units"), self.secret, self._listening.units_are_read
+            (address, f"{name}_units"), self.secret, self._listening
         )
         self.units: Units = self._units
         self._caps = PostgresReservations((address, f"{name}_caps"), self.secret)
@@ -189,6 +189,7 @@ class PostgresStorage:
 
     def migrate(self) -> None:
         """See the interface."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         migrate(self._schema)
         mark_key(self._schema, self._folder)
         self._units.migrate()

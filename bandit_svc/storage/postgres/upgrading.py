@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
-from sqlite_utils import Database as EmbeddedTables
 
 from bandit_svc.storage.postgres import schema
 from bandit_svc.storage.sqlite.migrations.described import Table
-from bandit_svc.storage.sqlite.schema import migrations
 
 TWINS: Final[Mapping[str, Sequence[str]]] = {}
 """Statements of migrations that can't be derived, by the name of the migration."""
@@ -27,12 +25,6 @@ _KEEP_VALUE: Final = """
     INSERT INTO meta (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"""
 
 Plain = psycopg.Connection[Any]
-
-
-def migrations_after(name: str) -> list[str] | None:
-    """Return the migrations that come after one, in order; None if it is unknown."""
-    names = [one.name for one in migrations.pending(EmbeddedTables(memory=True))]
-    return names[names.index(name) + 1 :] if name in names else None
 
 
 def upgrade(plain: Plain, missing: Sequence[str]) -> None:

@@ -44,7 +44,7 @@ from bandit_svc.storage.sqlite.stream.progress import create_progress
 from bandit_svc.storage.sqlite.sums.groups import NEVER_MS
 from bandit_svc.storage.sqlite.sums.uplift import create_method_changes, create_uplift
 
-__all__ = ["LAST_MIGRATION", "migrations"]
+__all__ = ["LAST_MIGRATION", "migrations", "migrations_after"]
 
 
 @migrations()
@@ -362,3 +362,9 @@ def m051_dropped(db: Database) -> None:
 
 
 LAST_MIGRATION = m051_dropped.__name__
+
+
+def migrations_after(name: str) -> list[str] | None:
+    """Return the migrations that come after one, in order; None if it is unknown."""
+    names = [one.name for one in migrations.pending(Database(memory=True))]
+    return names[names.index(name) + 1 :] if name in names else None

@@ -42,7 +42,6 @@ def test_a_machine_without_the_key_is_told_to_copy_it(
     with pytest.raises(Unavailable, match="copy the file from another machine"):
         other.initialise(bytes(32), 0, OTHER)
     assert not (tmp_path / "other" / NAME).exists()
-    (tmp_path / "other").mkdir()
     shutil.copy(folder / NAME, tmp_path / "other" / NAME)
     assert other.pseudonym_key() == KEY == first.pseudonym_key()
     assert not other.initialise(bytes(32), 0, OTHER)

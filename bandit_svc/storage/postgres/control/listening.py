@@ -28,6 +28,7 @@ CHANGE_S: Final = 15.0
 TICKS_A_SECOND: Final = 100
 """While a change is under way, what was read is as old as this after one tick."""
 _HEARD_ANEW: Final = 2**48
+_LINKED: Final = "linked"
 _SAY: Final = "SELECT pg_notify(%s, %s)"
 
 Versions = Mapping[int, int]
@@ -111,6 +112,14 @@ class Listening:
         with suppress(Unavailable), self._database.plain() as plain:
             plain.execute(_SAY, [self._channel, f"{table} {number} {version}"])
 
+    def units_were_linked(self) -> None:
+        """Announce that states of units must be read, where it is news."""
+        if self._units_are_read:
+            return
+        self._units_are_read = True
+        with suppress(Unavailable), self._database.plain() as plain:
+            plain.execute(_SAY, [self._channel, _LINKED])
+
     def close(self) -> None:
         """Stop listening; idempotent."""
         with self._lock:
@@ -182,6 +191,8 @@ class Listening:
         match said.split():
             case ["begins", number]:
                 self._open[int(number)] = time.monotonic() + CHANGE_S
+            case ["linked"]:
+                self._units_are_read = True
             case ["ends", begun, number]:
                 self._number = max(self._number, int(number))
                 self._open.pop(int(begun), None)

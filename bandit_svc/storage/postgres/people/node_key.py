@@ -56,7 +56,6 @@ def make_marked_key(
         Unavailable: the store has the mark of another key.
     """
     if connection.execute(_FIND, (MARK,)).fetchone() is None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         make_key(folder, key)
         connection.execute(_KEEP, (MARK, _mark(read_key(folder))))
     else:

@@ -3,17 +3,18 @@
 import secrets
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple, cast
 
 from bandit_svc.domain.people.unit_state import UnitState
+from bandit_svc.storage.postgres.control.listening import Listening
 from bandit_svc.storage.postgres.people.tables import UNITS, Secret, drop, make, opened
 from bandit_svc.storage.sqlite.database import Database as EmbeddedDatabase
 from bandit_svc.storage.sqlite.people.state_marks import StateMarks
 from bandit_svc.storage.sqlite.people.units import SqliteUnits
 from bandit_svc.storage.sqlite.rows.due import EmbeddedConnection
-from bandit_svc.storage.units import Units
+from bandit_svc.storage.units import NO_OVERSHOOT, Overshoot, Units
 
 KEPT_S: Final = 0.5
 """How long a state that was read is used: another machine may change it meanwhile."""
@@ -70,6 +71,10 @@ class _RecentStates:
         self._kept.clear()
 
 
+def _is_news(state: UnitState) -> bool:
+    return len(state.ids) > 1 or state.consent == "denied"
+
+
 class PostgresUnits(SqliteUnits):
     """See storage.units.Units."""
 
@@ -77,14 +82,14 @@ class PostgresUnits(SqliteUnits):
         self,
         place: tuple[str, str],
         secret: Secret,
-        are_read: Callable[[], bool] = lambda: False,
+        listening: Listening | None = None,
     ) -> None:
         """Describe the schema.
 
         Args:
             place: address of the server, and name of the schema.
             secret: returns the service's secret.
-            are_read: whether states must be read, as the process has heard.
+            listening: what the process has heard; None for states that nobody serves.
         """
         self._place_of = place
         self._schema = opened(place, UNITS)
@@ -92,7 +97,7 @@ class PostgresUnits(SqliteUnits):
         self._database = cast("EmbeddedDatabase", self._schema)
         self._secret = secret
         self._marks = cast("StateMarks", _RecentStates())
-        self._are_read = are_read
+        self._listening = listening
 
     def migrate(self) -> None:
         """Create the tables, where they are missing."""
@@ -100,7 +105,21 @@ class PostgresUnits(SqliteUnits):
 
     def must_be_read(self) -> bool:
         """See the interface."""
-        return self._are_read()
+        return self._listening is not None and self._listening.units_are_read()
+
+    def save(
+        self,
+        states: Iterable[UnitState],
+        after: int,
+        position: int,
+        overshoot: Overshoot = NO_OVERSHOOT,
+    ) -> bool:
+        """See the interface."""
+        kept = [*states]
+        saved = super().save(kept, after, position, overshoot)
+        if self._listening is not None and any(map(_is_news, kept)):
+            self._listening.units_were_linked()
+        return saved
 
     def are_in_order(self) -> bool:
         """See the interface."""
