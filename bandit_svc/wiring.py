@@ -19,14 +19,14 @@ from bandit_svc.eventlog.bounded import BoundedLog, Limits, Room, measured_room
 from bandit_svc.eventlog.erasing import erase_from_log
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
-from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.eventlog.interface import EventLogReader, FirstAnswers
 from bandit_svc.eventlog.stream.address import FILES, stream_address
 from bandit_svc.eventlog.stream.engines import (
+    first_answers_of,
     make_stream_of,
     stream_sink,
     stream_source,
 )
-from bandit_svc.eventlog.stream.nats.first_answers import JetFirstAnswers
 from bandit_svc.eventlog.stream.outbox import Outbox
 from bandit_svc.eventlog.stream.shipper import Shipper
 from bandit_svc.services.archiving.follow_erasure import follow_erasure
@@ -55,7 +55,7 @@ from bandit_svc.services.serving.ports import ServingPorts
 from bandit_svc.services.serving.recent_requests import RecentRequests
 from bandit_svc.settings import Settings
 from bandit_svc.storage.control.place import shown_place
-from bandit_svc.storage.factory import open_storage
+from bandit_svc.storage.factory import first_claims_of, open_storage
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.moving.opening import draft_of, movable_store
 from bandit_svc.storage.moving.sides import MovableStore
@@ -173,7 +173,7 @@ class Worker(Backends):
         )
         self.log = BoundedLog(files, log_limits(settings), partial(log_room, settings))
         self.ids = DecisionIds(self.storage.secret())
-        self.first_answers = _first_answers(settings)
+        self.first_answers = _first_answers(settings, self.storage)
         # A worker that can't name units does not begin to serve.
         _ = self.pseudonyms
         self.catalog = Catalog(self.storage)
@@ -258,13 +258,14 @@ def _reader(settings: Settings) -> EventLogReader:
     return FileReader(log_folder(settings), keep_days=settings.keep_log_days)
 
 
-def _first_answers(settings: Settings) -> JetFirstAnswers | None:
+def _first_answers(settings: Settings, storage: Storage) -> FirstAnswers | None:
     if settings.stream == FILES:
         return None
-    address = stream_address(settings.stream)
-    if address.protocol != "nats":
-        return None
-    return JetFirstAnswers(address, "bandit-svc web")
+
+    def claim(decision_id: str, message: bytes) -> bytes | None:
+        return first_claims_of(storage).claim(decision_id, message)
+
+    return first_answers_of(stream_address(settings.stream), "bandit-svc web", claim)
 
 
 def node_shipper(settings: Settings, outbox: Outbox) -> Shipper:

@@ -240,3 +240,6 @@ class FirstAnswers(Protocol):
         Raises:
             Unavailable: nobody can be asked now.
         """
+
+    def close(self) -> None:
+        """Let go of the connections; idempotent."""

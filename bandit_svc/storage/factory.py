@@ -6,6 +6,7 @@ Owns the choice of storage backend; wiring calls it and nothing else does.
 from pathlib import Path
 
 from bandit_svc.errors import Unavailable
+from bandit_svc.storage.control.first_claims import FirstClaims
 from bandit_svc.storage.control.place import place_of
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.sqlite.store import SqliteStorage
@@ -37,3 +38,18 @@ def open_storage(folder: Path, url: str = "") -> Storage:
             "`pip install 'bandit_svc[postgres]'` installs it"
         ) from error
     return PostgresStorage(place.address, place.schema, folder)
+
+
+def first_claims_of(storage: Storage) -> FirstClaims:
+    """Return what a store that several machines share knows of first answers.
+
+    Raises:
+        Unavailable: it is a store of one machine.
+    """
+    claims: FirstClaims | None = getattr(storage, "first_claims", None)
+    if claims is None:
+        raise Unavailable(
+            "the store is a file of this machine, which other machines can't ask; set "
+            "BANDIT_STORE to the address of a PostgreSQL server"
+        )
+    return claims

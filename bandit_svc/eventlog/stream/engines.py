@@ -5,15 +5,17 @@ client of Kafka is imported where it is used, since it is an extra.
 """
 
 import importlib
+from collections.abc import Callable
 from contextlib import closing
 from types import ModuleType
 from typing import Final, assert_never
 
 from bandit_svc.errors import Unprocessable
-from bandit_svc.eventlog.interface import Sink
+from bandit_svc.eventlog.interface import FirstAnswers, Sink
 from bandit_svc.eventlog.stream.address import StreamAddress
 from bandit_svc.eventlog.stream.messages import Messages
 from bandit_svc.eventlog.stream.nats.connection import Connection
+from bandit_svc.eventlog.stream.nats.first_answers import JetFirstAnswers
 from bandit_svc.eventlog.stream.nats.jetstream import make_streams
 from bandit_svc.eventlog.stream.nats.messages import JetMessages
 from bandit_svc.eventlog.stream.nats.sink import JetSink
@@ -51,6 +53,28 @@ def stream_sink(address: StreamAddress, name: str) -> Sink:
         case "kafka":
             sink: Sink = _kafka("sink").KafkaSink(address, name)
             return sink
+        case _:
+            assert_never(address.protocol)
+
+
+def first_answers_of(
+    address: StreamAddress, name: str, claim: Callable[[str, bytes], bytes | None]
+) -> FirstAnswers:
+    """Return what knows of several nodes' answers; it opens nothing yet.
+
+    Args:
+        address: of the stream.
+        name: of this client, for the server's monitoring.
+        claim: of the store, for a stream that knows no message again by its id; see
+            storage.control.first_claims.FirstClaims.
+    """
+    match address.protocol:
+        case "nats":
+            return JetFirstAnswers(address, name)
+        case "kafka":
+            kafka = _kafka("first_answers")
+            answers: FirstAnswers = kafka.KafkaFirstAnswers(address, name, claim)
+            return answers
         case _:
             assert_never(address.protocol)
 

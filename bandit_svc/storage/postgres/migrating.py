@@ -11,7 +11,7 @@ from psycopg import sql
 from bandit_svc import __version__
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.moving.left import MOVED_TO, refuse_left
-from bandit_svc.storage.postgres import changes, leases, schema
+from bandit_svc.storage.postgres import changes, first_claims, leases, schema
 from bandit_svc.storage.postgres.database import Database
 from bandit_svc.storage.postgres.functions import FUNCTIONS
 from bandit_svc.storage.postgres.sharing import shares
@@ -33,7 +33,7 @@ def migrate(database: Database) -> None:
         plain = connection.plain
         name = sql.Identifier(database.schema)
         plain.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
-        own = changes.CREATE, leases.CREATE, shares.CREATE
+        own = changes.CREATE, leases.CREATE, shares.CREATE, first_claims.CREATE
         found = _found(database) if is_there(database) else None
         if found is not None:
             missing = migrations_after(found)

@@ -14,6 +14,7 @@ from bandit_svc.storage.archive.below import Reached
 from bandit_svc.storage.breakdowns import Breakdowns
 from bandit_svc.storage.clock import Clock
 from bandit_svc.storage.control.experiments import Experiments
+from bandit_svc.storage.control.first_claims import FirstClaims
 from bandit_svc.storage.control.leases import Leases
 from bandit_svc.storage.control.model_versions import ModelVersions
 from bandit_svc.storage.control.shares import Shares
@@ -37,6 +38,7 @@ from bandit_svc.storage.postgres.changes import Changes
 from bandit_svc.storage.postgres.control.listening import Listening
 from bandit_svc.storage.postgres.control.model_versions import PostgresModelVersions
 from bandit_svc.storage.postgres.database import Database, Keep
+from bandit_svc.storage.postgres.first_claims import PostgresFirstClaims
 from bandit_svc.storage.postgres.leases import TTL_S, PostgresLeases
 from bandit_svc.storage.postgres.migrating import check_version, is_there, migrate
 from bandit_svc.storage.postgres.people.node_key import (
@@ -130,6 +132,7 @@ class PostgresStorage:
             require_writer,
         )
         self.leases: Leases = PostgresLeases(self._schema, lease_ttl_s)
+        self.first_claims: FirstClaims = PostgresFirstClaims(self._schema)
         self.shares: Shares | None = PostgresShares(self._schema, lease_ttl_s)
         # The nouns use it as they use the embedded one; see dialect.py.
         database = cast("EmbeddedDatabase", self._schema)
