@@ -202,8 +202,8 @@ class LogLost(Unavailable):
     ) -> None:
         super().__init__(
             f"messages {first} to {last} of partition {partition} of the stream were "
-            "never read, and are gone: they were older than the stream keeps them, or "
-            "the stream was restored or made anew",
+            "never read, and are gone: they were older than the stream keeps them, "
+            "they are damaged, or the stream was restored or made anew",
             way_out=WayOut("send the request again", _ACCEPT_LOSS, _ACCEPT_LOSS),
         )
         self.partition = partition

@@ -22,7 +22,7 @@ def test_sources_and_marks_are_kept_with_the_cursors(storage: Storage) -> None:
     marks = {("0", "web-1"): Mark(1_000, 1_020, "live", -3)}
     first = Progress({"0": START}, sources, marks)
     storage.facts.ingest([], {"0": TWO}, progress=first)
-    later = {("0", "web-1"): Mark(2_000, 2_010, "closed")}
+    later = {("0", "web-1"): Mark(2_000, 2_010, "closed", 4, 2**53 - 1, 9)}
     further = Progress({"0": TWO}, {W1: Taken(Cursor(2, 0, 8))}, later)
     storage.facts.ingest([], {"0": NINE}, progress=further)
 

@@ -13,6 +13,8 @@ MARGIN_MS = 50
 So long after a time, no append that was stamped before it is still under way.
 """
 
+ANY_CHAIN = -1
+"""The next message of the node is believed, whatever its number."""
 NodeState = Literal["live", "closed", "silent"]
 """closed: it has ended in good order. silent: nothing came of it for too long."""
 
@@ -26,12 +28,31 @@ class Mark(NamedTuple):
         seen_ms: the learner's clock when a message of the node was last read.
         state: joining waits for nodes that live.
         ahead_ms: how far its clock is before the stream's, as its last message said.
+        chain: of its last message that was believed; ANY_CHAIN behind a loss.
+        number: of that message in its chain.
     """
 
     mark_ms: int
     seen_ms: int
     state: NodeState = "live"
     ahead_ms: int = 0
+    chain: int = 0
+    number: int = 0
+
+    def followed_by(self, said: "Mark") -> "Mark":
+        """Return what is known of the node behind its next message.
+
+        A mark says that all before it was sent. That is true for a reader who has every
+        message of the chain: one may be missing that the node sends again.
+        """
+        is_next = (said.chain, said.number) == (self.chain, self.number + 1)
+        if is_next or said.number == 0 or self.chain == ANY_CHAIN:
+            return said
+        return self._replace(seen_ms=said.seen_ms, ahead_ms=said.ahead_ms, state="live")
+
+
+NOTHING_SAID = Mark(0, 0)
+"""What is known of a node before its first message."""
 
 
 def watermark_of(marks: Collection[Mark], now_ms: int) -> int:

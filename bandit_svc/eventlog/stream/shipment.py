@@ -77,6 +77,9 @@ class Shipment(NamedTuple):
         body: frames, as `Packing` makes them.
         closed: the node has ended in good order, and nothing of it is left to send.
         damages: what the node could not read of its outbox.
+        chain: drawn when the node begins to send, and anew after each fault.
+        number: of the message in its chain and its partition of the stream, from 0; a
+            reader believes `mark_ms` only if it has read all before.
     """
 
     node: str
@@ -86,6 +89,8 @@ class Shipment(NamedTuple):
     body: bytes = b""
     closed: bool = False
     damages: Sequence[Damage] = ()
+    chain: int = 0
+    number: int = 0
 
 
 class Unpacked(NamedTuple):
@@ -172,12 +177,12 @@ class Packing:
         *,
         closed: bool = False,
         damages: Sequence[Damage] = (),
+        link: tuple[int, int] = (0, 0),
     ) -> Shipment:
-        """Return all of it as one message; see Shipment."""
-        body = b"".join(self._frames)
-        return Shipment(
-            node, sent_ms, mark_ms, tuple(self._runs), body, closed, tuple(damages)
-        )
+        """Return all of it as one message; see Shipment. `link`: chain and number."""
+        body, runs = b"".join(self._frames), tuple(self._runs)
+        lost = tuple(damages)
+        return Shipment(node, sent_ms, mark_ms, runs, body, closed, lost, *link)
 
     def _add_parts(self, payload: bytes, parts: Mapping[bytes, bytes]) -> None:
         keys = [part_key(payload)]
@@ -204,6 +209,8 @@ def encode(shipment: Shipment) -> bytes:
         _text(shipment.node),
         varint(shipment.sent_ms),
         varint(shipment.mark_ms),
+        varint(shipment.chain),
+        varint(shipment.number),
         varint(len(damages)),
         damages,
         varint(len(shipment.runs)),
@@ -242,6 +249,8 @@ def _decoded(data: bytes, end: int) -> Shipment:
     node, at = _read_text(data, at)
     sent_ms, at = read_varint(data, at)
     mark_ms, at = read_varint(data, at)
+    chain, at = read_varint(data, at)
+    number, at = read_varint(data, at)
     length, at = read_varint(data, at)
     damages: tuple[Damage, ...] = ()
     if length:
@@ -253,11 +262,12 @@ def _decoded(data: bytes, end: int) -> Shipment:
         source, at = _read_text(data, at)
         numbers: list[int] = []
         for _ in range(7):
-            number, at = read_varint(data, at)
-            numbers.append(number)
+            value, at = read_varint(data, at)
+            numbers.append(value)
         after, upto = Cursor(*numbers[:3]), Cursor(*numbers[3:6])
         runs.append(Run(source, after, upto, numbers[6]))
-    return Shipment(node, sent_ms, mark_ms, tuple(runs), data[at:end], closed, damages)
+    content = tuple(runs), data[at:end], closed, damages
+    return Shipment(node, sent_ms, mark_ms, *content, chain, number)
 
 
 def unpack(shipment: Shipment) -> tuple[list[Unpacked], dict[bytes, bytes]]:

@@ -9,7 +9,8 @@ anew at the last place before which all was acknowledged, and the first run of a
 then says that it follows START: what lies between is in the stream already.
 """
 
-from collections import deque
+import secrets
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -34,6 +35,10 @@ IDLE_MS: Final = 1_000
 KEEP_EVERY_MS: Final = 1_000
 UNREADABLE_MS: Final = 60_000
 """So long a part of the outbox that can't be read holds back what is marked."""
+
+
+_CHAIN_BITS: Final = 53
+"""As many as every store keeps exactly."""
 
 
 class _Checkpoint(NamedTuple):
@@ -184,6 +189,8 @@ class Shipper:
         self._sent_at_ms: dict[str, int] = {}
         self._damages: list[Damage] = []
         self._messages = 0
+        self._chain = secrets.randbits(_CHAIN_BITS)
+        self._numbers: Counter[str] = Counter()
         self._checkpoints: deque[_Checkpoint] = deque()
 
     def _await_all(self, now_ms: int) -> None:
@@ -267,8 +274,14 @@ class Shipper:
         if partition == UNIT_PARTITION:
             damages, self._damages = self._damages, []
         shipment = self._packs.pop(partition, Packing()).shipment(
-            self._node, now_ms, mark_ms, closed=closed, damages=damages
+            self._node,
+            now_ms,
+            mark_ms,
+            closed=closed,
+            damages=damages,
+            link=(self._chain, self._numbers[partition]),
         )
+        self._numbers[partition] += 1
         self._messages = self._sink.send(partition, encode(shipment))
         self._sent_at_ms[partition] = now_ms
 

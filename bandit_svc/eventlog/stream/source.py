@@ -5,10 +5,11 @@ passed over in silence. It keeps no place of its own: the store's cursors are th
 ones, and a message stays in the stream until it is old enough.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
-from bandit_svc.domain.events.damage import IN_STREAM, Damage
+from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.packing import Malformed
 from bandit_svc.domain.stream.mark import Mark, NodeState, fallen_silent, watermark_of
 from bandit_svc.errors import LogLost, Unavailable
@@ -20,6 +21,7 @@ from bandit_svc.eventlog.stream.shipment import Unpacked, decode, unpack
 SOURCE_TIMEOUT_MS: Final = 60_000
 """So long joining waits for a node of which nothing comes."""
 _DEFAULT_READ_BYTES: Final = 4_194_304
+_TRY_AGAIN_S: Final = 1.0
 
 
 class StreamSource:
@@ -30,6 +32,7 @@ class StreamSource:
         messages: Messages,
         partitions: int,
         source_timeout_ms: int = SOURCE_TIMEOUT_MS,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Describe the source; nothing is opened yet.
 
@@ -37,11 +40,14 @@ class StreamSource:
             messages: of the stream.
             partitions: how many it has, besides that of units.
             source_timeout_ms: how long joining waits for a node that is silent.
+            clock_s: a clock that never steps, in seconds.
         """
         self._messages = messages
         self._names = partition_names(partitions)
         self._timeout_ms = source_timeout_ms
+        self._clock_s = clock_s
         self._fault: Unavailable | None = None
+        self._try_at_s = 0.0
         self._since_ms: dict[str, int] = {}
 
     @property
@@ -51,7 +57,6 @@ class StreamSource:
 
     def partitions(self) -> list[str]:
         """Return the names of all partitions; they never change."""
-        self._fault = None
         return list(self._names)
 
     def check_formats(self) -> None:
@@ -144,17 +149,19 @@ class StreamSource:
             raise
 
     def _open(self) -> None:
-        """Connect; ask no server again in this round where none has answered.
+        """Connect; ask no server again for a second where none has answered.
 
         Raises:
             Unavailable: none of them answers.
         """
-        if self._fault is not None:
+        if self._fault is not None and self._clock_s() < self._try_at_s:
             raise self._fault
+        self._fault = None
         try:
             self._messages.open()
         except Unavailable as error:
             self._fault = error
+            self._try_at_s = self._clock_s() + _TRY_AGAIN_S
             raise
 
 
@@ -162,13 +169,12 @@ def _batch(partition: str, after: Cursor, messages: Sequence[Stored]) -> Batch:
     """Return what messages hold, from the one behind a cursor on.
 
     Raises:
-        LogLost: the first one is not that one.
+        LogLost: the first one is not that one, or is damaged.
     """
     runs: list[Unpacked] = []
     parts: dict[bytes, bytes] = {}
     marks: list[tuple[str, Mark]] = []
     damages: list[Damage] = []
-    remains: dict[Damage, bytes] = {}
     at = after.offset
     for message in messages:
         number = message.number
@@ -181,14 +187,12 @@ def _batch(partition: str, after: Cursor, messages: Sequence[Stored]) -> Batch:
         try:
             shipment = decode(message.data)
             unpacked, bodies = unpack(shipment)
-        except Malformed:
-            size = len(message.data)
-            damage = Damage(
-                partition, 0, at, 0, size, "changed", at_least=True, format=IN_STREAM
-            )
-            damages.append(damage)
-            remains[damage] = message.data
-            continue
+        except Malformed as error:
+            if at > after.offset + 1:
+                # The next call begins there, and says so.
+                at = number - 1
+                break
+            raise LogLost(partition, number, number, number) from error
         runs += unpacked
         parts |= bodies
         damages += shipment.damages
@@ -196,6 +200,8 @@ def _batch(partition: str, after: Cursor, messages: Sequence[Stored]) -> Batch:
             stamped_ms = message.stamped_ms
             ahead_ms = 0 if stamped_ms is None else shipment.sent_ms - stamped_ms
             state: NodeState = "closed" if shipment.closed else "live"
-            marks.append((shipment.node, Mark(shipment.mark_ms, 0, state, ahead_ms)))
+            link = shipment.chain, shipment.number
+            mark = Mark(shipment.mark_ms, 0, state, ahead_ms, *link)
+            marks.append((shipment.node, mark))
     cursor = Cursor(0, at)
-    return Batch((), cursor, 0, damages, remains, parts, (), runs, marks)
+    return Batch((), cursor, 0, damages, {}, parts, (), runs, marks)

@@ -113,6 +113,7 @@ def written(draw: st.DrawFn) -> Written:
     st.integers(0, 2**50),
     st.booleans(),
     st.lists(damages, max_size=2),
+    st.tuples(st.integers(0, 2**53), st.integers(0, 2**40)),
 )
 def test_any_records_of_any_runs_come_back_with_their_parts(
     runs: list[Written],
@@ -121,9 +122,12 @@ def test_any_records_of_any_runs_come_back_with_their_parts(
     mark_ms: int,
     closed: bool,  # noqa: FBT001 - hypothesis passes it
     lost: list[Damage],
+    link: tuple[int, int],
 ) -> None:
     packing = packed(runs)
-    sent = packing.shipment(node, sent_ms, mark_ms, closed=closed, damages=lost)
+    sent = packing.shipment(
+        node, sent_ms, mark_ms, closed=closed, damages=lost, link=link
+    )
     found = decode(encode(sent))
 
     assert found == sent

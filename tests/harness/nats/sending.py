@@ -39,15 +39,16 @@ def message(
     mark_ms: int = 0,
     sent_ms: int = 0,
     closed: bool = False,
+    link: tuple[int, int] = (0, 0),
 ) -> Shipment:
-    """Return a message of a node."""
+    """Return a message of a node; `link` is its chain and its number in that."""
     packing = Packing()
     for one in stretches:
         packing.begin(one.source, one.after)
         for sequence, record in one.records:
             packing.add(record, sequence, {p.key: p.body for p in record.parts})
         packing.end(one.upto)
-    return packing.shipment(node, sent_ms, mark_ms, closed=closed)
+    return packing.shipment(node, sent_ms, mark_ms, closed=closed, link=link)
 
 
 class Sender:

@@ -168,6 +168,30 @@ def test_a_node_that_is_silent_is_waited_for_no_longer_and_comes_back_late(
     assert marks[partition, "web-2"].state == "live"
 
 
+def test_a_mark_behind_a_message_that_is_missing_is_not_believed(
+    service: Service, follower: Follower, sender: Sender
+) -> None:
+    everywhere(sender, "web-2", service.now_ms)
+    decided = service.decide()
+    at_ms = service.now_ms
+    service.now_ms += 2 * WINDOW_MS
+    follower.ship()
+    reward = encode_reward(late_reward(decided, at_ms + 500))
+    partition = partition_of(decided.decision.number, 2)
+    # The first one with the reward was refused, those behind it were stored.
+    for one in partition_names(2):
+        later = message("web-2", mark_ms=service.now_ms, link=(0, 2))
+        sender.send(one, later)
+    assert follower.learner.tick().joined == 0
+    for one in partition_names(2):
+        stretches = [stretch("w2", [reward])] if one == partition else []
+        again = message("web-2", stretches, mark_ms=service.now_ms, link=(5, 0))
+        sender.send(one, again)
+
+    assert follower.learner.tick().joined == 1
+    assert rewards_joined(follower) == [1.0]
+
+
 def test_a_node_that_has_ended_in_good_order_holds_nothing_back(
     service: Service, follower: Follower, sender: Sender
 ) -> None:
@@ -194,7 +218,7 @@ def test_while_the_stream_is_away_nothing_is_joined_and_no_node_falls_silent(
     server.start()
     server.wait_ready()
     # The learner is there first.
-    assert follower.learner.tick().joined == 0
+    assert follower.new_learner().tick().joined == 0
     follower.ship()
 
     assert follower.learner.tick().joined == 1

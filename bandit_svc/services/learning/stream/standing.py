@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.record import Record
-from bandit_svc.domain.stream.mark import Mark
+from bandit_svc.domain.stream.mark import ANY_CHAIN, NOTHING_SAID, Mark
 from bandit_svc.domain.stream.progress import NO_PROGRESS, Place, Progress, Taken
 from bandit_svc.eventlog.interface import Batch, EventLogReader
 from bandit_svc.eventlog.stream.overlap import new_of
@@ -61,7 +61,17 @@ class Standing:
             if new.records:
                 yield source, new.records
         for node, mark in batch.marks:
-            self._said[partition, node] = mark._replace(seen_ms=self._now_ms)
+            self._hear(partition, node, mark._replace(seen_ms=self._now_ms))
+
+    def _hear(self, partition: str, node: str, mark: Mark) -> None:
+        place = partition, node
+        known = self._said.get(place) or self._marks.get(place)
+        if known is None:
+            # Its first message may be among those that were lost.
+            is_lost = (partition, NO_OUTBOX) in self._known_sources()
+            chain = ANY_CHAIN if is_lost else NOTHING_SAID.chain
+            known = NOTHING_SAID._replace(chain=chain)
+        self._said[place] = known.followed_by(mark)
 
     def resume(self, partition: str) -> None:
         """Take the next messages of a partition, although some before them are lost."""
@@ -69,6 +79,8 @@ class Standing:
         places = [place for place in sources if place[0] == partition]
         for place in places:
             self._moved[place] = sources[place]._replace(resumes=True)
+        for node, mark in self._nodes(partition).items():
+            self._said[partition, node] = mark._replace(chain=ANY_CHAIN)
         # Of a source that nothing is known of, all before now may have been lost.
         here = Taken(Cursor(0, self._now_ms), resumes=True)
         self._moved[partition, NO_OUTBOX] = here

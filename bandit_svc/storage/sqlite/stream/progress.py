@@ -33,7 +33,8 @@ def create_progress(db: UtilsDatabase) -> None:
     db.execute(
         "CREATE TABLE source_marks (partition TEXT NOT NULL, node TEXT NOT NULL,"
         " mark_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, state TEXT NOT NULL,"
-        " ahead_ms INTEGER NOT NULL, PRIMARY KEY (partition, node)) WITHOUT ROWID"
+        " ahead_ms INTEGER NOT NULL, chain INTEGER NOT NULL, number INTEGER NOT NULL,"
+        " PRIMARY KEY (partition, node)) WITHOUT ROWID"
     )
     check_rows(db, "source_cursors")
     check_rows(db, "source_marks")
@@ -57,7 +58,7 @@ def keep_progress(
         ],
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO source_marks VALUES (?, ?, ?, ?, ?, ?, NULL)",
+        "INSERT OR REPLACE INTO source_marks VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         [(*place, *mark) for place, mark in progress.marks.items()],
     )
 
@@ -96,7 +97,7 @@ def read_sources(
 def read_marks(connection: sqlite3.Connection) -> dict[Place, Mark]:
     """Return what the nodes have last said, in all partitions."""
     rows = connection.execute(
-        "SELECT partition, node, mark_ms, seen_ms, state, ahead_ms"
-        " FROM sound_source_marks"
+        "SELECT partition, node, mark_ms, seen_ms, state, ahead_ms, chain,"
+        " number FROM sound_source_marks"
     ).fetchall()
     return {(partition, node): Mark(*mark) for partition, node, *mark in rows}
