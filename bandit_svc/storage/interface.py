@@ -131,6 +131,12 @@ class Storage(Control, ShardStore, Protocol):
             Unavailable: the store was never initialised, or the key is missing.
         """
 
+    def log_of(self, node: str) -> str:
+        """Return the node whose event log alone is read into the store.
+
+        Where none was yet, it is this one from now on.
+        """
+
     def beside(self, name: str) -> "Storage":
         """Return a store of its own beside this one, in which to make something anew.
 

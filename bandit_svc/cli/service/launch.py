@@ -20,6 +20,8 @@ from bandit_svc.cli.service.private_folder import make_private
 from bandit_svc.clock import now_ms
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.errors import Unavailable
+from bandit_svc.eventlog.stream.address import FILES
+from bandit_svc.eventlog.stream.outbox import Outbox
 from bandit_svc.services.people.pseudonyms import KEY_BYTES
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends, make_stream
@@ -46,7 +48,7 @@ def prepare(settings: Settings) -> None:
 
     Raises:
         Unavailable: there is no store and `--dev` is not given, or a newer version
-            wrote it.
+            wrote it; or it follows the event log of another machine.
         NewerFormat: a newer version wrote the log.
     """
     with closing(Backends(settings)) as backends:
@@ -61,10 +63,27 @@ def prepare(settings: Settings) -> None:
                 now_ms(),
                 secrets.token_bytes(KEY_BYTES),
             )
-            return
-        backends.storage.secret()
-        backends.storage.migrate()
-        backends.storage.pseudonym_key()
+        else:
+            backends.storage.secret()
+            backends.storage.migrate()
+            backends.storage.pseudonym_key()
+        _check_log(backends)
+
+
+def _check_log(backends: Backends) -> None:
+    """Require that a learner of the store reads this folder's event log."""
+    settings, storage = backends.settings, backends.storage
+    if settings.stream != FILES or not storage.is_on_server:
+        return
+    node = Outbox(backends.folder).node(settings.node)
+    owner = storage.log_of(node)
+    if owner != node:
+        raise Unavailable(
+            f"the store follows the event log of another data folder (node {owner}), "
+            f"and {backends.folder} is node {node}: what is logged here would never be "
+            "learned. Web and learner of one machine share a data folder; several "
+            "machines need a stream, BANDIT_STREAM"
+        )
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -90,6 +90,7 @@ from bandit_svc.storage.sqlite.sums.overview import SqliteOverview
 from bandit_svc.storage.sqlite.version_file import VersionFile
 from bandit_svc.storage.units import StickyChoices, UnitFacts, Units
 
+LOG_OF: Final = "log_of"
 _KEEP_VALUE: Final = "INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)"
 _WRITABLE: Final = """
     SELECT NOT pg_is_in_recovery() AND has_table_privilege('decisions', 'INSERT')"""
@@ -245,6 +246,14 @@ class PostgresStorage:
                 f"the schema {self._schema.schema!r} of the PostgreSQL server can't be "
                 "written; check the rights of its user, and that it is no standby"
             )
+
+    def log_of(self, node: str) -> str:
+        """See the interface."""
+        with self._schema.write() as connection:
+            connection.execute(_KEEP_VALUE, (LOG_OF, node))
+            ask = "SELECT value FROM meta WHERE name = ?"
+            (found,) = connection.execute(ask, (LOG_OF,)).fetchone() or (node,)
+        return str(found)
 
     def beside(self, name: str) -> Storage:
         """See the interface."""

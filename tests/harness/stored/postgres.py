@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+from psycopg import conninfo
 
 from tests.harness.stored.backends import open_place, place_of
 from tests.harness.waiting import GENEROUS_S, wait_until
@@ -66,8 +67,7 @@ class PostgresServer:
 
     def url(self, schema: str) -> str:
         """Return the address of a store, as settings take it."""
-        host = quote(str(self.folder), safe="")
-        return f"postgresql://bandit@/postgres?host={host}&schema={schema}"
+        return url_of(self.address, schema)
 
     def start(self) -> None:
         """Start it, again after `stop_at_once`; return when it answers."""
@@ -111,6 +111,13 @@ def postgres_server() -> Iterator[str]:
         yield server.address
     finally:
         server.close()
+
+
+def url_of(address: str, schema: str) -> str:
+    """Return the address of a store of a server of ours, as settings take it."""
+    folder = conninfo.conninfo_to_dict(address)["host"]
+    host = quote(str(folder), safe="")
+    return f"postgresql://bandit@/postgres?host={host}&schema={schema}"
 
 
 def make_schema(address: str) -> None:
