@@ -202,6 +202,11 @@ LEARNER_LAG = _latest(
     "How long the oldest matured decision has waited to be in a published model.",
     "experiment",
 )
+LEARNER_SHARDS = _latest(
+    "bandit_learner_shards",
+    "Partitions of the stream that this learner holds, with their experiments; 0 for "
+    "one that has all of the log.",
+)
 PENDING = _latest(
     "bandit_pending_decisions",
     "Decisions whose reward window is still open.",

@@ -209,6 +209,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             36_500,
         ),
     ] = 0
+    shards: Annotated[
+        Literal["auto", "all"],
+        About(
+            "Which part of a stream a learner does: its fair share among those that "
+            "live (auto), or all, while the others wait."
+        ),
+    ] = "auto"
     learner_tick_ms: Annotated[
         int, About("Milliseconds between learner ticks.", 1, 60_000)
     ] = 150
@@ -352,16 +359,13 @@ def _check(settings: Settings) -> None:
             f"admin_port is {settings.admin_port}, and so is port; they must differ. "
             "Use 0 for one address for everything."
         )
-    if settings.dev and settings.admin_host not in _LOOPBACK:
-        raise InvalidInput(
-            f"--dev asks for no keys, so it binds loopback only; admin_host is "
-            f"{settings.admin_host}. Use 127.0.0.1, or leave --dev out."
-        )
-    if settings.dev and settings.host not in _LOOPBACK:
-        raise InvalidInput(
-            f"--dev asks for no keys, so it binds loopback only; host is "
-            f"{settings.host}. Use 127.0.0.1, or leave --dev out."
-        )
+    for name in ("admin_host", "host"):
+        host = getattr(settings, name)
+        if settings.dev and host not in _LOOPBACK:
+            raise InvalidInput(
+                f"--dev asks for no keys, so it binds loopback only; {name} is {host}. "
+                "Use 127.0.0.1, or leave --dev out."
+            )
 
 
 def _check_stream(settings: Settings) -> None:

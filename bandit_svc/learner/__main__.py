@@ -27,6 +27,8 @@ from bandit_svc.learner.jobs_child import JobsChild
 from bandit_svc.learner.loop import GC_THRESHOLD, Learner
 from bandit_svc.learner.reporting import Reporting
 from bandit_svc.learner.scraped.metrics_server import metrics_served
+from bandit_svc.learner.sharing.share import Everything
+from bandit_svc.learner.sharing.taking import work_of
 from bandit_svc.learner.weather.watch import watch_of
 from bandit_svc.services.checks.degraded import LEARNER
 from bandit_svc.services.managing.privacy.erase_unit import erase_unit
@@ -90,35 +92,34 @@ class Process:
         """Take the lease when it is free, then learn; return when told to stop."""
         while not self._wait(0.0):
             try:
-                with backends.storage.leases.hold("learner") as held:
-                    if held is not None:
-                        _log.info("learning from %s as %s", backends.folder, held)
+                with work_of(backends) as share:
+                    if share is not None:
                         self._waiting = False
-                        self._learn(backends)
+                        self._learn(backends, share)
                     else:
                         self._note_waiting()
             except (BanditError, OSError):
                 _log.exception("the lease can't be taken now; trying again")
             self._wait(LEASE_POLL_S)
 
-    def _learn(self, backends: Backends) -> None:
+    def _learn(self, backends: Backends, share: Everything) -> None:
         """Tick until told to stop, or until another process holds the lease.
 
         What fails is logged and begun anew.
         """
         weather = watch_of(backends)
         try:
-            self._tick_for_ever(backends)
+            self._tick_for_ever(backends, share)
         finally:
             weather.stop()
             self._jobs.stop()
 
-    def _tick_for_ever(self, backends: Backends) -> None:
+    def _tick_for_ever(self, backends: Backends, share: Everything) -> None:
         while not self._wait(0.0):
             try:
                 # What is in memory of the store begins anew, too.
                 with closing(Backends(backends.settings)) as own:
-                    self._tick_until_stopped(own, self._agreed_time(backends))
+                    self._tick_until_stopped(own, self._agreed_time(backends), share)
             except LeaseLost as error:
                 _log.warning("%s; waiting for the lease", error.message)
                 return
@@ -130,15 +131,22 @@ class Process:
                 backends.close()
                 self._wait(PAUSE_AFTER_FAULT_S)
 
-    def _tick_until_stopped(self, backends: Backends, time: AgreedTime) -> None:
+    def _tick_until_stopped(
+        self, backends: Backends, time: AgreedTime, share: Everything
+    ) -> None:
         """Tick until told to stop, or until a unit was erased."""
         reporting = Reporting(
             backends.storage,
             backends.reader,
             publish_every_ms=backends.settings.publish_every_ms,
+            own=share.own,
         )
         learner = Learner(
-            backends, time.now_ms, clock_holds=lambda: time.holds, on_batch=self._beat
+            backends,
+            time.now_ms,
+            clock_holds=lambda: time.holds,
+            on_batch=self._beat,
+            share=share,
         )
         pause_s = backends.settings.learner_tick_ms / 1000
         stopped = False
@@ -150,10 +158,15 @@ class Process:
             metrics.DEGRADED.labels(LEARNER).set(0)
             reporting.count(tick)
             reporting.refresh(time.now_ms())
-            if erasing:
-                self._erase(backends.settings, time.now_ms)
+            share.settle(all_of_it=erasing)
+            if erasing and share.is_main and share.has_all:
+                with share.main_duties():
+                    self._erase(backends.settings, time.now_ms)
                 return
-            self._jobs.look(backends.storage.jobs)
+            if erasing:
+                self._jobs.stop()
+            else:
+                self._jobs.look(backends.storage.jobs)
             # The next tick begins at once for a changed policy that has not caught up.
             # What candidates and the served model left at the end of their budget
             # waits for the pause.

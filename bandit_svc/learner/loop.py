@@ -6,41 +6,32 @@ a kill at any place, the next tick repeats work and counts nothing twice.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from bandit_svc.clock import deadline_in, elapsed_s
 from bandit_svc.domain.experiment import Experiment
-from bandit_svc.domain.limits import DAY_MS
-from bandit_svc.domain.people.unit_state import MOST_IDS
 from bandit_svc.domain.splits.step import Step
 from bandit_svc.domain.times import Deadline
 from bandit_svc.learner.apprentices import follow_apprentice
 from bandit_svc.learner.archiving import ArchiveState, Archiving
-from bandit_svc.learner.partition_watch import PartitionWatch
 from bandit_svc.learner.relearning import Relearning
+from bandit_svc.learner.sharing.gathering import Gathering
+from bandit_svc.learner.sharing.share import EVERYTHING, Everything
 from bandit_svc.learner.splits import SplitWatch
 from bandit_svc.learner.wakefulness import Sight, Wakefulness
 from bandit_svc.services.evaluation.progressive import Progress, ProgressiveEvaluator
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.ingest import Ingested, Ingesting, ingest
+from bandit_svc.services.learning.ingest import Ingested
 from bandit_svc.services.learning.join import (
-    MOST_AT_ONCE,
-    NOTHING_JOINED,
-    join,
     sum_up,
-)
-from bandit_svc.services.learning.parts.quarantine import tend_quarantine
-from bandit_svc.services.learning.parts.without_consent import (
-    close_without_consent,
 )
 from bandit_svc.services.learning.priors.begin_with_prior import begin_with_prior
 from bandit_svc.services.learning.programmes.following import follow_programmes
 from bandit_svc.services.learning.train import Trained, Trainer
-from bandit_svc.services.people.following import Followed, follow
-from bandit_svc.services.people.rebuild import rebuild
-from bandit_svc.services.people.retention import Retention
+from bandit_svc.services.people.following import Followed
+from bandit_svc.storage.control.shares import ShardLost
 from bandit_svc.wiring import Backends
 
 # Seconds that an experiment evaluates, and again that it trains, before the others get
@@ -120,6 +111,7 @@ class Learner:
         budget_s: float = BUDGET_S,
         clock_s: Callable[[], float] = elapsed_s,
         on_batch: Callable[[], None] = lambda: None,
+        share: Everything = EVERYTHING,
     ) -> None:
         """Begin with nothing in memory.
 
@@ -131,7 +123,9 @@ class Learner:
             clock_s: measures budgets.
             on_batch: called after each piece of work, the longest of which takes
                 seconds.
+            share: the part of the work that is this learner's.
         """
+        self._share = share
         self._storage = backends.storage
         self._backends = backends
         self._settings = backends.settings
@@ -141,14 +135,13 @@ class Learner:
         self._clock_s = clock_s
         self._on_batch = on_batch
         self._definitions = Definitions(backends.storage.experiments)
-        self._partitions = PartitionWatch(backends.storage.damages)
         self._trainers: dict[int, tuple[ProgressiveEvaluator, Trainer]] = {}
-        self._retention = Retention(
-            backends.storage.units,
-            backends.storage.privacy,
-            self._settings.keep_unit_days * DAY_MS,
+        self._gathering = Gathering(
+            backends, self._definitions, share, on_batch, self._turn
         )
-        self._relearning = Relearning(backends.storage, self._definitions)
+        self._relearning = Relearning(
+            backends.storage, self._definitions, share.writing
+        )
         self._splits = SplitWatch(
             backends.storage,
             self._definitions,
@@ -170,43 +163,53 @@ class Learner:
         now_ms = self._now_ms()
         # A decision that is joined too early has lost its rewards for good.
         hold = self._clock_holds()
+        if self._share.look():
+            self._follow_share()
         before = self._positions
         if before is None:
             before = self._storage.joins.last_positions()
-        ingested = self._ingest(now_ms)
-        followed = self._follow()
-        followed.forgotten = self._retention.step(now_ms)
-        hold |= self._partitions.must_hold(ingested, now_ms)
-        joined = NOTHING_JOINED
-        if not hold:
-            joined = join(
-                self._storage.joins,
-                self._definitions,
-                ingested.watermark_ms,
-                now_ms,
-                self._on_batch,
-                most=MOST_AT_ONCE,
-            )
-            close_without_consent(
-                self._storage.apart,
-                self._definitions,
-                ingested.watermark_ms,
-                self._turn(),
-            )
-        positions = self._storage.joins.last_positions() if joined.decisions else before
+        gathered = self._gathering.step(self._own(), now_ms, hold=hold)
+        positions = self._storage.joins.last_positions() if gathered.joined else before
         self._positions = positions
         tick = Tick(
-            ingested,
-            joined.decisions,
-            joined.counts,
-            followed=followed,
-            cut=joined.more or followed.more,
+            gathered.ingested,
+            gathered.joined,
+            gathered.counts,
+            followed=gathered.followed,
+            cut=gathered.more or gathered.followed.more,
         )
-        relearned = self._relearning.look(self._all(), now_ms, self._turn)
+        self._learn(tick, before, positions, now_ms)
+        if self._share.is_main:
+            with self._share.main_duties():
+                self._finish(tick, positions, now_ms)
+        tick.unseen = len(self._wakefulness.new(self._own()))
+        return tick
+
+    def _follow_share(self) -> None:
+        """Forget what is in memory of experiments that another learner may have had."""
+        self._positions = None
+        for experiment in self._all():
+            number = experiment.number
+            if not self._share.stayed(number):
+                self._forget(number)
+                self._wakefulness.forget(number)
+
+    def _forget(self, number: int) -> None:
+        self._trainers.pop(number, None)
+        self._splits.forget(number)
+
+    def _learn(
+        self,
+        tick: Tick,
+        before: Mapping[int, int],
+        positions: Mapping[int, int],
+        now_ms: int,
+    ) -> None:
+        """Evaluate and train the experiments with work, as far as the time goes."""
+        relearned = self._relearning.look(self._own(), now_ms, self._turn)
         for number in relearned.taken:
             # What it knows was learned from the former rewards.
-            self._trainers.pop(number, None)
-            self._splits.forget(number)
+            self._forget(number)
         tick.cut |= relearned.behind
         versions = self._storage.model_versions.latest_versions()
         time_is_up = deadline_in(TICK_S, self._clock_s)
@@ -214,48 +217,23 @@ class Learner:
             if time_is_up() and tick.stepped:
                 tick.cut = True
                 break
-            self._step(experiment, versions, positions, now_ms, tick)
-            self._last_stepped = experiment.number
+            number = experiment.number
+            try:
+                with self._share.writing(number):
+                    self._step(experiment, versions, positions, now_ms, tick)
+            except ShardLost as error:
+                # Its next holder begins from the store, as this learner does if it
+                # gets it back.
+                _log.warning("%s", error.message)
+                self._forget(number)
+            self._last_stepped = number
+
+    def _finish(self, tick: Tick, positions: Mapping[int, int], now_ms: int) -> None:
+        """Do what is of all experiments."""
         behind = follow_programmes(self._storage, self._all(), positions, self._turn())
         tick.cut |= behind > 0
         if self._archiving is not None:
             tick.archive = self._archiving.look(self._all(), now_ms)
-        tick.unseen = len(self._wakefulness.new(self._experiments))
-        return tick
-
-    def _ingest(self, now_ms: int) -> Ingested:
-        """Move facts into the store, and log what was wrong with them."""
-        ingested = ingest(
-            self._storage.facts,
-            self._backends.reader,
-            self._backends.decoder,
-            self._definitions,
-            now_ms,
-            Ingesting(self._on_batch, self._partitions.accepts),
-        )
-        keep_ms = self._settings.quarantine_days * DAY_MS
-        for key, count in tend_quarantine(self._storage, now_ms, keep_ms).items():
-            ingested.counts[key] = ingested.counts.get(key, 0) + count
-        if ingested.torn:
-            _log.warning("%d torn last records of dead workers skipped", ingested.torn)
-        for damage in ingested.damages:
-            _log.warning("%s", damage)
-        return ingested
-
-    def _follow(self) -> Followed:
-        """Bring the states of units up to the newest fact; log what was refused."""
-        facts, units = self._storage.unit_facts, self._storage.units
-        if not units.are_in_order():
-            # A former version has kept them; web workers read theirs till then.
-            rebuild(facts, units, keep=True)
-        followed = follow(facts, units, self._turn())
-        if followed.links_refused:
-            _log.warning(
-                "%d links of units refused: a person would have had over %d ids",
-                followed.links_refused,
-                MOST_IDS,
-            )
-        return followed
 
     def _due(
         self,
@@ -269,7 +247,7 @@ class Learner:
         budget lasts.
         """
         # Round-robin: experiments that the last tick skipped come first.
-        experiments = sorted(self._all(), key=lambda e: e.number <= self._last_stepped)
+        experiments = sorted(self._own(), key=lambda e: e.number <= self._last_stepped)
         new = self._wakefulness.new(experiments)
         yield from self._wakefulness.due(experiments, versions, positions)
         time_is_up = deadline_in(self._budget_s, self._clock_s)
@@ -277,6 +255,9 @@ class Learner:
         for index, experiment in enumerate(new):
             if index == 0 or experiment.number in moved or not time_is_up():
                 yield experiment
+
+    def _own(self) -> Sequence[Experiment]:
+        return self._share.own(self._all())
 
     def _all(self) -> list[Experiment]:
         version = self._storage.experiments.version()
@@ -334,8 +315,7 @@ class Learner:
         busy = behind > 0 or followed.busy or is_busy(trained, progress)
         if self._wakefulness.leave(number, sight, now_ms, busy=busy):
             # What is not in the store by now is learned again from the log.
-            del self._trainers[number]
-            self._splits.forget(number)
+            self._forget(number)
 
     def _turn(self) -> Deadline:
         """Return the end of a turn; it is asked after each batch."""

@@ -39,15 +39,22 @@ class PartitionWatch:
     def must_hold(self, ingested: Ingested, now_ms: int) -> bool:
         """Return whether joining must wait, and keep what has changed."""
         waiting = [wait.damage for wait in ingested.waits]
-        kept = self._damages.waiting()
+        kept = self._own(ingested)
         if {one.damage for one in kept} != set(waiting):
             self._note(ingested, kept, waiting, now_ms)
-            kept = self._damages.waiting()
+            kept = self._own(ingested)
         holds = any(one.holds_joining(now_ms) for one in kept)
         if holds != self._holds:
             _log.warning(_BEGUN if holds else "joining goes on")
         self._holds = holds
         return holds
+
+    def _own(self, ingested: Ingested) -> list[KeptDamage]:
+        """Return what waits, without what waits in the shards of other learners."""
+        kept = self._damages.waiting()
+        if ingested.is_whole:
+            return list(kept)
+        return [one for one in kept if one.damage.partition in ingested.partitions]
 
     def _note(
         self,
@@ -68,4 +75,6 @@ class PartitionWatch:
                 gone = Damage(partition, 0, 0, 0, 0, "deleted", at_least=True)
                 _log.warning("%s", gone)
                 lost.append(gone)
-        self._damages.replace_waiting(waiting, lost, now_ms)
+        mine = {one.damage for one in kept}
+        others = [d for one in self._damages.waiting() if (d := one.damage) not in mine]
+        self._damages.replace_waiting([*others, *waiting], lost, now_ms)

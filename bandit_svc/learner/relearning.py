@@ -8,6 +8,7 @@ next learner.
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from os import urandom
 
 import msgspec
@@ -30,6 +31,9 @@ PAUSE_RATIO = 4
 """The pause is this many times as long as the last time took, if that is longer."""
 _MOST_QUEUED = 1_000
 
+Writing = Callable[[int], AbstractContextManager[None]]
+"""Returns a block in which to write of the experiment with a number."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -49,9 +53,22 @@ class Relearned(msgspec.Struct):
 class Relearning:
     """Looks after the corrections of all experiments. The caller holds the lease."""
 
-    def __init__(self, storage: Storage, definitions: Definitions) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        definitions: Definitions,
+        writing: Writing = lambda _: nullcontext(),
+    ) -> None:
+        """Begin with nothing in memory.
+
+        Args:
+            storage: the service's.
+            definitions: of the experiments.
+            writing: a block for the writes of each experiment.
+        """
         self._storage = storage
         self._definitions = definitions
+        self._writing = writing
 
     def look(
         self,
@@ -68,7 +85,8 @@ class Relearning:
         for state in waiting:
             experiment = known.get(state.number)
             if experiment is not None:
-                taken = self._follow(experiment, state, now_ms, turn())
+                with self._writing(experiment.number):
+                    taken = self._follow(experiment, state, now_ms, turn())
                 if taken:
                     done.taken.add(state.number)
                 done.behind |= taken is False

@@ -8,7 +8,7 @@ happened get no new report. A fault here never stops the learning.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import urandom
 from typing import NamedTuple
 
@@ -100,7 +100,19 @@ class Reporting:
         publish_every_ms: int = 0,
         clock_s: Callable[[], float] = elapsed_s,
         every_s: float = REFRESH_EVERY_S,
+        own: Callable[[Sequence[Experiment]], Sequence[Experiment]] = lambda all_: all_,
     ) -> None:
+        """Report nothing yet.
+
+        Args:
+            storage: the service's.
+            reader: of the log.
+            publish_every_ms: milliseconds between two models of an experiment.
+            clock_s: measures turns.
+            every_s: seconds between two rounds.
+            own: chooses the experiments that this learner reports.
+        """
+        self._own = own
         self._storage = storage
         self._publish_every_ms = publish_every_ms
         self._reader = reader
@@ -184,7 +196,11 @@ class Reporting:
         experiments = self._storage.experiments.all()
         self._choose_labels(experiments)
         begin_caps(self._storage.programmes.all())
-        for experiment in experiments:
+        own = self._own(experiments)
+        for number in self._shown.keys() - {experiment.number for experiment in own}:
+            # Another learner reports it now.
+            _forget(self._shown.pop(number).series)
+        for experiment in own:
             shown = self._shown.get(experiment.number)
             if (
                 shown is None

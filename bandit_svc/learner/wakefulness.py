@@ -62,6 +62,11 @@ class Wakefulness:
             ):
                 yield experiment
 
+    def forget(self, number: int) -> None:
+        """Know an experiment no longer: what it needs is unknown when it comes back."""
+        self._left.pop(number, None)
+        self._busy_at_ms.pop(number, None)
+
     def leave(self, number: int, sight: Sight, now_ms: int, *, busy: bool) -> bool:
         """Note how a step left an experiment; say whether it sleeps now."""
         self._left[number] = sight

@@ -172,8 +172,16 @@ class ApartRow(NamedTuple):
 class Apart(Protocol):
     """Decisions without consent: no other reader of the store sees their rewards."""
 
-    def due(self, now_ms: int, limit: int) -> list[DueDecision]:
-        """Return those whose window has closed, by readiness and id."""
+    def due(
+        self, now_ms: int, limit: int, numbers: Collection[int] | None = None
+    ) -> list[DueDecision]:
+        """Return those whose window has closed, by readiness and id.
+
+        Args:
+            now_ms: by when it has to have closed.
+            limit: of their number.
+            numbers: of the experiments that they are of; None for all.
+        """
 
     def close(self, closed: Sequence[ClosedDecision]) -> None:
         """Add closed ones to the sums of their groups, in one transaction."""

@@ -126,12 +126,5 @@ __getattr__
 FirstAnswers
 claim
 
-# Learners that share the shards of a stream: their loop joins, writes and settles.
-join
-held
-settle
-writing
-fair
-
 # The learner's metrics server: http.server calls it.
 do_GET

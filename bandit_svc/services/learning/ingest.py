@@ -50,6 +50,8 @@ class Ingested(msgspec.Struct):
     damages: list[Damage] = []
     waits: list[Wait] = []
     partitions: list[str] = []
+    is_whole: bool = True
+    """False where only some partitions of a stream were to be read."""
     gaps: int = 0
     """Runs of a stream that wait for the messages before them."""
 
@@ -92,6 +94,7 @@ def ingest(
     rules = Rules(definitions)
     partitions = reader.partitions() if how.partitions is None else [*how.partitions]
     done = Ingested(now_ms - MARGIN_MS, partitions=partitions)
+    done.is_whole = how.partitions is None
     kept = facts.cursors()
     if not reader.is_stream:
         done.damages += keep_one_age(facts, reader, kept, partitions, now_ms)

@@ -5,7 +5,7 @@ rewards count is domain.events.attribution's.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from bandit_svc.domain.times import Deadline
@@ -53,6 +53,7 @@ def join(
     now_ms: int,
     on_batch: Callable[[], None] = lambda: None,
     most: int | None = None,
+    numbers: Collection[int] | None = None,
 ) -> Closed:
     """Close every decision whose time has come.
 
@@ -65,11 +66,12 @@ def join(
         on_batch: called after each transaction.
         most: how many decisions to close before it returns, in whole batches; None for
             all.
+        numbers: of the experiments whose decisions are joined; None for all.
     """
     count = 0
     counts: Counter[tuple[int, str]] = Counter()
     while True:
-        due = joins.due(ready_before_ms, BATCH)
+        due = joins.due(ready_before_ms, BATCH, numbers)
         if due:
             closed, lost = _closed(due, definitions)
             choices = [one.due.decision for one in closed]

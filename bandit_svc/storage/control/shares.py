@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple, Protocol
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.control.leases import Holder
 
-Wish = Literal["fair", "all", "none"]
-"""How much a member wants: its fair share, all that the others give back, or nothing,
-so that another one can have all."""
+Wish = Literal["fair", "all"]
+"""How much a member wants: its fair share, or all of it. Who wants a fair share gets
+nothing while another one wants all."""
 
 
 class Held(NamedTuple):

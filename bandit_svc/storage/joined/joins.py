@@ -46,10 +46,17 @@ class JoinedOrder(Protocol):
 class Joins(JoinedOrder, Protocol):
     """The same, as it is written, and the sums that follow it."""
 
-    def due(self, now_ms: int, limit: int) -> list[DueDecision]:
+    def due(
+        self, now_ms: int, limit: int, numbers: Collection[int] | None = None
+    ) -> list[DueDecision]:
         """Return open decisions that are ready, by readiness and id.
 
         Those that are damaged are left out, and kept as damages.
+
+        Args:
+            now_ms: by when they have to be ready.
+            limit: of their number.
+            numbers: of the experiments that they are of; None for all.
         """
 
     def set_aside(self, row_ids: Sequence[int]) -> None:

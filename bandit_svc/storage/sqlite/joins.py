@@ -82,19 +82,24 @@ class SqliteJoins:
         self._due_rows: dict[int, DueRow] = {}
         self._just_joined = just_joined
 
-    def due(self, now_ms: int, limit: int) -> list[DueDecision]:
+    def due(
+        self, now_ms: int, limit: int, numbers: Collection[int] | None = None
+    ) -> list[DueDecision]:
         """See the interface."""
         while True:
-            due, unreadable = self._due(now_ms, limit)
+            due, unreadable = self._due(now_ms, limit, numbers)
             if not unreadable:
                 return due
             self.set_aside(unreadable)
 
-    def _due(self, now_ms: int, limit: int) -> tuple[list[DueDecision], list[int]]:
+    def _due(
+        self, now_ms: int, limit: int, numbers: Collection[int] | None
+    ) -> tuple[list[DueDecision], list[int]]:
         """Return the due decisions, and the rows of those that can't be read."""
         unreadable: list[int] = []
         with self._database.read() as connection:
-            found = self._open_rows.due(connection, now_ms, limit, self._database.found)
+            met = self._database.found
+            found = self._open_rows.due(connection, now_ms, limit, met, numbers)
             readable = []
             for row in found:
                 decision = self._decoded(row.stored, row.logged)

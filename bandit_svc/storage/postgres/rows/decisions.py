@@ -16,7 +16,13 @@ from psycopg import sql
 
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.storage.postgres.connection import Connection
-from bandit_svc.storage.sqlite.rows.due import DueRow, DueRows, JoinRows, OpenRows
+from bandit_svc.storage.sqlite.rows.due import (
+    DueRow,
+    DueRows,
+    JoinRows,
+    Numbers,
+    OpenRows,
+)
 from bandit_svc.storage.sqlite.rows.states import (
     APART_OPEN,
     DEFERRED,
@@ -121,6 +127,7 @@ _DUE: Final = f"""
         SELECT row_id, id, at_ms, ready_at_ms FROM {_OPEN}
         WHERE state = {OPEN} AND ready_at_ms <= %s ORDER BY ready_at_ms, id LIMIT %s
     ) AS d JOIN {LINES} l USING (row_id) ORDER BY d.ready_at_ms, d.id"""  # noqa: S608 - our own names
+_DUE_OF: Final = _DUE.replace("AND", "AND number = ANY(%s) AND", 1)
 _JOIN: Final = f"DELETE FROM {_OPEN} WHERE row_id = ANY(%s) AND NOT moved"  # noqa: S608 - our own names
 _JOIN_MOVED: Final = f"UPDATE {_OPEN} SET state = {JOINED} WHERE row_id = ANY(%s)"  # noqa: S608 - our own names
 
@@ -142,9 +149,17 @@ def statements() -> Iterator[str]:
 
 
 def _due(
-    connection: Connection, now_ms: int, limit: int, _: Callable[[Damage], None]
+    connection: Connection,
+    now_ms: int,
+    limit: int,
+    _: Callable[[Damage], None],
+    numbers: Numbers = None,
 ) -> list[DueRow]:
-    rows = connection.plain.execute(_DUE, (now_ms, limit)).fetchall()
+    if numbers is None:
+        asked = connection.plain.execute(_DUE, (now_ms, limit))
+    else:
+        asked = connection.plain.execute(_DUE_OF, ([*numbers], now_ms, limit))
+    rows = asked.fetchall()
     return [
         DueRow(row_id, stored, at_ms, logged, b"", b"")
         for row_id, stored, at_ms, logged in rows

@@ -14,17 +14,13 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from psycopg import sql
 
-from bandit_svc.errors import Unavailable
+from bandit_svc.errors import LeaseLost
 from bandit_svc.storage.postgres.leases import require_leases
 
 # A stopped writer must not keep its lease for longer than it is one.
 _STILL: Final = """
     SELECT set_config('idle_in_transaction_session_timeout', %s, true)
     FROM {}.leases WHERE name = %s AND token = %s FOR KEY SHARE"""
-
-
-class LeaseLost(Unavailable):
-    """Another process may hold the lease that a write needs."""
 
 
 class Fence(NamedTuple):
@@ -68,8 +64,8 @@ def require_writer(plain: "psycopg.Connection[Any]", place: tuple[str, str]) -> 
         place: address of its server, and its schema.
 
     Raises:
-        LeaseLost: this thread's writes need a lease that another process may hold.
-        Unavailable: another process holds one of the leases that this one took.
+        LeaseLost: another process may hold the lease that this thread's writes need, or
+            one that this process took.
     """
     fence = _fence.get()
     if fence is None or fence.place[0] != place[0]:

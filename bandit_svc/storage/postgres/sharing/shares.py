@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import psycopg
 
-from bandit_svc.errors import Unavailable
+from bandit_svc.errors import LeaseLost, Unavailable
 from bandit_svc.storage.control.leases import LEARNER, Holder
 from bandit_svc.storage.control.shares import Held, ShardLost, Wish, fair_share
 from bandit_svc.storage.postgres.database import Database
 from bandit_svc.storage.postgres.leases import UNTIL, process_name
-from bandit_svc.storage.postgres.sharing.fence import Fence, LeaseLost, fenced
+from bandit_svc.storage.postgres.sharing.fence import Fence, fenced
 
 BEATS: Final = 6
 """In the time of a lease."""
@@ -118,7 +118,11 @@ class PostgresShares:
 
 
 class PostgresMember:
-    """See storage.control.shares.Member; who makes it sees to its beats."""
+    """See storage.control.shares.Member; who makes it sees to its beats.
+
+    Attributes:
+        name: drawn for it.
+    """
 
     def __init__(
         self, database: Database, shards: Collection[str], ttl_s: float
@@ -126,7 +130,7 @@ class PostgresMember:
         self._database = database
         self._names = sorted(_PREFIX + shard for shard in shards)
         self._ttl_s = ttl_s
-        self._member = secrets.token_hex(8)
+        self.name = secrets.token_hex(8)
         self._lock = threading.Lock()
         self._mine: dict[str, int] = {}
         self._most = 0
@@ -145,7 +149,7 @@ class PostgresMember:
             Unavailable: the server is away.
         """
         with self._lock, self._database.plain() as plain:
-            sign = (self._member, process_name(), self._wish, self._ttl_s)
+            sign = (self.name, process_name(), self._wish, self._ttl_s)
             # Seen by one who asks for the lease `learner` before that lease is looked
             # at here.
             plain.execute(_SIGN, sign)
@@ -177,7 +181,7 @@ class PostgresMember:
         with self._lock:
             self._give_back([*self._mine])
             with self._database.plain() as plain:
-                plain.execute(_LEAVE, (self._member,))
+                plain.execute(_LEAVE, (self.name,))
 
     def _held(self) -> frozenset[Held]:
         return frozenset(
@@ -197,10 +201,10 @@ class PostgresMember:
             return 0
         members = plain.execute(_MEMBERS).fetchall()
         wishes = {wish for _, wish in members}
-        if self._wish == "none" or (self._wish == "fair" and "all" in wishes):
+        if self._wish == "fair" and "all" in wishes:
             return 0
         wanting = [member for member, wish in members if wish == self._wish]
-        return fair_share(len(self._names), wanting, self._member)
+        return fair_share(len(self._names), wanting, self.name)
 
     def _take(self, plain: "psycopg.Connection[Any]", most: int) -> None:
         taken = plain.execute(_TAKE, (self._names, most, process_name(), self._ttl_s))

@@ -4,7 +4,7 @@ Owns the table apart_sums; see storage.privacy.Apart. These decisions are in no 
 order and in no other sum.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlite_utils import Database as UtilsDatabase
 
@@ -14,6 +14,7 @@ from bandit_svc.storage.rows import ClosedDecision, DueDecision
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.rows.checksums import check_rows
 from bandit_svc.storage.sqlite.rows.decisions import StoredDecisions
+from bandit_svc.storage.sqlite.rows.due import AMONG, among_of
 from bandit_svc.storage.sqlite.rows.facts import decision_change
 from bandit_svc.storage.sqlite.rows.joined import FoundRow, due_decisions
 from bandit_svc.storage.sqlite.rows.states import APART, APART_OPEN, SET_ASIDE
@@ -21,6 +22,7 @@ from bandit_svc.storage.sqlite.rows.states import APART, APART_OPEN, SET_ASIDE
 _DUE = f"""
     SELECT row_id, id, at_ms, logged FROM sound_decisions
     WHERE state = {APART_OPEN} AND ready_at_ms <= ? ORDER BY ready_at_ms, id LIMIT ?"""  # noqa: S608 - our own number
+_DUE_OF = _DUE.replace("AND", f"AND {AMONG} AND", 1)
 _SET_STATE = decision_change({"state": "?2"}, "row_id = ?1")
 _ADD = (
     "INSERT INTO apart_sums VALUES (?, ?, 1, ?, ?, NULL)"
@@ -52,11 +54,14 @@ class SqliteApart:
         self._database = database
         self._decisions = decisions
 
-    def due(self, now_ms: int, limit: int) -> list[DueDecision]:
+    def due(
+        self, now_ms: int, limit: int, numbers: Collection[int] | None = None
+    ) -> list[DueDecision]:
         """See the interface."""
         lost = []
         with self._database.read() as connection:
-            rows = connection.execute(_DUE, (now_ms, limit)).fetchall()
+            sql, among = (_DUE, ()) if numbers is None else (_DUE_OF, among_of(numbers))
+            rows = connection.execute(sql, (*among, now_ms, limit)).fetchall()
             found = []
             for row_id, stored, at_ms, logged in rows:
                 try:

@@ -7,7 +7,7 @@ that it will have once it is joined.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from bandit_svc.domain.events.damage import Damage
@@ -24,6 +24,9 @@ _DUE = f"""
     SELECT {_VALUES}, iif(typeof(crc) = 'blob', crc, NULL)
     FROM decisions WHERE state = {OPEN} AND ready_at_ms <= ?
     ORDER BY ready_at_ms, id LIMIT ? OFFSET ?"""  # noqa: S608 - names of our columns
+AMONG = "number IN (SELECT value FROM json_each(?))"
+"""A condition: of certain experiments."""
+_DUE_OF = _DUE.replace("AND", f"AND {AMONG} AND", 1)
 _JOIN = f"UPDATE decisions SET state = {JOINED}, crc = ? WHERE row_id = ? AND crc = ?"  # noqa: S608 - our own number
 _JOIN_AS_IT_IS = f"""
     UPDATE decisions SET state = {JOINED}, crc = row_crc('decisions', {
@@ -52,8 +55,10 @@ class DueRow(NamedTuple):
 
 
 EmbeddedConnection = sqlite3.Connection
+Numbers = Collection[int] | None
+"""Of the experiments whose decisions are asked for; None for all."""
 DueRows = Callable[
-    [sqlite3.Connection, int, int, Callable[[Damage], None]], list[DueRow]
+    [sqlite3.Connection, int, int, Callable[[Damage], None], Numbers], list[DueRow]
 ]
 """See `due_rows`."""
 JoinRows = Callable[[sqlite3.Connection, Iterable[int], dict[int, DueRow]], None]
@@ -72,6 +77,7 @@ def due_rows(
     now_ms: int,
     limit: int,
     found: Callable[[Damage], None],
+    numbers: Numbers = None,
 ) -> list[DueRow]:
     """Return open decisions that are ready, by readiness and id.
 
@@ -80,16 +86,23 @@ def due_rows(
         now_ms: until when they have to be ready.
         limit: of their number.
         found: told of each damaged row, which is left out.
+        numbers: of the experiments that they are of; None for all.
     """
     due: list[DueRow] = []
+    sql, among = (_DUE, ()) if numbers is None else (_DUE_OF, among_of(numbers))
     passed = 0
     while True:
-        rows = connection.execute(_DUE, (now_ms, limit, passed)).fetchall()
+        rows = connection.execute(sql, (*among, now_ms, limit, passed)).fetchall()
         due += _sound(rows, found)
         passed += len(rows)
         # Damaged rows stay due, and must not keep those behind them back.
         if len(due) >= limit or len(rows) < limit:
             return due[:limit]
+
+
+def among_of(numbers: Collection[int]) -> tuple[str]:
+    """Return the parameter of AMONG."""
+    return (f"[{','.join(map(str, numbers))}]",)
 
 
 def _sound(
