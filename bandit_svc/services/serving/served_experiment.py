@@ -112,21 +112,13 @@ class ServedExperiment(msgspec.Struct, frozen=True):
     """Of the units of the programme that explore."""
     limits: Limits | None
     """Caps and quiet hours of its programme; None for none."""
+    asks_store: bool
+    """Whether a decision reads what is known of its unit."""
     in_other: bool = False
     """Whether its policy is the other one of a split."""
     other: "ServedExperiment | None" = None
     """The same one with the other policy of a split; None without a split that serves.
     """
-
-    @property
-    def asks_store(self) -> bool:
-        """Return whether a decision reads what is known of its unit."""
-        return bool(
-            self.features
-            or self.limits is not None
-            or self.reads_traits
-            or self.experiment.definition.sticky
-        )
 
 
 Pmfs = Chances
@@ -197,6 +189,10 @@ def prepared(
         policy_of(definition, spec), reads_context=reads_context(spec)
     )
     floor = definition.exploration_floor
+    limits = limits_of(programme, definition)
+    features = parse_features(definition.features)
+    reads_traits = enrich is not None and enrich.reads_traits
+    told = features or reads_traits or limits is not None
     served = ServedExperiment(
         experiment=experiment,
         variants=variants,
@@ -204,16 +200,17 @@ def prepared(
         keys=tuple(v.key for v in variants),
         policy=policy,
         sides=Sides(policy, reference, floor),
-        features=parse_features(definition.features),
+        features=features,
         window_ms=definition.reward.window_ms,
         units=UnitHashes(experiment.salt),
         fields=field_policies(experiment, definition),
         enrichers=None if enrich is None else Enrichers(enrich),
-        reads_traits=enrich is not None and enrich.reads_traits,
+        reads_traits=reads_traits,
         conditional=any(v.is_conditional for v in variants),
         place=place_in(programme, experiment.key),
         explore=_explore_pmfs(definition, programme),
-        limits=limits_of(programme, definition),
+        limits=limits,
+        asks_store=bool(told or definition.sticky is not None),
     )
     if other is None:
         return served

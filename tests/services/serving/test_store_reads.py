@@ -38,7 +38,17 @@ def test_a_decision_of_what_is_in_memory_reads_nothing(reads: StoreReads) -> Non
     ],
 )
 def test_what_is_not_in_memory_is_read(reads: StoreReads, body: bytes) -> None:
-    assert reads.are_made(DECISIONS, body)
+    assert reads.are_made(f"{DECISIONS}/batch" if body[:1] == b"[" else DECISIONS, body)
+
+
+def test_what_began_alike_is_read_once_definitions_have_changed(
+    reads: StoreReads, service: Service
+) -> None:
+    assert not reads.are_made(DECISIONS, asked("hero"))
+    service.change(features={"views": "count(viewed)"})
+    service.decide(unit_id="u")
+
+    assert reads.are_made(DECISIONS, asked("hero"))
 
 
 def test_definitions_that_have_changed_are_read(
