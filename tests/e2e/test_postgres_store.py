@@ -2,16 +2,16 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from bandit_svc.cli.main import main
 from bandit_svc.settings import Settings
 from bandit_svc.wiring import Backends
-from tests.harness.process import COMMAND, plain_environment
 from tests.harness.served import Served, StartServed
 from tests.harness.simulated.load import Load
 from tests.harness.stored.postgres import PostgresServer
@@ -20,7 +20,7 @@ SCHEMA = "shop"
 KEYS = ("plain", "by-views")
 ENOUGH = 100
 """Acknowledged decisions between two deaths."""
-AWAY = 30
+AWAY = 10
 """Decisions of each kind while the server is away."""
 
 
@@ -46,7 +46,7 @@ def test_what_was_acknowledged_outlives_the_server_and_each_process(
     for load in loads:
         load.start()
     answered(service, loads, ENOUGH)
-    for role in ("worker", "learner", "master"):
+    for role in ("worker", "learner"):
         kill(service, role)
         answered(service, loads, ENOUGH)
     # Each worker has decided for each experiment, and loaded their models.
@@ -207,11 +207,7 @@ def check_store(
 
 
 def run(service: Served, store: str, *words: str) -> None:
-    done = subprocess.run(
-        [COMMAND, *words, "--data", str(service.data)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=plain_environment(BANDIT_STORE=store),
+    done = CliRunner().invoke(
+        main, [*words, "--data", str(service.data)], env={"BANDIT_STORE": store}
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.exit_code == 0, done.output
