@@ -66,11 +66,13 @@ from bandit_svc.storage.weather.kept_weather import KeptWeather
 class Backends:
     """The store and the reading end of the log, for the CLI and the learner."""
 
+    _patience_s: float | None = None
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.folder = Path(settings.data).resolve()
         self.storage: Storage = opened_store(
-            self.folder, settings.store, settings.archive
+            self.folder, settings.store, settings.archive, self._patience_s
         )
         self.reader: EventLogReader = _reader(settings)
 
@@ -145,6 +147,9 @@ CLOCKS = Clocks()
 
 class Worker(Backends):
     """The backends of one web worker process; create it after the fork."""
+
+    # Of a thread that a request has; its caller waits no longer.
+    _patience_s = 10.0
 
     def __init__(
         self,
@@ -313,15 +318,18 @@ def move_ports(backends: Backends, url: str) -> MovePorts:
     )
 
 
-def opened_store(folder: Path, store: str, archive: str) -> Storage:
+def opened_store(
+    folder: Path, store: str, archive: str, patience_s: float | None = None
+) -> Storage:
     """Return the store of a data folder, which reads below what it has dropped.
 
     Args:
         folder: of the data.
         store: as the setting says it.
         archive: its URL; "" for none.
+        patience_s: seconds for which a server's answer is waited for.
     """
-    storage = open_storage(folder, store)
+    storage = open_storage(folder, store, patience_s)
     if archive:
         storage.archived.read_below(DroppedRows(storage, ArchiveTarget(archive)))
     return storage

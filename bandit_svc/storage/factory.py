@@ -12,12 +12,16 @@ from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.sqlite.store import SqliteStorage
 
 
-def open_storage(folder: Path, url: str = "") -> Storage:
+def open_storage(
+    folder: Path, url: str = "", patience_s: float | None = None
+) -> Storage:
     """Return a store; it opens nothing before use.
 
     Args:
         folder: of the data of this machine.
         url: address of the store, where it is not in that folder.
+        patience_s: seconds for which a server's answer is waited for; None as long as
+            it takes.
 
     Raises:
         InvalidInput: this is no address.
@@ -37,7 +41,7 @@ def open_storage(folder: Path, url: str = "") -> Storage:
             f"store names a PostgreSQL server, whose client can't be loaded ({error}); "
             "`pip install 'bandit_svc[postgres]'` installs it"
         ) from error
-    return PostgresStorage(place.address, place.schema, folder)
+    return PostgresStorage(place.address, place.schema, folder, patience_s=patience_s)
 
 
 def first_claims_of(storage: Storage) -> FirstClaims:

@@ -25,11 +25,13 @@ from psycopg.pq import TransactionStatus
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.errors import InvalidInput, Unavailable
 from bandit_svc.storage.postgres.connection import Connection, Row, Values
+from bandit_svc.storage.postgres.control import patience
 from bandit_svc.storage.postgres.dialect import Dialect
 
 BUSY_S: Final = 10
 IDLE_S: Final = 30
 CONNECT_S: Final = 10
+SOON_S: Final = 5.0
 AGAIN_S: Final = 1.0
 """A server that was away is not tried again before, so that nobody waits in vain."""
 _CONNECTING: Final[dict[str, Any]] = {
@@ -90,6 +92,7 @@ class Database:
         keep: Keep = lambda _, __: None,
         require: Require = lambda _, __: None,
         busy_s: int = BUSY_S,
+        patience_s: float | None = None,
     ) -> None:
         """Describe the schema.
 
@@ -101,12 +104,15 @@ class Database:
             require: called first in each transaction that writes, with the place of
                 the schema.
             busy_s: seconds for which a writer waits for others.
+            patience_s: seconds for which an answer in a transaction is waited for; None
+                as long as it takes.
         """
         self.schema = schema
         self.place = (address, schema)
         self._address = address
         self._keep = keep
         self._busy_s = busy_s
+        self._patience_s = patience_s
         self._require = require
         self._dialect = dialect
         self._local = threading.local()
@@ -137,7 +143,7 @@ class Database:
         Raises:
             Unavailable: the server is away.
         """
-        with self._translated():
+        with self.soon():
             return self.connection().execute(sql, parameters).fetchone()
 
     @contextmanager
@@ -149,6 +155,18 @@ class Database:
         """
         with self._translated():
             yield self.connection().plain
+
+    @contextmanager
+    def soon(self) -> "Iterator[psycopg.Connection[Row]]":
+        """Yield this thread's connection for statements that take no time.
+
+        Raises:
+            Unavailable: the server is away, or has not answered for five seconds.
+        """
+        with self._translated():
+            plain = self.connection().plain
+            with self._limited(plain, SOON_S):
+                yield plain
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -185,11 +203,14 @@ class Database:
     def _transaction(self, begin: str) -> Iterator[Connection]:
         connection = self.connection()
         plain = connection.plain
-        with self._translated():
+        with self._translated(), self._limited(plain, self._patience_s):
             plain.execute(begin)
             try:
                 yield connection
                 plain.execute("COMMIT")
+            except patience.SilentServerError:
+                # A ROLLBACK would wait for the same server.
+                raise
             except BaseException:
                 if plain.info.transaction_status != TransactionStatus.IDLE:
                     with _ignoring_lost_connections():
@@ -240,6 +261,25 @@ class Database:
         for thread in [t for t in self._opened if not t.is_alive()]:
             self._opened.pop(thread).plain.close()
 
+    @contextmanager
+    def _limited(
+        self, plain: "psycopg.Connection[Row]", most_s: float | None
+    ) -> Iterator[None]:
+        """Wait no longer for an answer in the body."""
+        if not isinstance(plain, patience.Connection) or plain.most_s is not None:
+            yield
+            return
+        plain.most_s = most_s
+        try:
+            yield
+        except patience.SilentServerError as error:
+            plain.close()
+            self._away = Unavailable(f"the store can't be used now ({error})")
+            self._again_s = time.monotonic() + AGAIN_S
+            raise
+        finally:
+            plain.most_s = None
+
     def _open(self) -> Connection:
         away = self._away
         if away is not None:
@@ -266,7 +306,7 @@ class Database:
                 "postgresql://USER@HOST:PORT/DATABASE?schema=NAME, with %XX for signs "
                 "in names and passwords that are none of an address"
             ) from None
-        plain = psycopg.connect(
+        plain = patience.Connection.connect(
             conninfo.make_conninfo("", **{**_CONNECTING, **given}), autocommit=True
         )
         try:

@@ -106,7 +106,7 @@ class PostgresLeases:
                     return
 
     def _ask(self, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        with self._database.plain() as plain:
+        with self._database.soon() as plain:
             cursor = plain.execute(sql, values)
             return cursor.fetchone() if cursor.description else None
 

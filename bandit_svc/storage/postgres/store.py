@@ -112,7 +112,12 @@ class PostgresStorage:
     is_on_server = True
 
     def __init__(
-        self, address: str, name: str, folder: Path, lease_ttl_s: float = TTL_S
+        self,
+        address: str,
+        name: str,
+        folder: Path,
+        lease_ttl_s: float = TTL_S,
+        patience_s: float | None = None,
     ) -> None:
         """Describe the store.
 
@@ -121,6 +126,7 @@ class PostgresStorage:
             name: of the schema; those of units and caps have it as their beginning.
             folder: of this machine, with the key of the pseudonyms.
             lease_ttl_s: seconds after which a silent holder of a lease has lost it.
+            patience_s: see Database.
         """
         self._place = (address, name)
         self._folder = folder
@@ -131,6 +137,7 @@ class PostgresStorage:
             schema.dialect,
             cast("Keep", keep_damaged_rows),
             require_writer,
+            patience_s=patience_s,
         )
         self.leases: Leases = PostgresLeases(self._schema, lease_ttl_s)
         self.first_claims: FirstClaims = PostgresFirstClaims(self._schema)
@@ -185,10 +192,12 @@ class PostgresStorage:
         self.credits: Credits = SqliteCredits(database)
         self.archived: Archived = SqliteArchived(database, decisions, reached, _SOURCE)
         self._units = PostgresUnits(
-            (address, f"{name}_units"), self.secret, self._listening
+            (address, f"{name}_units"), self.secret, self._listening, patience_s
         )
         self.units: Units = self._units
-        self._caps = PostgresReservations((address, f"{name}_caps"), self.secret)
+        self._caps = PostgresReservations(
+            (address, f"{name}_caps"), self.secret, patience_s
+        )
         self.reservations: Reservations = self._caps
 
     def migrate(self) -> None:

@@ -12,13 +12,14 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 from psycopg import conninfo
 
+from tests.harness.process import children_of
 from tests.harness.stored.backends import open_place, place_of
 from tests.harness.waiting import GENEROUS_S, wait_until
 
@@ -88,6 +89,20 @@ class PostgresServer:
     def stop_at_once(self) -> None:
         """End it as a fault does: connections are cut, and nothing is written."""
         self._end(signal.SIGQUIT)
+
+    def freeze(self) -> None:
+        """Let it take connections, and answer nothing, until `thaw`."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        assert self._server is not None
+        for pid in (self._server.pid, *children_of(self._server.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def close(self) -> None:
         """Stop it, and delete its folder."""

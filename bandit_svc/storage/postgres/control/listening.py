@@ -109,7 +109,7 @@ class Listening:
 
     def published(self, table: str, number: int, version: int) -> None:
         """Announce a model; those who don't hear it see it at a look."""
-        with suppress(Unavailable), self._database.plain() as plain:
+        with suppress(Unavailable), self._database.soon() as plain:
             plain.execute(_SAY, [self._channel, f"{table} {number} {version}"])
 
     def units_were_linked(self) -> None:
@@ -117,7 +117,7 @@ class Listening:
         if self._units_are_read:
             return
         self._units_are_read = True
-        with suppress(Unavailable), self._database.plain() as plain:
+        with suppress(Unavailable), self._database.soon() as plain:
             plain.execute(_SAY, [self._channel, _LINKED])
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class Listening:
         self._ends = False
 
     def _next(self, words: str) -> int:
-        with self._database.plain() as plain:
+        with self._database.soon() as plain:
             row = plain.execute(
                 "SELECT n, pg_notify(%s, %s || n) FROM nextval('changes') AS n",
                 [self._channel, words],
@@ -145,7 +145,7 @@ class Listening:
         with self._lock:
             if self._thread is not None:
                 return
-            with self._database.plain() as plain:
+            with self._database.soon() as plain:
                 self._look(plain, with_models=True)
             self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             thread = threading.Thread(target=self._run, daemon=True, name="changes")
@@ -158,7 +158,7 @@ class Listening:
         while not self._ends:
             # What is in memory is what is known; it is read again when the server is
             # there again.
-            with suppress(Unavailable), self._database.plain() as plain:
+            with suppress(Unavailable), self._database.soon() as plain:
                 self._listen(plain)
             self._is_heard = False
             if not self._ends:

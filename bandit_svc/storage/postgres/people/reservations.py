@@ -20,14 +20,17 @@ from bandit_svc.storage.sqlite.programmes.reservations import SqliteReservations
 class PostgresReservations(SqliteReservations):
     """See storage.programmes.reservations.Reservations."""
 
-    def __init__(self, place: tuple[str, str], secret: Secret) -> None:
+    def __init__(
+        self, place: tuple[str, str], secret: Secret, patience_s: float | None = None
+    ) -> None:
         """Describe the schema.
 
         Args:
             place: address of the server, and name of the schema.
             secret: returns the service's secret.
+            patience_s: see Database.
         """
-        self._schema = opened(place, CAPS, REQUEST_BUSY_S)
+        self._schema = opened(place, CAPS, REQUEST_BUSY_S, patience_s)
         # It takes the statements of the embedded one.
         self._database = cast("EmbeddedDatabase", self._schema)
         self._secret = secret

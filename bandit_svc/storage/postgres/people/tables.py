@@ -64,16 +64,28 @@ CAPS: Final = Tables(
 )
 
 
-def opened(place: tuple[str, str], tables: Tables, busy_s: int = BUSY_S) -> Database:
+def opened(
+    place: tuple[str, str],
+    tables: Tables,
+    busy_s: int = BUSY_S,
+    patience_s: float | None = None,
+) -> Database:
     """Describe a schema; nothing is opened before use.
 
     Args:
         place: address of the server, and name of the schema.
         tables: of the schema.
         busy_s: seconds for which a writer waits for others.
+        patience_s: see Database.
     """
     dialect = Dialect(tables.known)
-    return Database(*place, lambda: dialect, require=require_writer, busy_s=busy_s)
+    return Database(
+        *place,
+        lambda: dialect,
+        require=require_writer,
+        busy_s=busy_s,
+        patience_s=patience_s,
+    )
 
 
 def make(database: Database, tables: Tables) -> None:

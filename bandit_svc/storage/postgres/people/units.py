@@ -83,6 +83,7 @@ class PostgresUnits(SqliteUnits):
         place: tuple[str, str],
         secret: Secret,
         listening: Listening | None = None,
+        patience_s: float | None = None,
     ) -> None:
         """Describe the schema.
 
@@ -90,9 +91,10 @@ class PostgresUnits(SqliteUnits):
             place: address of the server, and name of the schema.
             secret: returns the service's secret.
             listening: what the process has heard; None for states that nobody serves.
+            patience_s: see Database.
         """
         self._place_of = place
-        self._schema = opened(place, UNITS)
+        self._schema = opened(place, UNITS, patience_s=patience_s)
         # It takes the statements of the embedded one.
         self._database = cast("EmbeddedDatabase", self._schema)
         self._secret = secret
