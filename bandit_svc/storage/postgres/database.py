@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, Final
 
 import psycopg
@@ -23,7 +24,7 @@ from psycopg.adapt import Dumper, Loader
 from psycopg.pq import TransactionStatus
 
 from bandit_svc.domain.events.damage import Damage
-from bandit_svc.errors import InvalidInput, Unavailable
+from bandit_svc.errors import InvalidInput, Unavailable, WayOut
 from bandit_svc.storage.postgres.connection import Connection, Row, Values
 from bandit_svc.storage.postgres.control import patience
 from bandit_svc.storage.postgres.dialect import Dialect
@@ -46,6 +47,8 @@ _CONNECTING: Final[dict[str, Any]] = {
 """Parameters of a connection, where its address has no others."""
 PREPARED: Final = 1_000
 """Statements that a connection keeps prepared: all that a learner uses."""
+_CHECK: Final = "check that the PostgreSQL server of BANDIT_STORE is up and has room"
+_WAY_OUT: Final = WayOut(f"{_CHECK}, then send the same request again", _CHECK, _CHECK)
 _WRITE: Final = "BEGIN"
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _TABLES: Final = """
@@ -274,7 +277,9 @@ class Database:
             yield
         except patience.SilentServerError as error:
             plain.close()
-            self._away = Unavailable(f"the store can't be used now ({error})")
+            self._away = Unavailable(
+                f"the store can't be used now ({error})", way_out=_WAY_OUT
+            )
             self._again_s = time.monotonic() + AGAIN_S
             raise
         finally:
@@ -284,7 +289,7 @@ class Database:
         away = self._away
         if away is not None:
             if time.monotonic() < self._again_s:
-                raise Unavailable(away.message)
+                raise copy(away)
             # One thread tries; the others don't wait for it.
             self._again_s = time.monotonic() + CONNECT_S
         try:
@@ -324,10 +329,10 @@ class Database:
             # Not trouble with the server, but a bug of ours.
             raise
         except psycopg.Error as error:
+            # Its words may be of several lines.
+            said = " ".join(str(error).split())
             raise Unavailable(
-                f"the store can't be used now ({str(error).strip()}); check that the "
-                "PostgreSQL server of BANDIT_STORE is up and has room, then send the "
-                "same request again"
+                f"the store can't be used now ({said})", way_out=_WAY_OUT
             ) from error
 
 
