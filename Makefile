@@ -111,9 +111,9 @@ $(SPARK)/.installed: | $(BIN)/python
 test-spark: $(SPARK)/.installed  ## the archive's statement on Spark against ope; needs a Java runtime
 	$(SPARK)/bin/python -m benchmarks.archive.spark
 
-# As many tests of the service as know of no store, over one that is started for them.
-test-postgres: install-test  ## tests/http and tests/services over a PostgreSQL store
-	$(BIN)/python -m tests.harness.stored.over_postgres tests/http tests/services $(PYTEST_ARGS)
+# About as long as all of `make test`, so it is no part of it.
+test-postgres: install-test  ## tests/http over a PostgreSQL store
+	$(BIN)/python -m tests.harness.stored.over_postgres tests/http $(PYTEST_ARGS)
 
 profile-decision: install  ## the functions of one warm decision by their own time
 	@$(BIN)/python -m benchmarks.profile_decision

@@ -123,10 +123,16 @@ class Process:
             except LeaseLost as error:
                 _log.warning("%s; waiting for the lease", error.message)
                 return
-            except Exception:  # noqa: BLE001 - logged, and begun anew
+            except Exception as error:  # noqa: BLE001 - logged, and begun anew
                 # A full disk, a damaged row or a fault of ours: whatever it was,
                 # the store holds the last good state, and the next try starts there.
-                _log.exception("the tick failed; beginning anew from the store")
+                # Of a server that is away its sentence says all, each second.
+                is_away = isinstance(error, Unavailable)
+                _log.error(
+                    "the tick failed (%s); beginning anew from the store",
+                    error,
+                    exc_info=not (is_away and backends.storage.is_on_server),
+                )
                 metrics.DEGRADED.labels(LEARNER).set(1)
                 backends.close()
                 self._wait(PAUSE_AFTER_FAULT_S)
