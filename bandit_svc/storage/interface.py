@@ -14,6 +14,7 @@ from bandit_svc.storage.control.experiments import Experiments
 from bandit_svc.storage.control.leases import Leases
 from bandit_svc.storage.control.model_versions import ModelVersions
 from bandit_svc.storage.control.shares import Shares
+from bandit_svc.storage.control.standbys import Standbys
 from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
@@ -40,6 +41,7 @@ class Control(Protocol):
 
     leases: Leases
     shares: Shares | None
+    standbys: Standbys
     """Shards that learners share; None where one of them has everything."""
     experiments: Experiments
     keys: Keys

@@ -76,10 +76,10 @@ class RewardFields(TypedDict, total=False):
 class Service:
     """Two workers and a learner over one folder; `now_ms` is their clock."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: str | None = None) -> None:
         self.settings = Settings(
             data=str(folder),
-            store=store_of(folder),
+            store=store_of(folder) if store is None else store,
             publish_every_ms=0,
             fsync="never",
         )

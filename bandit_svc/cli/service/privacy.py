@@ -16,7 +16,7 @@ from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import data_option
 from bandit_svc.clock import now_ms
 from bandit_svc.services.learning.definitions import Definitions
-from bandit_svc.services.learning.ingest import ingest
+from bandit_svc.services.learning.ingest import Ingesting, ingest
 from bandit_svc.services.managing.privacy.ask_erasure import ID_BYTES, ask_erasure
 from bandit_svc.services.managing.privacy.erase_unit import erase_unit
 from bandit_svc.services.managing.privacy.export_unit import export_unit
@@ -87,6 +87,7 @@ def _erased_here(backends: Backends) -> bool:
                 own.decoder,
                 Definitions(own.storage.experiments),
                 now_ms(),
+                Ingesting(covered=own.storage.standbys.covered),
             )
         with closing(Backends(backends.settings)) as own:
             done = erase_unit(own.privacy, now_ms, secrets.token_bytes)

@@ -128,7 +128,12 @@ class Gathering:
             self._backends.decoder,
             self._definitions,
             now_ms,
-            Ingesting(self._on_batch, self._partitions.accepts, part.partitions),
+            Ingesting(
+                self._on_batch,
+                self._partitions.accepts,
+                part.partitions,
+                self._storage.standbys.covered,
+            ),
         )
         if part.is_main:
             tended = tend_quarantine(self._storage, now_ms, self._keep_ms)

@@ -63,11 +63,13 @@ class Ingesting(NamedTuple):
         on_batch: called after each transaction.
         accepts: told of each loss of a stream.
         partitions: of a stream, those to read; None for all.
+        covered: returns the cursors behind which the log is needed no more.
     """
 
     on_batch: Callable[[], None] = lambda: None
     accepts: Accepts = lambda _: None
     partitions: Sequence[str] | None = None
+    covered: Callable[[Cursors], Cursors] = lambda cursors: cursors
 
 
 ALL_OF_IT: Final = Ingesting()
@@ -125,8 +127,9 @@ def ingest(
     if standing.has_news or losses.found:
         found = FoundDamages(losses.found, now_ms)
         facts.ingest((), {}, found, standing.progress({}, {}))
+    covered = how.covered(cursors)
     for partition in ends:
-        if reader.committed(partition, cursors.get(partition, START)):
+        if reader.committed(partition, covered.get(partition, START)):
             facts.forget_partition(partition)
     return done
 

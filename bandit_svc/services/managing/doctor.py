@@ -39,6 +39,8 @@ def examine(
         # Without a store of this version there is nothing else to look at.
         return [*faults, *found]
     faults += _guarded("the store", _facts(storage))
+    if not reader.is_stream:
+        faults += _guarded("the standbys", iter(storage.standbys.faults()))
     faults += _guarded("the clock", _doubted(storage))
     faults += _guarded("the event log", _cursors(storage, reader))
     faults += _guarded("the event log", log_damage(storage, reader))

@@ -24,7 +24,10 @@ Part = Literal["store", "units", "caps"]
 
 META: Final = "meta"
 OF_ONE_STORE: Final = frozenset(
-    {"schema", "tables", "tables_at_ms", "pseudonym_key_mark", "log_of", MOVED_TO}
+    {
+        *("schema", "tables", "tables_at_ms", "pseudonym_key_mark", "log_of", "server"),
+        MOVED_TO,
+    }
 )
 """Rows of the table meta that say something of the store in which they are."""
 _COUNTS: Final = "row_counts"

@@ -27,6 +27,7 @@ from bandit_svc.domain.events.damage import Damage
 from bandit_svc.errors import InvalidInput, Unavailable, WayOut
 from bandit_svc.storage.postgres.connection import Connection, Row, Values
 from bandit_svc.storage.postgres.control import patience
+from bandit_svc.storage.postgres.control.server import server_of
 from bandit_svc.storage.postgres.dialect import Dialect
 
 BUSY_S: Final = 10
@@ -133,6 +134,7 @@ class Database:
         connection: Connection | None = getattr(self._local, "open", None)
         if connection is None or connection.plain.closed:
             connection = self._open()
+            self._note_server(connection)
             self._local.open = connection
             self._local.met = []
             with self._lock:
@@ -179,6 +181,7 @@ class Database:
             Unavailable: others write for over ten seconds, or the server is away.
         """
         with self._transaction(_WRITE) as connection:
+            self._require_same_server()
             connection.plain.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
                 [f"bandit_svc {self.schema}"],
@@ -259,6 +262,27 @@ class Database:
                 connection.plain.close()
             self._opened.clear()
         self._local = threading.local()
+
+    def _note_server(self, connection: Connection) -> None:
+        """Take note of the server of a new connection of this thread."""
+        try:
+            with self._translated():
+                server = server_of(connection.plain)
+        except Unavailable:
+            connection.plain.close()
+            raise
+        known = getattr(self._local, "server", server)
+        self._local.server = server
+        self._local.replaced = server != known
+
+    def _require_same_server(self) -> None:
+        """Raise, once, if another server has taken the place of the one before."""
+        if self._local.replaced:
+            self._local.replaced = False
+            raise Unavailable(
+                "another PostgreSQL server has taken the place of the store's, and may "
+                "lack what was written last; send the same request again"
+            )
 
     def _close_of_dead_threads(self) -> None:
         for thread in [t for t in self._opened if not t.is_alive()]:

@@ -18,6 +18,7 @@ from bandit_svc.storage.control.first_claims import FirstClaims
 from bandit_svc.storage.control.leases import Leases
 from bandit_svc.storage.control.model_versions import ModelVersions
 from bandit_svc.storage.control.shares import Shares
+from bandit_svc.storage.control.standbys import Standbys
 from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
@@ -37,6 +38,7 @@ from bandit_svc.storage.postgres.beside import is_there as is_schema
 from bandit_svc.storage.postgres.changes import Changes
 from bandit_svc.storage.postgres.control.listening import Listening
 from bandit_svc.storage.postgres.control.model_versions import PostgresModelVersions
+from bandit_svc.storage.postgres.control.standbys import PostgresStandbys
 from bandit_svc.storage.postgres.database import Database, Keep
 from bandit_svc.storage.postgres.first_claims import PostgresFirstClaims
 from bandit_svc.storage.postgres.leases import TTL_S, PostgresLeases
@@ -142,6 +144,7 @@ class PostgresStorage:
         self.leases: Leases = PostgresLeases(self._schema, lease_ttl_s)
         self.first_claims: FirstClaims = PostgresFirstClaims(self._schema)
         self.shares: Shares | None = PostgresShares(self._schema, lease_ttl_s)
+        self.standbys: Standbys = PostgresStandbys(self._schema)
         # The nouns use it as they use the embedded one; see dialect.py.
         database = cast("EmbeddedDatabase", self._schema)
         self._listening = Listening(

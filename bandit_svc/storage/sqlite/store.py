@@ -21,6 +21,7 @@ from bandit_svc.storage.control.experiments import Experiments
 from bandit_svc.storage.control.leases import Leases
 from bandit_svc.storage.control.model_versions import ModelVersions
 from bandit_svc.storage.control.shares import Shares
+from bandit_svc.storage.control.standbys import NoStandbys, Standbys
 from bandit_svc.storage.corrections import Corrections
 from bandit_svc.storage.credits import Credits
 from bandit_svc.storage.damages import Damages
@@ -101,6 +102,7 @@ class SqliteStorage:
         self._database = Database(self._path, keep_damaged_rows, add_page_id)
         self.leases: Leases = SqliteLeases(folder)
         self.shares: Shares | None = None
+        self.standbys: Standbys = NoStandbys()
         decisions = StoredDecisions(self._database)
         self._version_file = VersionFile(folder / version_file.NAME)
         experiments = SqliteExperiments(self._database, self._version_file)

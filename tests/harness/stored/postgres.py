@@ -24,10 +24,10 @@ from tests.harness.stored.backends import open_place, place_of
 from tests.harness.waiting import GENEROUS_S, wait_until
 
 SCHEMA = "bandit_test"
-_WITH_US = ("setpriv", "--pdeathsig", "INT", "--")
+WITH_US = ("setpriv", "--pdeathsig", "INT", "--")
 """The server ends with the tests, even where a signal ends them."""
 _DEBIAN = Path("/usr/lib/postgresql")
-_USER = "postgres"
+USER = "postgres"
 _EMPTY = """
     DO $$ DECLARE name text; BEGIN
         FOR name IN SELECT relname FROM pg_class WHERE relkind = 'r'
@@ -52,14 +52,14 @@ class PostgresServer:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="bandit-postgres-"))
         self.address = f"host={self.folder} user=bandit dbname=postgres"
-        self._user = _USER if os.getuid() == 0 else None
+        self._user = USER if os.getuid() == 0 else None
         self._server: subprocess.Popen[bytes] | None = None
         if self._user is not None:
             # A file that root made in a folder of another one is still root's.
             os.chown(self.folder, pwd.getpwnam(self._user).pw_uid, -1)
         words = ("-U", "bandit", "-A", "trust", "--no-locale", "-E", "UTF8")
         subprocess.run(
-            [_program("initdb"), "-D", self.folder / "data", *words, "--no-sync"],
+            [program("initdb"), "-D", self.folder / "data", *words, "--no-sync"],
             check=True,
             capture_output=True,
             user=self._user,
@@ -76,7 +76,7 @@ class PostgresServer:
         with (self.folder / "log").open("ab") as log:
             self._server = subprocess.Popen(
                 [
-                    *(*_WITH_US, _program("postgres"), "-D", data, "-k", self.folder),
+                    *(*WITH_US, program("postgres"), "-D", data, "-k", self.folder),
                     *("-h", "", *_QUICK),
                 ],
                 stdout=log,
@@ -84,7 +84,7 @@ class PostgresServer:
                 user=self._user,
                 cwd=self.folder,
             )
-        wait_until(lambda: _answers(self.address), "the PostgreSQL server answers")
+        wait_until(lambda: answers(self.address), "the PostgreSQL server answers")
 
     def stop_at_once(self) -> None:
         """End it as a fault does: connections are cut, and nothing is written."""
@@ -160,7 +160,8 @@ def as_it_was_made(address: str) -> Iterator[None]:
             )
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Return whether a server takes connections."""
     try:
         psycopg.connect(address).close()
     except psycopg.OperationalError:
@@ -168,7 +169,7 @@ def _answers(address: str) -> bool:
     return True
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """Return a program of PostgreSQL: on PATH, or where Debian keeps its newest."""
     versions = sorted(_DEBIAN.glob(f"*/bin/{name}"), key=lambda p: int(p.parts[4]))
     found = str(versions[-1]) if versions else shutil.which(name)

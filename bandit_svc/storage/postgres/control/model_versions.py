@@ -3,8 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import cast
 
+import msgspec
+
 from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.storage.postgres.control.listening import Listening
+from bandit_svc.storage.postgres.control.server import least_version
 from bandit_svc.storage.postgres.database import Database
 from bandit_svc.storage.rows import EvaluationChanges
 from bandit_svc.storage.sqlite.database import Database as EmbeddedDatabase
@@ -19,6 +22,7 @@ class PostgresModelVersions(SqliteModelVersions):
     ) -> None:
         # It takes the statements of the embedded one.
         super().__init__(cast("EmbeddedDatabase", database), table)
+        self._server = database
         self._listening = listening
 
     def known_versions(self) -> Mapping[int, int]:
@@ -33,8 +37,12 @@ class PostgresModelVersions(SqliteModelVersions):
         evaluations: EvaluationChanges | None = None,
     ) -> bool:
         """See the interface."""
+        meta = published.meta
+        least = least_version(self._server)
+        if meta.version < least:
+            meta = msgspec.structs.replace(meta, version=least)
+            published = msgspec.structs.replace(published, meta=meta)
         done = super().publish(published, parent_version, drop, evaluations)
         if done:
-            meta = published.meta
             self._listening.published(self._table, meta.number, meta.version)
         return done
