@@ -28,6 +28,7 @@ from bandit_svc.eventlog.stream.engines import (
     stream_source,
 )
 from bandit_svc.eventlog.stream.outbox import Outbox
+from bandit_svc.eventlog.stream.partitions import partition_names
 from bandit_svc.eventlog.stream.shipper import Shipper
 from bandit_svc.services.archiving.follow_erasure import follow_erasure
 from bandit_svc.services.archiving.ports import ArchivePorts
@@ -303,18 +304,24 @@ def store_in_use(backends: Backends) -> MovableStore:
     return movable_store(backends.folder, backends.settings.store)
 
 
-def move_ports(backends: Backends, url: str) -> MovePorts:
+def move_ports(backends: Backends, url: str, stream: str = "") -> MovePorts:
     """Return what moves the store in use to another place.
 
     Args:
         backends: of the store in use.
         url: address of the other one.
+        stream: address of what will be read in place of the files; empty for these.
+
+    Raises:
+        InvalidInput: one is no address.
     """
+    partitions = partition_names(stream_address(stream).partitions) if stream else []
     return MovePorts(
         backends.storage,
         store_in_use(backends),
         draft_of(backends.folder, url),
         shown_place(url, backends.folder),
+        partitions,
     )
 
 

@@ -38,6 +38,14 @@ _PERCENT: Final = 100
     "postgresql://USER@HOST:PORT/DATABASE?schema=NAME, or sqlite:///FOLDER.",
 )
 @option(
+    "stream",
+    own=True,
+    default="",
+    metavar="URL",
+    help="Address of the stream that BANDIT_STREAM will name, if the event log goes "
+    "through one from now on: nats://HOST/NAME?partitions=N.",
+)
+@option(
     "skip-replay",
     is_flag=True,
     show_default=False,
@@ -51,7 +59,9 @@ _PERCENT: Final = 100
     help="Use the store of the data folder, or of BANDIT_STORE, again, which was left "
     "by a move; what has come to the other one since stays there.",
 )
-def migrate_to(data: str, store: str | None, *, skip_replay: bool, undo: bool) -> None:
+def migrate_to(
+    data: str, store: str | None, stream: str, *, skip_replay: bool, undo: bool
+) -> None:
     """Copy all that the store holds to a new one, and compare the two.
 
     The store that is left is the one of BANDIT_STORE, or of the data folder; no learner
@@ -81,7 +91,7 @@ def migrate_to(data: str, store: str | None, *, skip_replay: bool, undo: bool) -
                 lambda done, total, words: show(_PERCENT * done // total, words),
                 verify,
             )
-            moved = move_store(move_ports(backends, store), steps)
+            moved = move_store(move_ports(backends, store, stream), steps)
         where = shown_place(store, backends.folder)
     echo_rows(
         [

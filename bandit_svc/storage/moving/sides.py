@@ -86,6 +86,15 @@ class Draft(Protocol):
             Conflict: the place has the key of other pseudonyms.
         """
 
+    def follow_stream(self, partitions: Sequence[str]) -> None:
+        """Let the place in each file of the event log be that in a stream's source.
+
+        What was read from the files is then left out where it comes by the stream.
+
+        Args:
+            partitions: of the stream.
+        """
+
     def filled(self) -> MovableStore:
         """Return what was filled, to be read back."""
 

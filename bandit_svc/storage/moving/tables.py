@@ -23,6 +23,11 @@ Part = Literal["store", "units", "caps"]
 """The store itself, the states of units, and the places under strict caps."""
 
 META: Final = "meta"
+PLACES_OF_SOURCES: Final = """INSERT INTO source_cursors
+        (partition, source, segment, "offset", sequence, resumes)
+    SELECT {mark}, partition, segment, "offset", sequence, 0 FROM cursors
+    WHERE true ON CONFLICT DO NOTHING"""
+"""The SQL that makes a cursor of the files one of a source in a stream's partition."""
 OF_ONE_STORE: Final = frozenset(
     {
         *("schema", "tables", "tables_at_ms", "pseudonym_key_mark", "log_of", "server"),

@@ -21,16 +21,20 @@ from tests.harness.service import Service
 
 
 class Follower:
-    """See the module. Create it behind the experiments, before any decision."""
+    """See the module. Create it behind the experiments, before any decision.
+
+    A folder that is there has a store to which the service's was moved.
+    """
 
     def __init__(self, service: Service, address: StreamAddress, folder: Path) -> None:
-        folder.mkdir()
         data = Path(service.settings.data)
-        with (
-            closing(sqlite3.connect(data / "bandit.db")) as begun,
-            closing(sqlite3.connect(folder / "bandit.db")) as copy,
-        ):
-            begun.backup(copy)
+        if not folder.exists():
+            folder.mkdir()
+            with (
+                closing(sqlite3.connect(data / "bandit.db")) as begun,
+                closing(sqlite3.connect(folder / "bandit.db")) as copy,
+            ):
+                begun.backup(copy)
         self._service = service
         self._address = address
         self._data = data

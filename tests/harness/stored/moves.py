@@ -7,7 +7,7 @@ kills itself on the way.
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -34,11 +34,12 @@ def to_server(
     schema: str,
     verify: Verify = lambda _: None,
     show: Show = lambda *_: None,
+    partitions: Sequence[str] = (),
 ) -> Moved:
-    """Move the store of a folder to a schema."""
+    """Move the store of a folder to a schema, and to a stream of these partitions."""
     with closing(SqliteStorage(folder)) as left:
         draft = PostgresDraft(address, schema, folder)
-        ports = MovePorts(left, SqliteMovable(folder), draft, schema)
+        ports = MovePorts(left, SqliteMovable(folder), draft, schema, partitions)
         return move_store(ports, MoveSteps(show, verify))
 
 

@@ -16,7 +16,11 @@ from bandit_svc.eventlog.stream.address import StreamAddress, stream_address
 from bandit_svc.eventlog.stream.nats.jetstream import stream_name
 from bandit_svc.eventlog.stream.partitions import partition_names, partition_of
 from bandit_svc.eventlog.stream.source import SOURCE_TIMEOUT_MS
+from bandit_svc.services.managing.moving.move_store import move_store
+from bandit_svc.services.managing.moving.ports import MovePorts, MoveSteps
 from bandit_svc.services.serving.decide import Decided
+from bandit_svc.storage.sqlite.moving.draft import SqliteDraft
+from bandit_svc.storage.sqlite.moving.snapshot import SqliteMovable
 from tests.harness.nats.follower import Follower
 from tests.harness.nats.sending import Sender, message, stretch
 from tests.harness.nats.servers import NatsServer, nats_server
@@ -257,3 +261,36 @@ def test_a_loss_stops_its_partition_until_it_is_acknowledged(
     assert follower.storage.damages.unacknowledged() == []
     # The first one, and the five behind the loss.
     assert behind.joined == 6
+
+
+def test_a_store_that_was_moved_to_a_stream_goes_on_where_it_was(
+    service: Service, address: StreamAddress, sender: Sender, tmp_path: Path
+) -> None:
+    """Old parts of the log come by the stream again, and count once."""
+    del sender
+    service.rounds(ROUNDS)
+    service.mature()
+    service.rounds(ROUNDS // 2)
+    folder = tmp_path / "moved"
+    rows, names = SqliteMovable(tmp_path / "embedded"), partition_names(2)
+    ports = MovePorts(service.storage, rows, SqliteDraft(folder), "there", names)
+    move_store(ports, MoveSteps(lambda *_: None, lambda _: None))
+    with closing(Follower(service, address, folder)) as follower:
+        for _ in range(2):
+            service.rounds(ROUNDS)
+            service.now_ms += 2 * WINDOW_MS
+            follower.ship()
+            follower.learner.tick()
+            service.learner_lives()
+            service.learner.tick()
+
+        stores = service.storage, follower.storage
+        orders = [[r.decision.id for r in s.joins.after(1, 0, 10**6)] for s in stores]
+        assert len(orders[0]) == 3 * ROUNDS + ROUNDS // 2
+        assert orders[0] == orders[1]
+        models = [storage.model_versions.latest(1) for storage in stores]
+        assert models[0] is not None
+        assert models[0] == models[1]
+        totals = [storage.facts.totals(1).counts for storage in stores]
+        assert totals[0] == totals[1]
+        assert follower.storage.facts.check() == []

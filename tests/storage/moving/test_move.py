@@ -21,7 +21,7 @@ from bandit_svc.storage.postgres.store import PostgresStorage
 from bandit_svc.storage.sqlite.moving.draft import FOLDER, SqliteDraft
 from bandit_svc.storage.sqlite.moving.snapshot import SqliteMovable
 from bandit_svc.storage.sqlite.store import SqliteStorage
-from tests.harness.raw_store import change_store, damage_store
+from tests.harness.raw_store import change_store, damage_store, raw_store
 from tests.harness.stored.moves import (
     KILLED,
     hashes,
@@ -255,3 +255,33 @@ def test_a_store_that_was_left_is_used_no_more(
         storage.close()
     with closing(SqliteStorage(tmp_path / "back")) as storage:
         storage.check_schema()
+
+
+def test_cursors_of_files_become_those_of_sources_of_a_stream(
+    data: Path, postgres: str, schema: str
+) -> None:
+    with closing(SqliteStorage(data)) as storage:
+        cursors = storage.facts.cursors()
+    with raw_store(data) as connection:
+        connection.execute("DELETE FROM source_cursors")
+
+    to_server(data, postgres, schema, partitions=["0", "u0"])
+
+    with closing(PostgresStorage(postgres, schema, data)) as storage:
+        assert storage.facts.cursors() == {}
+        taken = storage.facts.sources(["0", "u0"])
+    assert {place: one.cursor for place, one in taken.items()} == {
+        (partition, source): cursor
+        for partition in ("0", "u0")
+        for source, cursor in cursors.items()
+    }
+
+
+def test_a_store_that_follows_a_stream_is_not_moved_to_another_one(
+    data: Path, postgres: str, schema: str
+) -> None:
+    with raw_store(data) as connection:
+        connection.execute("UPDATE source_cursors SET partition = '0'")
+
+    with pytest.raises(Conflict, match="follows a stream already"):
+        to_server(data, postgres, schema, partitions=["0", "u0"])

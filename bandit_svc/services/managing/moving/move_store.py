@@ -43,6 +43,11 @@ def move_store(ports: MovePorts, steps: MoveSteps) -> Moved:
         Unavailable: one of the two can't be used.
     """
     ports.draft.check_vacant()
+    if ports.partitions and ports.left.facts.sources(ports.partitions):
+        raise Conflict(
+            "the store follows a stream already, and goes on with it where it is moved "
+            f"to; leave --stream out. {_NOTHING_SAID}"
+        )
     if not ports.left.units.are_in_order():
         raise Conflict(
             "the states of units are those of an earlier version, and are made anew "
@@ -61,6 +66,8 @@ def move_store(ports: MovePorts, steps: MoveSteps) -> Moved:
         models = equal_models(ports.left, new)
         steps.verify(new)
     move.check_unchanged()
+    if ports.partitions:
+        ports.draft.follow_stream(ports.partitions)
     ports.draft.finish()
     ports.rows.leave(ports.place)
     return Moved(move.tables, models, left_behind)

@@ -18,12 +18,15 @@ class MovePorts(NamedTuple):
         left: the store that is left, and its rows.
         draft: of the one that begins.
         place: where it will be, in words without a password.
+        partitions: of the stream that will be read in place of the files; none if the
+            files go on being read.
     """
 
     left: Storage
     rows: MovableStore
     draft: Draft
     place: str
+    partitions: Sequence[str] = ()
 
 
 class MoveSteps(NamedTuple):

@@ -3,7 +3,7 @@
 Owns these schemas. Until they have their names there is no store of that name.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from bandit_svc.errors import Conflict
 from bandit_svc.storage.moving.tables import (
     META,
     OF_ONE_STORE,
+    PLACES_OF_SOURCES,
     MovedTable,
     Place,
     Rows,
@@ -98,6 +99,14 @@ class PostgresDraft:
             for schema in _parts(connection, self._schema):
                 connection.execute(_search_path(schema))
                 connection.execute("ANALYZE")
+
+    def follow_stream(self, partitions: Sequence[str]) -> None:
+        """See the interface."""
+        with self._connected(self._schema) as connection:
+            for partition in partitions:
+                places = PLACES_OF_SOURCES.format(mark="%s")
+                connection.execute(places.encode(), [partition])
+            connection.execute("DELETE FROM cursors")
 
     def filled(self) -> PostgresMovable:
         """See the interface."""

@@ -7,7 +7,7 @@ place: the store's own last, since without it there is no store.
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from bandit_svc.errors import Conflict, Unavailable
 from bandit_svc.storage.moving.tables import (
     META,
     OF_ONE_STORE,
+    PLACES_OF_SOURCES,
     Cell,
     MovedTable,
     Place,
@@ -120,6 +121,16 @@ class SqliteDraft:
             )
         for database in self._databases.values():
             database.close()
+
+    def follow_stream(self, partitions: Sequence[str]) -> None:
+        """See the interface."""
+        with (
+            closing(Database(self._folder / FILES["store"])) as database,
+            database.write() as connection,
+        ):
+            for partition in partitions:
+                connection.execute(PLACES_OF_SOURCES.format(mark="?"), (partition,))
+            connection.execute("DELETE FROM cursors")
 
     def filled(self) -> SqliteMovable:
         """See the interface."""
