@@ -62,6 +62,21 @@ class Pair:
         self._second = self._start("second", apart)
         wait_until(lambda: self.behind() == 0, "the standby has all")
 
+    @contextmanager
+    def receiver(self) -> Iterator[None]:
+        """Let a program without a slot take all changes, as some standbys do."""
+        folder = self.folder / "received"
+        folder.mkdir()
+        self._own(folder)
+        words = (program("pg_receivewal"), "-d", self.address, "-D", folder)
+        process = subprocess.Popen(
+            [*WITH_US, *words, "--no-sync"], user=self._user, cwd=self.folder
+        )
+        try:
+            yield
+        finally:
+            self._end(process, signal.SIGINT)
+
     def behind(self) -> int:
         """Return how many bytes of changes the standby lacks."""
         with psycopg.connect(self.address, autocommit=True) as connection:

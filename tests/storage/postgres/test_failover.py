@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.errors import Unavailable
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.postgres.control.server import GAP
@@ -125,6 +126,20 @@ def test_the_log_stays_until_a_standby_has_what_was_read(
     service.mature_only()
 
     assert service.backends.reader.partitions() == []
+
+
+def test_a_standby_of_which_nothing_is_known_is_named(
+    service: Service, pair: Pair
+) -> None:
+    standbys = service.storage.standbys
+    assert standbys.faults() == []
+
+    with pair.receiver():
+        (fault,) = wait_until(standbys.faults, "a standby without a slot is seen")
+
+    assert "1 standby whose state can't be seen" in fault
+    cursors = {"w1": Cursor(1, 2, 3)}
+    assert standbys.covered(cursors) == cursors
 
 
 def test_a_server_that_was_stopped_at_once_has_all_that_was_written(

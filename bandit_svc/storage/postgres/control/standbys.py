@@ -8,6 +8,7 @@ it has is shown to members of pg_monitor alone.
 from collections import deque
 from typing import Final, NamedTuple
 
+from bandit_svc.domain.numbers import counted
 from bandit_svc.storage.postgres.database import Database
 from bandit_svc.storage.rows import Cursors
 
@@ -63,9 +64,9 @@ class PostgresStandbys:
         if not unknown:
             return []
         sentence = (
-            f"it can't be seen what {unknown} standbys of the PostgreSQL server have, "
-            "so the event log is deleted without regard to them; give each a physical "
-            "replication slot, or the store's user the role pg_monitor"
+            f"the PostgreSQL server has {counted(unknown, 'standby')} whose state can't "
+            "be seen, so the event log is deleted without regard to that; give each a "
+            "physical replication slot, or the store's user the role pg_monitor"
         )
         return [sentence]
 
