@@ -17,7 +17,7 @@ from bandit_svc.domain.callers.rates import rates_of
 from bandit_svc.domain.enriching.forecasts import check_source
 from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.interface import FsyncMode
-from bandit_svc.eventlog.stream.address import FILES, stream_address
+from bandit_svc.eventlog.stream.address import FILES, AckMode, stream_address
 from bandit_svc.eventlog.stream.outbox import checked_node
 from bandit_svc.setting import About, Setting
 from bandit_svc.storage.control.place import place_of
@@ -46,6 +46,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "same behind it."
         ),
     ] = FILES
+    ack: Annotated[
+        AckMode,
+        About("What an answer waits for: local (this machine's log), or the stream."),
+    ] = "local"
     node: Annotated[
         str, About("Name of this machine in the stream; drawn once without it.")
     ] = ""
@@ -372,6 +376,8 @@ def _check_stream(settings: Settings) -> None:
     if settings.node:
         checked_node(settings.node)
     if settings.stream == FILES:
+        if settings.ack == "stream":
+            raise InvalidInput("ack is stream, and there is none; set BANDIT_STREAM")
         return
     stream_address(settings.stream)
     if not settings.store or isinstance(place_of(settings.store), Path):

@@ -50,11 +50,17 @@ class StopSignal:
             signal.signal(number, lambda _number, _frame: None)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait so long, or until a signal comes; say whether to stop."""
+    def wait(self, seconds: float, *also: int) -> bool:
+        """Wait so long, or until a signal comes; say whether to stop.
+
+        Args:
+            seconds: the longest wait.
+            also: descriptors that end the wait when something can be read from them.
+        """
         if not self.received:
-            ready, _, _ = select.select([self._reading], [], [], max(0.0, seconds))
-            if ready:
+            watched = [self._reading, *also]
+            ready, _, _ = select.select(watched, [], [], max(0.0, seconds))
+            if self._reading in ready:
                 os.read(self._reading, 4096)
         return self.received
 

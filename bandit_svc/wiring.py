@@ -19,8 +19,13 @@ from bandit_svc.eventlog.bounded import BoundedLog, Limits, Room, measured_room
 from bandit_svc.eventlog.erasing import erase_from_log
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
-from bandit_svc.eventlog.interface import EventLogReader, FirstAnswers
+from bandit_svc.eventlog.interface import (
+    EventLogReader,
+    EventLogWriter,
+    FirstAnswers,
+)
 from bandit_svc.eventlog.stream.address import FILES, stream_address
+from bandit_svc.eventlog.stream.awaited import AwaitedLog
 from bandit_svc.eventlog.stream.engines import (
     first_answers_of,
     make_stream_of,
@@ -178,6 +183,8 @@ class Worker(Backends):
             on_foreign_change=on_foreign_change,
         )
         self.log = BoundedLog(files, log_limits(settings), partial(log_room, settings))
+        self.awaited = AwaitedLog(self.log, files) if settings.ack == "stream" else None
+        log: EventLogWriter = self.awaited or self.log
         self.ids = DecisionIds(self.storage.secret())
         self.first_answers = _first_answers(settings, self.storage)
         # A worker that can't name units does not begin to serve.
@@ -194,7 +201,7 @@ class Worker(Backends):
         recent = RecentRequests(self.reader, self.storage.facts, self.decoder)
         self.serving = ServingPorts(
             catalog=self.catalog,
-            log=self.log,
+            log=log,
             ids=self.ids,
             recent=recent,
             encoder=DecisionEncoder(),
@@ -214,7 +221,7 @@ class Worker(Backends):
             first_answers=self.first_answers,
         )
         self.people = PeoplePorts(
-            log=self.log,
+            log=log,
             facts=self.storage.unit_facts,
             units=self.storage.units,
             credits=self.storage.credits,

@@ -8,7 +8,7 @@ threads, and Flask in the process of reports and pages. gunicorn with our worker
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from bandit_svc.domain.limits import MAX_BATCH_BODY_BYTES
 from bandit_svc.errors import Unavailable
@@ -25,6 +25,7 @@ from bandit_svc.server.wsgi_requests import Answer, call, encoded, environ_of
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Made = TypeVar("Made")
 _MOST_DIGITS = 20
 
 
@@ -37,6 +38,7 @@ class Application:
         self._flask = process.flask.wsgi_app
         self._url_map = process.flask.url_map
         self.hot_routes = process.hot_routes
+        self.acknowledgements = process.acknowledgements
         self._pool = ThreadPool(process.settings.threads)
         self._pages = Pages(os.environ)
         self._turns = Turns()
@@ -57,6 +59,8 @@ class Application:
         """Stop the threads, end the other process, flush the log; idempotent."""
         self._pool.close()
         self._pages.close()
+        if self.acknowledgements is not None:
+            self.acknowledgements.close()
         self._process.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -79,14 +83,16 @@ class Application:
                 if computes(self._url_map, scope["method"], scope["path"]):
                     return await self._pages.answer(scope, body)
                 environ = environ_of(scope, body)
-                return await self._pool.run(partial(call, self._flask, environ))
+                return await self._settled(partial(call, self._flask, environ))
             address = (scope.get("client") or ("",))[0]
             routes = self.hot_routes
             if routes.waits(hot, body):
                 work = partial(routes.answer, hot, plain, body, address)
-                reply = await self._pool.run(work)
+                reply = await self._settled(work)
             elif routes.fits_in_a_turn(hot, body):
-                reply = routes.answer(hot, plain, body, address)
+                reply = await self._at_once(
+                    partial(routes.answer, hot, plain, body, address)
+                )
             else:
                 reply = await self._turns.run(routes.steps(hot, plain, body, address))
         except Unavailable as error:
@@ -94,6 +100,23 @@ class Application:
             reply = self.hot_routes.problem(error, named)
             count_request("unmatched", reply.status)
         return _raw(reply, from_page=plain is not None and plain.from_page)
+
+    async def _settled(self, work: Callable[[], Made]) -> Made:
+        """Do work in a thread; return what it made when the stream has its records."""
+        if self.acknowledgements is None:
+            return await self._pool.run(work)
+        watched = partial(self.acknowledgements.watched, work)
+        made, owed = await self._pool.run(watched)
+        await self.acknowledgements.settled(owed)
+        return made
+
+    async def _at_once(self, work: Callable[[], Made]) -> Made:
+        """Do work in the loop; return what it made when the stream has its records."""
+        if self.acknowledgements is None:
+            return work()
+        made, owed = self.acknowledgements.watched(work)
+        await self.acknowledgements.settled(owed)
+        return made
 
 
 def _hot_of(scope: Scope) -> tuple[Hot | None, PlainHeaders | None]:

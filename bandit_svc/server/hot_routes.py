@@ -30,6 +30,7 @@ from bandit_svc.http.incoming.request_ids import HEADER, sent_id
 from bandit_svc.http.people.events import event_many, event_one
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.http.rewards import reward_many, reward_one
+from bandit_svc.server.awaiting.acknowledgements import not_acknowledged
 from bandit_svc.storage.keys import KeyRow
 
 TURN_BYTES = 2_048
@@ -177,15 +178,20 @@ class HotRoutes:
         # An append then waits for the disk, and shares that wait with other threads.
         self._waits = settings.fsync == "always"
         self._reads = request_context.worker.store_reads
+        self._is_awaited = settings.ack == "stream"
 
     def waits(self, hot: Hot, body: bytes) -> bool:
         """Return whether an answer has to wait for disk or server: it is for a thread.
 
         What the request names may be looked up there; see `_is_looked_up`.
         """
-        if self._waits or _is_looked_up(body):
+        if self._waits or _is_looked_up(body) or self._is_long_and_awaited(body):
             return True
         return self._reads is not None and self._reads.are_made(hot.path, body)
+
+    def _is_long_and_awaited(self, body: bytes) -> bool:
+        """Return whether its records can't be told from others' in the loop."""
+        return self._is_awaited and len(body) > TURN_BYTES
 
     def fits_in_a_turn(self, hot: Hot, body: bytes) -> bool:
         """Return whether the answer may be made between two events of a loop."""
@@ -201,6 +207,12 @@ class HotRoutes:
         count_request(hot.path, _SHED.status)
         request_id = sent.request_id or self._request_context.request_ids.new()
         return msgspec.structs.replace(_SHED, request_id=request_id)
+
+    def late(self, hot: Hot, sent: PlainHeaders) -> Reply:
+        """Answer a request whose record the stream did not acknowledge in time."""
+        reply = self.problem(not_acknowledged(), sent.request_id)
+        count_request(hot.path, reply.status)
+        return reply
 
     def answer(
         self, hot: Hot, sent: PlainHeaders, body: bytes, address: str = ""

@@ -7,14 +7,18 @@ ways share the parser, which is gunicorn's. Owns too how long a client may take.
 """
 
 import time
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.asgi.protocol import ASGIProtocol
 
+from bandit_svc.eventlog.stream.awaited import Owed
+from bandit_svc.http.answers import Reply
 from bandit_svc.http.counting import count_ended
 from bandit_svc.http.problems import unread_reply
+from bandit_svc.server.awaiting.acknowledgements import Acknowledgements
 from bandit_svc.server.deadlines import HOLD_BACK_S, STALE_S, Patience, Stage
 from bandit_svc.server.hot_routes import (
     HOT,
@@ -62,6 +66,9 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         """Whether the client does not read what was written."""
         self._is_held_back = False
         """Whether it was refused just now, by an overloaded worker."""
+        self._is_owed = False
+        """Whether an answer waits for the stream."""
+        self._acknowledgements: Acknowledgements | None = worker.asgi.acknowledgements
         self._stale_until_s = 0.0
         self._address = ""
         self._patience: Patience = worker.patience
@@ -106,7 +113,7 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         """Go on with what the client had sent meanwhile."""
         super().resume_writing()
         self._is_unread = False
-        if self._is_held_back:
+        if self._is_held_back or self._is_owed:
             return
         if self._is_halted:
             self.worker.loop.call_soon(self._go_on)
@@ -187,7 +194,7 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
                 parser = self._callback_parser
                 data = parser.remaining() + data
                 parser.reset()
-                if self._is_unread or self._is_held_back:
+                if self._is_unread or self._is_held_back or self._is_owed:
                     break
             else:
                 data = self._behind(data)
@@ -254,9 +261,40 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
             # Callers that come again at once would cost more than they get.
             self._is_held_back = not is_stale
             reply = self._routes.refuse(hot, sent)
-        else:
+        elif self._acknowledgements is None:
             reply = self._routes.answer(hot, sent, body, self._address)
-        keep = self._callback_parser.should_keep_alive and worker.alive
+        else:
+            work = partial(self._routes.answer, hot, sent, body, self._address)
+            reply, owed = self._acknowledgements.watched(work)
+            if owed is not None:
+                self._await(owed, hot, sent, reply)
+                return True
+        return self._write(reply, sent)
+
+    def _await(self, owed: Owed, hot: Hot, sent: PlainHeaders, reply: Reply) -> None:
+        """Answer when the stream has acknowledged; read nothing until then."""
+        keep = self._callback_parser.should_keep_alive
+
+        def settled(is_acknowledged: bool) -> None:  # noqa: FBT001 - a callback
+            self._is_owed = False
+            if self._closed:
+                return
+            answer = reply if is_acknowledged else self._routes.late(hot, sent)
+            if self._write(answer, sent, keep=keep) and not self._is_unread:
+                self._go_on()
+
+        self._is_owed = True
+        self._stage = Stage.ANSWER
+        if self._acknowledgements is not None:
+            self._acknowledgements.when_settled(owed, settled)
+
+    def _write(
+        self, reply: Reply, sent: PlainHeaders, *, keep: bool | None = None
+    ) -> bool:
+        """Write an answer; return whether more may come."""
+        if keep is None:
+            keep = self._callback_parser.should_keep_alive
+        keep = keep and self.worker.alive
         date: bytes = gunicorn_protocol._get_cached_date_header()  # noqa: SLF001
         self.transport.write(written(reply, sent, date if keep else date + _CLOSE))
         self._enter(Stage.IDLE)
@@ -270,6 +308,8 @@ class HotProtocol(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._waiting = data
         self._pause_reading()
         loop = self.worker.loop
+        if self._is_owed:
+            return
         if self._is_held_back:
             loop.call_later(HOLD_BACK_S, self._let_in)
         elif not self._is_unread:

@@ -15,10 +15,12 @@ from contextlib import closing
 from bandit_svc import logs, metric_counts
 from bandit_svc.clock import GuardedClock, now_ms
 from bandit_svc.errors import BanditError, Unavailable
+from bandit_svc.eventlog.stream.acked import Asking
 from bandit_svc.http.request_context import RequestContext
 from bandit_svc.metrics import DEGRADED, FOREIGN_CHANGES, FSYNC_FAILURES
 from bandit_svc.scheduling import run_soon
 from bandit_svc.server.app import create_app
+from bandit_svc.server.awaiting.acknowledgements import Acknowledgements
 from bandit_svc.server.hot_routes import HotRoutes
 from bandit_svc.server.repeating import Repeating
 from bandit_svc.services.checks.degraded import LEARNER, MODELS, STORE, UNREAD
@@ -78,6 +80,13 @@ class WebProcess:
         request_context = RequestContext(self._worker, self._clock.now_ms, os.urandom)
         self.flask = create_app(request_context)
         self.hot_routes = HotRoutes(request_context)
+        self.acknowledgements: Acknowledgements | None = None
+        if self._worker.awaited is not None:
+            asking = Asking(self._worker.folder)
+            clock = self._clock
+            self.acknowledgements = Acknowledgements(
+                self._worker.awaited, asking, clock.now_ms
+            )
 
     def _poll(self) -> None:
         # A process without requests, too, must see when the wall clock steps.

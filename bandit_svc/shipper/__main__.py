@@ -15,6 +15,7 @@ from bandit_svc import logs
 from bandit_svc.clock import GuardedClock
 from bandit_svc.domain.clock_guard import KeptClock
 from bandit_svc.errors import BanditError, InvalidInput
+from bandit_svc.eventlog.stream.acked import Telling
 from bandit_svc.eventlog.stream.outbox import Outbox
 from bandit_svc.heartbeat import Heartbeat
 from bandit_svc.settings import Settings, settings_from
@@ -45,8 +46,10 @@ def main() -> int:
         if stop.wait(LOCK_POLL_S):
             return 0
     clock = GuardedClock(_kept_clock(settings))
+    telling = Telling(Path(settings.data)) if settings.ack == "stream" else None
     with closing(node_shipper(settings, outbox)) as shipper:
-        sent_all = Sending(shipper, outbox, clock.now_ms, stop, beat).run()
+        sending = Sending(shipper, outbox, clock.now_ms, stop, beat, telling)
+        sent_all = sending.run()
     return 0 if sent_all else 1
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from bandit_svc.clock import deadline_in, elapsed_s
 from bandit_svc.errors import BanditError
+from bandit_svc.eventlog.stream.acked import Telling
 from bandit_svc.eventlog.stream.outbox import Outbox
 from bandit_svc.eventlog.stream.shipper import Shipper
 from bandit_svc.metrics import OUTBOX_BYTES, OUTBOX_SECONDS
@@ -18,6 +19,8 @@ from bandit_svc.signals import StopSignal
 
 FLUSH_S: Final = 0.05
 """Between two looks at the outbox."""
+AWAITED_FLUSH_S: Final = 0.004
+"""The same, while answers wait for what is sent."""
 LONGEST_PAUSE_S: Final = 1.0
 """Between two tries to reach a stream that is away."""
 END_S: Final = 13.0
@@ -37,19 +40,32 @@ class Sending:
         now_ms: Callable[[], int],
         stop: StopSignal,
         beat: Callable[[], None],
+        telling: Telling | None,
     ) -> None:
+        """Take what it works with.
+
+        Args:
+            shipper: sends.
+            outbox: where the announcement is noted.
+            now_ms: the agreed time.
+            stop: tells when to end.
+            beat: gives a sign of life.
+            telling: tells workers whose answers wait what is acknowledged; None where
+                they don't.
+        """
         self._shipper = shipper
         self._outbox = outbox
         self._now_ms = now_ms
         self._stop = stop
         self._beat = beat
+        self._telling = telling
         self._faults = 0
         self._count_at_s = 0.0
 
     def run(self) -> bool:
         """Send until told to stop, then the rest; return whether all was sent."""
         is_announced = False
-        while not self._stop.wait(self._pause_s()):
+        while not self._told_to_stop():
             step = self._shipper.step if is_announced else self._shipper.announce
             if self._try(step) and not is_announced:
                 is_announced = True
@@ -57,6 +73,25 @@ class Sending:
                 _log.info("every partition of the stream knows of this node")
             self._count()
         return self._end()
+
+    def _told_to_stop(self) -> bool:
+        """Pause until the next step is due; return whether to stop."""
+        if self._telling is None or self._faults:
+            return self._stop.wait(self._pause_s())
+        due_s = elapsed_s() + AWAITED_FLUSH_S
+        while self._shipper.waits and elapsed_s() < due_s:
+            self._try(self._acknowledge)
+        if self._stop.wait(due_s - elapsed_s()):
+            return True
+        if self._telling.was_asked():
+            return False
+        return self._stop.wait(FLUSH_S - AWAITED_FLUSH_S, self._telling.pipe)
+
+    def _acknowledge(self, now_ms: int) -> None:
+        """Take in what was acknowledged, and tell it at once."""
+        self._shipper.acknowledge(now_ms, AWAITED_FLUSH_S / 4)
+        if self._telling is not None:
+            self._telling.tell(self._shipper.place.sources)
 
     def _end(self) -> bool:
         """Send what the last workers append until they end, then say that it is all."""
@@ -84,6 +119,8 @@ class Sending:
             if self._faults == 1:
                 _log.error("nothing is sent to the stream now: %s", error)
             return False
+        if self._telling is not None:
+            self._telling.tell(self._shipper.place.sources)
         if self._faults:
             _log.info("the stream takes what is sent again")
         self._faults = 0

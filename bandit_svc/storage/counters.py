@@ -12,6 +12,7 @@ COUNTERS = {
     "decisions_baseline": "exposed decisions of the holdout",
     "decisions_repeated": "decisions that were in the log twice, counted once",
     "decisions_ambiguous": "ids under which two different variants were answered",
+    "decisions_withdrawn": "decisions that were kept and not answered",
     "decisions_fallback": "decisions by the baseline because a pmf was not valid",
     "decisions_apart_treatment": "decisions without consent of the learning policy",
     "decisions_apart_baseline": "decisions without consent of the holdout",

@@ -9,6 +9,7 @@ import pytest
 from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.decision import Activation, Decision
 from bandit_svc.domain.events.event import Event, encode_event
+from bandit_svc.domain.events.refusal import Withdrawal
 from bandit_svc.domain.events.reward import Reward
 from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import Arrival, ClosingRule, IngestOutcome
@@ -85,6 +86,27 @@ def test_two_variants_under_one_id_make_the_decision_ambiguous(
         "decisions_treatment": 1,
         "decisions_repeated": 1,
         "decisions_ambiguous": 1,
+    }
+
+
+def test_a_withdrawn_decision_is_left_out_and_counted_once(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision
+) -> None:
+    ingest(
+        new_decision("d"), new_decision("later", deferred=True), new_decision("sure")
+    )
+    for _ in range(2):
+        ingest(*(Withdrawal(name, 1, 7) for name in ("d", "later", "unknown")))
+    states = [storage.facts.decision(name) for name in ("d", "later", "sure")]
+
+    assert [view and view.state for view in states] == [
+        *("ambiguous", "ambiguous"),
+        "open",
+    ]
+    assert [d.decision_id for d in storage.joins.due(FOREVER_MS, 10)] == ["sure"]
+    assert dict(storage.facts.totals(1).counts) == {
+        "decisions_treatment": 1,
+        "decisions_withdrawn": 2,
     }
 
 

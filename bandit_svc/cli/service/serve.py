@@ -22,6 +22,7 @@ _WEB_SETTINGS = (
     "data",
     "store",
     "stream",
+    "ack",
     "node",
     "host",
     "port",

@@ -40,9 +40,15 @@ from bandit_svc.domain.events.record import (
     REPEAT,
     REWARD,
     UNIT,
+    WITHDRAWAL,
     Record,
 )
-from bandit_svc.domain.events.refusal import REFUSED_FIELDS, Refusal, RefusedField
+from bandit_svc.domain.events.refusal import (
+    REFUSED_FIELDS,
+    Refusal,
+    RefusedField,
+    Withdrawal,
+)
 from bandit_svc.domain.events.reward import MAIN_METRIC, Correction, Reward
 from bandit_svc.domain.people.unit_fact import (
     UnitFact,
@@ -132,6 +138,11 @@ def encode_repeat(repeat: Repeat) -> Record:
     """
     raw = _raw_id_of(repeat.decision_id, repeat.number)
     return Record(REPEAT, _ACTIVATION.pack(raw, repeat.repeated_at_ms))
+
+
+def encode_withdrawal(raw: bytes, withdrawn_at_ms: int) -> Record:
+    """Return the record of a decision that was not answered, by its raw id."""
+    return Record(WITHDRAWAL, _ACTIVATION.pack(raw, withdrawn_at_ms))
 
 
 def may_be_retried(record: Record) -> bool:
@@ -304,6 +315,12 @@ def _repeat(payload: bytes) -> Repeat:
     return Repeat(text_id(raw), number_of(raw), repeated_at_ms)
 
 
+def _withdrawal(payload: bytes) -> Withdrawal:
+    raw, withdrawn_at_ms = _ACTIVATION.unpack_from(payload)
+    read_fields(payload, _ACTIVATION.size)
+    return Withdrawal(text_id(raw), number_of(raw), withdrawn_at_ms)
+
+
 def _refusal(payload: bytes) -> Refusal:
     raw, field, received_at_ms = _REFUSAL.unpack_from(payload)
     read_fields(payload, _REFUSAL.size)
@@ -328,4 +345,5 @@ _READERS: Final[Mapping[int, Callable[[bytes], Event]]] = {
     REFUSAL: _refusal,
     REPEAT: _repeat,
     CORRECTION: _correction,
+    WITHDRAWAL: _withdrawal,
 }

@@ -6,14 +6,14 @@ Owns the codec: one JSON document an event, tagged with its type. Pure.
 import msgspec
 
 from bandit_svc.domain.events.decision import Activation, Decision, Repeat
-from bandit_svc.domain.events.refusal import Refusal
+from bandit_svc.domain.events.refusal import Refusal, Withdrawal
 from bandit_svc.domain.events.reward import Correction, Reward
 
-Event = Decision | Reward | Activation | Refusal | Repeat | Correction
+Event = Decision | Reward | Activation | Refusal | Repeat | Correction | Withdrawal
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(
-    Decision | Reward | Activation | Refusal | Repeat | Correction
+    Decision | Reward | Activation | Refusal | Repeat | Correction | Withdrawal
 )
 _decision_decoder = msgspec.json.Decoder(Decision)
 

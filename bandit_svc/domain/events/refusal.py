@@ -1,7 +1,7 @@
-"""One reward that was refused by a rule of its experiment.
+"""Requests that were not fulfilled: rewards refused by a rule, decisions not answered.
 
-Owns the fact that is appended before the refusal is answered, so that the count
-survives what the worker may not. Nothing of the reward is kept but the field at fault.
+Owns the facts that are appended before such an answer, so that they survive what the
+worker may not. Nothing of a refused reward is kept but the field at fault.
 """
 
 from typing import Final, Literal, get_args
@@ -24,6 +24,14 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
     number: int
     field: RefusedField
     received_at_ms: int
+
+
+class Withdrawal(msgspec.Struct, frozen=True, tag="withdrawal"):
+    """A decision that may be in the log was not answered; nobody saw its variant."""
+
+    decision_id: str
+    number: int
+    withdrawn_at_ms: int
 
 
 def refused_field(pointer: str) -> RefusedField:

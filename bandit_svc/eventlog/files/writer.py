@@ -5,8 +5,7 @@ the disk refuses. Knows nothing of what a record means, and never reads or delet
 one. A failed append leaves nothing behind that a reader would take for a record.
 
 Create a writer after the fork of its process: the lock that says "alive" belongs
-to the open folder, which a forked child shares. (As a safety net, a child's copy
-is closed at the fork, and its `append` raises Unavailable.)
+to the open folder, which a forked child shares. (A child's copy is closed.)
 """
 
 import contextlib
@@ -31,10 +30,6 @@ Notify = Callable[[], None]
 _Written = TypeVar("_Written")
 
 
-def _ignore() -> None:
-    """Do nothing: the default where nobody counts."""
-
-
 class FileWriter:
     """One process's partition; implements EventLogWriter.
 
@@ -44,9 +39,8 @@ class FileWriter:
     nothing: an append waits for an fsync, which the appends of other threads share.
 
     When a background fsync fails, the kernel may have dropped what it could not
-    write, and a second fsync would report success. So the failure is reported to
-    `on_fsync_failure`, and the next append moves to a new segment, which it must be
-    able to fsync before it writes; while that fails, appends raise Unavailable.
+    write, and a second fsync would report success. So `on_fsync_failure` is called, and
+    the next append moves to a new segment, which it must be able to fsync first.
     """
 
     def __init__(  # noqa: PLR0913 - settings, clock, randomness and two counters
@@ -58,8 +52,8 @@ class FileWriter:
         fsync: FsyncMode,
         fsync_interval_ms: int,
         max_segment_bytes: int,
-        on_fsync_failure: Notify = _ignore,
-        on_foreign_change: Notify = _ignore,
+        on_fsync_failure: Notify = lambda: None,
+        on_foreign_change: Notify = lambda: None,
     ) -> None:
         """Describe the writer; nothing is created before the first append.
 
@@ -101,6 +95,12 @@ class FileWriter:
     def partition(self) -> str:
         """The partition's name; it changes only if its folder is deleted."""
         return self._folder.name
+
+    @property
+    def appended(self) -> int:
+        """Return the sequence number of the record that comes next."""
+        segment = self._segment
+        return self._sequence if segment is None else segment.sequence
 
     def append(self, record: Record) -> None:
         """Write one record, with the parts that it needs; see the interface.

@@ -12,6 +12,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from bandit_svc.errors import InvalidInput
 from bandit_svc.eventlog.stream.partitions import MOST_PARTITIONS
 
+AckMode = Literal["local", "stream"]
+"""What an answer waits for: this machine's log, or the stream's acknowledgement."""
+
 FILES: Final = "files"
 """In place of an address: the log's files alone, without a stream."""
 

@@ -15,10 +15,9 @@ from bandit_svc.domain.events.decision import (
     Repeat,
 )
 from bandit_svc.domain.events.decision_id import RAW_ID_BYTES
-from bandit_svc.domain.events.refusal import Refusal
+from bandit_svc.domain.events.refusal import Refusal, Withdrawal
 from bandit_svc.domain.events.reward import MAIN_METRIC, Correction, Reward
 from bandit_svc.domain.events.short_form import shorten
-from bandit_svc.domain.experiment import BASELINE, TREATMENT
 from bandit_svc.domain.latency import bin_of
 from bandit_svc.domain.limits import CLOCK_SKEW_MS
 from bandit_svc.domain.people.unit_fact import UnitFact, UnitReward
@@ -59,13 +58,13 @@ from bandit_svc.storage.sqlite.rows.states import (
     AMBIGUOUS,
     APART,
     DEFERRED,
+    EXPOSED,
     JOINED,
     OPEN,
 )
+from bandit_svc.storage.sqlite.stream.withdrawn import withdraw
 from bandit_svc.storage.sqlite.sums.groups import Units
 from bandit_svc.storage.sqlite.sums.latencies import Latencies, add_latencies
-
-_EXPOSED = {TREATMENT: "decisions_treatment", BASELINE: "decisions_baseline"}
 
 _INSERT_DECISION = f"""INSERT INTO decisions VALUES ({", ".join("?" * 12)})
     ON CONFLICT (id) DO NOTHING"""  # noqa: S608 - marks alone
@@ -120,7 +119,7 @@ class Ingesting:
         decisions: list[Ruled] = []
         activations: list[Activation] = []
         rewards: list[Reward] = []
-        refusals: list[Refusal | Repeat] = []
+        refusals: list[Refusal | Repeat | Withdrawal] = []
         unit_facts: list[tuple[UnitFact, bytes, int]] = []
         unit_rewards: list[UnitReward] = []
         corrections: list[Correction] = []
@@ -138,7 +137,7 @@ class Ingesting:
                 rewards.append(event)
             elif isinstance(event, Correction):
                 corrections.append(event)
-            elif isinstance(event, Refusal | Repeat):
+            elif isinstance(event, Refusal | Repeat | Withdrawal):
                 refusals.append(event)
             elif isinstance(event, UnitReward):
                 unit_rewards.append(event)
@@ -159,7 +158,8 @@ class Ingesting:
         corrections += crediting.corrections.apply()
         kept = keep_corrections(self._connection, self._decisions, corrections)
         self._counts.update(kept)
-        self._count_refusals(refusals)
+        self._count_refusals([r for r in refusals if not isinstance(r, Withdrawal)])
+        self._counts.update(withdraw(self._connection, self._decisions, refusals))
         self._write_counts()
         keep_unit_facts(self._connection, [*unit_facts, *self._exposures.facts])
         return IngestOutcome(counts=dict(self._counts))
@@ -227,7 +227,7 @@ class Ingesting:
             self._earlier_activation(decision)
         else:
             # Two calls less than in the other places, for each decision.
-            self._counts[number, _EXPOSED[group]] += 1
+            self._counts[number, EXPOSED[group]] += 1
             self._units.count(decision)
         if decision.counted or decision.kept_out:
             self._exposures.decided(decision, self._counts)
@@ -269,7 +269,7 @@ class Ingesting:
         if state != JOINED:
             self._connection.execute(_SET_STATE, (row_id, AMBIGUOUS))
         if state == OPEN:
-            self._counts[decision.number, _EXPOSED[decision.group]] -= 1
+            self._counts[decision.number, EXPOSED[decision.group]] -= 1
 
     def _earlier_activation(self, decision: Decision) -> None:
         found = self._connection.execute(
@@ -305,7 +305,7 @@ class Ingesting:
         self._connection.execute(_EXPOSE, (stored_id(decision_id), OPEN, at_ms))
         if on_first_reward:
             self._ready_at_first_reward(decision_id)
-        self._counts[decision.number, _EXPOSED[decision.group]] += 1
+        self._counts[decision.number, EXPOSED[decision.group]] += 1
         self._units.count(decision)
         self._crediting.exposed(decision, at_ms)
         self._exposures.shown(decision, at_ms)

@@ -7,7 +7,7 @@ nobody to ask.
 
 from collections.abc import Sequence
 
-from bandit_svc.domain.events.codec import FactDecoder
+from bandit_svc.domain.events.codec import FactDecoder, encode_withdrawal
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.decision_id import RAW_ID_BYTES, text_id
 from bandit_svc.domain.events.event import UnreadableEvent
@@ -66,7 +66,13 @@ class AskingLog:
         packing.end(START)
         message = encode(packing.shipment("", self._now_ms, 0))
         decision_id = text_id(record.payload[:RAW_ID_BYTES])
-        first = self._answers.claim(decision_id, message)
+        try:
+            first = self._answers.claim(decision_id, message)
+        except Unavailable:
+            # The stream may have kept it, and nobody sees it.
+            withdrawal = encode_withdrawal(record.payload[:RAW_ID_BYTES], self._now_ms)
+            self._log.append(withdrawal)
+            raise
         self.first = None if first is None else self._read(first)
 
     def append_all(self, records: Sequence[Record]) -> None:

@@ -3,6 +3,8 @@
 Owns what the column `state` of the table decisions holds.
 """
 
+from bandit_svc.domain.experiment import BASELINE, TREATMENT
+
 DEFERRED = 0
 JOINED = 1
 OPEN = 2
@@ -16,3 +18,6 @@ APART = 6
 
 # A state takes no byte where it is 0 or 1, and one byte else. A row that grows when it
 # is joined would no longer fit into its page.
+
+EXPOSED = {TREATMENT: "decisions_treatment", BASELINE: "decisions_baseline"}
+"""The counter of exposed decisions of each group."""
