@@ -155,10 +155,9 @@ class Connection:
         others: list[Message] = []
         try:
             while (left_s := deadline_s - time.monotonic()) > 0:
-                for message in self.receive(left_s):
-                    if message.subject != reply:
-                        others.append(message)
-                        continue
+                arrived = self.receive(left_s)
+                others += [one for one in arrived if one.subject != reply]
+                for message in (one for one in arrived if one.subject == reply):
                     if message.status == protocol.NO_RESPONDERS:
                         raise Unavailable(
                             f"nobody answers to {subject}; a stream is missing, has "
