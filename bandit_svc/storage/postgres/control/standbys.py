@@ -65,8 +65,8 @@ class PostgresStandbys:
             return []
         sentence = (
             f"the PostgreSQL server has {counted(unknown, 'standby')} whose state "
-            "can't be seen, so the event log is deleted without regard to that; give each a "
-            "physical replication slot, or the store's user the role pg_monitor"
+            "can't be seen, so the event log is deleted without regard to that; give "
+            "each a physical replication slot, or the store's user the role pg_monitor"
         )
         return [sentence]
 
