@@ -33,6 +33,8 @@ MAX_SLOTS = 50
 
 _FROM_REQUEST = 1
 _DEFERRED = 2
+NUMBER_PLACE: Final = slice(15, 19)
+"""Where the number of the experiment lies in an id."""
 _FLAGS_AT = 19
 _SLOT_SHIFT = 2
 _PAGE_FLAGS = _FROM_REQUEST | _DEFERRED
@@ -153,7 +155,7 @@ def is_from_request(raw: bytes) -> bool:
 
 def number_of(raw: bytes) -> int:
     """Return the experiment number in the 30 bytes of an id."""
-    return int.from_bytes(raw[15:19], "big")
+    return int.from_bytes(raw[NUMBER_PLACE], "big")
 
 
 def ref_of(raw: bytes) -> DecisionRef:

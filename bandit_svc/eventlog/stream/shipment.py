@@ -43,6 +43,7 @@ _HEAD_BYTES: Final = 2
 _CRC_BYTES: Final = 4
 _CLOSED: Final = 1
 _NEXT: Final = b"\0"
+_KINDS: Final = tuple(bytes((kind,)) for kind in range(LAST_RECORD_KIND + 1))
 
 _encode_damages = msgspec.json.Encoder().encode
 _decode_damages = msgspec.json.Decoder(tuple[Damage, ...]).decode
@@ -154,16 +155,18 @@ class Packing:
                 f"a record of kind {kind} is not sent; kinds {FIRST_RECORD_KIND} to "
                 f"{LAST_RECORD_KIND} are"
             )
-        if kind == DECISION:
+        if kind == DECISION and not self._has_parts(payload):
             self._add_parts(payload, parts)
         skipped = sequence - self._next
         gap = _NEXT if skipped == 0 else varint(skipped)
-        frame = b"".join((bytes((kind,)), gap, varint(len(payload)), payload))
-        self._frames.append(frame)
+        # Joined once, with all others: a join for each frame would cost more.
+        size = len(payload)
+        head = _KINDS[kind] + gap + varint(size)
+        self._frames += (head, payload)
         self._next = sequence + 1
         self._in_run += 1
         self.records += 1
-        self.size += len(frame)
+        self.size += len(head) + size
 
     def end(self, upto: Cursor) -> None:
         """End the run at a cursor of its source."""
@@ -183,6 +186,13 @@ class Packing:
         body, runs = b"".join(self._frames), tuple(self._runs)
         lost = tuple(damages)
         return Shipment(node, sent_ms, mark_ms, runs, body, closed, lost, *link)
+
+    def _has_parts(self, payload: bytes) -> bool:
+        """Return whether all shared parts of a decision are there, as is most often."""
+        try:
+            return part_key(payload) in self._keys and not names_further_parts(payload)
+        except IndexError:
+            return False
 
     def _add_parts(self, payload: bytes, parts: Mapping[bytes, bytes]) -> None:
         keys = [part_key(payload)]

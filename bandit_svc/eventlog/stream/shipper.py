@@ -14,7 +14,8 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from bandit_svc.domain.events.record import Record
+from bandit_svc.domain.events.decision_id import NUMBER_PLACE
+from bandit_svc.domain.events.record import UNIT, Record
 from bandit_svc.errors import LogUnreadable
 from bandit_svc.eventlog.interface import START, Batch, Cursor, Damage, Sink, Source
 from bandit_svc.eventlog.stream.outbox import Outbox, Place
@@ -70,7 +71,7 @@ class Shipper:
         self._node = node
         self._partitions = partitions
         self._names = partition_names(partitions)
-        self._by_number: dict[int, str] = {}
+        self._by_number: dict[bytes, str] = {}
         self._place = self._kept = outbox.place()
         self._kept_at_ms = 0
         self._unreadable_since_ms: int | None = None
@@ -258,12 +259,16 @@ class Shipper:
             self._sent[partition, source] = batch.cursor
 
     def _partition_of(self, record: Record) -> str:
-        number = number_in(record)
-        if number is None:
+        if record.kind == UNIT:
             return UNIT_PARTITION
-        found = self._by_number.get(number)
+        # The bytes of the number, which need not be read for each record.
+        key = record.payload[NUMBER_PLACE]
+        found = self._by_number.get(key)
         if found is None:
-            found = self._by_number[number] = partition_of(number, self._partitions)
+            number = number_in(record)
+            if number is None:
+                return UNIT_PARTITION
+            found = self._by_number[key] = partition_of(number, self._partitions)
         return found
 
     def _send(
