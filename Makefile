@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test demo programs test test-lower-bounds wheel wheel-smoke
+.PHONY: help install install-test demo demo-cluster programs test test-lower-bounds test-network wheel wheel-smoke
 .PHONY: lint fmt check story test-postgres test-spark profile-decision bench bench-damage bench-growth bench-moving bench-quality bench-soak bench-truth fuzz reference lock clean
 
 help:  ## show this list
@@ -40,6 +40,15 @@ $(VENV)/.test-installed: requirements-test.lock | $(VENV)/.installed
 
 demo: install  ## start the service with simulated users and watch it learn
 	@exec $(BIN)/python -m simulators.demo
+
+# Stays in the foreground, in the caller's process group; all below it end with it.
+demo-cluster: install-test  ## start the scaled form with simulated users; CHECK=1 kills each kind of process, and audits
+	@.ci/programs postgresql
+	@exec $(BIN)/python -m benchmarks.cluster $(if $(CHECK),--check)
+
+# Each link is away for 10 s instead of 3.
+test-network: install-test  ## cut each link between web, stream, store and learner for NETWORK_SECONDS=10 each
+	NETWORK_SECONDS=$(or $(NETWORK_SECONDS),10) $(BIN)/python -m pytest -q -n 0 tests/e2e/links_cut.py $(PYTEST_ARGS)
 
 programs:  ## install Prometheus, Chromium and PostgreSQL where they are missing (root or sudo)
 	@.ci/programs

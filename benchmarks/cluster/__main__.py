@@ -18,7 +18,7 @@ from rich.table import Table
 from bandit_svc.client import BanditClient, BanditClientError
 from benchmarks.cluster.audit import Finding, audit, is_settled
 from benchmarks.cluster.cluster import FILES, Cluster, Shape, cluster_folder
-from benchmarks.cluster.crowd import Crowd, experiment
+from benchmarks.cluster.crowd import Crowd, Entrance, create_experiments
 from benchmarks.cluster.kills import Healed, heal, kills_of
 from benchmarks.cluster.ledger import Ledger
 from benchmarks.cluster.part import ClusterError
@@ -44,22 +44,16 @@ class Demo:
         self._ledger = Ledger()
         self._keys = [f"hero-{n}" for n in range(1, EXPERIMENTS + 1)]
         addresses = [node.address for node in cluster.nodes]
-        self._crowd = Crowd(addresses, self._keys, RATE_PER_S, self._ledger)
+        entrance = Entrance(addresses, cluster.key, self._keys)
+        self._crowd = Crowd(entrance, RATE_PER_S, self._ledger)
 
     def begin(self) -> None:
         """Create the experiments and start the visitors.
 
         Raises:
-            ClusterError: the experiments could not be created.
+            ClusterError: an experiment could not be created.
         """
-        try:
-            with BanditClient(
-                self._cluster.nodes[0].url, timeout_s=TIMEOUT_S
-            ) as client:
-                for number in range(1, EXPERIMENTS + 1):
-                    client.create_experiment(experiment(number))
-        except BanditClientError as error:
-            raise ClusterError(f"no experiment could be created: {error}") from error
+        create_experiments(self._cluster.nodes[0].url, self._cluster.key, EXPERIMENTS)
         self._crowd.start()
 
     def show(self) -> None:
@@ -153,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    shape = FILES if options.files else Shape()
+    shape = Shape() if options.stream else FILES
     with cluster_folder() as folder:
         cluster = Cluster(folder, shape)
         try:
@@ -175,7 +169,7 @@ def _run(
     for node in cluster.nodes:
         console.print(f"Dashboard of {node.name}: {node.url}/")
     console.print(
-        f"PostgreSQL: {cluster.postgres.url}\n"
+        f"PostgreSQL: {cluster.postgres.url()}\n"
         f"Stream: {cluster.settings.get('BANDIT_STREAM', 'files of the web node')}\n"
         f"Visitors: {RATE_PER_S:.0f} a second. Ctrl-C stops the demo."
     )
@@ -202,9 +196,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="kill one process of each kind, audit what is stored, and end",
     )
     parser.add_argument(
-        "--files",
+        "--stream",
         action="store_true",
-        help="one web node and one learner over PostgreSQL, without a stream",
+        help="two web nodes and two learners, with JetStream between them",
     )
     return parser.parse_args(arguments)
 

@@ -4,7 +4,6 @@ Owns the invariants. They are read from the store itself, and from `bandit-svc d
 and `bandit-svc replay --verify`, which run beside the service.
 """
 
-import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from bandit_svc.storage.interface import Storage
 from bandit_svc.storage.rows import JoinedRow
 from bandit_svc.wiring import Backends
 from benchmarks.cluster.ledger import Ledger
+from benchmarks.cluster.part import plain
 from benchmarks.cluster.service import PROGRAM
 
 _PAGE = 5_000
@@ -161,10 +161,9 @@ def _answers(ledger: Ledger) -> Finding:
 def _command(
     name: str, settings: Mapping[str, str], data: Path, words: Sequence[str]
 ) -> Finding:
-    plain = {k: v for k, v in os.environ.items() if not k.startswith("BANDIT_")}
     done = subprocess.run(
         [PROGRAM, name, *words, "--data", str(data)],
-        env={**plain, **settings},
+        env={**plain(), **settings},
         capture_output=True,
         text=True,
         timeout=_COMMAND_WITHIN_S,

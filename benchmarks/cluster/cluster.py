@@ -20,7 +20,7 @@ from benchmarks.cluster.jetstream import Nats, Ports
 from benchmarks.cluster.part import ClusterError, Part, Place
 from benchmarks.cluster.postgres import Postgres
 from benchmarks.cluster.processes import adopt_orphans, descendants_of
-from benchmarks.cluster.service import LearnerNode, WebNode
+from benchmarks.cluster.service import LearnerNode, WebNode, make_store
 
 READY_WITHIN_S = 120.0
 DRAIN_WITHIN_S = 15.0
@@ -69,16 +69,19 @@ class Cluster:
         ports = iter(_free_ports(1 + 3 * shape.servers + shape.nodes))
         self.postgres = Postgres(folder / "postgres", places.store, next(ports))
         self.servers = _servers(folder, places.stream, shape.servers, ports)
-        settings = {"BANDIT_STORE": self.postgres.url, **self._stream()}
-        self.settings: Mapping[str, str] = settings
+        self.settings = self._settings(Place())
+        """As they are outside of every place: those of commands."""
+        web, learner = self._settings(places.web), self._settings(places.learner)
         self.nodes = [
-            WebNode(folder / f"web-{n}", places.web, next(ports), settings)
+            WebNode(folder / f"web-{n}", places.web, next(ports), web)
             for n in range(1, shape.nodes + 1)
         ]
         self.learners = [
-            LearnerNode(name, self._data_of(name), places.learner, settings)
+            LearnerNode(name, self._data_of(name), places.learner, learner)
             for name in (f"learner-{n}" for n in range(1, shape.learners + 1))
         ]
+        self.key = ""
+        """The secret key of the service, once it is made."""
         self._parts: list[Part] = []
         self._starts: dict[str, int] = {}
 
@@ -93,15 +96,16 @@ class Cluster:
             engine.create()
             self._launch(engine)
         steps: list[tuple[Part, Callable[[], bool]]] = [
-            (self.postgres, lambda: answers(self.postgres.url))
+            (self.postgres, lambda: answers(self.postgres.url()))
         ]
         steps += [(server, server.is_healthy) for server in self.servers]
         for part, ready in steps:
             if not self._until(part, ready, wait):
                 return False
-        # The first one makes the store's tables.
+        self.key = make_store(self._folders(), self.settings)
         for node in self.nodes:
             self._launch(node)
+        for node in self.nodes:
             if not self._until(node, node.is_ready, wait):
                 return False
         for learner in self.learners:
@@ -146,16 +150,27 @@ class Cluster:
         for part in self._parts:
             part.ended_within(1.0)
 
-    def _stream(self) -> dict[str, str]:
+    def _settings(self, place: Place) -> Mapping[str, str]:
+        """Return the settings of a part that runs somewhere."""
+        store = self.postgres.url(place.reach("store", self.postgres.address))
         if not self.servers:
-            return {}
-        hosts = ",".join(server.address for server in self.servers)
+            return {"BANDIT_STORE": store}
+        found = (place.reach("stream", server.address) for server in self.servers)
+        hosts = ",".join(f"{host}:{port}" for host, port in found)
         copies = min(3, len(self.servers))
         options = f"partitions={self.shape.partitions}&replicas={copies}"
         return {
+            "BANDIT_STORE": store,
             "BANDIT_STREAM": f"nats://{hosts}/bandit?{options}",
             "BANDIT_SHARDS": "auto",
         }
+
+    def _folders(self) -> list[Path]:
+        """Return the data folders of web nodes and learners."""
+        folders = [node.data for node in self.nodes]
+        if not self.servers:
+            return folders
+        return folders + [self._data_of(learner.name) for learner in self.learners]
 
     def _data_of(self, learner: str) -> Path:
         """Return a folder of its own, or that of the web node whose files it reads."""

@@ -39,7 +39,7 @@ class Nats(Part):
     ) -> None:
         self._folder, self._place, self._ports = folder, place, ports
         self._routes = routes
-        self.address = f"{place.host}:{ports.client}"
+        self.address = (place.host, ports.client)
         self._monitor = f"http://{place.host}:{ports.monitor}"
         words = [program(), "-c", str(folder / "nats.conf")]
         command = Command(words, {})

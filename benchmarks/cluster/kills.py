@@ -61,17 +61,50 @@ def kills_of(cluster: Cluster) -> list[Kill]:
     return [*found, Kill("PostgreSQL", lambda: _postgres(cluster))]
 
 
-class Watch:
-    """Looks whether a cluster has healed since a moment.
+class Healing:
+    """Looks whether a cluster has healed since now: make it before the fault.
 
-    Args:
-        ledger: what the callers were told.
+    Attributes:
+        model_s: seconds until each experiment had a newer model; None before.
+        seconds: until all was well; None before.
     """
 
     def __init__(self, cluster: Cluster, ledger: Ledger) -> None:
         self._cluster, self._ledger = cluster, ledger
+        self._before = self._versions()
+        self._answered = len(ledger.decisions)
+        self._stores = False
+        self._since_s = time.monotonic()
+        self.model_s: float | None = None
+        self.seconds: float | None = None
 
-    def versions(self) -> Mapping[int, int]:
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the fault."""
+        return time.monotonic() - self._since_s
+
+    @property
+    def answered(self) -> int:
+        """Decisions that were answered since the fault."""
+        return len(self._ledger.decisions) - self._answered
+
+    def is_done(self) -> bool:
+        """Look again; return whether all is well."""
+        if self.model_s is None and self._has_newer_models():
+            self.model_s = self.elapsed_s
+        self._stores = self._stores or self._stores_again()
+        well = self.model_s is not None and self._stores and self._cluster.is_whole()
+        if well and self.seconds is None:
+            self.seconds = self.elapsed_s
+        return well
+
+    def _has_newer_models(self) -> bool:
+        now = self._versions()
+        return bool(now) and all(
+            now.get(number, 0) > known for number, known in self._before.items()
+        )
+
+    def _versions(self) -> Mapping[int, int]:
         """Return the newest model of each experiment; empty where it can't be read."""
         try:
             with closing(self._backends()) as backends:
@@ -79,10 +112,12 @@ class Watch:
         except BanditError:
             return {}
 
-    def stores_again(self, since_s: float) -> bool:
+    def _stores_again(self) -> bool:
         """Return whether a decision that each node answered since then is stored."""
-        nodes = range(len(self._cluster.nodes))
-        first = [self._ledger.first_since(node, since_s) for node in nodes]
+        first = [
+            self._ledger.first_since(node, self._since_s)
+            for node in range(len(self._cluster.nodes))
+        ]
         ids = [one for one in first if one is not None]
         if len(ids) < len(first):
             return False
@@ -101,28 +136,13 @@ def heal(
     kill: Kill, cluster: Cluster, ledger: Ledger, wait: Callable[[float], bool]
 ) -> Healed:
     """Kill, and wait until the cluster has healed; `wait` may end it."""
-    watch = Watch(cluster, ledger)
-    before, answered = watch.versions(), len(ledger.decisions)
-    began_s = time.monotonic()
+    healing = Healing(cluster, ledger)
     what = kill.strike()
-    model_s, stores = None, False
-    while time.monotonic() - began_s < HEALED_WITHIN_S:
+    while healing.elapsed_s < HEALED_WITHIN_S:
         cluster.tend()
-        now_s = time.monotonic() - began_s
-        if model_s is None and _newer(watch.versions(), before):
-            model_s = now_s
-        stores = stores or watch.stores_again(began_s)
-        if model_s is not None and stores and cluster.is_whole():
-            seconds = time.monotonic() - began_s
-            more = len(ledger.decisions) - answered
-            return Healed(kill.name, what, seconds, model_s, more)
-        if wait(LOOK_EVERY_S):
+        if healing.is_done() or wait(LOOK_EVERY_S):
             break
-    return Healed(kill.name, what, None, model_s, len(ledger.decisions) - answered)
-
-
-def _newer(now: Mapping[int, int], before: Mapping[int, int]) -> bool:
-    return bool(now) and all(now.get(one, 0) > known for one, known in before.items())
+    return Healed(kill.name, what, healing.seconds, healing.model_s, healing.answered)
 
 
 def _kill(pid: int) -> str:

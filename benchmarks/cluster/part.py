@@ -7,7 +7,7 @@ ends it with the thread that started it, which is the main one.
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,16 +19,29 @@ class ClusterError(Exception):
     """A part did not start or did not heal; the message has the end of its log."""
 
 
+Address = tuple[str, int]
+LOOPBACK = "127.0.0.1"
+
+
+def straight(room: str, address: Address) -> Address:
+    """Return the very address of a part, which nothing stands in front of."""
+    del room
+    return address
+
+
 class Place(NamedTuple):
-    """Where a part runs, and the address at which the others reach it.
+    """Where a part runs, and how it reaches the others.
 
     Attributes:
         prefix: words before its command, such as `ip netns exec NAME`.
         host: the address that it listens on.
+        reach: from the room (store or stream) and the address of another part to the
+            address under which this one reaches it.
     """
 
     prefix: tuple[str, ...] = ()
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
+    reach: Callable[[str, Address], Address] = straight
 
 
 class Command(NamedTuple):
@@ -76,7 +89,7 @@ class Part:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**_plain(), **self._command.environment},
+                env={**plain(), **self._command.environment},
                 cwd=self._log.parent,
             )
 
@@ -113,6 +126,6 @@ class Part:
         return "\n".join(lines[-LAST_LINES:]) or "(none)"
 
 
-def _plain() -> dict[str, str]:
+def plain() -> dict[str, str]:
     """Return this process's environment without settings of the service."""
     return {k: v for k, v in os.environ.items() if not k.startswith("BANDIT_")}

@@ -11,7 +11,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from benchmarks.cluster.part import ClusterError, Command, Part, Place
+from benchmarks.cluster.part import Address, ClusterError, Command, Part, Place
 
 DATABASE, USER = "postgres", "bandit"
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -22,7 +22,7 @@ class Postgres(Part):
     """A server that listens on one port of its place, and is asked for no password."""
 
     def __init__(self, folder: Path, place: Place, port: int) -> None:
-        self.url = f"postgresql://{USER}@{place.host}:{port}/{DATABASE}?schema=bandit"
+        self.address = (place.host, port)
         self.folder, self._owner = folder, owner()
         data = folder / "data"
         words = [program("postgres"), "-D", str(data), "-k", "", "-h", place.host]
@@ -31,6 +31,11 @@ class Postgres(Part):
             words += ["-c", option]
         command = Command(words, {}, self._owner, signal.SIGINT)
         super().__init__("PostgreSQL", place, command, folder / "log")
+
+    def url(self, address: Address | None = None) -> str:
+        """Return the store's URL, under its own or another address."""
+        host, port = address or self.address
+        return f"postgresql://{USER}@{host}:{port}/{DATABASE}?schema=bandit"
 
     def create(self) -> None:
         """Make its folder, where any address may connect without a password."""

@@ -5,15 +5,18 @@ Owns their commands and settings, and which processes a web node consists of.
 
 import contextlib
 import http.client
+import shutil
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.cluster.part import Command, Part, Place
+from benchmarks.cluster.part import LOOPBACK, ClusterError, Command, Part, Place, plain
 from benchmarks.cluster.processes import children_of, command_of, descendants_of
 
 PROGRAM = str(Path(sys.executable).with_name("bandit-svc"))
 WORKERS = 2
+PSEUDONYMS = "pseudonym.key"
 _READY_WITHIN_S = 2.0
 _OK = 200
 
@@ -26,8 +29,10 @@ class WebNode(Part):
     ) -> None:
         self.data, self.address = data, (place.host, port)
         self.url = f"http://{place.host}:{port}"
-        words = [PROGRAM, "web", "--dev", "--data", str(data), "--host", place.host]
+        words = [PROGRAM, "web", "--data", str(data), "--host", place.host]
         words += ["--port", str(port), "--workers", str(WORKERS)]
+        if place.host == LOOPBACK:
+            words.append("--dev")
         named = {"BANDIT_NODE": data.name, **settings}
         super().__init__(data.name, place, Command(words, named), _log_of(data))
 
@@ -67,6 +72,32 @@ class LearnerNode(Part):
         variables = {"BANDIT_NODE": name, "BANDIT_LEARNER_NICE": "0", **settings}
         log = data.with_name(f"{name}.log")
         super().__init__(name, place, Command(words, variables), log)
+
+
+def make_store(folders: Sequence[Path], settings: Mapping[str, str]) -> str:
+    """Make the store; return its secret key.
+
+    Args:
+        folders: of every node and learner; each gets the key of the pseudonyms.
+
+    Raises:
+        ClusterError: `bandit-svc init` failed.
+    """
+    first, *others = folders
+    done = subprocess.run(
+        [PROGRAM, "init", "--data", str(first)],
+        env={**plain(), **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ClusterError(f"the store could not be made: {done.stderr}")
+    for folder in others:
+        folder.mkdir(mode=0o700)
+        shutil.copy2(first / PSEUDONYMS, folder / PSEUDONYMS)
+    rows = (line.split() for line in done.stdout.splitlines())
+    return next(row[1] for row in rows if row[:1] == ["secret"])
 
 
 def _log_of(data: Path) -> Path:

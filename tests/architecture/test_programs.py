@@ -27,7 +27,7 @@ def calls(tmp_path: Path) -> Path:
 def run_programs(tmp_path: Path, calls: Path) -> Run:
     """Return a function that runs the script with stubs and nothing else on PATH."""
 
-    def run(*stubs: str, uid: int = 0, failing: str = "") -> Done:
+    def run(*stubs: str, uid: int = 0, failing: str = "", named: str = "") -> Done:
         folder = tmp_path / "bin"
         folder.mkdir()
         for name in ("env", "bash", "true"):
@@ -41,7 +41,7 @@ def run_programs(tmp_path: Path, calls: Path) -> Run:
             )
         write_program(folder / "id", f"echo {uid}")
         return subprocess.run(
-            [str(folder / "bash"), str(SCRIPT)],
+            [str(folder / "bash"), str(SCRIPT), *named.split()],
             env={"PATH": str(folder)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -68,6 +68,18 @@ def test_root_installs_what_is_missing_and_nothing_else(
     run_programs: Run, calls: Path
 ) -> None:
     done = run_programs(*set(FOUND) - {"chromium"}, "apt-get", "service")
+
+    assert done.returncode == 0
+    assert calls.read_text().splitlines() == [
+        "apt-get update -qq",
+        "apt-get install -y -qq --no-install-recommends chromium",
+    ]
+
+
+def test_of_what_is_missing_only_what_was_named_is_installed(
+    run_programs: Run, calls: Path
+) -> None:
+    done = run_programs("apt-get", named="chromium")
 
     assert done.returncode == 0
     assert calls.read_text().splitlines() == [
