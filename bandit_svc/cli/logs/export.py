@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import click
 
 from bandit_svc.cli.opening import opened
-from bandit_svc.cli.options import data_option, option
+from bandit_svc.cli.options import archive_option, data_option, option
 from bandit_svc.cli.progress import counting
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import InvalidInput
@@ -32,6 +32,7 @@ Batches = Iterable[list[Exported]]
 @click.command()
 @click.argument("key")
 @data_option
+@archive_option
 @option("format", type=click.Choice(FORMATS), required=True, help="Form of the file.")
 @option(
     "out",
@@ -56,6 +57,7 @@ def export(
     *,
     key: str,
     data: str,
+    archive: str,
     format: str,  # noqa: A002 - the option's name
     out: Path | None,
     group: str,
@@ -65,6 +67,7 @@ def export(
 
     Each has its context, the eligible variants with their pmf, the choice, its
     propensity and its joined reward. dsjson is Vowpal Wabbit's own log format.
+    Decisions that have left the store are read from the archive.
 
     Example: bandit-svc export homepage-hero --format parquet --out hero.parquet
     """
@@ -74,7 +77,7 @@ def export(
         )
     if as_learned and format != "dsjson":
         raise InvalidInput(f"--as-learned is of dsjson; --format is {format}")
-    with opened(data) as backends:
+    with opened(data, archive=archive) as backends:
         storage = backends.storage
         experiment = storage.experiments.get(key)
         if as_learned:

@@ -28,7 +28,8 @@ def test_decisions_are_archived_checked_and_replayed(
     assert "effective sample size of " in evaluated.stdout, evaluated.output
     assert "the archive of hero" in evaluated.stdout
     assert "the archive of hero" not in by_setting.stdout
-    assert sound.stdout == "no faults found\n"
+    state = "1 file of 40 joined decisions, of which 0 have left the store"
+    assert sound.stdout == f"the archive {url} has {state}\nno faults found\n"
     assert (faulty.exit_code, "is missing" in faulty.stdout) == (1, True)
     assert "BANDIT_ARCHIVE" in unknown.stdout
     assert mended.stdout == "hero: 0 files written, 1 mended\n"
