@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.prometheus import Prometheus
-from tests.harness.served import Served
+from tests.harness.served import Served, StartServed
 
 GRAFANA = Path(__file__).parents[2] / "grafana"
 
@@ -46,12 +46,12 @@ def tool() -> Callable[[str], str]:
 
 
 @pytest.fixture
-def start_service(tmp_path: Path) -> Iterator[Callable[[], Served]]:
+def start_service(tmp_path: Path) -> Iterator[StartServed]:
     """Return a function that starts a service without keys; it ends with the test."""
     services: list[Served] = []
 
-    def start() -> Served:
-        service = Served(tmp_path / "data")
+    def start(**settings: str) -> Served:
+        service = Served(tmp_path / "data", **settings)
         services.append(service)
         service.wait_until_ready()
         return service

@@ -15,8 +15,10 @@ import pytest
 
 from simulators.traffic import simulate
 from simulators.worlds.registry import world
+from tests.harness.nats.servers import nats_server
 from tests.harness.prometheus import Prometheus
-from tests.harness.served import Served
+from tests.harness.served import Served, StartServed
+from tests.harness.stored.postgres import postgres_server, url_of
 from tests.harness.waiting import GENEROUS_S, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -27,6 +29,7 @@ APPRENTICE = "novice"
 APPRENTICE_EVERY_S = 0.5
 # Long enough for four scrapes, as Grafana chooses it.
 RATE_INTERVAL = "4s"
+CLUSTER = "Cluster"
 LOOK_BACK_S = 60.0
 # These would be true of the very machine that runs the test.
 MUST_BE_QUIET = {
@@ -144,13 +147,31 @@ def answer(prometheus: Prometheus, target: Target, chosen: dict[str, str]) -> li
     ]
 
 
+def of_cluster(board: Board) -> list[Target]:
+    """Return the panels of the row Cluster, which only a form with a stream fills."""
+    every = board["panels"]
+    rows = [panel["title"] for panel in every if panel["type"] == "row"]
+    if CLUSTER not in rows:
+        return []
+    assert rows[-1] == CLUSTER
+    titles = [panel["title"] for panel in every]
+    return list(every[titles.index(CLUSTER) :])
+
+
 def unanswered(
-    prometheus: Prometheus, boards: dict[str, Board], chosen: dict[str, dict[str, str]]
+    prometheus: Prometheus,
+    boards: dict[str, Board],
+    chosen: dict[str, dict[str, str]],
+    *,
+    cluster: bool = False,
 ) -> list[str]:
     """Name the queries that give no number, or not the labels of their legend."""
     missing = []
     for name, board in boards.items():
+        scaled = of_cluster(board)
         for panel in board["panels"]:
+            if (panel in scaled) is not cluster:
+                continue
             # These panels are empty for an experiment that is live.
             of_it = {"experiment": APPRENTICE} if "apprentice" in panel["title"] else {}
             for target in panel.get("targets", []):
@@ -177,6 +198,34 @@ def test_every_panel_has_data_and_no_alert_is_mistaken(
     assert {rule["health"] for rule in rules(scraped)} == {"ok"}
     # Its last evaluation may be from before the learner's first report.
     scraped.wait_for(lambda: not mistaken(scraped), "quiet about what is well")
+
+
+def test_every_panel_of_a_cluster_has_data(
+    start_service: StartServed,
+    start_prometheus: Callable[[str], Prometheus],
+    dashboards: dict[str, Board],
+) -> None:
+    boards = {"service": dashboards["service"]}
+    missing: list[str] = []
+    with nats_server() as stream, postgres_server() as store:
+        service = start_service(
+            store=url_of(store, "board"), stream=f"{stream.address}/board?partitions=2"
+        )
+        prometheus = start_prometheus(f"127.0.0.1:{service.port}")
+        prometheus.wait_for(lambda: is_scraped(prometheus), "the service scraped")
+        chosen = {"service": variables(prometheus, boards["service"])}
+
+        def answered() -> bool:
+            missing[:] = unanswered(prometheus, boards, chosen, cluster=True)
+            return not missing
+
+        wait_until(answered, "every query answered", output=lambda: "\n".join(missing))
+        service.stop()
+
+
+def is_scraped(prometheus: Prometheus) -> bool:
+    """Return True once Prometheus has an answer of the service."""
+    return bool(prometheus.ask("/api/v1/query", query="bandit_build_info")["result"])
 
 
 def rules(prometheus: Prometheus) -> list[Any]:
