@@ -75,7 +75,9 @@ class Demo:
         healed: list[Healed] = []
         for kill in kills_of(self._cluster):
             self._console.print(f"Killing: {kill.name} ...")
-            healed.append(heal(kill, self._cluster, self._ledger, self._stop.wait))
+            one = heal(kill, self._cluster, self._ledger, self._stop.wait)
+            healed.append(one)
+            self._console.print(f"    healed: {_seconds(one.seconds)}")
             if self._stop.is_set():
                 return False
         self._console.print("Waiting until everything has joined ...")

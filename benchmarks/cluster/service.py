@@ -69,7 +69,7 @@ class LearnerNode(Part):
         self, name: str, data: Path, place: Place, settings: Mapping[str, str]
     ) -> None:
         words = [PROGRAM, "learner", "--data", str(data)]
-        variables = {"BANDIT_NODE": name, "BANDIT_LEARNER_NICE": "0", **settings}
+        variables = {"BANDIT_NODE": data.name, "BANDIT_LEARNER_NICE": "0", **settings}
         log = data.with_name(f"{name}.log")
         super().__init__(name, place, Command(words, variables), log)
 

@@ -84,3 +84,22 @@ def test_at_most_16_mb_of_all_damages_are_kept(storage: Storage) -> None:
     assert len(sizes) == 300
     assert sum(sizes) == 16 * MEBIBYTE
     assert sizes[-1] == 0
+
+
+def test_a_partition_that_waits_again_keeps_its_latest_wait_as_over(
+    storage: Storage,
+) -> None:
+    waiting = Damage("p", 3, 0, 0, 0, "waiting")
+    other = waiting._replace(partition="q")
+    storage.damages.replace_waiting([waiting, other], [], 100)
+    assert [one.damage for one in storage.damages.waiting()] == [waiting, other]
+
+    storage.damages.replace_waiting([other], [], 200)
+    storage.damages.replace_waiting([waiting, other], [], 300)
+    again = storage.damages.waiting()[-1]
+    storage.damages.replace_waiting([other], [CUT], 400)
+
+    assert [one.damage for one in storage.damages.waiting()] == [other]
+    assert [one.damage for one in storage.damages.unacknowledged()] == [other, CUT]
+    (over,) = (one for one in storage.damages.all() if one.damage.what == "waited")
+    assert (over.id, over.found_at_ms, over.acknowledged_at_ms) == (again.id, 300, 400)

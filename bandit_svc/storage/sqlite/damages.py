@@ -30,6 +30,14 @@ _INSERT = """
     WHERE excluded.facts > facts"""
 _AT = _INSERT.format("?")
 _NOW = _INSERT.format("CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)")
+_FORGET_WAITED = """
+    DELETE FROM damages WHERE what = 'waited' AND EXISTS (SELECT 1 FROM damages AS over
+        WHERE over.id = ? AND over.partition = damages.partition AND
+            over.segment = damages.segment AND over.offset = damages.offset)"""
+# One that stays in the table keeps its id from being given again.
+_IS_OVER = """
+    UPDATE damages SET what = 'waited', acknowledged_at_ms =
+        coalesce(acknowledged_at_ms, ?) WHERE id = ?"""
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,12 +67,9 @@ class SqliteDamages:
         with self._database.write() as connection:
             rows = connection.execute(f"{_SELECT} WHERE what IN {_WAITING}").fetchall()
             over = [kept.id for kept in map(_row, rows) if kept.damage not in waiting]
-            # One that stays in the table keeps its id from being given again.
-            connection.executemany(
-                "UPDATE OR REPLACE damages SET what = 'waited', acknowledged_at_ms ="
-                " coalesce(acknowledged_at_ms, ?) WHERE id = ?",
-                [(now_ms, one) for one in over],
-            )
+            for one in over:
+                connection.execute(_FORGET_WAITED, (one,))
+                connection.execute(_IS_OVER, (now_ms, one))
             add_damages(connection, FoundDamages([*waiting, *lost], now_ms))
 
     def remains(self, damage_id: int) -> bytes:
