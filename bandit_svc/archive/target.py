@@ -36,6 +36,12 @@ def checked_url(url: str) -> str:
             f"archive is {shown_url(url)!r}, whose folder would be on the machine "
             f"{parts.hostname!r}; write file:/// and the whole path of the folder"
         )
+    if parts.password is not None:
+        raise InvalidInput(
+            f"archive is {shown_url(url)!r} with a password, which other users of the "
+            "machine can read; leave it to the environment, as AWS_SECRET_ACCESS_KEY "
+            f"or FSSPEC_{parts.scheme.upper()}_PASSWORD"
+        )
     return url
 
 
@@ -91,8 +97,10 @@ class ArchiveTarget:
         """
         with self._using(f"written ({name})") as (files, root):
             path = f"{root}/{name}"
-            files.makedirs(path.rpartition("/")[0], exist_ok=True)
-            if self._renames(files):
+            if "s3" not in _protocols(files):
+                # There it would make a bucket of a name that is misspelt.
+                files.makedirs(path.rpartition("/")[0], exist_ok=True)
+            if _renames(files):
                 files.put_file(str(source), path + PART)
                 files.mv(path + PART, path)
             else:
@@ -154,16 +162,11 @@ class ArchiveTarget:
             names: of the files.
         """
         with self._using("read") as (files, root):
-            if self._renames(files):
+            if _renames(files):
                 return [f"{root}/{name}" for name in names]
             connection.register_filesystem(files)
-            protocol = files.protocol
-            first = protocol if isinstance(protocol, str) else protocol[0]
+            first = _protocols(files)[0]
             return [f"{first}://{root.lstrip('/')}/{name}" for name in names]
-
-    def _renames(self, files: Any) -> bool:  # noqa: ANN401 - fsspec ships no types
-        protocol = files.protocol
-        return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
 
     @contextmanager
     def _using(self, what: str) -> Iterator[tuple[Any, str]]:
@@ -171,14 +174,15 @@ class ArchiveTarget:
         try:
             if self._opened is None:
                 core = importlib.import_module("fsspec.core")
-                files, root = core.url_to_fs(self._url)
+                # Others write there, too.
+                files, root = core.url_to_fs(self._url, use_listings_cache=False)
                 self._opened = files, root.rstrip("/")
             yield self._opened
         except ImportError as error:
             raise Unprocessable(
                 f"the archive {self.shown} needs a package that is not installed "
                 f"({error}); run `pip install 'bandit_svc[archive]'`, and for s3:// "
-                "`pip install s3fs`"
+                "`pip install 'bandit_svc[s3]'`"
             ) from error
         except Unprocessable:
             raise
@@ -186,5 +190,15 @@ class ArchiveTarget:
             # Clients of object stores raise errors of their own, of many classes.
             raise Unprocessable(
                 f"the archive {self.shown} can't be {what}: {type(error).__name__}; "
-                "check that it is there and who may write to it"
+                "check that it is there, that this process has its keys, and who may "
+                "write to it"
             ) from error
+
+
+def _protocols(files: Any) -> tuple[str, ...]:  # noqa: ANN401 - fsspec ships no types
+    found: str | tuple[str, ...] = files.protocol
+    return (found,) if isinstance(found, str) else found
+
+
+def _renames(files: Any) -> bool:  # noqa: ANN401 - fsspec ships no types
+    return "file" in _protocols(files)

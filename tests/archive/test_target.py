@@ -21,6 +21,13 @@ def test_what_is_no_url_of_a_folder_is_refused(url: str) -> None:
         settings_from({"BANDIT_ARCHIVE": url})
 
 
+def test_a_password_belongs_into_the_environment() -> None:
+    with pytest.raises(InvalidInput, match="FSSPEC_SFTP_PASSWORD") as refused:
+        settings_from({"BANDIT_ARCHIVE": "sftp://name:word@host/folder"})
+
+    assert "word@" not in refused.value.message
+
+
 def test_a_scheme_that_nothing_reads_is_a_sentence() -> None:
     with pytest.raises(Unprocessable, match="nowhere://place can't be read"):
         ArchiveTarget("nowhere://place").sha256("part")
