@@ -20,6 +20,10 @@ FUNCTIONS: Final = (
     IMMUTABLE AS 'SELECT CAST(CAST($1 AS jsonb) -> -1 ->> 1 AS bigint)'""",
     """CREATE OR REPLACE FUNCTION randomblob(integer) RETURNS bytea LANGUAGE sql
     AS 'SELECT substr(uuid_send(gen_random_uuid()), 1, $1)'""",
+    # Of 'now', for one.
+    """CREATE OR REPLACE FUNCTION julianday(text) RETURNS double precision
+    LANGUAGE sql STABLE
+    AS 'SELECT extract(epoch FROM CAST($1 AS timestamptz)) / 86400 + 2440587.5'""",
     # A slot's page: the upper bits of byte 19 are the number of the slot.
     """CREATE OR REPLACE FUNCTION page_id(bytea) RETURNS bytea LANGUAGE sql
     IMMUTABLE AS 'SELECT CASE WHEN length($1) = 30 AND get_byte($1, 19) > 3

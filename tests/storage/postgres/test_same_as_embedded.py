@@ -126,6 +126,36 @@ def test_one_log_makes_the_same_tables_and_models(
     assert states[0][1]
 
 
+def test_the_decisions_of_a_lost_part_are_named_and_others_are_learned(
+    service: Service,
+    follower: Follower,
+    postgres: str,
+    open_store: Callable[[], Storage],
+) -> None:
+    definition: Definition = lifecycle.convert_definition(
+        {"key": "hero", "variants": VARIANTS, "reward": {"window_seconds": 1}}
+    )
+    for storage in (service.storage, follower.storage):
+        lifecycle.create(storage, definition, "salt", service.now_ms)
+    lost = service.rounds(3)
+    follower.learner.tick()
+    with server(postgres) as connection:
+        change = "UPDATE shared_parts SET body = '1', spare = '2'"
+        assert connection.execute(change.encode()).rowcount > 0
+    # A process that has nothing in memory.
+    anew = Follower(service, open_store())
+    service.now_ms += 3_000
+    anew.learner.tick()
+
+    assert anew.storage.facts.decision(lost[0].decision.id) is None
+    assert anew.storage.joins.last_position(1) == 0
+    assert anew.storage.facts.totals(1).pending == 0
+    (kept,) = [one for one in anew.storage.damages.all() if one.damage.facts > 1]
+    assert (kept.damage.partition, kept.damage.facts) == ("shared_parts", 3)
+    assert kept.found_at_ms > 0
+    anew.close()
+
+
 def states_of(storage: Storage) -> tuple[int, Rows]:
     """Return the position of the states of units, and their rows."""
     with storage.units.snapshot() as kept:
