@@ -90,10 +90,15 @@ class Service:
         self.storage = self.backends.storage
         self.learner = self.new_learner()
 
-    def start(self) -> None:
-        """Create the store and the workers."""
+    def start(self, created_at_ms: int = T0_MS) -> None:
+        """Create the store and the workers.
+
+        Args:
+            created_at_ms: of the store. By the usual one its tables are younger, as
+                after an upgrade.
+        """
         self.storage.migrate()
-        self.storage.initialise(bytes(range(SECRET_BYTES)), T0_MS)
+        self.storage.initialise(bytes(range(SECRET_BYTES)), created_at_ms)
         self.worker, self.other_worker = self.new_worker("aa"), self.new_worker("bb")
 
     def learner_lives(self) -> None:
