@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from bandit_svc.domain.events.decision_fields import Field
 from bandit_svc.domain.programmes.counted import CountedCap
 from bandit_svc.domain.programmes.membership import Membership, ProgrammeGroup
 from bandit_svc.domain.slots.page import Page, Slot, Source
@@ -17,6 +18,13 @@ arms: st.SearchStrategy[ProgrammeGroup] = st.sampled_from(
 memberships = st.builds(Membership, keys, arms, floats, floats, st.none() | keys)
 counted_caps = st.builds(CountedCap, keys, texts, texts, numbers, numbers)
 branches = st.builds(Branch, numbers, texts, floats)
+_KNOWN = frozenset(n for n in vars(Field).values() if isinstance(n, int))
+unknown_fields = st.dictionaries(
+    st.integers(1, 2**20).filter(lambda n: n not in _KNOWN),
+    st.binary(max_size=9),
+    min_size=1,
+)
+"""Of fields that a later version may write."""
 
 
 @st.composite
