@@ -20,6 +20,14 @@ def test_a_schema_of_a_server_is_taken_out_of_its_address() -> None:
     assert place_of("postgres://db/shop") == Server("postgres://db/shop", "bandit")
 
 
+def test_a_space_in_a_parameter_of_the_client_stays_one() -> None:
+    url = "postgresql://bandit@/db?schema=eu&options=-c%20a%3D1"
+
+    place = place_of(url)
+
+    assert place == Server("postgresql://bandit@/db?options=-c%20a%3D1", "eu")
+
+
 def test_a_folder_may_be_another_one_than_that_of_the_data(tmp_path: Path) -> None:
     url = f"sqlite://{tmp_path}/store"
     storage = open_storage(tmp_path / "data", url)

@@ -6,7 +6,7 @@ Owns the form of its address, and how it is shown: without name and password.
 import re
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from bandit_svc.errors import InvalidInput
 
@@ -57,7 +57,9 @@ def place_of(url: str) -> Path | Server:
             "letters, digits and underscores, begin with no digit and not with pg_"
         )
     others = [(name, value) for name, value in queries if name != "schema"]
-    return Server(parts._replace(query=urlencode(others)).geturl(), schema)
+    # libpq reads no + as a space.
+    query = urlencode(others, quote_via=quote)
+    return Server(parts._replace(query=query).geturl(), schema)
 
 
 def shown_place(url: str, folder: Path) -> str:

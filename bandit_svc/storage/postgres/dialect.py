@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 
 from psycopg.sql import SQL
 
+from bandit_svc.storage.sqlite.rows.checksums import SOUND
+
 _TOKEN: Final = re.compile(
     r"\s+|'(?:[^']|'')*'|\"[^\"]*\"|\?\d*|\w+|<>|<=|>=|\|\||[^\w\s]"
 )
@@ -56,6 +58,19 @@ class Columns(NamedTuple):
     add: SQL | None = None
 
 
+class ByKey(NamedTuple):
+    """A view that has the rows of a table, and finds them by their keys alone.
+
+    Attributes:
+        view: its name; it takes the place of the table where that is joined.
+        others: columns by which it finds no row; without a condition on one of them it
+            takes the place of the table everywhere in a statement.
+    """
+
+    view: str
+    others: Sequence[str]
+
+
 class Statement(NamedTuple):
     """A statement as a server gets it.
 
@@ -83,8 +98,17 @@ class Statement(NamedTuple):
 class Dialect:
     """Translates statements, each once."""
 
-    def __init__(self, tables: Mapping[str, Columns]) -> None:
+    def __init__(
+        self, tables: Mapping[str, Columns], by_key: Mapping[str, ByKey] | None = None
+    ) -> None:
+        """Know the tables.
+
+        Args:
+            tables: by name.
+            by_key: views that stand for a table where rows are found by their keys.
+        """
         self.tables = tables
+        self._by_key = by_key or {}
         self._known: dict[str, Statement] = {}
 
     def translated(self, sql: str) -> Statement:
@@ -104,8 +128,18 @@ class Dialect:
             sql, unused = self._inserting(sql, insert, unused)
         for theirs, ours in _TYPES.items():
             sql = sql.replace(theirs, ours)
+        sql = self._keyed(sql)
         translated = "".join(_tokens(_with_numbers(sql)))
         return Statement(translated, _NAMED in translated, unused)
+
+    def _keyed(self, sql: str) -> str:
+        """Name the view that finds rows by their keys, where there are such."""
+        for name, (view, others) in self._by_key.items():
+            is_asked = re.compile(rf"\b(?:{'|'.join(others)})\s*(?:=|<|>|IN\b)")
+            begin = "JOIN" if is_asked.search(sql) else "FROM|JOIN"
+            table = rf"(?<!DELETE )\b({begin}) (?:{SOUND})?{name}\b"
+            sql = re.sub(table, rf"\1 {view}", sql)
+        return sql
 
     def _inserting(
         self, sql: str, insert: "re.Match[str]", unused: int | None

@@ -16,7 +16,7 @@ from bandit_svc.storage.postgres.database import Database
 from bandit_svc.storage.postgres.functions import FUNCTIONS
 from bandit_svc.storage.postgres.sharing import shares
 from bandit_svc.storage.postgres.soundness import MADE_AT
-from bandit_svc.storage.postgres.upgrading import upgrade
+from bandit_svc.storage.postgres.upgrading import add_made_later, upgrade
 from bandit_svc.storage.sqlite.schema import LAST_MIGRATION, migrations_after
 
 _VERSION: Final = "tables"
@@ -36,6 +36,7 @@ def migrate(database: Database) -> None:
         own = changes.CREATE, leases.CREATE, shares.CREATE, first_claims.CREATE
         found = _found(database) if is_there(database) else None
         if found is not None:
+            add_made_later(plain)
             missing = migrations_after(found)
             if missing:
                 for statement in (*own, *FUNCTIONS):

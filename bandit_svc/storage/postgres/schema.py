@@ -47,7 +47,8 @@ _OF_A_VIEW: Final = {decisions.VIEW: decisions.ADD}
 @cache
 def dialect() -> Dialect:
     """Return what translates statements for these tables."""
-    return Dialect({table.name: _known(table) for table in tables().tables})
+    known = {table.name: _known(table) for table in tables().tables}
+    return Dialect(known, {decisions.VIEW: decisions.BY_KEY})
 
 
 def columns_of(table: Table) -> list[Column]:

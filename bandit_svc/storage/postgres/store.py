@@ -165,7 +165,7 @@ class PostgresStorage:
         self.sources: Sources = SqliteSources(database, changes)
         self.corrected: Corrected = SqliteCorrected(database)
         reached = Reached()
-        self.facts: Facts = SqliteFacts(database, decisions, reached, CHECK)
+        self.facts: Facts = SqliteFacts(database, decisions, reached, CHECK, OPEN_ROWS)
         just_joined = JustJoined()
         self.joins: Joins = SqliteJoins(
             database, decisions, just_joined, reached, OPEN_ROWS

@@ -13,6 +13,7 @@ from typing import Any, Final
 import psycopg
 
 from bandit_svc.storage.postgres import schema
+from bandit_svc.storage.postgres.rows import decisions
 from bandit_svc.storage.sqlite.migrations.described import Table
 
 TWINS: Final[Mapping[str, Sequence[str]]] = {}
@@ -53,6 +54,14 @@ def upgrade(plain: Plain, missing: Sequence[str]) -> None:
     for name in missing:
         for statement in TWINS.get(name, ()):
             plain.execute(statement.encode())
+
+
+def add_made_later(plain: Plain) -> None:
+    """Add what a schema lacks that no migration of the embedded store is of."""
+    for name, statements in decisions.ADDED.items():
+        if plain.execute("SELECT to_regclass(%s)", [name]).fetchone() == (None,):
+            for statement in statements:
+                plain.execute(statement.encode())
 
 
 def _add_columns(plain: Plain, table: Table, found: set[str]) -> None:

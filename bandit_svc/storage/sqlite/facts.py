@@ -39,6 +39,7 @@ from bandit_svc.storage.sqlite.rows.decisions import (
     shown_id,
     stored_id,
 )
+from bandit_svc.storage.sqlite.rows.due import CHECKED_ROWS, OpenRows
 from bandit_svc.storage.sqlite.rows.orphans import are_due, count_orphans, orphans_of
 from bandit_svc.storage.sqlite.rows.shared_parts import PartNumbers
 from bandit_svc.storage.sqlite.rows.states import (
@@ -92,7 +93,9 @@ class SqliteFacts:
         decisions: StoredDecisions,
         reached: Reached,
         check: Check = faults,
+        open_rows: OpenRows = CHECKED_ROWS,
     ) -> None:
+        self._last_row = open_rows.last
         self._reached = reached
         self._database = database
         self._check = check
@@ -117,7 +120,9 @@ class SqliteFacts:
         """See the interface."""
         with self._database.write() as connection:
             parts = PartNumbers(connection, self._sighted)
-            outcome = Ingesting(connection, self._decisions, parts).run(arrivals)
+            outcome = Ingesting(connection, self._decisions, parts, self._last_row).run(
+                arrivals
+            )
             if progress is NO_PROGRESS:
                 connection.executemany(
                     "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, NULL)",

@@ -38,6 +38,7 @@ from bandit_svc.storage.sqlite.rows.decisions import (
     stored_id,
     stored_places,
 )
+from bandit_svc.storage.sqlite.rows.due import LastRow
 from bandit_svc.storage.sqlite.rows.exposure import last_exposure_ms
 from bandit_svc.storage.sqlite.rows.facts import (
     Ruled,
@@ -101,8 +102,10 @@ class Ingesting:
         connection: sqlite3.Connection,
         decisions: StoredDecisions,
         parts: PartNumbers,
+        last_row: LastRow,
     ) -> None:
         self._connection = connection
+        self._last_row = last_row
         self._decisions = decisions
         self._parts = parts
         self._counts: Counter[tuple[int, str]] = Counter()
@@ -183,16 +186,9 @@ class Ingesting:
 
     def _keep(self, decisions: Sequence[Ruled]) -> None:
         """Insert the decisions that are new at once, and do what follows from each."""
-        (last,) = self._connection.execute(
-            "SELECT coalesce(max(row_id), 0) FROM decisions"
-        ).fetchone()
-        inserted = self._connection.executemany(
-            _INSERT_DECISION,
-            [
-                decision_row(row_id, *ruled)
-                for row_id, ruled in enumerate(decisions, last + 1)
-            ],
-        ).rowcount
+        last = self._last_row(self._connection)
+        rows = [decision_row(at, *one) for at, one in enumerate(decisions, last + 1)]
+        inserted = self._connection.executemany(_INSERT_DECISION, rows).rowcount
         add_rows(self._connection, "decisions", inserted)
         if inserted == len(decisions):
             for _, decision, rule, _ in decisions:

@@ -1,8 +1,8 @@
 """A store in which every table has rows.
 
-Owns `play_world`, and `fill_empty_tables` for what it leaves empty. Those rows have
-values that other engines keep in another way: the least and the greatest number, -0.0,
-texts of every plane.
+Owns `play_world`, `live`, which goes on from it for a while, and `fill_empty_tables`
+for what they leave empty. Those rows have values that other engines keep in another
+way: the least and the greatest number, -0.0, texts of every plane.
 """
 
 import sqlite3
@@ -17,13 +17,16 @@ from bandit_svc.domain.people.unit_fact import (
     UnitValue,
     encode_unit_fact,
 )
+from bandit_svc.services.report.build import build_report
 from bandit_svc.services.serving.decide import Decided
 from bandit_svc.storage.moving.tables import META, Cell, MovedTable, moved_tables
+from bandit_svc.storage.overview import RecentState
 from bandit_svc.storage.sqlite.rows.counts import add_rows
 from tests.harness.raw_store import raw_store
 from tests.harness.service import Service
 
-PHASES, ROUNDS, ROWS = 3, 40, 3
+PHASES, ROUNDS, ROWS, FEW = 3, 40, 3, 20
+STATES: tuple[RecentState, ...] = ("open", "deferred", "joined")
 _CELLS: dict[str, Sequence[Cell]] = {
     "INTEGER": (0, -(2**63), 2**63 - 1),
     "REAL": (-0.0, 5e-324, -1.7976931348623157e308),
@@ -68,6 +71,38 @@ def _play(service: Service, phase: int, late: Sequence[Decided]) -> Decided:
     for one in late:
         service.reward(one, 0.5, reward_id=f"late{phase}")
     return made[0]
+
+
+def live(service: Service) -> None:
+    """Serve and learn behind `play_world`, and look at what was learned."""
+    made = service.rounds(FEW) + service.rounds(FEW, experiment="shelf")
+    made += service.rounds(FEW, experiment="page", slots=2)
+    for at in range(4):
+        for worker in service.workers:
+            service.decide(worker, unit_id=f"t{at}", request_id=f"again{at}")
+    deferred = service.rounds(8, defer=True)
+    service.learner.tick()
+    for one in deferred[::2]:
+        service.activate(one)
+        service.reward(one, 1.0)
+    for one in made[::3]:
+        service.reward(one, 0.5, reward_id="another")
+        service.reward(one, 0.5, reward_id="another")
+    service.mature()
+    service.correct(made[0], 0.25, reward_id="another")
+    service.mature()
+    # A learner that has just begun has nothing in memory.
+    service.new_learner().tick()
+    storage = service.storage
+    for one in (made[0], deferred[1]):
+        assert storage.facts.decision(one.decision.id) is not None
+    storage.overview.summaries(service.now_ms)
+    storage.overview.rates(service.now_ms)
+    storage.overview.unlearned_since(service.now_ms)
+    for experiment in storage.experiments.all():
+        build_report(storage, experiment, service.now_ms)
+        for state in STATES:
+            storage.overview.recent(experiment.number, state, 50)
 
 
 def fill_empty_tables(folder: Path) -> None:

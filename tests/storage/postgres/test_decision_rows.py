@@ -104,6 +104,21 @@ def test_a_state_is_found_without_a_walk_over_the_lines(server: Connection) -> N
     assert "decision_lines" not in str(plan)
 
 
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("SELECT id FROM sound_decisions WHERE row_id = ?", "FROM decision_rows"),
+        ("SELECT id FROM decisions WHERE state = ?", "FROM decisions"),
+        ("SELECT 1 FROM joined JOIN decisions WHERE state = ?", "JOIN decision_rows"),
+        ("DELETE FROM decisions WHERE row_id = ?", "FROM decisions"),
+    ],
+)
+def test_decisions_are_found_by_their_key_or_by_their_state(
+    statement: str, words: str
+) -> None:
+    assert words in schema.dialect().translated(statement).sql
+
+
 def test_a_server_keeps_no_checksums_of_rows(server: Connection) -> None:
     found = server.execute(
         "SELECT table_name FROM information_schema.columns"

@@ -56,6 +56,15 @@ def test_the_tables_of_an_earlier_version_become_those_of_this_one(
     assert storage.secret() == bytes(32)
 
 
+def test_a_store_without_the_view_of_rows_by_key_gets_it(
+    storage: PostgresStorage, postgres: str
+) -> None:
+    ask(postgres, "DROP VIEW decision_rows")
+    storage.migrate()
+
+    assert storage.joins.after(1, 0, 10) == []
+
+
 def test_the_tables_of_a_newer_version_are_left_as_they_are(
     storage: PostgresStorage, postgres: str
 ) -> None:

@@ -1,25 +1,31 @@
 """Decisions: a line that is written once, and a small row as long as it is open.
 
-Owns the tables decision_lines and open_decisions, and the view `decisions`, which is
-the embedded store's table of that name. A join deletes the small row: to change the
-state in the wide one would write all of it again. What became of a decision otherwise
-(its exposure, a first reward, no consent) stays in its small row.
+Owns the tables decision_lines and open_decisions, and two views of them. A join deletes
+the small row: to change the state in the wide one would write all of it again. What
+became of a decision otherwise (its exposure, a first reward, no consent) stays in its
+small row.
 
-Every statement may read and change the view. The many new decisions of a batch, those
-that are due, and the join go to the tables themselves.
+The view `decisions` is the embedded store's table of that name. Every statement may
+read and change it; it finds decisions by their state and by when they are ready. The
+view `decision_rows` has the same rows and finds them by their keys, where the server
+would walk over all of the first one: the dialect chooses. The many new decisions of a
+batch, those that are due, and the join go to the tables themselves.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Final, cast
 
 from psycopg import sql
 
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.storage.postgres.connection import Connection
+from bandit_svc.storage.postgres.dialect import ByKey
 from bandit_svc.storage.sqlite.rows.due import (
     DueRow,
     DueRows,
     JoinRows,
+    LastRow,
     Numbers,
     OpenRows,
 )
@@ -31,6 +37,7 @@ from bandit_svc.storage.sqlite.rows.states import (
 )
 
 VIEW: Final = "decisions"
+BY_KEY: Final = ByKey("decision_rows", ("state", "ready_at_ms"))
 LINES: Final = "decision_lines"
 _OPEN: Final = "open_decisions"
 SMALL: Final = {
@@ -59,8 +66,8 @@ _TABLES: Final = (
     f"CREATE INDEX open_apart ON {_OPEN} (ready_at_ms, id) WHERE state = {APART_OPEN}",
 )
 _CREATE_VIEW: Final = f"""
-    CREATE VIEW {VIEW} AS
-    SELECT o.row_id, o.id, o.number, l.baseline, o.state, o.at_ms, o.ready_at_ms,
+    CREATE OR REPLACE VIEW {VIEW} AS
+    SELECT o.row_id, l.id, o.number, l.baseline, o.state, o.at_ms, o.ready_at_ms,
         l.closes_after_ms, l.window_ms, l.on_first_reward, l.logged
     FROM {_OPEN} o LEFT JOIN {LINES} l ON l.row_id = o.row_id
     UNION ALL
@@ -68,6 +75,15 @@ _CREATE_VIEW: Final = f"""
         ready_at_ms, closes_after_ms, window_ms, on_first_reward, logged
     FROM {LINES} l
     WHERE NOT EXISTS (SELECT 1 FROM {_OPEN} o WHERE o.row_id = l.row_id)"""  # noqa: S608 - our own names
+_CREATE_ROWS: Final = f"""
+    CREATE VIEW {BY_KEY.view} AS
+    SELECT l.row_id, l.id, l.number, l.baseline,
+        CAST(coalesce(o.state, {JOINED}) AS smallint) AS state,
+        coalesce(o.at_ms, l.at_ms) AS at_ms,
+        CASE WHEN o.row_id IS NULL THEN l.ready_at_ms ELSE o.ready_at_ms END
+            AS ready_at_ms,
+        l.closes_after_ms, l.window_ms, l.on_first_reward, l.logged
+    FROM {LINES} l LEFT JOIN {_OPEN} o ON o.row_id = l.row_id"""  # noqa: S608 - our own names
 _INSERTED: Final = f"""
     CREATE FUNCTION insert_decision() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -128,14 +144,19 @@ _DUE: Final = f"""
         WHERE state = {OPEN} AND ready_at_ms <= %s ORDER BY ready_at_ms, id LIMIT %s
     ) AS d JOIN {LINES} l USING (row_id) ORDER BY d.ready_at_ms, d.id"""  # noqa: S608 - our own names
 _DUE_OF: Final = _DUE.replace("AND", "AND number = ANY(%s) AND", 1)
+_LAST: Final = f"SELECT coalesce(max(row_id), 0) FROM {LINES}"  # noqa: S608 - our own names
 _JOIN: Final = f"DELETE FROM {_OPEN} WHERE row_id = ANY(%s) AND NOT moved"  # noqa: S608 - our own names
 _JOIN_MOVED: Final = f"UPDATE {_OPEN} SET state = {JOINED} WHERE row_id = ANY(%s)"  # noqa: S608 - our own names
 
 
+ADDED: Final = {BY_KEY.view: (_CREATE_VIEW, _CREATE_ROWS)}
+"""Statements that make what earlier stores have not, by the name of what they lack."""
+
+
 def statements() -> Iterator[str]:
-    """Yield the statements that create the tables and the view."""
+    """Yield the statements that create the tables and the views."""
     yield from _TABLES
-    yield _CREATE_VIEW
+    yield from chain.from_iterable(ADDED.values())
     for event, function in (
         ("insert", _INSERTED),
         ("update", _UPDATED),
@@ -173,5 +194,13 @@ def _join(connection: Connection, row_ids: Iterable[int], _: dict[int, DueRow]) 
         connection.plain.execute(_JOIN_MOVED, (rows,))
 
 
+def _last(connection: Connection) -> int:
+    # In the view it would be looked for in every row.
+    (last,) = connection.plain.execute(_LAST).fetchone() or (0,)
+    return int(last)
+
+
 # The connection is one that takes the statements of the embedded store.
-OPEN_ROWS: Final = OpenRows(cast("DueRows", _due), cast("JoinRows", _join))
+OPEN_ROWS: Final = OpenRows(
+    cast("DueRows", _due), cast("JoinRows", _join), cast("LastRow", _last)
+)

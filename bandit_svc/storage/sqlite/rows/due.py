@@ -65,11 +65,16 @@ JoinRows = Callable[[sqlite3.Connection, Iterable[int], dict[int, DueRow]], None
 """See `join_rows`."""
 
 
+LastRow = Callable[[sqlite3.Connection], int]
+"""See `last_row`."""
+
+
 class OpenRows(NamedTuple):
-    """How a store reads rows that are due, and how it marks them as joined."""
+    """How a store numbers new rows, reads those that are due, and marks joined ones."""
 
     due: DueRows
     join: JoinRows
+    last: LastRow
 
 
 def due_rows(
@@ -136,4 +141,12 @@ def join_rows(
         connection.executemany(_JOIN_AS_IT_IS, [(row_id,) for _, row_id in rows])
 
 
-CHECKED_ROWS = OpenRows(due_rows, join_rows)
+def last_row(connection: sqlite3.Connection) -> int:
+    """Return the greatest row_id of a decision; 0 without any."""
+    (last,) = connection.execute(
+        "SELECT coalesce(max(row_id), 0) FROM decisions"
+    ).fetchone()
+    return int(last)
+
+
+CHECKED_ROWS = OpenRows(due_rows, join_rows, last_row)
