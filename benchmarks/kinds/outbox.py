@@ -2,11 +2,12 @@
 
     python -m benchmarks.kinds.outbox nats://127.0.0.1:4222/bench?partitions=4
 
-Owns a log of decisions of 50 experiments, the reading of it alone, and the sending.
+Owns a log of decisions of 50 experiments and of rewards, one in eight records; the
+reading of it alone, and the sending.
 The time is that of the sending process alone; the server's is not in it.
 """
 
-import secrets
+import random
 import sys
 import tempfile
 import time
@@ -14,8 +15,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from bandit_svc.domain.events.decision_id import ENTROPY_BYTES, DecisionIds
-from bandit_svc.domain.events.record import DECISION, Record, part_of
+from bandit_svc.domain.events.decision import Decision
+from bandit_svc.domain.events.decision_encoder import DecisionEncoder
+from bandit_svc.domain.events.decision_id import (
+    ENTROPY_BYTES,
+    SECRET_BYTES,
+    DecisionIds,
+)
+from bandit_svc.domain.events.record import REWARD, Record
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
 from bandit_svc.eventlog.interface import START
@@ -28,7 +35,9 @@ from bandit_svc.eventlog.stream.shipper import READ_BYTES, Shipper
 
 RECORDS: Final = 200_000
 NUMBERS: Final = 50
-CONTEXT_BYTES: Final = 300
+VARIANTS: Final = ("v0", "v1", "v2", "v3", "v4")
+REWARD_EVERY: Final = 8
+REWARD_BYTES: Final = 30
 START_MS: Final = 1_790_000_000_000
 _AT_ONCE: Final = 5_000
 
@@ -61,15 +70,18 @@ def main(url: str) -> None:
 
 def _write(log: Path) -> str:
     """Write the log; return the name of its one partition."""
-    ids, part = DecisionIds(bytes(32)), part_of(secrets.token_bytes(400))
-    records = []
+    generator = random.Random(3)  # noqa: S311 - a world, not a secret
+    encoder, ids = DecisionEncoder(), DecisionIds(bytes(SECRET_BYTES))
+    records: list[Record] = []
     for at in range(_AT_ONCE):
-        raw = ids.issue_raw(
-            *(at % NUMBERS + 1, START_MS + at, secrets.token_bytes(ENTROPY_BYTES)),
-            deferred=False,
-        )
-        payload = raw + part.key + secrets.token_bytes(CONTEXT_BYTES)
-        records.append(Record(DECISION, payload, (part,)))
+        if at % REWARD_EVERY:
+            records.append(encoder.encode(_decision(generator, ids, at), VARIANTS))
+        else:
+            raw = ids.issue_raw(
+                *(at % NUMBERS + 1, START_MS + at, generator.randbytes(ENTROPY_BYTES)),
+                deferred=False,
+            )
+            records.append(Record(REWARD, raw + generator.randbytes(REWARD_BYTES)))
     writer = FileWriter(
         log,
         now_ms=START_MS,
@@ -82,6 +94,34 @@ def _write(log: Path) -> str:
         for _ in range(RECORDS // _AT_ONCE):
             writer.append_all(records)
         return writer.partition
+
+
+def _decision(generator: random.Random, ids: DecisionIds, at: int) -> Decision:
+    """Return one of 5 variants and 10 features, as in docs/log-format.md's sizes."""
+    scores = [generator.expovariate(1) for _ in VARIANTS]
+    pmf = tuple(score / sum(scores) for score in scores)
+    number, chosen = generator.randrange(NUMBERS) + 1, generator.randrange(5)
+    words = {f"feature{i}": f"value{generator.randrange(9)}" for i in range(9)}
+    return Decision(
+        id=ids.issue(
+            *(number, START_MS + at, generator.randbytes(ENTROPY_BYTES)), deferred=False
+        ),
+        experiment=f"checkout-banner{number}",
+        number=number,
+        revision=3,
+        decided_at_ms=START_MS + at,
+        group="treatment",
+        context=words | {"hour": generator.randrange(24)},
+        variants=VARIANTS,
+        pmf=pmf,
+        chosen=chosen,
+        propensity=pmf[chosen],
+        model_version=412,
+        unit_id=f"user-{generator.randrange(10**6)}",
+        group_chance=0.9,
+        treatment_pmf=pmf,
+        baseline_pmf=(1.0, 0.0, 0.0, 0.0, 0.0),
+    )
 
 
 if __name__ == "__main__":

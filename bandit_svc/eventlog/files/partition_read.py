@@ -26,7 +26,7 @@ from bandit_svc.eventlog.files.frames import (
     read_header,
 )
 from bandit_svc.eventlog.files.known import Expected, Known
-from bandit_svc.eventlog.files.scan import find_next, parts_in, scan
+from bandit_svc.eventlog.files.scan import Scan, find_next, parts_in, scan
 from bandit_svc.eventlog.files.segments import segment_name
 from bandit_svc.eventlog.interface import Batch, Cursor
 
@@ -78,13 +78,13 @@ class PartitionRead:
         self._parts = known.parts
         self._damages: list[Damage] = []
         self._remains: dict[Damage, bytes] = {}
-        self._torn = 0
+        self._torn = self._read = 0
         self._left_at = 0
         self._room = 0
 
-    def run(self, max_bytes: int) -> Batch:
-        """Return the next records; see EventLogReader.read."""
-        self._room = max_bytes
+    def run(self, max_bytes: int, scan: Scan = scan) -> Batch:
+        """Return the next records; see FileReader.read."""
+        self._room, self._scan = max_bytes, scan
         self._check_age()
         numbers = [n for n in self._numbers if n >= self._after.segment]
         finished = all(self._segment(number) for number in numbers)
@@ -112,7 +112,7 @@ class PartitionRead:
 
     def _segment(self, number: int) -> bool:
         """Read one segment; return whether there is nothing more in it, for good."""
-        if self._records and self._room <= 0:
+        if self._read and self._room <= 0:
             return False
         offset = self._after.offset if number == self._after.segment else 0
         final = not self._alive or number != self._numbers[-1]
@@ -145,10 +145,10 @@ class PartitionRead:
         while True:
             chunk = self._pread(descriptor, wanted, offset)
             at_end = len(chunk) < wanted
-            found = scan(chunk, identity, self._sequence, most)
+            found = self._scan(chunk, identity, self._sequence, most)
             self._records += found.records
-            first = found.sequence - len(found.records)
-            self._sequences.append(range(first, found.sequence))
+            self._read += found.sequence - self._sequence
+            self._sequences.append(range(self._sequence, found.sequence))
             self._parts |= found.parts
             self._sequence = found.sequence
             offset += found.end
@@ -159,7 +159,7 @@ class PartitionRead:
                 return final
             whole = found.end == len(chunk)
             unfinished = not at_end and (whole or could_begin(chunk, found.end))
-            if self._records and (unfinished or most is not None):
+            if self._read and (unfinished or most is not None):
                 return False
             if unfinished:
                 # The next record is larger than what was wanted: it comes alone.

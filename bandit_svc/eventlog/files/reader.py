@@ -26,6 +26,7 @@ from bandit_svc.eventlog.files.inspect import inspect
 from bandit_svc.eventlog.files.known import Known, KnownPartitions, ReleasedFacts
 from bandit_svc.eventlog.files.lines import places, read_lines
 from bandit_svc.eventlog.files.partition_read import PartitionRead
+from bandit_svc.eventlog.files.scan import Scan, scan
 from bandit_svc.eventlog.files.segments import (
     LINES,
     SEGMENT,
@@ -153,12 +154,22 @@ class FileReader:
 
     @_unavailable_where_the_disk_refuses
     def read(
-        self, partition: str, after: Cursor, max_bytes: int = DEFAULT_READ_BYTES
+        self,
+        partition: str,
+        after: Cursor,
+        max_bytes: int = DEFAULT_READ_BYTES,
+        scan: Scan = scan,
     ) -> Batch:
         """Return the next records, across segments; see the interface.
 
         A record larger than `max_bytes` comes alone. The cursor may move although
         there are no records: past damage, or into the next segment.
+
+        Args:
+            partition: see the interface.
+            after: see the interface.
+            max_bytes: see the interface.
+            scan: takes bytes of a segment apart; it may keep the records itself.
         """
         folder = self._root / partition
         alive = is_alive(folder)
@@ -175,7 +186,7 @@ class FileReader:
             alive=alive,
             boot_id=self._boot_id,
         )
-        return reading.run(max_bytes)
+        return reading.run(max_bytes, scan)
 
     @_unavailable_where_the_disk_refuses
     def status(self) -> list[PartitionStatus]:

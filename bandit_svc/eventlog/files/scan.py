@@ -5,6 +5,7 @@ Owns the loop over the bytes of a segment. Pure.
 
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from bandit_svc.domain.events.record import (
@@ -29,6 +30,7 @@ from bandit_svc.eventlog.files.frames import (
 
 _MAGIC: Final = bytes((MAGIC,))
 _COVERED: Final = struct.Struct("<QB")
+_CRC: Final = struct.Struct("<I")
 _CONTINUES: Final = 0x80
 
 
@@ -45,6 +47,10 @@ class Scanned(NamedTuple):
     """Checksum of the footer, if it was reached."""
 
 
+Scan = Callable[[bytes, int, int, int | None], Scanned]
+"""As `scan`; it may keep the records elsewhere."""
+
+
 def scan(  # noqa: C901 - the inner loop of ingestion: calls cost more than branches
     data: bytes, identity: int, sequence: int, most: int | None
 ) -> Scanned:
@@ -58,7 +64,7 @@ def scan(  # noqa: C901 - the inner loop of ingestion: calls cost more than bran
     records: list[Record] = []
     parts: dict[bytes, bytes] = {}
     at, size = 0, len(data)
-    crc32, covered, from_bytes = zlib.crc32, _COVERED.pack, int.from_bytes
+    crc32, covered, crc_at = zlib.crc32, _COVERED.pack, _CRC.unpack_from
     while at + MIN_FRAME_BYTES <= size and data[at] == MAGIC:
         kind, length, begin = data[at + 1], data[at + 2], at + 3
         if length & _CONTINUES:
@@ -76,7 +82,7 @@ def scan(  # noqa: C901 - the inner loop of ingestion: calls cost more than bran
             break
         payload = data[begin:stop]
         crc = crc32(payload, crc32(covered(sequence, kind), identity))
-        if crc != from_bytes(data[stop : stop + 4], "little"):
+        if crc != crc_at(data, stop)[0]:
             break
         if FIRST_RECORD_KIND <= kind <= LAST_RECORD_KIND:
             records.append(Record(kind, payload))

@@ -4,6 +4,7 @@ Owns the names of the partitions. All records of one experiment lie in one parti
 so that a learner which reads the partition has all that its experiments need. Pure.
 """
 
+import functools
 import hashlib
 from typing import Final
 
@@ -14,9 +15,14 @@ UNIT_PARTITION: Final = "u0"
 """Where records lie that name no experiment, such as facts about units."""
 MOST_PARTITIONS: Final = 1024
 
+LINES_ARE_NOT_SENT: Final = (
+    "a line of the log's format 1 is not sent; let a learner of this folder read it "
+    "first"
+)
 _DIGEST_BYTES: Final = 8
 
 
+@functools.lru_cache(maxsize=4096)
 def partition_of(number: int, partitions: int) -> str:
     """Return the partition of an experiment.
 
@@ -42,8 +48,5 @@ def number_in(record: Record) -> int | None:
         ValueError: it is a line of format 1, which no message carries.
     """
     if record.kind == LINE:
-        raise ValueError(
-            "a line of the log's format 1 is not sent; let a learner of this folder "
-            "read it first"
-        )
+        raise ValueError(LINES_ARE_NOT_SENT)
     return None if record.kind == UNIT else number_of(record.payload)

@@ -1,8 +1,8 @@
 """One message of a stream: records of a node's outbox, and up to when it is complete.
 
-Owns the bytes of a message, which docs/log-format.md describes. A message can be read
-without any other: the shared parts that its records name lie in front of their first
-use. One checksum is over all of it. Pure.
+Owns the bytes of a message, which docs/log-format.md describes; filling.py makes the
+frames in it. A message can be read without any other: the shared parts that its records
+name lie in front of their first use. One checksum is over all of it. Pure.
 
 An outbox is a node's own event log in files; a source is one partition of it. A run is
 a stretch of one source: all of its records between two cursors that belong to the
@@ -10,28 +10,16 @@ message's partition of the stream. Each record keeps the sequence number that it
 its source, so that a reader who knows a part of a run can leave that part out.
 """
 
-import contextlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
-from bandit_svc.domain.events.cursor import START, Cursor
+from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.domain.events.packing import Malformed, read_varint, varint
-from bandit_svc.domain.events.record import (
-    DECISION,
-    FIRST_RECORD_KIND,
-    LAST_RECORD_KIND,
-    PART_KEY_BYTES,
-    Record,
-)
-from bandit_svc.domain.events.short_form import (
-    further_part_keys,
-    names_further_parts,
-    part_key,
-)
+from bandit_svc.domain.events.record import PART_KEY_BYTES, Record
 from bandit_svc.eventlog.files.frames import SHARED, NewerFormat
 
 FORMAT: Final = 1
@@ -42,8 +30,6 @@ _MAGIC: Final = 0xB3
 _HEAD_BYTES: Final = 2
 _CRC_BYTES: Final = 4
 _CLOSED: Final = 1
-_NEXT: Final = b"\0"
-_KINDS: Final = tuple(bytes((kind,)) for kind in range(LAST_RECORD_KIND + 1))
 
 _encode_damages = msgspec.json.Encoder().encode
 _decode_damages = msgspec.json.Decoder(tuple[Damage, ...]).decode
@@ -75,7 +61,7 @@ class Shipment(NamedTuple):
         mark_ms: all that this node stamped before it, and that belongs to this
             partition of the stream, lies in this message or in one before it.
         runs: in the order in which their records lie in the body.
-        body: frames, as `Packing` makes them.
+        body: frames, as filling.py makes them.
         closed: the node has ended in good order, and nothing of it is left to send.
         damages: what the node could not read of its outbox.
         chain: drawn when the node begins to send, and anew after each fault.
@@ -103,114 +89,6 @@ class Unpacked(NamedTuple):
     """The sequence number of each record in its source."""
 
 
-class Packing:
-    """Collects the runs and the body of a message.
-
-    Attributes:
-        records: how many it holds.
-        size: bytes of the body.
-    """
-
-    def __init__(self) -> None:
-        self.records = 0
-        self.size = 0
-        self._frames: list[bytes] = []
-        self._keys: set[bytes] = set()
-        self._runs: list[Run] = []
-        self._run = Run(NO_OUTBOX, START, START, 0)
-        self._in_run = 0
-        self._next = 0
-
-    def begin(self, source: str, after: Cursor) -> None:
-        """Begin a run, or go on with the last one if it ended there.
-
-        Args:
-            source: the name of the outbox's partition, or NO_OUTBOX.
-            after: see Run.
-        """
-        run = self._runs[-1] if self._runs else None
-        if run is not None and (run.source, run.upto) == (source, after):
-            self._run = self._runs.pop()
-            self._in_run = self._run.records
-            return
-        self._run = Run(source, after, after, 0)
-        self._in_run = 0
-        self._next = after.sequence
-
-    def add(self, record: Record, sequence: int, parts: Mapping[bytes, bytes]) -> None:
-        """Add the next record of the run.
-
-        Args:
-            record: as it was read.
-            sequence: its number in the source; it grows from record to record.
-            parts: the bodies of shared parts by key; one that is missing is left out,
-                and the record is unreadable then, as it is in its outbox.
-
-        Raises:
-            ValueError: it is no record of format 2.
-        """
-        kind, payload = record.kind, record.payload
-        if not FIRST_RECORD_KIND <= kind <= LAST_RECORD_KIND:
-            raise ValueError(
-                f"a record of kind {kind} is not sent; kinds {FIRST_RECORD_KIND} to "
-                f"{LAST_RECORD_KIND} are"
-            )
-        if kind == DECISION and not self._has_parts(payload):
-            self._add_parts(payload, parts)
-        skipped = sequence - self._next
-        gap = _NEXT if skipped == 0 else varint(skipped)
-        # Joined once, with all others: a join for each frame would cost more.
-        size = len(payload)
-        head = _KINDS[kind] + gap + varint(size)
-        self._frames += (head, payload)
-        self._next = sequence + 1
-        self._in_run += 1
-        self.records += 1
-        self.size += len(head) + size
-
-    def end(self, upto: Cursor) -> None:
-        """End the run at a cursor of its source."""
-        self._runs.append(self._run._replace(upto=upto, records=self._in_run))
-
-    def shipment(
-        self,
-        node: str,
-        sent_ms: int,
-        mark_ms: int,
-        *,
-        closed: bool = False,
-        damages: Sequence[Damage] = (),
-        link: tuple[int, int] = (0, 0),
-    ) -> Shipment:
-        """Return all of it as one message; see Shipment. `link`: chain and number."""
-        body, runs = b"".join(self._frames), tuple(self._runs)
-        lost = tuple(damages)
-        return Shipment(node, sent_ms, mark_ms, runs, body, closed, lost, *link)
-
-    def _has_parts(self, payload: bytes) -> bool:
-        """Return whether all shared parts of a decision are there, as is most often."""
-        try:
-            return part_key(payload) in self._keys and not names_further_parts(payload)
-        except IndexError:
-            return False
-
-    def _add_parts(self, payload: bytes, parts: Mapping[bytes, bytes]) -> None:
-        keys = [part_key(payload)]
-        # One that can't be read is sent as it is, and set aside by the learner.
-        with contextlib.suppress(Malformed, IndexError):
-            if names_further_parts(payload):
-                keys += further_part_keys(payload)
-        for key in keys:
-            if key in self._keys:
-                continue
-            self._keys.add(key)
-            body = parts.get(key)
-            if body is not None:
-                frame = bytes((SHARED,)) + varint(len(key) + len(body)) + key + body
-                self._frames.append(frame)
-                self.size += len(frame)
-
-
 def encode(shipment: Shipment) -> bytes:
     """Return a message as bytes."""
     damages = _encode_damages(shipment.damages) if shipment.damages else b""
@@ -228,8 +106,9 @@ def encode(shipment: Shipment) -> bytes:
     for run in shipment.runs:
         head.append(_text(run.source))
         head += [varint(n) for n in (*run.after, *run.upto, run.records)]
-    data = b"".join((*head, shipment.body))
-    return data + zlib.crc32(data).to_bytes(_CRC_BYTES, "little")
+    begin = b"".join(head)
+    crc = zlib.crc32(shipment.body, zlib.crc32(begin))
+    return b"".join((begin, shipment.body, crc.to_bytes(_CRC_BYTES, "little")))
 
 
 def decode(data: bytes) -> Shipment:

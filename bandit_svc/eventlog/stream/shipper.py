@@ -11,26 +11,28 @@ then says that it follows START: what lies between is in the stream already.
 
 import secrets
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from bandit_svc.domain.events.decision_id import NUMBER_PLACE
-from bandit_svc.domain.events.record import UNIT, Record
 from bandit_svc.errors import LogUnreadable
-from bandit_svc.eventlog.interface import START, Batch, Cursor, Damage, Sink, Source
+from bandit_svc.eventlog.files.reader import FileReader
+from bandit_svc.eventlog.interface import START, Batch, Cursor, Damage, Sink
+from bandit_svc.eventlog.stream.filling import OpenRun, Packing
 from bandit_svc.eventlog.stream.outbox import Outbox, Place
 from bandit_svc.eventlog.stream.partitions import (
+    LINES_ARE_NOT_SENT,
     UNIT_PARTITION,
-    number_in,
     partition_names,
-    partition_of,
 )
-from bandit_svc.eventlog.stream.shipment import Packing, encode
+from bandit_svc.eventlog.stream.shipment import encode
+from bandit_svc.eventlog.stream.sorting import Sorting
 
 MOST_RECORDS: Final = 256
 MOST_BYTES: Final = 65_536
 """A message with so much is sent at once; it may have one reading more."""
-READ_BYTES: Final = 262_144
+LARGEST_BYTES: Final = 786_432
+"""No message gets larger by a further record; servers refuse 1 MiB, if not told."""
+READ_BYTES: Final = 524_288
 IDLE_MS: Final = 1_000
 """A partition hears of the node at least so often."""
 KEEP_EVERY_MS: Final = 1_000
@@ -54,7 +56,7 @@ class Shipper:
     """The sending of one node. For one thread."""
 
     def __init__(
-        self, reader: Source, sink: Sink, outbox: Outbox, node: str, partitions: int
+        self, reader: FileReader, sink: Sink, outbox: Outbox, node: str, partitions: int
     ) -> None:
         """Take the parts; nothing is opened yet.
 
@@ -71,7 +73,6 @@ class Shipper:
         self._node = node
         self._partitions = partitions
         self._names = partition_names(partitions)
-        self._by_number: dict[bytes, str] = {}
         self._place = self._kept = outbox.place()
         self._kept_at_ms = 0
         self._unreadable_since_ms: int | None = None
@@ -232,8 +233,7 @@ class Shipper:
         if at is None:
             at = self._outbox.first(source)
         while at < end:
-            batch = self._reader.read(source, at, READ_BYTES)
-            self._pack(source, batch)
+            batch = self._pack(source, at, now_ms)
             self._damages += batch.damages
             moved = batch.cursor != at
             at = self._cursors[source] = batch.cursor
@@ -243,33 +243,44 @@ class Shipper:
             if not moved:
                 break
 
-    def _pack(self, source: str, batch: Batch) -> None:
-        """Add the records of a reading to the messages of their partitions."""
-        begun: dict[str, Packing] = {}
-        for record, sequence in _numbered(batch):
-            partition = self._partition_of(record)
-            pack = begun.get(partition)
-            if pack is None:
-                pack = self._packs.setdefault(partition, Packing())
-                pack.begin(source, self._sent.get((partition, source), START))
-                begun[partition] = pack
-            pack.add(record, sequence, batch.parts)
-        for partition, pack in begun.items():
-            pack.end(batch.cursor)
+    def _pack(self, source: str, at: Cursor, now_ms: int) -> Batch:
+        """Read on, and add the records to the messages of their partitions."""
+        batch, runs = self._sorted(source, at, READ_BYTES)
+        most = READ_BYTES
+        while large := [p for p, run in runs.items() if self._is_full(p, run)]:
+            begun = [partition for partition in large if partition in self._packs]
+            for partition in begun:
+                self._send(partition, now_ms, self._place.mark_ms)
+            if not begun:
+                if all(run.records <= 1 for run in runs.values()):
+                    break
+                most //= 4
+            batch, runs = self._sorted(source, at, most)
+        for partition, run in runs.items():
+            self._packs.setdefault(partition, Packing()).end(run, batch.cursor)
             self._sent[partition, source] = batch.cursor
+        return batch
 
-    def _partition_of(self, record: Record) -> str:
-        if record.kind == UNIT:
-            return UNIT_PARTITION
-        # The bytes of the number, which need not be read for each record.
-        key = record.payload[NUMBER_PLACE]
-        found = self._by_number.get(key)
-        if found is None:
-            number = number_in(record)
-            if number is None:
-                return UNIT_PARTITION
-            found = self._by_number[key] = partition_of(number, self._partitions)
-        return found
+    def _sorted(
+        self, source: str, at: Cursor, most: int
+    ) -> tuple[Batch, dict[str, OpenRun]]:
+        """Read at most so many bytes; return the runs that would come to messages."""
+
+        def begin(partition: str) -> OpenRun:
+            after = self._sent.get((partition, source), START)
+            return self._packs.get(partition, Packing()).begin(source, after)
+
+        sorting = Sorting(self._partitions, begin)
+        batch = self._reader.read(source, at, most, sorting.scan)
+        if batch.records:
+            # Of format 1, which has no frames.
+            raise ValueError(LINES_ARE_NOT_SENT)
+        return batch, sorting.runs(batch.parts)
+
+    def _is_full(self, partition: str, run: OpenRun) -> bool:
+        """Return whether a message would be too large for a server with this run."""
+        pack = self._packs.get(partition)
+        return run.size + (pack.size if pack is not None else 0) > LARGEST_BYTES
 
     def _send(
         self, partition: str, now_ms: int, mark_ms: int, *, closed: bool = False
@@ -299,8 +310,3 @@ class Shipper:
         for source, place in self._place.sources.items():
             if source in there:
                 self._reader.committed(source, place)
-
-
-def _numbered(batch: Batch) -> Iterator[tuple[Record, int]]:
-    sequences = (number for numbers in batch.sequences for number in numbers)
-    return zip(batch.records, sequences, strict=True)

@@ -24,10 +24,10 @@ from bandit_svc.domain.events.record import (
     part_of,
 )
 from bandit_svc.eventlog.files.frames import NewerFormat
+from bandit_svc.eventlog.stream.filling import Packing
 from bandit_svc.eventlog.stream.shipment import (
     FORMAT,
     NO_OUTBOX,
-    Packing,
     Run,
     Shipment,
     decode,
@@ -60,11 +60,11 @@ def decision(body: bytes, *parts: Part) -> Record:
 def packed(runs: Sequence[Written]) -> Packing:
     packing = Packing()
     for run in runs:
-        packing.begin(run.source, run.after)
+        filled = packing.begin(run.source, run.after)
         for sequence, record in run.records:
-            bodies = {part.key: part.body for part in record.parts}
-            packing.add(record, sequence, bodies)
-        packing.end(run.upto)
+            filled.add(record, sequence)
+        filled.put_parts({p.key: p.body for _, r in run.records for p in r.parts})
+        packing.end(filled, run.upto)
     return packing
 
 
@@ -207,7 +207,7 @@ def test_a_decision_that_no_version_can_read_is_sent_as_it_is() -> None:
 
 def test_a_line_of_format_1_is_not_sent() -> None:
     with pytest.raises(ValueError, match="a record of kind 0 is not sent"):
-        Packing().add(Record(LINE, b"{}"), 0, {})
+        Packing().begin(NO_OUTBOX, START).add(Record(LINE, b"{}"), 0)
 
 
 def test_a_message_of_a_newer_version_says_what_reads_it() -> None:

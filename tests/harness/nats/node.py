@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from bandit_svc.domain.events.decision_id import DecisionIds
-from bandit_svc.domain.events.record import DECISION, REWARD, Record, part_of
+from bandit_svc.domain.events.record import DECISION, REWARD, Part, Record, part_of
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.files.writer import FileWriter
@@ -25,9 +25,9 @@ _IDS = DecisionIds(bytes(32))
 _NO_FIELDS = b"\0"
 
 
-def decision(number: int, at: int) -> Record:
+def decision(number: int, at: int, part: Part = PART) -> Record:
     """Return a decision of an experiment, the one of a place."""
-    return Record(DECISION, _payload(number, at), (PART,))
+    return Record(DECISION, _payload(number, at, part), (part,))
 
 
 def reward(number: int, at: int) -> Record:
@@ -35,9 +35,9 @@ def reward(number: int, at: int) -> Record:
     return Record(REWARD, _payload(number, at))
 
 
-def _payload(number: int, at: int) -> bytes:
+def _payload(number: int, at: int, part: Part = PART) -> bytes:
     raw = _IDS.issue_raw(number, NOW_MS + at, at.to_bytes(9, "big"), deferred=False)
-    return raw + PART.key + _NO_FIELDS
+    return raw + part.key + _NO_FIELDS
 
 
 def partition_in(address: StreamAddress, record: Record) -> str:
@@ -57,7 +57,7 @@ class Node:
         self.writers: list[FileWriter] = []
         self.shipper = self.new_shipper()
 
-    def new_writer(self) -> FileWriter:
+    def new_writer(self, max_segment_bytes: int = 65_536) -> FileWriter:
         """Start a worker's end of the outbox."""
         started = FileWriter(
             self.log,
@@ -65,7 +65,7 @@ class Node:
             suffix=secrets.token_hex(4),
             fsync="never",
             fsync_interval_ms=100,
-            max_segment_bytes=65_536,
+            max_segment_bytes=max_segment_bytes,
         )
         self.writers.append(started)
         return started

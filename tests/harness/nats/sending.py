@@ -6,13 +6,14 @@ from typing import NamedTuple
 from bandit_svc.domain.events.cursor import START, Cursor
 from bandit_svc.domain.events.record import Record
 from bandit_svc.eventlog.stream.address import StreamAddress
+from bandit_svc.eventlog.stream.filling import Packing
 from bandit_svc.eventlog.stream.nats.connection import Connection
 from bandit_svc.eventlog.stream.nats.jetstream import (
     acknowledgement,
     make_streams,
     subject_of,
 )
-from bandit_svc.eventlog.stream.shipment import Packing, Shipment, encode
+from bandit_svc.eventlog.stream.shipment import Shipment, encode
 
 
 class Stretch(NamedTuple):
@@ -44,10 +45,11 @@ def message(
     """Return a message of a node; `link` is its chain and its number in that."""
     packing = Packing()
     for one in stretches:
-        packing.begin(one.source, one.after)
+        run = packing.begin(one.source, one.after)
         for sequence, record in one.records:
-            packing.add(record, sequence, {p.key: p.body for p in record.parts})
-        packing.end(one.upto)
+            run.add(record, sequence)
+        run.put_parts({p.key: p.body for _, r in one.records for p in r.parts})
+        packing.end(run, one.upto)
     return packing.shipment(node, sent_ms, mark_ms, closed=closed, link=link)
 
 

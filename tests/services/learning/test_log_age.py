@@ -11,6 +11,7 @@ import pytest
 from bandit_svc.domain.events.cursor import Cursor
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.eventlog.files.reader import DEFAULT_READ_BYTES, FileReader
+from bandit_svc.eventlog.files.scan import Scan, scan
 from bandit_svc.eventlog.interface import Batch
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.ingest import ingest
@@ -230,12 +231,16 @@ class ReaderBesideAWriter(FileReader):
         self._happens: Callable[[], object] | None = happens
 
     def read(
-        self, partition: str, after: Cursor, max_bytes: int = DEFAULT_READ_BYTES
+        self,
+        partition: str,
+        after: Cursor,
+        max_bytes: int = DEFAULT_READ_BYTES,
+        scan: Scan = scan,
     ) -> Batch:
         happens, self._happens = self._happens, None
         if happens is not None:
             happens()
-        return super().read(partition, after, max_bytes)
+        return super().read(partition, after, max_bytes, scan)
 
 
 @pytest.mark.parametrize("ends", [False, True])

@@ -15,13 +15,8 @@ from bandit_svc.domain.events.packing import Malformed
 from bandit_svc.domain.events.record import DECISION
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.interface import START, EventLogWriter, FirstAnswers, Record
-from bandit_svc.eventlog.stream.shipment import (
-    NO_OUTBOX,
-    Packing,
-    decode,
-    encode,
-    unpack,
-)
+from bandit_svc.eventlog.stream.filling import Packing
+from bandit_svc.eventlog.stream.shipment import NO_OUTBOX, decode, encode, unpack
 
 
 class AskingLog:
@@ -61,9 +56,10 @@ class AskingLog:
             self._log.append(record)
             return
         packing = Packing()
-        packing.begin(NO_OUTBOX, START)
-        packing.add(record, 0, dict(record.parts))
-        packing.end(START)
+        run = packing.begin(NO_OUTBOX, START)
+        run.add(record, 0)
+        run.put_parts(dict(record.parts))
+        packing.end(run, START)
         message = encode(packing.shipment("", self._now_ms, 0))
         decision_id = text_id(record.payload[:RAW_ID_BYTES])
         try:

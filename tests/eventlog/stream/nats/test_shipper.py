@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bandit_svc.domain.events.record import UNIT, Record
+from bandit_svc.domain.events.record import UNIT, Record, part_of
 from bandit_svc.errors import Unavailable
 from bandit_svc.eventlog.files.reader import FileReader
 from bandit_svc.eventlog.stream.address import StreamAddress
@@ -29,6 +29,7 @@ from tests.harness.nats.taken import Taken, shipments, take_all
 from tests.harness.waiting import wait_until
 
 NUMBERS = (1, 2, 3, 4, 5)
+LARGE_PART_BYTES = 60_000
 
 
 @pytest.fixture
@@ -142,6 +143,22 @@ def test_a_lost_place_costs_a_repetition_and_no_record(node: Node) -> None:
     assert taken.repeated > 0
     check_taken_once(node, taken)
     assert not any(m.damages for m in shipments(node.stream, "u0"))
+
+
+def test_no_message_gets_too_large_by_the_parts_of_its_records(node: Node) -> None:
+    parts = [part_of(bytes((n,)) * LARGE_PART_BYTES) for n in range(40)]
+    writer = node.new_writer(max_segment_bytes=2**26)
+    for after in (0, len(parts)):
+        records = (decision(1, after + at, part) for at, part in enumerate(parts))
+        # The second time the parts lie in what was read before.
+        node.append(writer, *records)
+        node.shipper.step(NOW_MS + after)
+        node.settle(NOW_MS + after)
+
+    taken = take_all(node.stream)
+    check_taken_once(node, taken)
+    assert taken.total() == 2 * len(parts)
+    assert taken.parts == {part.key: part.body for part in parts}
 
 
 def test_what_is_damaged_in_the_outbox_is_told_to_the_stream(node: Node) -> None:
