@@ -110,6 +110,66 @@ def test_a_withdrawn_decision_is_left_out_and_counted_once(
     }
 
 
+@pytest.mark.parametrize("answered_first", [False, True])
+def test_a_withdrawn_decision_that_was_answered_after_all_counts(
+    storage: Storage,
+    ingest: Ingest,
+    new_decision: NewDecision,
+    *,
+    answered_first: bool,
+) -> None:
+    ingest(new_decision("d", request_id="r"))
+    told = Withdrawal("d", 1, 0), Activation("d", 1, 7)
+    for fact in reversed(told) if answered_first else told:
+        ingest(fact)
+    view = storage.facts.decision("d")
+
+    assert view is not None
+    assert view.state == "open"
+    assert [d.decision_id for d in storage.joins.due(FOREVER_MS, 10)] == ["d"]
+    counts = storage.facts.totals(1).counts
+    assert (counts["decisions_treatment"], counts.get("decisions_withdrawn", 0)) == (
+        *(1, 0),
+    )
+
+
+def test_a_reward_of_a_decision_that_was_withdrawn_and_answered_closes_it(
+    storage: Storage,
+    ingest: Ingest,
+    new_decision: NewDecision,
+    new_reward: Callable[..., Reward],
+) -> None:
+    rule = ClosingRule(closes_after_ms=1500, window_ms=1000, on_first_reward=True)
+    ingest(new_decision("d", request_id="r"), rule=rule)
+    ingest(Withdrawal("d", 1, 0))
+    ingest(new_reward())
+    ingest(Activation("d", 1, 7))
+
+    assert [d.decision_id for d in storage.joins.due(10, 10)] == ["d"]
+
+
+def test_a_deferred_one_that_was_withdrawn_counts_when_it_is_shown(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision
+) -> None:
+    ingest(new_decision("d", request_id="r", deferred=True), Withdrawal("d", 1, 0))
+    ingest(Activation("d", 1, 7))
+
+    assert [d.decision_id for d in storage.joins.due(FOREVER_MS, 10)] == ["d"]
+    counts = storage.facts.totals(1).counts
+    assert (counts["decisions_treatment"], counts["decisions_withdrawn"]) == (1, 0)
+
+
+def test_a_withdrawal_of_another_try_of_the_request_leaves_the_answered_one(
+    storage: Storage, ingest: Ingest, new_decision: NewDecision
+) -> None:
+    ingest(new_decision("d", request_id="r", decided_at_ms=2500))
+    ingest(Withdrawal("d", 1, 0))
+    view = storage.facts.decision("d")
+
+    assert view is not None
+    assert view.state == "open"
+
+
 def test_an_ambiguous_decision_is_counted_once_and_stays_so(
     storage: Storage, ingest: Ingest, new_decision: NewDecision
 ) -> None:

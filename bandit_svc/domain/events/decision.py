@@ -152,7 +152,11 @@ class Repeat(msgspec.Struct, frozen=True, tag="repeat"):
 
 
 class Activation(msgspec.Struct, frozen=True, tag="activation"):
-    """The variant of a deferred decision was shown."""
+    """The variant of a decision was shown.
+
+    Of a deferred one, or of one that was given again to a request with its request_id,
+    which may have been withdrawn by the machine that gave it up.
+    """
 
     decision_id: str
     number: int

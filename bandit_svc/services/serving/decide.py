@@ -13,8 +13,8 @@ import msgspec
 from bandit_svc.domain.apprentice.mode import APPRENTICE
 from bandit_svc.domain.apprentice.shown import Shown
 from bandit_svc.domain.enriching.declared import EnricherName, Outcome
-from bandit_svc.domain.events.codec import encode_repeat
-from bandit_svc.domain.events.decision import Decision, Repeat
+from bandit_svc.domain.events.codec import encode_activation, encode_repeat
+from bandit_svc.domain.events.decision import Activation, Decision, Repeat
 from bandit_svc.domain.events.decision_id import text_id, uniform_from_id
 from bandit_svc.domain.experiment import Definition, Experiment
 from bandit_svc.domain.plain_values import Context
@@ -181,6 +181,11 @@ def _decide_once(
         kept = fields.kept(request.context)
         request = msgspec.structs.replace(request, context=kept)
     check_same_request(made_with, first, request)
+    if ports.first_answers is not None and not first.deferred:
+        # Who gave the request up may have withdrawn the decision. A deferred one
+        # counts when its variant is shown.
+        answered = Activation(first.id, first.number, now_ms)
+        ports.log.append(encode_activation(answered))
     payload = _payload_of(made_with, first)
     return _answer(made_with, first, payload, repeated=True)
 

@@ -49,6 +49,7 @@ from bandit_svc.storage.sqlite.rows.states import (
     DEFERRED,
     JOINED,
     OPEN,
+    WITHDRAWN,
 )
 from bandit_svc.storage.sqlite.slots.views import (
     REWARDS_OF,
@@ -69,6 +70,7 @@ _STATES: dict[int, DecisionState] = {
     OPEN: "open",
     JOINED: "joined",
     AMBIGUOUS: "ambiguous",
+    WITHDRAWN: "ambiguous",
     APART_OPEN: "open",
     APART: "joined",
 }

@@ -29,7 +29,7 @@ from bandit_svc.storage.sqlite.people.crediting import Crediting
 from bandit_svc.storage.sqlite.people.exposures import Exposures
 from bandit_svc.storage.sqlite.people.sticky import keep_sticky
 from bandit_svc.storage.sqlite.people.unit_facts import keep_unit_facts
-from bandit_svc.storage.sqlite.rows.counters import add_counts
+from bandit_svc.storage.sqlite.rows.counters import add_counts, count_refused
 from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.rows.decisions import (
     LINE,
@@ -62,8 +62,9 @@ from bandit_svc.storage.sqlite.rows.states import (
     EXPOSED,
     JOINED,
     OPEN,
+    WITHDRAWN,
 )
-from bandit_svc.storage.sqlite.stream.withdrawn import withdraw
+from bandit_svc.storage.sqlite.stream.withdrawn import take_back, withdraw
 from bandit_svc.storage.sqlite.sums.groups import Units
 from bandit_svc.storage.sqlite.sums.latencies import Latencies, add_latencies
 
@@ -161,7 +162,7 @@ class Ingesting:
         corrections += crediting.corrections.apply()
         kept = keep_corrections(self._connection, self._decisions, corrections)
         self._counts.update(kept)
-        self._count_refusals([r for r in refusals if not isinstance(r, Withdrawal)])
+        self._counts.update(count_refused(self._connection, refusals))
         self._counts.update(withdraw(self._connection, self._decisions, refusals))
         self._write_counts()
         keep_unit_facts(self._connection, [*unit_facts, *self._exposures.facts])
@@ -285,16 +286,22 @@ class Ingesting:
             self._expose(activation.decision_id, activation.activated_at_ms)
 
     def _expose(self, decision_id: str, at_ms: int) -> None:
-        """Open a deferred decision, if it is known and its time has not run out."""
+        """Open one that was deferred, in time, or withdrawn; nothing for another."""
         found = self._connection.execute(
-            "SELECT window_ms, on_first_reward, id, logged"
-            " FROM sound_decisions WHERE id = ? AND state = ?",
-            (stored_id(decision_id), DEFERRED),
+            "SELECT state, window_ms, on_first_reward, id, logged"
+            " FROM sound_decisions WHERE id = ? AND state IN (?, ?)",
+            (stored_id(decision_id), DEFERRED, WITHDRAWN),
         ).fetchone()
         if found is None:
             return
-        window_ms, on_first_reward, *kept = found
+        state, window_ms, on_first_reward, *kept = found
         decision = self._decisions.decode(*kept)
+        if state == WITHDRAWN:
+            self._counts.update(take_back(self._connection, decision))
+        if not decision.deferred:
+            if on_first_reward:
+                self._ready_at_first_reward(decision_id)
+            return
         if at_ms > last_exposure_ms(self._connection, decision, window_ms):
             self._counts[decision.number, "activations_expired"] += 1
             return
@@ -334,16 +341,6 @@ class Ingesting:
         self._connection.executemany(
             "INSERT OR IGNORE INTO metric_names VALUES (?, ?, NULL)", sorted(names)
         )
-
-    def _count_refusals(self, refusals: Sequence[Refusal | Repeat]) -> None:
-        """Count what was refused or given again, by the group of the decision."""
-        known = known_decisions(self._connection, [r.decision_id for r in refusals])
-        for refusal in refusals:
-            of = place_of(known.get(refusal.decision_id))
-            names = [f"repeats_{of}"]
-            if isinstance(refusal, Refusal):
-                names = [f"rewards_refused_{of}", f"refused_for_{refusal.field}"]
-            self._counts.update((refusal.number, name) for name in names)
 
     def _added_reward(self, reward: Reward, known: KnownDecision | None) -> None:
         """Do what follows from a new reward."""

@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from bandit_svc.domain.events.decision_id import RAW_ID_BYTES, raw_id
+from bandit_svc.domain.events.record import ACTIVATION, Record
+from bandit_svc.eventlog.files.reader import FileReader
+from bandit_svc.eventlog.interface import START
 from bandit_svc.eventlog.stream.address import stream_address
 from bandit_svc.wiring import make_stream
 from tests.harness.nats.servers import NatsServer, nats_server
@@ -39,6 +43,12 @@ def workers(server: NatsServer, tmp_path: Path) -> Iterator[list[WorkerInProcess
         worker.close()
 
 
+def logged(worker: WorkerInProcess) -> list[Record]:
+    """Return what the log of a worker has, not the stream."""
+    reader = FileReader(worker.folder / "log")
+    return [*reader.read(worker.worker.log.partition, START).records]
+
+
 def ask(worker: WorkerInProcess, name: str, unit: str = "u") -> tuple[int, Any]:
     """Ask for a decision by a request_id; return the status and the answer."""
     body = {"experiment": "hero", "unit_id": unit, "request_id": name}
@@ -62,6 +72,21 @@ def test_both_give_one_answer_and_one_decision_is_kept(
         answer["variant"] for _, answer in second
     ]
     assert taken.total() == len(names)
+
+
+def test_an_answer_that_is_given_again_is_logged_as_one_that_somebody_saw(
+    workers: list[WorkerInProcess],
+) -> None:
+    """Whoever gave the request up may have withdrawn the decision."""
+    ask(workers[0], "r")
+    assert logged(workers[1]) == []
+    workers[1].now_ms += 1
+
+    _, again = ask(workers[1], "r")
+
+    (record,) = logged(workers[1])
+    assert record.kind == ACTIVATION
+    assert record.payload[:RAW_ID_BYTES] == raw_id(again["decision_id"])
 
 
 def test_a_request_id_of_another_unit_is_refused_whichever_worker_is_asked(

@@ -15,6 +15,8 @@ APART_OPEN = 5
 """Made without consent, and its window is open."""
 APART = 6
 """The same, once it is in the sums of such decisions."""
+WITHDRAWN = 7
+"""Kept and not answered, as far as is known: an answer that comes later opens it."""
 
 # A state takes no byte where it is 0 or 1, and one byte else. A row that grows when it
 # is joined would no longer fit into its page.
