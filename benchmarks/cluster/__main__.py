@@ -22,11 +22,16 @@ from benchmarks.cluster.crowd import Crowd, Entrance, create_experiments
 from benchmarks.cluster.kills import Healed, heal, kills_of
 from benchmarks.cluster.ledger import Ledger
 from benchmarks.cluster.part import ClusterError
+from benchmarks.cluster.spread import Publications, lateness_s, quantile
 from simulators import demo_view
 
 EXPERIMENTS = 4
 RATE_PER_S = 60.0
-WARM_S = 8.0
+WARM_S = 10.0
+QUIET_S = 20.0
+"""So long nothing is killed, and it is measured how soon models are served."""
+MODELS_WITHIN_S, SERVED_WITHIN_S = 8.0, 1.0
+"""The goals: of a dead learner's experiments the next models, and of a model's way."""
 SHOW_EVERY_S = 5.0
 TEND_EVERY_S = 0.2
 ANSWERS_WITHIN_S = 60.0
@@ -70,8 +75,9 @@ class Demo:
 
     def check(self) -> bool:
         """Kill one process of each kind; return whether everything held."""
-        if self._tend_for(WARM_S):
+        if not self._learns() or self._tend_for(WARM_S):
             return False
+        spread = self._spread()
         healed: list[Healed] = []
         for kill in kills_of(self._cluster):
             self._console.print(f"Killing: {kill.name} ...")
@@ -88,6 +94,7 @@ class Demo:
             self._ledger,
         )
         self._print(healed, findings)
+        self._console.print(spread)
         held = whole and all(one.holds for one in findings)
         return held and all(one.seconds is not None for one in healed)
 
@@ -112,14 +119,49 @@ class Demo:
             self._cluster.tend()
         return False
 
+    def _learns(self) -> bool:
+        """Wait for a model of each experiment; return False if told to stop before.
+
+        Raises:
+            ClusterError: there is none after 180 s.
+        """
+        versions = self._cluster.store().model_versions
+        deadline_s = time.monotonic() + SETTLED_WITHIN_S
+        while len(versions.latest_versions()) < EXPERIMENTS:
+            if time.monotonic() > deadline_s:
+                raise ClusterError(
+                    f"there was no model of each experiment within "
+                    f"{SETTLED_WITHIN_S:.0f} s; the end of a learner's log:\n"
+                    f"{self._cluster.learners[0].log_tail()}"
+                )
+            if self._tend_for(TEND_EVERY_S):
+                return False
+        return True
+
+    def _spread(self) -> str:
+        """Return how soon published models are served while nothing is killed."""
+        watch = Publications(self._cluster.opened)
+        watch.start()
+        self._tend_for(QUIET_S)
+        watch.end()
+        late_s = lateness_s(watch.seen, self._ledger.answers(), time.monotonic())
+        return (
+            "A published model was served by every worker of every node after "
+            f"{quantile(late_s, 0.5):.2f} s (p50), "
+            f"{quantile(late_s, 0.99):.2f} s (p99) of {len(late_s)} models; the goal "
+            f"is {SERVED_WITHIN_S:g} s. Of a killed learner's experiments the next "
+            f"models came as the table says; the goal is {MODELS_WITHIN_S:g} s."
+        )
+
     def _reports(self) -> list[demo_view.Report]:
         found: list[demo_view.Report] = []
-        with BanditClient(self._cluster.nodes[-1].url, timeout_s=TIMEOUT_S) as client:
-            for key in self._keys:
+        url, key = self._cluster.nodes[-1].url, self._cluster.key
+        with BanditClient(url, key, timeout_s=TIMEOUT_S) as client:
+            for name in self._keys:
                 try:
-                    found.append(client.report(key))
+                    found.append(client.report(name))
                 except BanditClientError as error:
-                    self._console.print(f"no report of {key}: {error}")
+                    self._console.print(f"no report of {name}: {error}")
         return found
 
     def _print(self, healed: Sequence[Healed], findings: Sequence[Finding]) -> None:
@@ -149,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    shape = Shape() if options.stream else FILES
+    shape = FILES if options.files else Shape()
     with cluster_folder() as folder:
         cluster = Cluster(folder, shape)
         try:
@@ -171,6 +213,7 @@ def _run(
     for node in cluster.nodes:
         console.print(f"Dashboard of {node.name}: {node.url}/")
     console.print(
+        f"The key to sign in with: {cluster.key}\n"
         f"PostgreSQL: {cluster.postgres.url()}\n"
         f"Stream: {cluster.settings.get('BANDIT_STREAM', 'files of the web node')}\n"
         f"Visitors: {RATE_PER_S:.0f} a second. Ctrl-C stops the demo."
@@ -198,9 +241,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="kill one process of each kind, audit what is stored, and end",
     )
     parser.add_argument(
-        "--stream",
+        "--files",
         action="store_true",
-        help="two web nodes and two learners, with JetStream between them",
+        help="one web node and one learner over its files, without a stream",
     )
     return parser.parse_args(arguments)
 

@@ -16,6 +16,9 @@ from typing import NamedTuple
 
 import psycopg
 
+from bandit_svc.storage.interface import Storage
+from bandit_svc.wiring import Backends
+from benchmarks.cluster.audit import backends_of
 from benchmarks.cluster.jetstream import Nats, Ports
 from benchmarks.cluster.part import ClusterError, Part, Place
 from benchmarks.cluster.postgres import Postgres
@@ -82,6 +85,7 @@ class Cluster:
         ]
         self.key = ""
         """The secret key of the service, once it is made."""
+        self._store: Backends | None = None
         self._parts: list[Part] = []
         self._starts: dict[str, int] = {}
 
@@ -129,6 +133,16 @@ class Cluster:
                 )
             part.start()
 
+    def opened(self) -> Backends:
+        """Open the store that the nodes share; the caller closes it."""
+        return backends_of(self.nodes[0].data, self.settings)
+
+    def store(self) -> Storage:
+        """Return the store, which is opened once: a look at it costs little."""
+        if self._store is None:
+            self._store = self.opened()
+        return self._store.storage
+
     def is_whole(self) -> bool:
         """Return whether every part runs, and the engines and nodes answer."""
         return (
@@ -139,6 +153,9 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop nodes and learners, then the engines; kill what is left of them."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
         below = descendants_of(os.getpid())
         own = [part for part in self._parts if isinstance(part, WebNode | LearnerNode)]
         engines = [part for part in self._parts if part not in own]

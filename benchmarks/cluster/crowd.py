@@ -30,6 +30,8 @@ ANSWER_WITHIN_S = 5.0
 CREATED_WITHIN_S = 20.0
 AGAIN_AFTER_S, AGAIN_AFTER_AT_MOST_S = 0.3, 3.0
 REPEATABLE_SHARE = 0.5
+RECONNECTING_SHARE = 0.2
+"""Of requests, those on a connection of their own, by which another worker is met."""
 VISITORS = 4
 """Threads a node; each waits for its answer before it asks again."""
 CREATED, ACCEPTED, SERVER_ERROR = 201, 202, 500
@@ -170,9 +172,10 @@ class Visitor(threading.Thread):
             self._report(item)
 
     def _ask(self, question: _Question) -> None:
+        asked_s = time.monotonic()
         status, answer = self._post(question.node, "/v1/decisions", question.body)
         if status == CREATED:
-            self._note(question, answer)
+            self._note(question, answer, asked_s)
             return
         if 0 < status < SERVER_ERROR and status != TOO_MANY:
             self._ledger.refuse(f"decision: {status} {answer.get('detail')}")
@@ -188,9 +191,11 @@ class Visitor(threading.Thread):
     def _next(self, question: _Question) -> int:
         return (question.node + 1) % len(self._entrance.addresses)
 
-    def _note(self, question: _Question, answer: Json) -> None:
+    def _note(self, question: _Question, answer: Json, asked_s: float) -> None:
         decision_id, key = answer["decision_id"], question.body["experiment"]
-        told = Told(key, question.node, time.monotonic())
+        learned = answer.get("group") == "treatment" and question.tries == 0
+        version = answer["model_version"] if learned else None
+        told = Told(key, question.node, time.monotonic(), asked_s, version)
         self._ledger.decided(decision_id, told, question.request_id)
         context = question.body["context"]
         chance = WORLD.expected_reward(context, answer["variant"], 0)
@@ -217,6 +222,9 @@ class Visitor(threading.Thread):
     def _post(self, node: int, path: str, body: Json) -> tuple[int, Json]:
         """Return status and body of the answer; status 0 where none came."""
         connection = self._connections.pop(node, None)
+        if connection is not None and self._random.random() < RECONNECTING_SHARE:
+            connection.close()
+            connection = None
         if connection is None:
             host, port = self._entrance.addresses[node]
             connection = http.client.HTTPConnection(host, port, timeout=ANSWER_WITHIN_S)

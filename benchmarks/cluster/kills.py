@@ -8,12 +8,9 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from typing import NamedTuple
 
 from bandit_svc.errors import BanditError
-from bandit_svc.wiring import Backends
-from benchmarks.cluster.audit import backends_of
 from benchmarks.cluster.cluster import Cluster
 from benchmarks.cluster.ledger import Ledger
 
@@ -107,8 +104,7 @@ class Healing:
     def _versions(self) -> Mapping[int, int]:
         """Return the newest model of each experiment; empty where it can't be read."""
         try:
-            with closing(self._backends()) as backends:
-                return dict(backends.storage.model_versions.latest_versions())
+            return dict(self._cluster.store().model_versions.latest_versions())
         except BanditError:
             return {}
 
@@ -122,14 +118,10 @@ class Healing:
         if len(ids) < len(first):
             return False
         try:
-            with closing(self._backends()) as backends:
-                facts = backends.storage.facts
-                return all(facts.decision(one) is not None for one in ids)
+            facts = self._cluster.store().facts
+            return all(facts.decision(one) is not None for one in ids)
         except BanditError:
             return False
-
-    def _backends(self) -> Backends:
-        return backends_of(self._cluster.nodes[0].data, self._cluster.settings)
 
 
 def heal(

@@ -14,11 +14,15 @@ class Told(NamedTuple):
     Attributes:
         node: the number of the web node that answered.
         at_s: when, by the monotonic clock.
+        asked_s: when it was asked for.
+        version: of the model that chose; None for the baseline.
     """
 
     experiment: str
     node: int
     at_s: float
+    asked_s: float = 0.0
+    version: int | None = None
 
 
 class Ledger:
@@ -61,6 +65,11 @@ class Ledger:
         """Note an answer that says the request itself was wrong."""
         with self._lock:
             self.refused[answer] += 1
+
+    def answers(self) -> list[Told]:
+        """Return all answers so far."""
+        with self._lock:
+            return list(self.decisions.values())
 
     def first_since(self, node: int, since_s: float) -> str | None:
         """Return the first decision that a node answered after a moment, if any."""

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.cluster.part import LOOPBACK, ClusterError, Command, Part, Place, plain
+from benchmarks.cluster.part import ClusterError, Command, Part, Place, plain
 from benchmarks.cluster.processes import children_of, command_of, descendants_of
 
 PROGRAM = str(Path(sys.executable).with_name("bandit-svc"))
@@ -31,8 +31,6 @@ class WebNode(Part):
         self.url = f"http://{place.host}:{port}"
         words = [PROGRAM, "web", "--data", str(data), "--host", place.host]
         words += ["--port", str(port), "--workers", str(WORKERS)]
-        if place.host == LOOPBACK:
-            words.append("--dev")
         named = {"BANDIT_NODE": data.name, **settings}
         super().__init__(data.name, place, Command(words, named), _log_of(data))
 
