@@ -120,6 +120,9 @@ class Catalog:
         self._look_again()
         experiment = self._experiments.get(key)
         if experiment is None:
+            self._look_now()
+            experiment = self._experiments.get(key)
+        if experiment is None:
             raise unknown_experiment(key, "/experiment")
         return experiment
 
@@ -131,6 +134,9 @@ class Catalog:
         """
         self._look_again()
         experiment = self._numbers.get(number)
+        if experiment is None:
+            self._look_now()
+            experiment = self._numbers.get(number)
         if experiment is None:
             raise NotFound(
                 "the experiment of this decision_id is not in the store any more"
@@ -229,6 +235,15 @@ class Catalog:
             raise fault
         return swapped
 
+    def _look_now(self) -> None:
+        """Look behind what was heard, before anybody is told that nothing is there.
+
+        Raises:
+            Unavailable: the store's server is away, so that nobody knows.
+        """
+        self._storage.experiments.look()
+        self._look_again()
+
     def _look_again(self) -> None:
         if self._storage.experiments.version() == self._seen_version:
             return
@@ -243,6 +258,7 @@ class Catalog:
                     raise
                 # Decisions go on with what was read last. When the server is there
                 # again, its number is another one.
+                self._storage.experiments.missed()
             # Last, so that another thread never sees the number before the rows.
             self._seen_version = version
 

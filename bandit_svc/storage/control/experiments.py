@@ -57,5 +57,19 @@ class Experiments(Protocol):
     def version(self) -> int:
         """Return a number that differs after any change to experiments or keys.
 
-        Cheap enough for every request (well under a microsecond embedded).
+        Cheap enough for every request (well under a microsecond embedded). Of what
+        another machine changes it tells a moment later; see `look`.
+        """
+
+    def look(self) -> None:
+        """Make `version` tell of everything that was changed until now.
+
+        Raises:
+            Unavailable: the store's server is away.
+        """
+
+    def missed(self) -> None:
+        """Make `version` differ again, since what it told of could not be read.
+
+        It does so when the store's server answers.
         """

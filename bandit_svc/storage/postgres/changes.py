@@ -21,6 +21,10 @@ class Changes:
         self._listening = listening
         self.read = listening.number
         """Return the number, from memory."""
+        self.look = listening.look
+        """Read the number from the server."""
+        self.missed = listening.missed
+        """Let the number differ, as soon as the server answers."""
 
     @contextmanager
     def changing(self) -> Iterator[None]:

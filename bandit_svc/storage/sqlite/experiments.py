@@ -131,6 +131,14 @@ class SqliteExperiments:
         """See the interface."""
         return self._version_file.read()
 
+    def look(self) -> None:
+        """See the interface."""
+        self._version_file.look()
+
+    def missed(self) -> None:
+        """See the interface."""
+        self._version_file.missed()
+
 
 def add_revision(
     connection: sqlite3.Connection,

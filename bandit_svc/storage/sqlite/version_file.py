@@ -32,6 +32,13 @@ class VersionFile:
         # nobody may rely on what was read before.
         return int.from_bytes(os.urandom(_SIZE) if number == _CHANGING else number)
 
+    def look(self) -> None:
+        """Return: every process sees the number at once."""
+
+    def missed(self) -> None:
+        """Set a new number, so that everybody reads again."""
+        self.bump()
+
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Change the number around a transaction, so that every process sees it.

@@ -53,6 +53,8 @@ class Listening:
         self._ends = False
         self._number = 0
         self._times_lost = 0
+        self._times_looked = 0
+        self._was_missed = False
         self._was_heard = self._is_heard = False
         self._open: dict[int, float] = {}
         self._newest: dict[str, dict[int, int]] = {}
@@ -72,8 +74,24 @@ class Listening:
         if self._open and self._is_heard:
             now_s = time.monotonic()
             if any(until_s > now_s for until_s in list(self._open.values())):
-                return -1 - int(now_s * TICKS_A_SECOND)
+                ticks = int(now_s * TICKS_A_SECOND)
+                return -1 - ticks - self._times_looked * _HEARD_ANEW
         return self._number + self._times_lost * _HEARD_ANEW
+
+    def look(self) -> None:
+        """Read the number now: what was said may not have been heard yet.
+
+        Raises:
+            Unavailable: the server is away.
+        """
+        with self._database.soon() as plain:
+            self._look(plain, with_models=False)
+        # While a change is under way, within a tick as well.
+        self._times_looked += 1
+
+    def missed(self) -> None:
+        """Let the number differ at the next look: what it told of was not read."""
+        self._was_missed = True
 
     def newest(self, table: str) -> Versions:
         """Return the newest version of each experiment, by its number.
@@ -182,8 +200,11 @@ class Listening:
                 self._hear(said.payload)
             now_s = time.monotonic()
             if now_s - looked_s >= LOOK_EVERY_S:
+                missed, self._was_missed = self._was_missed, False
                 with_models = now_s - models_s >= LOOK_AT_MODELS_EVERY_S
                 self._look(plain, with_models=with_models)
+                # This connection may have outlived what made another one fail.
+                self._times_lost += missed
                 looked_s = now_s
                 models_s = now_s if with_models else models_s
 
