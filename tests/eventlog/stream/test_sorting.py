@@ -100,7 +100,7 @@ def begun(_: str) -> OpenRun:
 
 
 def added(records: Sequence[Record], parts: Mapping[bytes, bytes]) -> dict[str, bytes]:
-    """What adding each record gives, by partition."""
+    """Return what adding each record gives, by partition."""
     runs: dict[str, OpenRun] = {}
     for sequence, record in enumerate(records, AFTER.sequence):
         number = number_in(record)
