@@ -207,6 +207,11 @@ LEARNER_SHARDS = _latest(
     "Partitions of the stream that this learner holds, with their experiments; 0 for "
     "one that has all of the log.",
 )
+UNSCORED = _latest(
+    "bandit_unscored_decisions",
+    "Joined decisions that the candidates of this learner's experiments have not "
+    "reached, in the newest tick.",
+)
 PENDING = _latest(
     "bandit_pending_decisions",
     "Decisions whose reward window is still open.",

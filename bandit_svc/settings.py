@@ -220,6 +220,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "live (auto), or all, while the others wait."
         ),
     ] = "auto"
+    scorers: Annotated[
+        int,
+        About(
+            "Number of processes in which a learner scores candidate policies, each "
+            "experiment in one of them; 0 scores them in the learner itself.",
+            0,
+            64,
+        ),
+    ] = 0
     learner_tick_ms: Annotated[
         int, About("Milliseconds between learner ticks.", 1, 60_000)
     ] = 150

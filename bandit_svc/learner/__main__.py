@@ -26,11 +26,12 @@ from bandit_svc.learner.agreed_time import AgreedTime
 from bandit_svc.learner.jobs_child import JobsChild
 from bandit_svc.learner.loop import GC_THRESHOLD, Learner
 from bandit_svc.learner.reporting import Reporting
+from bandit_svc.learner.scoring.scorers import Scorers
 from bandit_svc.learner.scraped.metrics_server import metrics_served
 from bandit_svc.learner.sharing.share import Everything
 from bandit_svc.learner.sharing.taking import work_of
 from bandit_svc.learner.weather.watch import watch_of
-from bandit_svc.services.checks.degraded import LEARNER
+from bandit_svc.services.checks.degraded import LEARNER, SCORERS
 from bandit_svc.services.managing.privacy.erase_unit import erase_unit
 from bandit_svc.settings import Settings, settings_from
 from bandit_svc.signals import StopSignal
@@ -86,10 +87,13 @@ class Process:
         self._supervisor = supervisor
         self._waiting = False
         self._jobs = JobsChild()
+        self._scorers: Scorers | None = None
         self._time: AgreedTime | None = None
 
     def run(self, backends: Backends) -> None:
         """Take the lease when it is free, then learn; return when told to stop."""
+        if backends.settings.scorers:
+            self._scorers = Scorers(backends.settings)
         while not self._wait(0.0):
             try:
                 with work_of(backends) as share:
@@ -112,7 +116,7 @@ class Process:
             self._tick_for_ever(backends, share)
         finally:
             weather.stop()
-            self._jobs.stop()
+            self._stop_children()
 
     def _tick_for_ever(self, backends: Backends, share: Everything) -> None:
         while not self._wait(0.0):
@@ -154,6 +158,9 @@ class Process:
             on_batch=self._beat,
             share=share,
         )
+        if self._scorers is not None:
+            self._scorers.begin()
+            learner.score_with(self._scorers)
         pause_s = backends.settings.learner_tick_ms / 1000
         stopped = False
         while not stopped:
@@ -162,6 +169,8 @@ class Process:
             tick = learner.tick()
             time.worked()
             metrics.DEGRADED.labels(LEARNER).set(0)
+            if self._scorers is not None:
+                metrics.DEGRADED.labels(SCORERS).set(not self._scorers.are_well)
             reporting.count(tick)
             reporting.refresh(time.now_ms())
             share.settle(all_of_it=erasing)
@@ -181,8 +190,8 @@ class Process:
 
     def _erase(self, settings: Settings, now_ms: Callable[[], int]) -> None:
         """Erase the unit that waits for it, between two learners."""
-        # Jobs read what is blanked; they begin anew.
-        self._jobs.stop()
+        # They read what is blanked, and begin anew.
+        self._stop_children()
         done = None
         with closing(Backends(settings)) as fresh:
             try:
@@ -193,6 +202,11 @@ class Process:
             _log.info("erasure %s is done", done.id)
         elif self._wait(PAUSE_AFTER_FAULT_S):
             _log.info("an erasure is not done; the next learner ends it")
+
+    def _stop_children(self) -> None:
+        self._jobs.stop()
+        if self._scorers is not None:
+            self._scorers.stop()
 
     def _agreed_time(self, backends: Backends) -> AgreedTime:
         """Return the one clock of this process, which outlives a failed tick."""

@@ -17,6 +17,8 @@ from bandit_svc.domain.times import Deadline
 from bandit_svc.learner.apprentices import follow_apprentice
 from bandit_svc.learner.archiving import ArchiveState, Archiving
 from bandit_svc.learner.relearning import Relearning
+from bandit_svc.learner.scoring.scored import Evaluating
+from bandit_svc.learner.scoring.scorers import Scorers
 from bandit_svc.learner.sharing.gathering import Gathering
 from bandit_svc.learner.sharing.share import EVERYTHING, Everything
 from bandit_svc.learner.splits import SplitWatch
@@ -126,6 +128,7 @@ class Learner:
             share: the part of the work that is this learner's.
         """
         self._share = share
+        self._scorers: Scorers | None = None
         self._storage = backends.storage
         self._backends = backends
         self._settings = backends.settings
@@ -135,7 +138,7 @@ class Learner:
         self._clock_s = clock_s
         self._on_batch = on_batch
         self._definitions = Definitions(backends.storage.experiments)
-        self._trainers: dict[int, tuple[ProgressiveEvaluator, Trainer]] = {}
+        self._trainers: dict[int, tuple[Evaluating, Trainer]] = {}
         self._gathering = Gathering(
             backends, self._definitions, share, on_batch, self._turn
         )
@@ -157,12 +160,22 @@ class Learner:
         self._positions: Mapping[int, int] | None = None
         self._last_stepped = 0
 
+    def score_with(self, scorers: Scorers) -> None:
+        """Let other processes evaluate candidates; call it before the first tick.
+
+        Args:
+            scorers: with no experiment.
+        """
+        self._scorers = scorers
+
     def tick(self) -> Tick:
         """Do one round of every step."""
         # Read before the ingest, so that what closed by then has all its rewards.
         now_ms = self._now_ms()
         # A decision that is joined too early has lost its rewards for good.
         hold = self._clock_holds()
+        if self._scorers is not None:
+            self._scorers.look()
         if self._share.look():
             self._follow_share()
         before = self._positions
@@ -197,6 +210,8 @@ class Learner:
     def _forget(self, number: int) -> None:
         self._trainers.pop(number, None)
         self._splits.forget(number)
+        if self._scorers is not None:
+            self._scorers.forget(number)
 
     def _learn(
         self,
@@ -328,16 +343,24 @@ class Learner:
 
         return asked
 
-    def _trainer(self, number: int) -> tuple[ProgressiveEvaluator, Trainer]:
+    def _trainer(self, number: int) -> tuple[Evaluating, Trainer]:
         found = self._trainers.get(number)
         if found is None:
             ports = (self._storage, self._definitions, number)
-            evaluator = ProgressiveEvaluator(
-                *ports, keep_every_ms=self._settings.publish_every_ms
-            )
+            evaluator = self._evaluator(number)
             trainer = Trainer(*ports, evaluator, self._on_batch)
             found = self._trainers[number] = (evaluator, trainer)
         return found
+
+    def _evaluator(self, number: int) -> Evaluating:
+        if self._scorers is not None:
+            return self._scorers.evaluator(self._storage.joins, number)
+        return ProgressiveEvaluator(
+            self._storage,
+            self._definitions,
+            number,
+            keep_every_ms=self._settings.publish_every_ms,
+        )
 
     def drain(self, timeout_s: float) -> bool:
         """Tick until a tick is idle (return True) or the time is over (False)."""

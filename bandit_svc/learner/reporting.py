@@ -133,6 +133,7 @@ class Reporting:
         """
         self._happened |= {number for number, _ in tick.ingested.counts}
         self._happened |= tick.stepped
+        metrics.UNSCORED.set(sum(done.behind for done in tick.evaluated.values()))
         if tick.archive is not None:
             metrics.ARCHIVE_LAG.set(tick.archive.lag_s)
             failed = tick.archive.fault is not None

@@ -4,12 +4,16 @@ import os
 import resource
 import signal
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from bandit_svc.settings import Settings
+from bandit_svc.wiring import Backends
 from tests.harness.learner_process import StartLearner
+from tests.harness.process import children_of, command_of, is_gone
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -129,6 +133,32 @@ def test_it_ends_with_the_supervisor_that_it_was_given(
 
     assert orphan.wait_for_end() == 0
     assert ours.process.poll() is None
+
+
+def test_its_scorers_live_and_die_with_it(
+    start: StartLearner,
+    settings: Settings,
+    initialise: Act,
+    decide_once: Act,
+    learned: Learned,
+) -> None:
+    initialise()
+    learner = start(BANDIT_SCORERS="2")
+    decide_once()
+    learner.wait_for(lambda: learned() == 1, "learned")
+
+    def scored() -> bool:
+        with closing(Backends(settings)) as backends:
+            rows = backends.storage.evaluations.scores(1)
+        return bool(rows) and all(row.cursor == 1 for row in rows)
+
+    learner.wait_for(scored, "scored")
+    # One experiment is scored by one of them, and the other one is not needed yet.
+    (scorer,) = children_of(learner.pid)
+    assert "bandit_svc.learner.scoring" in command_of(scorer)
+    learner.process.kill()
+
+    wait_until(lambda: is_gone(scorer), "the scorer gone")
 
 
 def test_a_wrong_setting_is_a_sentence_and_exit_2(start: StartLearner) -> None:

@@ -51,6 +51,7 @@ _LEARNER_SETTINGS = (
         "data",
         "store",
         "stream",
+        "scorers",
         "learner_tick_ms",
         "learner_nice",
         "learner_host",

@@ -18,6 +18,8 @@ UNREAD_MS = 30_000
 """A learner reads the log several times a second."""
 DAMAGE, UNREADABLE, MODELS = "damage", "unreadable", "models"
 LEARNER, STORE, UNREAD = "learner", "store", "unread"
+SCORERS = "scorers"
+"""Models are learned all the same; the learner's metrics alone tell of it."""
 ARCHIVE = "archive"
 """A missing archive keeps no worker from its work."""
 WEATHER, ENRICHERS = "weather", "enrichers"

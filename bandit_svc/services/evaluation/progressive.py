@@ -153,6 +153,17 @@ class ProgressiveEvaluator:
             else:
                 self._learners_stored_at_ms = now_ms
 
+    @property
+    def is_unsaved(self) -> bool:
+        """True if rows differ from those last stored."""
+        changed = any(candidate.changed for candidate in self._candidates.values())
+        return changed or self._dropped
+
+    @property
+    def reached(self) -> int:
+        """The position of the least advanced candidate."""
+        return min(self._cursors(), default=0)
+
     def _cursors(self) -> set[int]:
         return {candidate.cursor for candidate in self._candidates.values()}
 

@@ -12,6 +12,7 @@ from bandit_svc.domain.events.decision_id import DecisionIds
 from bandit_svc.domain.experiment import Experiment
 from bandit_svc.errors import BanditError, LogUnreadable
 from bandit_svc.eventlog.interface import EventLogReader
+from bandit_svc.services.checks.degraded import UNLEARNED_MS, silence
 from bandit_svc.services.checks.nodes import node_faults
 from bandit_svc.services.learning.adjusted_uplift import adjusted
 from bandit_svc.services.managing.log_damage import log_damage
@@ -103,6 +104,9 @@ def _experiments(storage: Storage, now_ms: int) -> Iterator[str]:
         name = f"experiment {experiment.key!r}"
         yield from _guarded(f"the model of {name}", _model(storage, experiment))
         yield from _guarded(
+            f"the candidates of {name}", _candidates(storage, experiment, now_ms)
+        )
+        yield from _guarded(
             f"the newest decision of {name}", _clock(storage, experiment, now_ms)
         )
         yield from _guarded(
@@ -137,6 +141,27 @@ def _model(storage: Storage, experiment: Experiment) -> Iterator[str]:
             f"{name} has learned up to position {meta.cursor}, and the store holds "
             f"{last} joined decisions: the store is older than its models"
         )
+
+
+def _candidates(storage: Storage, experiment: Experiment, now_ms: int) -> Iterator[str]:
+    """Compare the most advanced candidate with a model that is some minutes old."""
+    if silence(storage.clock.kept(), now_ms) is not None:
+        # Without a learner nothing is scored.
+        return
+    number = experiment.number
+    rows = storage.evaluations.scores(number)
+    reached = max((row.cursor for row in rows), default=0)
+    for meta in storage.model_versions.metas(number):
+        age_ms = now_ms - meta.created_at_ms
+        if meta.cursor > reached and age_ms > UNLEARNED_MS:
+            yield (
+                f"the candidates of experiment {experiment.key!r} are scored up to "
+                f"position {reached}, and model version {meta.version}, "
+                f"{age_ms // 1000} s old, has learned up to {meta.cursor}: they can't "
+                "keep up, or the processes that score them fail; look at the learner's "
+                "log, and see BANDIT_SCORERS and evaluate_share"
+            )
+            return
 
 
 def _adjusted(storage: Storage, experiment: Experiment) -> Iterator[str]:

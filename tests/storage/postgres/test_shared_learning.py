@@ -8,6 +8,7 @@ from typing import Final
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from bandit_svc.domain.events.decision_id import SECRET_BYTES
 from bandit_svc.eventlog.files.reader import FileReader
@@ -18,6 +19,7 @@ from bandit_svc.eventlog.stream.outbox import Outbox
 from bandit_svc.eventlog.stream.partitions import partition_names, partition_of
 from bandit_svc.eventlog.stream.shipper import Shipper
 from bandit_svc.learner.loop import Learner, Tick
+from bandit_svc.learner.scoring.scorers import Scorers
 from bandit_svc.learner.sharing.share import SharedWork
 from bandit_svc.services.learning.replay import replay
 from bandit_svc.services.managing import lifecycle
@@ -31,7 +33,8 @@ from bandit_svc.wiring import Backends
 from tests.harness.nats.sending import Sender
 from tests.harness.nats.servers import NatsServer, nats_server
 from tests.harness.service import T0_MS, Service
-from tests.harness.stored.postgres import SCHEMA, as_it_was_made
+from tests.harness.stored.postgres import SCHEMA, as_it_was_made, url_of
+from tests.harness.waiting import wait_until
 
 PARTITIONS: Final = 4
 EXPERIMENTS: Final = 5
@@ -43,7 +46,7 @@ _RUN_OUT: Final = "SET expires_at = expires_at - interval '601 s'"
 class SharingLearner:
     """One learner of a cluster, which beats and ticks when it is told to."""
 
-    def __init__(self, world: "Cluster", name: str) -> None:
+    def __init__(self, world: "Cluster", name: str, scorers: int = 0) -> None:
         self.name = name
         self.backends = Backends(Settings(data=str(world.folder), publish_every_ms=0))
         self.backends.reader = stream_source(world.address, name)
@@ -64,6 +67,12 @@ class SharingLearner:
             clock_s=lambda: 0.0,
             share=self.share,
         )
+        store = url_of(world.postgres, SCHEMA)
+        self.scorers = Scorers(
+            replace(self.backends.settings, store=store, scorers=scorers)
+        )
+        if scorers:
+            self.learner.score_with(self.scorers)
 
     def tick(self) -> Tick:
         """Tick and settle, as a process does."""
@@ -76,6 +85,7 @@ class SharingLearner:
         return {held.shard for held in self.member.held()}
 
     def close(self) -> None:
+        self.scorers.stop()
         self.backends.close()
         self._leases.close()
 
@@ -119,8 +129,8 @@ class Cluster:
         )
         assert (copy.number, copy.definition) == (made.number, made.definition)
 
-    def join(self, name: str) -> SharingLearner:
-        made = SharingLearner(self, name)
+    def join(self, name: str, scorers: int = 0) -> SharingLearner:
+        made = SharingLearner(self, name, scorers)
         self.learners.append(made)
         return made
 
@@ -286,4 +296,28 @@ def test_shards_move_to_a_learner_that_joins_and_back(cluster: Cluster) -> None:
     one.tick()
     one.tick()
     assert len(one.shards) == PARTITIONS + 1
+    cluster.same_as_embedded()
+
+
+def test_what_scorers_say_is_written_with_the_token_of_the_shard(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two = cluster.join("one", scorers=2), cluster.join("two", scorers=1)
+    one.member.beat()
+    cluster.play()
+    wait_until(lambda: one.tick().idle, "the first learner idle")
+    cluster.same_as_embedded()
+    # It has published a model, and its scorers have still to answer.
+    cluster.play()
+    one.learner.tick()
+    cluster.run_out(one)
+    two.member.beat()
+    wait_until(lambda: two.tick().idle, "the second learner idle")
+
+    def refused() -> bool:
+        one.learner.tick()
+        return any(r.name == "bandit_svc.learner.loop" for r in caplog.records)
+
+    with caplog.at_level(logging.WARNING):
+        wait_until(refused, "rows refused")
     cluster.same_as_embedded()

@@ -1,0 +1,1 @@
+"""Candidates that are scored in processes of their own, beside the learner's."""
