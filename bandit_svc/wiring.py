@@ -39,6 +39,7 @@ from bandit_svc.services.archiving.follow_erasure import follow_erasure
 from bandit_svc.services.archiving.ports import ArchivePorts
 from bandit_svc.services.checks.learner_watch import LearnerWatch
 from bandit_svc.services.checks.nodes import Node, nodes_of
+from bandit_svc.services.checks.outbox import OutboxState, outbox_state
 from bandit_svc.services.learning.definitions import Definitions
 from bandit_svc.services.learning.join import sum_up
 from bandit_svc.services.managing.moving.ports import MovePorts
@@ -292,6 +293,17 @@ def node_shipper(settings: Settings, outbox: Outbox) -> Shipper:
         node,
         address.partitions,
     )
+
+
+def node_outbox(settings: Settings) -> OutboxState | None:
+    """Return what waits in this machine's outbox; None without a stream.
+
+    Raises:
+        LogUnreadable: the event log can't be read now.
+    """
+    if settings.stream == FILES:
+        return None
+    return outbox_state(Path(settings.data).resolve(), settings.node)
 
 
 def make_stream(settings: Settings) -> None:

@@ -15,12 +15,20 @@ from bandit_svc.cli.opening import opened
 from bandit_svc.cli.options import archive_option, data_option, option, settings_of
 from bandit_svc.cli.service import private_folder
 from bandit_svc.clock import now_ms
+from bandit_svc.errors import LogUnreadable
 from bandit_svc.eventlog.bounded import shortages
 from bandit_svc.eventlog.kept import kept_faults
 from bandit_svc.services.archiving.faults import archive_faults, archive_state
+from bandit_svc.services.checks.outbox import outbox_fault, outbox_line
 from bandit_svc.services.managing.doctor import examine
 from bandit_svc.settings import Settings
-from bandit_svc.wiring import Backends, log_folder, log_limits, log_room
+from bandit_svc.wiring import (
+    Backends,
+    log_folder,
+    log_limits,
+    log_room,
+    node_outbox,
+)
 
 
 @click.command()
@@ -46,6 +54,8 @@ def doctor(
 ) -> None:
     """Check the store, the event log, the models, the clock, the disk and the archive.
 
+    With BANDIT_STREAM it tells how many bytes of this machine's outbox the stream has
+    not acknowledged, for how long, and up to where it has.
     Prints one line for each fault and exits 1, or says that there is none.
     Changes nothing but the list of damages, to which it adds damaged rows of the
     store. May run beside a running service.
@@ -66,17 +76,37 @@ def doctor(
             *private_folder.faults(backends.folder),
             *_limit_faults(backends.settings),
             *kept_faults(log_folder(backends.settings)),
+            *_outbox_faults(backends.settings),
         )
         faults = examine(backends.storage, backends.reader, now_ms(), around)
         if not faults:
             faults = archive_faults(backends.storage, backends.archive)
         if not faults and backends.archive is not None:
             click.echo(archive_state(backends.archive))
+        if not faults:
+            for line in _outbox_lines(backends.settings):
+                click.echo(line)
     for fault in faults:
         click.echo(fault)
     if faults:
         raise click.exceptions.Exit(1)
     click.echo("no faults found")
+
+
+def _outbox_lines(settings: Settings) -> list[str]:
+    """Return how far the stream has what this machine logged, if there is one."""
+    state = node_outbox(settings)
+    return [] if state is None else [outbox_line(state, now_ms())]
+
+
+def _outbox_faults(settings: Settings) -> list[str]:
+    """Return a sentence where the outbox is not sent."""
+    try:
+        state = node_outbox(settings)
+    except LogUnreadable as error:
+        return [str(error)]
+    fault = None if state is None else outbox_fault(state, now_ms())
+    return [] if fault is None else [fault]
 
 
 def _permission_faults(folder: Path) -> list[str]:

@@ -94,15 +94,20 @@ class Outbox:
 
     def node(self, wanted: str) -> str:
         """Return the node's name: the wanted one, or one that is drawn once."""
-        if wanted:
-            return checked_node(wanted)
-        path = self._folder / _NODE
-        try:
-            return checked_node(path.read_text().strip())
-        except FileNotFoundError:
+        name = self.known_node(wanted)
+        if not name:
             name = secrets.token_hex(6)
             self._write(_NODE, f"{name}\n".encode())
-            return name
+        return name
+
+    def known_node(self, wanted: str) -> str:
+        """Return the node's name as `node` does; "" where none was drawn yet."""
+        if wanted:
+            return checked_node(wanted)
+        try:
+            return checked_node((self._folder / _NODE).read_text().strip())
+        except FileNotFoundError:
+            return ""
 
     def place(self) -> Place:
         """Return the place that was kept last, or the beginning where it is lost."""

@@ -10,18 +10,20 @@ from flask import Blueprint, redirect
 from werkzeug.wrappers import Response
 
 from bandit_svc import __version__
+from bandit_svc.errors import LogUnreadable
 from bandit_svc.eventlog.bounded import shortages
 from bandit_svc.eventlog.interface import PartitionStatus
 from bandit_svc.services.checks.check import WORDS
 from bandit_svc.services.checks.degraded import damage_reasons
 from bandit_svc.services.checks.nodes import clock_fault, nodes_of
 from bandit_svc.services.checks.operations import Measured, operation_checks
+from bandit_svc.services.checks.outbox import outbox_fault, outbox_line
 from bandit_svc.services.checks.who_learns import who_learns
 from bandit_svc.storage.overview import SummaryRow
 from bandit_svc.web.access.own_address import own
 from bandit_svc.web.counters import Counters, read_counters
 from bandit_svc.web.page_context import PageContext, render
-from bandit_svc.wiring import log_limits, log_room
+from bandit_svc.wiring import log_limits, log_room, node_outbox
 
 Json = dict[str, Any]
 MOST_LISTED = 50
@@ -50,6 +52,7 @@ def register(routes: Blueprint, page_context: PageContext) -> None:
             partitions=partitions[-MOST_LISTED:],
             partition_count=len(partitions),
             nodes=_nodes(page_context, now_ms),
+            outbox=_outbox(page_context, now_ms),
             log_bytes=sum(p.bytes for p in partitions),
             store_bytes=storage.size_bytes(),
             models=[_model(row, keys, now_ms) for row in rows[:MOST_LISTED]],
@@ -82,6 +85,17 @@ def _nodes(page_context: PageContext, now_ms: int) -> list[Json]:
         }
         for node in nodes_of(page_context.storage.facts.marks())[:MOST_LISTED]
     ]
+
+
+def _outbox(page_context: PageContext, now_ms: int) -> Json | None:
+    """Return how far the stream has this machine's outbox; None without a stream."""
+    try:
+        state = node_outbox(page_context.backends.settings)
+    except LogUnreadable as error:
+        return {"fault": error.message, "line": ""}
+    if state is None:
+        return None
+    return {"fault": outbox_fault(state, now_ms), "line": outbox_line(state, now_ms)}
 
 
 def _quarantined(page_context: PageContext, keys: dict[int, str]) -> list[Json]:
