@@ -77,7 +77,7 @@ stretches = st.builds(lambda records, count: records * count, written, st.just(4
 
 
 def segment(records: Sequence[Record], *, footer: bool) -> bytes:
-    """The frames of records from AFTER on, each part in front of its first use."""
+    """Return the frames of records from AFTER on, parts before their first use."""
     frames: list[bytes] = []
     named: set[Part] = set()
     sequence = AFTER.sequence
@@ -113,7 +113,7 @@ def added(records: Sequence[Record], parts: Mapping[bytes, bytes]) -> dict[str, 
 
 
 def check(data: bytes, most: int | None) -> None:
-    """Require of both ways the same."""
+    """Require the same of both ways."""
     read = scan(data, IDENTITY, AFTER.sequence, most)
     sorting = Sorting(PARTITIONS, begun)
 
