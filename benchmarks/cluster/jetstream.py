@@ -49,17 +49,19 @@ class Nats(Part):
         """Make its folder and its configuration."""
         host, ports = self._place.host, self._ports
         self._folder.mkdir()
-        config = {
+        config: dict[str, object] = {
             "server_name": self.name,
             "listen": f"{host}:{ports.client}",
             "http": f"{host}:{ports.monitor}",
             "jetstream": {"store_dir": str(self._folder / "store")},
-            "cluster": {
+        }
+        # One that is alone would wait for others to elect a leader with.
+        if len(self._routes) > 1:
+            config["cluster"] = {
                 "name": "bandit",
                 "listen": f"{host}:{ports.route}",
                 "routes": [f"nats://{host}:{port}" for port in self._routes],
-            },
-        }
+            }
         # The format of nats-server is a superset of JSON.
         (self._folder / "nats.conf").write_text(json.dumps(config))
 

@@ -9,14 +9,14 @@ which. NETWORK_SECONDS is how long each link is away; from 10 on, the cluster is
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from benchmarks.cluster.audit import audit, is_settled
-from benchmarks.cluster.cluster import FILES, Cluster, cluster_folder
+from benchmarks.cluster.audit import audit, backends_of, is_settled, read_stored
+from benchmarks.cluster.cluster import Cluster, Shape, cluster_folder
 from benchmarks.cluster.crowd import Crowd, Entrance, create_experiments
 from benchmarks.cluster.kills import Healing
 from benchmarks.cluster.ledger import Ledger
@@ -33,8 +33,8 @@ from tests.harness.waiting import GENEROUS_S, wait_until
 pytestmark = pytest.mark.e2e
 
 SECONDS = float(os.environ.get("NETWORK_SECONDS", "3"))
-WHOLE = FILES
-SHORT = FILES
+WHOLE = Shape()
+SHORT = Shape(servers=1, nodes=1, learners=1)
 HOW = "namespaces" if can_make_namespaces() else "proxies"
 EXPERIMENTS = 2
 RATE_PER_S = 60.0
@@ -73,6 +73,18 @@ class Apart(NamedTuple):
         except ClusterError as error:
             return "503" in str(error)
         return False
+
+    def unsettled(self) -> str:
+        """Return the logs, and behind them what has not joined and who is heard."""
+        settings = self.cluster.settings
+        with closing(backends_of(self.data, settings)) as backends:
+            stored = read_stored(backends.storage)
+            marks = backends.storage.facts.marks()
+        missing = self.ledger.decisions.keys() - stored.rewards.keys()
+        return (
+            f"{self.logs()}\n{stored.pending} decisions wait, {len(missing)} that were "
+            f"answered have not joined: {sorted(missing)[:3]}; {marks}"
+        )
 
     def logs(self) -> str:
         """Return the end of the log of each part."""
@@ -131,7 +143,7 @@ def test_nothing_is_lost_or_doubled_by_links_that_are_away_or_bad(
     wait_until(
         lambda: is_settled(apart.data, settings, apart.ledger),
         "everything joined",
-        output=apart.logs,
+        output=apart.unsettled,
     )
     found = audit([apart.data], settings, apart.ledger)
     assert [one for one in found if not one.holds] == []
