@@ -18,10 +18,16 @@ Values = Sequence[Any]
 
 
 class Connection:
-    """One connection; it takes the statements of the embedded store."""
+    """One connection; it takes the statements of the embedded store.
+
+    Attributes:
+        plain: takes those of the server.
+        is_beside: whether its transaction that writes has others beside it.
+    """
 
     def __init__(self, plain: "psycopg.Connection[Row]", dialect: Dialect) -> None:
         self.plain = plain
+        self.is_beside = False
         self._dialect = dialect
         self._copies: dict[str, Copy | None] = {}
 

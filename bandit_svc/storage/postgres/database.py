@@ -4,9 +4,10 @@ Owns how the server is reached, one connection a thread, the order of writers an
 translation of the server's errors. Must not know what any table means.
 
 Writers come one after the other, as they do in the embedded store: what a transaction
-has read is still so when it writes. The lock is the server's and ends with the
-transaction; the server ends one that stays idle, so that a process that was stopped
-holds up the others for `IDLE_S` at most.
+has read is still so when it writes. Those that write only what is of one shard come
+side by side (`beside_others`), and keep all others out. The lock is the server's and
+ends with the transaction; the server ends one that stays idle, so that a process that
+was stopped holds up the others for prepared.IDLE_S at most.
 """
 
 import threading
@@ -14,24 +15,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import conninfo
 from psycopg import sql as names
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper, Loader
 from psycopg.pq import TransactionStatus
 
 from bandit_svc.domain.events.damage import Damage
 from bandit_svc.errors import InvalidInput, Unavailable, WayOut
 from bandit_svc.storage.postgres.connection import Connection, Row, Values
 from bandit_svc.storage.postgres.control import patience
+from bandit_svc.storage.postgres.control.prepared import prepare
 from bandit_svc.storage.postgres.control.server import server_of
 from bandit_svc.storage.postgres.dialect import Dialect
 
 BUSY_S: Final = 10
-IDLE_S: Final = 30
 CONNECT_S: Final = 10
 SOON_S: Final = 5.0
 AGAIN_S: Final = 1.0
@@ -46,40 +45,28 @@ _CONNECTING: Final[dict[str, Any]] = {
     "tcp_user_timeout": 10_000,
 }
 """Parameters of a connection, where its address has no others."""
-PREPARED: Final = 1_000
-"""Statements that a connection keeps prepared: all that a learner uses."""
 _CHECK: Final = "check that the PostgreSQL server of BANDIT_STORE is up and has room"
 _WAY_OUT: Final = WayOut(f"{_CHECK}, then send the same request again", _CHECK, _CHECK)
 _WRITE: Final = "BEGIN"
+_ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+_BESIDE: Final = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))"
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _TABLES: Final = """
     SELECT relname FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"""
 
 
-class _FlagDumper(Dumper):
-    """Flags are numbers in every store."""
-
-    oid = psycopg.adapters.types["int2"].oid
-
-    def dump(self, obj: object) -> bytes:
-        """Return 0 or 1."""
-        return b"1" if obj else b"0"
-
-
-class _SumLoader(Loader):
-    """The sum of whole numbers is one, which the server gives as a decimal number."""
-
-    def load(self, data: Buffer) -> int | float:
-        """Return a number as SQLite would."""
-        text = bytes(data)
-        return float(text) if b"." in text else int(text)
-
-
 Keep = Callable[[Connection, Sequence[Damage]], None]
 """Keeps damaged rows that were met, in a transaction."""
 Require = Callable[["psycopg.Connection[Row]", tuple[str, str]], None]
 """Raises where a process must not write."""
+May = Callable[["psycopg.Connection[Row]"], bool]
+"""Tells, at the begin of a transaction, whether it may be beside others."""
+_Done = TypeVar("_Done")
+
+
+class _MustBeAloneError(Exception):
+    """A transaction that was begun beside others has to be alone."""
 
 
 class Database:
@@ -182,15 +169,41 @@ class Database:
         """
         with self._transaction(_WRITE) as connection:
             self._require_same_server()
-            connection.plain.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                [f"bandit_svc {self.schema}"],
-            )
+            may: May | None = getattr(self._local, "may", None)
+            lock = _ALONE if may is None else _BESIDE
+            connection.plain.execute(lock, [f"bandit_svc {self.schema}"])
             self._require(connection.plain, self.place)
+            connection.is_beside = may is not None
+            if may is not None and not may(connection.plain):
+                raise _MustBeAloneError
             yield connection
             if self._local.met:
                 self._keep(connection, self._local.met)
                 self._local.met = []
+
+    def beside_others(
+        self, work: Callable[[], _Done], may: May = lambda _: True
+    ) -> _Done:
+        """Do work whose transactions are beside others that are begun so.
+
+        It is done again, alone, if it meets the work of another one.
+
+        Args:
+            work: leaves nothing behind where it fails.
+            may: asked in each transaction; false: it has to be alone all the same.
+
+        Raises:
+            Unavailable: see `write`.
+        """
+        self._local.may = may
+        try:
+            return work()
+        except (_MustBeAloneError, psycopg.errors.UniqueViolation):
+            # Such as a part that records of both shards brought.
+            self._local.may = None
+            return work()
+        finally:
+            self._local.may = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -339,7 +352,7 @@ class Database:
             conninfo.make_conninfo("", **{**_CONNECTING, **given}), autocommit=True
         )
         try:
-            _prepare(plain, self.schema, self._busy_s)
+            prepare(plain, self.schema, self._busy_s)
         except psycopg.Error:
             plain.close()
             raise
@@ -358,30 +371,6 @@ class Database:
             raise Unavailable(
                 f"the store can't be used now ({said})", way_out=_WAY_OUT
             ) from error
-
-
-def _prepare(plain: "psycopg.Connection[Row]", schema: str, busy_s: int) -> None:
-    """Set up a new connection."""
-    plain.adapters.register_dumper(bool, _FlagDumper)
-    plain.adapters.register_loader("numeric", _SumLoader)
-    # As each statement comes again and again.
-    plain.prepare_threshold = 1
-    plain.prepared_max = PREPARED
-    for name, value in (
-        ("search_path", schema),
-        ("lock_timeout", f"{busy_s}s"),
-        ("idle_in_transaction_session_timeout", f"{IDLE_S}s"),
-        # Pages that are used every day are in memory; else the server would sooner walk
-        # over a table than look for some hundred rows of it.
-        ("random_page_cost", "1.1"),
-        # Segments of the event log are deleted after a commit.
-        ("synchronous_commit", "on"),
-    ):
-        plain.execute(
-            names.SQL("SET {} = {}").format(
-                names.Identifier(name), names.Literal(value)
-            )
-        )
 
 
 @contextmanager

@@ -50,11 +50,14 @@ from bandit_svc.storage.postgres.people.node_key import (
 )
 from bandit_svc.storage.postgres.people.reservations import PostgresReservations
 from bandit_svc.storage.postgres.people.units import PostgresUnits
-from bandit_svc.storage.postgres.rows.decisions import OPEN_ROWS
 from bandit_svc.storage.postgres.sharing.fence import require_writer
 from bandit_svc.storage.postgres.sharing.jobs import PostgresJobs
 from bandit_svc.storage.postgres.sharing.shares import PostgresShares
-from bandit_svc.storage.postgres.soundness import CHECK
+from bandit_svc.storage.postgres.sharing.side_by_side import (
+    PostgresEvaluations,
+    PostgresFacts,
+    PostgresJoins,
+)
 from bandit_svc.storage.privacy import Apart, Privacy
 from bandit_svc.storage.programmes.programmes import Programmes
 from bandit_svc.storage.programmes.reservations import Reservations
@@ -68,11 +71,8 @@ from bandit_svc.storage.sqlite.damages import SqliteDamages, keep_damaged_rows
 from bandit_svc.storage.sqlite.database import Database as EmbeddedDatabase
 from bandit_svc.storage.sqlite.doors.corrected import SqliteCorrected
 from bandit_svc.storage.sqlite.doors.sources import SqliteSources
-from bandit_svc.storage.sqlite.evaluations import SqliteEvaluations
 from bandit_svc.storage.sqlite.experiments import SqliteExperiments
-from bandit_svc.storage.sqlite.facts import SqliteFacts
 from bandit_svc.storage.sqlite.imports.store import SqliteImports
-from bandit_svc.storage.sqlite.joins import SqliteJoins
 from bandit_svc.storage.sqlite.keys import SqliteEndedSessions, SqliteKeys
 from bandit_svc.storage.sqlite.model_versions import SNAPSHOTS, newest_of_all
 from bandit_svc.storage.sqlite.people.credits import SqliteCredits
@@ -165,17 +165,15 @@ class PostgresStorage:
         self.sources: Sources = SqliteSources(database, changes)
         self.corrected: Corrected = SqliteCorrected(database)
         reached = Reached()
-        self.facts: Facts = SqliteFacts(database, decisions, reached, CHECK, OPEN_ROWS)
+        self.facts: Facts = PostgresFacts(self._schema, decisions, reached)
         just_joined = JustJoined()
-        self.joins: Joins = SqliteJoins(
-            database, decisions, just_joined, reached, OPEN_ROWS
-        )
+        self.joins: Joins = PostgresJoins(self._schema, decisions, just_joined, reached)
         self.slot_tallies: SlotTallies = SqliteSlotTallies(database)
         self.breakdowns: Breakdowns = SqliteBreakdowns(database)
         self.model_versions: ModelVersions = PostgresModelVersions(
             self._schema, self._listening
         )
-        self.evaluations: Evaluations = SqliteEvaluations(database)
+        self.evaluations: Evaluations = PostgresEvaluations(self._schema)
         self.jobs: Jobs = PostgresJobs(self._schema, lease_ttl_s)
         self.clock: Clock = SqliteClock(database)
         self.damages: Damages = SqliteDamages(database)

@@ -187,7 +187,7 @@ class Ingesting:
 
     def _keep(self, decisions: Sequence[Ruled]) -> None:
         """Insert the decisions that are new at once, and do what follows from each."""
-        last = self._last_row(self._connection)
+        last = self._last_row(self._connection, len(decisions))
         rows = [decision_row(at, *one) for at, one in enumerate(decisions, last + 1)]
         inserted = self._connection.executemany(_INSERT_DECISION, rows).rowcount
         add_rows(self._connection, "decisions", inserted)
@@ -198,7 +198,8 @@ class Ingesting:
         new = {
             shown_id(stored)
             for (stored,) in self._connection.execute(
-                "SELECT id FROM decisions WHERE row_id > ?", (last,)
+                "SELECT id FROM decisions WHERE row_id > ? AND row_id <= ?",
+                (last, last + len(decisions)),
             )
         }
         repeated = []

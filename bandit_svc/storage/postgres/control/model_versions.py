@@ -9,6 +9,7 @@ from bandit_svc.domain.model_version import ModelVersion
 from bandit_svc.storage.postgres.control.listening import Listening
 from bandit_svc.storage.postgres.control.server import least_version
 from bandit_svc.storage.postgres.database import Database
+from bandit_svc.storage.postgres.sharing.fence import beside_others
 from bandit_svc.storage.rows import EvaluationChanges
 from bandit_svc.storage.sqlite.database import Database as EmbeddedDatabase
 from bandit_svc.storage.sqlite.model_versions import SNAPSHOTS, SqliteModelVersions
@@ -42,7 +43,10 @@ class PostgresModelVersions(SqliteModelVersions):
         if meta.version < least:
             meta = msgspec.structs.replace(meta, version=least)
             published = msgspec.structs.replace(published, meta=meta)
-        done = super().publish(published, parent_version, drop, evaluations)
+        publish = super().publish
+        done = beside_others(
+            self._server, lambda: publish(published, parent_version, drop, evaluations)
+        )
         if done:
             self._listening.published(self._table, meta.number, meta.version)
         return done

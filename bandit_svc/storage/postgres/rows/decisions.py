@@ -145,11 +145,31 @@ _DUE: Final = f"""
     ) AS d JOIN {LINES} l USING (row_id) ORDER BY d.ready_at_ms, d.id"""  # noqa: S608 - our own names
 _DUE_OF: Final = _DUE.replace("AND", "AND number = ANY(%s) AND", 1)
 _LAST: Final = f"SELECT coalesce(max(row_id), 0) FROM {LINES}"  # noqa: S608 - our own names
+_DRAW: Final = "SELECT draw_rows(%s)"
 _JOIN: Final = f"DELETE FROM {_OPEN} WHERE row_id = ANY(%s) AND NOT moved"  # noqa: S608 - our own names
 _JOIN_MOVED: Final = f"UPDATE {_OPEN} SET state = {JOINED} WHERE row_id = ANY(%s)"  # noqa: S608 - our own names
 
 
-ADDED: Final = {BY_KEY.view: (_CREATE_VIEW, _CREATE_ROWS)}
+# Two transactions at once take other numbers. The lock is held for a moment alone, so
+# that none waits for the end of another one; one that fails leaves a gap.
+_DRAW_ROWS: Final = f"""
+    CREATE OR REPLACE FUNCTION draw_rows(count bigint) RETURNS bigint
+    LANGUAGE plpgsql AS $$
+    DECLARE
+        place bigint := hashtextextended('bandit_svc rows ' || current_schema(), 0);
+        found bigint;
+    BEGIN
+        PERFORM pg_advisory_lock(place);
+        found := greatest((SELECT coalesce(max(row_id), 0) FROM {LINES}),
+            (SELECT last_value FROM drawn_rows));
+        PERFORM setval('drawn_rows', found + count);
+        PERFORM pg_advisory_unlock(place);
+        RETURN found;
+    END $$"""  # noqa: S608 - our own names
+ADDED: Final = {
+    BY_KEY.view: (_CREATE_VIEW, _CREATE_ROWS),
+    "drawn_rows": ("CREATE SEQUENCE drawn_rows", _DRAW_ROWS),
+}
 """Statements that make what earlier stores have not, by the name of what they lack."""
 
 
@@ -194,9 +214,13 @@ def _join(connection: Connection, row_ids: Iterable[int], _: dict[int, DueRow]) 
         connection.plain.execute(_JOIN_MOVED, (rows,))
 
 
-def _last(connection: Connection) -> int:
-    # In the view it would be looked for in every row.
-    (last,) = connection.plain.execute(_LAST).fetchone() or (0,)
+def _last(connection: Connection, count: int) -> int:
+    if connection.is_beside and count:
+        asked = connection.plain.execute(_DRAW, (count,))
+    else:
+        # In the view it would be looked for in every row.
+        asked = connection.plain.execute(_LAST)
+    (last,) = asked.fetchone() or (0,)
     return int(last)
 
 

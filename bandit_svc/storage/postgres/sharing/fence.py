@@ -6,16 +6,19 @@ that one who takes the lease does: it can't change hands in between. It holds of
 schema of the same server, such as that of a store beside.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import sql
 
 from bandit_svc.errors import LeaseLost
+from bandit_svc.storage.postgres.database import Database, May
 from bandit_svc.storage.postgres.leases import require_leases
+
+_Done = TypeVar("_Done")
 
 # A stopped writer must not keep its lease for longer than it is one.
 _STILL: Final = """
@@ -31,12 +34,14 @@ class Fence(NamedTuple):
         name: of the lease.
         token: with which it was taken.
         ttl_s: seconds after which a silent holder has lost it.
+        is_shard: others hold the leases of other shards meanwhile.
     """
 
     place: tuple[str, str]
     name: str
     token: int
     ttl_s: float
+    is_shard: bool = False
 
 
 _fence: ContextVar[Fence | None] = ContextVar("fence", default=None)
@@ -54,6 +59,23 @@ def fenced(fence: Fence) -> Iterator[None]:
         yield
     finally:
         _fence.reset(before)
+
+
+def beside_others(
+    database: Database, work: Callable[[], _Done], may: May = lambda _: True
+) -> _Done:
+    """Do work that writes only what is of one shard's experiments.
+
+    It is beside that of other shards, where this thread writes for a shard at all.
+
+    Args:
+        database: of the store.
+        work, may: see Database.beside_others.
+    """
+    fence = _fence.get()
+    if fence is None or not fence.is_shard or fence.place != database.place:
+        return work()
+    return database.beside_others(work, may)
 
 
 def require_writer(plain: "psycopg.Connection[Any]", place: tuple[str, str]) -> None:

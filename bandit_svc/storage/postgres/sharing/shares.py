@@ -94,6 +94,7 @@ class PostgresShares:
                     _PREFIX + held.shard,
                     held.token,
                     self._ttl_s,
+                    is_shard=True,
                 )
             ):
                 yield

@@ -65,7 +65,7 @@ JoinRows = Callable[[sqlite3.Connection, Iterable[int], dict[int, DueRow]], None
 """See `join_rows`."""
 
 
-LastRow = Callable[[sqlite3.Connection], int]
+LastRow = Callable[[sqlite3.Connection, int], int]
 """See `last_row`."""
 
 
@@ -141,8 +141,16 @@ def join_rows(
         connection.executemany(_JOIN_AS_IT_IS, [(row_id,) for _, row_id in rows])
 
 
-def last_row(connection: sqlite3.Connection) -> int:
-    """Return the greatest row_id of a decision; 0 without any."""
+def last_row(
+    connection: sqlite3.Connection,
+    count: int,  # noqa: ARG001 - nobody else takes them
+) -> int:
+    """Return the row_id before those of new decisions; see OpenRows.
+
+    Args:
+        connection: inside the transaction that adds them.
+        count: how many may come.
+    """
     (last,) = connection.execute(
         "SELECT coalesce(max(row_id), 0) FROM decisions"
     ).fetchone()
