@@ -114,7 +114,7 @@ class Sending:
         self._beat()
         try:
             step(self._now_ms())
-        except (BanditError, ValueError) as error:
+        except (BanditError, ValueError, OSError) as error:
             self._faults += 1
             if self._faults == 1:
                 _log.error("nothing is sent to the stream now: %s", error)

@@ -7,6 +7,7 @@ what is still there, which readers of the stream leave out.
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import secrets
@@ -38,6 +39,7 @@ _ANNOUNCED: Final = "announced"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 _encode = msgspec.json.Encoder().encode
+_log = logging.getLogger(__name__)
 
 
 class Place(NamedTuple):
@@ -77,6 +79,7 @@ class Outbox:
         self._folder = data / FOLDER
         self._log = data / "log"
         self._lock: BinaryIO | None = None
+        self._keeps = True
 
     def lock(self) -> bool:
         """Become the one process that sends; return whether it is this one.
@@ -116,9 +119,31 @@ class Outbox:
         except (FileNotFoundError, msgspec.DecodeError):
             return Place(0, {})
 
-    def keep(self, place: Place) -> None:
-        """Keep a place, for the next process that sends."""
-        self._write(_PLACE, _encode(place))
+    def keep(self, place: Place) -> bool:
+        """Keep a place, for the next process that sends; return whether it is kept.
+
+        Where a full disk has no room for it, the former one is forgotten: segments
+        behind it may be deleted then, which makes room, and the next process begins
+        with the oldest that is left.
+
+        Raises:
+            OSError: nothing in the folder can be changed.
+        """
+        try:
+            self._write(_PLACE, _encode(place))
+        except OSError as error:
+            (self._folder / _PLACE).unlink(missing_ok=True)
+            if self._keeps:
+                _log.warning(
+                    "up to where the stream has the outbox can't be kept now (%s), so "
+                    "the next start sends again what is still there; make room on the "
+                    "disk of the data folder",
+                    error.strerror,
+                )
+            self._keeps = False
+            return False
+        self._keeps = True
+        return True
 
     def first(self, source: str) -> Cursor:
         """Return where the oldest segment of a source begins.

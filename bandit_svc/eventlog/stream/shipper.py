@@ -131,7 +131,9 @@ class Shipper:
             mark_ms = self._read_all(now_ms)
             for partition in self._names:
                 idle_ms = now_ms - self._sent_at_ms.get(partition, 0)
-                if partition in self._packs or idle_ms >= IDLE_MS:
+                # A clock that was set back has sent nothing of today.
+                is_idle = not 0 <= idle_ms < IDLE_MS
+                if partition in self._packs or is_idle:
                     self._send(partition, now_ms, mark_ms)
             self._checkpoint(mark_ms)
             self.acknowledge(now_ms, 0.0)
@@ -154,7 +156,7 @@ class Shipper:
         while self._checkpoints and self._checkpoints[0].messages <= done:
             passed = self._checkpoints.popleft()
             self._place = Place(passed.mark_ms, passed.cursors)
-        if now_ms - self._kept_at_ms >= KEEP_EVERY_MS:
+        if not 0 <= now_ms - self._kept_at_ms < KEEP_EVERY_MS:
             self._kept_at_ms = now_ms
             self._keep()
 
@@ -224,7 +226,7 @@ class Shipper:
         if self._unreadable_since_ms is None:
             self._unreadable_since_ms = now_ms
         if now_ms - self._unreadable_since_ms < UNREADABLE_MS:
-            return self._unreadable_since_ms
+            return min(now_ms, self._unreadable_since_ms)
         return now_ms
 
     def _read(self, source: str, end: Cursor, now_ms: int) -> None:
@@ -303,8 +305,7 @@ class Shipper:
 
     def _keep(self) -> None:
         """Keep the place, then delete what lies before it."""
-        if self._place != self._kept:
-            self._outbox.keep(self._place)
+        if self._place != self._kept and self._outbox.keep(self._place):
             self._kept = self._place
         there = self._reader.partitions()
         for source, place in self._place.sources.items():

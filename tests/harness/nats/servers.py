@@ -26,7 +26,9 @@ _NODES = 3
 class NatsServer:
     """One nats-server with JetStream; `address` is what clients connect to."""
 
-    def __init__(self, folder: Path, name: str, routes: Sequence[int] = ()) -> None:
+    def __init__(
+        self, folder: Path, name: str, routes: Sequence[int] = (), password: str = ""
+    ) -> None:
         self.name = name
         self.port = free_port()
         self.address = f"nats://127.0.0.1:{self.port}"
@@ -42,6 +44,8 @@ class NatsServer:
             "http": f"127.0.0.1:{monitor}",
             "jetstream": {"store_dir": str(self._folder / "store")},
         }
+        if password:
+            config["authorization"] = {"user": "bandit", "password": password}
         if routes:
             config["cluster"] = {
                 "name": "tests",
@@ -119,9 +123,13 @@ class NatsCluster:
 
 
 @contextmanager
-def nats_server() -> Iterator[NatsServer]:
-    """Start one server, yield it when it is ready, and stop it."""
-    with _running(1) as servers:
+def nats_server(password: str = "") -> Iterator[NatsServer]:
+    """Start one server, yield it when it is ready, and stop it.
+
+    Args:
+        password: of the one user, `bandit`; "" lets everybody in.
+    """
+    with _running(1, password) as servers:
         yield servers[0]
 
 
@@ -133,13 +141,13 @@ def nats_cluster() -> Iterator[NatsCluster]:
 
 
 @contextmanager
-def _running(nodes: int) -> Iterator[list[NatsServer]]:
+def _running(nodes: int, password: str = "") -> Iterator[list[NatsServer]]:
     folder = Path(tempfile.mkdtemp(prefix="bandit-nats-"))
     try:
         with ExitStack() as ends:
             routes = [free_port() for _ in range(nodes)] if nodes > 1 else []
             servers = [
-                NatsServer(folder, f"n{at}", routes[at:] + routes[:at])
+                NatsServer(folder, f"n{at}", routes[at:] + routes[:at], password)
                 for at in range(nodes)
             ]
             for server in servers:
