@@ -159,6 +159,8 @@ class Learner:
         self._experiments_version = _NEVER
         self._positions: Mapping[int, int] | None = None
         self._last_stepped = 0
+        self._moved_new: set[int] = set()
+        """Experiments never looked at, with decisions that were joined since."""
 
     def score_with(self, scorers: Scorers) -> None:
         """Let other processes evaluate candidates; call it before the first tick.
@@ -256,19 +258,24 @@ class Learner:
         before: Mapping[int, int],
         positions: Mapping[int, int],
     ) -> Iterator[Experiment]:
-        """Yield experiments with work, then those never looked at.
+        """Yield experiments with work, then those that were never looked at.
 
-        Of the latter: the first, all with newly joined decisions, and others while the
-        budget lasts.
+        Of the latter, those with newly joined decisions have their turn among the
+        former, or a learner that is behind would never come to what it took from one
+        that died. Of the others: the first, and more while the budget lasts.
         """
         # Round-robin: experiments that the last tick skipped come first.
         experiments = sorted(self._own(), key=lambda e: e.number <= self._last_stepped)
-        new = self._wakefulness.new(experiments)
-        yield from self._wakefulness.due(experiments, versions, positions)
-        time_is_up = deadline_in(self._budget_s, self._clock_s)
+        new = {e.number for e in self._wakefulness.new(experiments)}
         moved = {n for n, last in positions.items() if before.get(n) != last}
-        for index, experiment in enumerate(new):
-            if index == 0 or experiment.number in moved or not time_is_up():
+        self._moved_new = (self._moved_new | moved) & new
+        due = self._wakefulness.due(experiments, versions, positions)
+        turns = {e.number for e in due} | self._moved_new
+        yield from (e for e in experiments if e.number in turns)
+        time_is_up = deadline_in(self._budget_s, self._clock_s)
+        others = (e for e in experiments if e.number in new - turns)
+        for index, experiment in enumerate(others):
+            if index == 0 or not time_is_up():
                 yield experiment
 
     def _own(self) -> Sequence[Experiment]:

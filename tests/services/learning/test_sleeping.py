@@ -149,3 +149,23 @@ def test_a_tick_that_is_cut_goes_on_with_those_that_it_left_out(
 
     assert [list(tick.trained) for tick in ticks] == [["e0"], ["e1"], ["e2"]]
     assert not any(tick.idle for tick in ticks)
+
+
+def test_a_learner_that_is_behind_looks_at_new_traffic_in_its_turn(
+    service: Service,
+) -> None:
+    service.create("old")
+    # Each look at the clock takes longer than a whole tick may.
+    clock_s = count(0.0, TICK_S + 1.0)
+    learner = service.new_learner(clock_s=lambda: next(clock_s))
+    while not learner.tick().idle:
+        pass
+    service.create("new")
+    trained: list[str] = []
+    for _ in range(4):
+        for key in ("old", "new"):
+            service.decide(experiment=key)
+        service.now_ms += 2_000
+        trained += learner.tick().trained
+
+    assert trained == ["new", "old", "new", "old"]
