@@ -214,10 +214,21 @@ class KafkaMessages:
         return found
 
     def _raise_lost(self, partition: str, after: int) -> None:
-        """Raise LogLost for a place that the broker does not have."""
+        """Raise LogLost for a place that the broker does not have.
+
+        Raises:
+            Unavailable: it has it. One that was just elected to lead a partition may
+                not know yet how far it reaches.
+        """
         # The next call asks the broker again.
         self.close()
         held = self.extent(partition)
         if held.last < after:
             raise LogLost(partition, held.last + 1, after, held.first - 1)
+        if held.first <= after + 1:
+            raise Unavailable(
+                f"partition {partition} of the stream can't be read: its broker says "
+                f"that it has no message {after + 1}, and that it has the messages "
+                f"{held.first} to {held.last}"
+            )
         raise LogLost(partition, after + 1, held.first - 1, held.first - 1)
