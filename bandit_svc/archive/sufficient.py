@@ -1,18 +1,22 @@
-"""One statement of SQL from whose sums six estimates and their errors follow.
+"""SQL from whose sums six estimates and their errors follow.
 
 Owns the statement, for DuckDB and for Spark, and the formulas. Sums are taken by unit
 first, since decisions of one unit are not independent; what is returned are moments of
 these sums, so that no second pass is needed. Every term is taken from a constant near
 the mean reward, so that plain sums lose no digits to a large mean.
 
+The statement has two halves, which duck.py runs apart: WEIGHED makes a row of numbers
+of each decision, and SUMS adds these up, all of them or those of some units.
+
 Notation: w is the weight of a decision (target probability over propensity), r its
 reward, c the constant, q the reward model's prediction for the logged variant and b
 that for the target. By unit: n decisions; p = w r - c; s = w (r - c); k = min(w, L) r
-- c; d = b - e, with e the first b; x = w (r - q); and the sum of w itself.
+- c; d = b - e, with e the first b; x = w (r - q); and the sum of w itself. Where a
+prediction is missing, q and b are NaN, and so is every sum that needs them all.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, assert_never
 
 from bandit_svc.ope.estimators.weights import WeightedSums
@@ -24,23 +28,24 @@ NORMAL_95 = 1.959963984540054
 """The normal quantile of intervals of 95 %."""
 Engine = Literal["duckdb", "spark"]
 
-STATEMENT = """
-WITH middle AS (
-  SELECT avg(reward) AS c FROM {source} WHERE "group" = 'treatment' AND {eligible}
-), first AS (
-  SELECT {base} AS e FROM {source} WHERE "group" = 'treatment' AND {eligible} LIMIT 1
-), decisions AS (
-  SELECT unit, reward AS r, c, e, {probability} / propensity AS w,
-    {logged} AS q, {base} AS b
-  FROM {source} CROSS JOIN middle CROSS JOIN first
-  WHERE "group" = 'treatment' AND {eligible}
-), sums AS (
+CONSTANTS = """
+SELECT (SELECT avg(reward) FROM {source} WHERE {drawn}) AS c,
+  coalesce((SELECT {base} FROM {source} WHERE {drawn} AND {eligible} LIMIT 1), {nan})
+    AS e
+"""
+WEIGHED = """
+SELECT unit, reward AS r, {probability} / propensity AS w,
+  coalesce({logged}, {nan}) AS q, coalesce({base}, {nan}) AS b
+FROM {source} WHERE {drawn} AND {eligible}
+"""
+SUMS = """
+WITH constants AS ({constants}), weighed AS ({weighed}), sums AS (
   SELECT unit, count(*) AS n, sum(w) AS w, sum(w * (r - c)) AS s,
     sum(least(w, {clip}) * r - c) AS k, sum(b - e) AS d, sum(w * (r - q)) AS x,
     sum(w * w) AS w2, max(w) AS w_max
-  FROM decisions GROUP BY unit
+  FROM weighed CROSS JOIN constants GROUP BY unit
 ), units AS (
-  SELECT *, s + c * (w - n) AS p FROM sums CROSS JOIN middle CROSS JOIN first
+  SELECT *, s + c * (w - n) AS p FROM sums CROSS JOIN constants
 )
 SELECT count(*) AS units, sum(n) AS n, max(c) AS c, max(e) AS e,
   {total}(w) AS w, {total}(p) AS p,
@@ -53,6 +58,11 @@ SELECT count(*) AS units, sum(n) AS n, max(c) AS c, max(e) AS e,
   {total}(d * w) AS dw, {total}(w2) AS w_squared, max(w_max) AS w_max
 FROM units
 """
+_NOT_ADDED = frozenset({"c", "e", "w_max"})
+"""Columns that are the largest of the parts, or the same in all."""
+_DRAWN = "{group} = 'treatment' AND NOT shown"
+"""The decisions that the service has drawn from the pmf beside them."""
+_NAN = "cast('NaN' AS double)"
 
 
 class _Words(NamedTuple):
@@ -64,6 +74,7 @@ class _Words(NamedTuple):
     place: str
     total: str
     array: str
+    quote: str
 
 
 _WORDS: Mapping[Engine, _Words] = {
@@ -75,6 +86,7 @@ _WORDS: Mapping[Engine, _Words] = {
         # Kahan's sum; Spark has none.
         total="fsum",
         array="len({})",
+        quote='"',
     ),
     "spark": _Words(
         entry="{}[{}]",
@@ -83,6 +95,8 @@ _WORDS: Mapping[Engine, _Words] = {
         place="cast(array_position({}, {}) - 1 AS int)",
         total="sum",
         array="size({})",
+        # A double quote begins a text there.
+        quote="`",
     ),
 }
 
@@ -99,29 +113,69 @@ class Target(NamedTuple):
 
 
 def statement(engine: Engine, source: str, target: Target) -> str:
-    """Return the statement for an engine.
+    """Return the whole statement for an engine.
 
     Args:
         engine: that runs it.
         source: what stands behind FROM.
         target: whose value it estimates.
     """
-    words = _WORDS[engine]
-    parts = _parts(words, target)
-    if engine == "spark":
-        # A double quote begins a text there, and a plain number is a decimal.
-        parts["probability"] = f"cast({parts['probability']} AS double)"
-    made = STATEMENT.format(
-        source=source,
-        logged=words.entry.format("q", "chosen"),
-        clip=f"cast({CLIP} AS double)",
-        total=words.total,
-        **parts,
+    return sums_statement(
+        engine,
+        constants_statement(engine, source, target),
+        weighed_statement(engine, source, target),
     )
-    return made.replace('"group"', "`group`") if engine == "spark" else made
 
 
-def _parts(words: _Words, target: Target) -> dict[str, str]:
+def constants_statement(engine: Engine, source: str, target: Target) -> str:
+    """Return the statement of c and e."""
+    return CONSTANTS.format(source=source, **_parts(engine, target))
+
+
+def weighed_statement(engine: Engine, source: str, target: Target) -> str:
+    """Return the statement that gives unit, r, w, q and b of each decision."""
+    return WEIGHED.format(source=source, **_parts(engine, target))
+
+
+def sums_statement(engine: Engine, constants: str, weighed: str) -> str:
+    """Return the statement that adds up what two others give."""
+    return SUMS.format(
+        constants=constants,
+        weighed=weighed,
+        clip=f"cast({CLIP} AS double)",
+        total=_WORDS[engine].total,
+    )
+
+
+def added(parts: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """Return the sums of all decisions from those of parts that share no unit.
+
+    Args:
+        parts: rows of the statement, at least one, with the same constants.
+    """
+    found: dict[str, float | None] = {}
+    for name in parts[0]:
+        values = [value for part in parts if (value := part[name]) is not None]
+        total = max if name in _NOT_ADDED else math.fsum
+        found[name] = total(values) if values else None
+    return found
+
+
+def _parts(engine: Engine, target: Target) -> dict[str, str]:
+    """Return what an engine and a target put into the statement."""
+    words = _WORDS[engine]
+    parts = _of_target(words, target)
+    return {
+        **parts,
+        # A plain number is a decimal in Spark.
+        "probability": f"cast({parts['probability']} AS double)",
+        "logged": words.entry.format("q", "chosen"),
+        "drawn": _DRAWN.format(group=f"{words.quote}group{words.quote}"),
+        "nan": _NAN,
+    }
+
+
+def _of_target(words: _Words, target: Target) -> dict[str, str]:
     """Return what a target puts into the statement."""
     match target.kind:
         case "uniform":
@@ -181,10 +235,14 @@ def weights_of(sums: Mapping[str, float | None]) -> WeightedSums:
 def estimates_of(sums: Mapping[str, float | None]) -> dict[str, Summed]:
     """Return the estimates of a statement's row, by estimator.
 
-    Those that need a reward model are left out where there was none; all of them
-    where there are fewer than two units or no weight.
+    Those that need a reward model are left out where a decision has no prediction; all
+    of them where there are fewer than two units or no weight.
     """
-    known = {name: value for name, value in sums.items() if value is not None}
+    known = {
+        name: value
+        for name, value in sums.items()
+        if value is not None and not math.isnan(value)
+    }
     if known.get("units", 0) < 2 or known.get("w", 0.0) <= 0:  # noqa: PLR2004 - one number has no spread
         return {}
     at = _Moments(known)

@@ -215,6 +215,7 @@ def write_rows(
         ends = arrow.array(np.arange(n + 1) * VARIANTS, arrow.int32())
         columns = {
             "group": ["treatment"] * n,
+            "shown": np.zeros(n, dtype=bool),
             "unit": rng.integers(0, max(1, rows // 3), n) * 7_919_000_000_007,
             "variant": names[chosen],
             "propensity": pmf[np.arange(n), chosen],

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bandit_svc.archive.buckets import ROWS
 from bandit_svc.archive.duck import sums_of
 from bandit_svc.archive.sufficient import CLIP, Target, estimates_of, weights_of
 from bandit_svc.archive.target import ArchiveTarget
+from bandit_svc.errors import Unprocessable
 from bandit_svc.ope.estimators.direct import direct_method
 from bandit_svc.ope.estimators.doubly_robust import (
     doubly_robust,
@@ -76,6 +78,66 @@ def test_values_and_errors_are_those_of_ope(
             weights.effective_sample_size, rel=1e-9
         )
         assert made.max_weight == weights.max_weight
+
+
+def test_sums_of_groups_of_units_are_those_of_all(tmp_path: Path) -> None:
+    """Three groups; 650,000 decisions in one file."""
+    world = World.drawn(2 * ROWS + 50_000, heavy=True)
+    world.write(tmp_path / "part.parquet")
+    target = ArchiveTarget(f"file://{tmp_path}")
+    policies = {"baseline": Target("baseline")}
+    sums = sums_of(target, ["part.parquet"], policies, str(tmp_path))["baseline"]
+    logged = world.logged(np.array(BASELINE))
+    found = estimates_of(sums)
+
+    assert len([*tmp_path.glob("bucket-*")]) == 3
+    assert sums["n"] == len(world.chosen)
+    assert sums["units"] == len(np.unique(world.unit))
+    assert sums["w_max"] == logged.weight.max()
+    for name, (value, error) in by_ope(logged).items():
+        assert found[name].value == pytest.approx(value, rel=1e-9), name
+        assert found[name].error == pytest.approx(error, rel=1e-9), name
+
+
+def test_where_some_predictions_are_missing_nothing_is_made_of_the_others(
+    tmp_path: Path,
+) -> None:
+    """An experiment that got a maximum reward later has files without predictions."""
+    world = World.drawn(2_000)
+    world.cut(slice(1_000)).write(tmp_path / "1.parquet")
+    world.cut(slice(1_000, 2_000)).write(tmp_path / "2.parquet", predicted=False)
+    target = ArchiveTarget(f"file://{tmp_path}")
+    for names in (["1.parquet", "2.parquet"], ["2.parquet", "1.parquet"]):
+        sums = sums_of(target, names, {"u": Target("uniform")}, str(tmp_path))["u"]
+        expected = by_ope(world.logged(np.full(VARIANTS, 1 / VARIANTS)))
+
+        assert estimates_of(sums).keys() == {"ips", "snips", "clipped_ips"}
+        assert estimates_of(sums)["ips"].value == pytest.approx(expected["ips"][0])
+
+
+def test_a_target_that_no_decision_could_show_has_no_estimate(tmp_path: Path) -> None:
+    World.drawn(500).write(tmp_path / "part.parquet")
+    target = ArchiveTarget(f"file://{tmp_path}")
+    policies = {"gone": Target("fixed", "gone")}
+    sums = sums_of(target, ["part.parquet"], policies, str(tmp_path))["gone"]
+
+    assert weights_of(sums).n == 0
+    assert estimates_of(sums) == {}
+
+
+def test_a_file_that_is_damaged_is_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "part.parquet"
+    World.drawn(50_000).write(file)
+    whole = file.read_bytes()
+    target = ArchiveTarget(f"file://{tmp_path}")
+    policies = {"u": Target("uniform")}
+    middle = slice(len(whole) // 4, len(whole) // 2)
+    zeros = bytes(len(whole[middle]))
+    holed = whole[: middle.start] + zeros + whole[middle.stop :]
+    for damaged in (whole[:-1], holed, b""):
+        file.write_bytes(damaged)
+        with pytest.raises(Unprocessable, match="doctor --archive URL"):
+            sums_of(target, ["part.parquet"], policies, str(tmp_path))
 
 
 def test_an_object_store_is_read_through_its_own_file_system(tmp_path: Path) -> None:

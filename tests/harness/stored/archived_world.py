@@ -84,11 +84,17 @@ class World(NamedTuple):
             reward_maximum=_FAR,
         )
 
-    def write(self, path: Path) -> None:
-        """Write the columns that estimates read, as a file of the archive."""
+    def write(self, path: Path, *, predicted: bool = True) -> None:
+        """Write the columns that estimates read, as a file of the archive.
+
+        Args:
+            path: of the file.
+            predicted: there was a reward model.
+        """
         arrow = importlib.import_module("pyarrow")
         n = self.chosen.size
         names = np.array([f"v{index}" for index in range(VARIANTS)])
+        of_numbers = arrow.list_(arrow.float64())
         ends = arrow.array(np.arange(n + 1) * VARIANTS, arrow.int32())
 
         def lists(values: FloatArray) -> object:
@@ -98,6 +104,7 @@ class World(NamedTuple):
         table = arrow.table(
             {
                 "group": ["treatment"] * n,
+                "shown": np.zeros(n, dtype=bool),
                 "reward": self.reward,
                 "propensity": self.propensity,
                 "chosen": arrow.array(self.chosen, arrow.int32()),
@@ -105,7 +112,7 @@ class World(NamedTuple):
                 "variants": lists(np.tile(names, (n, 1))),
                 "pmf": lists(self.pmf),
                 "baseline_pmf": lists(np.tile(BASELINE, (n, 1))),
-                "q": lists(self.q),
+                "q": lists(self.q) if predicted else arrow.nulls(n, of_numbers),
                 "unit": self.unit,
             }
         )

@@ -65,6 +65,30 @@ def test_without_a_maximum_there_is_no_reward_model(
     assert row.estimates["dr"].estimate is None
 
 
+def test_what_the_callers_own_system_showed_is_not_of_the_policy(
+    service: Service, ports: ArchivePorts
+) -> None:
+    """An apprentice that went live: the chances are of what was drawn since."""
+    service.create(mode="apprentice", exploration_floor=0.3)
+    for _ in range(50):
+        service.round(shown="a", shown_propensity=0.9)
+        service.round(shown="b")
+    service.mature()
+    experiment = service.change(mode="live")
+    days(service, 2, 150)
+    archive(service, ports)
+    result = evaluate_archive(ports, experiment, ["uniform"])
+    drawn = [row for row in rows_of(service) if row.decision.shown is None]
+    treated = [row for row in drawn if row.decision.group == TREATMENT]
+    (uniform,) = result.policies
+
+    assert uniform.n == len(treated) < 400
+    assert result.mean == pytest.approx(np.mean([row.reward for row in treated]))
+    weights = [1 / 3 / row.decision.propensity for row in treated]
+    values = [w * row.reward for w, row in zip(weights, treated, strict=True)]
+    assert uniform.estimates["ips"].estimate == pytest.approx(np.mean(values))
+
+
 def test_few_decisions_are_refused(service: Service, ports: ArchivePorts) -> None:
     experiment = service.create()
     days(service, 1, 20)
