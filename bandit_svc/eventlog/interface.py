@@ -204,7 +204,8 @@ class Sink(Protocol):
     def send(self, partition: str, data: bytes) -> int:
         """Send a message without waiting for its acknowledgement.
 
-        It waits while too many messages are without one.
+        It is under way after the next `wait` at the latest. The call waits while too
+        many messages are without one.
 
         Args:
             partition: of the stream.

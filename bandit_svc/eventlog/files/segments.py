@@ -10,6 +10,7 @@ A folder becomes visible (its name starts with no dot) only once it is locked.
 """
 
 import fcntl
+import functools
 import os
 import re
 from pathlib import Path
@@ -51,11 +52,13 @@ def segment_name(number: int, suffix: str = SEGMENT) -> str:
     return f"{number:08d}{suffix}"
 
 
+@functools.lru_cache(maxsize=1024)
 def manifest_path(root: Path, partition: str) -> Path:
     """Return where the manifest of a partition lies, apart from its segments."""
     return root / MANIFESTS / f"{partition}.manifest"
 
 
+@functools.lru_cache(maxsize=1024)
 def live_path(root: Path, partition: str) -> Path:
     """Return where the live counter of a partition lies."""
     return root / MANIFESTS / f"{partition}.live"

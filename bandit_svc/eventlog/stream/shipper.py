@@ -217,7 +217,7 @@ class Shipper:
         fault: LogUnreadable | None = None
         for source in sources:
             try:
-                self._read(source, self._reader.end(source), now_ms)
+                self._read(source, now_ms)
             except LogUnreadable as error:
                 fault = error
         if fault is None:
@@ -229,13 +229,16 @@ class Shipper:
             return min(now_ms, self._unreadable_since_ms)
         return now_ms
 
-    def _read(self, source: str, end: Cursor, now_ms: int) -> None:
-        """Pack what one source has before an end, and send what is full."""
+    def _read(self, source: str, now_ms: int) -> None:
+        """Pack what one source has before its end of now, and send what is full."""
         at = self._cursors.get(source)
         if at is None:
             at = self._outbox.first(source)
-        while at < end:
-            batch = self._pack(source, at, now_ms)
+        end: Cursor | None = None
+        while end is None or at < end:
+            batch, ended = self._pack(source, at, now_ms)
+            # What comes meanwhile is for the next step.
+            end = end or ended
             self._damages += batch.damages
             moved = batch.cursor != at
             at = self._cursors[source] = batch.cursor
@@ -245,9 +248,13 @@ class Shipper:
             if not moved:
                 break
 
-    def _pack(self, source: str, at: Cursor, now_ms: int) -> Batch:
-        """Read on, and add the records to the messages of their partitions."""
-        batch, runs = self._sorted(source, at, READ_BYTES)
+    def _pack(self, source: str, at: Cursor, now_ms: int) -> tuple[Batch, Cursor]:
+        """Read on, and add the records to the messages of their partitions.
+
+        Returns:
+            What was read, and where the source ended before.
+        """
+        batch, end, runs = self._sorted(source, at, READ_BYTES)
         most = READ_BYTES
         while large := [p for p, run in runs.items() if self._is_full(p, run)]:
             begun = [partition for partition in large if partition in self._packs]
@@ -257,15 +264,15 @@ class Shipper:
                 if all(run.records <= 1 for run in runs.values()):
                     break
                 most //= 4
-            batch, runs = self._sorted(source, at, most)
+            batch, end, runs = self._sorted(source, at, most)
         for partition, run in runs.items():
             self._packs.setdefault(partition, Packing()).end(run, batch.cursor)
             self._sent[partition, source] = batch.cursor
-        return batch
+        return batch, end
 
     def _sorted(
         self, source: str, at: Cursor, most: int
-    ) -> tuple[Batch, dict[str, OpenRun]]:
+    ) -> tuple[Batch, Cursor, dict[str, OpenRun]]:
         """Read at most so many bytes; return the runs that would come to messages."""
 
         def begin(partition: str) -> OpenRun:
@@ -273,11 +280,11 @@ class Shipper:
             return self._packs.get(partition, Packing()).begin(source, after)
 
         sorting = Sorting(self._partitions, begin)
-        batch = self._reader.read(source, at, most, sorting.scan)
+        batch, end = self._reader.read_new(source, at, most, sorting.scan)
         if batch.records:
             # Of format 1, which has no frames.
             raise ValueError(LINES_ARE_NOT_SENT)
-        return batch, sorting.runs(batch.parts)
+        return batch, end, sorting.runs(batch.parts)
 
     def _is_full(self, partition: str, run: OpenRun) -> bool:
         """Return whether a message would be too large for a server with this run."""

@@ -19,6 +19,9 @@ WINDOW: Final = 64
 """Messages without an acknowledgement; one more waits."""
 ACKNOWLEDGE_S: Final = 5.0
 """Seconds after which a message counts as lost: its leader may have died."""
+_MOST_HELD_BYTES: Final = 65_536
+"""Small messages are given to the kernel together, at the latest by `wait`: each call
+costs more than what it sends."""
 
 
 class JetSink:
@@ -47,6 +50,8 @@ class JetSink:
         self._early: set[int] = set()
         """Acknowledged numbers behind one that is not."""
         self._sent_at_s: dict[int, float] = {}
+        self._held: list[bytes] = []
+        self._held_bytes = 0
 
     def open(self) -> None:
         """Connect and count from 0; see the interface."""
@@ -56,6 +61,8 @@ class JetSink:
         self._sent = self._acknowledged = 0
         self._early.clear()
         self._sent_at_s.clear()
+        self._held.clear()
+        self._held_bytes = 0
 
     def send(self, partition: str, data: bytes) -> int:
         """Send one message, and return its number; see the interface."""
@@ -65,7 +72,11 @@ class JetSink:
         subject = subject_of(self._address, partition)
         reply = f"{self._inbox}-{self._sent}"
         self._sent_at_s[self._sent] = self._clock_s()
-        self._connection.send(publish(subject, data, reply))
+        words = publish(subject, data, reply)
+        self._held.append(words)
+        self._held_bytes += len(words)
+        if self._held_bytes >= _MOST_HELD_BYTES:
+            self._hand_over()
         return self._sent
 
     def acknowledged(self) -> int:
@@ -76,6 +87,7 @@ class JetSink:
         """Take in acknowledgements, waiting for the first; see the interface."""
         if self._sent == self._acknowledged:
             return
+        self._hand_over()
         for message in self._connection.receive(timeout_s):
             number = message.subject.rpartition("-")[2]
             if message.subject.startswith(self._inbox) and number.isdigit():
@@ -90,6 +102,14 @@ class JetSink:
     def close(self) -> None:
         """Let go of the connection; idempotent."""
         self._connection.close()
+
+    def _hand_over(self) -> None:
+        """Give the server all messages that are held, at once."""
+        if self._held:
+            words = b"".join(self._held)
+            self._held.clear()
+            self._held_bytes = 0
+            self._connection.send(words)
 
     def _note(self, number: int) -> None:
         self._early.add(number)
