@@ -13,6 +13,7 @@ from bandit_svc.domain.events.record import (
     DECISION,
     FIRST_RECORD_KIND,
     LAST_RECORD_KIND,
+    REWARD,
     Part,
     Record,
     part_of,
@@ -71,9 +72,7 @@ too_short = st.builds(
     st.integers(FIRST_RECORD_KIND, LAST_RECORD_KIND),
     st.binary(max_size=RAW_ID_BYTES + 9),
 )
-written = st.lists(st.one_of(decisions(), plain, too_short), max_size=12)
-# A long stretch of one experiment: the others' records lie far apart.
-stretches = st.builds(lambda records, count: records * count, written, st.just(40))
+written = st.lists(st.one_of(decisions(), plain, too_short), max_size=8)
 
 
 def segment(records: Sequence[Record], *, footer: bool) -> bytes:
@@ -129,9 +128,12 @@ def test_whole_frames(records: list[Record], footer: bool, most: int | None) -> 
     check(segment(records, footer=footer), most)
 
 
-@given(stretches)
-def test_records_that_lie_far_apart(records: list[Record]) -> None:
-    check(segment(records, footer=False), None)
+@given(numbers, st.integers(100, 300))
+def test_records_that_lie_far_apart(number: int, others: int) -> None:
+    rare, common = (
+        Record(REWARD, bytes(15) + n.to_bytes(4, "big")) for n in (number, number + 1)
+    )
+    check(segment([rare, *[common] * others, rare], footer=False), None)
 
 
 @given(written, st.data())

@@ -104,7 +104,7 @@ class JetSink:
         self._connection.close()
 
     def _hand_over(self) -> None:
-        """Give the server all messages that are held, at once."""
+        """Pass all messages that are held to the server at once."""
         if self._held:
             words = b"".join(self._held)
             self._held.clear()
