@@ -5,6 +5,7 @@ own, which the learners read as any other. Where machines share no stream there 
 nobody to ask.
 """
 
+import zlib
 from collections.abc import Sequence
 
 from bandit_svc.domain.events.codec import FactDecoder, encode_withdrawal
@@ -60,7 +61,9 @@ class AskingLog:
         run.add(record, 0)
         run.put_parts(dict(record.parts))
         packing.end(run, START)
-        message = encode(packing.shipment("", self._now_ms, 0))
+        # Two workers asked in one millisecond make one record, and not one message.
+        link = zlib.crc32(self._log.partition.encode()), 0
+        message = encode(packing.shipment("", self._now_ms, 0, link=link))
         decision_id = text_id(record.payload[:RAW_ID_BYTES])
         try:
             first = self._answers.claim(decision_id, message)
