@@ -158,6 +158,8 @@ class Demo:
         url, key = self._cluster.nodes[-1].url, self._cluster.key
         with BanditClient(url, key, timeout_s=TIMEOUT_S) as client:
             for name in self._keys:
+                # A report may take its time, and what died is not to wait for it.
+                self._cluster.tend()
                 try:
                     found.append(client.report(name))
                 except BanditClientError as error:
