@@ -47,6 +47,7 @@ def kills_of(cluster: Cluster) -> list[Kill]:
     found = [
         Kill("web worker", lambda: _kill(node.workers()[0])),
         Kill("web master", lambda: _kill(node.master())),
+        Kill("web supervisor", lambda: _kill(node.pid)),
         Kill("learner", lambda: _kill(learner.pid)),
     ]
     if cluster.servers:
