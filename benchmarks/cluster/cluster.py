@@ -25,7 +25,7 @@ from benchmarks.cluster.postgres import Postgres
 from benchmarks.cluster.processes import adopt_orphans, descendants_of
 from benchmarks.cluster.service import LearnerNode, WebNode, make_store
 
-READY_WITHIN_S = 120.0
+READY_WITHIN_S = 300.0
 DRAIN_WITHIN_S = 15.0
 ENGINES_END_WITHIN_S = 10.0
 POLL_S = 0.05
@@ -93,7 +93,7 @@ class Cluster:
         """Start every part in order; return False if `wait` returned True before.
 
         Raises:
-            ClusterError: a part ended, or was not ready within 120 s.
+            ClusterError: a part ended, or was not ready within 300 s.
         """
         engines: list[Postgres | Nats] = [self.postgres, *self.servers]
         for engine in engines:
