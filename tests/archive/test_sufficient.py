@@ -1,5 +1,6 @@
 """Sums by DuckDB give what `ope` gives, to a billionth, errors by unit included."""
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,13 @@ import pytest
 
 from bandit_svc.archive.buckets import ROWS
 from bandit_svc.archive.duck import sums_of
-from bandit_svc.archive.sufficient import CLIP, Target, estimates_of, weights_of
+from bandit_svc.archive.sufficient import (
+    CLIP,
+    Target,
+    estimates_of,
+    statement,
+    weights_of,
+)
 from bandit_svc.archive.target import ArchiveTarget
 from bandit_svc.errors import Unprocessable
 from bandit_svc.ope.estimators.direct import direct_method
@@ -161,3 +168,25 @@ def test_a_log_of_one_unit_has_no_estimate(tmp_path: Path) -> None:
     sums = sums_of(target, ["part.parquet"], policies, str(tmp_path))
 
     assert estimates_of(sums["uniform"]) == {}
+
+
+def test_the_whole_statement_gives_what_its_halves_give(tmp_path: Path) -> None:
+    """Other engines run it in one piece."""
+    world = World.drawn(20_000)
+    file = tmp_path / "part.parquet"
+    world.write(file)
+    policies = {label: policy for label, (policy, _) in TARGETS.items()}
+    target = ArchiveTarget(f"file://{tmp_path}")
+    halves = sums_of(target, ["part.parquet"], policies, str(tmp_path))
+    duckdb = importlib.import_module("duckdb")
+    with duckdb.connect() as connection:
+        for label, policy in policies.items():
+            whole = statement("duckdb", f"read_parquet('{file}')", policy)
+            cursor = connection.execute(whole)
+            names = [column[0] for column in cursor.description]
+            sums = dict(zip(names, cursor.fetchall()[0], strict=True))
+            found = estimates_of(sums)
+
+            for name, (value, error) in estimates_of(halves[label]).items():
+                assert found[name].value == pytest.approx(value, rel=1e-12)
+                assert found[name].error == pytest.approx(error, rel=1e-9)
