@@ -60,13 +60,13 @@ def cost(
 
 
 def _learned(engines: Engines, feed: Feed) -> None:
-    """Wait until every decision is in a model and seen by the candidates."""
+    """Wait until models and candidates have come to every decision."""
     storage = engines.storage
 
     def all_of_them() -> bool:
         for number, made in feed.made.items():
             newest = storage.model_versions.newest(number)
-            if newest is None or newest.learned < made:
+            if newest is None or newest.cursor < made:
                 return False
         return all(
             row.cursor >= made
