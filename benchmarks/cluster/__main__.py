@@ -211,7 +211,8 @@ def _run(
 ) -> int:
     console.print(f"Starting the cluster in {cluster.folder} ...")
     if not cluster.start(stop.wait):
-        return 0
+        # A check that was stopped has found nothing out.
+        return int(check)
     for node in cluster.nodes:
         console.print(f"Dashboard of {node.name}: {node.url}/")
     console.print(
@@ -224,7 +225,7 @@ def _run(
     demo.begin()
     try:
         if check:
-            return 0 if demo.check() or stop.is_set() else 1
+            return 0 if demo.check() else 1
         demo.show()
     finally:
         demo.end()
