@@ -8,7 +8,8 @@ anew from the joined order (services.learning.join, `sum_up`).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -81,11 +82,37 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 def kept_uplift(joins: Joins, number: int) -> Kept | None:
     """Return the kept sums of an experiment, None if there are none of this form."""
-    state = joins.uplift(number)
+    return _kept(joins.uplift(number))
+
+
+def _kept(state: bytes | None) -> Kept | None:
     if state is None:
         return None
     kept = msgspec.msgpack.decode(state, type=Kept)
     return kept if kept.form == FORM else None
+
+
+class Placed(NamedTuple):
+    """Joined decisions of one experiment, with the units that they are of.
+
+    Attributes:
+        units: their hashes, each once.
+        unit: the place of each decision's among them.
+    """
+
+    joined: Joined
+    units: Sequence[int]
+    unit: IntArray
+
+    @property
+    def number(self) -> int:
+        """The number of the experiment."""
+        return self.joined.number
+
+
+def placed(definitions: Definitions, joined: Joined) -> Placed:
+    """Find the units of joined decisions."""
+    return Placed(joined, *units_of(definitions.hashes(joined.number), joined))
 
 
 def uplift_after(
@@ -98,10 +125,13 @@ def uplift_after(
 
     Those that are not at the beginning of the batch are left out: they follow.
     """
+    grouped = _by_experiment(closed, choices)
+    before = joins.before([joined.number for joined in grouped])
     found: dict[int, UpliftSums] = {}
-    for joined in _by_experiment(closed, choices):
+    adding: list[tuple[Placed, Kept | None, Layout]] = []
+    for joined in grouped:
         number = joined.number
-        last, kept = joins.last_position(number), kept_uplift(joins, number)
+        last, kept = before[number].position, _kept(before[number].uplift)
         definition = definitions.newest(number)
         if definition is None:
             # Its row in the store is damaged; the others are summed up.
@@ -109,8 +139,13 @@ def uplift_after(
         layout = Layout.of(definition)
         begins = last == 0 if kept is None else kept.position == last
         if begins and (kept is None or kept.layout == layout):
-            end = last + len(joined.closed)
-            found[number] = uplift_with(joins, definitions, kept, layout, joined, end)
+            adding.append((placed(definitions, joined), kept, layout))
+    known = joins.states_of_units({p.number: p.units for p, kept, _ in adding if kept})
+    for one, kept, layout in adding:
+        number = one.number
+        end = before[number].position + len(one.joined.closed)
+        stored = known.get(number, {})
+        found[number] = uplift_with(stored, definitions, kept, layout, one, end)
     return found
 
 
@@ -127,24 +162,25 @@ def newest_layout(definitions: Definitions, number: int) -> Layout:
 
 
 def uplift_with(
-    joins: Joins,
+    stored: Mapping[int, bytes],
     definitions: Definitions,
     kept: Kept | None,
     layout: Layout,
-    joined: Joined,
+    new: Placed,
     position: int,
 ) -> UpliftSums:
     """Add the next joined decisions of an experiment.
 
     Args:
+        stored: states of the units that have one.
+        definitions: of the experiments.
         kept: the sums of all before them; None at the first.
         layout: of the sums.
-        joined: at least one.
+        new: at least one decision.
         position: of the last one in the joined order.
     """
+    joined, units, unit = new
     draws = draws_of(definitions, joined)
-    units, unit = units_of(definitions.hashes(joined.number), joined)
-    stored = joins.unit_states(joined.number, units) if kept else {}
     returns = GrowingReturns(layout.returns, kept.returns if kept else b"")
     seen, rest = returns.apart([stored.get(one) for one in units])
     growing = _Growing(kept.headline if kept else None, [apart(one) for one in rest])

@@ -4,7 +4,7 @@ Owns the protocols of reading it and of writing it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import (
@@ -18,6 +18,18 @@ from bandit_svc.storage.rows import (
 )
 
 NO_SUMS: Final = JoinSums()
+
+
+class JoinedBefore(NamedTuple):
+    """How far an experiment's decisions were joined.
+
+    Attributes:
+        position: of the last one; 0 without any.
+        uplift: the state of the uplift's sums; None if there are none.
+    """
+
+    position: int
+    uplift: bytes | None
 
 
 class JoinedOrder(Protocol):
@@ -92,6 +104,9 @@ class Joins(JoinedOrder, Protocol):
     def adjusted(self, number: int) -> bytes | None:
         """Return the state of the adjusted uplift after the last join, or None."""
 
+    def before(self, numbers: Collection[int]) -> Mapping[int, JoinedBefore]:
+        """Return what was joined of experiments, and their uplift's sums, at once."""
+
     def uplift(self, number: int) -> bytes | None:
         """Return the state of the uplift's sums, or None if there are none."""
 
@@ -103,3 +118,8 @@ class Joins(JoinedOrder, Protocol):
 
     def unit_states(self, number: int, units: Collection[int]) -> Mapping[int, bytes]:
         """Return the states of those units, by their hash, that have one."""
+
+    def states_of_units(
+        self, units: Mapping[int, Collection[int]]
+    ) -> Mapping[int, Mapping[int, bytes]]:
+        """Return the same of units of several experiments, by number, at once."""

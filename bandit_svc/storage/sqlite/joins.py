@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from bandit_svc.domain.events.decision import Decision
 from bandit_svc.domain.events.event import UnreadableEvent
 from bandit_svc.storage.archive.below import Reached
-from bandit_svc.storage.joined.joins import NO_SUMS
+from bandit_svc.storage.joined.joins import NO_SUMS, JoinedBefore
 from bandit_svc.storage.ranges import ALWAYS, Made
 from bandit_svc.storage.rows import (
     ClosedDecision,
@@ -25,9 +25,7 @@ from bandit_svc.storage.rows import (
 from bandit_svc.storage.sqlite.archive.dropping import dropped_position
 from bandit_svc.storage.sqlite.database import Database
 from bandit_svc.storage.sqlite.imports.tables import imported_after
-from bandit_svc.storage.sqlite.rows.checksums import row_crc
 from bandit_svc.storage.sqlite.rows.counters import add_counts
-from bandit_svc.storage.sqlite.rows.counts import add_rows
 from bandit_svc.storage.sqlite.rows.decisions import (
     StoredDecisions,
     stored_place,
@@ -46,12 +44,18 @@ from bandit_svc.storage.sqlite.slots.tallies import add_slot_tallies
 from bandit_svc.storage.sqlite.sums.calibration import add_calibration
 from bandit_svc.storage.sqlite.sums.history import add_history
 from bandit_svc.storage.sqlite.sums.latencies import add_latencies, latencies_of
+from bandit_svc.storage.sqlite.sums.positions import (
+    append_joined,
+    last_position,
+    last_positions,
+)
 from bandit_svc.storage.sqlite.sums.tallies import add_tallies
 from bandit_svc.storage.sqlite.sums.uplift import (
     keep_uplift,
     method_changed_at_ms_of,
     unit_states_of,
     uplift_of,
+    uplifts_of,
 )
 
 _SET_ASIDE = decision_change({"state": "?2"}, "row_id = ?1 AND state = ?3")
@@ -134,7 +138,7 @@ class SqliteJoins:
     ) -> None:
         """See the interface."""
         with self._database.write() as connection:
-            positions = _append(connection, closed, now_ms)
+            positions = append_joined(connection, closed, now_ms)
             keep_joined_slots(connection, closed)
             row_ids = [c.due.row_id for c in closed]
             self._open_rows.join(connection, row_ids, self._due_rows)
@@ -236,7 +240,7 @@ class SqliteJoins:
     def last_position(self, number: int) -> int:
         """See the interface."""
         with self._database.read() as connection:
-            return _last_position(connection, number)
+            return last_position(connection, number)
 
     def last_positions(self) -> Mapping[int, int]:
         """See the interface."""
@@ -289,6 +293,15 @@ class SqliteJoins:
             ).fetchone() or (None,)
         return state
 
+    def before(self, numbers: Collection[int]) -> Mapping[int, JoinedBefore]:
+        """See the interface."""
+        with self._database.read() as connection:
+            states = uplifts_of(connection, numbers)
+            return {
+                number: JoinedBefore(position, states.get(number))
+                for number, position in last_positions(connection, numbers).items()
+            }
+
     def uplift(self, number: int) -> bytes | None:
         """See the interface."""
         with self._database.read() as connection:
@@ -297,7 +310,7 @@ class SqliteJoins:
     def save_uplift(self, number: int, sums: UpliftSums) -> None:
         """See the interface."""
         with self._database.write() as connection:
-            keep_uplift(connection, number, sums)
+            keep_uplift(connection, {number: sums})
 
     def method_changed_at_ms(self, number: int) -> int | None:
         """See the interface."""
@@ -309,6 +322,16 @@ class SqliteJoins:
         with self._database.read() as connection:
             return unit_states_of(connection, number, units)
 
+    def states_of_units(
+        self, units: Mapping[int, Collection[int]]
+    ) -> Mapping[int, Mapping[int, bytes]]:
+        """See the interface."""
+        with self._database.read() as connection:
+            return {
+                number: unit_states_of(connection, number, some)
+                for number, some in units.items()
+            }
+
 
 def _add_sums(
     connection: sqlite3.Connection, closed: Sequence[ClosedDecision], sums: JoinSums
@@ -316,13 +339,11 @@ def _add_sums(
     """Add decisions to the sums of their rewards; see Joins.add_sums."""
     add_tallies(connection, closed)
     add_slot_tallies(connection, closed)
-    for number, mine in _by_number(closed).items():
-        add_history(connection, number, mine)
+    add_history(connection, closed)
     connection.executemany(
         "INSERT OR REPLACE INTO adjusted VALUES (?, ?, NULL)", sums.adjusted.items()
     )
-    for number, uplift in sums.uplift.items():
-        keep_uplift(connection, number, uplift)
+    keep_uplift(connection, sums.uplift)
 
 
 def _late_counts(closed: Iterable[ClosedDecision]) -> Counter[tuple[int, str]]:
@@ -339,20 +360,6 @@ def _late_counts(closed: Iterable[ClosedDecision]) -> Counter[tuple[int, str]]:
     return counts
 
 
-def _by_number(closed: Iterable[ClosedDecision]) -> dict[int, list[ClosedDecision]]:
-    found: dict[int, list[ClosedDecision]] = {}
-    for c in closed:
-        found.setdefault(c.due.number, []).append(c)
-    return found
-
-
-def _last_position(connection: sqlite3.Connection, number: int) -> int:
-    (position,) = connection.execute(
-        "SELECT coalesce(max(position), 0) FROM joined WHERE number = ?", (number,)
-    ).fetchone()
-    return int(position)
-
-
 def _joined_rows(
     closed: Iterable[ClosedDecision], positions: Iterable[int]
 ) -> dict[int, list[JoinedRow]]:
@@ -363,30 +370,3 @@ def _joined_rows(
         row = JoinedRow(position, *values)
         found.setdefault(c.due.number, []).append(row)
     return found
-
-
-def _append(
-    connection: sqlite3.Connection, closed: Iterable[ClosedDecision], now_ms: int
-) -> list[int]:
-    """Append to the joined order; return the position of each."""
-    positions: dict[int, int] = {}
-    rows = []
-    for c in closed:
-        number = c.due.number
-        if number not in positions:
-            positions[number] = _last_position(connection, number)
-        positions[number] += 1
-        # SQLite keeps -0.0 as 0.0.
-        row = (
-            number,
-            positions[number],
-            c.due.row_id,
-            c.reward + 0.0,
-            c.counted,
-            int(c.learnable),
-            now_ms,
-        )
-        rows.append((*row, row_crc("joined", *row)))
-    connection.executemany("INSERT INTO joined VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    add_rows(connection, "joined", len(rows))
-    return [row[1] for row in rows]

@@ -6,7 +6,7 @@ activations, rewards and refusals, and where nothing waits that any batch settle
 as rewards of units, or a correction that came before its reward.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, cast
 
 import psycopg
@@ -45,6 +45,11 @@ _WAITS: Final = """
     SELECT EXISTS (SELECT 1 FROM creditable) OR EXISTS (SELECT 1 FROM unit_rewards)
         OR EXISTS (SELECT 1 FROM corrections WHERE first_value IS NULL)
         OR EXISTS (SELECT 1 FROM meta WHERE name = %s)"""
+
+_STATES_OF_UNITS: Final = """
+    SELECT number, unit, state FROM unit_states
+    JOIN unnest(%s::bigint[], %s::bigint[]) AS asked(number, unit)
+    USING (number, unit)"""
 
 
 class PostgresFacts(SqliteFacts):
@@ -105,6 +110,20 @@ class PostgresJoins(SqliteJoins):
         """See the interface."""
         close = super().close
         beside_others(self._server, lambda: close(closed, now_ms, sums))
+
+    def states_of_units(
+        self, units: Mapping[int, Collection[int]]
+    ) -> Mapping[int, Mapping[int, bytes]]:
+        """See the interface."""
+        numbers = [number for number, some in units.items() for _ in some]
+        asked = [unit for some in units.values() for unit in some]
+        found: dict[int, dict[int, bytes]] = {number: {} for number in units}
+        with self._server.read() as connection:
+            for number, unit, state in connection.plain.execute(
+                _STATES_OF_UNITS, (numbers, asked)
+            ):
+                found[number][unit] = state
+        return found
 
     def save_uplift(self, number: int, sums: UpliftSums) -> None:
         """See the interface."""

@@ -57,6 +57,11 @@ def add_rows(connection: sqlite3.Connection, name: str, rows: int) -> None:
         )
 
 
+def are_counted(connection: sqlite3.Connection) -> bool:
+    """Return whether rows are counted: a server knows its pages, and needs no count."""
+    return isinstance(connection, sqlite3.Connection)
+
+
 def counted_rows(connection: sqlite3.Connection, name: str) -> int | None:
     """Return how many rows of a table were counted; None without a count."""
     row = connection.execute(

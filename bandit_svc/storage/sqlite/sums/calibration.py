@@ -7,30 +7,36 @@ the transaction.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from bandit_svc.storage.rows import VersionSums
+from bandit_svc.storage.sqlite.rows.due import AMONG, among_of
 
 MAX_BLOCKS = 16
 
 
 def add_calibration(
-    connection: sqlite3.Connection, sums: Iterable[VersionSums]
+    connection: sqlite3.Connection, sums: Sequence[VersionSums]
 ) -> None:
     """Add sums of single versions to their blocks."""
-    by_number: dict[int, list[VersionSums]] = {}
+    newest: dict[int, int] = {}
     for one in sums:
-        by_number.setdefault(one.number, []).append(one)
-    for number, mine in by_number.items():
-        newest = max(one.version for one in mine)
-        width = _widened(connection, number, newest)
-        connection.executemany(
-            _ADD,
-            [
-                (number, one.version // width, one.bin, *one[3:])
-                for one in mine
-            ],
-        )  # fmt: skip
+        newest[one.number] = max(one.version, newest.get(one.number, 0))
+    widths = dict.fromkeys(newest, 1) | dict(
+        connection.execute(
+            f"SELECT number, width FROM sound_calibration_widths WHERE {AMONG}",  # noqa: S608 - a constant
+            among_of(newest),
+        ).fetchall()
+    )
+    for number, version in newest.items():
+        widths[number] = _widened(connection, number, version, widths[number])
+    connection.executemany(
+        _ADD,
+        [
+            (one.number, one.version // widths[one.number], one.bin, *one[3:])
+            for one in sums
+        ],
+    )
 
 
 def calibration_width(connection: sqlite3.Connection, number: int) -> int:
@@ -49,8 +55,9 @@ _ADD = (
 )
 
 
-def _widened(connection: sqlite3.Connection, number: int, newest: int) -> int:
-    width = calibration_width(connection, number)
+def _widened(
+    connection: sqlite3.Connection, number: int, newest: int, width: int
+) -> int:
     factor = 1
     while newest // (width * factor) >= MAX_BLOCKS:
         factor *= 2

@@ -10,11 +10,12 @@ over. The caller owns the transaction.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from bandit_svc.domain.segment import FOLDED
 from bandit_svc.storage.rows import JoinedContexts
+from bandit_svc.storage.sqlite.rows.due import AMONG, among_of
 
 STRETCH = 250
 MAX_STRETCHES = 16
@@ -25,17 +26,23 @@ Present = Mapping[tuple[str, str], int]
 
 
 def add_drift(
-    connection: sqlite3.Connection, number: int, contexts: JoinedContexts
+    connection: sqlite3.Connection, contexts: Mapping[int, JoinedContexts]
 ) -> None:
-    """Add the contexts of an experiment's decisions, in their joined order."""
-    stretches = Stretches(connection, number)
-    begins, count = 0, len(contexts.present)
-    while begins < count:
-        ends = begins + stretches.room(contexts.exposed_at_ms[begins])
-        some = contexts.present[begins:ends]
-        stretches.add(len(some), Counter(chain.from_iterable(some)))
-        begins = ends
-    forget_values(connection, number, contexts.closed)
+    """Add the contexts of each experiment's decisions, in their joined order."""
+    writing = _Writing(connection)
+    known: dict[int, list[list[int]]] = {number: [] for number in contexts}
+    for number, *row in connection.execute(
+        "SELECT number, begins, begins_at_ms, n FROM sound_drift_stretches"  # noqa: S608 - a constant
+        f" WHERE {AMONG} ORDER BY number, begins",
+        among_of(contexts),
+    ):
+        known[number].append(row)
+    for number, mine in contexts.items():
+        _Stretches(writing, number, known[number]).add_all(mine)
+        if mine.closed:
+            writing.flush()
+            forget_values(connection, number, mine.closed)
+    writing.flush()
 
 
 def begin_drift_anew(connection: sqlite3.Connection, number: int) -> None:
@@ -44,20 +51,41 @@ def begin_drift_anew(connection: sqlite3.Connection, number: int) -> None:
         connection.execute(f"DELETE FROM {table} WHERE number = ?", (number,))  # noqa: S608 - our own names
 
 
-class Stretches:
+class _Writing:
+    """Rows of many experiments on their way into the tables."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.counts: list[tuple[int, int, str, str, int]] = []
+        self.stretches: dict[tuple[int, int], Sequence[int]] = {}
+
+    def flush(self) -> None:
+        """Write them; called before anything reads or deletes rows of a stretch."""
+        self.connection.executemany(_ADD, self.counts)
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO drift_stretches VALUES (?, ?, ?, ?, NULL)",
+            [(number, *row) for (number, _), row in self.stretches.items()],
+        )
+        self.counts, self.stretches = [], {}
+
+
+class _Stretches:
     """The stretches of one experiment in one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, number: int) -> None:
-        self._connection = connection
+    def __init__(self, writing: _Writing, number: int, known: list[list[int]]) -> None:
+        self._writing = writing
+        self._connection = writing.connection
         self._number = number
-        self._known: list[list[int]] = [
-            list(row)
-            for row in connection.execute(
-                "SELECT begins, begins_at_ms, n FROM sound_drift_stretches"
-                " WHERE number = ? ORDER BY begins",
-                (number,),
-            )
-        ]
+        self._known = known
+
+    def add_all(self, contexts: JoinedContexts) -> None:
+        """Add the contexts of decisions, in their joined order."""
+        begins, count = 0, len(contexts.present)
+        while begins < count:
+            ends = begins + self.room(contexts.exposed_at_ms[begins])
+            some = contexts.present[begins:ends]
+            self.add(len(some), Counter(chain.from_iterable(some)))
+            begins = ends
 
     def room(self, at_ms: int) -> int:
         """Return how many decisions the newest stretch takes, from a moment on."""
@@ -71,17 +99,11 @@ class Stretches:
         """Add decisions to the newest stretch; at most as many as it takes."""
         newest = self._known[-1]
         newest[2] += n
-        self._connection.executemany(
-            _ADD,
-            [
-                (self._number, newest[0], key, value, count)
-                for (key, value), count in present.items()
-            ],
+        self._writing.counts += (
+            (self._number, newest[0], key, value, count)
+            for (key, value), count in present.items()
         )
-        self._connection.execute(
-            "INSERT OR REPLACE INTO drift_stretches VALUES (?, ?, ?, ?, NULL)",
-            (self._number, *newest),
-        )
+        self._writing.stretches[self._number, newest[0]] = tuple(newest)
 
     def _merge(self) -> None:
         sizes = [n for _, _, n in self._known[:-1]]
@@ -95,6 +117,7 @@ class Stretches:
 
     def _merge_at(self, at: int) -> None:
         """Make the stretches at and behind this place one."""
+        self._writing.flush()
         kept, gone = self._known[at], self._known.pop(at + 1)
         kept[2] += gone[2]
         ends = (self._number, gone[0])

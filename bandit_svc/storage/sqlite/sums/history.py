@@ -7,9 +7,10 @@ width exactly. The caller owns the transaction.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bandit_svc.storage.rows import ClosedDecision
+from bandit_svc.storage.sqlite.rows.due import AMONG, among_of
 
 MAX_POINTS = 200
 MAX_VARIANTS = 50
@@ -18,15 +19,20 @@ OTHER = ""
 
 
 def add_history(
-    connection: sqlite3.Connection, number: int, closed: Sequence[ClosedDecision]
+    connection: sqlite3.Connection, closed: Sequence[ClosedDecision]
 ) -> None:
-    """Add decisions of an experiment to the stretches in which they were exposed."""
-    width_ms = width_of(connection, number)
-    names = _names(connection, number, dict.fromkeys(c.due.variant for c in closed))
-    sums: dict[tuple[int, str, str], list[float]] = {}
+    """Add decisions to the stretches of time in which they were exposed."""
+    seen: dict[int, dict[str, None]] = {}
     for c in closed:
-        variant = c.due.variant if c.due.variant in names else OTHER
-        key = (c.due.exposed_at_ms // width_ms, c.due.group, variant)
+        seen.setdefault(c.due.number, {})[c.due.variant] = None
+    widths = _widths(connection, seen)
+    names = _names(connection, seen)
+    sums: dict[tuple[int, int, str, str], list[float]] = {}
+    for c in closed:
+        number, variant = c.due.number, c.due.variant
+        if variant not in names[number]:
+            variant = OTHER
+        key = (number, c.due.exposed_at_ms // widths[number], c.due.group, variant)
         entry = sums.setdefault(key, [0, 0.0, 0.0, 0])
         entry[0] += 1
         entry[1] += c.reward
@@ -38,9 +44,24 @@ def add_history(
         " n = n + excluded.n, total = total + excluded.total,"
         " total_squares = total_squares + excluded.total_squares,"
         " rewarded = rewarded + excluded.rewarded",
-        [(number, *key, *entry) for key, entry in sums.items()],
+        [(*key, *entry) for key, entry in sums.items()],
     )
-    _bound(connection, number, width_ms)
+    many = connection.execute(
+        f"SELECT number FROM history WHERE {AMONG} GROUP BY number"  # noqa: S608 - constants
+        f" HAVING count(DISTINCT bucket) > {MAX_POINTS}",
+        among_of(seen),
+    ).fetchall()
+    for (number,) in many:
+        _bound(connection, number, widths[number])
+
+
+def _widths(connection: sqlite3.Connection, numbers: Collection[int]) -> dict[int, int]:
+    """Return the current length of the stretches of each experiment."""
+    found = connection.execute(
+        f"SELECT number, width_ms FROM sound_history_widths WHERE {AMONG}",  # noqa: S608 - a constant
+        among_of(numbers),
+    ).fetchall()
+    return dict.fromkeys(numbers, FIRST_WIDTH_MS) | dict(found)
 
 
 def width_of(connection: sqlite3.Connection, number: int) -> int:
@@ -52,22 +73,25 @@ def width_of(connection: sqlite3.Connection, number: int) -> int:
 
 
 def _names(
-    connection: sqlite3.Connection, number: int, seen: Iterable[str]
-) -> set[str]:
-    """Add new variants, and return those that are kept by name."""
-    names = {
-        variant
-        for (variant,) in connection.execute(
-            "SELECT variant FROM sound_history_variants WHERE number = ?", (number,)
-        )
-    }
-    new = [variant for variant in seen if variant not in names]
-    new = new[: MAX_VARIANTS - len(names)]
+    connection: sqlite3.Connection, seen: Mapping[int, Iterable[str]]
+) -> dict[int, set[str]]:
+    """Add new variants, and return those that are kept by name, by experiment."""
+    names: dict[int, set[str]] = {number: set() for number in seen}
+    for number, variant in connection.execute(
+        f"SELECT number, variant FROM sound_history_variants WHERE {AMONG}",  # noqa: S608 - a constant
+        among_of(seen),
+    ):
+        names[number].add(variant)
+    added: list[tuple[int, str]] = []
+    for number, variants in seen.items():
+        new = [variant for variant in variants if variant not in names[number]]
+        new = new[: MAX_VARIANTS - len(names[number])]
+        names[number].update(new)
+        added += ((number, variant) for variant in new)
     connection.executemany(
-        "INSERT OR IGNORE INTO history_variants VALUES (?, ?, NULL)",
-        [(number, v) for v in new],
+        "INSERT OR IGNORE INTO history_variants VALUES (?, ?, NULL)", added
     )
-    return names.union(new)
+    return names
 
 
 def _bound(connection: sqlite3.Connection, number: int, width_ms: int) -> None:

@@ -11,7 +11,8 @@ import msgspec
 
 from bandit_svc.storage.rows import UpliftSums
 from bandit_svc.storage.sqlite.rows.checksums import row_crc
-from bandit_svc.storage.sqlite.rows.counts import add_rows
+from bandit_svc.storage.sqlite.rows.counts import add_rows, are_counted
+from bandit_svc.storage.sqlite.rows.due import AMONG, among_of
 from bandit_svc.storage.sqlite.sums.drift import add_drift, begin_drift_anew
 
 
@@ -53,6 +54,18 @@ def uplift_of(connection: sqlite3.Connection, number: int) -> bytes | None:
     return state
 
 
+def uplifts_of(
+    connection: sqlite3.Connection, numbers: Collection[int]
+) -> dict[int, bytes]:
+    """Return the states of those of the experiments that have sums."""
+    return dict(
+        connection.execute(
+            f"SELECT number, state FROM sound_uplift WHERE {AMONG}",  # noqa: S608 - a constant
+            among_of(numbers),
+        )
+    )
+
+
 def unit_states_of(
     connection: sqlite3.Connection, number: int, units: Collection[int]
 ) -> Mapping[int, bytes]:
@@ -66,28 +79,40 @@ def unit_states_of(
     )
 
 
-def keep_uplift(connection: sqlite3.Connection, number: int, sums: UpliftSums) -> None:
-    """Replace an experiment's sums and the units that changed with them."""
-    if sums.anew:
-        begin_drift_anew(connection, number)
-        gone = connection.execute("DELETE FROM unit_states WHERE number = ?", (number,))
-        add_rows(connection, "unit_states", -gone.rowcount)
-    add_drift(connection, number, sums.contexts)
-    connection.execute(
+def keep_uplift(connection: sqlite3.Connection, sums: Mapping[int, UpliftSums]) -> None:
+    """Replace the sums of experiments and the units that changed with them."""
+    for number, one in sums.items():
+        if one.anew:
+            _begin_anew(connection, number)
+    add_drift(connection, {number: one.contexts for number, one in sums.items()})
+    connection.executemany(
         "INSERT OR REPLACE INTO uplift (number, state, position) VALUES (?, ?, ?)",
-        (number, sums.state, sums.position),
+        [(number, one.state, one.position) for number, one in sums.items()],
     )
-    (known,) = connection.execute(
-        "SELECT count(*) FROM unit_states WHERE number = ?"
-        " AND unit IN (SELECT value FROM json_each(?))",
-        (number, msgspec.json.encode(list(sums.units))),
-    ).fetchone()
-    add_rows(connection, "unit_states", len(sums.units) - known)
+    if are_counted(connection):
+        new = sum(_new_units(connection, *one) for one in sums.items())
+        add_rows(connection, "unit_states", new)
     connection.executemany(
         "INSERT OR REPLACE INTO unit_states VALUES (?, ?, ?, ?)",
         # In the order of the key, so that neighbours are written together.
         [
             (number, unit, state, row_crc("unit_states", number, unit, state))
-            for unit, state in sorted(sums.units.items())
+            for number, one in sorted(sums.items())
+            for unit, state in sorted(one.units.items())
         ],
     )
+
+
+def _begin_anew(connection: sqlite3.Connection, number: int) -> None:
+    begin_drift_anew(connection, number)
+    gone = connection.execute("DELETE FROM unit_states WHERE number = ?", (number,))
+    add_rows(connection, "unit_states", -gone.rowcount)
+
+
+def _new_units(connection: sqlite3.Connection, number: int, sums: UpliftSums) -> int:
+    (known,) = connection.execute(
+        "SELECT count(*) FROM unit_states WHERE number = ?"
+        " AND unit IN (SELECT value FROM json_each(?))",
+        (number, msgspec.json.encode(list(sums.units))),
+    ).fetchone()
+    return len(sums.units) - int(known)
