@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,14 @@ from tests.harness.loopback import post_json
 
 
 def open_to_others(folder: Path) -> list[str]:
-    return [
-        f"{path} {stat.S_IMODE(path.stat().st_mode):o}"
-        for path in (folder, *folder.rglob("*"))
-        if path.stat().st_mode & 0o077
-    ]
+    found = []
+    for path in (folder, *folder.rglob("*")):
+        # A file that a running service is about to rename may be gone.
+        with suppress(FileNotFoundError):
+            mode = path.stat().st_mode
+            if mode & 0o077:
+                found.append(f"{path} {stat.S_IMODE(mode):o}")
+    return found
 
 
 @pytest.fixture
