@@ -71,12 +71,13 @@ def doctor(
             for damage_id in acknowledge:
                 backends.storage.damages.acknowledge(damage_id, now_ms())
     with closing(Backends(settings_of(data=data, archive=archive))) as backends:
+        outbox_faults, outbox_lines = _outbox(backends.settings)
         around = (
             *_permission_faults(backends.folder),
             *private_folder.faults(backends.folder),
             *_limit_faults(backends.settings),
             *kept_faults(log_folder(backends.settings)),
-            *_outbox_faults(backends.settings),
+            *outbox_faults,
         )
         faults = examine(backends.storage, backends.reader, now_ms(), around)
         if not faults:
@@ -84,7 +85,7 @@ def doctor(
         if not faults and backends.archive is not None:
             click.echo(archive_state(backends.archive))
         if not faults:
-            for line in _outbox_lines(backends.settings):
+            for line in outbox_lines:
                 click.echo(line)
     for fault in faults:
         click.echo(fault)
@@ -93,20 +94,17 @@ def doctor(
     click.echo("no faults found")
 
 
-def _outbox_lines(settings: Settings) -> list[str]:
-    """Return how far the stream has what this machine logged, if there is one."""
-    state = node_outbox(settings)
-    return [] if state is None else [outbox_line(state, now_ms())]
-
-
-def _outbox_faults(settings: Settings) -> list[str]:
-    """Return a sentence where the outbox is not sent."""
+def _outbox(settings: Settings) -> tuple[list[str], list[str]]:
+    """Return what is wrong with the outbox, and how far the stream has it."""
     try:
         state = node_outbox(settings)
     except LogUnreadable as error:
-        return [str(error)]
-    fault = None if state is None else outbox_fault(state, now_ms())
-    return [] if fault is None else [fault]
+        return [str(error)], []
+    if state is None:
+        return [], []
+    at_ms = now_ms()
+    fault = outbox_fault(state, at_ms)
+    return [] if fault is None else [fault], [outbox_line(state, at_ms)]
 
 
 def _permission_faults(folder: Path) -> list[str]:

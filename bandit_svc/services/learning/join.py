@@ -16,7 +16,6 @@ from bandit_svc.services.learning.parts.closing import close_decision, joined_of
 from bandit_svc.services.learning.uplift_sums import (
     kept_uplift,
     newest_layout,
-    placed,
     uplift_after,
     uplift_with,
 )
@@ -117,9 +116,7 @@ def sum_up(
         joined = joined_of(rows, definitions)
         if joined is None:
             return joins.last_position(number) - position
-        new = placed(definitions, joined)
-        stored = joins.unit_states(number, new.units) if kept else {}
-        sums = uplift_with(stored, definitions, kept, layout, new, rows[-1].position)
+        sums = uplift_with(joins, definitions, kept, layout, joined, rows[-1].position)
         joins.save_uplift(number, sums)
         if time_is_up():
             return max(0, joins.last_position(number) - position - len(rows))

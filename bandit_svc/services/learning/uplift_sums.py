@@ -92,7 +92,7 @@ def _kept(state: bytes | None) -> Kept | None:
     return kept if kept.form == FORM else None
 
 
-class Placed(NamedTuple):
+class _Placed(NamedTuple):
     """Joined decisions of one experiment, with the units that they are of.
 
     Attributes:
@@ -110,9 +110,9 @@ class Placed(NamedTuple):
         return self.joined.number
 
 
-def placed(definitions: Definitions, joined: Joined) -> Placed:
+def _placed(definitions: Definitions, joined: Joined) -> _Placed:
     """Find the units of joined decisions."""
-    return Placed(joined, *units_of(definitions.hashes(joined.number), joined))
+    return _Placed(joined, *units_of(definitions.hashes(joined.number), joined))
 
 
 def uplift_after(
@@ -128,7 +128,7 @@ def uplift_after(
     grouped = _by_experiment(closed, choices)
     before = joins.before([joined.number for joined in grouped])
     found: dict[int, UpliftSums] = {}
-    adding: list[tuple[Placed, Kept | None, Layout]] = []
+    adding: list[tuple[_Placed, Kept | None, Layout]] = []
     for joined in grouped:
         number = joined.number
         last, kept = before[number].position, _kept(before[number].uplift)
@@ -139,13 +139,13 @@ def uplift_after(
         layout = Layout.of(definition)
         begins = last == 0 if kept is None else kept.position == last
         if begins and (kept is None or kept.layout == layout):
-            adding.append((placed(definitions, joined), kept, layout))
+            adding.append((_placed(definitions, joined), kept, layout))
     known = joins.states_of_units({p.number: p.units for p, kept, _ in adding if kept})
     for one, kept, layout in adding:
         number = one.number
         end = before[number].position + len(one.joined.closed)
         stored = known.get(number, {})
-        found[number] = uplift_with(stored, definitions, kept, layout, one, end)
+        found[number] = _added(stored, definitions, kept, layout, one, end)
     return found
 
 
@@ -162,23 +162,37 @@ def newest_layout(definitions: Definitions, number: int) -> Layout:
 
 
 def uplift_with(
-    stored: Mapping[int, bytes],
+    joins: Joins,
     definitions: Definitions,
     kept: Kept | None,
     layout: Layout,
-    new: Placed,
+    joined: Joined,
     position: int,
 ) -> UpliftSums:
     """Add the next joined decisions of an experiment.
 
     Args:
-        stored: states of the units that have one.
+        joins: have the states of units.
         definitions: of the experiments.
         kept: the sums of all before them; None at the first.
         layout: of the sums.
-        new: at least one decision.
+        joined: at least one.
         position: of the last one in the joined order.
     """
+    new = _placed(definitions, joined)
+    stored = joins.unit_states(joined.number, new.units) if kept else {}
+    return _added(stored, definitions, kept, layout, new, position)
+
+
+def _added(
+    stored: Mapping[int, bytes],
+    definitions: Definitions,
+    kept: Kept | None,
+    layout: Layout,
+    new: _Placed,
+    position: int,
+) -> UpliftSums:
+    """Add decisions whose units are placed; `stored`: states of those with one."""
     joined, units, unit = new
     draws = draws_of(definitions, joined)
     returns = GrowingReturns(layout.returns, kept.returns if kept else b"")

@@ -46,7 +46,6 @@ from bandit_svc.storage.sqlite.sums.history import add_history
 from bandit_svc.storage.sqlite.sums.latencies import add_latencies, latencies_of
 from bandit_svc.storage.sqlite.sums.positions import (
     append_joined,
-    last_position,
     last_positions,
 )
 from bandit_svc.storage.sqlite.sums.tallies import add_tallies
@@ -54,7 +53,6 @@ from bandit_svc.storage.sqlite.sums.uplift import (
     keep_uplift,
     method_changed_at_ms_of,
     unit_states_of,
-    uplift_of,
     uplifts_of,
 )
 
@@ -240,7 +238,7 @@ class SqliteJoins:
     def last_position(self, number: int) -> int:
         """See the interface."""
         with self._database.read() as connection:
-            return last_position(connection, number)
+            return last_positions(connection, [number])[number]
 
     def last_positions(self) -> Mapping[int, int]:
         """See the interface."""
@@ -305,7 +303,7 @@ class SqliteJoins:
     def uplift(self, number: int) -> bytes | None:
         """See the interface."""
         with self._database.read() as connection:
-            return uplift_of(connection, number)
+            return uplifts_of(connection, [number]).get(number)
 
     def save_uplift(self, number: int, sums: UpliftSums) -> None:
         """See the interface."""

@@ -28,7 +28,6 @@ from bandit_svc.services.learning.parts.closing import joined_of
 from bandit_svc.services.learning.uplift_sums import (
     kept_uplift,
     newest_layout,
-    placed,
     uplift_with,
 )
 from bandit_svc.services.managing.corrections.corrected_order import CorrectedOrder
@@ -167,15 +166,14 @@ class Anew:
                     "a revision of the definition can't be read, so that no sums can "
                     "be made anew; restore the data folder from a copy"
                 )
-            reached, new = rows[-1].position, placed(self._definitions, joined)
-            stored = joins.unit_states(number, new.units) if kept else {}
+            reached = rows[-1].position
             self._beside.joins.add_sums(
                 joined.closed,
                 JoinSums(
                     adjusted=adjusted_after(joins, self._definitions, *joined),
                     uplift={
                         number: uplift_with(
-                            stored, self._definitions, kept, layout, new, reached
+                            joins, self._definitions, kept, layout, joined, reached
                         )
                     },
                 ),

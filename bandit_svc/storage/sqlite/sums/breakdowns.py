@@ -15,8 +15,8 @@ from bandit_svc.storage.rows import (
     UnitRow,
 )
 from bandit_svc.storage.sqlite.database import Database
-from bandit_svc.storage.sqlite.sums.calibration import calibration_width
-from bandit_svc.storage.sqlite.sums.history import width_of
+from bandit_svc.storage.sqlite.sums.calibration import calibration_widths
+from bandit_svc.storage.sqlite.sums.history import widths_of
 
 
 class SqliteBreakdowns:
@@ -28,7 +28,7 @@ class SqliteBreakdowns:
     def history(self, number: int) -> list[HistoryRow]:
         """See the interface."""
         with self._database.read() as connection:
-            width_ms = width_of(connection, number)
+            width_ms = widths_of(connection, [number])[number]
             rows = connection.execute(
                 "SELECT bucket, grp, variant, n, total, total_squares, rewarded"
                 " FROM sound_history WHERE number = ? ORDER BY bucket, grp, variant",
@@ -67,7 +67,7 @@ class SqliteBreakdowns:
     def calibration(self, number: int) -> list[CalibrationRow]:
         """See the interface."""
         with self._database.read() as connection:
-            width = calibration_width(connection, number)
+            width = calibration_widths(connection, [number])[number]
             rows = connection.execute(
                 "SELECT block, bin, n, expected, variance, happened"
                 " FROM sound_calibration WHERE number = ? ORDER BY block, bin",

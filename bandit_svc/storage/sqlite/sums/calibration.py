@@ -7,7 +7,7 @@ the transaction.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bandit_svc.storage.rows import VersionSums
 from bandit_svc.storage.sqlite.rows.due import AMONG, among_of
@@ -22,12 +22,7 @@ def add_calibration(
     newest: dict[int, int] = {}
     for one in sums:
         newest[one.number] = max(one.version, newest.get(one.number, 0))
-    widths = dict.fromkeys(newest, 1) | dict(
-        connection.execute(
-            f"SELECT number, width FROM sound_calibration_widths WHERE {AMONG}",  # noqa: S608 - a constant
-            among_of(newest),
-        ).fetchall()
-    )
+    widths = calibration_widths(connection, newest)
     for number, version in newest.items():
         widths[number] = _widened(connection, number, version, widths[number])
     connection.executemany(
@@ -39,12 +34,15 @@ def add_calibration(
     )
 
 
-def calibration_width(connection: sqlite3.Connection, number: int) -> int:
-    """Return the number of model versions in a block."""
-    (width,) = connection.execute(
-        "SELECT width FROM sound_calibration_widths WHERE number = ?", (number,)
-    ).fetchone() or (1,)
-    return int(width)
+def calibration_widths(
+    connection: sqlite3.Connection, numbers: Collection[int]
+) -> dict[int, int]:
+    """Return the number of model versions in a block, of each experiment."""
+    found = connection.execute(
+        f"SELECT number, width FROM sound_calibration_widths WHERE {AMONG}",  # noqa: S608 - a constant
+        among_of(numbers),
+    ).fetchall()
+    return dict.fromkeys(numbers, 1) | dict(found)
 
 
 _ADD = (

@@ -25,7 +25,7 @@ def add_history(
     seen: dict[int, dict[str, None]] = {}
     for c in closed:
         seen.setdefault(c.due.number, {})[c.due.variant] = None
-    widths = _widths(connection, seen)
+    widths = widths_of(connection, seen)
     names = _names(connection, seen)
     sums: dict[tuple[int, int, str, str], list[float]] = {}
     for c in closed:
@@ -55,21 +55,15 @@ def add_history(
         _bound(connection, number, widths[number])
 
 
-def _widths(connection: sqlite3.Connection, numbers: Collection[int]) -> dict[int, int]:
-    """Return the current length of the stretches of each experiment."""
+def widths_of(
+    connection: sqlite3.Connection, numbers: Collection[int]
+) -> dict[int, int]:
+    """Return the current length of each experiment's stretches in milliseconds."""
     found = connection.execute(
         f"SELECT number, width_ms FROM sound_history_widths WHERE {AMONG}",  # noqa: S608 - a constant
         among_of(numbers),
     ).fetchall()
     return dict.fromkeys(numbers, FIRST_WIDTH_MS) | dict(found)
-
-
-def width_of(connection: sqlite3.Connection, number: int) -> int:
-    """Return the current length of an experiment's stretches in milliseconds."""
-    (width_ms,) = connection.execute(
-        "SELECT width_ms FROM sound_history_widths WHERE number = ?", (number,)
-    ).fetchone() or (FIRST_WIDTH_MS,)
-    return int(width_ms)
 
 
 def _names(

@@ -24,14 +24,6 @@ def last_positions(
     return {number: position or 0 for number, position in found}
 
 
-def last_position(connection: sqlite3.Connection, number: int) -> int:
-    """Return the last position of an experiment; 0 without any."""
-    (position,) = connection.execute(
-        "SELECT coalesce(max(position), 0) FROM joined WHERE number = ?", (number,)
-    ).fetchone()
-    return int(position)
-
-
 def append_joined(
     connection: sqlite3.Connection, closed: Sequence[ClosedDecision], now_ms: int
 ) -> list[int]:

@@ -46,14 +46,6 @@ def method_changed_at_ms_of(connection: sqlite3.Connection, number: int) -> int 
     return at_ms
 
 
-def uplift_of(connection: sqlite3.Connection, number: int) -> bytes | None:
-    """Return the state of an experiment's sums, None if there are none."""
-    (state,) = connection.execute(
-        "SELECT state FROM sound_uplift WHERE number = ?", (number,)
-    ).fetchone() or (None,)
-    return state
-
-
 def uplifts_of(
     connection: sqlite3.Connection, numbers: Collection[int]
 ) -> dict[int, bytes]:
